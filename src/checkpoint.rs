@@ -1,0 +1,125 @@
+//! Checkpoints: where a task looks for cancellation and lets others run.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::coop;
+use crate::error::Error;
+use crate::{Result, context};
+
+/// A checkpoint and nothing else.
+///
+/// Fails with [`Cancelled`](crate::Cancelled) in a cancelled scope, and lets others run if the
+/// task has used up its [budget](crate::Builder::budget). To let others run in any case, use
+/// [`yield_now`].
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+/// [`run`](crate::run).
+///
+/// ```
+/// use seedbed::{checkpoint, move_on_after};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let busy = async {
+///         loop {
+///             checkpoint().await?; // a long computation that can be cancelled
+///         }
+///     };
+///     let none: Option<()> = move_on_after(Duration::from_millis(10), busy).await?;
+///     assert_eq!(none, None);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn checkpoint() -> Checkpoint {
+    Checkpoint { step: Step::Start { always: false } }
+}
+
+/// A checkpoint that always lets every other task that is ready run first.
+///
+/// # Errors
+///
+/// As [`checkpoint`].
+///
+/// ```
+/// use seedbed::{nursery, yield_now};
+/// use std::cell::Cell;
+///
+/// seedbed::run(async {
+///     let other_ran = Cell::new(false);
+///     nursery(async |n| {
+///         drop(n.spawn(async {
+///             other_ran.set(true);
+///             Ok(())
+///         }));
+///         yield_now().await?;
+///         assert!(other_ran.get());
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn yield_now() -> Checkpoint {
+    Checkpoint { step: Step::Start { always: true } }
+}
+
+/// The future of [`checkpoint`] and [`yield_now`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Checkpoint {
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Start {
+        always: bool,
+    },
+    Look,
+    /// A failing checkpoint counts as well: a loop that does not heed it must not starve others.
+    Fail(Option<Error>),
+}
+
+impl Checkpoint {
+    /// What an operation turns into that finds itself cancelled before it has begun.
+    pub(crate) fn failing() -> Self {
+        Checkpoint { step: Step::Look }
+    }
+}
+
+impl Future for Checkpoint {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.step {
+                Step::Start { always } => {
+                    let always = *always;
+                    this.step = Step::Look;
+                    if (coop::spend() || always) && context::current_run() != 0 {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Step::Look => {
+                    let Err(error) = coop::check() else { return Poll::Ready(Ok(())) };
+                    this.step = Step::Fail(Some(error));
+                    if coop::spend() && context::current_run() != 0 {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Step::Fail(error) => {
+                    return Poll::Ready(Err(error.take().expect("polled after it was ready")));
+                }
+            }
+        }
+    }
+}

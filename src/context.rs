@@ -1,0 +1,164 @@
+//! What is being polled on this thread: the runtime, the unit, the cancel scope.
+//!
+//! Whoever polls something sets these and puts them back afterwards, so they cannot be misnested,
+//! whatever order futures are created, moved and dropped in.
+//!
+//! # Invariants
+//!
+//! 1. `runtime` is null or points to the `Runtime` that the `run` further up this thread's stack
+//!    owns; `run` sets it back to null before that goes.
+//! 2. `scope` is null or points into an `Rc<Scope>` that whoever set it keeps until it has put
+//!    the former value back.
+
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::run::Runtime;
+use crate::scope::tree::Scope;
+use crate::wake::table::{Table, UnitId};
+
+pub(crate) struct Context {
+    runtime: Cell<*const Runtime>,
+    /// The number of the present `run` in this process; 0 when there is none.
+    pub(crate) run: Cell<u32>,
+    /// The runtime's place in the process's registry, which is part of its units' numbers.
+    pub(crate) slot: Cell<Option<u16>>,
+    scope: Cell<*const Scope>,
+    pub(crate) unit: Cell<UnitId>,
+    /// How many operations the present unit may still finish at once before it lets others run.
+    pub(crate) budget: Cell<u32>,
+    /// How many polls may still happen before the run loop looks at the network and the clock.
+    pub(crate) turn: Cell<u32>,
+    /// Rounds of the scheduler: what becomes ready in one is polled in a later one.
+    pub(crate) tick: Cell<u32>,
+    /// How many units stand in ready queues, all told.
+    pub(crate) queued: Cell<usize>,
+    /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
+    /// and stays in reach of other thread-locals' destructors.
+    pub(crate) table: ManuallyDrop<Table>,
+}
+
+thread_local! {
+    pub(crate) static CONTEXT: Context = const {
+        Context {
+            runtime: Cell::new(ptr::null()),
+            run: Cell::new(0),
+            slot: Cell::new(None),
+            scope: Cell::new(ptr::null()),
+            unit: Cell::new(UnitId::NONE),
+            budget: Cell::new(0),
+            turn: Cell::new(0),
+            tick: Cell::new(0),
+            queued: Cell::new(0),
+            table: ManuallyDrop::new(Table::new()),
+        }
+    };
+}
+
+/// Makes `runtime` the one of this thread until the guard is dropped.
+pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRuntime<'a> {
+    static RUNS: AtomicU32 = AtomicU32::new(1);
+    CONTEXT.with(|context| {
+        context.runtime.set(runtime);
+        context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
+        context.slot.set(Some(slot));
+    });
+    EnteredRuntime(runtime)
+}
+
+/// While it lives, its runtime is the thread's.
+pub(crate) struct EnteredRuntime<'a>(
+    #[expect(dead_code, reason = "keeps the runtime borrowed")] &'a Runtime,
+);
+
+impl Drop for EnteredRuntime<'_> {
+    fn drop(&mut self) {
+        CONTEXT.with(|context| {
+            context.runtime.set(ptr::null());
+            context.run.set(0);
+            context.slot.set(None);
+            context.queued.set(0);
+            context.table.clear();
+        });
+    }
+}
+
+/// Calls `f` with the runtime of this thread, if one is running.
+#[inline]
+pub(crate) fn with_runtime<R>(f: impl FnOnce(Option<&Runtime>) -> R) -> R {
+    let runtime = CONTEXT.with(|context| context.runtime.get());
+    // SAFETY: invariant 1: the `run` that owns it cannot return while `f`, called under it, runs.
+    f(unsafe { runtime.as_ref() })
+}
+
+/// Calls `f` with the scope that is being polled.
+#[inline]
+pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
+    let scope = CONTEXT.with(|context| context.scope.get());
+    // SAFETY: invariant 2: whoever made it current holds an `Rc` of it and is further up the
+    // stack.
+    f(unsafe { scope.as_ref() })
+}
+
+/// The scope that is being polled, to keep.
+pub(crate) fn current_scope() -> Option<Rc<Scope>> {
+    let scope = CONTEXT.with(|context| context.scope.get());
+    if scope.is_null() {
+        return None;
+    }
+    // SAFETY: invariant 2: it came from `Rc::as_ptr` of an `Rc` that is alive.
+    unsafe {
+        Rc::increment_strong_count(scope);
+        Some(Rc::from_raw(scope))
+    }
+}
+
+/// Runs `f` with `scope` as the current one.
+#[inline]
+pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Scope);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.scope.set(self.0));
+        }
+    }
+    // `scope` stays borrowed, and so alive, until `f` has returned: invariant 2.
+    let _restore = CONTEXT.with(|context| Restore(context.scope.replace(Rc::as_ptr(scope))));
+    f()
+}
+
+/// Where `old` is the current scope, `new` is from now on, as long as `old` would have been. The
+/// caller keeps `new` for that long.
+pub(crate) fn replace_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
+    CONTEXT.with(|context| {
+        if ptr::eq(context.scope.get(), Rc::as_ptr(old)) {
+            context.scope.set(Rc::as_ptr(new));
+        }
+    });
+}
+
+/// Runs `f` as the unit with this number, with a budget of its own.
+#[inline]
+pub(crate) fn in_unit<R>(unit: UnitId, budget: u32, f: impl FnOnce() -> R) -> R {
+    struct Restore(UnitId, u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| {
+                context.unit.set(self.0);
+                context.budget.set(self.1);
+            });
+        }
+    }
+    let _restore =
+        CONTEXT.with(|context| Restore(context.unit.replace(unit), context.budget.replace(budget)));
+    f()
+}
+
+/// The number of the present `run` in this process; 0 when there is none.
+#[inline]
+pub(crate) fn current_run() -> u32 {
+    CONTEXT.with(|context| context.run.get())
+}

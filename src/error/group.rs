@@ -1,0 +1,182 @@
+//! [`Group`]: the failures of a nursery, and taking them apart.
+
+use std::error::Error as StdError;
+use std::panic::Location;
+
+use super::{Error, Repr};
+
+/// All that failed in a nursery, in the order in which it happened.
+///
+/// Python's `ExceptionGroup` (PEP 654), under Trio's strict rule: a nursery that fails always
+/// fails with a group, even of one, so that code which handles one failure need not be changed
+/// when there are two. Groups nest as nurseries do.
+///
+/// A nursery in which nothing failed but everything was cancelled fails with a plain
+/// [`Cancelled`](crate::Cancelled) instead. So a group is never empty, and somewhere in each
+/// there is an error that is not a cancellation.
+///
+/// Two ways of handling one: [`Error::find`] looks for one kind of failure, and
+/// [`Error::split`] separates those that can be dealt with from the rest.
+///
+/// ```
+/// use seedbed::Error;
+///
+/// fn log(error: &Error) {
+///     match error.as_group() {
+///         Some(group) => {
+///             eprintln!("{} failures in the nursery at {}", group.len(), group.place());
+///             group.errors().for_each(log);
+///         }
+///         None => eprintln!("{error}"),
+///     }
+/// }
+/// log(&Error::msg("out of paper"));
+/// ```
+pub struct Group {
+    place: &'static Location<'static>,
+    members: Vec<Member>,
+}
+
+/// A failure, and the task it happened in.
+pub(crate) struct Member {
+    pub(crate) error: Error,
+    /// `None` for the nursery's body.
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
+}
+
+impl Group {
+    /// What a nursery fails with, given at least one failure: a group of them all, or the first
+    /// `Cancelled` if there is nothing else.
+    pub(crate) fn from_failures(
+        place: &'static Location<'static>,
+        mut members: Vec<Member>,
+    ) -> Error {
+        assert!(!members.is_empty(), "a nursery failed without a failure");
+        // A nested group of nothing but `Cancelled` cannot be: it came through here as well.
+        if members.iter().all(|member| member.error.is_cancelled()) {
+            return members.swap_remove(0).error;
+        }
+        Error(Repr::Group(Box::new(Group { place, members })))
+    }
+
+    /// The failures, in the order in which they happened. Each may be a group again.
+    ///
+    /// ```
+    /// fn first(group: &seedbed::Group) -> String {
+    ///     group.errors().map(ToString::to_string).next().unwrap()
+    /// }
+    /// ```
+    pub fn errors(&self) -> impl DoubleEndedIterator<Item = &Error> + ExactSizeIterator {
+        self.members.iter().map(|member| &member.error)
+    }
+
+    /// The failures by value, as [`errors`](Group::errors).
+    ///
+    /// ```
+    /// use seedbed::{Error, Group};
+    ///
+    /// /// The failures without their shape.
+    /// fn flatten(error: Error) -> Vec<Error> {
+    ///     match error.downcast::<Group>() {
+    ///         Ok(group) => group.into_errors().flat_map(flatten).collect(),
+    ///         Err(single) => vec![single],
+    ///     }
+    /// }
+    /// assert_eq!(flatten(Error::msg("out of paper")).len(), 1);
+    /// ```
+    pub fn into_errors(self) -> impl DoubleEndedIterator<Item = Error> + ExactSizeIterator {
+        self.members.into_iter().map(|member| member.error)
+    }
+
+    /// How many failures, a nested group counting as one. Never zero.
+    ///
+    /// ```
+    /// fn alone(group: &seedbed::Group) -> bool {
+    ///     group.len() == 1
+    /// }
+    /// ```
+    #[expect(clippy::len_without_is_empty, reason = "there is no empty group")]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Where the nursery was opened.
+    ///
+    /// ```
+    /// fn log(group: &seedbed::Group) {
+    ///     eprintln!("the nursery opened at {} failed", group.place());
+    /// }
+    /// ```
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+}
+
+impl StdError for Group {}
+
+impl Error {
+    /// Separates the errors that match from the rest, both in the shape of the groups they were
+    /// in; groups left empty are dropped. An error that is no group goes to one side whole.
+    ///
+    /// This is PEP 654's `ExceptionGroup.split`, except that only the leaves are asked about,
+    /// never the groups, and that a part which is nothing but cancellations becomes a plain
+    /// [`Cancelled`](crate::Cancelled), as it does when a nursery fails.
+    ///
+    /// Whoever handles some failures should let the rest pass, and the cancellations with it:
+    ///
+    /// ```
+    /// use seedbed::{Error, Result};
+    /// use std::io;
+    ///
+    /// /// A client that goes away is no failure of ours.
+    /// fn tolerate_hangups(result: Result<()>) -> Result<()> {
+    ///     let Err(error) = result else { return Ok(()) };
+    ///     let (_, rest) = error.split(|error| {
+    ///         error
+    ///             .downcast_ref::<io::Error>()
+    ///             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+    ///     });
+    ///     rest.map_or(Ok(()), Err)
+    /// }
+    ///
+    /// let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    /// assert!(tolerate_hangups(Err(reset.into())).is_ok());
+    /// assert!(tolerate_hangups(Err(Error::msg("out of paper"))).is_err());
+    /// ```
+    pub fn split(self, mut matches: impl FnMut(&Error) -> bool) -> (Option<Error>, Option<Error>) {
+        // By reference, or the type of the closure would grow with each level of the recursion.
+        self.split_by(&mut matches)
+    }
+
+    fn split_by(self, matches: &mut dyn FnMut(&Error) -> bool) -> (Option<Error>, Option<Error>) {
+        let Repr::Group(group) = self.0 else {
+            return if matches(&self) { (Some(self), None) } else { (None, Some(self)) };
+        };
+        let Group { place, members } = *group;
+        let (mut matched, mut rest) = (Vec::new(), Vec::new());
+        for Member { error, spawned_at } in members {
+            let (yes, no) = error.split_by(matches);
+            let member = |error| Member { error, spawned_at };
+            matched.extend(yes.map(member));
+            rest.extend(no.map(member));
+        }
+        let regroup = |members: Vec<Member>| {
+            (!members.is_empty()).then(|| Group::from_failures(place, members))
+        };
+        (regroup(matched), regroup(rest))
+    }
+
+    /// What a scope does with the errors that leave it: takes every `Cancelled` away, and says
+    /// whether there was one, and what is left, in its shape.
+    ///
+    /// A `Cancelled` that is only the cause of another error stays: somebody has made something
+    /// else of it.
+    pub(crate) fn absorb_cancelled(self) -> (bool, Option<Error>) {
+        let (cancelled, rest) = self.split(Error::is_cancelled);
+        (cancelled.is_some(), rest)
+    }
+}

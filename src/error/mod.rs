@@ -1,0 +1,295 @@
+//! The one error type and what travels in it.
+//!
+//! An [`Error`] is a cancellation on its way to the scope that absorbs it ([`Cancelled`]), the
+//! failures of a nursery ([`Group`]), or any other error together with the place where `?`
+//! picked it up. The files:
+//!
+//! * `cancelled`: [`Cancelled`] and why
+//! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
+//! * `convert`: into [`Error`] and out of it again, through foreign error types
+//! * `render`: one line for logs, a tree for people
+//! * `outcomes`, `misuse`: the concrete errors of this crate
+
+mod cancelled;
+mod convert;
+mod group;
+mod misuse;
+mod outcomes;
+mod render;
+#[cfg(test)]
+mod tests;
+
+pub use cancelled::{Cancelled, Reason};
+pub use group::Group;
+pub(crate) use group::Member;
+pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
+pub use outcomes::{Interrupted, NoValue, TooSlow};
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::path::Path;
+
+use convert::Carried;
+
+type BoxedError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// A `Result` whose error is [`Error`].
+///
+/// ```
+/// fn port(text: &str) -> seedbed::Result<u16> {
+///     Ok(text.parse()?)
+/// }
+/// assert_eq!(port("7000").unwrap(), 7000);
+/// assert!(port("http").is_err());
+/// ```
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a task fails with: any error, the failures of a nursery, or a cancellation.
+///
+/// Everything that implements [`std::error::Error`] becomes an `Error` through `?`, which also
+/// records the [place](Error::place) where it did. For that reason `Error` does not implement
+/// `std::error::Error` itself; [`as_dyn`](Error::as_dyn) gives a view of it that does.
+///
+/// Having one concrete type is what lets the `Ok(())` at the end of an async closure infer. It
+/// is two words wide, so a `Result<(), Error>` is too, and a [`Cancelled`] in it needs no
+/// allocation.
+///
+/// `{}` is one line. `{:?}`, which is what `main` prints, is the whole tree: each failure with
+/// the task it happened in, where it was raised, and what caused it.
+///
+/// ```
+/// use seedbed::{Error, Result};
+/// use std::num::ParseIntError;
+///
+/// fn port(text: &str) -> Result<u16> {
+///     Ok(text.parse()?)
+/// }
+///
+/// let error = port("http").unwrap_err();
+/// assert!(error.is::<ParseIntError>());
+/// assert_eq!(error.to_string(), "invalid digit found in string");
+/// assert_eq!(format!("{error:?}"), format!("{error}\n  raised at {}", error.place().unwrap()));
+/// ```
+pub struct Error(Repr);
+
+/// Thin pointers all: with a fat one among them `Result<(), Error>` would grow to three words.
+enum Repr {
+    Cancelled(Cancelled),
+    Group(Box<Group>),
+    Other(Box<Other>),
+}
+
+struct Other {
+    error: BoxedError,
+    /// `None` if it is unknown.
+    place: Option<&'static Location<'static>>,
+}
+
+const _: () = {
+    const fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Error>();
+    assert!(size_of::<Error>() <= 16);
+    assert!(size_of::<Result<()>>() <= 16);
+};
+
+impl Error {
+    /// An error that is only a text, for where no type is worth having.
+    ///
+    /// The text is rendered at once, so it may borrow.
+    ///
+    /// ```
+    /// use seedbed::Error;
+    ///
+    /// let name = String::from("ada");
+    /// let error = Error::msg(format_args!("no such user: {name}"));
+    /// assert_eq!(error.to_string(), "no such user: ada");
+    /// ```
+    #[track_caller]
+    pub fn msg(text: impl fmt::Display) -> Error {
+        Error::other(Box::new(Message(text.to_string())), Location::caller())
+    }
+
+    #[cold]
+    fn other(error: BoxedError, caller: &'static Location<'static>) -> Error {
+        // For a function that is passed as a value, as in `map_err(Error::from)`, the caller is
+        // a shim in there. To be told that place helps nobody.
+        let shim = Path::new(caller.file()).ends_with("core/src/ops/function.rs");
+        let place = (!shim).then_some(caller);
+        Error(Repr::Other(Box::new(Other { error, place })))
+    }
+
+    /// Whether this is a plain [`Cancelled`].
+    ///
+    /// A [`Group`] is not, whatever it contains: among its members at least one has failed in
+    /// earnest.
+    ///
+    /// ```
+    /// assert!(!seedbed::Error::msg("out of paper").is_cancelled());
+    /// ```
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0, Repr::Cancelled(_))
+    }
+
+    /// The cancellation it is, if it is one.
+    pub(crate) fn as_cancelled(&self) -> Option<&Cancelled> {
+        match &self.0 {
+            Repr::Cancelled(cancelled) => Some(cancelled),
+            _ => None,
+        }
+    }
+
+    /// Whether the error itself is an `E`. Members of a group and causes are not looked at:
+    /// that is [`find`](Error::find).
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// let error = seedbed::Error::from(io::Error::from(io::ErrorKind::NotFound));
+    /// assert!(error.is::<io::Error>());
+    /// assert!(!error.is::<std::fmt::Error>());
+    /// ```
+    pub fn is<E: StdError + 'static>(&self) -> bool {
+        self.as_dyn().is::<E>()
+    }
+
+    /// The error itself, if it is an `E`; [`Cancelled`] and [`Group`] can be asked for too.
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// let error = seedbed::Error::from(io::Error::from(io::ErrorKind::NotFound));
+    /// let kind = error.downcast_ref().map(io::Error::kind);
+    /// assert_eq!(kind, Some(io::ErrorKind::NotFound));
+    /// ```
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        self.as_dyn().downcast_ref()
+    }
+
+    /// Takes the error itself out, if it is an `E`, and gives it back untouched if it is not.
+    ///
+    /// ```
+    /// use seedbed::{Error, Result};
+    /// use std::io;
+    ///
+    /// /// Not being there is fine, everything else is not.
+    /// fn optional(result: Result<String>) -> Result<Option<String>> {
+    ///     match result.map_err(Error::downcast::<io::Error>) {
+    ///         Ok(text) => Ok(Some(text)),
+    ///         Err(Ok(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+    ///         Err(Ok(error)) => Err(error.into()),
+    ///         Err(Err(other)) => Err(other),
+    ///     }
+    /// }
+    ///
+    /// let missing = io::Error::from(io::ErrorKind::NotFound);
+    /// assert_eq!(optional(Err(missing.into())).unwrap(), None);
+    /// assert!(optional(Err(Error::msg("out of paper"))).is_err());
+    /// ```
+    pub fn downcast<E: StdError + 'static>(self) -> Result<E, Error> {
+        if !self.is::<E>() {
+            return Err(self);
+        }
+        let error = self.into_boxed().downcast::<E>();
+        Ok(*error.expect("it is, as seen above"))
+    }
+
+    /// The first `E` in here: the error itself, then what caused it
+    /// ([`source`](StdError::source)), and in a group the members depth first, in the order in
+    /// which they failed, each with its causes.
+    ///
+    /// ```
+    /// use std::{io, num::ParseIntError};
+    ///
+    /// let cause = "http".parse::<u16>().unwrap_err();
+    /// let error = seedbed::Error::from(io::Error::new(io::ErrorKind::InvalidInput, cause));
+    /// assert!(!error.is::<ParseIntError>());
+    /// assert!(error.find::<ParseIntError>().is_some());
+    /// ```
+    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        find_in(self.as_dyn())
+    }
+
+    /// The failures in here, if a nursery failed.
+    ///
+    /// ```
+    /// use seedbed::Error;
+    ///
+    /// fn failures(error: &Error) -> usize {
+    ///     error.as_group().map_or(1, |group| group.errors().map(failures).sum())
+    /// }
+    /// assert_eq!(failures(&Error::msg("out of paper")), 1);
+    /// ```
+    pub fn as_group(&self) -> Option<&Group> {
+        match &self.0 {
+            Repr::Group(group) => Some(group),
+            _ => None,
+        }
+    }
+
+    /// Where this became an `Error`: the `?` that converted it or the call of
+    /// [`msg`](Error::msg); for a group, where its nursery was opened.
+    ///
+    /// `None` for a [`Cancelled`], which knows [places](Cancelled::scope_place) of its own, and
+    /// after `map_err(Error::from)`: a function passed as a value does not know its caller.
+    /// `?` and `map_err(|error| error.into())` do.
+    ///
+    /// ```
+    /// let error = seedbed::Error::msg("out of paper");
+    /// assert_eq!(error.place().unwrap().line(), line!() - 1);
+    /// ```
+    pub fn place(&self) -> Option<&'static Location<'static>> {
+        match &self.0 {
+            Repr::Cancelled(_) => None,
+            Repr::Group(group) => Some(group.place()),
+            Repr::Other(other) => other.place,
+        }
+    }
+
+    /// The error itself as a [`std::error::Error`], for what wants one: a `tracing` field, a
+    /// walk along the causes.
+    ///
+    /// ```
+    /// let error = seedbed::Error::from(std::fmt::Error);
+    /// assert!(error.as_dyn().source().is_none());
+    /// ```
+    pub fn as_dyn(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        match &self.0 {
+            Repr::Cancelled(cancelled) => cancelled,
+            Repr::Group(group) => &**group,
+            Repr::Other(other) => &*other.error,
+        }
+    }
+}
+
+fn find_in<'a, E: StdError + 'static>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    loop {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        if let Some(group) = error.downcast_ref::<Group>() {
+            return group.errors().find_map(Error::find);
+        }
+        if let Some(Carried(carried)) = error.downcast_ref() {
+            return carried.find();
+        }
+        // `io::Error::source` leaves out the error it wraps, whose words it uses as its own.
+        error = match error.downcast_ref().and_then(io::Error::get_ref) {
+            Some(wrapped) => wrapped,
+            None => error.source()?,
+        };
+    }
+}
+
+/// What [`Error::msg`] makes.
+#[derive(Debug)]
+struct Message(String);
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Message {}

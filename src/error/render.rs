@@ -1,0 +1,175 @@
+//! Errors as text: `Display` is one line for logs, `Debug` the tree that `main` prints.
+
+use std::error::Error as StdError;
+use std::fmt::{self, Write};
+
+use super::convert::{Ours, ours};
+use super::{Cancelled, Error, Group, Member, Reason, Repr};
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_dyn(), f)
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", heading(self))?;
+        for (index, error) in self.errors().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            match error.as_group() {
+                Some(group) => write!(f, "({group})")?,
+                None => f.write_str(&error.one_line())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// What `Display` gives, also where a foreign error's text has line breaks.
+    pub(crate) fn one_line(&self) -> String {
+        let text = self.to_string();
+        if text.contains('\n') {
+            text.lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        } else {
+            text
+        }
+    }
+}
+
+/// The same with `{:#?}`.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Tree::new(f).error(self, None)
+    }
+}
+
+/// The tree, as [`Error`]'s.
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Tree::new(f).group(self, None)
+    }
+}
+
+fn heading(group: &Group) -> String {
+    let (count, place) = (group.len(), group.place());
+    let failures = if count == 1 { "failure" } else { "failures" };
+    format!("{count} {failures} in the nursery opened at {place}")
+}
+
+/// Writes lines behind the branches of the tree they belong to.
+struct Tree<'a> {
+    out: &'a mut dyn Write,
+    /// What each line after the current one begins with.
+    indent: String,
+}
+
+impl Tree<'_> {
+    fn new(out: &mut dyn Write) -> Tree<'_> {
+        Tree { out, indent: String::new() }
+    }
+
+    /// An error in full; `member` if it is a nursery's failure.
+    fn error(&mut self, error: &Error, member: Option<&Member>) -> fmt::Result {
+        match &error.0 {
+            Repr::Group(group) => return self.group(group, member),
+            Repr::Cancelled(cancelled) => {
+                self.text(cancelled)?;
+                self.origin("  ", member)?;
+                self.scope(cancelled)?;
+            }
+            Repr::Other(other) => {
+                self.text(&other.error)?;
+                self.origin("  ", member)?;
+                if let Some(place) = other.place {
+                    self.line(format_args!("  raised at {place}"))?;
+                }
+            }
+        }
+        self.causes(error.as_dyn())
+    }
+
+    fn group(&mut self, group: &Group, member: Option<&Member>) -> fmt::Result {
+        let order = if group.len() > 1 { ", in the order they happened:" } else { ":" };
+        write!(self.out, "{}{order}", heading(group))?;
+        self.origin("│ ", member)?;
+        let mut members = group.members().iter().zip(1..).peekable();
+        while let Some((member, number)) = members.next() {
+            let (branch, below) = match members.peek() {
+                Some(_) => ('├', '│'),
+                None => ('└', ' '),
+            };
+            let number = format!("{number}: ");
+            self.line(format_args!("{branch}─ {number}"))?;
+            let below = format!("{below}  {:1$}", "", number.len());
+            self.indented(&below, |tree| tree.error(&member.error, Some(member)))?;
+        }
+        Ok(())
+    }
+
+    /// Which task a nursery's failure happened in.
+    fn origin(&mut self, lead: &str, member: Option<&Member>) -> fmt::Result {
+        match member.map(|member| member.spawned_at) {
+            Some(Some(place)) => self.line(format_args!("{lead}in the task spawned at {place}")),
+            Some(None) => self.line(format_args!("{lead}in the body of the nursery")),
+            None => Ok(()),
+        }
+    }
+
+    /// The scope, where the text of the cancellation has room only for who cancelled it.
+    fn scope(&mut self, cancelled: &Cancelled) -> fmt::Result {
+        match cancelled.reason() {
+            Reason::Requested(Some(_)) => {
+                self.line(format_args!("  with the scope opened at {}", cancelled.scope_place()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn causes(&mut self, error: &(dyn StdError + 'static)) -> fmt::Result {
+        const LEAD: &str = "  caused by: ";
+        const BELOW: &str = "             ";
+        let mut next = error.source();
+        while let Some(cause) = next {
+            next = cause.source();
+            self.line(format_args!("{LEAD}"))?;
+            self.indented(BELOW, |tree| match ours(cause) {
+                Some(Ours::Group(group)) => tree.group(group, None),
+                Some(Ours::Carried(error)) => {
+                    // Goes on with the causes on its own.
+                    next = None;
+                    tree.error(error, None)
+                }
+                Some(Ours::Cancelled(_)) | None => tree.text(cause),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A message, its further lines below the first.
+    fn text(&mut self, message: impl fmt::Display) -> fmt::Result {
+        let message = message.to_string();
+        let mut lines = message.trim_end().lines();
+        self.out.write_str(lines.next().unwrap_or_default())?;
+        lines.try_for_each(|line| self.line(format_args!("{line}")))
+    }
+
+    fn line(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        write!(self.out, "\n{}{text}", self.indent)
+    }
+
+    fn indented(&mut self, by: &str, write: impl FnOnce(&mut Self) -> fmt::Result) -> fmt::Result {
+        let before = self.indent.len();
+        self.indent.push_str(by);
+        let result = write(self);
+        self.indent.truncate(before);
+        result
+    }
+}

@@ -1,0 +1,30 @@
+//! Structured concurrency on one thread.
+#![warn(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod checkpoint;
+mod context;
+mod coop;
+mod error;
+mod nursery;
+mod run;
+mod scope;
+mod signal;
+mod sync;
+pub mod testing;
+mod time;
+mod wake;
+
+pub use checkpoint::{Checkpoint, checkpoint, yield_now};
+pub use error::*;
+pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
+pub use run::{Builder, run};
+pub use scope::{
+    CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
+    fail_at, finishing, move_on_after, move_on_at,
+};
+pub use sync::{
+    Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
+    channel,
+};
+pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};

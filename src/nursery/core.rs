@@ -1,0 +1,444 @@
+//! What a nursery is made of: its scope, its ready queue, its children, and how it polls them.
+//!
+//! # Invariants
+//!
+//! 1. A core lives in an `Rc`, so it does not move, and its [`Guard`] keeps it until every child
+//!    has been taken out. A leaked guard leaks the core.
+//! 2. What is attached to `queue` is the body's unit or the first field of a `Child`, of which the
+//!    nursery holds a counted reference in raw form: `adopt` makes it, `release` takes it back.
+//! 3. Children are polled only by `Core::drive`, which borrows what the nursery's own future
+//!    borrows: while that is polled, all that the children borrow is there.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::ptr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::context::{self, CONTEXT};
+use crate::error::{Cancelled, Group, Member, Reason};
+use crate::nursery::child::{Child, ChildRef};
+use crate::run::Runtime;
+use crate::scope::tree::{Entered, Level, Scope};
+use crate::wake::unit::{ReadyQueue, Unit};
+use crate::wake::waker;
+use crate::{Error, Result, coop};
+
+/// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
+#[repr(C)]
+pub(crate) struct Core {
+    queue: ReadyQueue,
+    body: Unit,
+    scope: Rc<Scope>,
+    /// How many children have not ended.
+    live: Cell<usize>,
+    body_running: Cell<bool>,
+    open: Cell<bool>,
+    failures: RefCell<Vec<Member>>,
+    panic: Cell<Option<Box<dyn Any + Send>>>,
+    place: &'static Location<'static>,
+}
+
+impl Core {
+    pub(crate) fn new(place: &'static Location<'static>) -> Rc<Core> {
+        Rc::new(Core {
+            queue: ReadyQueue::new(),
+            body: Unit::new(),
+            scope: Rc::new(Scope::new(place)),
+            live: Cell::new(0),
+            body_running: Cell::new(false),
+            open: Cell::new(true),
+            failures: RefCell::new(Vec::new()),
+            panic: Cell::new(None),
+            place,
+        })
+    }
+
+    pub(crate) fn scope(&self) -> &Rc<Scope> {
+        &self.scope
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// False once every child has ended and none can come any more.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    /// Makes a future a child, which is polled for the first time in the scheduler's next round.
+    ///
+    /// # Safety
+    ///
+    /// What the future borrows is there for as long as this nursery's own future is polled or
+    /// dropped.
+    pub(crate) unsafe fn spawn<F, T>(
+        self: &Rc<Self>,
+        future: F,
+        place: &'static Location<'static>,
+    ) -> ChildRef
+    where
+        F: Future<Output = Result<T>>,
+    {
+        // SAFETY: the caller's promise and invariant 3.
+        let child = unsafe { ChildRef::new(future, place) };
+        self.adopt(child.clone());
+        // SAFETY: the unit is alive: `child` is a reference to its node.
+        if let Some(foreign) = unsafe { Unit::make_ready(child.as_ptr().cast()) } {
+            foreign.wake();
+        }
+        child
+    }
+
+    /// Takes a child in.
+    fn adopt(self: &Rc<Self>, child: ChildRef) {
+        let child = child.into_raw();
+        self.live.set(self.live.get() + 1);
+        // SAFETY: a node does not move; invariant 1 for the queue and the scope. The unit is the
+        // node's first field, the queue the core's.
+        unsafe { Unit::attach(child.cast(), Rc::as_ptr(self).cast(), &self.scope.members) };
+    }
+
+    /// Takes a child out.
+    fn release(&self, child: *const Child) -> ChildRef {
+        // SAFETY: invariant 2.
+        let child = unsafe { ChildRef::from_raw(child) };
+        // SAFETY: `child` is a reference to the node.
+        unsafe { &*child.as_ptr() }.unit.detach();
+        self.live.set(self.live.get() - 1);
+        child
+    }
+
+    /// Hands the only child of this nursery, and the scopes it has open, to another one.
+    pub(crate) fn hand_over(&self, to: &Rc<Core>) {
+        let unit = self.only_child();
+        if unit.is_null() {
+            return; // it has ended
+        }
+        // SAFETY: it was just found among the members.
+        let queued = unsafe { &*unit }.is_queued();
+        let child = self.release(unit.cast());
+        to.adopt(child);
+        self.scope.move_children(Rc::as_ptr(&to.scope));
+        // It may be the child itself that is running.
+        context::replace_scope(&self.scope, &to.scope);
+        let mut foreign = Vec::new();
+        if queued {
+            // SAFETY: `to` has a reference to the node.
+            foreign.extend(unsafe { Unit::make_ready(unit) });
+        }
+        foreign.extend(self.finish_if_empty());
+        for waker in foreign {
+            waker.wake();
+        }
+    }
+
+    fn only_child(&self) -> *const Unit {
+        self.scope.members.find(|unit| !ptr::eq(unit, &self.body))
+    }
+
+    /// Sees to it that the nursery's future is polled again when nothing is left to wait for:
+    /// in the next round of the scheduler, as in Trio.
+    #[must_use]
+    fn finish_if_empty(&self) -> Option<std::task::Waker> {
+        if self.live.get() == 0 && !self.body_running.get() {
+            // SAFETY: the body's unit is a field of this core.
+            return unsafe { Unit::make_ready(&self.body) };
+        }
+        None
+    }
+
+    /// Counts a failure, and cancels all the others.
+    fn fail(
+        &self,
+        error: Error,
+        spawned_at: Option<&'static Location<'static>>,
+    ) -> Option<Cancelled> {
+        // A graceful cancellation stays one: those that finish their work are not to be hit by
+        // the siblings that stopped at once.
+        let level = match self.scope.effective() {
+            Level::Graceful if error.is_cancelled() => Level::Graceful,
+            _ => Level::Full,
+        };
+        self.scope.cancel_because(level, || match error.as_cancelled() {
+            Some(why) => why.clone(),
+            None => Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.one_line())),
+        });
+        self.failures.borrow_mut().push(Member { error, spawned_at });
+        self.scope.why()
+    }
+
+    fn panicked(&self, payload: Box<dyn Any + Send>, place: &'static Location<'static>) {
+        self.scope.cancel_because(Level::Full, || {
+            Cancelled::new(self.place, Some(place), Reason::ChildFailed("it panicked".into()))
+        });
+        match self.panic.take() {
+            None => self.panic.set(Some(payload)),
+            Some(first) => {
+                self.panic.set(Some(first));
+                tracing::error!(
+                    nursery = %self.place,
+                    at = %place,
+                    "a further panic in a nursery: only the first is passed on"
+                );
+            }
+        }
+    }
+
+    fn poll_child(self: &Rc<Self>, unit: *const Unit, budget: u32) {
+        // SAFETY: invariant 2; the clone's own reference is given up again by its drop.
+        let child = unsafe { std::mem::ManuallyDrop::new(ChildRef::from_raw(unit.cast())) };
+        let child = ChildRef::clone(&child);
+        // SAFETY: `child` is a reference to the node.
+        let id = unsafe { &*unit }.id();
+        let waker = waker::waker(id);
+        let mut cx = Context::from_waker(&waker);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: a child that is attached is not done; invariant 3.
+            context::in_unit(id, budget, || unsafe { child.poll(&mut cx) })
+        }));
+        if matches!(outcome, Ok(Poll::Pending)) {
+            return;
+        }
+        // The poll may have handed the child over to another nursery.
+        // SAFETY: invariant 2: what it is attached to is the first field of a core, in an `Rc`.
+        let core = unsafe { &*(*unit).queue().cast::<Core>() };
+        core.end_child(child, outcome);
+    }
+
+    /// Deals with a child that has ended.
+    fn end_child(&self, child: ChildRef, outcome: std::thread::Result<Poll<Result<()>>>) {
+        let place = child.place();
+        let why = match outcome {
+            Ok(Poll::Ready(Ok(()))) => None,
+            Ok(Poll::Ready(Err(error))) => self.fail(error, Some(place)),
+            Ok(Poll::Pending) => unreachable!("the child has ended"),
+            Err(payload) => {
+                self.panicked(payload, place);
+                self.scope.why()
+            }
+        };
+        // What the child's future and value do when they are dropped is foreign code.
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            if why.is_some() {
+                // SAFETY: the child is not done, and its poll is over.
+                unsafe { child.fail(why) };
+            }
+        }));
+        let held = self.release(child.as_ptr());
+        if let Some(joiner) = child.set_done() {
+            joiner.wake();
+        }
+        let freed = catch_unwind(AssertUnwindSafe(|| {
+            drop(held);
+            drop(child);
+        }));
+        for payload in [dropped, freed].into_iter().filter_map(std::result::Result::err) {
+            self.panicked(payload, place);
+        }
+        if let Some(foreign) = self.finish_if_empty() {
+            foreign.wake();
+        }
+    }
+
+    /// Polls the body and the children that are ready. `Ready` when all have ended.
+    ///
+    /// # Safety
+    ///
+    /// Called from the nursery's own future only, while that is polled.
+    pub(crate) unsafe fn drive(
+        self: &Rc<Self>,
+        entered: &Entered,
+        runtime: &Runtime,
+        cx: &mut Context<'_>,
+        first: bool,
+        mut body: impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
+    ) -> Poll<()> {
+        struct Drained<'a>(&'a ReadyQueue);
+        impl Drop for Drained<'_> {
+            fn drop(&mut self) {
+                self.0.set_draining(false);
+            }
+        }
+        entered.touch();
+        self.queue.set_host(cx.waker());
+        self.queue.set_draining(true);
+        let drained = Drained(&self.queue);
+        let finished = context::in_scope(&self.scope, || {
+            if first && self.poll_body(runtime, &mut body) {
+                return true;
+            }
+            let choose = |n| runtime.choose(n);
+            let choose = runtime.is_seeded().then_some(&choose as &dyn Fn(usize) -> usize);
+            loop {
+                let tick = CONTEXT.with(|context| context.tick.get());
+                while let Some(unit) = self.queue.pop(tick, choose) {
+                    if !ptr::eq(unit, &self.body) {
+                        self.poll_child(unit, runtime.budget);
+                    } else if self.body_running.get() {
+                        if self.poll_body(runtime, &mut body) {
+                            return true;
+                        }
+                    } else if self.live.get() == 0 {
+                        return true;
+                    }
+                }
+                if self.queue.is_empty() || !self.next_tick() {
+                    return false;
+                }
+            }
+        });
+        drop(drained);
+        if finished {
+            self.open.set(false);
+            return Poll::Ready(());
+        }
+        if !self.queue.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Begins the scheduler's next round from here, if the run loop would come straight back: if
+    /// nothing is ready outside this nursery, and it is not time to look at the network. So the
+    /// depth of the tree costs nothing while one nursery is busy.
+    fn next_tick(&self) -> bool {
+        CONTEXT.with(|context| {
+            if context.queued.get() != self.queue.len() || context.turn.get() <= 1 {
+                return false;
+            }
+            context.turn.set(context.turn.get().saturating_sub(self.queue.len() as u32).max(1));
+            context.tick.set(context.tick.get().wrapping_add(1));
+            true
+        })
+    }
+
+    /// Polls the body. True if it has ended and there is nothing to wait for.
+    fn poll_body(
+        &self,
+        runtime: &Runtime,
+        body: &mut impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
+    ) -> bool {
+        let id = self.body.id();
+        let waker = waker::waker(id);
+        let mut cx = Context::from_waker(&waker);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            context::in_unit(id, runtime.budget, || {
+                let outcome = body(&mut cx);
+                // Leaving a nursery costs as much as an operation that could finish at once.
+                let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
+                (outcome, yields)
+            })
+        }));
+        let (outcome, yields) = match outcome {
+            Ok((Poll::Pending, _)) => return false,
+            Ok((Poll::Ready(outcome), yields)) => (Ok(outcome), yields),
+            Err(payload) => (Err(payload), false),
+        };
+        self.body_running.set(false);
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.fail(error, None);
+            }
+            Err(payload) => self.panicked(payload, self.place),
+        }
+        if yields {
+            if let Some(foreign) = self.finish_if_empty() {
+                foreign.wake();
+            }
+            return false;
+        }
+        self.live.get() == 0
+    }
+
+    /// What has failed, in the order in which it did.
+    pub(crate) fn take_failures(&self) -> Vec<Member> {
+        self.failures.take()
+    }
+
+    /// Goes on with the first panic there was, if there was one. The errors, which nobody will
+    /// see then, are reported.
+    pub(crate) fn resume_panic(&self) {
+        let Some(payload) = self.panic.take() else { return };
+        let failures = self.take_failures();
+        if failures.iter().any(|member| !member.error.is_cancelled()) {
+            let error = Group::from_failures(self.place, failures);
+            tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
+        }
+        resume_unwind(payload);
+    }
+}
+
+/// Keeps a nursery's children. When it is dropped, they are.
+pub(crate) struct Guard {
+    core: Rc<Core>,
+    entered: Option<Entered>,
+}
+
+impl Guard {
+    /// Enters the nursery's scope and makes ready for a body.
+    pub(crate) fn new(core: Rc<Core>, has_body: bool) -> Result<Guard> {
+        let entered = Entered::new(core.scope.clone())?;
+        core.body_running.set(has_body);
+        // SAFETY: the unit is a field of the core, which does not move and which the guard keeps;
+        // it is detached when the guard is dropped.
+        unsafe { Unit::attach(&core.body, Rc::as_ptr(&core).cast(), &core.scope.members) };
+        Ok(Guard { core, entered: Some(entered) })
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn entered(&self) -> &Entered {
+        self.entered.as_ref().expect("a nursery is not left before it has ended")
+    }
+
+    /// Leaves the nursery's scope, when all have ended.
+    pub(crate) fn leave<T>(mut self, outcome: Result<T>) -> Result<Option<T>> {
+        let entered = self.entered.take().expect("a nursery is left once");
+        entered.leave(outcome)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let core = &self.core;
+        core.open.set(false);
+        core.body.detach();
+        let mut panic = None;
+        if core.live.get() > 0 || core.body_running.get() {
+            tracing::warn!(
+                nursery = %core.place,
+                children = core.live.get(),
+                "a nursery was dropped before it had ended: what ran in it was dropped without cleaning up"
+            );
+        }
+        loop {
+            let unit = core.scope.members.first();
+            if unit.is_null() {
+                break;
+            }
+            let child = core.release(unit.cast());
+            let dropped = catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: a member is not done, and nothing is polled while its nursery's future
+                // is dropped.
+                unsafe { child.fail(None) };
+            }));
+            if let Some(joiner) = child.set_done() {
+                joiner.wake();
+            }
+            drop(child);
+            panic = panic.or(dropped.err());
+        }
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
+    }
+}

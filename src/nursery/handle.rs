@@ -1,0 +1,89 @@
+//! A handle to a nursery that does not borrow it.
+
+use std::future::Future;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::Result;
+use crate::error::NotSpawned;
+use crate::nursery::Task;
+use crate::nursery::core::Core;
+use crate::scope::CancelScope;
+
+/// A handle to a nursery that may be cloned and kept anywhere on the thread, and that spawns
+/// `'static` futures.
+///
+/// It does not keep the nursery open: once the body and all the children have ended, spawning
+/// fails and gives the future back.
+///
+/// ```
+/// # use seedbed::nursery;
+/// seedbed::run(async {
+///     let mut kept = None;
+///     nursery(async |n| {
+///         kept = Some(n.handle());
+///         drop(n.handle().spawn(async { Ok(()) })?);
+///         Ok(())
+///     })
+///     .await?;
+///     let refused = kept.unwrap().spawn(async { Ok(7) }).unwrap_err();
+///     assert_eq!(refused.into_inner().await?, 7); // the future, as it was
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct NurseryHandle {
+    core: Rc<Core>,
+}
+
+impl NurseryHandle {
+    pub(super) fn new(core: Rc<Core>) -> Self {
+        NurseryHandle { core }
+    }
+
+    /// Spawns a child, as [`Nursery::spawn`](crate::Nursery::spawn) does.
+    ///
+    /// # Errors
+    ///
+    /// [`NotSpawned`], with the future, when the nursery has closed.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, future: F) -> Result<Task<'static, T>, NotSpawned<F>>
+    where
+        F: Future<Output = Result<T>> + 'static,
+        T: 'static,
+    {
+        if !self.core.is_open() {
+            return Err(NotSpawned::new(future, self.core.place(), Location::caller()));
+        }
+        // SAFETY: the future borrows nothing.
+        Ok(Task::new(unsafe { self.core.spawn(future, Location::caller()) }))
+    }
+
+    /// Whether it can still be spawned into.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.core.is_open()
+    }
+
+    /// The nursery's own cancel scope.
+    #[must_use]
+    pub fn scope(&self) -> CancelScope {
+        CancelScope::of(self.core.scope().clone())
+    }
+
+    /// Cancels the body and all the children. Short for `scope().cancel()`.
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.scope().cancel();
+    }
+}
+
+impl std::fmt::Debug for NurseryHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NurseryHandle")
+            .field("place", &self.core.place())
+            .field("is_open", &self.is_open())
+            .finish()
+    }
+}

@@ -1,0 +1,121 @@
+//! A child that says when it is up: Trio's `nursery.start`.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::error::NotStarted;
+use crate::nursery::Nursery;
+use crate::nursery::core::{Core, Guard};
+use crate::{Result, context};
+
+/// By this a child of [`Nursery::start`] says that it is up.
+pub struct Started<V> {
+    shared: Rc<Shared<V>>,
+}
+
+struct Shared<V> {
+    value: Cell<Option<V>>,
+    /// The nursery of one, under the caller, in which the child runs until it is up. Gone when
+    /// the caller does not wait any more.
+    cradle: RefCell<Option<Rc<Core>>>,
+    nursery: Rc<Core>,
+}
+
+impl<V> Started<V> {
+    /// Says that the child is up: [`Nursery::start`] returns `value`, and the child goes on in
+    /// the nursery, under the nursery's scope instead of the caller's.
+    ///
+    /// If the caller has been cancelled meanwhile, the child stays under the caller, which waits
+    /// for it to end. If the caller does not wait any more, nothing happens.
+    pub fn ready(self, value: V) {
+        let Some(cradle) = self.shared.cradle.take() else { return };
+        self.shared.value.set(Some(value));
+        if !cradle.scope().is_cancelled() {
+            cradle.hand_over(&self.shared.nursery);
+        }
+    }
+}
+
+impl<V> std::fmt::Debug for Started<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started").finish_non_exhaustive()
+    }
+}
+
+impl<'scope> Nursery<'scope, '_> {
+    /// Runs a child until it says that it is up, and leaves it running in the nursery.
+    ///
+    /// The child gets a [`Started`]; when it calls [`ready`](Started::ready) with a value, `start`
+    /// returns that. Until then the child runs under the caller's scopes: cancelling the caller
+    /// cancels it, and its failure comes out here, not in the nursery. It is Trio's
+    /// `nursery.start`.
+    ///
+    /// The return of `start` is not a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// The child's own, if it fails before it is up; [`NotStarted`] if it ends without saying
+    /// so; [`Cancelled`](crate::Cancelled) if the caller was cancelled and with it the child.
+    ///
+    /// ```
+    /// use seedbed::{Event, nursery};
+    ///
+    /// seedbed::run(async {
+    ///     let stop = Event::new();
+    ///     nursery(async |n| {
+    ///         let port = n
+    ///             .start(async |started| {
+    ///                 started.ready(7000); // it listens now
+    ///                 stop.wait().await
+    ///             })
+    ///             .await?;
+    ///         assert_eq!(port, 7000);
+    ///         stop.set();
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn start<F, V>(&'scope self, child: F) -> impl Future<Output = Result<V>>
+    where
+        F: AsyncFnOnce(Started<V>) -> Result<()> + 'scope,
+        V: 'scope,
+    {
+        let place = Location::caller();
+        async move {
+            let cradle = Core::new(place);
+            let shared = Rc::new(Shared {
+                value: Cell::new(None),
+                cradle: RefCell::new(Some(cradle.clone())),
+                nursery: self.core.clone(),
+            });
+            let guard = Guard::new(cradle, false)?;
+            let future = child(Started { shared: shared.clone() });
+            // SAFETY: `'scope` outlasts this future, which drops the child if it does not hand it
+            // over, and the nursery, which does so otherwise.
+            drop(unsafe { guard.core().spawn(future, place) });
+            poll_fn(|cx| {
+                context::with_runtime(|runtime| {
+                    let Some(runtime) = runtime else {
+                        panic!("the `start` at {place} was polled outside of `seedbed::run`")
+                    };
+                    // SAFETY: this is the cradle's own future.
+                    unsafe {
+                        guard.core().drive(guard.entered(), runtime, cx, false, |_| Poll::Pending)
+                    }
+                })
+            })
+            .await;
+            shared.cradle.take();
+            guard.core().resume_panic();
+            let failure = guard.core().take_failures().pop().map(|member| member.error);
+            guard.leave(failure.map_or(Ok(()), Err))?;
+            shared.value.take().ok_or_else(|| NotStarted::new(place).into())
+        }
+    }
+}

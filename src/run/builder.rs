@@ -1,0 +1,122 @@
+//! [`run`] and the choices one can make for it.
+
+use std::future::Future;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::error::AlreadyRunning;
+use crate::run::Runtime;
+use crate::time::clock::{Clock, SystemClock, VirtualClock};
+use crate::{Result, context};
+
+/// Runs a future, and all that is spawned under it, to the end, and returns its value or its
+/// error.
+///
+/// Everything happens on this thread. When `run` returns, nothing it started is left: children
+/// have ended, because their nurseries have, and what else the future owned has been dropped.
+///
+/// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
+/// [`Interrupted`](crate::Interrupted) when that has cleaned up; a second Ctrl-C ends the process
+/// at once. [`Builder::ctrl_c`] turns this off.
+///
+/// # Errors
+///
+/// The future's own; [`AlreadyRunning`] if this thread is in a `run` already; an
+/// [`io::Error`](std::io::Error) if the kernel has no descriptors for the reactor.
+///
+/// # Panics
+///
+/// With the panic of the future, or of a child, once everything has been cleaned up.
+///
+/// ```
+/// let answer = seedbed::run(async { Ok(42) })?;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
+    Builder::new().run(main)
+}
+
+/// The choices for a [`run`].
+///
+/// ```
+/// use seedbed::{Builder, checkpoint};
+///
+/// // The same seed gives the same order of tasks, another one perhaps another.
+/// Builder::new().seed(7).run(async { checkpoint().await })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until its `run` is called"]
+pub struct Builder {
+    clock: Option<VirtualClock>,
+    seed: Option<u64>,
+    budget: u32,
+    ctrl_c: bool,
+}
+
+impl Builder {
+    /// The defaults: the system's clock, no seed, a budget of 128, and Ctrl-C heeded.
+    pub fn new() -> Self {
+        Builder { clock: None, seed: None, budget: 128, ctrl_c: true }
+    }
+
+    /// Runs on this clock instead of the system's.
+    pub fn clock(mut self, clock: &VirtualClock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
+    /// Draws the order in which the tasks that are ready run, instead of taking them first in,
+    /// first out. With a [`VirtualClock`] and no input from outside, runs with the same seed are
+    /// the same.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How many operations that could finish at once a task gets through before it lets the
+    /// others run; at least 1. With 1 every operation does so, which is Trio's way.
+    pub fn budget(mut self, operations: u32) -> Self {
+        self.budget = operations.max(1);
+        self
+    }
+
+    /// Whether Ctrl-C cancels the main future; it does by default. It is heeded only on the
+    /// main thread of the process.
+    pub fn ctrl_c(mut self, heed: bool) -> Self {
+        self.ctrl_c = heed;
+        self
+    }
+
+    /// Runs a future with these choices. See [`run`].
+    ///
+    /// # Errors
+    ///
+    /// As [`run`].
+    ///
+    /// # Panics
+    ///
+    /// As [`run`].
+    #[track_caller]
+    pub fn run<T>(self, main: impl Future<Output = Result<T>>) -> Result<T> {
+        let place = Location::caller();
+        if let Some(outer) = context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
+            return Err(AlreadyRunning::new(place, outer).into());
+        }
+        let clock: Rc<dyn Clock> = match self.clock {
+            Some(clock) => Rc::new(clock),
+            None => Rc::new(SystemClock::new()),
+        };
+        let runtime = Runtime::new(clock, self.budget, self.seed, place)?;
+        let _entered = context::enter_runtime(&runtime, runtime.slot);
+        runtime.run_main(main, self.ctrl_c)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}

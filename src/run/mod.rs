@@ -1,0 +1,87 @@
+//! Running: [`run`], its [`Builder`], and the loop that polls the main future, looks at the
+//! network and the clock, and sleeps when there is nothing to do.
+
+mod builder;
+mod main_loop;
+pub(crate) mod reactor;
+pub(crate) mod timer;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub use builder::{Builder, run};
+
+use crate::run::reactor::Reactor;
+use crate::run::timer::Target;
+use crate::time::clock::{Clock, Nanos};
+use crate::time::wheel::Wheel;
+use crate::wake::remote::{self, Remote};
+
+/// What belongs to one `run`.
+pub(crate) struct Runtime {
+    pub(crate) clock: Rc<dyn Clock>,
+    pub(crate) timers: RefCell<Wheel<Target>>,
+    pub(crate) reactor: Reactor,
+    remote: Arc<Remote>,
+    slot: u16,
+    /// How many operations a unit may finish at once in one poll.
+    pub(crate) budget: u32,
+    /// The state of the scheduler's random numbers, where it was given a seed.
+    random: Option<Cell<u64>>,
+    /// Where `run` was called.
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl Runtime {
+    fn new(
+        clock: Rc<dyn Clock>,
+        budget: u32,
+        seed: Option<u64>,
+        place: &'static Location<'static>,
+    ) -> io::Result<Runtime> {
+        let (reactor, waker) = Reactor::new()?;
+        let remote = Arc::new(Remote::new(waker));
+        let slot = remote::register(remote.clone())?;
+        Ok(Runtime {
+            clock,
+            timers: RefCell::new(Wheel::new()),
+            reactor,
+            remote,
+            slot,
+            budget,
+            random: seed.map(Cell::new),
+            place,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    /// Whether the order of the ready is drawn.
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.random.is_some()
+    }
+
+    /// A number below `n`, drawn with the scheduler's seed; 0 without one.
+    pub(crate) fn choose(&self, n: usize) -> usize {
+        let Some(random) = &self.random else { return 0 };
+        // SplitMix64 (Steele, Lea and Flood, 2014): small, and good for any seed.
+        let state = random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        random.set(state);
+        let mut bits = state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        ((u128::from(bits) * n as u128) >> 64) as usize
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        remote::unregister(self.slot);
+    }
+}

@@ -1,0 +1,30 @@
+//! Sections that a graceful cancellation lets finish.
+
+use std::future::Future;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::Result;
+use crate::scope::enter;
+use crate::scope::tree::Scope;
+
+/// Marks `future` as finishing its work: a
+/// [graceful cancellation](crate::CancelScope::cancel_gracefully) leaves it alone until the grace
+/// is over. Any other cancellation reaches it as usual.
+///
+/// A server marks the answering of a request in this way, and not the waiting for the next.
+///
+/// # Errors
+///
+/// The future's own.
+///
+/// See [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully) for an example.
+#[track_caller]
+pub fn finishing<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+    let scope = Rc::new(Scope::new(Location::caller()));
+    scope.set_finishing();
+    async move {
+        let value = enter(scope, future).await?;
+        Ok(value.expect("nobody has a handle to this scope, so it absorbs nothing"))
+    }
+}

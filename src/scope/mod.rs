@@ -1,0 +1,293 @@
+//! Cancel scopes: what is cancelled together, and by when.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `tree` | the tree of scopes, and how a cancellation travels down it |
+//! | `deadline` | when a scope is cancelled by the clock |
+//! | `timeout` | scopes around one future, with a time limit |
+//! | `finishing` | sections that a graceful cancellation lets finish |
+//! | `cancellable` | futures that are not of this crate |
+
+mod cancellable;
+mod deadline;
+mod finishing;
+mod timeout;
+pub(crate) mod tree;
+
+use std::borrow::Cow;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+pub use cancellable::{Cancellable, cancellable};
+pub use finishing::finishing;
+pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
+
+use crate::error::Reason;
+use crate::scope::deadline::Deadline;
+use crate::scope::tree::{Entered, Level, Scope};
+use crate::time::clock::{self, NEVER};
+use crate::{Result, context};
+
+/// A cancel scope: code that can be cancelled as one, by a deadline or by a call.
+///
+/// Cancelling is by value and by level: inside a cancelled scope every checkpoint fails with
+/// [`Cancelled`](crate::Cancelled), again and again; `?` carries it out to the scope, which absorbs
+/// it. Clean-up on the way may use a [shield](Self::set_shield). It is Trio's `CancelScope`.
+///
+/// Clones are handles to the same scope, which may be kept anywhere on the thread: a scope may be
+/// cancelled before it is entered; after it is left that has no effect. A scope is entered once.
+///
+/// ```
+/// use seedbed::{CancelScope, nursery, sleep_forever, yield_now};
+///
+/// seedbed::run(async {
+///     let scope = CancelScope::new();
+///     nursery(async |n| {
+///         let task = n.spawn(scope.enter(async |_| sleep_forever().await));
+///         yield_now().await?;
+///         scope.cancel();
+///         assert_eq!(task.await?, None); // interrupted: there is no value
+///         Ok(())
+///     })
+///     .await?;
+///     assert!(scope.cancelled_caught());
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CancelScope {
+    scope: Rc<Scope>,
+}
+
+/// Runs `body` in a new [`CancelScope`]. Short for `CancelScope::new().enter(body)`.
+///
+/// # Errors
+///
+/// As [`CancelScope::enter`].
+///
+/// ```
+/// use seedbed::{cancel_scope, checkpoint};
+///
+/// seedbed::run(async {
+///     let value = cancel_scope(async |scope| {
+///         scope.cancel();
+///         checkpoint().await?; // fails: the scope is cancelled
+///         Ok("not reached")
+///     })
+///     .await?;
+///     assert_eq!(value, None);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn cancel_scope<F, T>(body: F) -> impl Future<Output = Result<Option<T>>>
+where
+    F: AsyncFnOnce(&CancelScope) -> Result<T>,
+{
+    CancelScope::new().enter(body)
+}
+
+impl CancelScope {
+    /// A scope without a deadline or a shield, not entered yet.
+    #[must_use]
+    #[track_caller]
+    pub fn new() -> Self {
+        CancelScope { scope: Rc::new(Scope::new(Location::caller())) }
+    }
+
+    pub(crate) fn of(scope: Rc<Scope>) -> Self {
+        CancelScope { scope }
+    }
+
+    /// Gives it a deadline.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Instant) -> Self {
+        self.scope.set_deadline(Deadline::Instant(deadline));
+        self
+    }
+
+    /// Gives it a deadline this long after it is entered.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        self.scope.set_deadline(Deadline::AfterEntry(clock::nanos(timeout)));
+        self
+    }
+
+    /// Hides cancellations of the scopes around it.
+    #[must_use]
+    pub fn with_shield(self) -> Self {
+        self.scope.set_shield(true);
+        self
+    }
+
+    /// Enters the scope, runs `body` in it, and leaves it.
+    ///
+    /// `Ok(None)` means that the body was cancelled by this scope. A `Cancelled` is absorbed only
+    /// if this scope was cancelled and no cancellation from outside is visible through its
+    /// shield; those inside a [`Group`](crate::Group) are taken out of it, and the rest comes out
+    /// in its shape.
+    ///
+    /// # Errors
+    ///
+    /// The body's, but for what is absorbed; [`ScopeReused`](crate::ScopeReused) if the scope was
+    /// entered before; [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+    pub fn enter<F, T>(&self, body: F) -> impl Future<Output = Result<Option<T>>> + use<F, T>
+    where
+        F: AsyncFnOnce(&CancelScope) -> Result<T>,
+    {
+        let scope = self.clone();
+        async move { enter(scope.scope.clone(), body(&scope)).await }
+    }
+
+    /// Cancels the scope: every checkpoint in it fails from now on. Again, or after the scope was
+    /// left, it has no effect.
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.scope.cancel(Level::Full, Reason::Requested(None), Some(Location::caller()));
+    }
+
+    /// Cancels the scope, and says why: the text is in each [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
+        let reason = Reason::Requested(Some(reason.into()));
+        self.scope.cancel(Level::Full, reason, Some(Location::caller()));
+    }
+
+    /// Cancels at once all but the sections marked as [`finishing`] their work, and those too when
+    /// the grace is over. The deadline is moved to the end of the grace, if it was later.
+    ///
+    /// ```
+    /// use seedbed::{cancel_scope, finishing, sleep, sleep_forever};
+    /// use std::time::Duration;
+    ///
+    /// # let clock = seedbed::testing::VirtualClock::new();
+    /// # seedbed::Builder::new().clock(&clock).run(async {
+    /// cancel_scope(async |scope| {
+    ///     scope.cancel_gracefully(Duration::from_secs(5));
+    ///     finishing(sleep(Duration::from_secs(1))).await?; // goes on
+    ///     sleep_forever().await // fails at once
+    /// })
+    /// .await?;
+    /// # assert_eq!(clock.elapsed(), Duration::from_secs(1));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cancel_gracefully(&self, grace: Duration) {
+        let by = Some(Location::caller());
+        self.scope.cancel(Level::Graceful, Reason::Requested(None), by);
+        self.scope.limit_grace(clock::nanos(grace));
+    }
+
+    /// Whether the scope was cancelled, by a call or by its deadline.
+    #[must_use]
+    pub fn cancel_called(&self) -> bool {
+        self.scope.cancel_called()
+    }
+
+    /// Whether the scope, when it was left, absorbed a cancellation.
+    #[must_use]
+    pub fn cancelled_caught(&self) -> bool {
+        self.scope.cancelled_caught()
+    }
+
+    /// The deadline; `None` if there is none, or if it counts from an entry still to come.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.scope.deadline_instant()
+    }
+
+    /// Moves the deadline, or takes it away. One that has passed cancels an open scope at once.
+    /// After the scope was left it has no effect.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.scope.set_deadline(deadline.map_or(Deadline::At(NEVER), Deadline::Instant));
+    }
+
+    /// Moves the deadline to this long from now; on a scope still to be entered, this long after
+    /// that.
+    pub fn set_timeout(&self, timeout: Duration) {
+        self.scope.set_deadline(Deadline::AfterEntry(clock::nanos(timeout)));
+    }
+
+    /// Whether cancellations from outside are hidden.
+    #[must_use]
+    pub fn shield(&self) -> bool {
+        self.scope.shield()
+    }
+
+    /// Raises or lowers the shield. Lowering it lets in a cancellation that has been waiting
+    /// outside.
+    pub fn set_shield(&self, shield: bool) {
+        self.scope.set_shield(shield);
+    }
+}
+
+impl Default for CancelScope {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for CancelScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CancelScope")
+            .field("place", &self.scope.place())
+            .field("deadline", &self.deadline())
+            .field("shield", &self.shield())
+            .field("cancel_called", &self.cancel_called())
+            .field("cancelled_caught", &self.cancelled_caught())
+            .finish()
+    }
+}
+
+/// Polls `future` inside `scope`, entered at the first poll.
+pub(crate) async fn enter<T>(
+    scope: Rc<Scope>,
+    future: impl Future<Output = Result<T>>,
+) -> Result<Option<T>> {
+    let entered = Entered::new(scope)?;
+    let outcome = {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            entered.touch();
+            context::in_scope(entered.scope(), || future.as_mut().poll(cx))
+        })
+        .await
+    };
+    entered.leave(outcome)
+}
+
+/// When the scopes that are open here will cancel what runs here: the earliest of their deadlines
+/// up to the nearest shield. It has passed if they are cancelled already; `None` is never.
+///
+/// ```
+/// use seedbed::{current_effective_deadline, move_on_after, now};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     assert_eq!(current_effective_deadline(), None);
+///     move_on_after(Duration::from_secs(5), async {
+///         assert!(current_effective_deadline().unwrap() <= now() + Duration::from_secs(5));
+///         Ok(())
+///     })
+///     .await?;
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[must_use]
+pub fn current_effective_deadline() -> Option<Instant> {
+    context::with_runtime(|runtime| {
+        match context::with_scope(|scope| scope.map(Scope::effective_deadline))? {
+            NEVER => None,
+            deadline => clock::instant_of(&*runtime?.clock, deadline),
+        }
+    })
+}

@@ -1,0 +1,416 @@
+//! The tree of cancel scopes.
+//!
+//! A scope is linked under the scope it is polled in, so a cancellation finds what it has to
+//! reach by walking down, and every scope caches what the scopes above make of it: a checkpoint
+//! is one load.
+//!
+//! # Invariants
+//!
+//! 1. A scope that is linked (has a parent or children) is kept alive by an [`Entered`]. When
+//!    that is dropped the scope is taken out of the tree and its children are made roots, until
+//!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
+//!    `Entered` leaks the scope, still linked, still valid.
+//! 2. Walking the tree calls no foreign code: wakers that are not ours are collected and woken
+//!    when the walk is over.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::ptr;
+use std::rc::Rc;
+use std::task::Waker;
+
+use slab::Slab;
+
+use crate::context::{self, CONTEXT};
+use crate::error::{Cancelled, NotRunning, Reason, ScopeReused};
+use crate::run::timer::Timer;
+use crate::scope::deadline::Deadline;
+use crate::time::clock::NEVER;
+use crate::wake::table::{self, UnitId};
+use crate::wake::unit::{Members, Unit};
+
+/// How far a cancellation goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Level {
+    /// Not cancelled.
+    None,
+    /// Everything but what is marked as finishing its work.
+    Graceful,
+    /// Everything.
+    Full,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    New,
+    Entered,
+    Left,
+}
+
+/// A cancel scope: what the public handles, the tree and the timers share.
+pub(crate) struct Scope {
+    parent: Cell<*const Scope>,
+    first_child: Cell<*const Scope>,
+    prev: Cell<*const Scope>,
+    next: Cell<*const Scope>,
+
+    stage: Cell<Stage>,
+    /// What this scope itself was asked for.
+    own: Cell<Level>,
+    /// What the scopes above and this one come to: what a checkpoint looks at.
+    effective: Cell<Level>,
+    shield: Cell<bool>,
+    finishing: Cell<bool>,
+    caught: Cell<bool>,
+    /// Why this scope was cancelled, when it was.
+    why: RefCell<Option<Cancelled>>,
+
+    pub(super) deadline: Cell<Deadline>,
+    /// The timer set for the deadline, while the scope is open.
+    pub(super) timer: Cell<Timer>,
+
+    place: Cell<&'static Location<'static>>,
+    /// The units that run directly in this scope: the children and the body of a nursery.
+    pub(crate) members: Members,
+    /// The unit whose poll last came through this scope.
+    host: Cell<UnitId>,
+    /// Wakers of operations in this scope that are polled with a waker other than their unit's:
+    /// something between the unit and the operation polls only what it was woken for.
+    foreign: RefCell<Slab<Waker>>,
+}
+
+impl Scope {
+    pub(crate) fn new(place: &'static Location<'static>) -> Scope {
+        Scope {
+            parent: Cell::new(ptr::null()),
+            first_child: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            stage: Cell::new(Stage::New),
+            own: Cell::new(Level::None),
+            effective: Cell::new(Level::None),
+            shield: Cell::new(false),
+            finishing: Cell::new(false),
+            caught: Cell::new(false),
+            why: RefCell::new(None),
+            deadline: Cell::new(Deadline::At(NEVER)),
+            timer: Cell::new(Timer::NONE),
+            place: Cell::new(place),
+            members: Members::new(),
+            host: Cell::new(UnitId::NONE),
+            foreign: RefCell::new(Slab::new()),
+        }
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place.get()
+    }
+
+    /// Whether a checkpoint in this scope fails.
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.effective.get() != Level::None
+    }
+
+    pub(crate) fn cancel_called(&self) -> bool {
+        self.own.get() != Level::None
+    }
+
+    pub(crate) fn is_fully_cancelled(&self) -> bool {
+        self.own.get() == Level::Full
+    }
+
+    pub(crate) fn cancelled_caught(&self) -> bool {
+        self.caught.get()
+    }
+
+    pub(crate) fn is_entered(&self) -> bool {
+        self.stage.get() == Stage::Entered
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.stage.get() == Stage::Left
+    }
+
+    /// The scope it is in, if it is in one.
+    pub(super) fn parent(&self) -> Option<&Scope> {
+        // SAFETY: invariant 1. The answer is used before anything is linked or unlinked: its
+        // lifetime is that of `self`, and the callers call nothing else meanwhile.
+        unsafe { self.parent.get().as_ref() }
+    }
+
+    /// Why a checkpoint in this scope fails, if it does: the nearest reason.
+    pub(crate) fn cause(&self) -> Option<Cancelled> {
+        let mut scope = self;
+        loop {
+            if !scope.is_cancelled() {
+                return None;
+            }
+            if scope.cancel_called()
+                && let Some(why) = &*scope.why.borrow()
+            {
+                return Some(why.clone());
+            }
+            scope = scope.parent()?;
+        }
+    }
+
+    /// Why this scope itself was cancelled.
+    pub(crate) fn why(&self) -> Option<Cancelled> {
+        self.why.borrow().clone()
+    }
+
+    /// Cancels the scope. The first reason stays; a scope that was left stays as it is.
+    pub(crate) fn cancel(
+        &self,
+        level: Level,
+        reason: Reason,
+        by: Option<&'static Location<'static>>,
+    ) {
+        self.cancel_because(level, || Cancelled::new(self.place.get(), by, reason));
+    }
+
+    /// Cancels the scope for a reason that is made only if it is needed.
+    pub(crate) fn cancel_because(&self, level: Level, why: impl FnOnce() -> Cancelled) {
+        if self.own.get() >= level || self.stage.get() == Stage::Left {
+            return;
+        }
+        self.own.set(level);
+        self.why.borrow_mut().get_or_insert_with(why);
+        self.refresh();
+    }
+
+    pub(crate) fn effective(&self) -> Level {
+        self.effective.get()
+    }
+
+    pub(crate) fn shield(&self) -> bool {
+        self.shield.get()
+    }
+
+    pub(crate) fn set_shield(&self, up: bool) {
+        self.shield.set(up);
+        self.refresh();
+    }
+
+    /// Marks the scope as one that finishes its work when it is cancelled gracefully.
+    pub(crate) fn set_finishing(&self) {
+        self.finishing.set(true);
+        self.refresh();
+    }
+
+    /// What the scopes above ask of this one.
+    fn from_above(&self) -> Level {
+        if self.shield.get() {
+            return Level::None;
+        }
+        match self.parent().map(|parent| parent.effective.get()) {
+            Some(Level::Graceful) if self.finishing.get() => Level::None,
+            Some(level) => level,
+            None => Level::None,
+        }
+    }
+
+    /// Works out the effective state of this scope and of all below that it changes, and makes
+    /// ready what has to notice.
+    fn refresh(&self) {
+        let mut foreign = Vec::new();
+        let mut scope = self;
+        'walk: loop {
+            let before = scope.effective.get();
+            let after = scope.own.get().max(scope.from_above());
+            scope.effective.set(after);
+            if after > before {
+                scope.make_ready(&mut foreign);
+            }
+            // SAFETY (all three): invariants 1 and 2: nothing is linked or unlinked meanwhile.
+            if after != before
+                && let Some(child) = unsafe { scope.first_child.get().as_ref() }
+            {
+                scope = child;
+                continue;
+            }
+            loop {
+                if ptr::eq(scope, self) {
+                    break 'walk;
+                }
+                if let Some(next) = unsafe { scope.next.get().as_ref() } {
+                    scope = next;
+                    break;
+                }
+                match unsafe { scope.parent.get().as_ref() } {
+                    Some(parent) => scope = parent,
+                    None => break 'walk,
+                }
+            }
+        }
+        for waker in foreign {
+            waker.wake();
+        }
+    }
+
+    /// Makes ready everything that runs directly in this scope.
+    fn make_ready(&self, foreign: &mut Vec<Waker>) {
+        if let Some(host) = table::lookup(self.host.get()) {
+            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+            foreign.extend(unsafe { Unit::make_ready(host) });
+        }
+        self.members.make_ready(foreign);
+        foreign.extend(self.foreign.borrow().iter().map(|(_, waker)| waker.clone()));
+    }
+
+    // Foreign wakers.
+
+    pub(crate) fn watch(&self, waker: &Waker) -> usize {
+        let waker = waker.clone();
+        self.foreign.borrow_mut().insert(waker)
+    }
+
+    pub(crate) fn update_watch(&self, key: usize, waker: &Waker) {
+        if !self.foreign.borrow()[key].will_wake(waker) {
+            let waker = waker.clone();
+            let old = std::mem::replace(&mut self.foreign.borrow_mut()[key], waker);
+            drop(old);
+        }
+    }
+
+    pub(crate) fn unwatch(&self, key: usize) {
+        let waker = self.foreign.borrow_mut().remove(key);
+        drop(waker);
+    }
+
+    // The links.
+
+    fn link(&self, parent: *const Scope) {
+        self.parent.set(parent);
+        self.prev.set(ptr::null());
+        // SAFETY (both): invariant 1; `parent` is the scope that is being polled.
+        if let Some(parent) = unsafe { parent.as_ref() } {
+            let first = parent.first_child.get();
+            self.next.set(first);
+            if let Some(first) = unsafe { first.as_ref() } {
+                first.prev.set(self);
+            }
+            parent.first_child.set(self);
+        }
+    }
+
+    fn unlink(&self) {
+        let (parent, prev, next) = (
+            self.parent.replace(ptr::null()),
+            self.prev.replace(ptr::null()),
+            self.next.replace(ptr::null()),
+        );
+        // SAFETY (all): invariant 1.
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.prev.set(prev);
+        }
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.next.set(next),
+            None => {
+                if let Some(parent) = unsafe { parent.as_ref() } {
+                    parent.first_child.set(next);
+                }
+            }
+        }
+    }
+
+    /// Puts all the scopes directly below this one under `parent` instead.
+    pub(crate) fn move_children(&self, parent: *const Scope) {
+        // SAFETY: invariant 1.
+        while let Some(child) = unsafe { self.first_child.get().as_ref() } {
+            child.unlink();
+            child.link(parent);
+            child.refresh();
+        }
+    }
+}
+
+/// A scope that is in the tree. Dropping it takes the scope out.
+pub(crate) struct Entered {
+    scope: Rc<Scope>,
+    /// The `run` it was entered in, where its timer and its units are.
+    run: u32,
+}
+
+impl Entered {
+    /// Enters a scope, whose deadline begins to run.
+    ///
+    /// # Errors
+    ///
+    /// If no runtime is running, or if the scope was entered before.
+    pub(crate) fn new(scope: Rc<Scope>) -> crate::Result<Entered> {
+        let run = CONTEXT.with(|context| context.run.get());
+        if run == 0 {
+            return Err(NotRunning.into());
+        }
+        if scope.stage.get() != Stage::New {
+            return Err(ScopeReused::new(scope.place.get()).into());
+        }
+        scope.stage.set(Stage::Entered);
+        let entered = Entered { scope, run };
+        entered.touch();
+        entered.scope.start_deadline();
+        Ok(entered)
+    }
+
+    pub(crate) fn scope(&self) -> &Rc<Scope> {
+        &self.scope
+    }
+
+    /// To be called before each poll: the scope belongs under the one that is being polled now,
+    /// and to the unit that polls it.
+    ///
+    /// # Panics
+    ///
+    /// If it was entered in another `run`: what it waits for would never come.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        let scope = &*self.scope;
+        let run = CONTEXT.with(|context| {
+            scope.host.set(context.unit.get());
+            context.run.get()
+        });
+        assert!(
+            run == self.run,
+            "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
+            scope.place.get(),
+        );
+        let parent = context::with_scope(|parent| parent.map_or(ptr::null(), ptr::from_ref));
+        if scope.parent.get() != parent {
+            scope.unlink();
+            scope.link(parent);
+            scope.refresh();
+        }
+    }
+
+    /// Leaves the scope with the outcome of what ran in it, as Trio's scopes do: a cancellation
+    /// is absorbed if this scope was cancelled and nothing from outside is visible through its
+    /// shield. `Ok(None)`: there was nothing but cancellations.
+    pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
+        let scope = &*self.scope;
+        let absorbs = scope.cancel_called() && scope.from_above() == Level::None;
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if absorbs => {
+                let (absorbed, rest) = error.absorb_cancelled();
+                if absorbed {
+                    scope.caught.set(true);
+                }
+                rest.map_or(Ok(None), Err)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let scope = &*self.scope;
+        scope.clear_timer();
+        scope.stage.set(Stage::Left);
+        scope.unlink();
+        scope.move_children(ptr::null());
+        scope.effective.set(scope.own.get());
+    }
+}

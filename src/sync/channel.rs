@@ -1,0 +1,586 @@
+//! Channels between tasks of one thread: bounded, with any number of senders and receivers, fair
+//! on both sides.
+//!
+//! A message is always somewhere: with its sender, in the buffer, or handed to a receiver. An
+//! operation that is cancelled, or dropped, puts it back where it was.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::Result;
+use crate::checkpoint::{Checkpoint, checkpoint};
+use crate::coop::{self, Watch};
+use crate::error::Error;
+use crate::sync::waiters::{Outcome, Ticket, Waiters};
+
+/// A channel for messages of type `T`, of which up to `capacity` wait in it. With capacity 0 it is
+/// a rendezvous: sending waits for the receiver to take the message.
+///
+/// Both ends may be cloned. Messages are received in the order in which they were sent, and who
+/// waits for longer is served first, on both sides. It is Trio's `open_memory_channel`.
+///
+/// ```
+/// use seedbed::{channel, nursery};
+///
+/// seedbed::run(async {
+///     let (sender, receiver) = channel(1);
+///     nursery(async |n| {
+///         drop(n.spawn(async move {
+///             for i in 0..3 {
+///                 sender.send(i).await?;
+///             }
+///             Ok(()) // the sender is dropped, which ends the channel
+///         }));
+///         let mut got = Vec::new();
+///         while let Some(i) = receiver.recv().await? {
+///             got.push(i);
+///         }
+///         assert_eq!(got, [0, 1, 2]);
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[must_use]
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Rc::new(Shared {
+        capacity,
+        buffer: RefCell::new(VecDeque::new()),
+        senders: Waiters::new(),
+        receivers: Waiters::new(),
+        open_senders: Cell::new(1),
+        open_receivers: Cell::new(1),
+        closed: Cell::new(false),
+    });
+    (Sender { shared: shared.clone() }, Receiver { shared })
+}
+
+struct Shared<T> {
+    capacity: usize,
+    buffer: RefCell<VecDeque<T>>,
+    /// Each with its message; served with `None` when that was taken, with the message when the
+    /// channel was closed.
+    senders: Waiters<Option<T>>,
+    /// Served with a message, or with `None` at the end.
+    receivers: Waiters<Option<T>>,
+    open_senders: Cell<usize>,
+    open_receivers: Cell<usize>,
+    closed: Cell<bool>,
+}
+
+impl<T> Shared<T> {
+    /// No more messages are taken in; what is buffered can still be received.
+    fn close(&self) {
+        self.closed.set(true);
+        while let Some(((), waker)) = self.senders.serve(|message| (message, ())) {
+            waker.wake();
+        }
+        if self.buffer.borrow().is_empty() {
+            while let Some(((), waker)) = self.receivers.serve(|_| (None, ())) {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Hands a message to a receiver or to the buffer, or gives it back.
+    fn put(&self, message: T) -> Result<(), T> {
+        let mut message = Some(message);
+        if let Some(((), waker)) = self.receivers.serve(|_| (message.take(), ())) {
+            waker.wake();
+        }
+        match message {
+            Some(message) if self.buffer.borrow().len() < self.capacity => {
+                self.buffer.borrow_mut().push_back(message);
+                Ok(())
+            }
+            Some(message) => Err(message),
+            None => Ok(()),
+        }
+    }
+
+    /// The next message, from the buffer or from a sender that waits.
+    fn take(&self) -> Option<T> {
+        let sent = self.senders.serve(|message| (None, message));
+        let (sent, waker) = sent.map_or((None, None), |(sent, waker)| (sent, Some(waker)));
+        let message = {
+            let mut buffer = self.buffer.borrow_mut();
+            buffer.extend(sent);
+            buffer.pop_front()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        message
+    }
+
+    /// Puts back, as the next one, a message that was taken and will not be received after all.
+    fn put_back(&self, message: T) {
+        let mut message = Some(message);
+        if let Some(((), waker)) = self.receivers.serve(|_| (message.take(), ())) {
+            waker.wake();
+        }
+        if let Some(message) = message {
+            self.buffer.borrow_mut().push_front(message);
+        }
+    }
+}
+
+/// The sending end of a [`channel`]. When the last one is dropped the channel ends, after what is
+/// in it.
+pub struct Sender<T> {
+    shared: Rc<Shared<T>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends a message, once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message, if it was cancelled before the message was sent, or if the
+    /// channel is closed or has no receiver any more. With `?` it becomes an [`Error`].
+    pub fn send(&self, message: T) -> Send<'_, T> {
+        Send { sender: self, message: Some(message), step: SendStep::Start, watch: Watch::new() }
+    }
+
+    /// Sends a message if there is room, or a receiver waiting, now. Not a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`], with the message.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        if self.is_closed() {
+            return Err(TrySendError::Closed(message));
+        }
+        self.shared.put(message).map_err(TrySendError::Full)
+    }
+
+    /// Ends the channel for all its senders. What is in it can still be received; those who wait
+    /// to send get their messages back.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    /// Whether sending must fail: the channel was closed, or nobody is left to receive.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.get()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.shared.open_senders.set(self.shared.open_senders.get() + 1);
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.open_senders.set(self.shared.open_senders.get() - 1);
+        if self.shared.open_senders.get() == 0 {
+            self.shared.close();
+        }
+    }
+}
+
+/// The receiving end of a [`channel`]. When the last one is dropped, sending fails, and what is in
+/// the channel is dropped.
+pub struct Receiver<T> {
+    shared: Rc<Shared<T>>,
+}
+
+impl<T> Receiver<T> {
+    /// Receives the next message, once there is one; `None` when the channel has ended.
+    ///
+    /// No message is lost if this is cancelled or dropped: the next `recv` gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    pub fn recv(&self) -> Recv<'_, T> {
+        Recv { receiver: self, step: RecvStep::Start, watch: Watch::new() }
+    }
+
+    /// Receives a message if there is one now. Not a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`].
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        match self.shared.take() {
+            Some(message) => Ok(message),
+            None if self.shared.closed.get() => Err(TryRecvError::Ended),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// Closes the channel: sending fails from now on, and those who wait to send get their
+    /// messages back. What is in the buffer can still be received.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        self.shared.open_receivers.set(self.shared.open_receivers.get() + 1);
+        Receiver { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.open_receivers.set(self.shared.open_receivers.get() - 1);
+        if self.shared.open_receivers.get() == 0 {
+            self.shared.close();
+            let unread = self.shared.buffer.take();
+            drop(unread); // foreign code
+        }
+    }
+}
+
+/// The future of [`Sender::send`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Send<'a, T> {
+    sender: &'a Sender<T>,
+    /// The message, while it is not on its way.
+    message: Option<T>,
+    step: SendStep,
+    watch: Watch,
+}
+
+enum SendStep {
+    Start,
+    /// It is cancelled.
+    Checkpoint(Checkpoint),
+    Wait(Ticket),
+    /// The message is sent; others run before the task goes on.
+    Sent,
+    End,
+}
+
+// The message is moved, never pinned.
+impl<T> Unpin for Send<'_, T> {}
+
+impl<T> Send<'_, T> {
+    fn fail(&mut self, why: Error) -> Poll<Result<(), SendError<T>>> {
+        self.step = SendStep::End;
+        let message = self.message.take().expect("the message was not sent");
+        Poll::Ready(Err(SendError { message, why }))
+    }
+}
+
+impl<T> Future for Send<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let shared = &this.sender.shared;
+        loop {
+            match &mut this.step {
+                SendStep::Start => {
+                    if coop::check().is_err() {
+                        this.step = SendStep::Checkpoint(checkpoint());
+                        continue;
+                    }
+                    if shared.closed.get() {
+                        return this.fail(Closed.into());
+                    }
+                    let message = this.message.take().expect("it was not sent yet");
+                    let Err(message) = shared.put(message) else {
+                        if coop::spend() {
+                            this.step = SendStep::Sent;
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
+                        this.step = SendStep::End;
+                        return Poll::Ready(Ok(()));
+                    };
+                    this.step = SendStep::Wait(shared.senders.join(Some(message), cx.waker()));
+                    this.watch.arm(cx);
+                    return Poll::Pending;
+                }
+                SendStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(error)) => return this.fail(error),
+                    Poll::Ready(Ok(())) => this.step = SendStep::Start,
+                },
+                SendStep::Wait(ticket) => {
+                    let ticket = *ticket;
+                    match shared.senders.look(ticket, cx.waker()) {
+                        Outcome::Served(None) => {
+                            this.step = SendStep::End;
+                            this.watch.disarm();
+                            return Poll::Ready(Ok(()));
+                        }
+                        Outcome::Served(message) => {
+                            this.message = message;
+                            this.watch.disarm();
+                            return this.fail(Closed.into());
+                        }
+                        Outcome::Waiting => {
+                            if let Err(error) = coop::check() {
+                                (this.message, _) = shared.senders.leave(ticket);
+                                this.watch.disarm();
+                                return this.fail(error);
+                            }
+                            this.watch.arm(cx);
+                            return Poll::Pending;
+                        }
+                    }
+                }
+                SendStep::Sent => {
+                    this.step = SendStep::End;
+                    return Poll::Ready(Ok(()));
+                }
+                SendStep::End => panic!("`Sender::send` was polled after it was ready"),
+            }
+        }
+    }
+}
+
+impl<T> Drop for Send<'_, T> {
+    fn drop(&mut self) {
+        if let SendStep::Wait(ticket) = self.step {
+            let unsent = self.sender.shared.senders.leave(ticket);
+            drop(unsent); // foreign code
+        }
+    }
+}
+
+/// The future of [`Receiver::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Recv<'a, T> {
+    receiver: &'a Receiver<T>,
+    step: RecvStep<T>,
+    watch: Watch,
+}
+
+enum RecvStep<T> {
+    Start,
+    /// It is cancelled.
+    Checkpoint(Checkpoint),
+    Wait(Ticket),
+    /// There is a message; others run before the task goes on with it.
+    Received(T),
+    End,
+}
+
+// The message is moved, never pinned.
+impl<T> Unpin for Recv<'_, T> {}
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Result<Option<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let shared = &this.receiver.shared;
+        loop {
+            match &mut this.step {
+                RecvStep::Start => {
+                    if coop::check().is_err() {
+                        this.step = RecvStep::Checkpoint(checkpoint());
+                        continue;
+                    }
+                    let message = shared.take();
+                    if message.is_none() && !shared.closed.get() {
+                        this.step = RecvStep::Wait(shared.receivers.join(None, cx.waker()));
+                        this.watch.arm(cx);
+                        return Poll::Pending;
+                    }
+                    match message {
+                        Some(message) if coop::spend() => {
+                            this.step = RecvStep::Received(message);
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
+                        message => {
+                            this.step = RecvStep::End;
+                            return Poll::Ready(Ok(message));
+                        }
+                    }
+                }
+                RecvStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(error)) => {
+                        this.step = RecvStep::End;
+                        return Poll::Ready(Err(error));
+                    }
+                    Poll::Ready(Ok(())) => this.step = RecvStep::Start,
+                },
+                RecvStep::Wait(ticket) => {
+                    let ticket = *ticket;
+                    let outcome = match shared.receivers.look(ticket, cx.waker()) {
+                        Outcome::Served(message) => Ok(message),
+                        Outcome::Waiting => match coop::check() {
+                            Ok(()) => {
+                                this.watch.arm(cx);
+                                return Poll::Pending;
+                            }
+                            Err(error) => {
+                                shared.receivers.leave(ticket);
+                                Err(error)
+                            }
+                        },
+                    };
+                    this.step = RecvStep::End;
+                    this.watch.disarm();
+                    return Poll::Ready(outcome);
+                }
+                RecvStep::Received(_) => {
+                    let RecvStep::Received(message) =
+                        std::mem::replace(&mut this.step, RecvStep::End)
+                    else {
+                        unreachable!("it was just looked at")
+                    };
+                    return Poll::Ready(Ok(Some(message)));
+                }
+                RecvStep::End => panic!("`Receiver::recv` was polled after it was ready"),
+            }
+        }
+    }
+}
+
+impl<T> Drop for Recv<'_, T> {
+    fn drop(&mut self) {
+        let shared = &self.receiver.shared;
+        match std::mem::replace(&mut self.step, RecvStep::End) {
+            RecvStep::Wait(ticket) => {
+                if let (Some(message), _) = shared.receivers.leave(ticket) {
+                    shared.put_back(message);
+                }
+            }
+            RecvStep::Received(message) => shared.put_back(message),
+            RecvStep::Start | RecvStep::Checkpoint(_) | RecvStep::End => {}
+        }
+    }
+}
+
+/// The channel is closed, or nobody is left at its other end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the message cannot be sent: the channel was closed, or its receivers are gone")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// A message that was not sent, and why: [`Cancelled`](crate::Cancelled) or [`Closed`].
+///
+/// `?` turns it into an [`Error`], without the message.
+pub struct SendError<T> {
+    message: T,
+    why: Error,
+}
+
+impl<T> SendError<T> {
+    /// The message.
+    pub fn into_inner(self) -> T {
+        self.message
+    }
+
+    /// Why it was not sent.
+    pub fn error(&self) -> &Error {
+        &self.why
+    }
+}
+
+impl<T> From<SendError<T>> for Error {
+    fn from(error: SendError<T>) -> Error {
+        error.why
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("why", &self.why).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+/// A message that could not be sent at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// There is no room for it, and no receiver waiting.
+    Full(T),
+    /// As [`Closed`].
+    Closed(T),
+}
+
+impl<T> TrySendError<T> {
+    /// The message.
+    pub fn into_inner(self) -> T {
+        match self {
+            TrySendError::Full(message) | TrySendError::Closed(message) => message,
+        }
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySendError::Full(_) => "Full(..)",
+            TrySendError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+/// Why there is no message at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TryRecvError {
+    /// There is none yet.
+    Empty,
+    /// There will be none any more.
+    Ended,
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryRecvError::Empty => "there is no message yet",
+            TryRecvError::Ended => "the channel has ended",
+        })
+    }
+}
+
+impl std::error::Error for TryRecvError {}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.shared.buffer.borrow().len();
+        f.debug_struct("Receiver").field("buffered", &waiting).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Send<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Send").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recv").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,3 @@
+//! Means for testing programs that run on this crate.
+
+pub use crate::time::clock::VirtualClock;

@@ -1,0 +1,157 @@
+//! Clocks: where the time comes from, and what happens when there is nothing to do.
+//!
+//! Inside, time is nanoseconds since the clock began, which lasts for 584 years.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Nanoseconds since the clock began.
+pub(crate) type Nanos = u64;
+
+/// A deadline that never comes.
+pub(crate) const NEVER: Nanos = Nanos::MAX;
+
+/// What the run loop does when nothing can run until a deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Idle {
+    /// Sleeps until there is an event, for this long at the most.
+    Sleep(Option<Duration>),
+    /// Goes on at once: the clock has moved.
+    Jumped,
+}
+
+/// A source of time.
+pub(crate) trait Clock {
+    /// When the clock began.
+    fn base(&self) -> Instant;
+
+    fn now(&self) -> Nanos;
+
+    /// Whether it moves by jumping to the next deadline.
+    fn is_virtual(&self) -> bool {
+        false
+    }
+
+    /// Nothing can run until `next`, or until something happens outside.
+    fn idle(&self, next: Option<Nanos>) -> Idle;
+}
+
+/// The instant as nanoseconds since the clock's beginning; what lies before it is 0.
+pub(crate) fn nanos_of(clock: &dyn Clock, instant: Instant) -> Nanos {
+    nanos(instant.saturating_duration_since(clock.base()))
+}
+
+/// The instant this many nanoseconds after the clock's beginning; `None` where `Instant` does not
+/// reach that far.
+pub(crate) fn instant_of(clock: &dyn Clock, nanos: Nanos) -> Option<Instant> {
+    clock.base().checked_add(Duration::from_nanos(nanos))
+}
+
+/// The length in nanoseconds; more than there are is [`NEVER`].
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    duration.as_nanos().try_into().unwrap_or(NEVER)
+}
+
+/// The machine's monotonic clock.
+pub(crate) struct SystemClock {
+    base: Instant,
+}
+
+impl SystemClock {
+    pub(crate) fn new() -> Self {
+        SystemClock { base: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn base(&self) -> Instant {
+        self.base
+    }
+
+    fn now(&self) -> Nanos {
+        nanos(self.base.elapsed())
+    }
+
+    fn idle(&self, next: Option<Nanos>) -> Idle {
+        Idle::Sleep(next.map(|next| Duration::from_nanos(next.saturating_sub(self.now()))))
+    }
+}
+
+/// A clock that stands still while anything can run and jumps to the next deadline when nothing
+/// can: an hour's sleep takes no time, and the same program runs the same way every time. It is
+/// Trio's `MockClock(autojump_threshold=0)`.
+///
+/// Clones are handles to the same clock. Give one to [`Builder::clock`](crate::Builder::clock):
+///
+/// ```
+/// use seedbed::testing::VirtualClock;
+/// use std::time::Duration;
+///
+/// let clock = VirtualClock::new();
+/// seedbed::Builder::new().clock(&clock).run(async {
+///     seedbed::sleep(Duration::from_secs(3600)).await
+/// })?;
+/// assert_eq!(clock.elapsed(), Duration::from_secs(3600));
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct VirtualClock {
+    inner: Rc<Virtual>,
+}
+
+#[derive(Debug)]
+struct Virtual {
+    base: Instant,
+    now: Cell<Nanos>,
+}
+
+impl VirtualClock {
+    /// A clock that begins now and moves only as its documentation says.
+    #[must_use]
+    pub fn new() -> Self {
+        VirtualClock { inner: Rc::new(Virtual { base: Instant::now(), now: Cell::new(0) }) }
+    }
+
+    /// How far the clock has moved since it was made.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.inner.now.get())
+    }
+
+    /// Moves the clock forward. What this makes due happens when the run loop looks at the clock
+    /// next.
+    pub fn advance(&self, by: Duration) {
+        self.inner.now.set(self.inner.now.get().saturating_add(nanos(by)).min(NEVER - 1));
+    }
+}
+
+impl Default for VirtualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for VirtualClock {
+    fn base(&self) -> Instant {
+        self.inner.base
+    }
+
+    fn now(&self) -> Nanos {
+        self.inner.now.get()
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
+    }
+
+    fn idle(&self, next: Option<Nanos>) -> Idle {
+        match next {
+            Some(next) => {
+                self.inner.now.set(self.inner.now.get().max(next));
+                Idle::Jumped
+            }
+            None => Idle::Sleep(None),
+        }
+    }
+}

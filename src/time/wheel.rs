@@ -1,0 +1,788 @@
+//! The timers of a run: a hierarchical timing wheel with exact deadlines.
+//!
+//! Nearly every timer is a timeout that is cancelled long before it is due. So setting and
+//! cancelling one has to be cheap however many there are, and only those that live long enough
+//! to need it should be put in order. That is what a wheel does: arithmetic finds a slot for the
+//! timer, it is linked there to its neighbours, and most are taken out of that slot again without
+//! ever having been compared to more than one other. Nothing is allocated for it but room for as
+//! many timers as there are at a time.
+//!
+//! Wheels usually round deadlines to a tick. This one does not, as a virtual clock jumps from
+//! deadline to deadline and has to stop at each of them, in order; and it need not, as 11 levels
+//! of 64 slots do for all the 2^64 nanoseconds. A deadline is read as a number of 11 digits of 6
+//! bits. The highest digit that differs from the wheel's position is the timer's level, and the
+//! value of that digit its slot. When the position comes to a slot, the slot's timers are dealt
+//! out to lower levels. On the lowest, all the timers of a slot have the same deadline.
+//!
+//! The next deadline is in the first slot in use. A slot knows its earliest timer until that one
+//! goes, and then looks for the next when asked. There may be a million timers in a slot, and the
+//! earliest may be the one that goes each time (connections that put off their idle timeouts in
+//! turn), so a long slot is looked through once, and then has a heap.
+//!
+//! # Invariants
+//!
+//! 1. `position <= now`, and an entry whose deadline is not before `position` is in the slot that
+//!    `place` gives. The position only moves to where dealing out one slot keeps this true. An
+//!    entry set for a time before the position is in the slot `LATE`.
+//! 2. So equal deadlines are always in the same slot; and a slot is in order of insertion, as
+//!    entries are only put at its end, and dealt out from its beginning.
+//! 3. `Slot::earliest` is the first of the slot's earliest entries, or `NIL`: not known.
+//!    `Slot::heap` is empty, or has all the slot's entries, and some that have gone.
+
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+const DIGIT_BITS: u32 = 6;
+const SLOTS: usize = 1 << DIGIT_BITS;
+const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
+/// The slot of the entries that were late when they were inserted. It stands above the levels.
+const LATE: usize = LEVELS * SLOTS;
+
+const NIL: u32 = u32::MAX;
+
+/// Up to this many entries it is cheaper to look through a slot each time than to keep a heap.
+const SHORT: u32 = 16;
+
+/// Names a timer from its insertion until it fires or is removed, and nothing after that.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct TimerKey {
+    index: u32,
+    generation: u32,
+}
+
+impl TimerKey {
+    /// The key of no timer.
+    pub(crate) const NONE: TimerKey = TimerKey { index: NIL, generation: RETIRED };
+}
+
+impl Default for TimerKey {
+    fn default() -> Self {
+        TimerKey::NONE
+    }
+}
+
+const _: () = assert!(size_of::<TimerKey>() == 8);
+
+/// The generation of an entry that has had all the others. It is not used again, so that no two
+/// timers ever have the same key.
+const RETIRED: u32 = u32::MAX;
+
+struct Entry<T> {
+    deadline: u64,
+    prev: u32,
+    /// In a free entry, the next free one.
+    next: u32,
+    /// Counts the timers the entry has held. A free entry has that of its next timer already.
+    generation: u32,
+    payload: Option<T>,
+}
+
+/// The entries of a slot by deadline, then in order of insertion. One that goes stays in here until
+/// it comes to the top, where its key gives it away.
+type Heap = BinaryHeap<Reverse<(u64, u64, TimerKey)>>;
+
+struct Slot {
+    head: u32,
+    tail: u32,
+    len: u32,
+    earliest: Cell<u32>,
+    heap: Cell<Heap>,
+}
+
+impl Slot {
+    fn new() -> Self {
+        let (earliest, heap) = (Cell::new(NIL), Cell::default());
+        Slot { head: NIL, tail: NIL, len: 0, earliest, heap }
+    }
+}
+
+/// Timers with a payload each, in order of their deadlines.
+pub(crate) struct Wheel<T> {
+    now: u64,
+    /// What levels and slots are reckoned from. It falls behind `now` while there are expired
+    /// timers to hand out.
+    position: u64,
+    entries: Vec<Entry<T>>,
+    free: u32,
+    len: usize,
+    /// How many timers there have been, which numbers them for the heaps.
+    inserted: u64,
+    slots: Box<[Slot]>,
+    /// A bit for each slot that is not empty, for each level and for `LATE`.
+    used_slots: [u64; LEVELS + 1],
+    /// A bit for each of `used_slots` that is not 0.
+    used_levels: u32,
+}
+
+impl<T> Wheel<T> {
+    /// An empty wheel, at time 0.
+    pub(crate) fn new() -> Self {
+        Wheel {
+            now: 0,
+            position: 0,
+            entries: Vec::new(),
+            free: NIL,
+            len: 0,
+            inserted: 0,
+            slots: (0..=LATE).map(|_| Slot::new()).collect(),
+            used_slots: [0; LEVELS + 1],
+            used_levels: 0,
+        }
+    }
+
+    /// How many timers there are, expired ones that were not handed out yet among them.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The latest time that was given to [`pop_expired`](Self::pop_expired).
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Sets a timer. If the deadline has passed already, the next
+    /// [`pop_expired`](Self::pop_expired) hands it out, in its place in the order.
+    ///
+    /// # Panics
+    ///
+    /// If there are 2^32 - 1 timers.
+    pub(crate) fn insert(&mut self, deadline: u64, payload: T) -> TimerKey {
+        let mut index = self.free;
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            self.free = entry.next;
+            entry.deadline = deadline;
+            entry.payload = Some(payload);
+        } else {
+            index = new_index(self.entries.len());
+            self.entries.push(Entry {
+                deadline,
+                prev: NIL,
+                next: NIL,
+                generation: 0,
+                payload: Some(payload),
+            });
+        }
+        self.len += 1;
+        self.inserted += 1;
+        self.link(index);
+        self.key(index)
+    }
+
+    /// Takes a timer out, unless it has fired or was removed before.
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
+        self.get_mut(key)?;
+        self.take(key.index).1
+    }
+
+    /// The payload of a timer, unless it has fired or was removed.
+    pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
+        let entry = self.entries.get_mut(key.index as usize)?;
+        let payload = entry.payload.as_mut();
+        payload.filter(|_| entry.generation == key.generation)
+    }
+
+    /// The earliest deadline of all; it may have passed.
+    ///
+    /// It is known, unless the earliest timer of a slot was removed. Finding another takes
+    /// logarithmic time, if looking through a slot is counted as part of the insertions into it.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        let place = self.first_place()?;
+        if place < SLOTS {
+            return Some(self.start(place));
+        }
+        Some(self.entries[self.earliest(place) as usize].deadline)
+    }
+
+    /// Moves the time forward to `now`, and takes out the earliest timer if it has expired. Timers
+    /// come in order of deadline, and those of equal deadline in order of insertion.
+    ///
+    /// To be called until it returns `None`. Timers may be inserted and removed in between, and
+    /// what is inserted then takes its place among what is left to be handed out.
+    pub(crate) fn pop_expired(&mut self, now: u64) -> Option<(u64, T)> {
+        self.now = self.now.max(now);
+        let index = loop {
+            let place = self.first_place();
+            let Some(place) = place.filter(|&p| p == LATE || self.start(p) <= self.now) else {
+                // No slot in use begins on the way there, so nothing has to be dealt out.
+                self.position = self.now;
+                return None;
+            };
+            if place == LATE {
+                break self.earliest(LATE);
+            }
+            if place < SLOTS {
+                self.position = self.start(place);
+                break self.slots[place].head;
+            }
+            // As far as possible without passing a timer, so that the earliest skips the levels
+            // between; but looking for it would cost more than that saves.
+            let earliest = self.slots[place].earliest.get();
+            self.position = match self.entries.get(earliest as usize) {
+                Some(entry) => entry.deadline.min(self.now),
+                None => self.start(place),
+            };
+            self.deal_out(place);
+        };
+        let (deadline, payload) = self.take(index);
+        payload.map(|payload| (deadline, payload))
+    }
+
+    fn key(&self, index: u32) -> TimerKey {
+        let generation = self.entries[index as usize].generation;
+        TimerKey { index, generation }
+    }
+
+    /// The slot for a deadline.
+    fn place(&self, deadline: u64) -> usize {
+        if deadline < self.position {
+            return LATE;
+        }
+        let level = ((deadline ^ self.position) | 1).ilog2() / DIGIT_BITS;
+        let digit = (deadline >> (level * DIGIT_BITS)) as usize % SLOTS;
+        level as usize * SLOTS + digit
+    }
+
+    /// The first slot in use. What is late is before the position, and everything else is not.
+    /// The entries of a level agree with the position in all the higher digits, so they are
+    /// before those of the next level.
+    fn first_place(&self) -> Option<usize> {
+        if self.slots[LATE].len > 0 {
+            return Some(LATE);
+        }
+        let level = self.used_levels.trailing_zeros() as usize;
+        let digit = self.used_slots.get(level)?.trailing_zeros() as usize;
+        Some(level * SLOTS + digit)
+    }
+
+    /// The earliest time that belongs in a slot, which is not `LATE`.
+    fn start(&self, place: usize) -> u64 {
+        let shift = (place / SLOTS) as u32 * DIGIT_BITS;
+        let digit = (place % SLOTS) as u64;
+        self.position & (!0 << shift << DIGIT_BITS) | digit << shift
+    }
+
+    /// The earliest entry of a slot that is not empty.
+    fn earliest(&self, place: usize) -> u32 {
+        let slot = &self.slots[place];
+        if slot.earliest.get() == NIL {
+            slot.earliest.set(self.find_earliest(slot));
+        }
+        slot.earliest.get()
+    }
+
+    #[cold]
+    fn find_earliest(&self, slot: &Slot) -> u32 {
+        let entry = |index: u32| self.entries.get(index as usize).map(|entry| (index, entry));
+        let list = std::iter::successors(entry(slot.head), |(_, last)| entry(last.next));
+        let mut heap = slot.heap.take();
+        if heap.is_empty() {
+            if slot.len <= SHORT {
+                let earliest = list.min_by_key(|(_, entry)| entry.deadline);
+                return earliest.map_or(NIL, |(index, _)| index);
+            }
+            // These numbers are lower than those of timers that are yet to come.
+            let mut entries = Vec::with_capacity(slot.len as usize);
+            entries.extend((0..).zip(list).map(|(number, (index, entry))| {
+                Reverse((entry.deadline, number, self.key(index)))
+            }));
+            heap = entries.into();
+        }
+        while let Some(Reverse((.., key))) = heap.peek()
+            && self.key(key.index) != *key
+        {
+            heap.pop();
+        }
+        let earliest = heap.peek().map_or(NIL, |top| top.0.2.index);
+        slot.heap.set(heap);
+        earliest
+    }
+
+    /// Puts an entry at the end of its slot.
+    fn link(&mut self, index: u32) {
+        let deadline = self.entries[index as usize].deadline;
+        let place = self.place(deadline);
+        let slot = &mut self.slots[place];
+        let tail = slot.tail;
+        if let Some(last) = self.entries.get_mut(tail as usize) {
+            last.next = index;
+            let earliest = self.entries.get(slot.earliest.get() as usize);
+            if earliest.is_some_and(|earliest| deadline < earliest.deadline) {
+                slot.earliest.set(index);
+            }
+        } else {
+            slot.head = index;
+            slot.earliest.set(index);
+            self.used_slots[place / SLOTS] |= 1 << (place % SLOTS);
+            self.used_levels |= 1 << (place / SLOTS);
+        }
+        slot.tail = index;
+        slot.len += 1;
+        let entry = &mut self.entries[index as usize];
+        (entry.prev, entry.next) = (tail, NIL);
+        let generation = entry.generation;
+        let heap = slot.heap.get_mut();
+        if !heap.is_empty() {
+            let key = TimerKey { index, generation };
+            heap.push(Reverse((deadline, self.inserted, key)));
+            // When most of it has gone, another can be made, should one be needed.
+            if heap.len() / 2 > slot.len as usize + SHORT as usize {
+                *heap = Heap::new();
+            }
+        }
+    }
+
+    /// Takes an entry out of its slot and frees it.
+    fn take(&mut self, index: u32) -> (u64, Option<T>) {
+        let entry = &mut self.entries[index as usize];
+        let (deadline, prev, next) = (entry.deadline, entry.prev, entry.next);
+        let payload = entry.payload.take();
+        entry.generation += 1;
+        if entry.generation != RETIRED {
+            entry.next = self.free;
+            self.free = index;
+        }
+        self.len -= 1;
+
+        let place = self.place(deadline);
+        let slot = &mut self.slots[place];
+        match self.entries.get_mut(prev as usize) {
+            Some(prev) => prev.next = next,
+            None => slot.head = next,
+        }
+        match self.entries.get_mut(next as usize) {
+            Some(next) => next.prev = prev,
+            None => slot.tail = prev,
+        }
+        slot.len -= 1;
+        if slot.earliest.get() == index {
+            slot.earliest.set(NIL);
+        }
+        if slot.len == 0 {
+            self.clear(place);
+        }
+        (deadline, payload)
+    }
+
+    /// Distributes the entries of a slot that the position has come to.
+    fn deal_out(&mut self, place: usize) {
+        let mut index = self.slots[place].head;
+        self.clear(place);
+        while let Some(entry) = self.entries.get(index as usize) {
+            let next = entry.next;
+            self.link(index);
+            index = next;
+        }
+    }
+
+    fn clear(&mut self, place: usize) {
+        self.slots[place] = Slot::new();
+        let level = place / SLOTS;
+        self.used_slots[level] &= !(1 << (place % SLOTS));
+        if self.used_slots[level] == 0 {
+            self.used_levels &= !(1 << level);
+        }
+    }
+}
+
+fn new_index(len: usize) -> u32 {
+    match u32::try_from(len) {
+        Ok(index) if index != NIL => index,
+        _ => panic!("too many timers: there can be 2^32 - 1 at a time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::rc::Rc;
+
+    use super::*;
+
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0
+        }
+
+        fn below(&mut self, n: u64) -> u64 {
+            self.next() % n
+        }
+
+        /// Of any magnitude, up to `bits` bits; each is as likely.
+        fn of_magnitude(&mut self, bits: u32) -> u64 {
+            let bits = self.below(u64::from(bits) + 1) as u32;
+            self.next().checked_shr(64 - bits).unwrap_or(0)
+        }
+    }
+
+    impl<T> Wheel<T> {
+        /// Checks the invariants, and returns how many slots have heaps.
+        fn check(&self) -> usize {
+            assert!(self.position <= self.now);
+            let mut len = 0;
+            let mut heaps = 0;
+            for (place, slot) in self.slots.iter().enumerate() {
+                let bit = self.used_slots[place / SLOTS] >> (place % SLOTS) & 1;
+                assert_eq!(bit == 1, slot.head != NIL);
+                let (mut prev, mut index, mut count) = (NIL, slot.head, 0);
+                let mut earliest: Option<(u64, u32)> = None;
+                let mut live = Vec::new();
+                while index != NIL {
+                    let entry = &self.entries[index as usize];
+                    assert!(entry.payload.is_some() && entry.generation != RETIRED);
+                    assert_eq!(entry.prev, prev);
+                    assert_eq!(self.place(entry.deadline), place);
+                    if earliest.is_none_or(|(deadline, _)| entry.deadline < deadline) {
+                        earliest = Some((entry.deadline, index));
+                    }
+                    live.push(self.key(index));
+                    count += 1;
+                    (prev, index) = (index, entry.next);
+                }
+                assert_eq!((slot.tail, slot.len), (prev, count));
+                let known = slot.earliest.get();
+                assert!(known == NIL || Some(known) == earliest.map(|(_, index)| index));
+                let heap = slot.heap.take();
+                if !heap.is_empty() {
+                    heaps += 1;
+                    let mut held: Vec<_> = heap.iter().map(|entry| entry.0.2).collect();
+                    held.sort_unstable();
+                    assert!(live.iter().all(|key| held.binary_search(key).is_ok()));
+                }
+                slot.heap.set(heap);
+                len += count as usize;
+            }
+            for (level, slots) in self.used_slots.iter().enumerate() {
+                assert_eq!(*slots != 0, self.used_levels >> level & 1 == 1);
+            }
+            assert_eq!(len, self.len);
+            heaps
+        }
+    }
+
+    /// A wheel, and what it should be like.
+    struct Pair {
+        wheel: Wheel<u64>,
+        model: BTreeMap<(u64, u64), TimerKey>,
+        keys: Vec<(TimerKey, u64, u64)>,
+        count: u64,
+        now: u64,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let (wheel, model) = (Wheel::new(), BTreeMap::new());
+            Pair { wheel, model, keys: Vec::new(), count: 0, now: 0 }
+        }
+
+        fn insert(&mut self, deadline: u64) {
+            self.count += 1;
+            let key = self.wheel.insert(deadline, self.count);
+            assert_ne!(key, TimerKey::NONE);
+            self.model.insert((deadline, self.count), key);
+            self.keys.push((key, deadline, self.count));
+        }
+
+        /// Removes a random timer, which may have gone before.
+        fn remove(&mut self, random: &mut Random) {
+            if self.keys.is_empty() {
+                return;
+            }
+            let n = random.below(self.keys.len() as u64) as usize;
+            let (key, deadline, id) = self.keys[n];
+            if random.below(4) != 0 {
+                self.keys.swap_remove(n);
+            }
+            let mut expected = self.model.remove(&(deadline, id)).map(|_| id);
+            assert_eq!(self.wheel.get_mut(key), expected.as_mut());
+            assert_eq!(self.wheel.remove(key), expected);
+            assert_eq!(self.wheel.remove(key), None);
+            assert_eq!(self.wheel.get_mut(key), None);
+        }
+
+        fn remove_first(&mut self) {
+            if let Some(((_, id), key)) = self.model.pop_first() {
+                assert_eq!(self.wheel.remove(key), Some(id));
+            }
+        }
+
+        fn pop(&mut self, to: u64) -> bool {
+            self.now = self.now.max(to);
+            let first = self.model.first_entry().filter(|first| first.key().0 <= self.now);
+            let expected = first.map(|first| first.remove_entry().0);
+            assert_eq!(self.wheel.pop_expired(to), expected);
+            assert_eq!(self.wheel.now(), self.now);
+            assert!(expected.is_some() || self.wheel.position == self.now);
+            expected.is_some()
+        }
+
+        fn compare(&self) {
+            let first = self.model.keys().next().map(|(deadline, _)| *deadline);
+            assert_eq!(self.wheel.next_deadline(), first);
+            assert_eq!(self.wheel.len(), self.model.len());
+            assert_eq!(self.wheel.is_empty(), self.model.is_empty());
+        }
+    }
+
+    /// A million operations, in runs that differ in how far timers and steps in time reach, in
+    /// whether they crowd together, in how many there are, and in how often the next is asked for.
+    #[test]
+    fn agrees_with_a_sorted_map() {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut heaps = 0;
+        for run in 0..100 {
+            let mut pair = Pair::new();
+            let reach = 1 + random.below(64) as u32;
+            let step = 1 + random.below(u64::from(reach)) as u32;
+            let spread = random.below(2) == 0;
+            let crowd = [0, 20, 300, 3000][run % 4];
+            let lazy = 1 + random.below(20);
+            if run % 3 != 0 {
+                assert!(!pair.pop(random.of_magnitude(64)));
+            }
+            for operation in 0..10_000 {
+                let now = pair.now;
+                let few = pair.model.len() < crowd;
+                let distance = match spread {
+                    true => random.of_magnitude(reach),
+                    false => random.next() >> (64 - reach),
+                };
+                match random.below(if few { 9 } else { 12 }) {
+                    0..4 => pair.insert(now.saturating_add(distance)),
+                    4 => pair.insert(now.saturating_sub(distance)),
+                    5 => {
+                        let n = random.below(pair.keys.len() as u64 + 1) as usize;
+                        let same = pair.keys.get(n).map_or(u64::MAX, |timer| timer.1);
+                        pair.insert(same);
+                    }
+                    6 if few => pair.compare(),
+                    6 => drop(pair.pop(now.saturating_add(random.of_magnitude(step)))),
+                    // Back in time, which makes no difference.
+                    7 if few => drop(pair.pop(now.saturating_sub(distance))),
+                    7 => {
+                        let next = pair.wheel.next_deadline().unwrap_or(now);
+                        while pair.pop(next) {}
+                    }
+                    8 => pair.remove_first(),
+                    _ => pair.remove(&mut random),
+                }
+                if random.below(lazy) == 0 {
+                    pair.compare();
+                }
+                if operation % 200 == 0 {
+                    heaps += pair.wheel.check();
+                }
+            }
+            while pair.pop(u64::MAX) {
+                pair.compare();
+            }
+            assert!(pair.model.is_empty() && pair.wheel.check() == 0);
+        }
+        // There is a heap now and then, or else all this has not tried them.
+        assert!(heaps > 100, "{heaps}");
+    }
+
+    /// The same few thousand timers all in one slot, whose earliest is moved to its end or to
+    /// anywhere in it, again and again.
+    #[test]
+    fn a_long_slot_whose_earliest_always_goes() {
+        let mut random = Random(7);
+        let mut pair = Pair::new();
+        let slot = 1 << 36;
+        for _ in 0..3000 {
+            pair.insert(slot + random.below(1 << 30));
+        }
+        for turn in 0..60_000 {
+            pair.remove_first();
+            pair.compare();
+            pair.insert(slot + random.below(1 << 30) + turn);
+            if turn % 3 == 0 {
+                pair.insert(1 + random.below(1000));
+                pair.compare();
+                pair.remove_first();
+                pair.compare();
+            }
+            if turn % 1000 == 0 {
+                pair.wheel.check();
+            }
+        }
+        while pair.pop(slot * 2) {}
+        assert!(pair.wheel.is_empty());
+    }
+
+    #[test]
+    fn a_heap_does_not_outgrow_its_slot() {
+        let mut wheel = Wheel::new();
+        let mut random = Random(11);
+        for n in 1..=100 {
+            wheel.insert((1 << 36) + (n << 20), ());
+        }
+        for _ in 0..10_000 {
+            let key = wheel.insert((1 << 36) + 1, ());
+            assert_eq!(wheel.next_deadline(), Some((1 << 36) + 1));
+            wheel.remove(key);
+            assert_eq!(wheel.next_deadline(), Some((1 << 36) + (1 << 20)));
+            let key = wheel.insert((1 << 36) + random.below(1 << 30), ());
+            wheel.remove(key);
+        }
+        wheel.check();
+        assert!(wheel.slots.iter_mut().all(|slot| slot.heap.get_mut().len() < 300));
+    }
+
+    #[test]
+    fn equal_deadlines_fire_in_order_of_insertion() {
+        for deadline in [0, 1, 63, 64, 4095, 1 << 36, (1 << 60) - 1, 1 << 60, u64::MAX] {
+            let mut pair = Pair::new();
+            // As time comes closer, they are inserted at every level.
+            for step in (0..64).rev() {
+                pair.insert(deadline);
+                pair.insert(deadline);
+                let to = deadline.saturating_sub(1 << step);
+                while pair.pop(to) {}
+            }
+            pair.insert(deadline);
+            pair.wheel.check();
+            while pair.pop(deadline) {}
+            assert!(pair.wheel.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time() {
+        let mut pair = Pair::new();
+        assert!(!pair.pop(0));
+        pair.compare();
+        for deadline in [u64::MAX, 0, u64::MAX - 1, 1, 1 << 63, (1 << 63) - 1, 1 << 60, 63, 64] {
+            pair.insert(deadline);
+            pair.compare();
+        }
+        pair.wheel.check();
+        assert!(pair.pop(0) && !pair.pop(0));
+        pair.insert(0);
+        assert!(pair.pop(0) && !pair.pop(0));
+        assert!(pair.pop(1) && !pair.pop(62));
+        while pair.pop(u64::MAX - 1) {
+            pair.compare();
+        }
+        assert_eq!(pair.wheel.next_deadline(), Some(u64::MAX));
+        assert!(pair.pop(u64::MAX) && !pair.pop(u64::MAX));
+        // The position is at the end now.
+        for deadline in [u64::MAX, 0, u64::MAX - 1, u64::MAX, 0] {
+            pair.insert(deadline);
+            pair.compare();
+        }
+        pair.wheel.check();
+        while pair.pop(0) {
+            pair.compare();
+        }
+        assert!(pair.wheel.is_empty());
+    }
+
+    #[test]
+    fn timers_come_and_go_between_expired_ones() {
+        let mut wheel = Wheel::new();
+        let keys: Vec<_> = (1..=5).map(|n| wheel.insert(n * 100, n)).collect();
+        assert_eq!(wheel.pop_expired(1000), Some((100, 1)));
+        wheel.insert(50, 50);
+        wheel.insert(20, 20);
+        wheel.insert(100, 101);
+        wheel.insert(300, 301);
+        wheel.insert(1000, 1000);
+        wheel.insert(1001, 1001);
+        assert_eq!(wheel.remove(keys[1]), Some(2));
+        assert_eq!(wheel.remove(keys[0]), None);
+        let mut rest = Vec::new();
+        while let Some((_, n)) = wheel.pop_expired(0) {
+            rest.push(n);
+        }
+        assert_eq!(rest, [20, 50, 101, 3, 301, 4, 5, 1000]);
+        assert_eq!((wheel.now(), wheel.next_deadline()), (1000, Some(1001)));
+    }
+
+    #[test]
+    fn stale_keys_are_ignored() {
+        let mut wheel = Wheel::new();
+        assert_eq!(TimerKey::default(), TimerKey::NONE);
+        assert_eq!(wheel.remove(TimerKey::NONE), None);
+        let fired = wheel.insert(1, 'a');
+        assert_eq!(wheel.pop_expired(1), Some((1, 'a')));
+        assert_eq!(wheel.remove(fired), None);
+        let removed = wheel.insert(2, 'b');
+        assert_eq!(removed.index, fired.index);
+        assert_eq!(wheel.remove(fired), None);
+        assert_eq!(wheel.remove(removed), Some('b'));
+        let present = wheel.insert(3, 'c');
+        for stale in [fired, removed, TimerKey::NONE] {
+            assert_eq!(wheel.get_mut(stale), None);
+            assert_eq!(wheel.remove(stale), None);
+        }
+        *wheel.get_mut(present).unwrap() = 'd';
+        assert_eq!(wheel.remove(present), Some('d'));
+    }
+
+    #[test]
+    fn no_key_is_used_twice() {
+        let mut wheel = Wheel::new();
+        let first = wheel.insert(1, ());
+        wheel.remove(first);
+        wheel.entries[0].generation = RETIRED - 1;
+        let last = wheel.insert(1, ());
+        assert_eq!((last.index, last.generation), (0, RETIRED - 1));
+        wheel.remove(last);
+        let other = wheel.insert(1, ());
+        assert_eq!((other.index, other.generation), (1, 0));
+        assert_eq!(wheel.remove(TimerKey { index: 0, generation: RETIRED }), None);
+        assert_eq!(wheel.len(), 1);
+    }
+
+    #[test]
+    fn entries_are_used_again() {
+        let mut wheel = Wheel::new();
+        let mut random = Random(3);
+        for _ in 0..1000 {
+            let now = wheel.now();
+            let keys: Vec<_> =
+                (0..100).map(|_| wheel.insert(now + random.below(1 << 20), ())).collect();
+            for key in &keys[50..] {
+                wheel.remove(*key);
+            }
+            while wheel.pop_expired(now + (1 << 20)).is_some() {}
+        }
+        assert!(wheel.entries.len() == 100);
+    }
+
+    #[test]
+    fn payloads_are_dropped_once() {
+        let payload = Rc::new(());
+        let mut wheel = Wheel::new();
+        let key = wheel.insert(5, payload.clone());
+        wheel.insert(6, payload.clone());
+        wheel.insert(7, payload.clone());
+        assert_eq!(Rc::strong_count(&payload), 4);
+        drop(wheel.remove(key));
+        drop(wheel.pop_expired(6));
+        assert_eq!(Rc::strong_count(&payload), 2);
+        drop(wheel);
+        assert_eq!(Rc::strong_count(&payload), 1);
+    }
+
+    #[test]
+    fn the_last_index() {
+        assert_eq!(new_index(u32::MAX as usize - 1), u32::MAX - 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "too many timers")]
+    fn past_the_last_index() {
+        new_index(u32::MAX as usize);
+    }
+}

@@ -1,0 +1,376 @@
+//! A unit is a piece of work that is polled with a waker of its own: the main future, the body of
+//! a nursery, a child. Units are linked, in place, into two lists: the ready queue of whoever
+//! polls them, and the members of the cancel scope they run in.
+//!
+//! # Invariants
+//!
+//! 1. A unit that is registered does not move and is not freed. Dropping it takes it out of both
+//!    lists and out of the table, so every pointer to a unit found in any of the three is valid.
+//! 2. `Unit::queue` and `Unit::members` are null, or point to a list that outlives the unit's
+//!    being attached to it: [`ReadyQueue`] and [`Members`] check, when dropped, that nothing is
+//!    attached any more.
+//! 3. Everything here belongs to one thread: no type in this file is `Send` or `Sync` (raw
+//!    pointers see to it), and wakers from other threads go through `wake::remote`.
+//! 4. No function in this file calls foreign code. A foreign waker that has to be woken is
+//!    returned to the caller, who wakes it when nothing here is borrowed any more.
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::ptr;
+use std::task::Waker;
+
+use crate::context::CONTEXT;
+use crate::wake::table::{self, UnitId};
+use crate::wake::waker;
+
+/// A piece of work with a waker of its own. See the module's documentation.
+pub(crate) struct Unit {
+    id: Cell<UnitId>,
+    /// The queue this unit goes to when it is woken.
+    queue: Cell<*const ReadyQueue>,
+    ready: Links,
+    /// The scope's members this unit is one of.
+    members: Cell<*const Members>,
+    siblings: Links,
+    /// The tick in which the unit became ready: it runs in a later one.
+    tick: Cell<u32>,
+    queued: Cell<bool>,
+    _pin: PhantomPinned,
+}
+
+struct Links {
+    prev: Cell<*const Unit>,
+    next: Cell<*const Unit>,
+}
+
+impl Links {
+    const fn new() -> Self {
+        Links { prev: Cell::new(ptr::null()), next: Cell::new(ptr::null()) }
+    }
+}
+
+impl Unit {
+    /// A unit that is not attached to anything yet.
+    pub(crate) const fn new() -> Self {
+        Unit {
+            id: Cell::new(UnitId::NONE),
+            queue: Cell::new(ptr::null()),
+            ready: Links::new(),
+            members: Cell::new(ptr::null()),
+            siblings: Links::new(),
+            tick: Cell::new(0),
+            queued: Cell::new(false),
+            _pin: PhantomPinned,
+        }
+    }
+
+    /// Gives the unit a number for its wakers and attaches it to the queue it will run from and
+    /// to the members of its scope. Both lists keep the pointers as they were given, so that
+    /// their owners may get from a unit, or from a queue, to what it is the first field of.
+    ///
+    /// # Safety
+    ///
+    /// The unit must stay where it is until it is dropped, and `queue` and `members` must outlive
+    /// its being attached to them.
+    pub(crate) unsafe fn attach(this: *const Unit, queue: *const ReadyQueue, members: &Members) {
+        // SAFETY: the caller's promise.
+        let (unit, ready) = unsafe { (&*this, &*queue) };
+        if unit.id.get() == UnitId::NONE {
+            unit.id.set(table::register(this));
+        }
+        unit.queue.set(queue);
+        ready.attached.set(ready.attached.get() + 1);
+        members.push(this);
+    }
+
+    /// Takes the unit out of its queue and its scope. Its wakers stay valid and do nothing until
+    /// it is attached again.
+    pub(crate) fn detach(&self) {
+        if !self.queue.get().is_null() {
+            // SAFETY: invariant 2: a unit's queue is valid while the unit is attached.
+            let queue = unsafe { &*self.queue.get() };
+            if self.queued.get() {
+                queue.unlink(self);
+            }
+            queue.attached.set(queue.attached.get() - 1);
+            self.queue.set(ptr::null());
+        }
+        if !self.members.get().is_null() {
+            // SAFETY: invariant 2, as above.
+            unsafe { &*self.members.get() }.unlink(self);
+        }
+    }
+
+    pub(crate) fn id(&self) -> UnitId {
+        self.id.get()
+    }
+
+    /// The queue it is attached to, or null.
+    pub(crate) fn queue(&self) -> *const ReadyQueue {
+        self.queue.get()
+    }
+
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.get()
+    }
+
+    /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to
+    /// come for it is made ready too, up to the root or up to the first foreign waker, which is
+    /// returned and must be woken by the caller.
+    ///
+    /// # Safety
+    ///
+    /// `this` is a unit that is alive: one found in the table, in a queue or among members.
+    #[must_use]
+    pub(crate) unsafe fn make_ready(mut this: *const Unit) -> Option<Waker> {
+        loop {
+            // SAFETY: the caller's promise, and below invariant 1.
+            let unit = unsafe { &*this };
+            if unit.queued.get() || unit.queue.get().is_null() {
+                return None;
+            }
+            // SAFETY: invariant 2: a unit's queue is valid while the unit is attached.
+            let queue = unsafe { &*unit.queue.get() };
+            let first = queue.is_empty();
+            queue.push(this);
+            if !first || queue.draining.get() {
+                return None;
+            }
+            match queue.host_unit()? {
+                Ok(id) => this = table::lookup(id)?,
+                Err(foreign) => return Some(foreign),
+            }
+        }
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.detach();
+        if self.id.get() != UnitId::NONE {
+            table::unregister(self.id.get(), self);
+        }
+    }
+}
+
+/// The units that are ready, first in, first out, and who is to be told when there are some.
+pub(crate) struct ReadyQueue {
+    head: Cell<*const Unit>,
+    tail: Cell<*const Unit>,
+    /// True while the owner takes units out: it need not be told of new ones.
+    draining: Cell<bool>,
+    host: Cell<Option<Waker>>,
+    len: Cell<usize>,
+    attached: Cell<usize>,
+}
+
+impl ReadyQueue {
+    pub(crate) const fn new() -> Self {
+        ReadyQueue {
+            head: Cell::new(ptr::null()),
+            tail: Cell::new(ptr::null()),
+            draining: Cell::new(false),
+            host: Cell::new(None),
+            len: Cell::new(0),
+            attached: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.get().is_null()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    pub(crate) fn set_draining(&self, draining: bool) {
+        self.draining.set(draining);
+    }
+
+    /// Says who polls the owner of this queue.
+    pub(crate) fn set_host(&self, waker: &Waker) {
+        let old = self.host.take();
+        match old {
+            Some(old) if old.will_wake(waker) => self.host.set(Some(old)),
+            old => {
+                self.host.set(Some(waker.clone()));
+                drop(old); // foreign code, run when the queue is whole again
+            }
+        }
+    }
+
+    /// The host as a unit of this runtime, or else a clone of its waker.
+    fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
+        let host = self.host.take()?;
+        let answer = waker::unit_of(&host).ok_or_else(|| host.clone());
+        self.host.set(Some(host));
+        Some(answer)
+    }
+
+    fn push(&self, this: *const Unit) {
+        // SAFETY: `make_ready`, the only caller, has a unit that is alive.
+        let unit = unsafe { &*this };
+        CONTEXT.with(|context| {
+            unit.tick.set(context.tick.get());
+            context.queued.set(context.queued.get() + 1);
+        });
+        unit.queued.set(true);
+        self.len.set(self.len.get() + 1);
+        unit.ready.prev.set(self.tail.get());
+        unit.ready.next.set(ptr::null());
+        // SAFETY: invariant 1: linked units are alive.
+        match unsafe { self.tail.get().as_ref() } {
+            Some(tail) => tail.ready.next.set(this),
+            None => self.head.set(this),
+        }
+        self.tail.set(this);
+    }
+
+    fn unlink(&self, unit: &Unit) {
+        let (prev, next) = (unit.ready.prev.get(), unit.ready.next.get());
+        // SAFETY (both): invariant 1: linked units are alive.
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.ready.next.set(next),
+            None => self.head.set(next),
+        }
+        match unsafe { next.as_ref() } {
+            Some(next) => next.ready.prev.set(prev),
+            None => self.tail.set(prev),
+        }
+        unit.queued.set(false);
+        self.len.set(self.len.get() - 1);
+        CONTEXT.with(|context| context.queued.set(context.queued.get().saturating_sub(1)));
+    }
+
+    /// Takes out the next unit that became ready before the tick `now`. `choose` picks one of
+    /// the first `n` of them, where a scheduler with a seed does not take them in order.
+    pub(crate) fn pop(
+        &self,
+        now: u32,
+        choose: Option<&dyn Fn(usize) -> usize>,
+    ) -> Option<*const Unit> {
+        let mut this = self.head.get();
+        // SAFETY: invariant 1: linked units are alive.
+        if unsafe { this.as_ref() }?.tick.get() == now {
+            return None;
+        }
+        if let Some(choose) = choose {
+            for _ in 0..choose(self.older_than(now)) {
+                // SAFETY: invariant 1; there are as many as `older_than` counted.
+                this = unsafe { &*this }.ready.next.get();
+            }
+        }
+        // SAFETY: invariant 1.
+        self.unlink(unsafe { &*this });
+        Some(this)
+    }
+
+    /// How many units at the head became ready before the tick `now`, counted up to a limit that
+    /// keeps a seeded scheduler from being quadratic.
+    fn older_than(&self, now: u32) -> usize {
+        const LIMIT: usize = 64;
+        let mut count = 0;
+        let mut next = self.head.get();
+        // SAFETY: invariant 1: linked units are alive.
+        while let Some(unit) = unsafe { next.as_ref() } {
+            if unit.tick.get() == now || count == LIMIT {
+                break;
+            }
+            count += 1;
+            next = unit.ready.next.get();
+        }
+        count
+    }
+}
+
+impl Drop for ReadyQueue {
+    fn drop(&mut self) {
+        // Invariant 2. An abort is the only safe answer to a queue that units still point to.
+        if self.attached.get() != 0 {
+            std::process::abort();
+        }
+    }
+}
+
+/// The units that run directly in a cancel scope.
+pub(crate) struct Members {
+    first: Cell<*const Unit>,
+}
+
+impl Members {
+    pub(crate) const fn new() -> Self {
+        Members { first: Cell::new(ptr::null()) }
+    }
+
+    fn push(&self, this: *const Unit) {
+        // SAFETY: `attach`, the only caller, has a unit that is alive.
+        let unit = unsafe { &*this };
+        let first = self.first.get();
+        unit.siblings.prev.set(ptr::null());
+        unit.siblings.next.set(first);
+        // SAFETY: invariant 1: linked units are alive.
+        if let Some(first) = unsafe { first.as_ref() } {
+            first.siblings.prev.set(this);
+        }
+        self.first.set(this);
+        unit.members.set(self);
+    }
+
+    fn unlink(&self, unit: &Unit) {
+        let (prev, next) = (unit.siblings.prev.get(), unit.siblings.next.get());
+        // SAFETY (both): invariant 1: linked units are alive.
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.siblings.next.set(next),
+            None => self.first.set(next),
+        }
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.siblings.prev.set(prev);
+        }
+        unit.members.set(ptr::null());
+    }
+
+    /// Any one of the members.
+    pub(crate) fn first(&self) -> *const Unit {
+        self.first.get()
+    }
+
+    /// The first member that `is_it`, or null.
+    pub(crate) fn find(&self, is_it: impl Fn(*const Unit) -> bool) -> *const Unit {
+        let mut this = self.first.get();
+        // SAFETY: invariant 1: linked units are alive.
+        while let Some(unit) = unsafe { this.as_ref() } {
+            if is_it(this) {
+                break;
+            }
+            this = unit.siblings.next.get();
+        }
+        this
+    }
+
+    /// Makes every member ready, in the order in which they came. Foreign wakers that have to be
+    /// woken for it are added to `foreign`.
+    pub(crate) fn make_ready(&self, foreign: &mut Vec<Waker>) {
+        // SAFETY (all): invariant 1, and `make_ready` neither links nor unlinks members.
+        let mut last = self.first.get();
+        while let Some(unit) = unsafe { last.as_ref() } {
+            match unit.siblings.next.get() {
+                next if next.is_null() => break,
+                next => last = next,
+            }
+        }
+        while let Some(unit) = unsafe { last.as_ref() } {
+            foreign.extend(unsafe { Unit::make_ready(last) });
+            last = unit.siblings.prev.get();
+        }
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        // Invariant 2, as for the queue.
+        if !self.first.get().is_null() {
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `std::task::Waker` as a number.
+//!
+//! # Invariants
+//!
+//! The data pointer of every waker made here is a [`UnitId`] and is never dereferenced. Cloning
+//! and dropping do nothing. So a waker is valid for ever, on any thread: what it stands for is
+//! looked up when it is woken, in the table of the thread's runtime, or else it is handed to the
+//! runtime it belongs to through `wake::remote`.
+
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use crate::context::CONTEXT;
+use crate::wake::remote;
+use crate::wake::table::{self, UnitId};
+use crate::wake::unit::Unit;
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop_waker);
+
+/// The waker of a unit.
+pub(crate) fn waker(id: UnitId) -> ManuallyDrop<Waker> {
+    // SAFETY: the functions of the table accept any data pointer on any thread.
+    ManuallyDrop::new(unsafe { Waker::new(ptr::without_provenance(id.0), &VTABLE) })
+}
+
+/// The unit a waker wakes, if it is one of ours.
+#[inline]
+pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
+    ptr::eq(waker.vtable(), &VTABLE).then(|| UnitId(waker.data().addr()))
+}
+
+/// Makes a unit of this thread's runtime ready, or tells the runtime it belongs to.
+pub(crate) fn wake_unit(id: UnitId) {
+    if CONTEXT.with(|context| context.slot.get() == Some(id.slot())) {
+        if let Some(unit) = table::lookup(id) {
+            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+            let foreign = unsafe { Unit::make_ready(unit) };
+            if let Some(foreign) = foreign {
+                foreign.wake();
+            }
+        }
+    } else {
+        remote::wake(id);
+    }
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake(data: *const ()) {
+    wake_unit(UnitId(data.addr()));
+}
+
+unsafe fn drop_waker(_: *const ()) {}
