@@ -32,7 +32,7 @@ pub(crate) struct Core {
     queue: ReadyQueue,
     body: Unit,
     scope: Rc<Scope>,
-    /// How many children have not ended.
+    /// How many children have not ended, and what else keeps the nursery open.
     live: Cell<usize>,
     body_running: Cell<bool>,
     open: Cell<bool>,
@@ -274,8 +274,7 @@ impl Core {
             let choose = |n| runtime.choose(n);
             let choose = runtime.is_seeded().then_some(&choose as &dyn Fn(usize) -> usize);
             loop {
-                let tick = CONTEXT.with(|context| context.tick.get());
-                while let Some(unit) = self.queue.pop(tick, choose) {
+                while let Some(unit) = self.queue.pop(choose) {
                     if !ptr::eq(unit, &self.body) {
                         self.poll_child(unit, runtime.budget);
                     } else if self.body_running.get() {
@@ -370,6 +369,25 @@ impl Core {
             tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
         }
         resume_unwind(payload);
+    }
+}
+
+/// Keeps a nursery open, as a child does.
+pub(crate) struct Hold(Rc<Core>);
+
+impl Hold {
+    pub(crate) fn new(core: Rc<Core>) -> Hold {
+        core.live.set(core.live.get() + 1);
+        Hold(core)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.live.set(self.0.live.get() - 1);
+        if let Some(foreign) = self.0.finish_if_empty() {
+            foreign.wake();
+        }
     }
 }
 

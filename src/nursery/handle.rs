@@ -34,7 +34,7 @@ use crate::scope::CancelScope;
 /// ```
 #[derive(Clone)]
 pub struct NurseryHandle {
-    core: Rc<Core>,
+    pub(super) core: Rc<Core>,
 }
 
 impl NurseryHandle {

@@ -6,9 +6,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::error::NotStarted;
-use crate::nursery::Nursery;
-use crate::nursery::core::{Core, Guard};
+use crate::error::{NotSpawned, NotStarted};
+use crate::nursery::core::{Core, Guard, Hold};
+use crate::nursery::{Nursery, NurseryHandle};
 use crate::{Result, context};
 
 /// By this a child of [`Nursery::start`] says that it is up.
@@ -86,36 +86,81 @@ impl<'scope> Nursery<'scope, '_> {
         F: AsyncFnOnce(Started<V>) -> Result<()> + 'scope,
         V: 'scope,
     {
+        // SAFETY: `'scope` outlasts this nursery and the future that is made here.
+        unsafe { start(self.core.clone(), child, Location::caller()) }
+    }
+}
+
+impl NurseryHandle {
+    /// Runs a child until it says that it is up, as [`Nursery::start`] does.
+    ///
+    /// The nursery stays open as long as the future is there.
+    ///
+    /// # Errors
+    ///
+    /// [`NotSpawned`], with the closure, when the nursery has closed; from the future, as
+    /// [`Nursery::start`].
+    #[track_caller]
+    pub fn start<F, V>(
+        &self,
+        child: F,
+    ) -> Result<impl Future<Output = Result<V>> + use<F, V>, NotSpawned<F>>
+    where
+        F: AsyncFnOnce(Started<V>) -> Result<()> + 'static,
+        V: 'static,
+    {
         let place = Location::caller();
-        async move {
-            let cradle = Core::new(place);
-            let shared = Rc::new(Shared {
-                value: Cell::new(None),
-                cradle: RefCell::new(Some(cradle.clone())),
-                nursery: self.core.clone(),
-            });
-            let guard = Guard::new(cradle, false)?;
-            let future = child(Started { shared: shared.clone() });
-            // SAFETY: `'scope` outlasts this future, which drops the child if it does not hand it
-            // over, and the nursery, which does so otherwise.
-            drop(unsafe { guard.core().spawn(future, place) });
-            poll_fn(|cx| {
-                context::with_runtime(|runtime| {
-                    let Some(runtime) = runtime else {
-                        panic!("the `start` at {place} was polled outside of `seedbed::run`")
-                    };
-                    // SAFETY: this is the cradle's own future.
-                    unsafe {
-                        guard.core().drive(guard.entered(), runtime, cx, false, |_| Poll::Pending)
-                    }
-                })
-            })
-            .await;
-            shared.cradle.take();
-            guard.core().resume_panic();
-            let failure = guard.core().take_failures().pop().map(|member| member.error);
-            guard.leave(failure.map_or(Ok(()), Err))?;
-            shared.value.take().ok_or_else(|| NotStarted::new(place).into())
+        if !self.is_open() {
+            return Err(NotSpawned::new(child, self.core.place(), place));
         }
+        // SAFETY: the child borrows nothing.
+        Ok(unsafe { start(self.core.clone(), child, place) })
+    }
+}
+
+/// Runs `child` in a nursery of its own until it is up, and hands it over then.
+///
+/// # Safety
+///
+/// What the child borrows is there for as long as the future that is returned, or the future of
+/// `nursery`, is polled or dropped.
+unsafe fn start<F, V>(
+    nursery: Rc<Core>,
+    child: F,
+    place: &'static Location<'static>,
+) -> impl Future<Output = Result<V>>
+where
+    F: AsyncFnOnce(Started<V>) -> Result<()>,
+{
+    let hold = Hold::new(nursery.clone());
+    async move {
+        let _hold = hold;
+        let cradle = Core::new(place);
+        let shared = Rc::new(Shared {
+            value: Cell::new(None),
+            cradle: RefCell::new(Some(cradle.clone())),
+            nursery,
+        });
+        let guard = Guard::new(cradle, false)?;
+        let future = child(Started { shared: shared.clone() });
+        // SAFETY: the caller's promise. The guard drops the child if it is not handed over.
+        drop(unsafe { guard.core().spawn(future, place) });
+        poll_fn(|cx| {
+            context::with_runtime(|runtime| {
+                let Some(runtime) = runtime else {
+                    panic!("the `start` at {place} was polled outside of `seedbed::run`")
+                };
+                // SAFETY: this is the cradle's own future.
+                unsafe {
+                    guard.core().drive(guard.entered(), runtime, cx, false, |_| Poll::Pending)
+                }
+            })
+        })
+        .await;
+        shared.cradle.take();
+        guard.core().resume_panic();
+        let failure = guard.core().take_failures().pop().map(|member| member.error);
+        guard.leave(failure.map_or(Ok(()), Err))?;
+        shared.value.take().ok_or_else(|| NotStarted::new(place).into())
     }
 }

@@ -74,11 +74,8 @@ impl Runtime {
         loop {
             CONTEXT.with(|context| context.turn.set(TURN));
             loop {
-                let tick = CONTEXT.with(|context| {
-                    context.tick.set(context.tick.get().wrapping_add(1));
-                    context.tick.get()
-                });
-                if queue.pop(tick, None).is_none() {
+                CONTEXT.with(|context| context.tick.set(context.tick.get().wrapping_add(1)));
+                if queue.pop(None).is_none() {
                     break;
                 }
                 if let Poll::Ready(outcome) = poll() {

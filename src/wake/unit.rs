@@ -243,13 +243,10 @@ impl ReadyQueue {
         CONTEXT.with(|context| context.queued.set(context.queued.get().saturating_sub(1)));
     }
 
-    /// Takes out the next unit that became ready before the tick `now`. `choose` picks one of
+    /// Takes out the next unit that became ready before the present tick. `choose` picks one of
     /// the first `n` of them, where a scheduler with a seed does not take them in order.
-    pub(crate) fn pop(
-        &self,
-        now: u32,
-        choose: Option<&dyn Fn(usize) -> usize>,
-    ) -> Option<*const Unit> {
+    pub(crate) fn pop(&self, choose: Option<&dyn Fn(usize) -> usize>) -> Option<*const Unit> {
+        let now = CONTEXT.with(|context| context.tick.get());
         let mut this = self.head.get();
         // SAFETY: invariant 1: linked units are alive.
         if unsafe { this.as_ref() }?.tick.get() == now {

@@ -1,0 +1,84 @@
+//! Runs the scenarios of `tests/conformance/*.jsonl` on the public API and compares the traces
+//! with those that Trio gives. `tests/conformance/README.md` describes the language.
+//!
+//! `SEEDBED_SCENARIOS=FILE` runs another file, prints each scenario that disagrees with its first
+//! difference, and ends with `N of M scenarios agree`.
+
+#[path = "conformance/interpreter.rs"]
+mod interpreter;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use interpreter::{Program, Trace};
+use serde_json::Value;
+
+/// A scenario that went another way than in Trio.
+fn first_difference(expected: &Trace, got: &Trace) -> Option<String> {
+    let mut text = String::new();
+    for who in expected.keys().chain(got.keys()) {
+        let none = Vec::new();
+        let (expected, got) =
+            (expected.get(who).unwrap_or(&none), got.get(who).unwrap_or(&none));
+        let Some(at) = (0..expected.len().max(got.len())).find(|&i| expected.get(i) != got.get(i))
+        else {
+            continue;
+        };
+        let line = |trace: &[Value]| trace.get(at).map_or("nothing".to_owned(), Value::to_string);
+        write!(text, "{who}, line {at}: expected {}, got {}", line(expected), line(got)).unwrap();
+        return Some(text);
+    }
+    None
+}
+
+fn expected(scenario: &Value) -> Trace {
+    scenario["expect"]
+        .as_object()
+        .expect("`expect` is an object")
+        .iter()
+        .map(|(who, lines)| (who.clone(), lines.as_array().expect("lines").clone()))
+        .collect::<BTreeMap<_, _>>()
+}
+
+/// Runs all scenarios of a file. Returns the disagreements, each with its name, and how many
+/// scenarios there were.
+fn run_file(text: &str) -> (Vec<String>, usize) {
+    let mut disagreements = Vec::new();
+    let mut count = 0;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        count += 1;
+        let scenario: Value = serde_json::from_str(line).expect("a scenario is a line of JSON");
+        let name = scenario["name"].as_str().unwrap_or("?").to_owned();
+        match interpreter::run(&Program::parse(&scenario)) {
+            Ok(trace) => {
+                if let Some(difference) = first_difference(&expected(&scenario), &trace) {
+                    disagreements.push(format!("{name}: {difference}"));
+                }
+            }
+            Err(why) => disagreements.push(format!("{name}: {why}")),
+        }
+    }
+    (disagreements, count)
+}
+
+fn check(text: &str) {
+    let (disagreements, count) = run_file(text);
+    for disagreement in &disagreements {
+        println!("{disagreement}");
+    }
+    println!("{} of {count} scenarios agree", count - disagreements.len());
+    assert!(disagreements.is_empty(), "{} scenarios disagree", disagreements.len());
+    assert!(count > 0, "there are no scenarios in the file");
+}
+
+#[test]
+fn core_agrees_with_trio() {
+    check(include_str!("conformance/core.jsonl"));
+}
+
+#[test]
+fn given_file_agrees_with_trio() {
+    // Without the variable there is nothing to do that the other tests do not.
+    let Ok(file) = std::env::var("SEEDBED_SCENARIOS") else { return };
+    check(&std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}")));
+}

@@ -1,0 +1,371 @@
+//! Interprets scenarios on the public API.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use seedbed::testing::VirtualClock;
+use seedbed::{
+    Builder, CancelScope, Cancelled, Error, Event, NotStarted, Nursery, NurseryHandle, Receiver,
+    Result, Sender, Started, Task, checkpoint, nursery, sleep,
+};
+use serde_json::{Value, json};
+
+/// Whose lines: each `[time, kind, …]`.
+pub type Trace = BTreeMap<String, Vec<Value>>;
+
+/// When the scope around `main` gives up, in seconds.
+const HORIZON: u64 = 10_000_000;
+
+pub struct Program {
+    events: Vec<String>,
+    channels: Vec<(String, usize)>,
+    main: Body,
+}
+
+type Body = Rc<Vec<Op>>;
+
+enum Op {
+    Log(String),
+    Sleep(Duration),
+    Checkpoint,
+    Raise(String),
+    Scope { id: String, after: Option<Duration>, shield: bool, body: Body },
+    FailAfter { id: String, after: Duration, body: Body },
+    Nursery { id: String, body: Body },
+    StartSoon { nursery: String, task: String, body: Body },
+    Start { nursery: String, task: String, body: Body },
+    Started,
+    Cancel(String),
+    SetShield { scope: String, value: bool },
+    SetDeadline { scope: String, after: Option<Duration> },
+    Try { body: Body, catch: Vec<String>, handler: Body, finally: Option<Body> },
+    Reraise,
+    EventSet(String),
+    EventWait(String),
+    Send { channel: String, value: Value },
+    Recv(String),
+    /// A statement of the generator language, which has an issue of its own.
+    NotYet(String),
+}
+
+impl Program {
+    pub fn parse(scenario: &Value) -> Program {
+        Program {
+            events: strings(&scenario["events"]),
+            channels: scenario["channels"]
+                .as_object()
+                .map(|channels| {
+                    channels
+                        .iter()
+                        .map(|(id, capacity)| {
+                            let capacity = capacity.as_u64().expect("a capacity is a number");
+                            (id.clone(), usize::try_from(capacity).unwrap())
+                        })
+                        .collect()
+                })
+                .unwrap_or_default(),
+            main: body(&scenario["main"]),
+        }
+    }
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let strings = value.as_array().into_iter().flatten();
+    strings.map(|string| string.as_str().expect("a string").to_owned()).collect()
+}
+
+fn body(value: &Value) -> Body {
+    Rc::new(value.as_array().expect("a body is a list").iter().map(op).collect())
+}
+
+fn op(value: &Value) -> Op {
+    let text = |key: &str| {
+        value[key].as_str().unwrap_or_else(|| panic!("`{key}` in {value}")).to_owned()
+    };
+    let seconds = |key: &str| value[key].as_u64().map(Duration::from_secs);
+    let flag = |key: &str| value[key].as_bool().unwrap_or_else(|| panic!("`{key}` in {value}"));
+    match text("op").as_str() {
+        "log" => Op::Log(text("id")),
+        "sleep" => Op::Sleep(seconds("for").expect("a time")),
+        "checkpoint" => Op::Checkpoint,
+        "raise" => Op::Raise(text("error")),
+        "scope" => Op::Scope {
+            id: text("id"),
+            after: seconds("after"),
+            shield: flag("shield"),
+            body: body(&value["body"]),
+        },
+        "fail_after" => Op::FailAfter {
+            id: text("id"),
+            after: seconds("after").expect("a time"),
+            body: body(&value["body"]),
+        },
+        "nursery" => Op::Nursery { id: text("id"), body: body(&value["body"]) },
+        "start_soon" => Op::StartSoon {
+            nursery: text("nursery"),
+            task: text("task"),
+            body: body(&value["body"]),
+        },
+        "start" => Op::Start {
+            nursery: text("nursery"),
+            task: text("task"),
+            body: body(&value["body"]),
+        },
+        "started" => Op::Started,
+        "cancel" => Op::Cancel(text("scope")),
+        "set_shield" => Op::SetShield { scope: text("scope"), value: flag("value") },
+        "set_deadline" => Op::SetDeadline { scope: text("scope"), after: seconds("after") },
+        "try" => Op::Try {
+            body: body(&value["body"]),
+            catch: strings(&value["catch"]),
+            handler: body(&value["handler"]),
+            finally: (!value["finally"].is_null()).then(|| body(&value["finally"])),
+        },
+        "reraise" => Op::Reraise,
+        "event_set" => Op::EventSet(text("event")),
+        "event_wait" => Op::EventWait(text("event")),
+        "send" => Op::Send { channel: text("chan"), value: value["value"].clone() },
+        "recv" => Op::Recv(text("chan")),
+        other => Op::NotYet(other.to_owned()),
+    }
+}
+
+/// One of the errors that a scenario may raise.
+#[derive(Debug)]
+struct Raised(String);
+
+impl std::fmt::Display for Raised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Raised {}
+
+/// The error as the traces have it.
+fn text(error: &Error) -> String {
+    if let Some(group) = error.as_group() {
+        let mut members: Vec<_> = group.errors().map(text).collect();
+        members.sort();
+        format!("Group[{}]", members.join(", "))
+    } else if error.is::<Cancelled>() {
+        "Cancelled".to_owned()
+    } else if error.is::<NotStarted>() {
+        "NotStarted".to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
+/// What all tasks of a scenario share.
+struct World {
+    clock: VirtualClock,
+    trace: RefCell<Trace>,
+    events: HashMap<String, Event>,
+    channels: HashMap<String, (Sender<Value>, Receiver<Value>)>,
+    scopes: RefCell<HashMap<String, CancelScope>>,
+    nurseries: RefCell<HashMap<String, NurseryHandle>>,
+    not_yet: RefCell<Option<String>>,
+}
+
+/// What one body runs with.
+#[derive(Clone)]
+struct Frame {
+    world: Rc<World>,
+    who: Rc<str>,
+    /// In the body of a `start`, until it says `started`.
+    started: Rc<Cell<Option<Started<()>>>>,
+    /// In a handler, the error that it handles.
+    caught: Rc<Cell<Option<Error>>>,
+}
+
+/// Runs a scenario; an error says why it cannot be run.
+pub fn run(program: &Program) -> Result<Trace, String> {
+    let clock = VirtualClock::new();
+    let world = Rc::new(World {
+        clock: clock.clone(),
+        trace: RefCell::default(),
+        events: program.events.iter().map(|id| (id.clone(), Event::new())).collect(),
+        channels: program
+            .channels
+            .iter()
+            .map(|(id, capacity)| (id.clone(), seedbed::channel(*capacity)))
+            .collect(),
+        scopes: RefCell::default(),
+        nurseries: RefCell::default(),
+        not_yet: RefCell::default(),
+    });
+    let main = Frame::new(&world, "main", None);
+    // Every operation is a point of the schedule, as it is in Trio.
+    let outcome = Builder::new().clock(&clock).budget(1).run(async {
+        CancelScope::new()
+            .with_timeout(Duration::from_secs(HORIZON))
+            .enter(async |_| main.task(&program.main).await)
+            .await
+    });
+    drop(outcome); // `main` has logged it
+    if let Some(op) = world.not_yet.take() {
+        return Err(format!("not yet: `{op}` belongs to the issue on generators"));
+    }
+    Ok(world.trace.take())
+}
+
+impl Frame {
+    fn new(world: &Rc<World>, who: &str, started: Option<Started<()>>) -> Frame {
+        Frame {
+            world: world.clone(),
+            who: who.into(),
+            started: Rc::new(Cell::new(started)),
+            caught: Rc::default(),
+        }
+    }
+
+    fn log(&self, line: Value) {
+        let mut line = line;
+        let time = self.world.clock.elapsed().as_secs();
+        line.as_array_mut().expect("a line is an array").insert(0, json!(time));
+        let mut trace = self.world.trace.borrow_mut();
+        trace.entry(self.who.to_string()).or_default().push(line);
+    }
+
+    /// Runs a whole task, and logs its end.
+    async fn task(&self, body: &Body) -> Result<()> {
+        let outcome = self.body(body).await;
+        match &outcome {
+            Ok(()) => self.log(json!(["end", "ok"])),
+            Err(error) => self.log(json!(["end", text(error)])),
+        }
+        outcome
+    }
+
+    fn body<'a>(&'a self, body: &'a Body) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
+        Box::pin(async move {
+            for op in &**body {
+                self.op(op).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn op(&self, op: &Op) -> Result<()> {
+        let world = &*self.world;
+        match op {
+            Op::Log(id) => self.log(json!(["log", id])),
+            Op::Sleep(time) => sleep(*time).await?,
+            Op::Checkpoint => checkpoint().await?,
+            Op::Raise(error) => return Err(Raised(error.clone()).into()),
+            Op::Scope { id, after, shield, body } => {
+                let mut scope = CancelScope::new();
+                if let Some(after) = after {
+                    scope = scope.with_timeout(*after);
+                }
+                if *shield {
+                    scope = scope.with_shield();
+                }
+                self.scope(id, &scope, body).await?;
+                self.log(json!(["scope", id, scope.cancelled_caught()]));
+            }
+            Op::FailAfter { id, after, body } => {
+                // The library's `fail_after` is for its own expiry only; here it can be cancelled.
+                let scope = CancelScope::new().with_timeout(*after);
+                self.scope(id, &scope, body).await?;
+                if scope.cancelled_caught() {
+                    return Err(Raised("TooSlow".into()).into());
+                }
+            }
+            Op::Nursery { id, body } => {
+                let mut scope = None;
+                let known = &mut scope;
+                nursery(async |n: &Nursery<'_, '_>| {
+                    world.nurseries.borrow_mut().insert(id.clone(), n.handle());
+                    world.scopes.borrow_mut().insert(id.clone(), n.scope());
+                    *known = Some(n.scope());
+                    self.body(body).await
+                })
+                .await?;
+                let caught = scope.expect("the body has run").cancelled_caught();
+                self.log(json!(["nursery", id, caught]));
+            }
+            Op::StartSoon { nursery, task, body } => {
+                let nursery = world.nurseries.borrow()[nursery].clone();
+                let child = Frame::new(&self.world, task, None);
+                let body = body.clone();
+                let task: Task<'_, ()> = nursery.spawn(async move { child.task(&body).await })?;
+                drop(task);
+            }
+            Op::Start { nursery, task, body } => {
+                let nursery = world.nurseries.borrow()[nursery].clone();
+                let (world, who, body) = (self.world.clone(), task.clone(), body.clone());
+                nursery
+                    .start(async move |started| {
+                        Frame::new(&world, &who, Some(started)).task(&body).await
+                    })?
+                    .await?;
+                self.log(json!(["start_returned", task]));
+            }
+            Op::Started => self.started.take().expect("in the body of a start").ready(()),
+            Op::Cancel(scope) => {
+                let scope = world.scopes.borrow().get(scope).cloned();
+                if let Some(scope) = scope {
+                    scope.cancel();
+                }
+            }
+            Op::SetShield { scope, value } => {
+                let scope = world.scopes.borrow().get(scope).cloned();
+                if let Some(scope) = scope {
+                    scope.set_shield(*value);
+                }
+            }
+            Op::SetDeadline { scope, after } => {
+                let scope = world.scopes.borrow().get(scope).cloned();
+                match (scope, after) {
+                    (Some(scope), Some(after)) => scope.set_timeout(*after),
+                    (Some(scope), None) => scope.set_deadline(None),
+                    (None, _) => {}
+                }
+            }
+            Op::Try { body, catch, handler, finally } => {
+                let outcome = match self.body(body).await {
+                    Err(error) if matches(&error, catch) => {
+                        self.log(json!(["caught", text(&error)]));
+                        let frame = Frame { caught: Rc::new(Cell::new(Some(error))), ..self.clone() };
+                        frame.body(handler).await
+                    }
+                    outcome => outcome,
+                };
+                if let Some(finally) = finally {
+                    self.body(finally).await?;
+                }
+                return outcome;
+            }
+            Op::Reraise => return Err(self.caught.take().expect("directly in a handler")),
+            Op::EventSet(event) => world.events[event].set(),
+            Op::EventWait(event) => world.events[event].wait().await?,
+            Op::Send { channel, value } => world.channels[channel].0.send(value.clone()).await?,
+            Op::Recv(channel) => {
+                let value = world.channels[channel].1.recv().await?;
+                self.log(json!(["recv", channel, value]));
+            }
+            Op::NotYet(op) => {
+                *world.not_yet.borrow_mut() = Some(op.clone());
+                return Err(Raised(format!("not yet: {op}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn scope(&self, id: &str, scope: &CancelScope, body: &Body) -> Result<()> {
+        self.world.scopes.borrow_mut().insert(id.to_owned(), scope.clone());
+        scope.enter(async |_| self.body(body).await).await?;
+        Ok(())
+    }
+}
+
+/// Whether a `catch` lists the error: by its text, and `Group` is for any group.
+fn matches(error: &Error, catch: &[String]) -> bool {
+    let text = text(error);
+    catch.iter().any(|wanted| *wanted == text || wanted == "Group" && text.starts_with("Group["))
+}
