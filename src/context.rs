@@ -116,6 +116,11 @@ pub(crate) fn current_scope() -> Option<Rc<Scope>> {
     }
 }
 
+#[inline]
+pub(crate) fn is_current_scope(scope: &Rc<Scope>) -> bool {
+    CONTEXT.with(|context| ptr::eq(context.scope.get(), Rc::as_ptr(scope)))
+}
+
 /// Runs `f` with `scope` as the current one.
 #[inline]
 pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {

@@ -38,45 +38,86 @@ pub(crate) fn spend() -> bool {
     })
 }
 
-/// How a waiting operation is reached by a cancellation.
+/// How a waiting operation learns that it was cancelled.
 ///
-/// If it is polled with its unit's own waker, the scope tree finds the unit, and there is nothing
-/// to do. Otherwise something is in between, `FuturesUnordered` for one, that passes on only the
-/// wakes of what it made itself, and the waker has to be left with the scope.
-pub(crate) struct Watch(Option<(Rc<Scope>, usize)>);
+/// What counts is whether a cancellation came while it waited, not whether its scope is cancelled
+/// when it is polled at last: a shield may have been raised in between, or what it waited for may
+/// have come a moment later.
+///
+/// If the operation is polled with its unit's own waker, the scope tree finds the unit, and there
+/// is nothing more to do. Otherwise something is in between, `FuturesUnordered` for one, that
+/// passes on only the wakes of what it made itself, and the waker has to be left with the scope.
+pub(crate) struct Watch(Option<Armed>);
+
+struct Armed {
+    scope: Rc<Scope>,
+    /// The scope's count of cancellations when the wait began.
+    since: u32,
+    /// The waker left with the scope.
+    foreign: Option<usize>,
+}
 
 impl Watch {
     pub(crate) const fn new() -> Self {
         Watch(None)
     }
 
+    /// A watch over a wait that begins now.
+    pub(crate) fn armed(cx: &Context<'_>) -> Self {
+        let mut watch = Watch::new();
+        watch.arm(cx);
+        watch
+    }
+
     /// To be called whenever the operation goes on waiting.
     #[inline]
     pub(crate) fn arm(&mut self, cx: &Context<'_>) {
+        match &self.0 {
+            Some(armed) if context::is_current_scope(&armed.scope) => {}
+            _ => {
+                self.disarm();
+                self.0 = context::current_scope().map(|scope| {
+                    // An operation that was moved into a cancelled scope fails as well.
+                    let late = u32::from(scope.is_cancelled());
+                    Armed { since: scope.cancellations().wrapping_sub(late), scope, foreign: None }
+                });
+            }
+        }
         let unit = CONTEXT.with(|context| context.unit.get());
-        if waker::unit_of(cx.waker()) == Some(unit) {
-            self.disarm();
-        } else {
+        if waker::unit_of(cx.waker()) != Some(unit) {
             self.arm_foreign(cx);
         }
     }
 
     #[cold]
     fn arm_foreign(&mut self, cx: &Context<'_>) {
-        let Some(scope) = context::current_scope() else { return self.disarm() };
+        let Some(armed) = &mut self.0 else { return };
+        match armed.foreign {
+            Some(key) => armed.scope.update_watch(key, cx.waker()),
+            None => armed.foreign = Some(armed.scope.watch(cx.waker())),
+        }
+    }
+
+    /// Whether a cancellation has come since the wait began.
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|armed| armed.scope.cancellations() != armed.since)
+    }
+
+    /// Fails if a cancellation has come since the wait began.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<()> {
         match &self.0 {
-            Some((armed, key)) if Rc::ptr_eq(armed, &scope) => scope.update_watch(*key, cx.waker()),
-            _ => {
-                self.disarm();
-                let key = scope.watch(cx.waker());
-                self.0 = Some((scope, key));
+            Some(armed) if armed.scope.cancellations() != armed.since => {
+                Err(failure(Some(&armed.scope)))
             }
+            _ => Ok(()),
         }
     }
 
     #[inline]
     pub(crate) fn disarm(&mut self) {
-        if let Some((scope, key)) = self.0.take() {
+        if let Some(Armed { scope, foreign: Some(key), .. }) = self.0.take() {
             scope.unwatch(key);
         }
     }

@@ -59,6 +59,8 @@ pub(crate) struct Scope {
     own: Cell<Level>,
     /// What the scopes above and this one come to: what a checkpoint looks at.
     effective: Cell<Level>,
+    /// How often a cancellation has come to what runs in this scope.
+    cancellations: Cell<u32>,
     shield: Cell<bool>,
     finishing: Cell<bool>,
     caught: Cell<bool>,
@@ -89,6 +91,7 @@ impl Scope {
             stage: Cell::new(Stage::New),
             own: Cell::new(Level::None),
             effective: Cell::new(Level::None),
+            cancellations: Cell::new(0),
             shield: Cell::new(false),
             finishing: Cell::new(false),
             caught: Cell::new(false),
@@ -139,16 +142,15 @@ impl Scope {
         unsafe { self.parent.get().as_ref() }
     }
 
-    /// Why a checkpoint in this scope fails, if it does: the nearest reason.
+    pub(crate) fn cancellations(&self) -> u32 {
+        self.cancellations.get()
+    }
+
+    /// Why an operation in this scope fails, if it does: the nearest reason.
     pub(crate) fn cause(&self) -> Option<Cancelled> {
         let mut scope = self;
         loop {
-            if !scope.is_cancelled() {
-                return None;
-            }
-            if scope.cancel_called()
-                && let Some(why) = &*scope.why.borrow()
-            {
+            if let Some(why) = &*scope.why.borrow() {
                 return Some(why.clone());
             }
             scope = scope.parent()?;
@@ -221,6 +223,7 @@ impl Scope {
             let after = scope.own.get().max(scope.from_above());
             scope.effective.set(after);
             if after > before {
+                scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
                 scope.make_ready(&mut foreign);
             }
             // SAFETY (all three): invariants 1 and 2: nothing is linked or unlinked meanwhile.

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::checkpoint::{Checkpoint, checkpoint};
-use crate::coop::{self, Watch};
+use crate::coop;
 use crate::error::Error;
 use crate::sync::waiters::{Outcome, Ticket, Waiters};
 
@@ -145,7 +145,7 @@ impl<T> Sender<T> {
     /// [`SendError`], with the message, if it was cancelled before the message was sent, or if the
     /// channel is closed or has no receiver any more. With `?` it becomes an [`Error`].
     pub fn send(&self, message: T) -> Send<'_, T> {
-        Send { sender: self, message: Some(message), step: SendStep::Start, watch: Watch::new() }
+        Send { sender: self, message: Some(message), step: SendStep::Start }
     }
 
     /// Sends a message if there is room, or a receiver waiting, now. Not a checkpoint.
@@ -204,7 +204,7 @@ impl<T> Receiver<T> {
     ///
     /// [`Cancelled`](crate::Cancelled).
     pub fn recv(&self) -> Recv<'_, T> {
-        Recv { receiver: self, step: RecvStep::Start, watch: Watch::new() }
+        Recv { receiver: self, step: RecvStep::Start }
     }
 
     /// Receives a message if there is one now. Not a checkpoint.
@@ -252,7 +252,6 @@ pub struct Send<'a, T> {
     /// The message, while it is not on its way.
     message: Option<T>,
     step: SendStep,
-    watch: Watch,
 }
 
 enum SendStep {
@@ -302,8 +301,7 @@ impl<T> Future for Send<'_, T> {
                         this.step = SendStep::End;
                         return Poll::Ready(Ok(()));
                     };
-                    this.step = SendStep::Wait(shared.senders.join(Some(message), cx.waker()));
-                    this.watch.arm(cx);
+                    this.step = SendStep::Wait(shared.senders.join(Some(message), cx));
                     return Poll::Pending;
                 }
                 SendStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
@@ -311,30 +309,21 @@ impl<T> Future for Send<'_, T> {
                     Poll::Ready(Err(error)) => return this.fail(error),
                     Poll::Ready(Ok(())) => this.step = SendStep::Start,
                 },
-                SendStep::Wait(ticket) => {
-                    let ticket = *ticket;
-                    match shared.senders.look(ticket, cx.waker()) {
-                        Outcome::Served(None) => {
-                            this.step = SendStep::End;
-                            this.watch.disarm();
-                            return Poll::Ready(Ok(()));
-                        }
-                        Outcome::Served(message) => {
-                            this.message = message;
-                            this.watch.disarm();
-                            return this.fail(Closed.into());
-                        }
-                        Outcome::Waiting => {
-                            if let Err(error) = coop::check() {
-                                (this.message, _) = shared.senders.leave(ticket);
-                                this.watch.disarm();
-                                return this.fail(error);
-                            }
-                            this.watch.arm(cx);
-                            return Poll::Pending;
-                        }
+                SendStep::Wait(ticket) => match shared.senders.look(*ticket, cx) {
+                    Outcome::Waiting => return Poll::Pending,
+                    Outcome::Served(None) => {
+                        this.step = SendStep::End;
+                        return Poll::Ready(Ok(()));
                     }
-                }
+                    Outcome::Served(message) => {
+                        this.message = message;
+                        return this.fail(Closed.into());
+                    }
+                    Outcome::Cancelled(message, error) => {
+                        this.message = message;
+                        return this.fail(error);
+                    }
+                },
                 SendStep::Sent => {
                     this.step = SendStep::End;
                     return Poll::Ready(Ok(()));
@@ -359,7 +348,6 @@ impl<T> Drop for Send<'_, T> {
 pub struct Recv<'a, T> {
     receiver: &'a Receiver<T>,
     step: RecvStep<T>,
-    watch: Watch,
 }
 
 enum RecvStep<T> {
@@ -390,8 +378,7 @@ impl<T> Future for Recv<'_, T> {
                     }
                     let message = shared.take();
                     if message.is_none() && !shared.closed.get() {
-                        this.step = RecvStep::Wait(shared.receivers.join(None, cx.waker()));
-                        this.watch.arm(cx);
+                        this.step = RecvStep::Wait(shared.receivers.join(None, cx));
                         return Poll::Pending;
                     }
                     match message {
@@ -415,22 +402,12 @@ impl<T> Future for Recv<'_, T> {
                     Poll::Ready(Ok(())) => this.step = RecvStep::Start,
                 },
                 RecvStep::Wait(ticket) => {
-                    let ticket = *ticket;
-                    let outcome = match shared.receivers.look(ticket, cx.waker()) {
+                    let outcome = match shared.receivers.look(*ticket, cx) {
+                        Outcome::Waiting => return Poll::Pending,
                         Outcome::Served(message) => Ok(message),
-                        Outcome::Waiting => match coop::check() {
-                            Ok(()) => {
-                                this.watch.arm(cx);
-                                return Poll::Pending;
-                            }
-                            Err(error) => {
-                                shared.receivers.leave(ticket);
-                                Err(error)
-                            }
-                        },
+                        Outcome::Cancelled(_, error) => Err(error),
                     };
                     this.step = RecvStep::End;
-                    this.watch.disarm();
                     return Poll::Ready(outcome);
                 }
                 RecvStep::Received(_) => {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::checkpoint::{Checkpoint, checkpoint};
-use crate::coop::{self, Watch};
+use crate::coop;
 use crate::sync::waiters::{Outcome, Ticket, Waiters};
 
 /// Something that happens once, and that any number of tasks may wait for. Trio's `Event`.
@@ -59,7 +59,7 @@ impl Event {
     ///
     /// [`Cancelled`](crate::Cancelled).
     pub fn wait(&self) -> EventWait<'_> {
-        EventWait { event: self, step: Step::Start, watch: Watch::new() }
+        EventWait { event: self, step: Step::Start }
     }
 }
 
@@ -80,7 +80,6 @@ impl std::fmt::Debug for Event {
 pub struct EventWait<'a> {
     event: &'a Event,
     step: Step,
-    watch: Watch,
 }
 
 enum Step {
@@ -104,30 +103,19 @@ impl Future for EventWait<'_> {
                     } else if coop::check().is_err() {
                         Step::Checkpoint(Checkpoint::failing())
                     } else {
-                        let ticket = this.event.waiters.join((), cx.waker());
-                        this.watch.arm(cx);
+                        let ticket = this.event.waiters.join((), cx);
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };
                 }
                 Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
                 Step::Wait(ticket) => {
-                    let ticket = *ticket;
-                    let outcome = match this.event.waiters.look(ticket, cx.waker()) {
+                    let outcome = match this.event.waiters.look(*ticket, cx) {
+                        Outcome::Waiting => return Poll::Pending,
                         Outcome::Served(()) => Ok(()),
-                        Outcome::Waiting => match coop::check() {
-                            Ok(()) => {
-                                this.watch.arm(cx);
-                                return Poll::Pending;
-                            }
-                            Err(error) => {
-                                this.event.waiters.leave(ticket);
-                                Err(error)
-                            }
-                        },
+                        Outcome::Cancelled((), error) => Err(error),
                     };
                     this.step = Step::End;
-                    this.watch.disarm();
                     return Poll::Ready(outcome);
                 }
                 Step::End => panic!("`Event::wait` was polled after it was ready"),

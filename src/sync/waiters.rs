@@ -3,10 +3,14 @@
 //!
 //! Each waiter may bring something (a message it wants to send) and may be given something (a
 //! message it was waiting for) by whoever serves it. Serving is handing over: from then on the
-//! operation has happened, whatever comes in between before its task runs.
+//! operation has happened, whatever comes in between before its task runs. Who was cancelled is
+//! not served any more.
 
 use std::cell::RefCell;
-use std::task::Waker;
+use std::task::{Context, Waker};
+
+use crate::coop::Watch;
+use crate::error::Error;
 
 /// A queue of waiters of which each holds a `T`.
 pub(crate) struct Waiters<T> {
@@ -27,16 +31,14 @@ struct Slot<T> {
     /// In the queue while waiting, in the free list while free.
     prev: u32,
     next: u32,
+    queued: bool,
     /// Tells a slot from its earlier uses.
     generation: u32,
 }
 
 enum State<T> {
     Free,
-    Waiting {
-        value: T,
-        waker: Waker,
-    },
+    Waiting { value: T, waker: Waker, watch: Watch },
     /// Out of the queue, with what it was given; the operation has not looked yet.
     Served(T),
 }
@@ -48,11 +50,12 @@ pub(crate) struct Ticket {
     generation: u32,
 }
 
-/// What has become of a waiter.
+/// What has become of a waiter. Unless it waits, its place is gone.
 pub(crate) enum Outcome<T> {
     Waiting,
-    /// It was served, and its place is gone.
     Served(T),
+    /// What it brought comes back.
+    Cancelled(T, Error),
 }
 
 impl<T> Waiters<T> {
@@ -62,24 +65,20 @@ impl<T> Waiters<T> {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.inner.borrow().head == NONE
-    }
-
     /// Joins the queue at its end.
-    pub(crate) fn join(&self, value: T, waker: &Waker) -> Ticket {
-        let waker = waker.clone();
+    pub(crate) fn join(&self, value: T, cx: &Context<'_>) -> Ticket {
+        let state = State::Waiting { value, waker: cx.waker().clone(), watch: Watch::armed(cx) };
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        let state = State::Waiting { value, waker };
         let index = if inner.free == NONE {
-            inner.slots.push(Slot { state, prev: NONE, next: NONE, generation: 0 });
+            inner.slots.push(Slot { state, prev: NONE, next: NONE, queued: true, generation: 0 });
             u32::try_from(inner.slots.len() - 1).expect("more than 4 billion waiters")
         } else {
             let index = inner.free;
             let slot = &mut inner.slots[index as usize];
             inner.free = slot.next;
             slot.state = state;
+            slot.queued = true;
             slot.next = NONE;
             index
         };
@@ -92,64 +91,72 @@ impl<T> Waiters<T> {
         Ticket { index, generation: inner.slots[index as usize].generation }
     }
 
-    /// Serves the first in the queue: `give` turns what it brought into what it is given. Returns
-    /// what `give` kept, and the waker to wake when nothing is borrowed any more.
+    /// Serves the first in the queue that was not cancelled: `give` turns what it brought into
+    /// what it is given. Returns what `give` kept, and the waker to wake when nothing is borrowed
+    /// any more.
     pub(crate) fn serve<R>(&self, give: impl FnOnce(T) -> (T, R)) -> Option<(R, Waker)> {
         let mut inner = self.inner.borrow_mut();
-        let index = inner.head;
-        if index == NONE {
-            return None;
+        loop {
+            let index = inner.head;
+            if index == NONE {
+                return None;
+            }
+            inner.unlink(index);
+            let slot = &mut inner.slots[index as usize];
+            match std::mem::replace(&mut slot.state, State::Free) {
+                State::Waiting { value, waker, watch } if !watch.is_cancelled() => {
+                    let (given, kept) = give(value);
+                    slot.state = State::Served(given);
+                    drop(inner);
+                    drop(watch); // foreign code
+                    return Some((kept, waker));
+                }
+                // It was woken when it was cancelled, and will look.
+                state => slot.state = state,
+            }
         }
-        inner.unlink(index);
-        let slot = &mut inner.slots[index as usize];
-        let State::Waiting { value, waker } = std::mem::replace(&mut slot.state, State::Free)
-        else {
-            unreachable!("who is in the queue is waiting")
-        };
-        let (given, kept) = give(value);
-        slot.state = State::Served(given);
-        Some((kept, waker))
     }
 
-    /// Looks whether a waiter was served, and makes sure that this waker is the one that is woken
-    /// when it is.
-    pub(crate) fn look(&self, ticket: Ticket, waker: &Waker) -> Outcome<T> {
+    /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
+    /// when something does.
+    pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
         let mut old = None;
         let mut inner = self.inner.borrow_mut();
-        let slot = inner.slot(ticket);
-        let outcome = match &mut slot.state {
-            State::Waiting { waker: kept, .. } => {
-                if !kept.will_wake(waker) {
-                    old = Some(std::mem::replace(kept, waker.clone()));
+        let waits = match &mut inner.slot(ticket).state {
+            State::Waiting { waker, watch, .. } => {
+                watch.arm(cx);
+                if !waker.will_wake(cx.waker()) {
+                    old = Some(std::mem::replace(waker, cx.waker().clone()));
                 }
-                Outcome::Waiting
+                watch.check()
             }
-            State::Served(_) => inner.free(ticket),
+            State::Served(_) => Ok(()),
             State::Free => unreachable!("a ticket is good for as long as its operation"),
         };
+        let served = matches!(inner.slot(ticket).state, State::Served(_));
         drop(inner);
         drop(old); // foreign code
-        outcome
+        match waits {
+            Ok(()) if !served => Outcome::Waiting,
+            Ok(()) => Outcome::Served(self.leave(ticket).0),
+            Err(error) => Outcome::Cancelled(self.leave(ticket).0, error),
+        }
     }
 
-    /// Gives a place up. What the waiter brought, or was given, comes back, and which it was.
+    /// Gives a place up. What the waiter brought, or was given, comes back, and whether it was
+    /// served.
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, bool) {
         let mut inner = self.inner.borrow_mut();
-        let slot = inner.slot(ticket);
-        if let State::Served(_) = slot.state {
-            let Outcome::Served(value) = inner.free(ticket) else { unreachable!() };
-            return (value, true);
+        if inner.slot(ticket).queued {
+            inner.unlink(ticket.index);
         }
-        inner.unlink(ticket.index);
         let state = std::mem::replace(&mut inner.slot(ticket).state, State::Free);
         inner.release(ticket.index);
         drop(inner);
         match state {
-            State::Waiting { value, waker } => {
-                drop(waker); // foreign code
-                (value, false)
-            }
-            _ => unreachable!("a ticket is good for as long as its operation"),
+            State::Waiting { value, .. } => (value, false),
+            State::Served(value) => (value, true),
+            State::Free => unreachable!("a ticket is good for as long as its operation"),
         }
     }
 }
@@ -162,6 +169,7 @@ impl<T> Inner<T> {
     }
 
     fn unlink(&mut self, index: u32) {
+        self.slots[index as usize].queued = false;
         let Slot { prev, next, .. } = self.slots[index as usize];
         match prev {
             NONE => self.head = next,
@@ -170,16 +178,6 @@ impl<T> Inner<T> {
         match next {
             NONE => self.tail = prev,
             next => self.slots[next as usize].prev = prev,
-        }
-    }
-
-    /// Ends a served waiter's use of its slot.
-    fn free(&mut self, ticket: Ticket) -> Outcome<T> {
-        let state = std::mem::replace(&mut self.slot(ticket).state, State::Free);
-        self.release(ticket.index);
-        match state {
-            State::Served(value) => Outcome::Served(value),
-            _ => unreachable!("it was served"),
         }
     }
 

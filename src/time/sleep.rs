@@ -166,12 +166,12 @@ impl Future for Sleep {
                         runtime.is_some_and(|runtime| runtime.now() >= deadline)
                     });
                     if !passed {
-                        if let Err(error) = coop::check() {
+                        this.watch.arm(cx);
+                        if let Err(error) = this.watch.check() {
                             this.timer.clear();
                             return Poll::Ready(Err(error));
                         }
                         this.arm(deadline, cx);
-                        this.watch.arm(cx);
                         return Poll::Pending;
                     }
                     this.timer.clear();
