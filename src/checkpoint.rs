@@ -4,9 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::coop;
 use crate::error::Error;
-use crate::{Result, context};
+use crate::{Result, context, coop};
 
 /// A checkpoint and nothing else.
 ///
@@ -82,14 +81,29 @@ enum Step {
     },
     Look,
     /// A failing checkpoint counts as well: a loop that does not heed it must not starve others.
+    /// If a shield was raised meanwhile, it does not fail after all.
+    LookAgain,
+    /// An operation was cancelled before it began, which counts, too.
+    StartFailing,
     Fail(Option<Error>),
 }
 
 impl Checkpoint {
     /// What an operation turns into that finds itself cancelled before it has begun.
     pub(crate) fn failing() -> Self {
-        Checkpoint { step: Step::Look }
+        Checkpoint { step: Step::StartFailing }
     }
+}
+
+/// Counts an operation. True if the task is to let others run now, for which this sees to it that
+/// it is polled again.
+#[inline]
+fn spend(always: bool, cx: &Context<'_>) -> bool {
+    let yields = (coop::spend() || always) && context::current_run() != 0;
+    if yields {
+        cx.waker().wake_by_ref();
+    }
+    yields
 }
 
 impl Future for Checkpoint {
@@ -99,26 +113,19 @@ impl Future for Checkpoint {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {
-            match &mut this.step {
-                Step::Start { always } => {
-                    let always = *always;
-                    this.step = Step::Look;
-                    if (coop::spend() || always) && context::current_run() != 0 {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                }
-                Step::Look => {
-                    let Err(error) = coop::check() else { return Poll::Ready(Ok(())) };
-                    this.step = Step::Fail(Some(error));
-                    if coop::spend() && context::current_run() != 0 {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                }
-                Step::Fail(error) => {
-                    return Poll::Ready(Err(error.take().expect("polled after it was ready")));
-                }
+            let (next, yields) = match &mut this.step {
+                Step::Start { always } => (Step::Look, spend(*always, cx)),
+                Step::Look => match coop::check() {
+                    Ok(()) => return Poll::Ready(Ok(())),
+                    Err(_) => (Step::LookAgain, spend(false, cx)),
+                },
+                Step::LookAgain => return Poll::Ready(coop::check()),
+                Step::StartFailing => (Step::Fail(coop::check().err()), spend(false, cx)),
+                Step::Fail(error) => return Poll::Ready(error.take().map_or(Ok(()), Err)),
+            };
+            this.step = next;
+            if yields {
+                return Poll::Pending;
             }
         }
     }

@@ -18,8 +18,7 @@ fn first_difference(expected: &Trace, got: &Trace) -> Option<String> {
     let mut text = String::new();
     for who in expected.keys().chain(got.keys()) {
         let none = Vec::new();
-        let (expected, got) =
-            (expected.get(who).unwrap_or(&none), got.get(who).unwrap_or(&none));
+        let (expected, got) = (expected.get(who).unwrap_or(&none), got.get(who).unwrap_or(&none));
         let Some(at) = (0..expected.len().max(got.len())).find(|&i| expected.get(i) != got.get(i))
         else {
             continue;

@@ -23,7 +23,7 @@ pub use cancelled::{Cancelled, Reason};
 pub use group::Group;
 pub(crate) use group::Member;
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
-pub use outcomes::{Interrupted, NoValue, TooSlow};
+pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
 
 use std::error::Error as StdError;
 use std::fmt;

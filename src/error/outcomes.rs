@@ -151,3 +151,20 @@ impl StdError for NoValue {
         Some(&self.cancelled)
     }
 }
+
+/// Every task waits, and nothing in sight can wake one. See
+/// [`Builder::detect_deadlock`](crate::Builder::detect_deadlock).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Deadlock;
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "deadlock: every task waits, no timer is set and no input is waited for; \
+             look for an event that nobody sets, or a channel whose other end is kept but not used",
+        )
+    }
+}
+
+impl StdError for Deadlock {}

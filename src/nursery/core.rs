@@ -145,6 +145,8 @@ impl Core {
     #[must_use]
     fn finish_if_empty(&self) -> Option<std::task::Waker> {
         if self.live.get() == 0 && !self.body_running.get() {
+            // It may have been made ready earlier, by the cancellation that ended the children.
+            self.body.unqueue();
             // SAFETY: the body's unit is a field of this core.
             return unsafe { Unit::make_ready(&self.body) };
         }

@@ -51,15 +51,16 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
 #[must_use = "a builder does nothing until its `run` is called"]
 pub struct Builder {
     clock: Option<VirtualClock>,
-    seed: Option<u64>,
-    budget: u32,
+    pub(super) seed: Option<u64>,
+    pub(super) budget: u32,
     ctrl_c: bool,
+    pub(super) detect_deadlock: bool,
 }
 
 impl Builder {
     /// The defaults: the system's clock, no seed, a budget of 128, and Ctrl-C heeded.
     pub fn new() -> Self {
-        Builder { clock: None, seed: None, budget: 128, ctrl_c: true }
+        Builder { clock: None, seed: None, budget: 128, ctrl_c: true, detect_deadlock: false }
     }
 
     /// Runs on this clock instead of the system's.
@@ -90,6 +91,21 @@ impl Builder {
         self
     }
 
+    /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set
+    /// and no input is waited for, where `run` would wait for a wake from another thread. It is
+    /// not, by default. For tests of programs that keep to their thread.
+    ///
+    /// ```
+    /// use seedbed::{Builder, Deadlock, Event};
+    ///
+    /// let error = Builder::new().detect_deadlock(true).run(async { Event::new().wait().await });
+    /// assert!(error.unwrap_err().is::<Deadlock>());
+    /// ```
+    pub fn detect_deadlock(mut self, detect: bool) -> Self {
+        self.detect_deadlock = detect;
+        self
+    }
+
     /// Runs a future with these choices. See [`run`].
     ///
     /// # Errors
@@ -105,11 +121,11 @@ impl Builder {
         if let Some(outer) = context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
             return Err(AlreadyRunning::new(place, outer).into());
         }
-        let clock: Rc<dyn Clock> = match self.clock {
-            Some(clock) => Rc::new(clock),
+        let clock: Rc<dyn Clock> = match &self.clock {
+            Some(clock) => Rc::new(clock.clone()),
             None => Rc::new(SystemClock::new()),
         };
-        let runtime = Runtime::new(clock, self.budget, self.seed, place)?;
+        let runtime = Runtime::new(clock, &self, place)?;
         let _entered = context::enter_runtime(&runtime, runtime.slot);
         runtime.run_main(main, self.ctrl_c)
     }

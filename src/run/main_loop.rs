@@ -8,7 +8,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use crate::context::{self, CONTEXT};
-use crate::error::{Interrupted, Reason};
+use crate::error::{Deadlock, Interrupted, Reason};
 use crate::run::Runtime;
 use crate::run::timer::Target;
 use crate::scope::tree::{Entered, Level, Scope};
@@ -114,8 +114,11 @@ impl Runtime {
                     return Ok(());
                 }
             }
+            let next = self.timers.borrow().next_deadline();
+            if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                return Err(Deadlock.into());
+            }
             if self.remote.fall_asleep() {
-                let next = self.timers.borrow().next_deadline();
                 let slept = match self.clock.idle(next) {
                     Idle::Sleep(time) => self.reactor.poll(time),
                     Idle::Jumped => Ok(()),

@@ -31,6 +31,7 @@ pub(crate) struct Runtime {
     pub(crate) budget: u32,
     /// The state of the scheduler's random numbers, where it was given a seed.
     random: Option<Cell<u64>>,
+    detect_deadlock: bool,
     /// Where `run` was called.
     pub(crate) place: &'static Location<'static>,
 }
@@ -38,8 +39,7 @@ pub(crate) struct Runtime {
 impl Runtime {
     fn new(
         clock: Rc<dyn Clock>,
-        budget: u32,
-        seed: Option<u64>,
+        choices: &Builder,
         place: &'static Location<'static>,
     ) -> io::Result<Runtime> {
         let (reactor, waker) = Reactor::new()?;
@@ -51,8 +51,9 @@ impl Runtime {
             reactor,
             remote,
             slot,
-            budget,
-            random: seed.map(Cell::new),
+            budget: choices.budget,
+            random: choices.seed.map(Cell::new),
+            detect_deadlock: choices.detect_deadlock,
             place,
         })
     }

@@ -38,7 +38,11 @@ struct Slot<T> {
 
 enum State<T> {
     Free,
-    Waiting { value: T, waker: Waker, watch: Watch },
+    Waiting {
+        value: T,
+        waker: Waker,
+        watch: Watch,
+    },
     /// Out of the queue, with what it was given; the operation has not looked yet.
     Served(T),
 }

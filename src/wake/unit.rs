@@ -89,15 +89,21 @@ impl Unit {
         if !self.queue.get().is_null() {
             // SAFETY: invariant 2: a unit's queue is valid while the unit is attached.
             let queue = unsafe { &*self.queue.get() };
-            if self.queued.get() {
-                queue.unlink(self);
-            }
+            self.unqueue();
             queue.attached.set(queue.attached.get() - 1);
             self.queue.set(ptr::null());
         }
         if !self.members.get().is_null() {
             // SAFETY: invariant 2, as above.
             unsafe { &*self.members.get() }.unlink(self);
+        }
+    }
+
+    /// Takes back that the unit was made ready.
+    pub(crate) fn unqueue(&self) {
+        if self.queued.get() {
+            // SAFETY: invariant 2: a unit's queue is valid while the unit is attached.
+            unsafe { &*self.queue.get() }.unlink(self);
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CancelScope, Cancelled, Error, Event, NotStarted, Nursery, NurseryHandle, Receiver,
-    Result, Sender, Started, Task, checkpoint, nursery, sleep,
+    Builder, CancelScope, Cancelled, Deadlock, Error, Event, NotStarted, Nursery, NurseryHandle,
+    Receiver, Result, Sender, Started, Task, checkpoint, nursery, sleep,
 };
 use serde_json::{Value, json};
 
@@ -32,20 +32,54 @@ enum Op {
     Sleep(Duration),
     Checkpoint,
     Raise(String),
-    Scope { id: String, after: Option<Duration>, shield: bool, body: Body },
-    FailAfter { id: String, after: Duration, body: Body },
-    Nursery { id: String, body: Body },
-    StartSoon { nursery: String, task: String, body: Body },
-    Start { nursery: String, task: String, body: Body },
+    Scope {
+        id: String,
+        after: Option<Duration>,
+        shield: bool,
+        body: Body,
+    },
+    FailAfter {
+        id: String,
+        after: Duration,
+        body: Body,
+    },
+    Nursery {
+        id: String,
+        body: Body,
+    },
+    StartSoon {
+        nursery: String,
+        task: String,
+        body: Body,
+    },
+    Start {
+        nursery: String,
+        task: String,
+        body: Body,
+    },
     Started,
     Cancel(String),
-    SetShield { scope: String, value: bool },
-    SetDeadline { scope: String, after: Option<Duration> },
-    Try { body: Body, catch: Vec<String>, handler: Body, finally: Option<Body> },
+    SetShield {
+        scope: String,
+        value: bool,
+    },
+    SetDeadline {
+        scope: String,
+        after: Option<Duration>,
+    },
+    Try {
+        body: Body,
+        catch: Vec<String>,
+        handler: Body,
+        finally: Option<Body>,
+    },
     Reraise,
     EventSet(String),
     EventWait(String),
-    Send { channel: String, value: Value },
+    Send {
+        channel: String,
+        value: Value,
+    },
     Recv(String),
     /// A statement of the generator language, which has an issue of its own.
     NotYet(String),
@@ -82,9 +116,8 @@ fn body(value: &Value) -> Body {
 }
 
 fn op(value: &Value) -> Op {
-    let text = |key: &str| {
-        value[key].as_str().unwrap_or_else(|| panic!("`{key}` in {value}")).to_owned()
-    };
+    let text =
+        |key: &str| value[key].as_str().unwrap_or_else(|| panic!("`{key}` in {value}")).to_owned();
     let seconds = |key: &str| value[key].as_u64().map(Duration::from_secs);
     let flag = |key: &str| value[key].as_bool().unwrap_or_else(|| panic!("`{key}` in {value}"));
     match text("op").as_str() {
@@ -109,11 +142,9 @@ fn op(value: &Value) -> Op {
             task: text("task"),
             body: body(&value["body"]),
         },
-        "start" => Op::Start {
-            nursery: text("nursery"),
-            task: text("task"),
-            body: body(&value["body"]),
-        },
+        "start" => {
+            Op::Start { nursery: text("nursery"), task: text("task"), body: body(&value["body"]) }
+        }
         "started" => Op::Started,
         "cancel" => Op::Cancel(text("scope")),
         "set_shield" => Op::SetShield { scope: text("scope"), value: flag("value") },
@@ -200,13 +231,17 @@ pub fn run(program: &Program) -> Result<Trace, String> {
     });
     let main = Frame::new(&world, "main", None);
     // Every operation is a point of the schedule, as it is in Trio.
-    let outcome = Builder::new().clock(&clock).budget(1).run(async {
+    let outcome = Builder::new().clock(&clock).budget(1).detect_deadlock(true).run(async {
         CancelScope::new()
             .with_timeout(Duration::from_secs(HORIZON))
             .enter(async |_| main.task(&program.main).await)
             .await
     });
-    drop(outcome); // `main` has logged it
+    if let Err(error) = outcome
+        && error.is::<Deadlock>()
+    {
+        return Err("the scenario hangs".into());
+    } // `main` has logged any other error
     if let Some(op) = world.not_yet.take() {
         return Err(format!("not yet: `{op}` belongs to the issue on generators"));
     }
@@ -331,7 +366,8 @@ impl Frame {
                 let outcome = match self.body(body).await {
                     Err(error) if matches(&error, catch) => {
                         self.log(json!(["caught", text(&error)]));
-                        let frame = Frame { caught: Rc::new(Cell::new(Some(error))), ..self.clone() };
+                        let frame =
+                            Frame { caught: Rc::new(Cell::new(Some(error))), ..self.clone() };
                         frame.body(handler).await
                     }
                     outcome => outcome,
