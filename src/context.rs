@@ -8,7 +8,7 @@
 //! 1. `runtime` is null or points to the `Runtime` that the `run` further up this thread's stack
 //!    owns; `run` sets it back to null before that goes.
 //! 2. `scope` is null or points into an `Rc<Scope>` that whoever set it keeps until it has put
-//!    the former value back.
+//!    the former value back. The same goes for `frame`.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -16,6 +16,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::frame::Frame;
 use crate::run::Runtime;
 use crate::scope::tree::Scope;
 use crate::wake::table::{Table, UnitId};
@@ -27,6 +28,7 @@ pub(crate) struct Context {
     /// The runtime's place in the process's registry, which is part of its units' numbers.
     pub(crate) slot: Cell<Option<u16>>,
     scope: Cell<*const Scope>,
+    frame: Cell<*const Frame>,
     pub(crate) unit: Cell<UnitId>,
     /// How many operations the present unit may still finish at once before it lets others run.
     pub(crate) budget: Cell<u32>,
@@ -48,6 +50,7 @@ thread_local! {
             run: Cell::new(0),
             slot: Cell::new(None),
             scope: Cell::new(ptr::null()),
+            frame: Cell::new(ptr::null()),
             unit: Cell::new(UnitId::NONE),
             budget: Cell::new(0),
             turn: Cell::new(0),
@@ -143,6 +146,40 @@ pub(crate) fn replace_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
             context.scope.set(Rc::as_ptr(new));
         }
     });
+}
+
+/// The frame that is being polled, to keep.
+#[inline]
+pub(crate) fn current_frame() -> Option<Rc<Frame>> {
+    let frame = CONTEXT.with(|context| context.frame.get());
+    if frame.is_null() {
+        return None;
+    }
+    // SAFETY: invariant 2: it came from `Rc::as_ptr` of an `Rc` that is alive.
+    unsafe {
+        Rc::increment_strong_count(frame);
+        Some(Rc::from_raw(frame))
+    }
+}
+
+#[inline]
+pub(crate) fn is_current_frame(frame: &Rc<Frame>) -> bool {
+    CONTEXT.with(|context| ptr::eq(context.frame.get(), Rc::as_ptr(frame)))
+}
+
+/// Runs `f` with `frame` as the current one, or with none.
+#[inline]
+pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Frame);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.frame.set(self.0));
+        }
+    }
+    // `frame` stays borrowed, and so alive, until `f` has returned: invariant 2.
+    let frame = frame.map_or(ptr::null(), Rc::as_ptr);
+    let _restore = CONTEXT.with(|context| Restore(context.frame.replace(frame)));
+    f()
 }
 
 /// Runs `f` as the unit with this number, with a budget of its own.

@@ -199,8 +199,11 @@ impl Core {
         let waker = waker::waker(id);
         let mut cx = Context::from_waker(&waker);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: a child that is attached is not done; invariant 3.
-            context::in_unit(id, budget, || unsafe { child.poll(&mut cx) })
+            // A child is a frame of its own, with nobody to yield to.
+            context::in_frame(None, || {
+                // SAFETY: a child that is attached is not done; invariant 3.
+                context::in_unit(id, budget, || unsafe { child.poll(&mut cx) })
+            })
         }));
         if matches!(outcome, Ok(Poll::Pending)) {
             return;
@@ -402,7 +405,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// Enters the nursery's scope and makes ready for a body.
     pub(crate) fn new(core: Rc<Core>, has_body: bool) -> Result<Guard> {
-        let entered = Entered::new(core.scope.clone())?;
+        let entered = Entered::new(core.scope.clone(), "a nursery")?;
         core.body_running.set(has_body);
         // SAFETY: the unit is a field of the core, which does not move and which the guard keeps;
         // it is detached when the guard is dropped.

@@ -31,7 +31,7 @@ impl Runtime {
         let interrupt = if ctrl_c { Interrupt::install(self)? } else { None };
         let queue = ReadyQueue::new();
         let scope = Rc::new(Scope::new(self.place));
-        let entered = Entered::new(scope.clone())?;
+        let entered = Entered::new(scope.clone(), "the main scope")?;
         let unit = Unit::new();
         // SAFETY: `unit` is not moved below, and it is declared, so dropped, after what it is
         // attached to.

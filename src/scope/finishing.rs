@@ -24,7 +24,7 @@ pub fn finishing<T>(future: impl Future<Output = Result<T>>) -> impl Future<Outp
     let scope = Rc::new(Scope::new(Location::caller()));
     scope.set_finishing();
     async move {
-        let value = enter(scope, future).await?;
+        let value = enter(scope, "a section that finishes its work", future).await?;
         Ok(value.expect("nobody has a handle to this scope, so it absorbs nothing"))
     }
 }

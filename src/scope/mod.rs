@@ -141,7 +141,7 @@ impl CancelScope {
         F: AsyncFnOnce(&CancelScope) -> Result<T>,
     {
         let scope = self.clone();
-        async move { enter(scope.scope.clone(), body(&scope)).await }
+        async move { enter(scope.scope.clone(), "a cancel scope", body(&scope)).await }
     }
 
     /// Cancels the scope: every checkpoint in it fails from now on. Again, or after the scope was
@@ -250,9 +250,10 @@ impl std::fmt::Debug for CancelScope {
 /// Polls `future` inside `scope`, entered at the first poll.
 pub(crate) async fn enter<T>(
     scope: Rc<Scope>,
+    what: &'static str,
     future: impl Future<Output = Result<T>>,
 ) -> Result<Option<T>> {
-    let entered = Entered::new(scope)?;
+    let entered = Entered::new(scope, what)?;
     let outcome = {
         let mut future = pin!(future);
         poll_fn(|cx| {

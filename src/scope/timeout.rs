@@ -37,7 +37,7 @@ pub fn move_on_after<T>(
 ) -> impl Future<Output = Result<Option<T>>> {
     let scope = Rc::new(Scope::new(Location::caller()));
     scope.set_deadline(Deadline::AfterEntry(clock::nanos(limit)));
-    enter(scope, future)
+    enter(scope, "a timeout", future)
 }
 
 /// Runs `future` until `deadline`; `None` if it had not ended by then. Trio's `move_on_at`.
@@ -64,7 +64,7 @@ pub fn move_on_at<T>(
 ) -> impl Future<Output = Result<Option<T>>> {
     let scope = Rc::new(Scope::new(Location::caller()));
     scope.set_deadline(Deadline::Instant(deadline));
-    enter(scope, future)
+    enter(scope, "a timeout", future)
 }
 
 /// Runs `future` for `limit` at the most, and fails with [`TooSlow`] if that was not enough.

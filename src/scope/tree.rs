@@ -23,6 +23,7 @@ use slab::Slab;
 
 use crate::context::{self, CONTEXT};
 use crate::error::{Cancelled, NotRunning, Reason, ScopeReused};
+use crate::frame::{self, Hold};
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
 use crate::time::clock::NEVER;
@@ -332,6 +333,8 @@ impl Scope {
 /// A scope that is in the tree. Dropping it takes the scope out.
 pub(crate) struct Entered {
     scope: Rc<Scope>,
+    /// Counts it in the frame that entered it.
+    _hold: Option<Hold>,
     /// The `run` it was entered in, where its timer and its units are.
     run: u32,
 }
@@ -342,7 +345,7 @@ impl Entered {
     /// # Errors
     ///
     /// If no runtime is running, or if the scope was entered before.
-    pub(crate) fn new(scope: Rc<Scope>) -> crate::Result<Entered> {
+    pub(crate) fn new(scope: Rc<Scope>, what: &'static str) -> crate::Result<Entered> {
         let run = CONTEXT.with(|context| context.run.get());
         if run == 0 {
             return Err(NotRunning.into());
@@ -351,7 +354,8 @@ impl Entered {
             return Err(ScopeReused::new(scope.place.get()).into());
         }
         scope.stage.set(Stage::Entered);
-        let entered = Entered { scope, run };
+        let hold = frame::hold_in_current(|| what.into(), scope.place.get());
+        let entered = Entered { scope, _hold: hold, run };
         entered.touch();
         entered.scope.start_deadline();
         Ok(entered)

@@ -1,0 +1,215 @@
+//! Context managers made from a generator body: set up, yield once, clean up.
+//!
+//! Unlike a generator a context manager may yield inside scopes: what runs at its yield is the
+//! body of the [`with`] that entered it, so a scope that it holds open is around just that. What
+//! it holds counts meanwhile in the frame of the `with` (PEP 789).
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::{Result, context};
+
+/// A context manager, to be entered with [`with`].
+#[must_use = "a context manager does nothing until it is entered with `with`"]
+pub struct ContextManager<'a, R> {
+    link: Rc<Link<R, ()>>,
+    body: Body<'a>,
+    place: &'static Location<'static>,
+}
+
+/// Makes a context manager out of a body that sets up, yields the resource once, and cleans up.
+///
+/// An error of the [`with`]'s body, a cancellation too, is raised at the yield. If the manager
+/// handles it, it is gone. It is Python's `contextlib.asynccontextmanager`.
+///
+/// ```
+/// use seedbed::{Yielder, context_manager, fail_after, with};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let greeting = String::from("hello");
+///     let polite = context_manager(async |y: Yielder<&str>| {
+///         // The yield is inside of a timeout, which a generator could not do.
+///         fail_after(Duration::from_secs(5), async { y.yield_(&greeting).await.map(drop) }).await
+///     });
+///     let length = with(polite, async |greeting| Ok(greeting.len())).await?;
+///     assert_eq!(length, 5);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn context_manager<'a, R, F>(body: F) -> ContextManager<'a, R>
+where
+    F: AsyncFnOnce(Yielder<R>) -> Result<()> + 'a,
+    R: 'a,
+{
+    let link = Link::new(true);
+    let yielder = Yielder::new(link.clone());
+    ContextManager {
+        link,
+        body: Box::pin(async move { body(yielder).await }),
+        place: Location::caller(),
+    }
+}
+
+/// Enters a context manager, runs `body` with what it yields, and leaves it.
+///
+/// Scopes that the manager holds open at its yield are around the body; a nursery's children go
+/// on beside it. Entering and leaving are not checkpoints: only what the manager awaits is.
+///
+/// # Errors
+///
+/// The manager's: [`ContextManagerMisused`] if it yields twice or not at all. The body's, as the
+/// manager passes it on. Where the manager has handled an error of the body, there is no value:
+/// that is fine if it is `()`, and the error [`NoValue`](crate::NoValue) otherwise.
+///
+/// # Panics
+///
+/// With a panic of the body, when the manager has cleaned up: [`BodyPanicked`] is raised at its
+/// yield.
+#[track_caller]
+pub fn with<'a, R, T, F>(
+    manager: ContextManager<'a, R>,
+    body: F,
+) -> impl Future<Output = Result<T>>
+where
+    F: AsyncFnOnce(R) -> Result<T>,
+{
+    let place = Location::caller();
+    async move {
+        let ContextManager { link, body: mut manager, place: made_at } = manager;
+        let resource = match poll_fn(|cx| link.poll(&mut manager, cx)).await {
+            Step::Yielded(resource) => resource,
+            Step::Ended(outcome) => {
+                outcome?;
+                return Err(ContextManagerMisused::new("did not yield", made_at).into());
+            }
+        };
+        // While it is held, what the manager has open counts here.
+        let held = context::current_frame().map(|frame| link.frame.hand_over(&frame));
+        let around = link.take_scope();
+        let outcome = {
+            let mut body = pin!(async { body(resource).await });
+            poll_fn(|cx| {
+                if around.is_some()
+                    && let Poll::Ready(step) = link.poll(&mut manager, cx)
+                {
+                    // It did not wait for its yield: a `select` in it, for one.
+                    return Poll::Ready(Err(Left::Early(step)));
+                }
+                let mut poll = || catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
+                let polled = match &around {
+                    Some(scope) => context::in_scope(scope, poll),
+                    None => poll(),
+                };
+                match polled {
+                    Ok(Poll::Pending) => Poll::Pending,
+                    Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
+                    Err(payload) => Poll::Ready(Err(Left::Panicked(payload))),
+                }
+            })
+            .await
+        };
+        drop(held);
+        drop(around);
+        let (value, resume, panic) = match outcome {
+            Ok(Ok(value)) => (Some(value), Resume::Value(None), None),
+            Ok(Err(error)) => (None, Resume::Raise(error), None),
+            Err(Left::Panicked(payload)) => {
+                (None, Resume::Raise(BodyPanicked.into()), Some(payload))
+            }
+            Err(Left::Early(Step::Ended(Err(error)))) => return Err(error),
+            Err(Left::Early(_)) => {
+                return Err(ContextManagerMisused::new("did not wait at its yield", made_at).into());
+            }
+        };
+        let mut resume = Some(resume);
+        let left = poll_fn(|cx| {
+            if let Some(resume) = resume.take() {
+                link.resume(resume, cx);
+            }
+            link.poll(&mut manager, cx)
+        })
+        .await;
+        drop(manager);
+        match (left, panic) {
+            (Step::Ended(outcome), Some(payload)) => {
+                if let Err(error) = outcome
+                    && !error.is::<BodyPanicked>()
+                {
+                    tracing::error!(%error, "a context manager failed while it was left after a panic");
+                }
+                resume_unwind(payload)
+            }
+            (Step::Yielded(_), Some(payload)) => resume_unwind(payload),
+            (Step::Yielded(_), None) => Err(ContextManagerMisused::new("yielded twice", made_at).into()),
+            (Step::Ended(outcome), None) => {
+                outcome?;
+                value.or_else(crate::nursery::unit).ok_or_else(|| {
+                    ContextManagerMisused::new("handled the error of a body that has a value", place)
+                        .into()
+                })
+            }
+        }
+    }
+}
+
+/// How a body was left, other than by its outcome.
+enum Left<R> {
+    Panicked(Box<dyn std::any::Any + Send>),
+    Early(Step<R>),
+}
+
+impl<R> std::fmt::Debug for ContextManager<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContextManager").field("made_at", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// Raised at a context manager's yield when the body of its [`with`] panics.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BodyPanicked;
+
+impl std::fmt::Display for BodyPanicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the body of the `with` panicked")
+    }
+}
+
+impl std::error::Error for BodyPanicked {}
+
+/// A context manager must yield exactly once.
+#[derive(Clone, Debug)]
+pub struct ContextManagerMisused {
+    what: &'static str,
+    place: &'static Location<'static>,
+}
+
+impl ContextManagerMisused {
+    fn new(what: &'static str, place: &'static Location<'static>) -> Self {
+        ContextManagerMisused { what, place }
+    }
+
+    /// Where the context manager was made.
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+}
+
+impl std::fmt::Display for ContextManagerMisused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the context manager made at {} {}: it has to set up, yield once, and clean up",
+            self.place, self.what
+        )
+    }
+}
+
+impl std::error::Error for ContextManagerMisused {}

@@ -1,0 +1,169 @@
+//! Frames: where the scopes that are open are counted, so that a generator can refuse to be
+//! suspended inside one (PEP 789).
+//!
+//! A frame is the body of a generator or of a context manager. While it is polled it is the
+//! current frame, and what opens a cancel scope, a timeout or a nursery then counts in it for as
+//! long as that is open. Tasks have no frame: there is nobody to whom they could yield.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::rc::Rc;
+
+use slab::Slab;
+
+use crate::context;
+
+/// A frame, with its one counter.
+pub(crate) struct Frame {
+    /// How many things that forbid a yield are open.
+    open: Cell<u32>,
+    /// What they are, for the error's sake.
+    holds: RefCell<Slab<Held>>,
+    /// Counts what was ever opened, to tell what was opened last.
+    opened: Cell<u64>,
+    /// When the frame has ended, what was still held counts in the one that ran it.
+    passed_on: RefCell<Vec<(usize, Hold)>>,
+    /// The body of a context manager may yield anywhere: what it holds open then is handed to
+    /// the frame that entered it.
+    hands_over: bool,
+}
+
+/// Something that forbids a yield.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) what: Cow<'static, str>,
+    pub(crate) place: &'static Location<'static>,
+    order: u64,
+}
+
+impl Frame {
+    pub(crate) fn new(hands_over: bool) -> Rc<Frame> {
+        Rc::new(Frame {
+            open: Cell::new(0),
+            holds: RefCell::new(Slab::new()),
+            opened: Cell::new(0),
+            passed_on: RefCell::new(Vec::new()),
+            hands_over,
+        })
+    }
+
+    /// Whether the body may be suspended now.
+    #[inline]
+    pub(crate) fn allows_yield(&self) -> bool {
+        self.open.get() == 0 || self.hands_over
+    }
+
+    /// What forbids a yield now: of all that is open, what was opened last.
+    #[cold]
+    pub(crate) fn forbids(&self) -> Option<Held> {
+        if self.allows_yield() {
+            return None;
+        }
+        self.holds.borrow().iter().map(|(_, held)| held).max_by_key(|held| held.order).cloned()
+    }
+
+    /// The frame has ended: what is still held, because a guard was kept, counts in the frame
+    /// that it returns to, like the value that the guard is part of.
+    pub(crate) fn end(&self) {
+        if self.open.get() > 0
+            && let Some(heir) = context::current_frame()
+        {
+            let holds = self.holds.borrow();
+            let passed_on = holds.iter().map(|(key, held)| (key, heir.hold(held.what.clone(), held.place)));
+            self.passed_on.borrow_mut().extend(passed_on);
+        }
+    }
+
+    /// Counts all that is open here in another frame as well, for as long as the answer lives.
+    pub(crate) fn hand_over(&self, to: &Rc<Frame>) -> Vec<Hold> {
+        self.holds.borrow().iter().map(|(_, held)| to.hold(held.what.clone(), held.place)).collect()
+    }
+
+    pub(crate) fn holds_any(&self) -> bool {
+        self.open.get() > 0
+    }
+
+    fn hold(self: &Rc<Self>, what: Cow<'static, str>, place: &'static Location<'static>) -> Hold {
+        self.open.set(self.open.get() + 1);
+        self.opened.set(self.opened.get() + 1);
+        let held = Held { what, place, order: self.opened.get() };
+        let key = self.holds.borrow_mut().insert(held);
+        Hold { frame: self.clone(), key }
+    }
+}
+
+/// Counts something in the current frame, if there is one.
+#[inline]
+pub(crate) fn hold_in_current(
+    what: impl FnOnce() -> Cow<'static, str>,
+    place: &'static Location<'static>,
+) -> Option<Hold> {
+    context::current_frame().map(|frame| frame.hold(what(), place))
+}
+
+/// One count in a frame.
+pub(crate) struct Hold {
+    frame: Rc<Frame>,
+    key: usize,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let held = self.frame.holds.borrow_mut().remove(self.key);
+        self.frame.open.set(self.frame.open.get() - 1);
+        let passed_on = {
+            let mut passed_on = self.frame.passed_on.borrow_mut();
+            let index = passed_on.iter().position(|(key, _)| *key == self.key);
+            index.map(|index| passed_on.swap_remove(index))
+        };
+        drop((held, passed_on));
+    }
+}
+
+/// Forbids the current generator to yield for as long as the guard lives.
+///
+/// For types that, like a cancel scope, must not stay open while the generator is suspended: a
+/// lock, a span of a profiler, a value in a thread-local. Scopes, timeouts and nurseries do it by
+/// themselves. A yield while a guard is there is the error
+/// [`YieldInCancelScope`](crate::YieldInCancelScope), which names the reason.
+///
+/// The guard counts in the frame it is made in, wherever and in whatever order guards are
+/// dropped. If that frame ends first, because it returned the guard, it counts in the frame that
+/// ran it. Outside of generators and context managers it does nothing. It is PEP 789's
+/// `sys.prevent_yields`.
+///
+/// ```
+/// use seedbed::{YieldInCancelScope, Yielder, generator, prevent_yields};
+///
+/// seedbed::run(async {
+///     let mut numbers = generator(async |y: Yielder<i32>| {
+///         y.yield_(1).await?;
+///         let _guard = prevent_yields("the ledger is locked");
+///         y.yield_(2).await?; // refused
+///         Ok(())
+///     });
+///     assert_eq!(numbers.anext().await?, Some(1));
+///     let error = numbers.anext().await.unwrap_err();
+///     assert!(error.is::<YieldInCancelScope>());
+///     assert!(error.to_string().contains("the ledger is locked"));
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+#[must_use = "yields are prevented for as long as the guard lives"]
+pub fn prevent_yields(reason: impl Into<Cow<'static, str>>) -> PreventYields {
+    PreventYields { _hold: hold_in_current(|| reason.into(), Location::caller()) }
+}
+
+/// The guard of [`prevent_yields`].
+pub struct PreventYields {
+    _hold: Option<Hold>,
+}
+
+impl std::fmt::Debug for PreventYields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreventYields").finish_non_exhaustive()
+    }
+}

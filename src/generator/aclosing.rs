@@ -1,0 +1,73 @@
+//! A generator that is closed on every way out.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::Result;
+use crate::generator::Generator;
+
+/// Runs `body` with a generator, and closes that before it goes on: on value, error, cancellation
+/// and panic. It is Python's `contextlib.aclosing`, and the way to iterate a generator that holds
+/// something.
+///
+/// # Errors
+///
+/// The body's; but an error of the generator's clean-up replaces it, as in Python, and it is
+/// reported through `tracing` then.
+///
+/// # Dropping
+///
+/// If the future is dropped, the generator goes to its finalizer.
+///
+/// ```
+/// use seedbed::{Yielder, aclosing, generator};
+/// use std::{cell::Cell, rc::Rc};
+///
+/// seedbed::run(async {
+///     let closed = Rc::new(Cell::new(false));
+///     let log = closed.clone();
+///     let numbers = generator(async move |y: Yielder<i32>| {
+///         let outcome = y.yield_(1).await;
+///         log.set(true); // clean-up, which may await
+///         outcome.map(drop)
+///     });
+///     let first = aclosing(numbers, async |numbers| numbers.anext().await).await?;
+///     assert_eq!(first, Some(1));
+///     assert!(closed.get());
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub async fn aclosing<'a, T, S, R, F>(generator: Generator<'a, T, S>, body: F) -> Result<R>
+where
+    F: AsyncFnOnce(&mut Generator<'a, T, S>) -> Result<R>,
+{
+    let mut generator = generator;
+    let outcome = {
+        let mut body = pin!(async { body(&mut generator).await });
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        })
+        .await
+    };
+    let closed = generator.aclose().await;
+    match (outcome, closed) {
+        (Ok(outcome), Ok(())) => outcome,
+        (Ok(outcome), Err(error)) => {
+            if let Err(replaced) = outcome {
+                tracing::warn!(error = %replaced, "replaced by an error of the generator's clean-up");
+            }
+            Err(error)
+        }
+        (Err(payload), closed) => {
+            if let Err(error) = closed {
+                tracing::error!(%error, "a generator failed while it was closed after a panic");
+            }
+            resume_unwind(payload)
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Driving a generator: `anext`, `asend`, `athrow`, `aclose`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::error::{Error, NotRunning};
+use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused, IgnoredGeneratorExit};
+use crate::generator::link::{Resume, Step};
+use crate::generator::{Generator, GeneratorState as State, Inner};
+use crate::{Result, context};
+
+impl<'a, T, S> Generator<'a, T, S> {
+    /// Runs the body up to its next yield, and gives the value; `None` at the end, and after it
+    /// again.
+    ///
+    /// Dropping it in flight loses nothing: the next `anext` carries on. It is PEP 525's
+    /// `__anext__`.
+    ///
+    /// Not a checkpoint: only what the body awaits is. A cancellation is raised there, inside the
+    /// body, which may handle it and go on.
+    ///
+    /// # Errors
+    ///
+    /// The body's, after which the generator is finished; [`NotRunning`] outside of
+    /// [`run`](crate::run).
+    pub fn anext(&mut self) -> Anext<'_, 'a, T, S> {
+        Anext { inner: &self.inner }
+    }
+
+    /// As [`anext`](Self::anext), and makes the yield that the body is suspended at return
+    /// `Some(value)`.
+    ///
+    /// # Errors
+    ///
+    /// [`AsendError::Refused`], with the value, if the body is not suspended at a yield: before
+    /// the first `anext`, or when an `anext` was dropped in flight. Otherwise as
+    /// [`anext`](Self::anext).
+    pub fn asend(&mut self, value: S) -> Asend<'_, 'a, T, S> {
+        Asend { inner: &self.inner, value: Some(value) }
+    }
+
+    /// As [`anext`](Self::anext), and makes the yield that the body is suspended at fail with
+    /// `error`. If the body handles it, the answer is the next value it yields.
+    ///
+    /// # Errors
+    ///
+    /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
+    /// Otherwise as [`anext`](Self::anext).
+    pub fn athrow(&mut self, error: impl Into<Error>) -> Athrow<'_, 'a, T, S> {
+        Athrow { inner: &self.inner, error: Some(error.into()) }
+    }
+
+    /// Closes the generator: raises [`GeneratorExit`] at the yield that the body is suspended at,
+    /// and waits until the body has ended. One that has not begun never will. Closing twice is
+    /// fine.
+    ///
+    /// # Errors
+    ///
+    /// What the body fails with, other than `GeneratorExit`; [`IgnoredGeneratorExit`] if it yields
+    /// again.
+    pub fn aclose(&mut self) -> Aclose<'_, 'a, T, S> {
+        Aclose { inner: &self.inner, begun: false }
+    }
+}
+
+impl<T, S> Inner<'_, T, S> {
+    /// Before the first poll of the body.
+    fn begin(&self) -> Result<()> {
+        if context::current_run() == 0 {
+            return Err(NotRunning.into());
+        }
+        self.registered.set(self.finalizer.begin(&self.this));
+        self.state.set(State::Running);
+        Ok(())
+    }
+
+    fn misused(&self, what: &'static str) -> GeneratorMisused {
+        GeneratorMisused::new(what, self.qualname.borrow().to_string())
+    }
+
+    /// Polls the body on. `None` when it has ended.
+    pub(super) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        /// A body that panicked is not polled again.
+        struct Panicked<'a, 'b, T, S>(&'a Inner<'b, T, S>);
+        impl<T, S> Drop for Panicked<'_, '_, T, S> {
+            fn drop(&mut self) {
+                self.0.finish();
+            }
+        }
+        let Ok(mut slot) = self.body.try_borrow_mut() else {
+            return Poll::Ready(Err(self.misused("it is driven from inside of its own body").into()));
+        };
+        let Some(body) = slot.as_mut() else { return Poll::Ready(Ok(None)) };
+        let panicked = Panicked(self);
+        let step = self.link.poll(body, cx);
+        std::mem::forget(panicked);
+        drop(slot);
+        match step {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Step::Yielded(value)) => {
+                self.state.set(State::Suspended);
+                Poll::Ready(Ok(Some(value)))
+            }
+            Poll::Ready(Step::Ended(outcome)) => {
+                self.finish();
+                Poll::Ready(outcome.map(|()| None))
+            }
+        }
+    }
+
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match self.state.get() {
+            State::Created => self.begin()?,
+            State::Suspended => {
+                self.state.set(State::Running);
+                self.link.resume(Resume::Value(None), cx);
+            }
+            State::Running => {}
+            State::Finished => return Poll::Ready(Ok(None)),
+        }
+        self.poll_body(cx)
+    }
+
+    /// Closes. `begun` tells the first poll from the later ones.
+    pub(super) fn poll_close(&self, begun: &mut bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !std::mem::replace(begun, true) {
+            match self.state.get() {
+                State::Created => self.finish(),
+                State::Suspended | State::Running => {
+                    self.state.set(State::Running);
+                    self.link.exit(cx);
+                }
+                State::Finished => {}
+            }
+        }
+        loop {
+            if self.state.get() == State::Finished {
+                return Poll::Ready(Ok(()));
+            }
+            match self.poll_body(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(None)) => return Poll::Ready(Ok(())),
+                // An `anext` was dropped in flight, and this is the value it would have given.
+                Poll::Ready(Ok(Some(value))) => {
+                    drop(value);
+                    self.state.set(State::Running);
+                    self.link.exit(cx);
+                }
+                Poll::Ready(Err(error)) if error.is::<GeneratorExit>() => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+/// The future of [`Generator::anext`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Anext<'g, 'a, T, S> {
+    inner: &'g Inner<'a, T, S>,
+}
+
+impl<T, S> Future for Anext<'_, '_, T, S> {
+    type Output = Result<Option<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.poll_next(cx)
+    }
+}
+
+/// The future of [`Generator::asend`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Asend<'g, 'a, T, S> {
+    inner: &'g Inner<'a, T, S>,
+    /// Until it is sent.
+    value: Option<S>,
+}
+
+// The value is moved, never pinned.
+impl<T, S> Unpin for Asend<'_, '_, T, S> {}
+
+impl<T, S> Future for Asend<'_, '_, T, S> {
+    type Output = Result<Option<T>, AsendError<S>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let inner = this.inner;
+        if let Some(value) = this.value.take() {
+            let what = match inner.state.get() {
+                State::Suspended => {
+                    inner.state.set(State::Running);
+                    inner.link.resume(Resume::Value(Some(value)), cx);
+                    return inner.poll_body(cx).map_err(AsendError::Failed);
+                }
+                State::Finished => return Poll::Ready(Ok(None)),
+                State::Created => "a value cannot be sent before the first `anext`",
+                State::Running => {
+                    "a value cannot be sent while it runs: an `anext` was dropped in flight, and \
+                     has to be carried on first"
+                }
+            };
+            return Poll::Ready(Err(AsendError::Refused(value, inner.misused(what))));
+        }
+        inner.poll_body(cx).map_err(AsendError::Failed)
+    }
+}
+
+/// The future of [`Generator::athrow`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Athrow<'g, 'a, T, S> {
+    inner: &'g Inner<'a, T, S>,
+    /// Until it is thrown.
+    error: Option<Error>,
+}
+
+impl<T, S> Future for Athrow<'_, '_, T, S> {
+    type Output = Result<Option<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let inner = this.inner;
+        if let Some(error) = this.error.take() {
+            match inner.state.get() {
+                State::Suspended => {
+                    inner.state.set(State::Running);
+                    inner.link.resume(Resume::Raise(error), cx);
+                }
+                State::Created => {
+                    inner.finish();
+                    return Poll::Ready(Err(error));
+                }
+                State::Finished => return Poll::Ready(Err(error)),
+                State::Running => {
+                    let what = "an error cannot be thrown in while it runs: an `anext` was dropped \
+                                in flight, and has to be carried on first";
+                    tracing::warn!(%error, "not thrown in: the generator runs");
+                    return Poll::Ready(Err(inner.misused(what).into()));
+                }
+            }
+        }
+        inner.poll_body(cx)
+    }
+}
+
+/// The future of [`Generator::aclose`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Aclose<'g, 'a, T, S> {
+    inner: &'g Inner<'a, T, S>,
+    begun: bool,
+}
+
+impl<T, S> Future for Aclose<'_, '_, T, S> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.inner.poll_close(&mut this.begun, cx)
+    }
+}

@@ -1,0 +1,212 @@
+//! What can go wrong between a generator and its consumer.
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::error::Error;
+use crate::frame::Held;
+
+type Place = &'static Location<'static>;
+
+/// A generator tried to yield inside a cancel scope, a timeout, a nursery or a
+/// [`prevent_yields`](crate::prevent_yields) guard that was opened in its body (PEP 789).
+///
+/// While it is suspended its consumer runs, so the scope would cancel the wrong code, or none.
+///
+/// ```
+/// use seedbed::{YieldInCancelScope, Yielder, fail_after, generator};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let mut leaky = generator(async |y: Yielder<u8>| {
+///         fail_after(Duration::from_secs(1), async { y.yield_(1).await.map(drop) }).await
+///     });
+///     let error = leaky.anext().await.unwrap_err();
+///     assert!(error.is::<YieldInCancelScope>());
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct YieldInCancelScope {
+    what: std::borrow::Cow<'static, str>,
+    opened: Place,
+    yielded: Place,
+}
+
+impl YieldInCancelScope {
+    pub(crate) fn new(held: Held, yielded: Place) -> Self {
+        YieldInCancelScope { what: held.what, opened: held.place, yielded }
+    }
+
+    /// What is open: the kind of scope, or the reason given to
+    /// [`prevent_yields`](crate::prevent_yields).
+    pub fn reason(&self) -> &str {
+        &self.what
+    }
+
+    /// Where that was opened.
+    pub fn opened_at(&self) -> Place {
+        self.opened
+    }
+
+    /// Where the yield is.
+    pub fn yielded_at(&self) -> Place {
+        self.yielded
+    }
+}
+
+impl fmt::Display for YieldInCancelScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the yield at {} is inside of {}, opened at {}, which would stay open while the \
+             consumer runs; yield outside of it, or make this a context manager, or run it behind \
+             `safe_channel`",
+            self.yielded, self.what, self.opened
+        )
+    }
+}
+
+impl std::error::Error for YieldInCancelScope {}
+
+/// Raised at the yield where a generator is suspended when it is closed. The body cleans up and
+/// passes it on with `?`; returning without an error is as good.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GeneratorExit;
+
+impl fmt::Display for GeneratorExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the generator is being closed")
+    }
+}
+
+impl std::error::Error for GeneratorExit {}
+
+/// A generator yielded again while it was being closed.
+#[derive(Clone, Debug)]
+pub struct IgnoredGeneratorExit {
+    place: Place,
+}
+
+impl IgnoredGeneratorExit {
+    pub(crate) fn new(place: Place) -> Self {
+        IgnoredGeneratorExit { place }
+    }
+
+    /// Where it yielded.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+}
+
+impl fmt::Display for IgnoredGeneratorExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the generator is being closed, and yields again at {}; pass `GeneratorExit` on \
+             instead of handling it",
+            self.place
+        )
+    }
+}
+
+impl std::error::Error for IgnoredGeneratorExit {}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Misuse {
+    OtherFrame,
+    AfterTheEnd,
+    Twice,
+}
+
+/// A [`Yielder`](crate::Yielder) was used where its body is not what runs.
+#[derive(Clone, Debug)]
+pub struct YielderMisused {
+    misuse: Misuse,
+    place: Place,
+}
+
+impl YielderMisused {
+    pub(crate) fn new(misuse: Misuse, place: Place) -> Self {
+        YielderMisused { misuse, place }
+    }
+
+    /// Where it was used.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+}
+
+impl fmt::Display for YielderMisused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the yield at {} ", self.place)?;
+        f.write_str(match self.misuse {
+            Misuse::OtherFrame => {
+                "is not in the body that its yielder belongs to, but in a task or another \
+                 generator; send the value to the body over a channel, and yield it there"
+            }
+            Misuse::AfterTheEnd => "comes after the end of the body that its yielder belongs to",
+            Misuse::Twice => "comes while another yield of the same body waits to be resumed",
+        })
+    }
+}
+
+impl std::error::Error for YielderMisused {}
+
+/// A generator was driven in a state in which that is not possible.
+#[derive(Clone, Debug)]
+pub struct GeneratorMisused {
+    what: &'static str,
+    name: String,
+}
+
+impl GeneratorMisused {
+    pub(crate) fn new(what: &'static str, name: String) -> Self {
+        GeneratorMisused { what, name }
+    }
+}
+
+impl fmt::Display for GeneratorMisused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "generator {}: {}", self.name, self.what)
+    }
+}
+
+impl std::error::Error for GeneratorMisused {}
+
+/// Why [`asend`](crate::Generator::asend) failed. `?` turns it into an [`Error`].
+pub enum AsendError<S> {
+    /// The generator was not in a state to take the value, which comes back.
+    Refused(S, GeneratorMisused),
+    /// The generator took the value and failed.
+    Failed(Error),
+}
+
+impl<S> From<AsendError<S>> for Error {
+    fn from(error: AsendError<S>) -> Error {
+        match error {
+            AsendError::Refused(_, why) => why.into(),
+            AsendError::Failed(error) => error,
+        }
+    }
+}
+
+impl<S> fmt::Debug for AsendError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AsendError::Refused(_, why) => f.debug_tuple("Refused").field(why).finish(),
+            AsendError::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+        }
+    }
+}
+
+impl<S> fmt::Display for AsendError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AsendError::Refused(_, why) => why.fmt(f),
+            AsendError::Failed(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What becomes of a suspended generator that is dropped, and of those that are left when the main
+//! future ends.
+//!
+//! Its clean-up is asynchronous, so it cannot run in a destructor: the body is handed to the
+//! finalizer that was set when it was first iterated. The runtime's own closes it in a system
+//! task, inside a cancelled, shielded scope: it may clean up, and cannot wait.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+
+use crate::error::Reason;
+use crate::generator::Inner;
+use crate::nursery::core::Core;
+use crate::run::Runtime;
+use crate::scope::tree::{Level, Scope};
+use crate::{Result, context, scope};
+
+/// A generator whatever its types are.
+pub(crate) trait Closable {
+    fn poll_close(&self, begun: &mut bool, cx: &mut Context<'_>) -> Poll<Result<()>>;
+    fn qualname(&self) -> Cow<'static, str>;
+    fn place(&self) -> &'static Location<'static>;
+    fn suspended_at(&self) -> Option<&'static Location<'static>>;
+    /// Drops the body as it is.
+    fn abandon(&self);
+}
+
+impl<T, S> Closable for Inner<'_, T, S> {
+    fn poll_close(&self, begun: &mut bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Inner::poll_close(self, begun, cx)
+    }
+
+    fn qualname(&self) -> Cow<'static, str> {
+        self.qualname.borrow().clone()
+    }
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn suspended_at(&self) -> Option<&'static Location<'static>> {
+        self.link.suspended_at()
+    }
+
+    fn abandon(&self) {
+        self.finish();
+    }
+}
+
+/// Who finalizes a generator.
+pub(crate) trait Finalize<'a> {
+    /// The generator is iterated for the first time.
+    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration>;
+    /// It was dropped with its body suspended.
+    fn dropped(&self, generator: Rc<dyn Closable + 'a>);
+}
+
+/// A generator that was dropped before its body had ended: what a finalizer gets.
+///
+/// Dropping it drops the body, whose clean-up is skipped then.
+pub struct Unfinished<'a> {
+    generator: Rc<dyn Closable + 'a>,
+}
+
+impl Unfinished<'_> {
+    /// The generator's qualified name.
+    #[must_use]
+    pub fn qualname(&self) -> Cow<'static, str> {
+        self.generator.qualname()
+    }
+
+    /// Where it was made.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.generator.place()
+    }
+
+    /// The yield it is suspended at.
+    #[must_use]
+    pub fn suspended_at(&self) -> Option<&'static Location<'static>> {
+        self.generator.suspended_at()
+    }
+
+    /// Closes it, as [`Generator::aclose`](crate::Generator::aclose).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn aclose(self) -> Result<()> {
+        Closing { generator: &*self.generator, begun: false }.await
+    }
+}
+
+impl std::fmt::Debug for Unfinished<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unfinished")
+            .field("name", &self.qualname())
+            .field("made_at", &self.place())
+            .field("suspended_at", &self.suspended_at())
+            .finish()
+    }
+}
+
+struct Closing<'g, 'a> {
+    generator: &'g (dyn Closable + 'a),
+    begun: bool,
+}
+
+impl Future for Closing<'_, '_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let generator = self.generator;
+        generator.poll_close(&mut self.begun, cx)
+    }
+}
+
+/// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
+async fn close_quietly(generator: Unfinished<'_>) -> Result<()> {
+    let (name, place) = (generator.qualname(), generator.place());
+    let around = Rc::new(Scope::new(place));
+    around.set_shield(true);
+    let why = Reason::Requested(Some("its generator is being finalized".into()));
+    around.cancel(Level::Full, why, None);
+    let outcome = scope::enter(around, "a finalizer", generator.aclose()).await;
+    if let Err(error) = outcome {
+        tracing::error!(generator = %name, made_at = %place, %error, "a generator failed while it was finalized");
+    }
+    Ok(())
+}
+
+/// What is called for the generators of this thread: PEP 525's `sys.set_asyncgen_hooks`.
+#[derive(Clone, Default)]
+pub struct AsyncgenHooks {
+    /// Called with its qualified name and place when a generator is iterated for the first time.
+    pub first_iter: Option<Rc<dyn Fn(&str, &'static Location<'static>)>>,
+    /// Called with a generator that is dropped while suspended; `None` is the runtime's own, which
+    /// closes it.
+    pub finalizer: Option<Rc<dyn Fn(Unfinished<'static>)>>,
+}
+
+impl std::fmt::Debug for AsyncgenHooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AsyncgenHooks")
+            .field("first_iter", &self.first_iter.is_some())
+            .field("finalizer", &self.finalizer.is_some())
+            .finish()
+    }
+}
+
+thread_local! {
+    static HOOKS: RefCell<AsyncgenHooks> = RefCell::default();
+}
+
+/// Sets the hooks of this thread, and returns those that were set before, to be restored.
+///
+/// A generator keeps the finalizer that was set when it was first iterated.
+///
+/// ```
+/// use seedbed::{AsyncgenHooks, Yielder, generator, set_asyncgen_hooks};
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// seedbed::run(async {
+///     let seen = Rc::new(RefCell::new(Vec::new()));
+///     let log = seen.clone();
+///     let before = set_asyncgen_hooks(AsyncgenHooks {
+///         first_iter: Some(Rc::new(move |name, _place| log.borrow_mut().push(name.to_owned()))),
+///         ..AsyncgenHooks::default()
+///     });
+///     let mut numbers = generator(async |y: Yielder<i32>| y.yield_(1).await.map(drop));
+///     numbers.set_qualname("numbers");
+///     numbers.anext().await?;
+///     set_asyncgen_hooks(before);
+///     assert_eq!(*seen.borrow(), ["numbers"]);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn set_asyncgen_hooks(hooks: AsyncgenHooks) -> AsyncgenHooks {
+    HOOKS.with(|current| current.replace(hooks))
+}
+
+/// The hooks of this thread. See [`set_asyncgen_hooks`].
+#[must_use]
+pub fn get_asyncgen_hooks() -> AsyncgenHooks {
+    HOOKS.with(|current| current.borrow().clone())
+}
+
+/// The finalizer of a generator that borrows nothing: the thread's hook, or else the runtime.
+#[derive(Default)]
+pub(crate) struct OfThread {
+    hook: RefCell<Option<Rc<dyn Fn(Unfinished<'static>)>>>,
+}
+
+impl Finalize<'static> for OfThread {
+    fn begin(&self, generator: &Weak<dyn Closable>) -> Option<Registration> {
+        let hooks = get_asyncgen_hooks();
+        *self.hook.borrow_mut() = hooks.finalizer;
+        if let (Some(first_iter), Some(generator)) = (hooks.first_iter, generator.upgrade()) {
+            first_iter(&generator.qualname(), generator.place());
+        }
+        context::with_runtime(|runtime| {
+            let key = runtime?.generators.borrow_mut().insert(generator.clone());
+            Some(Registration { run: context::current_run(), key })
+        })
+    }
+
+    fn dropped(&self, generator: Rc<dyn Closable>) {
+        let hook = self.hook.borrow().clone();
+        if let Some(hook) = hook {
+            return hook(Unfinished { generator });
+        }
+        tracing::warn!(
+            generator = %generator.qualname(),
+            made_at = %generator.place(),
+            suspended_at = generator.suspended_at().map(tracing::field::display),
+            "a suspended generator was dropped: it is closed in the background; close it with \
+             `aclosing`"
+        );
+        context::with_runtime(|runtime| match runtime {
+            Some(runtime) => runtime.spawn_system(close_quietly(Unfinished { generator })),
+            // Its runtime has closed it.
+            None => generator.abandon(),
+        });
+    }
+}
+
+/// The finalizer of a generator that belongs to a nursery, which closes it before it ends.
+pub(crate) struct OfNursery {
+    pub(crate) core: Rc<Core>,
+}
+
+impl<'a> Finalize<'a> for OfNursery {
+    fn begin(&self, _: &Weak<dyn Closable + 'a>) -> Option<Registration> {
+        None
+    }
+
+    fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
+        if !self.core.is_open() {
+            return generator.abandon();
+        }
+        let place = generator.place();
+        // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` asks the
+        // same of it as `Nursery::spawn` asks of a child.
+        drop(unsafe { self.core.spawn(close_quietly(Unfinished { generator }), place) });
+    }
+}
+
+/// A generator's place among the living ones of its runtime.
+#[derive(Clone, Copy)]
+pub(crate) struct Registration {
+    run: u32,
+    key: usize,
+}
+
+impl Registration {
+    pub(crate) fn remove(self) {
+        if self.run == context::current_run() {
+            let gone = context::with_runtime(|runtime| {
+                runtime.and_then(|runtime| runtime.generators.borrow_mut().try_remove(self.key))
+            });
+            drop(gone);
+        }
+    }
+}
+
+/// Closes the generators that are still alive, one at a time, again until none is left, and waits
+/// for those that are being closed already.
+pub(crate) async fn finalize_all(runtime: &Runtime) {
+    loop {
+        let next = {
+            let mut generators = runtime.generators.borrow_mut();
+            let key = generators.iter().next().map(|(key, _)| key);
+            key.map(|key| generators.remove(key))
+        };
+        match next {
+            // A dead one is one that is being dropped right now.
+            Some(generator) => {
+                if let Some(generator) = generator.upgrade() {
+                    let closed = close_quietly(Unfinished { generator }).await;
+                    debug_assert!(closed.is_ok(), "it reports its errors itself");
+                }
+            }
+            None if runtime.system_is_empty() => return,
+            None => runtime.system_empty().await,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What a body that yields shares with whoever drives it: one slot for the value that comes out,
+//! one for what goes in, and the frame.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::error::Error;
+use crate::frame::Frame;
+use crate::generator::errors::{GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused};
+use crate::scope::tree::Scope;
+use crate::wake::waker;
+use crate::{Result, context};
+
+/// A body that yields, in its box.
+pub(crate) type Body<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// What a suspended body goes on with.
+pub(crate) enum Resume<S> {
+    /// `None` for a plain next.
+    Value(Option<S>),
+    Raise(Error),
+}
+
+pub(crate) struct Link<T, S> {
+    pub(crate) frame: Rc<Frame>,
+    out: Cell<Option<T>>,
+    resume: Cell<Option<Resume<S>>>,
+    /// With which waker the suspended yield was polled.
+    waker: Cell<Option<Waker>>,
+    /// Where the body is suspended.
+    at: Cell<Option<&'static Location<'static>>>,
+    /// The scope around the yield, if the frame may yield inside of one.
+    scope: Cell<Option<Rc<Scope>>>,
+    closing: Cell<Closing>,
+    ended: Cell<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// The next yield raises `GeneratorExit`.
+    AtNextYield,
+    /// `GeneratorExit` was raised: a further yield ignores it.
+    Raised,
+}
+
+/// How far a poll brought a body.
+pub(crate) enum Step<T> {
+    Yielded(T),
+    Ended(Result<()>),
+}
+
+impl<T, S> Link<T, S> {
+    pub(crate) fn new(hands_over: bool) -> Rc<Self> {
+        Rc::new(Link {
+            frame: Frame::new(hands_over),
+            out: Cell::new(None),
+            resume: Cell::new(None),
+            waker: Cell::new(None),
+            at: Cell::new(None),
+            scope: Cell::new(None),
+            closing: Cell::new(Closing::No),
+            ended: Cell::new(false),
+        })
+    }
+
+    /// Where the body is suspended, if it is.
+    pub(crate) fn suspended_at(&self) -> Option<&'static Location<'static>> {
+        self.at.get()
+    }
+
+    /// The scope around the yield, to run in it what belongs there.
+    pub(crate) fn take_scope(&self) -> Option<Rc<Scope>> {
+        self.scope.take()
+    }
+
+    /// Says what the suspended yield returns when the body is polled next.
+    pub(crate) fn resume(&self, with: Resume<S>, cx: &Context<'_>) {
+        self.resume.set(Some(with));
+        self.at.set(None);
+        // A yield in a nursery, or in another library's combinator, is not polled unless its own
+        // waker is woken.
+        if let Some(waker) = self.waker.take()
+            && !waker.will_wake(cx.waker())
+        {
+            waker::wake_now(&waker);
+        }
+    }
+
+    /// Closes: raises `GeneratorExit` at the yield the body is suspended at, or at the next one.
+    pub(crate) fn exit(&self, cx: &Context<'_>) {
+        if self.at.get().is_some() {
+            self.closing.set(Closing::Raised);
+            self.resume(Resume::Raise(GeneratorExit.into()), cx);
+        } else if self.closing.get() == Closing::No {
+            self.closing.set(Closing::AtNextYield);
+        }
+    }
+
+    /// Polls the body, in its frame, until it yields or ends.
+    pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
+        let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+        match outcome {
+            Poll::Ready(outcome) => {
+                self.end();
+                Poll::Ready(Step::Ended(outcome))
+            }
+            Poll::Pending => match self.out.take() {
+                Some(value) => Poll::Ready(Step::Yielded(value)),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    /// The body has ended, or will not be polled any more.
+    pub(crate) fn end(&self) {
+        if !self.ended.replace(true) {
+            self.at.set(None);
+            self.frame.end();
+        }
+    }
+}
+
+/// By this a body yields. It belongs to the frame it was given to: used from a child task, from
+/// another generator, after the body has ended, or while another yield waits, it fails.
+pub struct Yielder<T, S = ()> {
+    link: Rc<Link<T, S>>,
+}
+
+impl<T, S> Yielder<T, S> {
+    pub(crate) fn new(link: Rc<Link<T, S>>) -> Self {
+        Yielder { link }
+    }
+
+    /// Hands a value to the consumer, and waits until that asks for the next. The answer is what
+    /// it sent in, `None` for a plain next.
+    ///
+    /// Not a checkpoint: the body is suspended for as long as the consumer likes, and no
+    /// cancellation is raised here.
+    ///
+    /// # Errors
+    ///
+    /// [`YieldInCancelScope`] inside a cancel scope, a timeout or a nursery that was opened in
+    /// this body; [`GeneratorExit`] when the generator is closed, which the body passes on with `?`
+    /// after its clean-up; what the consumer throws in; [`IgnoredGeneratorExit`] if the body
+    /// yields again instead; [`YielderMisused`] as said at [`Yielder`].
+    #[track_caller]
+    pub fn yield_(&self, value: T) -> Yield<'_, T, S> {
+        Yield { link: &self.link, value: Some(value), place: Location::caller() }
+    }
+}
+
+impl<T, S> std::fmt::Debug for Yielder<T, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Yielder").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Yielder::yield_`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Yield<'a, T, S> {
+    link: &'a Link<T, S>,
+    /// Until it is handed over.
+    value: Option<T>,
+    place: &'static Location<'static>,
+}
+
+// The value is moved, never pinned.
+impl<T, S> Unpin for Yield<'_, T, S> {}
+
+impl<T, S> Yield<'_, T, S> {
+    /// Why the body must not be suspended here.
+    #[cold]
+    fn refusal(&self) -> Error {
+        let link = self.link;
+        if link.ended.get() {
+            return YielderMisused::new(Misuse::AfterTheEnd, self.place).into();
+        }
+        if !context::is_current_frame(&link.frame) {
+            return YielderMisused::new(Misuse::OtherFrame, self.place).into();
+        }
+        if link.at.get().is_some() {
+            return YielderMisused::new(Misuse::Twice, self.place).into();
+        }
+        if let Some(held) = link.frame.forbids() {
+            return YieldInCancelScope::new(held, self.place).into();
+        }
+        if link.closing.get() == Closing::AtNextYield {
+            link.closing.set(Closing::Raised);
+            return GeneratorExit.into();
+        }
+        IgnoredGeneratorExit::new(self.place).into()
+    }
+}
+
+impl<T, S> Future for Yield<'_, T, S> {
+    type Output = Result<Option<S>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let link = this.link;
+        if let Some(value) = this.value.take() {
+            let may = link.frame.allows_yield()
+                && context::is_current_frame(&link.frame)
+                && link.closing.get() == Closing::No
+                && !link.ended.get()
+                && link.at.get().is_none();
+            if !may {
+                return Poll::Ready(Err(this.refusal()));
+            }
+            link.resume.take(); // meant for a yield that was dropped
+            link.out.set(Some(value));
+            link.at.set(Some(this.place));
+            if link.frame.holds_any() {
+                link.scope.set(context::current_scope());
+            }
+        } else if let Some(resume) = link.resume.take() {
+            return Poll::Ready(match resume {
+                Resume::Value(value) => Ok(value),
+                Resume::Raise(error) => Err(error),
+            });
+        }
+        link.waker.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl<T, S> std::fmt::Debug for Yield<'_, T, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Yield").field("place", &self.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,165 @@
+//! Synchronous generators, under the same yield rule.
+
+use std::panic::Location;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::error::Error;
+use crate::generator::errors::{GeneratorExit, GeneratorMisused};
+use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::Result;
+
+/// A generator whose body awaits nothing but its own yields: an iterator.
+///
+/// Made by [`sync_generator`]. A body that is suspended when the generator is dropped is closed
+/// there and then: [`GeneratorExit`] is raised at its yield.
+pub struct SyncGenerator<'a, T, S = ()> {
+    link: Rc<Link<T, S>>,
+    body: Option<Body<'a>>,
+    started: bool,
+    place: &'static Location<'static>,
+}
+
+/// Makes a synchronous generator out of a body.
+///
+/// The body is an async closure that awaits only its yields; awaiting anything that waits is an
+/// error. It may not yield inside a cancel scope, a timeout or a nursery that it opened.
+///
+/// ```
+/// use seedbed::{Yielder, sync_generator};
+///
+/// let words = ["one", "two", "three"]; // borrowed below
+/// let lengths = sync_generator(async |y: Yielder<usize>| {
+///     for word in &words {
+///         y.yield_(word.len()).await?;
+///     }
+///     Ok(())
+/// });
+/// assert_eq!(lengths.collect::<Result<Vec<_>, _>>()?, [3, 3, 5]);
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn sync_generator<'a, T, S, F>(body: F) -> SyncGenerator<'a, T, S>
+where
+    F: AsyncFnOnce(Yielder<T, S>) -> Result<()> + 'a,
+    T: 'a,
+    S: 'a,
+{
+    let link = Link::new(false);
+    let yielder = Yielder::new(link.clone());
+    SyncGenerator {
+        link,
+        body: Some(Box::pin(async move { body(yielder).await })),
+        started: false,
+        place: Location::caller(),
+    }
+}
+
+impl<T, S> SyncGenerator<'_, T, S> {
+    /// As `next`, and makes the yield that the body is suspended at return `Some(value)`.
+    ///
+    /// # Errors
+    ///
+    /// The body's; [`GeneratorMisused`] before the first `next`.
+    pub fn send(&mut self, value: S) -> Result<Option<T>> {
+        if !self.started {
+            return Err(self.misused("a value cannot be sent before the first `next`"));
+        }
+        self.go_on(Resume::Value(Some(value)))
+    }
+
+    /// As `next`, and makes the yield that the body is suspended at fail with `error`.
+    ///
+    /// # Errors
+    ///
+    /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
+    pub fn throw(&mut self, error: impl Into<Error>) -> Result<Option<T>> {
+        if !self.started || self.body.is_none() {
+            self.end();
+            return Err(error.into());
+        }
+        self.go_on(Resume::Raise(error.into()))
+    }
+
+    /// Closes it: raises [`GeneratorExit`] at the yield that the body is suspended at.
+    ///
+    /// # Errors
+    ///
+    /// What the body fails with, other than `GeneratorExit`;
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields again.
+    pub fn close(&mut self) -> Result<()> {
+        if !self.started {
+            self.end();
+            return Ok(());
+        }
+        self.link.exit(&Context::from_waker(Waker::noop()));
+        match self.poll() {
+            Ok(_) => Ok(()),
+            Err(error) if error.is::<GeneratorExit>() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn misused(&self, what: &'static str) -> Error {
+        GeneratorMisused::new(what, format!("made at {}", self.place)).into()
+    }
+
+    fn end(&mut self) {
+        self.link.end();
+        self.body = None;
+    }
+
+    fn go_on(&mut self, with: Resume<S>) -> Result<Option<T>> {
+        let cx = Context::from_waker(Waker::noop());
+        if std::mem::replace(&mut self.started, true) {
+            self.link.resume(with, &cx);
+        }
+        self.poll()
+    }
+
+    fn poll(&mut self) -> Result<Option<T>> {
+        let Some(body) = &mut self.body else { return Ok(None) };
+        match self.link.poll(body, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Step::Yielded(value)) => Ok(Some(value)),
+            Poll::Ready(Step::Ended(outcome)) => {
+                self.end();
+                outcome.map(|()| None)
+            }
+            Poll::Pending => {
+                self.end();
+                Err(self.misused(
+                    "a synchronous generator waits for something other than its yield; make it \
+                     with `generator`",
+                ))
+            }
+        }
+    }
+}
+
+impl<T, S> Iterator for SyncGenerator<'_, T, S> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        self.go_on(Resume::Value(None)).transpose()
+    }
+}
+
+impl<T, S> Drop for SyncGenerator<'_, T, S> {
+    fn drop(&mut self) {
+        if self.body.is_some()
+            && let Err(error) = self.close()
+        {
+            tracing::error!(generator = %self.place, %error, "a generator failed while it was dropped");
+        }
+    }
+}
+
+impl<T, S> std::fmt::Debug for SyncGenerator<'_, T, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncGenerator")
+            .field("made_at", &self.place)
+            .field("suspended_at", &self.link.suspended_at())
+            .field("is_finished", &self.body.is_none())
+            .finish()
+    }
+}
