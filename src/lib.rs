@@ -6,6 +6,8 @@ mod checkpoint;
 mod context;
 mod coop;
 mod error;
+#[cfg(unix)]
+pub mod net;
 mod nursery;
 mod run;
 mod scope;
