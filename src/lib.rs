@@ -11,6 +11,9 @@ pub mod net;
 mod nursery;
 mod run;
 mod scope;
+#[cfg(unix)]
+pub mod signal;
+#[cfg(not(unix))]
 mod signal;
 mod sync;
 pub mod testing;

@@ -138,10 +138,29 @@ impl<S: AsFd> Registration<S> {
         self.link.register(self.source.as_fd().as_raw_fd())?;
         context::with_runtime(|runtime| {
             if let Some(runtime) = runtime {
-                runtime.reactor.add_quiet();
+                runtime.reactor.set_quiet(self.link.key.get());
             }
         });
         Ok(())
+    }
+
+    /// Tries something that nobody waits for, which is no checkpoint; `None` if there is no news.
+    pub(crate) fn attempt<R>(
+        &self,
+        side: Side,
+        attempt: impl FnOnce(&S) -> io::Result<R>,
+    ) -> Option<io::Result<R>> {
+        let direction = self.link.direction(side);
+        if !direction.is_ready() {
+            return None;
+        }
+        match attempt(&self.source) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                direction.clear_ready();
+                None
+            }
+            outcome => Some(outcome),
+        }
     }
 
     /// An operation got less than it asked for, on a source where that means that there is no

@@ -22,7 +22,8 @@ pub(crate) struct Reactor {
     events: RefCell<Events>,
     registry: Registry,
     sources: RefCell<Slab<Rc<Readiness>>>,
-    quiet: Cell<usize>,
+    /// The source that is only there to interrupt a sleep.
+    quiet: Cell<Option<usize>>,
     /// Empty, kept for its memory.
     woken: RefCell<Vec<Waker>>,
 }
@@ -38,7 +39,7 @@ impl Reactor {
             events: RefCell::new(Events::with_capacity(EVENTS)),
             registry,
             sources: RefCell::new(Slab::new()),
-            quiet: Cell::new(0),
+            quiet: Cell::new(None),
             woken: RefCell::new(Vec::new()),
         };
         Ok((reactor, waker))
@@ -72,13 +73,13 @@ impl Reactor {
 
     /// Whether there is any source that could have news.
     pub(crate) fn has_sources(&self) -> bool {
-        self.sources.borrow().len() > self.quiet.get()
+        self.sources.borrow().len() > usize::from(self.quiet.get().is_some())
     }
 
-    /// Says that one of the sources is only there to interrupt a sleep: while there is something
-    /// to run, the kernel need not be asked for its news.
-    pub(crate) fn add_quiet(&self) {
-        self.quiet.set(self.quiet.get() + 1);
+    /// Says that this source is only there to interrupt a sleep: while there is something to run,
+    /// the kernel need not be asked for its news.
+    pub(crate) fn set_quiet(&self, key: usize) {
+        self.quiet.set(Some(key));
     }
 
     /// Registers a source, whose news is put into `readiness`, and returns its key. What the
@@ -103,6 +104,9 @@ impl Reactor {
     pub(crate) fn deregister(&self, key: usize, source: &mut impl Source) {
         // It fails only where the kernel has dropped the source already, as wanted.
         let _ = self.registry.deregister(source);
+        if self.quiet.get() == Some(key) {
+            self.quiet.set(None);
+        }
         let readiness = self.sources.borrow_mut().remove(key);
         drop(readiness); // wakers are foreign code: dropped when nothing is borrowed any more
     }

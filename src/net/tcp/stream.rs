@@ -103,13 +103,12 @@ impl SocketStream<net::TcpStream> {
     /// Sets what [`keepalive`](Self::keepalive) gives.
     pub fn set_keepalive(&self, silence: Option<Duration>) -> Result<()> {
         let socket = SockRef::from(self);
-        Ok(match silence {
+        match silence {
             // Turns it on as well.
-            Some(silence) => {
-                socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?;
-            }
+            Some(silence) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?,
             None => socket.set_keepalive(false)?,
-        })
+        }
+        Ok(())
     }
 
     /// What closing does with bytes that the peer has not received yet (`SO_LINGER`): `None`, as
