@@ -4,7 +4,7 @@
 //! wait for the first time, and anew when one has to in a later `run`: an accepted connection
 //! that is served at once costs no system call for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -14,9 +14,10 @@ use std::task::{Context, Poll, ready};
 
 use mio::unix::SourceFd;
 
+use crate::checkpoint::{Checkpoint, checkpoint};
 use crate::coop::{self, Watch};
-use crate::run::reactor::{Direction, Readiness, Ticket};
-use crate::{Error, Result, context};
+use crate::run::reactor::{Direction, Look, Readiness, Ticket};
+use crate::{Result, context};
 
 /// Which way an operation goes.
 #[derive(Clone, Copy)]
@@ -60,6 +61,7 @@ impl Link {
     }
 
     fn register(&self, fd: RawFd) -> Result<()> {
+        self.renew();
         if self.run.get() != 0 {
             return Ok(());
         }
@@ -84,32 +86,6 @@ impl Drop for Link {
                 }
             });
         }
-    }
-}
-
-/// How far an operation has come. One that is a future has its own; all calls of a stream's
-/// `poll_read` share one, since nobody says where one operation ends and the next begins.
-pub(crate) struct Progress {
-    /// It has let others run, or its task had not used up its budget.
-    paid: bool,
-    ticket: Option<Ticket>,
-    watch: Watch,
-}
-
-impl Progress {
-    const fn new() -> Self {
-        Progress { paid: false, ticket: None, watch: Watch::new() }
-    }
-
-    fn pay(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if !self.paid {
-            self.paid = true;
-            if coop::spend() && context::current_run() != 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(())
     }
 }
 
@@ -144,25 +120,6 @@ impl<S: AsFd> Registration<S> {
         Ok(())
     }
 
-    /// Tries something that nobody waits for, which is no checkpoint; `None` if there is no news.
-    pub(crate) fn attempt<R>(
-        &self,
-        side: Side,
-        attempt: impl FnOnce(&S) -> io::Result<R>,
-    ) -> Option<io::Result<R>> {
-        let direction = self.link.direction(side);
-        if !direction.is_ready() {
-            return None;
-        }
-        match attempt(&self.source) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                direction.clear_ready();
-                None
-            }
-            outcome => Some(outcome),
-        }
-    }
-
     /// An operation got less than it asked for, on a source where that means that there is no
     /// more at present.
     pub(crate) fn exhausted(&self, side: Side) {
@@ -173,73 +130,73 @@ impl<S: AsFd> Registration<S> {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock).
     ///
     /// It is a checkpoint, and `attempt` succeeds in the same poll that returns its value:
-    /// cancelled or dropped, the operation has not happened.
+    /// cancelled or dropped, the operation has not happened. Whether the news or a cancellation
+    /// came first is what decides between the two.
     pub(crate) async fn operate<R>(
         &self,
         side: Side,
         mut attempt: impl FnMut(&S) -> io::Result<R>,
     ) -> Result<R> {
+        if coop::check().is_err() {
+            Checkpoint::failing().await?;
+        }
+        self.link.renew();
+        if self.link.direction(side).is_ready() {
+            checkpoint().await?;
+        }
+        loop {
+            if let Some(outcome) = self.attempt(side, &mut attempt) {
+                return Ok(outcome?);
+            }
+            self.wait(side).await?;
+        }
+    }
+
+    /// Tries an operation if there is hope that it would not block; `None` if it would.
+    pub(crate) fn attempt<R>(
+        &self,
+        side: Side,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Option<io::Result<R>> {
+        let direction = self.link.direction(side);
+        while direction.is_ready() {
+            match attempt(&self.source) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return Some(outcome),
+            }
+        }
+        None
+    }
+
+    /// Waits for news.
+    async fn wait(&self, side: Side) -> Result<()> {
         /// Gives the place among those who wait back.
-        struct Leave<'a>(&'a Direction, Progress);
-        impl Drop for Leave<'_> {
+        struct Place<'a>(&'a Direction, Option<Ticket>);
+        impl Drop for Place<'_> {
             fn drop(&mut self) {
-                if let Some(ticket) = self.1.ticket {
+                if let Some(ticket) = self.1.take() {
                     self.0.leave(ticket);
                 }
             }
         }
-        let mut leave = Leave(self.link.direction(side), Progress::new());
+        coop::check()?;
+        self.link.register(self.source.as_fd().as_raw_fd())?;
+        let mut place = Place(self.link.direction(side), None);
         poll_fn(|cx| {
-            let Leave(direction, progress) = &mut leave;
-            ready!(self.poll_attempt(side, progress, cx, &mut attempt)).map_or_else(
-                || {
-                    direction.wait(&mut progress.ticket, cx.waker());
-                    Poll::Pending
+            self.link.renew();
+            let Place(direction, ticket) = &mut place;
+            match *ticket {
+                None => *ticket = Some(direction.join(cx)),
+                Some(ticket) => match direction.look(ticket, cx) {
+                    Look::Waiting => {}
+                    Look::Told => return Poll::Ready(Ok(())),
+                    Look::Cancelled(error) => return Poll::Ready(Err(error)),
                 },
-                Poll::Ready,
-            )
+            }
+            Poll::Pending
         })
         .await
-    }
-
-    /// Tries once, if there is hope; `None` if the operation has to wait for news.
-    fn poll_attempt<R>(
-        &self,
-        side: Side,
-        progress: &mut Progress,
-        cx: &Context<'_>,
-        attempt: &mut impl FnMut(&S) -> io::Result<R>,
-    ) -> Poll<Option<Result<R>>> {
-        self.link.renew();
-        let direction = self.link.direction(side);
-        let outcome = loop {
-            // A failing checkpoint counts as well: a loop that does not heed it must not starve
-            // others.
-            if let Err(cancelled) = coop::check() {
-                ready!(progress.pay(cx));
-                break Err(cancelled);
-            }
-            if !direction.is_ready() {
-                match self.link.register(self.source.as_fd().as_raw_fd()) {
-                    Ok(()) => {
-                        progress.paid = true; // others run meanwhile
-                        progress.watch.arm(cx);
-                        return Poll::Ready(None);
-                    }
-                    Err(error) => break Err(error),
-                }
-            }
-            ready!(progress.pay(cx));
-            match attempt(&self.source) {
-                Ok(value) => break Ok(value),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.clear_ready(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(Error::from(error)),
-            }
-        };
-        progress.watch.disarm();
-        progress.paid = false;
-        Poll::Ready(Some(outcome))
     }
 }
 
@@ -249,16 +206,38 @@ impl<S: fmt::Debug> fmt::Debug for Registration<S> {
     }
 }
 
-/// The progress of the operations that go one way through foreign traits, whose `poll` functions
-/// have no state of their own.
+/// The operations that go one way through foreign traits, whose `poll` functions have no state of
+/// their own: nobody says where one operation ends and the next begins.
 ///
-/// Two tasks that use the same stream the same way are both woken, but for cancellation that is
-/// sure only where they are polled with their own wakers.
-pub(crate) struct Shared(RefCell<Progress>);
+/// Where two tasks use the same stream the same way both are woken; reached by a cancellation are
+/// both if they are polled with their own wakers, else the last one.
+pub(crate) struct Shared(Cell<Progress>);
+
+/// How far the present operation has come.
+struct Progress {
+    /// It has let others run, or its task had not used up its budget.
+    paid: bool,
+    watch: Watch,
+}
+
+impl Progress {
+    const NEW: Progress = Progress { paid: false, watch: Watch::new() };
+
+    fn pay(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if !self.paid {
+            self.paid = true;
+            if coop::spend() && context::current_run() != 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+}
 
 impl Shared {
     pub(crate) const fn new() -> Self {
-        Shared(RefCell::new(Progress::new()))
+        Shared(Cell::new(Progress::NEW))
     }
 
     /// As [`Registration::operate`].
@@ -267,31 +246,42 @@ impl Shared {
         registration: &Registration<S>,
         side: Side,
         cx: &Context<'_>,
-        mut attempt: impl FnMut(&S) -> io::Result<R>,
+        attempt: impl FnMut(&S) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        // Taken out while foreign code, such as a waker, may run.
-        let mut progress = self.0.replace(Progress::new());
-        let outcome = registration.poll_attempt(side, &mut progress, cx, &mut attempt);
-        let old = self.0.replace(progress);
-        drop(old);
-        match ready!(outcome) {
-            Some(outcome) => Poll::Ready(outcome.map_err(io::Error::from)),
-            None => {
-                registration.link.direction(side).wait_unowned(cx.waker());
-                Poll::Pending
+        self.with_progress(|progress| {
+            let Registration { link, source } = registration;
+            link.renew();
+            if link.direction(side).is_ready() || coop::check().is_err() {
+                ready!(progress.pay(cx));
             }
-        }
+            coop::check()?;
+            if let Some(outcome) = registration.attempt(side, attempt) {
+                return Poll::Ready(outcome);
+            }
+            link.register(source.as_fd().as_raw_fd())?;
+            progress.paid = true; // others run meanwhile
+            progress.watch.arm(cx);
+            link.direction(side).wait_unowned(cx.waker());
+            Poll::Pending
+        })
     }
 
     /// An operation that does nothing.
     pub(crate) fn poll_checkpoint(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        let mut progress = self.0.replace(Progress::new());
-        let paid = progress.pay(cx);
-        if paid.is_ready() {
-            progress.paid = false;
+        self.with_progress(|progress| {
+            ready!(progress.pay(cx));
+            Poll::Ready(coop::check().map_err(io::Error::from))
+        })
+    }
+
+    /// Takes the progress out, because wakers are foreign code, and puts it back, or a new one if
+    /// the operation has ended.
+    fn with_progress<R>(&self, poll: impl FnOnce(&mut Progress) -> Poll<R>) -> Poll<R> {
+        let mut progress = self.0.replace(Progress::NEW);
+        let outcome = poll(&mut progress);
+        if outcome.is_pending() {
+            self.0.set(progress);
         }
-        let old = self.0.replace(progress);
-        drop(old);
-        paid.map(|()| coop::check().map_err(io::Error::from))
+        outcome
     }
 }

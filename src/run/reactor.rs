@@ -4,14 +4,17 @@
 //! in a [`Readiness`] until an operation finds it to be over.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Duration;
+use std::{io, mem};
 
 use mio::event::{Event, Source};
 use mio::{Events, Interest, Poll, Registry, Token};
 use slab::Slab;
+
+use crate::Error;
+use crate::coop::Watch;
 
 const EVENTS: usize = 1024;
 /// The token of the waker by which other threads interrupt a sleep.
@@ -25,7 +28,7 @@ pub(crate) struct Reactor {
     /// The source that is only there to interrupt a sleep.
     quiet: Cell<Option<usize>>,
     /// Empty, kept for its memory.
-    woken: RefCell<Vec<Waker>>,
+    woken: RefCell<Vec<Waiter>>,
 }
 
 impl Reactor {
@@ -64,9 +67,7 @@ impl Reactor {
                 }
             }
         }
-        for waker in woken.drain(..) {
-            waker.wake();
-        }
+        woken.drain(..).for_each(Waiter::wake);
         self.woken.replace(woken);
         Ok(())
     }
@@ -120,7 +121,7 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    fn tell(&self, event: &Event, woken: &mut Vec<Waker>) {
+    fn tell(&self, event: &Event, woken: &mut Vec<Waiter>) {
         // An error or a hang-up is something that the next read or write reports.
         let (closed, error) = (event.is_read_closed(), event.is_error());
         if event.is_readable() || closed || error {
@@ -139,22 +140,32 @@ pub(crate) struct Direction {
     /// There is more to come than one short read or write shows: the end, an error, what follows
     /// urgent data.
     lasting: Cell<bool>,
+    /// Nearly always none or one.
     waiting: RefCell<Slab<Waiter>>,
-    /// Goes up when those who wait are woken: what was joined before is no more.
-    round: Cell<u32>,
+    next: Cell<u64>,
 }
 
 struct Waiter {
     waker: Waker,
-    /// Whether somebody has a [`Ticket`] for it and will take it out.
-    owned: bool,
+    watch: Watch,
+    /// Whose it is, if somebody is going to look at it and to take it out.
+    ticket: Option<u64>,
 }
 
-/// Somebody's place among those who wait for a direction.
+/// An operation's place among those who wait for a direction. Numbers are not used again.
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket {
     key: usize,
-    round: u32,
+    number: u64,
+}
+
+/// What has become of one who waits.
+pub(crate) enum Look {
+    Waiting,
+    /// There was news, and the place is gone.
+    Told,
+    /// Before there was any; the place is still there.
+    Cancelled(Error),
 }
 
 impl Default for Direction {
@@ -164,7 +175,7 @@ impl Default for Direction {
             ready: Cell::new(true),
             lasting: Cell::new(false),
             waiting: RefCell::new(Slab::new()),
-            round: Cell::new(0),
+            next: Cell::new(0),
         }
     }
 }
@@ -190,28 +201,45 @@ impl Direction {
         }
     }
 
-    /// Waits with a place of one's own, which has to be given up with [`leave`](Self::leave).
-    pub(crate) fn wait(&self, ticket: &mut Option<Ticket>, waker: &Waker) {
-        if let Some(Ticket { key, round }) = *ticket
-            && round == self.round.get()
-        {
-            if !self.waiting.borrow()[key].waker.will_wake(waker) {
-                let waker = waker.clone();
-                let old = std::mem::replace(&mut self.waiting.borrow_mut()[key].waker, waker);
-                drop(old); // foreign code
-            }
-            return;
-        }
-        let waker = waker.clone();
-        let key = self.waiting.borrow_mut().insert(Waiter { waker, owned: true });
-        *ticket = Some(Ticket { key, round: self.round.get() });
+    /// Joins those who wait.
+    pub(crate) fn join(&self, cx: &Context<'_>) -> Ticket {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        let waiter =
+            Waiter { waker: cx.waker().clone(), watch: Watch::armed(cx), ticket: Some(number) };
+        let key = self.waiting.borrow_mut().insert(waiter);
+        Ticket { key, number }
     }
 
+    /// Looks what has become of one who waits, and makes sure that this waker is the one that is
+    /// woken when something does.
+    pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Look {
+        // Foreign code runs only while nothing is borrowed.
+        let new = cx.waker().clone();
+        let Some((old, mut watch)) = self.with(ticket, |waiter| {
+            (mem::replace(&mut waiter.waker, new), mem::replace(&mut waiter.watch, Watch::new()))
+        }) else {
+            return Look::Told;
+        };
+        drop(old);
+        watch.arm(cx);
+        let cancelled = watch.check();
+        self.with(ticket, |waiter| waiter.watch = watch);
+        cancelled.map_or_else(Look::Cancelled, |()| Look::Waiting)
+    }
+
+    /// Gives a place up, if it is still there.
     pub(crate) fn leave(&self, ticket: Ticket) {
-        if ticket.round == self.round.get() {
+        if self.with(ticket, |_| ()).is_some() {
             let waiter = self.waiting.borrow_mut().remove(ticket.key);
             drop(waiter); // foreign code
         }
+    }
+
+    fn with<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Waiter) -> R) -> Option<R> {
+        let mut waiting = self.waiting.borrow_mut();
+        let waiter = waiting.get_mut(ticket.key)?;
+        (waiter.ticket == Some(ticket.number)).then(|| f(waiter))
     }
 
     /// Waits without a place of one's own, for `poll` functions of foreign traits: nobody is told
@@ -222,7 +250,7 @@ impl Direction {
         const MOST: usize = 16;
         let mut unowned = 0;
         for (_, waiter) in &*self.waiting.borrow() {
-            if !waiter.owned {
+            if waiter.ticket.is_none() {
                 unowned += 1;
                 if waiter.waker.will_wake(waker) {
                     return;
@@ -231,13 +259,11 @@ impl Direction {
         }
         let mut woken = Vec::new();
         if unowned >= MOST {
-            self.take_waiting(&mut woken);
+            self.take_waiting(&mut woken, |waiter| waiter.ticket.is_none());
         }
-        let waker = waker.clone();
-        self.waiting.borrow_mut().insert(Waiter { waker, owned: false });
-        for waker in woken {
-            waker.wake();
-        }
+        let waiter = Waiter { waker: waker.clone(), watch: Watch::new(), ticket: None };
+        self.waiting.borrow_mut().insert(waiter);
+        woken.into_iter().for_each(Waiter::wake);
     }
 
     /// Forgets what was known, and who waited: the source is going to another reactor.
@@ -245,21 +271,30 @@ impl Direction {
         self.ready.set(true);
         self.lasting.set(false);
         let mut forgotten = Vec::new();
-        self.take_waiting(&mut forgotten);
+        self.take_waiting(&mut forgotten, |_| true);
         drop(forgotten); // foreign code
     }
 
-    fn set_ready(&self, lasting: bool, woken: &mut Vec<Waker>) {
+    fn set_ready(&self, lasting: bool, woken: &mut Vec<Waiter>) {
         self.ready.set(true);
         self.lasting.set(self.lasting.get() || lasting);
-        self.take_waiting(woken);
+        // Who was cancelled before has been woken for that.
+        self.take_waiting(woken, |waiter| !waiter.watch.is_cancelled());
     }
 
-    fn take_waiting(&self, woken: &mut Vec<Waker>) {
+    fn take_waiting(&self, taken: &mut Vec<Waiter>, which: impl Fn(&Waiter) -> bool) {
         let mut waiting = self.waiting.borrow_mut();
-        if !waiting.is_empty() {
-            woken.extend(waiting.drain().map(|waiter| waiter.waker));
-            self.round.set(self.round.get().wrapping_add(1));
+        if waiting.iter().all(|(_, waiter)| which(waiter)) {
+            taken.extend(waiting.drain());
+        } else {
+            let keys: Vec<_> = waiting.iter().filter(|(_, w)| which(w)).map(|(k, _)| k).collect();
+            taken.extend(keys.into_iter().map(|key| waiting.remove(key)));
         }
+    }
+}
+
+impl Waiter {
+    fn wake(self) {
+        self.waker.wake();
     }
 }
