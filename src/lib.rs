@@ -6,9 +6,14 @@ mod checkpoint;
 mod context;
 mod coop;
 mod error;
+#[cfg(unix)]
+pub mod net;
 mod nursery;
 mod run;
 mod scope;
+#[cfg(unix)]
+pub mod signal;
+#[cfg(not(unix))]
 mod signal;
 mod sync;
 pub mod testing;

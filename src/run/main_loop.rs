@@ -11,7 +11,7 @@ use crate::context::{self, CONTEXT};
 use crate::error::{Deadlock, Interrupted, Reason};
 use crate::run::Runtime;
 use crate::run::timer::Target;
-use crate::scope::tree::{Entered, Level, Scope};
+use crate::scope::tree::{Entered, Scope};
 use crate::signal::Interrupt;
 use crate::time::clock::Idle;
 use crate::wake::unit::{ReadyQueue, Unit};
@@ -28,7 +28,7 @@ impl Runtime {
         main: impl Future<Output = Result<T>>,
         ctrl_c: bool,
     ) -> Result<T> {
-        let interrupt = if ctrl_c { Interrupt::install(self)? } else { None };
+        let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let queue = ReadyQueue::new();
         let scope = Rc::new(Scope::new(self.place));
         let entered = Entered::new(scope.clone(), "the main scope")?;
@@ -42,12 +42,12 @@ impl Runtime {
             let mut cx = task::Context::from_waker(&waker);
             // SAFETY: the unit is alive. The root's queue has no host to be told.
             let _ = unsafe { Unit::make_ready(&unit) };
-            self.poll_until_ready(&queue, || {
-                if let Some(interrupt) = &interrupt
-                    && interrupt.poll(&mut cx)
-                {
-                    scope.cancel(Level::Full, Reason::Interrupted, None);
+            let heed = || {
+                if let Some(interrupt) = &interrupt {
+                    interrupt.heed(&scope);
                 }
+            };
+            self.poll_until_ready(&queue, &heed, || {
                 context::in_unit(unit.id(), self.budget, || {
                     context::in_scope(&scope, || main.as_mut().poll(&mut cx))
                 })
@@ -69,6 +69,7 @@ impl Runtime {
     fn poll_until_ready<R>(
         &self,
         queue: &ReadyQueue,
+        heed_interrupt: &impl Fn(),
         mut poll: impl FnMut() -> Poll<R>,
     ) -> Result<R> {
         loop {
@@ -89,13 +90,13 @@ impl Runtime {
                     break;
                 }
             }
-            self.look_around(queue)?;
+            self.look_around(queue, heed_interrupt)?;
         }
     }
 
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
     /// when there is something to run.
-    fn look_around(&self, queue: &ReadyQueue) -> Result<()> {
+    fn look_around(&self, queue: &ReadyQueue, heed_interrupt: &impl Fn()) -> Result<()> {
         if !queue.is_empty() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
         }
@@ -104,6 +105,7 @@ impl Runtime {
                 wake_unit(unit);
             }
             self.fire_timers();
+            heed_interrupt();
             if !queue.is_empty() {
                 return Ok(());
             }

@@ -1,0 +1,468 @@
+//! Streams: what TCP and the Unix domain have in common, reading and writing.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::checkpoint::checkpoint;
+use crate::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::net::registration::{Registration, Shared, Side};
+use crate::net::socket::Socket;
+use crate::{Error, Result};
+
+/// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
+/// [`UnixStream`](super::UnixStream).
+///
+/// Two tasks may use one at the same time, by `&`: one reads, the other writes. Two that read, or
+/// two that write, are legal, but nothing says which of them gets which bytes. Where that must not
+/// happen, [`split`](Self::split) it.
+///
+/// Dropping it closes it. What was written is still sent.
+///
+/// # Code for other runtimes
+///
+/// A stream, and a `&` of one, is [`AsyncRead`] and [`AsyncWrite`] as the `futures` crate has
+/// them. These operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes inside the
+/// [`io::Error`] and is itself again when that becomes an [`Error`](crate::Error), by `?` for one.
+///
+/// ```
+/// use futures::AsyncReadExt;
+/// use seedbed::net::{SocketStream, Socket, UnixStream};
+/// use std::net::Shutdown;
+///
+/// /// Whatever the kind.
+/// async fn send_back<S: Socket>(stream: &SocketStream<S>) -> seedbed::Result<()> {
+///     futures::io::copy(stream, &mut &*stream).await?;
+///     stream.shutdown(Shutdown::Write)
+/// }
+///
+/// seedbed::run(async {
+///     let (client, server) = UnixStream::pair()?;
+///     client.write_all(b"hello").await?;
+///     client.shutdown(Shutdown::Write)?;
+///     send_back(&server).await?;
+///     let mut text = String::new();
+///     (&client).read_to_string(&mut text).await?; // one of `AsyncReadExt`
+///     assert_eq!(text, "hello");
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub struct SocketStream<S: Socket> {
+    io: Registration<S>,
+    reading: Shared,
+    writing: Shared,
+}
+
+impl<S: Socket> SocketStream<S> {
+    /// Over a socket that is in non-blocking mode already.
+    pub(super) fn new(socket: S) -> Self {
+        SocketStream {
+            io: Registration::new(socket),
+            reading: Shared::new(),
+            writing: Shared::new(),
+        }
+    }
+
+    pub(super) fn registration(&self) -> &Registration<S> {
+        &self.io
+    }
+
+    /// Over a connected stream of the standard library, which is put into non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// That of the system call.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    ///
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let stream = UnixStream::from_std(ours)?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn from_std(stream: S) -> Result<Self> {
+        stream.set_nonblocking()?;
+        Ok(Self::new(stream))
+    }
+
+    /// The stream of the standard library. It is still in non-blocking mode.
+    pub fn into_std(self) -> S {
+        self.io.into_source()
+    }
+
+    /// Reads what there is, `buffer.len()` bytes at the most, and waits while there is nothing.
+    /// 0 is the end: the peer will send no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), and nothing has been read; the [`io::Error`] of the
+    /// system call.
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.io
+            .operate(Side::Read, |socket| self.note_read(buffer.len(), socket.io().read(buffer)))
+            .await
+    }
+
+    /// As [`read`](Self::read), into several buffers, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.io
+            .operate(Side::Read, |socket| self.note_read(room, socket.io().read_vectored(buffers)))
+            .await
+    }
+
+    /// Reads as many bytes as fit.
+    ///
+    /// Made of several [reads](Self::read): if it fails or is dropped, `buffer` may have been
+    /// filled in part, and nobody knows how far. Who wants to go on after a cancellation calls
+    /// `read` in a loop.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read); an [`io::Error`] of the kind
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
+    pub async fn read_exact(&self, mut buffer: &mut [u8]) -> Result<()> {
+        if buffer.is_empty() {
+            return checkpoint().await;
+        }
+        while !buffer.is_empty() {
+            match self.read(buffer).await? {
+                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                n => buffer = &mut buffer[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads up to the end, and returns how many bytes were added to `buffer`.
+    ///
+    /// Nothing is lost if it fails or is dropped: what was read is in `buffer`, and another call
+    /// goes on behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn read_to_end(&self, buffer: &mut Vec<u8>) -> Result<usize> {
+        /// How much may be read before the task's budget is looked at again.
+        const CHUNK: u64 = 64 * 1024;
+        let before = buffer.len();
+        loop {
+            let n = self
+                .io
+                .operate(Side::Read, |socket| socket.io().take(CHUNK).read_to_end(buffer))
+                .await?;
+            if (n as u64) < CHUNK {
+                return Ok(buffer.len() - before);
+            }
+        }
+    }
+
+    /// Writes what there is room for, up to all of `bytes`, and waits while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), and nothing has been written; the [`io::Error`] of the
+    /// system call.
+    pub async fn write(&self, bytes: &[u8]) -> Result<usize> {
+        self.io
+            .operate(Side::Write, |socket| self.note_write(bytes.len(), socket.io().write(bytes)))
+            .await
+    }
+
+    /// As [`write`](Self::write), from several buffers, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize> {
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.io
+            .operate(Side::Write, |socket| {
+                self.note_write(length, socket.io().write_vectored(buffers))
+            })
+            .await
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// Made of several [writes](Self::write): if it fails or is dropped, some of the bytes may
+    /// have been written, and nobody knows how many. Who wants to go on after a cancellation
+    /// calls `write` in a loop; else a stream whose peer must not get half a message is of no more
+    /// use.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn write_all(&self, mut bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return checkpoint().await;
+        }
+        while !bytes.is_empty() {
+            match self.write(bytes).await? {
+                0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                n => bytes = &bytes[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Does nothing but be a [checkpoint](crate::checkpoint()): a stream keeps nothing back.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    pub async fn flush(&self) -> Result<()> {
+        checkpoint().await
+    }
+
+    /// Ends one direction of the stream, or both: after `Shutdown::Write` the peer reads to the
+    /// end, and may still write.
+    ///
+    /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call.
+    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+        Ok(self.io.source().shutdown(how)?)
+    }
+
+    /// Waits until a read would not wait: there are bytes, the end, or an error.
+    ///
+    /// Spares a task that waits for its peer for long to hold a buffer meanwhile, and allows for
+    /// system calls that this crate does not know.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    pub async fn readable(&self) -> Result<()> {
+        self.io.operate(Side::Read, |socket| would_not_block(socket, PollFlags::IN)).await
+    }
+
+    /// Waits until a write would not wait: there is room, or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    pub async fn writable(&self) -> Result<()> {
+        self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT)).await
+    }
+
+    /// A half that reads and a half that writes, each for one task.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::nursery;
+    ///
+    /// seedbed::run(async {
+    ///     let (mut stream, peer) = UnixStream::pair()?;
+    ///     let (mut reader, mut writer) = stream.split();
+    ///     nursery(async |n| {
+    ///         drop(n.spawn(async { writer.write_all(b"ping").await }));
+    ///         drop(n.spawn(async { peer.write_all(b"pong").await }));
+    ///         let mut answer = [0; 4];
+    ///         reader.read_exact(&mut answer).await
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn split(&mut self) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
+        halves::split(self)
+    }
+
+    /// As [`split`](Self::split), but the halves own the stream between them. The half that
+    /// writes ends its direction when it is dropped.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    ///
+    /// seedbed::run(async {
+    ///     let (stream, peer) = UnixStream::pair()?;
+    ///     let (reader, writer) = stream.into_split();
+    ///     drop(writer);
+    ///     assert_eq!(peer.read(&mut [0; 8]).await?, 0);
+    ///     peer.write_all(b"still heard").await?;
+    ///     # drop(reader);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
+        halves::into_split(self)
+    }
+
+    fn note_read(&self, room: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+        self.note(Side::Read, room, outcome)
+    }
+
+    fn note_write(&self, length: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+        self.note(Side::Write, length, outcome)
+    }
+
+    /// Spares the next operation a system call that would find out what this one shows.
+    fn note(&self, side: Side, asked: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+        if let Ok(n) = outcome
+            && S::SHORT_IS_LAST
+            && 0 < n
+            && n < asked
+        {
+            self.io.exhausted(side);
+        }
+        outcome
+    }
+}
+
+/// What the kernel says at this moment. Other than trying, it does not take an error or a byte.
+fn would_not_block(socket: &impl AsFd, flags: PollFlags) -> io::Result<()> {
+    let mut sockets = [PollFd::new(socket, flags)];
+    match rustix::event::poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+impl<S: Socket> AsyncRead for &SocketStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.reading.poll(&self.io, Side::Read, cx, |socket| {
+            self.note_read(buffer.len(), socket.io().read(buffer))
+        })
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.reading.poll(&self.io, Side::Read, cx, |socket| {
+            self.note_read(room, socket.io().read_vectored(buffers))
+        })
+    }
+}
+
+impl<S: Socket> AsyncWrite for &SocketStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writing.poll(&self.io, Side::Write, cx, |socket| {
+            self.note_write(bytes.len(), socket.io().write(bytes))
+        })
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.writing.poll(&self.io, Side::Write, cx, |socket| {
+            self.note_write(length, socket.io().write_vectored(buffers))
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writing.poll_checkpoint(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.writing.poll_checkpoint(cx))?;
+        Poll::Ready(self.io.source().shutdown(Shutdown::Write))
+    }
+}
+
+/// As a `&` of it.
+impl<S: Socket> AsyncRead for SocketStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buffer)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
+    }
+}
+
+/// As a `&` of it.
+impl<S: Socket> AsyncWrite for SocketStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_close(cx)
+    }
+}
+
+impl<S: Socket> fmt::Debug for SocketStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl<S: Socket> AsFd for SocketStream<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.source().as_fd()
+    }
+}
+
+impl<S: Socket> AsRawFd for SocketStream<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl<S: Socket> From<SocketStream<S>> for OwnedFd {
+    fn from(stream: SocketStream<S>) -> Self {
+        stream.into_std().into()
+    }
+}
+
+/// A connected socket, which is put into non-blocking mode; that is what may fail.
+impl<S: Socket> TryFrom<OwnedFd> for SocketStream<S> {
+    type Error = Error;
+
+    fn try_from(fd: OwnedFd) -> Result<Self> {
+        Self::from_std(fd.into())
+    }
+}

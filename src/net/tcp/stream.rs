@@ -1,0 +1,161 @@
+//! TCP connections: making one, and its options.
+
+use std::io;
+use std::net::{self, SocketAddr};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::Result;
+use crate::net::address::Address;
+use crate::net::registration::Side;
+use crate::net::stream::SocketStream;
+use crate::net::tcp::TcpSocket;
+
+/// A TCP connection.
+///
+/// What it has in common with a [`UnixStream`](crate::net::UnixStream), reading and writing, is at
+/// [`SocketStream`].
+///
+/// ```
+/// use seedbed::net::{TcpListener, TcpStream};
+///
+/// seedbed::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (server, _) = listener.accept().await?;
+///
+///     server.write_all(b"hello").await?;
+///     let mut buffer = [0; 5];
+///     client.read_exact(&mut buffer).await?;
+///     assert_eq!(&buffer, b"hello");
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub type TcpStream = SocketStream<net::TcpStream>;
+
+impl SocketStream<net::TcpStream> {
+    /// Connects to this address. For options that have to be set before, there is
+    /// [`TcpSocket`].
+    ///
+    /// If it fails or is dropped there is no connection on this side; the peer may have seen one
+    /// that was closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`] of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of the
+    /// system calls, [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens
+    /// there.
+    pub async fn connect(address: impl Address) -> Result<TcpStream> {
+        let address = address.socket_addr()?;
+        TcpSocket::for_address(address)?.connect(address).await
+    }
+
+    /// As [`read`](Self::read), and leaves what it reads to be read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.registration().operate(Side::Read, |socket| socket.peek(buffer)).await
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call, as for all that follow.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        Ok(self.socket().local_addr()?)
+    }
+
+    /// The address of the peer.
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        Ok(self.socket().peer_addr()?)
+    }
+
+    /// Takes the error that the system keeps for the next operation, if there is one
+    /// (`SO_ERROR`).
+    pub fn take_error(&self) -> Result<Option<io::Error>> {
+        Ok(self.socket().take_error()?)
+    }
+
+    /// Whether what is written is sent at once, also if it is little (`TCP_NODELAY`). At first it
+    /// is not.
+    pub fn nodelay(&self) -> Result<bool> {
+        Ok(self.socket().nodelay()?)
+    }
+
+    /// Sets what [`nodelay`](Self::nodelay) gives.
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
+        Ok(self.socket().set_nodelay(nodelay)?)
+    }
+
+    /// After how much silence the system begins to ask whether the peer is still there
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None` if it does not ask, as at first.
+    pub fn keepalive(&self) -> Result<Option<Duration>> {
+        let socket = SockRef::from(self);
+        Ok(if socket.keepalive()? { Some(socket.tcp_keepalive_time()?) } else { None })
+    }
+
+    /// Sets what [`keepalive`](Self::keepalive) gives.
+    pub fn set_keepalive(&self, silence: Option<Duration>) -> Result<()> {
+        let socket = SockRef::from(self);
+        match silence {
+            // Turns it on as well.
+            Some(silence) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?,
+            None => socket.set_keepalive(false)?,
+        }
+        Ok(())
+    }
+
+    /// What closing does with bytes that the peer has not received yet (`SO_LINGER`): `None`, as
+    /// at first, lets the system send them meanwhile.
+    pub fn linger(&self) -> Result<Option<Duration>> {
+        Ok(SockRef::from(self).linger()?)
+    }
+
+    /// Sets what [`linger`](Self::linger) gives. Zero drops what has not been sent and resets the
+    /// connection. Anything else makes closing, or dropping, block the thread for up to that long.
+    pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
+        Ok(SockRef::from(self).set_linger(linger)?)
+    }
+
+    /// How many routers a packet may pass (`IP_TTL`).
+    pub fn ttl(&self) -> Result<u32> {
+        Ok(self.socket().ttl()?)
+    }
+
+    /// Sets what [`ttl`](Self::ttl) gives.
+    pub fn set_ttl(&self, ttl: u32) -> Result<()> {
+        Ok(self.socket().set_ttl(ttl)?)
+    }
+
+    /// How many bytes the system may keep that were received and not read (`SO_RCVBUF`).
+    pub fn receive_buffer_size(&self) -> Result<usize> {
+        Ok(SockRef::from(self).recv_buffer_size()?)
+    }
+
+    /// Sets what [`receive_buffer_size`](Self::receive_buffer_size) gives. Linux doubles the
+    /// number.
+    pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
+        Ok(SockRef::from(self).set_recv_buffer_size(bytes)?)
+    }
+
+    /// How many bytes the system may keep that were written and not received by the peer
+    /// (`SO_SNDBUF`).
+    pub fn send_buffer_size(&self) -> Result<usize> {
+        Ok(SockRef::from(self).send_buffer_size()?)
+    }
+
+    /// Sets what [`send_buffer_size`](Self::send_buffer_size) gives. Linux doubles the number.
+    pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
+        Ok(SockRef::from(self).set_send_buffer_size(bytes)?)
+    }
+
+    fn socket(&self) -> &net::TcpStream {
+        self.registration().source()
+    }
+}

@@ -1,0 +1,625 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal as Sent, kill_process};
+use seedbed::signal::{Signal, Signals};
+use seedbed::testing::VirtualClock;
+use seedbed::{
+    Builder, CancelScope, Cancelled, Interrupted, Reason, Result, cancel_scope, checkpoint,
+    nursery, run, sleep_forever, yield_now,
+};
+
+/// What the test does, and what the process it starts does.
+struct Case {
+    name: &'static str,
+    test: fn(Process),
+    process: fn(),
+}
+
+macro_rules! cases {
+    ($($name:ident)*) => {
+        const CASES: &[Case] = &[$(Case {
+            name: stringify!($name),
+            test: $name::test,
+            process: $name::process,
+        }),*];
+    };
+}
+
+cases! {
+    r05_ctrl_c_cancels_the_main_scope
+    r05_ctrl_c_is_heeded_by_one_that_never_sleeps
+    r05_a_second_ctrl_c_ends_a_process_that_hangs
+    r05_after_the_run_ctrl_c_has_its_default_effect
+    r05_run_after_run
+    r05_ctrl_c_turned_off
+    r05_ctrl_c_in_another_thread
+    r05_clean_up_after_ctrl_c_may_await
+    r05_a_program_that_ends_well_after_ctrl_c
+    r05_who_listens_gets_ctrl_c_in_place_of_the_main_scope
+    r05_ctrl_c_that_was_ignored_stays_so
+    signals_are_received
+    signals_have_their_default_effect_when_nobody_listens
+    c10_a_signal_is_not_lost_to_a_cancellation
+    c10_a_signal_that_was_not_received_has_its_effect
+    c11_a_listener_in_a_combinator_is_reached
+    signals_that_cannot_be_listened_to
+}
+
+pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [flag, name] = &arguments[..]
+        && flag == "--process"
+    {
+        let case = CASES.iter().find(|case| case.name == *name).expect("a case");
+        (case.process)();
+        return ExitCode::SUCCESS;
+    }
+    // What libtest understands and is of use here.
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let names: Vec<_> =
+        arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
+    let chosen = CASES.iter().filter(|case| {
+        names.is_empty()
+            || names.iter().any(|name| match has("--exact") {
+                true => case.name == name,
+                false => case.name.contains(name.as_str()),
+            })
+    });
+    if has("--list") {
+        chosen.for_each(|case| println!("{}: test", case.name));
+        return ExitCode::SUCCESS;
+    }
+    let (mut passed, mut failed) = (0, 0);
+    for case in chosen {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (case.test)(Process::new(case))));
+        println!("test {} ... {}", case.name, if outcome.is_ok() { "ok" } else { "FAILED" });
+        *(if outcome.is_ok() { &mut passed } else { &mut failed }) += 1;
+    }
+    let out = CASES.len() - passed - failed;
+    println!(
+        "\ntest result: {}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {out} filtered out\n",
+        if failed == 0 { "ok" } else { "FAILED" },
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+/// The process of a case, from the test's side.
+struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn new(case: &Case) -> Process {
+        let program = std::env::current_exe().unwrap();
+        let mut command = if case.name == "r05_ctrl_c_that_was_ignored_stays_so" {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(program);
+            shell
+        } else {
+            Command::new(program)
+        };
+        let mut child = command
+            .args(["--process", case.name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Process { child, input, output }
+    }
+
+    /// Waits until the process says this.
+    fn expect(&mut self, word: &str) {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), word);
+    }
+
+    fn send(&self, signal: Sent) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Lets the process go on behind its next `wait`.
+    fn go_on(&mut self) {
+        self.input.as_mut().unwrap().write_all(b"\n").unwrap();
+    }
+
+    fn end(mut self) -> ExitStatus {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        self.child.wait().unwrap()
+    }
+
+    fn ends_well(self) {
+        let status = self.end();
+        assert!(status.success(), "{status}");
+    }
+
+    fn dies_of(self, signal: Sent) {
+        assert_eq!(self.end().signal(), Some(signal.as_raw()));
+    }
+}
+
+impl Drop for Process {
+    /// A test that has failed leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// The process's side.
+
+/// Tells the test that the process has come so far.
+fn say(word: &str) {
+    println!("{word}");
+}
+
+/// Blocks the thread until the test says that it may go on.
+fn wait() {
+    std::io::stdin().read_exact(&mut [0]).unwrap();
+}
+
+fn raise(signal: Signal) {
+    signal_hook::low_level::raise(signal.as_raw()).unwrap();
+}
+
+mod r05_ctrl_c_cancels_the_main_scope {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.expect("cancelled");
+        process.ends_well();
+    }
+
+    pub fn process() {
+        let outcome: Result<()> = run(async {
+            nursery(async |n| {
+                drop(n.spawn(async {
+                    let error = sleep_forever::<()>().await.unwrap_err();
+                    let cancelled: &Cancelled = error.downcast_ref().unwrap();
+                    assert!(matches!(cancelled.reason(), Reason::Interrupted));
+                    say("cancelled");
+                    Err::<(), _>(error)
+                }));
+                say("up");
+                sleep_forever().await
+            })
+            .await
+        });
+        assert!(outcome.unwrap_err().is::<Interrupted>());
+    }
+}
+
+mod r05_ctrl_c_is_heeded_by_one_that_never_sleeps {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.ends_well();
+    }
+
+    pub fn process() {
+        // No time passes on this clock either.
+        let outcome: Result<()> = Builder::new().clock(&VirtualClock::new()).run(async {
+            say("up");
+            loop {
+                checkpoint().await?;
+            }
+        });
+        assert!(outcome.unwrap_err().is::<Interrupted>());
+    }
+}
+
+mod r05_a_second_ctrl_c_ends_a_process_that_hangs {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.expect("hangs");
+        process.send(Sent::INT);
+        process.dies_of(Sent::INT);
+    }
+
+    pub fn process() {
+        let _ = run(async {
+            say("up");
+            let _cancelled: Result<()> = sleep_forever().await;
+            say("hangs");
+            loop {
+                std::hint::spin_loop();
+            }
+            #[expect(unreachable_code, reason = "gives the block its type")]
+            Ok(())
+        });
+    }
+}
+
+mod r05_after_the_run_ctrl_c_has_its_default_effect {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("over");
+        process.send(Sent::INT);
+        process.dies_of(Sent::INT);
+    }
+
+    pub fn process() {
+        run(checkpoint()).unwrap();
+        say("over");
+        wait();
+    }
+}
+
+mod r05_run_after_run {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        for _ in 0..3 {
+            process.expect("up");
+            process.send(Sent::INT);
+        }
+        process.expect("over");
+        process.send(Sent::INT);
+        process.dies_of(Sent::INT);
+    }
+
+    pub fn process() {
+        for _ in 0..3 {
+            let outcome: Result<()> = run(async {
+                say("up");
+                sleep_forever().await
+            });
+            assert!(outcome.unwrap_err().is::<Interrupted>());
+            run(checkpoint()).unwrap(); // one that is not interrupted
+        }
+        say("over");
+        wait();
+    }
+}
+
+mod r05_ctrl_c_turned_off {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.dies_of(Sent::INT);
+    }
+
+    pub fn process() {
+        let _ = Builder::new().ctrl_c(false).run(async {
+            say("up");
+            sleep_forever::<()>().await
+        });
+    }
+}
+
+mod r05_ctrl_c_in_another_thread {
+    use super::*;
+
+    pub fn test(process: Process) {
+        super::r05_ctrl_c_turned_off::test(process);
+    }
+
+    pub fn process() {
+        // A name is not what makes a thread the main one.
+        let thread = std::thread::Builder::new().name("main".into()).spawn(|| {
+            let _ = run(async {
+                say("up");
+                sleep_forever::<()>().await
+            });
+        });
+        thread.unwrap().join().unwrap();
+    }
+}
+
+mod r05_clean_up_after_ctrl_c_may_await {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.expect("cleaned up");
+        process.ends_well();
+    }
+
+    pub fn process() {
+        let outcome: Result<()> = run(async {
+            say("up");
+            let outcome = sleep_forever().await;
+            let shield = CancelScope::new().with_shield();
+            shield.enter(async |_| yield_now().await).await?;
+            say("cleaned up");
+            outcome
+        });
+        assert!(outcome.unwrap_err().is::<Interrupted>());
+    }
+}
+
+mod r05_a_program_that_ends_well_after_ctrl_c {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.ends_well();
+    }
+
+    pub fn process() {
+        let value = run(async {
+            say("up");
+            let cancelled: Result<()> = sleep_forever().await;
+            assert!(cancelled.unwrap_err().is::<Cancelled>());
+            Ok(7)
+        });
+        assert_eq!(value.unwrap(), 7);
+    }
+}
+
+mod r05_who_listens_gets_ctrl_c_in_place_of_the_main_scope {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("listens");
+        for _ in 0..3 {
+            process.send(Sent::INT);
+            process.expect("received");
+        }
+        process.go_on();
+        process.expect("listens no more");
+        process.send(Sent::INT);
+        process.expect("interrupted");
+        // Who listens outside of any run is no different.
+        process.expect("listens");
+        process.send(Sent::INT);
+        process.go_on();
+        process.expect("received");
+        process.send(Sent::INT);
+        process.dies_of(Sent::INT);
+    }
+
+    pub fn process() {
+        let outcome: Result<()> = run(async {
+            let also = Signals::new([Signal::USR1, Signal::INT])?;
+            let signals = Signals::new([Signal::INT])?;
+            drop(also);
+            say("listens");
+            for _ in 0..3 {
+                assert_eq!(signals.recv().await?, Signal::INT);
+                say("received");
+            }
+            wait();
+            drop(signals);
+            say("listens no more");
+            sleep_forever().await
+        });
+        assert!(outcome.unwrap_err().is::<Interrupted>());
+        say("interrupted");
+        let signals = Signals::new([Signal::INT]).unwrap();
+        run(checkpoint()).unwrap();
+        say("listens");
+        wait();
+        assert_eq!(run(signals.recv()).unwrap(), Signal::INT);
+        drop(signals);
+        say("received");
+        wait();
+    }
+}
+
+mod r05_ctrl_c_that_was_ignored_stays_so {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::INT);
+        process.send(Sent::TERM);
+        process.expect("SIGTERM");
+        process.expect("over");
+        process.send(Sent::INT);
+        process.go_on();
+        process.ends_well();
+    }
+
+    pub fn process() {
+        // Only Linux tells.
+        if !cfg!(target_os = "linux") {
+            let signals = Signals::new([Signal::INT, Signal::TERM]).unwrap();
+            say("up");
+            while run(signals.recv()).unwrap() != Signal::TERM {}
+            say("SIGTERM");
+            say("over");
+            wait();
+            std::process::exit(0);
+        }
+        let signal = run(async {
+            let signals = Signals::new([Signal::TERM])?;
+            say("up");
+            signals.recv().await
+        });
+        say(&signal.unwrap().to_string());
+        say("over");
+        wait();
+    }
+}
+
+mod signals_are_received {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        for signal in [Sent::HUP, Sent::USR1, Sent::HUP, Sent::TERM] {
+            process.send(signal);
+            process.expect(match signal {
+                Sent::HUP => "SIGHUP",
+                Sent::USR1 => "SIGUSR1",
+                _ => "SIGTERM",
+            });
+        }
+        process.ends_well();
+    }
+
+    pub fn process() {
+        run(async {
+            let signals = Signals::new([Signal::TERM, Signal::HUP, Signal::USR1])?;
+            assert_eq!(format!("{signals:?}"), "{SIGTERM, SIGHUP, SIGUSR1}");
+            say("up");
+            loop {
+                let signal = signals.recv().await?;
+                say(&signal.to_string());
+                if signal == Signal::TERM {
+                    break;
+                }
+            }
+            // Several of one kind are one; none keeps another from being received.
+            for _ in 0..3 {
+                raise(Signal::HUP);
+            }
+            raise(Signal::USR1);
+            let first = signals.recv().await?;
+            raise(first);
+            let second = signals.recv().await?;
+            assert_ne!(first, second);
+            assert_eq!(signals.recv().await?, first);
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+mod signals_have_their_default_effect_when_nobody_listens {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.send(Sent::TERM);
+        process.dies_of(Sent::TERM);
+    }
+
+    pub fn process() {
+        let signals = Signals::new([Signal::TERM, Signal::WINCH, Signal::CHLD]).unwrap();
+        raise(Signal::TERM);
+        assert_eq!(run(signals.recv()).unwrap(), Signal::TERM);
+        drop(signals);
+        raise(Signal::WINCH); // by default it has no effect
+        say("up");
+        wait();
+    }
+}
+
+mod c10_a_signal_is_not_lost_to_a_cancellation {
+    use super::*;
+
+    pub fn test(process: Process) {
+        process.ends_well();
+    }
+
+    pub fn process() {
+        run(async {
+            let signals = Signals::new([Signal::TERM])?;
+            // One that waits.
+            let scope = CancelScope::new();
+            nursery(async |n| {
+                let waiting = n.spawn(scope.enter(async |_| signals.recv().await));
+                yield_now().await?;
+                yield_now().await?;
+                raise(Signal::TERM);
+                scope.cancel();
+                assert_eq!(waiting.await?, None);
+                Ok(())
+            })
+            .await?;
+            // One that could be served at once.
+            let none = cancel_scope(async |scope| {
+                scope.cancel();
+                signals.recv().await
+            });
+            assert_eq!(none.await?, None);
+            assert_eq!(signals.recv().await?, Signal::TERM);
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+mod c10_a_signal_that_was_not_received_has_its_effect {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("interrupted");
+        process.dies_of(Sent::TERM);
+    }
+
+    pub fn process() {
+        let outcome: Result<()> = run(async {
+            let signals = Signals::new([Signal::INT])?;
+            raise(Signal::INT);
+            drop(signals);
+            sleep_forever().await
+        });
+        assert!(outcome.unwrap_err().is::<Interrupted>());
+        let signals = Signals::new([Signal::TERM]).unwrap();
+        raise(Signal::TERM);
+        say("interrupted");
+        drop(signals);
+        say("not reached");
+    }
+}
+
+mod c11_a_listener_in_a_combinator_is_reached {
+    use super::*;
+
+    pub fn test(process: Process) {
+        process.ends_well();
+    }
+
+    pub fn process() {
+        run(async {
+            let signals = Signals::new([Signal::TERM])?;
+            let none = Signals::new([])?;
+            let scope = CancelScope::new();
+            nursery(async |n| {
+                let waiting = n.spawn(scope.enter(async |_| {
+                    let all = [signals.recv(), none.recv(), signals.recv()];
+                    let outcomes = futures::future::join_all(all).await;
+                    assert!(outcomes.iter().all(Result::is_err));
+                    outcomes.into_iter().next().unwrap()
+                }));
+                yield_now().await?;
+                yield_now().await?;
+                scope.cancel();
+                assert_eq!(waiting.await?, None);
+                Ok(())
+            })
+            .await
+        })
+        .unwrap();
+    }
+}
+
+mod signals_that_cannot_be_listened_to {
+    use super::*;
+
+    pub fn test(process: Process) {
+        process.ends_well();
+    }
+
+    pub fn process() {
+        for number in [9, 19, 4, 8, 11, 0, -1, 1000] {
+            let error = Signals::new([Signal::TERM, Signal::from_raw(number)]).unwrap_err();
+            let error: &std::io::Error = error.downcast_ref().unwrap();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        }
+    }
+}
