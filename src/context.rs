@@ -162,6 +162,16 @@ pub(crate) fn current_frame() -> Option<Rc<Frame>> {
     }
 }
 
+/// Calls `f` with the frame that is being polled, if there is one.
+#[inline]
+pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
+    let frame = CONTEXT.with(|context| context.frame.get());
+    // SAFETY: invariant 2.
+    if let Some(frame) = unsafe { frame.as_ref() } {
+        f(frame);
+    }
+}
+
 #[inline]
 pub(crate) fn is_current_frame(frame: &Rc<Frame>) -> bool {
     CONTEXT.with(|context| ptr::eq(context.frame.get(), Rc::as_ptr(frame)))

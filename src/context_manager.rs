@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::error::NoValue;
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::{Result, context};
 
@@ -73,10 +74,7 @@ where
 /// With a panic of the body, when the manager has cleaned up: [`BodyPanicked`] is raised at its
 /// yield.
 #[track_caller]
-pub fn with<'a, R, T, F>(
-    manager: ContextManager<'a, R>,
-    body: F,
-) -> impl Future<Output = Result<T>>
+pub fn with<'a, R, T, F>(manager: ContextManager<'a, R>, body: F) -> impl Future<Output = Result<T>>
 where
     F: AsyncFnOnce(R) -> Result<T>,
 {
@@ -147,13 +145,13 @@ where
                 resume_unwind(payload)
             }
             (Step::Yielded(_), Some(payload)) => resume_unwind(payload),
-            (Step::Yielded(_), None) => Err(ContextManagerMisused::new("yielded twice", made_at).into()),
+            (Step::Yielded(_), None) => {
+                Err(ContextManagerMisused::new("yielded twice", made_at).into())
+            }
             (Step::Ended(outcome), None) => {
                 outcome?;
-                value.or_else(crate::nursery::unit).ok_or_else(|| {
-                    ContextManagerMisused::new("handled the error of a body that has a value", place)
-                        .into()
-                })
+                let value = value.or_else(crate::nursery::unit);
+                value.ok_or_else(|| NoValue::handled(place).into())
             }
         }
     }

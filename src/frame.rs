@@ -24,6 +24,8 @@ pub(crate) struct Frame {
     opened: Cell<u64>,
     /// When the frame has ended, what was still held counts in the one that ran it.
     passed_on: RefCell<Vec<(usize, Hold)>>,
+    /// The operation that was reached last.
+    awaiting: Cell<Option<&'static str>>,
     /// The body of a context manager may yield anywhere: what it holds open then is handed to
     /// the frame that entered it.
     hands_over: bool,
@@ -44,8 +46,13 @@ impl Frame {
             holds: RefCell::new(Slab::new()),
             opened: Cell::new(0),
             passed_on: RefCell::new(Vec::new()),
+            awaiting: Cell::new(None),
             hands_over,
         })
+    }
+
+    pub(crate) fn awaiting(&self) -> Option<&'static str> {
+        self.awaiting.get()
     }
 
     /// Whether the body may be suspended now.
@@ -70,7 +77,8 @@ impl Frame {
             && let Some(heir) = context::current_frame()
         {
             let holds = self.holds.borrow();
-            let passed_on = holds.iter().map(|(key, held)| (key, heir.hold(held.what.clone(), held.place)));
+            let passed_on =
+                holds.iter().map(|(key, held)| (key, heir.hold(held.what.clone(), held.place)));
             self.passed_on.borrow_mut().extend(passed_on);
         }
     }
@@ -91,6 +99,12 @@ impl Frame {
         let key = self.holds.borrow_mut().insert(held);
         Hold { frame: self.clone(), key }
     }
+}
+
+/// Notes that the current frame, if there is one, waits for an operation.
+#[inline]
+pub(crate) fn awaits(operation: &'static str) {
+    context::with_frame(|frame| frame.awaiting.set(Some(operation)));
 }
 
 /// Counts something in the current frame, if there is one.

@@ -4,12 +4,16 @@
 
 mod checkpoint;
 mod context;
+mod context_manager;
 mod coop;
 mod error;
+mod frame;
+mod generator;
 #[cfg(unix)]
 pub mod net;
 mod nursery;
 mod run;
+mod safe_channel;
 mod scope;
 #[cfg(unix)]
 pub mod signal;
@@ -21,9 +25,15 @@ mod time;
 mod wake;
 
 pub use checkpoint::{Checkpoint, checkpoint, yield_now};
+pub use context_manager::{
+    BodyPanicked, ContextManager, ContextManagerMisused, context_manager, with,
+};
 pub use error::*;
+pub use frame::{PreventYields, prevent_yields};
+pub use generator::*;
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use run::{Builder, run};
+pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
     fail_at, finishing, move_on_after, move_on_at,

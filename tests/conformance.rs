@@ -76,6 +76,11 @@ fn core_agrees_with_trio() {
 }
 
 #[test]
+fn generators_agree_with_trio() {
+    check(include_str!("conformance/generators.jsonl"));
+}
+
+#[test]
 fn given_file_agrees_with_trio() {
     // Without the variable there is nothing to do that the other tests do not.
     let Ok(file) = std::env::var("SEEDBED_SCENARIOS") else { return };

@@ -170,6 +170,15 @@ impl Error {
         (regroup(matched), regroup(rest))
     }
 
+    /// The only member of a group of one, or else the error itself: for what uses a nursery
+    /// without showing it.
+    pub(crate) fn into_single(self) -> Error {
+        match self.0 {
+            Repr::Group(mut group) if group.members.len() == 1 => group.members.remove(0).error,
+            other => Error(other),
+        }
+    }
+
     /// What a scope does with the errors that leave it: takes every `Cancelled` away, and says
     /// whether there was one, and what is left, in its shape.
     ///

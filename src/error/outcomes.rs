@@ -97,10 +97,12 @@ impl fmt::Display for Interrupted {
 
 impl StdError for Interrupted {}
 
-/// A nursery was cancelled through its own scope before its body had a value to return.
+/// A body was interrupted, which was no failure, before it had a value to return: the body of a
+/// nursery that was cancelled through its own scope, or of a `with` whose context manager handled
+/// the error.
 ///
-/// Such a nursery has done what it was told, so that this is no failure where the body's value
-/// is `()`, as it always is in Trio. Any other value cannot be made up.
+/// All is well where the body's value is `()`, as it always is in Trio. Any other value cannot be
+/// made up.
 ///
 /// ```
 /// use seedbed::{NoValue, Result};
@@ -116,39 +118,48 @@ impl StdError for Interrupted {}
 #[derive(Clone, Debug)]
 pub struct NoValue {
     place: &'static Location<'static>,
-    cancelled: Cancelled,
+    cancelled: Option<Cancelled>,
 }
 
 impl NoValue {
     pub(crate) fn new(place: &'static Location<'static>, cancelled: Cancelled) -> NoValue {
-        NoValue { place, cancelled }
+        NoValue { place, cancelled: Some(cancelled) }
     }
 
-    /// Where the nursery was opened.
+    /// A context manager handled the error of a body.
+    pub(crate) fn handled(place: &'static Location<'static>) -> NoValue {
+        NoValue { place, cancelled: None }
+    }
+
+    /// Where the nursery was opened, or the context manager entered.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    /// What interrupted the body.
-    pub fn cancelled(&self) -> &Cancelled {
-        &self.cancelled
+    /// The cancellation that interrupted the body, if it was one.
+    pub fn cancelled(&self) -> Option<&Cancelled> {
+        self.cancelled.as_ref()
     }
 }
 
 impl fmt::Display for NoValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the nursery opened at {} was cancelled before its body had a value; \
-             to allow that, let the body return `()` and put the value in a variable outside",
-            self.place
+        match self.cancelled {
+            Some(_) => write!(f, "the nursery opened at {} was cancelled before", self.place),
+            None => {
+                write!(f, "the context manager entered at {} handled an error before", self.place)
+            }
+        }?;
+        f.write_str(
+            " its body had a value; to allow that, let the body return `()` and put the value in \
+             a variable outside",
         )
     }
 }
 
 impl StdError for NoValue {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.cancelled)
+        self.cancelled.as_ref().map(|why| why as &(dyn StdError + 'static))
     }
 }
 

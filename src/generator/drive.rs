@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::{Error, NotRunning};
-use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused, IgnoredGeneratorExit};
+use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner};
 use crate::{Result, context};
@@ -57,8 +57,8 @@ impl<'a, T, S> Generator<'a, T, S> {
     ///
     /// # Errors
     ///
-    /// What the body fails with, other than `GeneratorExit`; [`IgnoredGeneratorExit`] if it yields
-    /// again.
+    /// What the body fails with, other than `GeneratorExit`;
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields again.
     pub fn aclose(&mut self) -> Aclose<'_, 'a, T, S> {
         Aclose { inner: &self.inner, begun: false }
     }
@@ -89,7 +89,9 @@ impl<T, S> Inner<'_, T, S> {
             }
         }
         let Ok(mut slot) = self.body.try_borrow_mut() else {
-            return Poll::Ready(Err(self.misused("it is driven from inside of its own body").into()));
+            return Poll::Ready(Err(self
+                .misused("it is driven from inside of its own body")
+                .into()));
         };
         let Some(body) = slot.as_mut() else { return Poll::Ready(Ok(None)) };
         let panicked = Panicked(self);
@@ -147,7 +149,9 @@ impl<T, S> Inner<'_, T, S> {
                     self.state.set(State::Running);
                     self.link.exit(cx);
                 }
-                Poll::Ready(Err(error)) if error.is::<GeneratorExit>() => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(error)) if error.is::<GeneratorExit>() => {
+                    return Poll::Ready(Ok(()));
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }

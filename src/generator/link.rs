@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::Error;
 use crate::frame::Frame;
-use crate::generator::errors::{GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused};
+use crate::generator::errors::{
+    GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
+};
 use crate::scope::tree::Scope;
 use crate::wake::waker;
 use crate::{Result, context};

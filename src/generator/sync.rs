@@ -4,10 +4,10 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use crate::Result;
 use crate::error::Error;
 use crate::generator::errors::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
-use crate::Result;
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
 ///

@@ -11,7 +11,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -36,6 +36,8 @@ pub(crate) struct Core {
     live: Cell<usize>,
     body_running: Cell<bool>,
     open: Cell<bool>,
+    /// Whether the body waits for the children.
+    tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
     panic: Cell<Option<Box<dyn Any + Send>>>,
     place: &'static Location<'static>,
@@ -50,6 +52,7 @@ impl Core {
             live: Cell::new(0),
             body_running: Cell::new(false),
             open: Cell::new(true),
+            tell_body: Cell::new(false),
             failures: RefCell::new(Vec::new()),
             panic: Cell::new(None),
             place,
@@ -62,6 +65,24 @@ impl Core {
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    /// Whether nothing in it is ready.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.get() == 0
+    }
+
+    /// Waits, in the body, until there is no child.
+    pub(crate) async fn empty(&self) {
+        poll_fn(|_| {
+            self.tell_body.set(!self.is_empty());
+            if self.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// False once every child has ended and none can come any more.
@@ -144,7 +165,7 @@ impl Core {
     /// in the next round of the scheduler, as in Trio.
     #[must_use]
     fn finish_if_empty(&self) -> Option<std::task::Waker> {
-        if self.live.get() == 0 && !self.body_running.get() {
+        if self.live.get() == 0 && (!self.body_running.get() || self.tell_body.get()) {
             // It may have been made ready earlier, by the cancellation that ended the children.
             self.body.unqueue();
             // SAFETY: the body's unit is a field of this core.

@@ -9,7 +9,7 @@
 //! | `handle` | a `'static` handle that spawns from elsewhere |
 
 mod child;
-mod core;
+pub(crate) mod core;
 mod handle;
 mod start;
 mod task;
@@ -26,6 +26,8 @@ pub use start::Started;
 pub use task::Task;
 
 use crate::error::{Group, NoValue};
+use crate::generator::finalize::OfNursery;
+use crate::generator::{Generator, Yielder};
 use crate::nursery::core::{Core, Guard};
 use crate::scope::CancelScope;
 use crate::{Result, context};
@@ -97,7 +99,17 @@ pub fn nursery<'env, F, T>(body: F) -> impl Future<Output = Result<T>>
 where
     F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> Result<T>,
 {
-    let place = Location::caller();
+    open(Location::caller(), body)
+}
+
+/// [`nursery`], opened at this place.
+pub(crate) fn open<'env, F, T>(
+    place: &'static Location<'static>,
+    body: F,
+) -> impl Future<Output = Result<T>>
+where
+    F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> Result<T>,
+{
     async move {
         let core = Core::new(place);
         let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
@@ -144,7 +156,7 @@ where
 }
 
 /// The only value of `()`, if that is what `T` is.
-fn unit<T>() -> Option<T> {
+pub(crate) fn unit<T>() -> Option<T> {
     // SAFETY: it is the same type, and has neither lifetimes nor bytes.
     (typeid::of::<T>() == typeid::of::<()>()).then(|| unsafe { std::mem::transmute_copy(&()) })
 }
@@ -180,6 +192,40 @@ impl<'scope, 'env> Nursery<'scope, 'env> {
         // SAFETY: `'scope` outlasts the nursery's future, which is all that polls children, and
         // which drops them.
         Task::new(unsafe { self.core.spawn(future, Location::caller()) })
+    }
+
+    /// Makes an asynchronous generator whose body may borrow, as a child may.
+    ///
+    /// If it is dropped while suspended, a child of this nursery closes it, so the nursery does
+    /// not end before its clean-up has. See [`generator`](crate::generator()) for the rest.
+    ///
+    /// ```
+    /// use seedbed::{Yielder, nursery};
+    ///
+    /// seedbed::run(async {
+    ///     let words = vec!["one", "two"]; // borrowed by the generator
+    ///     nursery(async |n| {
+    ///         let mut lengths = n.generator(async |y: Yielder<usize>| {
+    ///             for word in &words {
+    ///                 y.yield_(word.len()).await?;
+    ///             }
+    ///             Ok(())
+    ///         });
+    ///         assert_eq!(lengths.anext().await?, Some(3));
+    ///         Ok(()) // dropped half-way: closed before `nursery` returns
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn generator<T, S, F>(&'scope self, body: F) -> Generator<'scope, T, S>
+    where
+        F: AsyncFnOnce(Yielder<T, S>) -> Result<()> + 'scope,
+        T: 'scope,
+        S: 'scope,
+    {
+        Generator::new(body, Box::new(OfNursery { core: self.core.clone() }), Location::caller())
     }
 
     /// A handle that can be kept anywhere and spawns `'static` futures.

@@ -1,103 +1,107 @@
 //! The loop: poll the main future while it is ready; look at the network, at other threads and
 //! at the clock now and then; sleep when there is nothing to do.
 
-use std::future::Future;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{self, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::context::{self, CONTEXT};
+use crate::Result;
+use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
+use crate::generator::finalize::finalize_all;
+use crate::nursery::core::{Core, Guard};
 use crate::run::Runtime;
 use crate::run::timer::Target;
-use crate::scope::tree::{Entered, Scope};
+use crate::scope::{self, tree::Scope};
 use crate::signal::Interrupt;
 use crate::time::clock::Idle;
-use crate::wake::unit::{ReadyQueue, Unit};
-use crate::wake::waker::{self, wake_unit};
-use crate::{Error, Result};
+use crate::wake::waker::wake_unit;
 
 /// How many polls may happen before the loop looks at the network and the clock again.
 const TURN: u32 = 128;
 
 impl Runtime {
-    /// Polls the main future to its end.
+    /// Polls the main future to its end, and what it leaves behind.
+    ///
+    /// Everything runs in a nursery, the system's: its body is the main future, and then the
+    /// finalization of generators; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
         main: impl Future<Output = Result<T>>,
         ctrl_c: bool,
     ) -> Result<T> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
-        let queue = ReadyQueue::new();
+        let system = Guard::new(self.system.clone(), true)?;
         let scope = Rc::new(Scope::new(self.place));
-        let entered = Entered::new(scope.clone(), "the main scope")?;
-        let unit = Unit::new();
-        // SAFETY: `unit` is not moved below, and it is declared, so dropped, after what it is
-        // attached to.
-        unsafe { Unit::attach(&unit, &queue, &scope.members) };
-        let outcome = {
-            let mut main = pin!(main);
-            let waker = waker::waker(unit.id());
-            let mut cx = task::Context::from_waker(&waker);
-            // SAFETY: the unit is alive. The root's queue has no host to be told.
-            let _ = unsafe { Unit::make_ready(&unit) };
+        let mut outcome = None;
+        {
+            let mut body = pin!(async {
+                outcome =
+                    Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
+                finalize_all(self).await;
+            });
             let heed = || {
                 if let Some(interrupt) = &interrupt {
                     interrupt.heed(&scope);
                 }
             };
-            self.poll_until_ready(&queue, &heed, || {
-                context::in_unit(unit.id(), self.budget, || {
-                    context::in_scope(&scope, || main.as_mut().poll(&mut cx))
-                })
-            })?
-        };
-        let why = scope.why();
-        match entered.leave(outcome)? {
-            Some(value) => Ok(value),
-            None if matches!(why.as_ref().map(|why| why.reason()), Some(Reason::Interrupted)) => {
-                Err(Interrupted.into())
-            }
-            // The main scope is cancelled by nothing else.
-            None => {
-                Err(why.map_or_else(|| Error::msg("the main scope was cancelled"), Error::from))
-            }
+            self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok))?;
+        }
+        system.core().resume_panic();
+        system.leave(Ok(()))?;
+        match outcome.expect("the body has run") {
+            Err(payload) => resume_unwind(payload),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Some(value))) => Ok(value),
+            Ok(Ok(None)) => Err(match scope.why() {
+                Some(why) if matches!(why.reason(), Reason::Interrupted) => Interrupted.into(),
+                Some(why) => why.into(),
+                None => unreachable!("a scope that was not cancelled absorbs nothing"),
+            }),
         }
     }
 
-    fn poll_until_ready<R>(
+    fn drive_system(
         &self,
-        queue: &ReadyQueue,
+        system: &Guard,
         heed_interrupt: &impl Fn(),
-        mut poll: impl FnMut() -> Poll<R>,
-    ) -> Result<R> {
+        mut body: impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
+    ) -> Result<()> {
+        // Nobody polls the system's nursery but this loop, which looks for itself.
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut first = true;
         loop {
             CONTEXT.with(|context| context.turn.set(TURN));
             loop {
                 CONTEXT.with(|context| context.tick.set(context.tick.get().wrapping_add(1)));
-                if queue.pop(None).is_none() {
-                    break;
-                }
-                if let Poll::Ready(outcome) = poll() {
-                    return Ok(outcome);
+                let core = system.core();
+                // SAFETY: this stands for the nursery's own future.
+                let polled =
+                    unsafe { core.drive(system.entered(), self, &mut cx, first, &mut body) };
+                first = false;
+                if polled.is_ready() {
+                    return Ok(());
                 }
                 let over = CONTEXT.with(|context| {
                     context.turn.set(context.turn.get().saturating_sub(1));
                     context.turn.get() == 0
                 });
-                if over {
+                if over || core.is_idle() {
                     break;
                 }
             }
-            self.look_around(queue, heed_interrupt)?;
+            self.look_around(system.core(), heed_interrupt)?;
         }
     }
 
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
     /// when there is something to run.
-    fn look_around(&self, queue: &ReadyQueue, heed_interrupt: &impl Fn()) -> Result<()> {
-        if !queue.is_empty() && self.reactor.has_sources() {
+    fn look_around(&self, system: &Core, heed_interrupt: &impl Fn()) -> Result<()> {
+        if !system.is_idle() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
         }
         loop {
@@ -106,13 +110,13 @@ impl Runtime {
             }
             self.fire_timers();
             heed_interrupt();
-            if !queue.is_empty() {
+            if !system.is_idle() {
                 return Ok(());
             }
             if self.clock.is_virtual() && self.reactor.has_sources() {
                 // What is there already comes before the clock moves.
                 self.reactor.poll(Some(Duration::ZERO))?;
-                if !queue.is_empty() {
+                if !system.is_idle() {
                     return Ok(());
                 }
             }
@@ -145,4 +149,14 @@ impl Runtime {
             }
         }
     }
+}
+
+/// The future's outcome, or its panic.
+async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
+    .await
 }

@@ -7,13 +7,19 @@ pub(crate) mod reactor;
 pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
+
+use slab::Slab;
 
 pub use builder::{Builder, run};
 
+use crate::Result;
+use crate::generator::finalize::Closable;
+use crate::nursery::core::Core;
 use crate::run::reactor::Reactor;
 use crate::run::timer::Target;
 use crate::time::clock::{Clock, Nanos};
@@ -32,6 +38,10 @@ pub(crate) struct Runtime {
     /// The state of the scheduler's random numbers, where it was given a seed.
     random: Option<Cell<u64>>,
     detect_deadlock: bool,
+    /// The nursery in which everything runs.
+    system: Rc<Core>,
+    /// The generators that were iterated and have not ended.
+    pub(crate) generators: RefCell<Slab<Weak<dyn Closable>>>,
     /// Where `run` was called.
     pub(crate) place: &'static Location<'static>,
 }
@@ -54,12 +64,30 @@ impl Runtime {
             budget: choices.budget,
             random: choices.seed.map(Cell::new),
             detect_deadlock: choices.detect_deadlock,
+            system: Core::new(place),
+            generators: RefCell::new(Slab::new()),
             place,
         })
     }
 
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
+    }
+
+    /// Spawns a task that belongs to the runtime. It must not fail.
+    pub(crate) fn spawn_system(&self, task: impl Future<Output = Result<()>> + 'static) {
+        // SAFETY: the future borrows nothing.
+        drop(unsafe { self.system.spawn(task, self.place) });
+    }
+
+    /// Whether no task of the runtime's is left.
+    pub(crate) fn system_is_empty(&self) -> bool {
+        self.system.is_empty()
+    }
+
+    /// Waits until no task of the runtime's is left.
+    pub(crate) async fn system_empty(&self) {
+        self.system.empty().await;
     }
 
     /// Whether the order of the ready is drawn.

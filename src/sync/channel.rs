@@ -301,7 +301,8 @@ impl<T> Future for Send<'_, T> {
                         this.step = SendStep::End;
                         return Poll::Ready(Ok(()));
                     };
-                    this.step = SendStep::Wait(shared.senders.join(Some(message), cx));
+                    this.step =
+                        SendStep::Wait(shared.senders.join(Some(message), cx, "Sender::send"));
                     return Poll::Pending;
                 }
                 SendStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
@@ -378,7 +379,8 @@ impl<T> Future for Recv<'_, T> {
                     }
                     let message = shared.take();
                     if message.is_none() && !shared.closed.get() {
-                        this.step = RecvStep::Wait(shared.receivers.join(None, cx));
+                        this.step =
+                            RecvStep::Wait(shared.receivers.join(None, cx, "Receiver::recv"));
                         return Poll::Pending;
                     }
                     match message {

@@ -103,7 +103,7 @@ impl Future for EventWait<'_> {
                     } else if coop::check().is_err() {
                         Step::Checkpoint(Checkpoint::failing())
                     } else {
-                        let ticket = this.event.waiters.join((), cx);
+                        let ticket = this.event.waiters.join((), cx, "Event::wait");
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };

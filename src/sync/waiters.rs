@@ -11,6 +11,7 @@ use std::task::{Context, Waker};
 
 use crate::coop::Watch;
 use crate::error::Error;
+use crate::frame;
 
 /// A queue of waiters of which each holds a `T`.
 pub(crate) struct Waiters<T> {
@@ -70,7 +71,8 @@ impl<T> Waiters<T> {
     }
 
     /// Joins the queue at its end.
-    pub(crate) fn join(&self, value: T, cx: &Context<'_>) -> Ticket {
+    pub(crate) fn join(&self, value: T, cx: &Context<'_>, operation: &'static str) -> Ticket {
+        frame::awaits(operation);
         let state = State::Waiting { value, waker: cx.waker().clone(), watch: Watch::armed(cx) };
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;

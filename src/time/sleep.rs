@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, checkpoint};
 use crate::coop::{self, Watch};
 use crate::run::timer::{Target, Timer};
 use crate::time::clock::{self, NEVER, Nanos};
-use crate::{Result, context};
+use crate::{Result, context, frame};
 
 /// The time of the running clock: the system's, or the
 /// [virtual](crate::testing::VirtualClock) one. Outside of [`run`](crate::run), the system's.
@@ -172,6 +172,7 @@ impl Future for Sleep {
                             return Poll::Ready(Err(error));
                         }
                         this.arm(deadline, cx);
+                        frame::awaits("sleep");
                         return Poll::Pending;
                     }
                     this.timer.clear();

@@ -128,17 +128,41 @@ impl Unit {
     ///
     /// `this` is a unit that is alive: one found in the table, in a queue or among members.
     #[must_use]
-    pub(crate) unsafe fn make_ready(mut this: *const Unit) -> Option<Waker> {
+    #[inline]
+    pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Waker> {
+        let now = CONTEXT.with(|context| context.tick.get());
+        // SAFETY: the caller's promise.
+        unsafe { Unit::make_ready_in(this, now, UnitId::NONE) }
+    }
+
+    /// As `make_ready`, but the unit is polled in the present tick, if its owner is. The unit that
+    /// is being polled is left alone: it is about to poll the owner.
+    ///
+    /// # Safety
+    ///
+    /// As `make_ready`.
+    #[must_use]
+    pub(crate) unsafe fn make_ready_now(this: *const Unit) -> Option<Waker> {
+        let (before, current) =
+            CONTEXT.with(|context| (context.tick.get().wrapping_sub(1), context.unit.get()));
+        // SAFETY: the caller's promise.
+        unsafe { Unit::make_ready_in(this, before, current) }
+    }
+
+    /// # Safety
+    ///
+    /// As `make_ready`.
+    unsafe fn make_ready_in(mut this: *const Unit, tick: u32, stop: UnitId) -> Option<Waker> {
         loop {
             // SAFETY: the caller's promise, and below invariant 1.
             let unit = unsafe { &*this };
-            if unit.queued.get() || unit.queue.get().is_null() {
+            if unit.queued.get() || unit.queue.get().is_null() || unit.id.get() == stop {
                 return None;
             }
             // SAFETY: invariant 2: a unit's queue is valid while the unit is attached.
             let queue = unsafe { &*unit.queue.get() };
             let first = queue.is_empty();
-            queue.push(this);
+            queue.push(this, tick);
             if !first || queue.draining.get() {
                 return None;
             }
@@ -214,13 +238,11 @@ impl ReadyQueue {
         Some(answer)
     }
 
-    fn push(&self, this: *const Unit) {
-        // SAFETY: `make_ready`, the only caller, has a unit that is alive.
+    fn push(&self, this: *const Unit, tick: u32) {
+        // SAFETY: `make_ready_in`, the only caller, has a unit that is alive.
         let unit = unsafe { &*this };
-        CONTEXT.with(|context| {
-            unit.tick.set(context.tick.get());
-            context.queued.set(context.queued.get() + 1);
-        });
+        unit.tick.set(tick);
+        CONTEXT.with(|context| context.queued.set(context.queued.get() + 1));
         unit.queued.set(true);
         self.len.set(self.len.get() + 1);
         unit.ready.prev.set(self.tail.get());

@@ -45,6 +45,21 @@ pub(crate) fn wake_unit(id: UnitId) {
     }
 }
 
+/// Wakes a waker of what is polled right now: where it is one of this runtime's, what it stands
+/// for is polled in the present round of the scheduler, not in the next.
+pub(crate) fn wake_now(waker: &Waker) {
+    match unit_of(waker).and_then(table::lookup) {
+        Some(unit) => {
+            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+            let foreign = unsafe { Unit::make_ready_now(unit) };
+            if let Some(foreign) = foreign {
+                foreign.wake();
+            }
+        }
+        None => waker.wake_by_ref(),
+    }
+}
+
 unsafe fn clone(data: *const ()) -> RawWaker {
     RawWaker::new(data, &VTABLE)
 }

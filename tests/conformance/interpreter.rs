@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CancelScope, Cancelled, Deadlock, Error, Event, NotStarted, Nursery, NurseryHandle,
-    Receiver, Result, Sender, Started, Task, checkpoint, nursery, sleep,
+    Builder, CancelScope, Cancelled, Deadlock, Error, Event, Generator, IgnoredGeneratorExit,
+    NotStarted, Nursery, NurseryHandle, Receiver, Result, Sender, Started, Task,
+    YieldInCancelScope, Yielder, aclosing, checkpoint, context_manager, generator as generator_of,
+    nursery, sleep, with,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +24,8 @@ const HORIZON: u64 = 10_000_000;
 pub struct Program {
     events: Vec<String>,
     channels: Vec<(String, usize)>,
+    generators: HashMap<String, Body>,
+    managers: HashMap<String, Body>,
     main: Body,
 }
 
@@ -32,57 +36,30 @@ enum Op {
     Sleep(Duration),
     Checkpoint,
     Raise(String),
-    Scope {
-        id: String,
-        after: Option<Duration>,
-        shield: bool,
-        body: Body,
-    },
-    FailAfter {
-        id: String,
-        after: Duration,
-        body: Body,
-    },
-    Nursery {
-        id: String,
-        body: Body,
-    },
-    StartSoon {
-        nursery: String,
-        task: String,
-        body: Body,
-    },
-    Start {
-        nursery: String,
-        task: String,
-        body: Body,
-    },
+    Scope { id: String, after: Option<Duration>, shield: bool, body: Body },
+    FailAfter { id: String, after: Duration, body: Body },
+    Nursery { id: String, body: Body },
+    StartSoon { nursery: String, task: String, body: Body },
+    Start { nursery: String, task: String, body: Body },
     Started,
     Cancel(String),
-    SetShield {
-        scope: String,
-        value: bool,
-    },
-    SetDeadline {
-        scope: String,
-        after: Option<Duration>,
-    },
-    Try {
-        body: Body,
-        catch: Vec<String>,
-        handler: Body,
-        finally: Option<Body>,
-    },
+    SetShield { scope: String, value: bool },
+    SetDeadline { scope: String, after: Option<Duration> },
+    Try { body: Body, catch: Vec<String>, handler: Body, finally: Option<Body> },
     Reraise,
     EventSet(String),
     EventWait(String),
-    Send {
-        channel: String,
-        value: Value,
-    },
+    Send { channel: String, value: Value },
     Recv(String),
-    /// A statement of the generator language, which has an issue of its own.
-    NotYet(String),
+    Yield(Value),
+    GenNew { generator: String, instance: String },
+    Anext(String),
+    Asend { instance: String, value: Value },
+    Athrow { instance: String, error: String },
+    Aclose(String),
+    GenDrop(String),
+    For { generator: String, instance: String, closing: bool, body: Body, break_after: Option<u64> },
+    With { manager: String, instance: String, body: Body },
 }
 
 impl Program {
@@ -101,6 +78,8 @@ impl Program {
                         .collect()
                 })
                 .unwrap_or_default(),
+            generators: bodies(&scenario["gens"]),
+            managers: bodies(&scenario["cms"]),
             main: body(&scenario["main"]),
         }
     }
@@ -109,6 +88,11 @@ impl Program {
 fn strings(value: &Value) -> Vec<String> {
     let strings = value.as_array().into_iter().flatten();
     strings.map(|string| string.as_str().expect("a string").to_owned()).collect()
+}
+
+fn bodies(value: &Value) -> HashMap<String, Body> {
+    let bodies = value.as_object().into_iter().flatten();
+    bodies.map(|(id, value)| (id.clone(), body(value))).collect()
 }
 
 fn body(value: &Value) -> Body {
@@ -160,7 +144,24 @@ fn op(value: &Value) -> Op {
         "event_wait" => Op::EventWait(text("event")),
         "send" => Op::Send { channel: text("chan"), value: value["value"].clone() },
         "recv" => Op::Recv(text("chan")),
-        other => Op::NotYet(other.to_owned()),
+        "yield" => Op::Yield(value["value"].clone()),
+        "gen_new" => Op::GenNew { generator: text("gen"), instance: text("as") },
+        "anext" => Op::Anext(text("gen")),
+        "asend" => Op::Asend { instance: text("gen"), value: value["value"].clone() },
+        "athrow" => Op::Athrow { instance: text("gen"), error: text("error") },
+        "aclose" => Op::Aclose(text("gen")),
+        "gen_drop" => Op::GenDrop(text("gen")),
+        "for" => Op::For {
+            generator: text("gen"),
+            instance: text("as"),
+            closing: flag("aclosing"),
+            body: body(&value["body"]),
+            break_after: value["break_after"].as_u64(),
+        },
+        "with" => {
+            Op::With { manager: text("cm"), instance: text("as"), body: body(&value["body"]) }
+        }
+        other => panic!("no such statement: {other}"),
     }
 }
 
@@ -186,6 +187,10 @@ fn text(error: &Error) -> String {
         "Cancelled".to_owned()
     } else if error.is::<NotStarted>() {
         "NotStarted".to_owned()
+    } else if error.is::<YieldInCancelScope>() {
+        "YieldInScope".to_owned()
+    } else if error.is::<IgnoredGeneratorExit>() {
+        "IgnoredGeneratorExit".to_owned()
     } else {
         error.to_string()
     }
@@ -199,8 +204,13 @@ struct World {
     channels: HashMap<String, (Sender<Value>, Receiver<Value>)>,
     scopes: RefCell<HashMap<String, CancelScope>>,
     nurseries: RefCell<HashMap<String, NurseryHandle>>,
-    not_yet: RefCell<Option<String>>,
+    generators: HashMap<String, Body>,
+    managers: HashMap<String, Body>,
+    /// The instances that the run itself holds. One that is being driven is taken out.
+    instances: RefCell<HashMap<String, Numbers>>,
 }
+
+type Numbers = Generator<'static, Value, Value>;
 
 /// What one body runs with.
 #[derive(Clone)]
@@ -209,8 +219,15 @@ struct Frame {
     who: Rc<str>,
     /// In the body of a `start`, until it says `started`.
     started: Rc<Cell<Option<Started<()>>>>,
+    /// In the body of a generator or a context manager.
+    yielder: Option<Rc<Yields>>,
     /// In a handler, the error that it handles.
     caught: Rc<Cell<Option<Error>>>,
+}
+
+enum Yields {
+    Generator(Yielder<Value, Value>),
+    Manager(Yielder<()>),
 }
 
 /// Runs a scenario; an error says why it cannot be run.
@@ -227,7 +244,9 @@ pub fn run(program: &Program) -> Result<Trace, String> {
             .collect(),
         scopes: RefCell::default(),
         nurseries: RefCell::default(),
-        not_yet: RefCell::default(),
+        generators: program.generators.clone(),
+        managers: program.managers.clone(),
+        instances: RefCell::default(),
     });
     let main = Frame::new(&world, "main", None);
     // Every operation is a point of the schedule, as it is in Trio.
@@ -242,9 +261,7 @@ pub fn run(program: &Program) -> Result<Trace, String> {
     {
         return Err("the scenario hangs".into());
     } // `main` has logged any other error
-    if let Some(op) = world.not_yet.take() {
-        return Err(format!("not yet: `{op}` belongs to the issue on generators"));
-    }
+    world.instances.take(); // which hold the world
     Ok(world.trace.take())
 }
 
@@ -254,6 +271,7 @@ impl Frame {
             world: world.clone(),
             who: who.into(),
             started: Rc::new(Cell::new(started)),
+            yielder: None,
             caught: Rc::default(),
         }
     }
@@ -385,9 +403,109 @@ impl Frame {
                 let value = world.channels[channel].1.recv().await?;
                 self.log(json!(["recv", channel, value]));
             }
-            Op::NotYet(op) => {
-                *world.not_yet.borrow_mut() = Some(op.clone());
-                return Err(Raised(format!("not yet: {op}")).into());
+            Op::Yield(value) => match self.yielder.as_deref().expect("in a body that yields") {
+                Yields::Generator(y) => {
+                    let sent = y.yield_(value.clone()).await?;
+                    self.log(json!(["sent", sent]));
+                }
+                Yields::Manager(y) => drop(y.yield_(()).await?),
+            },
+            Op::GenNew { generator, instance } => {
+                let made = self.instance(generator, instance);
+                world.instances.borrow_mut().insert(instance.clone(), made);
+            }
+            Op::Anext(id) => {
+                let outcome = self.driving(id, async |g| g.anext().await).await?;
+                self.got(id, outcome);
+            }
+            Op::Asend { instance: id, value } => {
+                let value = value.clone();
+                let outcome = self.driving(id, async |g| Ok(g.asend(value).await?)).await?;
+                self.got(id, outcome);
+            }
+            Op::Athrow { instance: id, error } => {
+                let error = Raised(error.clone());
+                let outcome = self.driving(id, async |g| g.athrow(error).await).await?;
+                self.got(id, outcome);
+            }
+            Op::Aclose(id) => {
+                self.driving(id, async |g| g.aclose().await).await?;
+                self.log(json!(["closed", id]));
+            }
+            Op::GenDrop(id) => {
+                let dropped = world.instances.borrow_mut().remove(id);
+                drop(dropped);
+            }
+            Op::For { generator, instance, closing, body, break_after } => {
+                let mut made = self.instance(generator, instance);
+                if *closing {
+                    aclosing(made, async |made| {
+                        self.iterate(made, instance, body, *break_after).await
+                    })
+                    .await?;
+                } else {
+                    self.iterate(&mut made, instance, body, *break_after).await?;
+                    drop(made);
+                }
+                self.log(json!(["for_done", instance]));
+            }
+            Op::With { manager, instance, body } => {
+                let frame = Frame::new(&self.world, instance, None);
+                let setup = world.managers[manager].clone();
+                let manager = context_manager(async move |y| {
+                    let yielder = Some(Rc::new(Yields::Manager(y)));
+                    Frame { yielder, ..frame }.body(&setup).await
+                });
+                with(manager, async |()| self.body(body).await).await?;
+                self.log(json!(["with_done", instance]));
+            }
+        }
+        Ok(())
+    }
+
+    fn instance(&self, generator: &str, instance: &str) -> Numbers {
+        let frame = Frame::new(&self.world, instance, None);
+        let body = self.world.generators[generator].clone();
+        generator_of(async move |y| {
+            let yielder = Some(Rc::new(Yields::Generator(y)));
+            Frame { yielder, ..frame }.body(&body).await
+        })
+    }
+
+    /// Drives an instance that the run holds.
+    async fn driving<T>(
+        &self,
+        id: &str,
+        drive: impl AsyncFnOnce(&mut Numbers) -> Result<T>,
+    ) -> Result<T> {
+        let instances = &self.world.instances;
+        let mut taken = instances.borrow_mut().remove(id).expect("it is not being driven");
+        let outcome = drive(&mut taken).await;
+        instances.borrow_mut().insert(id.to_owned(), taken);
+        outcome
+    }
+
+    fn got(&self, id: &str, value: Option<Value>) {
+        match value {
+            Some(value) => self.log(json!(["got", id, value])),
+            None => self.log(json!(["stop", id])),
+        }
+    }
+
+    async fn iterate(
+        &self,
+        numbers: &mut Numbers,
+        id: &str,
+        body: &Body,
+        break_after: Option<u64>,
+    ) -> Result<()> {
+        let mut items = 0;
+        while let Some(value) = numbers.anext().await? {
+            self.log(json!(["item", id, value]));
+            self.body(body).await?;
+            items += 1;
+            if Some(items) == break_after {
+                break;
             }
         }
         Ok(())

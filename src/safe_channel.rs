@@ -1,0 +1,100 @@
+//! A safe way to have what the rule forbids: a body that yields inside scopes, run in a task of
+//! its own behind a channel.
+
+use std::future::Future;
+use std::panic::Location;
+
+use crate::error::Error;
+use crate::{Receiver, Result, Sender, channel, nursery};
+
+/// By this the producer of a [`safe_channel`] hands out values.
+pub struct Feed<T> {
+    sender: Sender<T>,
+}
+
+impl<T> Feed<T> {
+    /// Hands a value to the consumer, and waits until there is room for it. Allowed anywhere,
+    /// inside scopes too: the producer is a task, and is not suspended while the consumer runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled) once the consumer has left.
+    pub async fn yield_(&self, value: T) -> Result<()> {
+        Ok(self.sender.send(value).await?)
+    }
+}
+
+impl<T> std::fmt::Debug for Feed<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
+    }
+}
+
+/// Runs `producer` in a task of its own, and `consumer` with what it yields, over a channel of this
+/// capacity. When the consumer leaves, the producer is cancelled and waited for.
+///
+/// The remedy for a generator that has to yield inside a cancel scope, a timeout or a nursery:
+/// here its scopes cancel the producer, and nothing else. It is Trio's `as_safe_channel`.
+///
+/// # Errors
+///
+/// The consumer's or the producer's; both, if both fail, in a [`Group`](crate::Group).
+///
+/// ```
+/// use seedbed::{move_on_after, safe_channel, sleep};
+/// use std::time::Duration;
+///
+/// # let clock = seedbed::testing::VirtualClock::new();
+/// # seedbed::Builder::new().clock(&clock).run(async {
+/// let sum = safe_channel(
+///     0,
+///     async |y| {
+///         // All the values together in one second: a generator could not do this.
+///         move_on_after(Duration::from_secs(1), async {
+///             for i in 1.. {
+///                 y.yield_(i).await?;
+///                 sleep(Duration::from_millis(300)).await?;
+///             }
+///             Ok(())
+///         })
+///         .await?;
+///         Ok(())
+///     },
+///     async |items| {
+///         let mut sum = 0;
+///         while let Some(i) = items.recv().await? {
+///             sum += i;
+///         }
+///         Ok(sum)
+///     },
+/// )
+/// .await?;
+/// assert_eq!(sum, 1 + 2 + 3 + 4);
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn safe_channel<'env, T, R, P, C>(
+    capacity: usize,
+    producer: P,
+    consumer: C,
+) -> impl Future<Output = Result<R>>
+where
+    P: AsyncFnOnce(&Feed<T>) -> Result<()> + 'env,
+    C: AsyncFnOnce(&Receiver<T>) -> Result<R>,
+    T: 'env,
+{
+    let place = Location::caller();
+    async move {
+        let outcome = nursery::open(place, async |n: &crate::Nursery<'_, 'env>| {
+            let (sender, receiver) = channel(capacity);
+            drop(n.spawn(async move { producer(&Feed { sender }).await }));
+            let outcome = consumer(&receiver).await?;
+            n.cancel();
+            Ok(outcome)
+        })
+        .await;
+        outcome.map_err(Error::into_single)
+    }
+}
