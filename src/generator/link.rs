@@ -38,6 +38,8 @@ pub(crate) struct Link<T, S> {
     /// The scope around the yield, if the frame may yield inside of one.
     scope: Cell<Option<Rc<Scope>>>,
     closing: Cell<Closing>,
+    /// Where the body yielded again while it was being closed.
+    ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
 }
 
@@ -66,6 +68,7 @@ impl<T, S> Link<T, S> {
             at: Cell::new(None),
             scope: Cell::new(None),
             closing: Cell::new(Closing::No),
+            ignored: Cell::new(None),
             ended: Cell::new(false),
         })
     }
@@ -113,7 +116,13 @@ impl<T, S> Link<T, S> {
             }
             Poll::Pending => match self.out.take() {
                 Some(value) => Poll::Ready(Step::Yielded(value)),
-                None => Poll::Pending,
+                None => match self.ignored.take() {
+                    Some(place) => {
+                        self.end();
+                        Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())))
+                    }
+                    None => Poll::Pending,
+                },
             },
         }
     }
@@ -148,8 +157,10 @@ impl<T, S> Yielder<T, S> {
     ///
     /// [`YieldInCancelScope`] inside a cancel scope, a timeout or a nursery that was opened in
     /// this body; [`GeneratorExit`] when the generator is closed, which the body passes on with `?`
-    /// after its clean-up; what the consumer throws in; [`IgnoredGeneratorExit`] if the body
-    /// yields again instead; [`YielderMisused`] as said at [`Yielder`].
+    /// after its clean-up; what the consumer throws in; [`YielderMisused`] as said at [`Yielder`].
+    ///
+    /// A body that yields again while it is being closed does not go on: the closer gets
+    /// [`IgnoredGeneratorExit`], and the body is dropped as it is.
     #[track_caller]
     pub fn yield_(&self, value: T) -> Yield<'_, T, S> {
         Yield { link: &self.link, value: Some(value), place: Location::caller() }
@@ -175,27 +186,29 @@ pub struct Yield<'a, T, S> {
 impl<T, S> Unpin for Yield<'_, T, S> {}
 
 impl<T, S> Yield<'_, T, S> {
-    /// Why the body must not be suspended here.
+    /// Why the body must not be suspended here. `Pending` if it is not to go on at all.
     #[cold]
-    fn refusal(&self) -> Error {
+    fn refusal(&self) -> Poll<Error> {
         let link = self.link;
         if link.ended.get() {
-            return YielderMisused::new(Misuse::AfterTheEnd, self.place).into();
+            return Poll::Ready(YielderMisused::new(Misuse::AfterTheEnd, self.place).into());
         }
         if !context::is_current_frame(&link.frame) {
-            return YielderMisused::new(Misuse::OtherFrame, self.place).into();
+            return Poll::Ready(YielderMisused::new(Misuse::OtherFrame, self.place).into());
         }
         if link.at.get().is_some() {
-            return YielderMisused::new(Misuse::Twice, self.place).into();
+            return Poll::Ready(YielderMisused::new(Misuse::Twice, self.place).into());
         }
         if let Some(held) = link.frame.forbids() {
-            return YieldInCancelScope::new(held, self.place).into();
+            return Poll::Ready(YieldInCancelScope::new(held, self.place).into());
         }
         if link.closing.get() == Closing::AtNextYield {
             link.closing.set(Closing::Raised);
-            return GeneratorExit.into();
+            return Poll::Ready(GeneratorExit.into());
         }
-        IgnoredGeneratorExit::new(self.place).into()
+        // The error is the closer's, as in Python. The body has had its chance to clean up.
+        link.ignored.set(Some(self.place));
+        Poll::Pending
     }
 }
 
@@ -213,7 +226,7 @@ impl<T, S> Future for Yield<'_, T, S> {
                 && !link.ended.get()
                 && link.at.get().is_none();
             if !may {
-                return Poll::Ready(Err(this.refusal()));
+                return this.refusal().map(Err);
             }
             link.resume.take(); // meant for a yield that was dropped
             link.out.set(Some(value));
