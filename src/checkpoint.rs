@@ -83,15 +83,19 @@ enum Step {
     /// A failing checkpoint counts as well: a loop that does not heed it must not starve others.
     /// If a shield was raised meanwhile, it does not fail after all.
     LookAgain,
-    /// An operation was cancelled before it began, which counts, too.
-    StartFailing,
-    Fail(Option<Error>),
+    /// An operation was cancelled before it began. It fails, and that counts, too: as much as in
+    /// Trio, where some operations let others run twice before they fail.
+    Fail {
+        error: Option<Error>,
+        owed: u8,
+    },
 }
 
 impl Checkpoint {
-    /// What an operation turns into that finds itself cancelled before it has begun.
-    pub(crate) fn failing() -> Self {
-        Checkpoint { step: Step::StartFailing }
+    /// What an operation turns into that finds itself cancelled before it has begun. It counts
+    /// as this many.
+    pub(crate) fn failing(error: Error, owed: u8) -> Self {
+        Checkpoint { step: Step::Fail { error: Some(error), owed } }
     }
 }
 
@@ -120,8 +124,12 @@ impl Future for Checkpoint {
                     Err(_) => (Step::LookAgain, spend(false, cx)),
                 },
                 Step::LookAgain => return Poll::Ready(coop::check()),
-                Step::StartFailing => (Step::Fail(coop::check().err()), spend(false, cx)),
-                Step::Fail(error) => return Poll::Ready(error.take().map_or(Ok(()), Err)),
+                Step::Fail { error, owed: 0 } => {
+                    return Poll::Ready(Err(error.take().expect("polled after it was ready")));
+                }
+                Step::Fail { error, owed } => {
+                    (Step::Fail { error: error.take(), owed: *owed - 1 }, spend(false, cx))
+                }
             };
             this.step = next;
             if yields {

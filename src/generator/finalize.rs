@@ -18,7 +18,7 @@ use crate::generator::Inner;
 use crate::nursery::core::Core;
 use crate::run::Runtime;
 use crate::scope::tree::{Level, Scope};
-use crate::{Result, context, scope};
+use crate::{Result, context, scope, yield_now};
 
 /// A generator whatever its types are.
 pub(crate) trait Closable {
@@ -223,7 +223,13 @@ impl Finalize<'static> for OfThread {
              `aclosing`"
         );
         context::with_runtime(|runtime| match runtime {
-            Some(runtime) => runtime.spawn_system(close_quietly(Unfinished { generator })),
+            Some(runtime) => runtime.spawn_system(async move {
+                // One round later than a child would be, as in Trio, whose finalizer comes by
+                // way of the entry queue.
+                let turn = yield_now().await;
+                debug_assert!(turn.is_ok(), "nobody cancels the system's nursery");
+                close_quietly(Unfinished { generator }).await
+            }),
             // Its runtime has closed it.
             None => generator.abandon(),
         });

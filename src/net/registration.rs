@@ -137,8 +137,8 @@ impl<S: AsFd> Registration<S> {
         side: Side,
         mut attempt: impl FnMut(&S) -> io::Result<R>,
     ) -> Result<R> {
-        if coop::check().is_err() {
-            Checkpoint::failing().await?;
+        if let Err(error) = coop::check() {
+            Checkpoint::failing(error, 1).await?;
         }
         self.link.renew();
         if self.link.direction(side).is_ready() {

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::checkpoint::{Checkpoint, checkpoint};
+use crate::checkpoint::Checkpoint;
 use crate::coop;
 use crate::error::Error;
 use crate::sync::waiters::{Outcome, Ticket, Waiters};
@@ -256,8 +256,8 @@ pub struct Send<'a, T> {
 
 enum SendStep {
     Start,
-    /// It is cancelled.
-    Checkpoint(Checkpoint),
+    /// It was cancelled before it began.
+    Fail(Checkpoint),
     Wait(Ticket),
     /// The message is sent; others run before the task goes on.
     Sent,
@@ -284,8 +284,8 @@ impl<T> Future for Send<'_, T> {
         loop {
             match &mut this.step {
                 SendStep::Start => {
-                    if coop::check().is_err() {
-                        this.step = SendStep::Checkpoint(checkpoint());
+                    if let Err(error) = coop::check() {
+                        this.step = SendStep::Fail(Checkpoint::failing(error, 2));
                         continue;
                     }
                     if shared.closed.get() {
@@ -305,11 +305,12 @@ impl<T> Future for Send<'_, T> {
                         SendStep::Wait(shared.senders.join(Some(message), cx, "Sender::send"));
                     return Poll::Pending;
                 }
-                SendStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(error)) => return this.fail(error),
-                    Poll::Ready(Ok(())) => this.step = SendStep::Start,
-                },
+                SendStep::Fail(failing) => {
+                    let Poll::Ready(outcome) = Pin::new(failing).poll(cx) else {
+                        return Poll::Pending;
+                    };
+                    return this.fail(outcome.expect_err("it was cancelled"));
+                }
                 SendStep::Wait(ticket) => match shared.senders.look(*ticket, cx) {
                     Outcome::Waiting => return Poll::Pending,
                     Outcome::Served(None) => {
@@ -353,8 +354,8 @@ pub struct Recv<'a, T> {
 
 enum RecvStep<T> {
     Start,
-    /// It is cancelled.
-    Checkpoint(Checkpoint),
+    /// It was cancelled before it began.
+    Fail(Checkpoint),
     Wait(Ticket),
     /// There is a message; others run before the task goes on with it.
     Received(T),
@@ -373,8 +374,8 @@ impl<T> Future for Recv<'_, T> {
         loop {
             match &mut this.step {
                 RecvStep::Start => {
-                    if coop::check().is_err() {
-                        this.step = RecvStep::Checkpoint(checkpoint());
+                    if let Err(error) = coop::check() {
+                        this.step = RecvStep::Fail(Checkpoint::failing(error, 2));
                         continue;
                     }
                     let message = shared.take();
@@ -395,14 +396,9 @@ impl<T> Future for Recv<'_, T> {
                         }
                     }
                 }
-                RecvStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(error)) => {
-                        this.step = RecvStep::End;
-                        return Poll::Ready(Err(error));
-                    }
-                    Poll::Ready(Ok(())) => this.step = RecvStep::Start,
-                },
+                RecvStep::Fail(failing) => {
+                    return Pin::new(failing).poll(cx).map(|outcome| outcome.map(|()| None));
+                }
                 RecvStep::Wait(ticket) => {
                     let outcome = match shared.receivers.look(*ticket, cx) {
                         Outcome::Waiting => return Poll::Pending,
@@ -436,7 +432,7 @@ impl<T> Drop for Recv<'_, T> {
                 }
             }
             RecvStep::Received(message) => shared.put_back(message),
-            RecvStep::Start | RecvStep::Checkpoint(_) | RecvStep::End => {}
+            RecvStep::Start | RecvStep::Fail(_) | RecvStep::End => {}
         }
     }
 }

@@ -100,8 +100,8 @@ impl Future for EventWait<'_> {
                 Step::Start => {
                     this.step = if this.event.is_set() {
                         Step::Checkpoint(checkpoint())
-                    } else if coop::check().is_err() {
-                        Step::Checkpoint(Checkpoint::failing())
+                    } else if let Err(error) = coop::check() {
+                        Step::Checkpoint(Checkpoint::failing(error, 1))
                     } else {
                         let ticket = this.event.waiters.join((), cx, "Event::wait");
                         this.step = Step::Wait(ticket);

@@ -120,8 +120,8 @@ impl Sleep {
     }
 
     fn start(until: Until) -> Step {
-        if coop::check().is_err() {
-            return Step::Checkpoint(Checkpoint::failing());
+        if let Err(error) = coop::check() {
+            return Step::Checkpoint(Checkpoint::failing(error, 1));
         }
         context::with_runtime(|runtime| {
             let runtime = runtime.expect("the check has passed");
