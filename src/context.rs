@@ -162,6 +162,12 @@ pub(crate) fn current_frame() -> Option<Rc<Frame>> {
     }
 }
 
+/// The unit that is being polled.
+#[inline]
+pub(crate) fn current_unit() -> UnitId {
+    CONTEXT.with(|context| context.unit.get())
+}
+
 /// Calls `f` with the frame that is being polled, if there is one.
 #[inline]
 pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {

@@ -83,8 +83,7 @@ impl Watch {
                 });
             }
         }
-        let unit = CONTEXT.with(|context| context.unit.get());
-        if waker::unit_of(cx.waker()) != Some(unit) {
+        if !waker::is_of_current_unit(cx.waker()) {
             self.arm_foreign(cx);
         }
     }
