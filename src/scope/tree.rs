@@ -383,7 +383,11 @@ impl Entered {
             "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
             scope.place.get(),
         );
-        let parent = context::with_scope(|parent| parent.map_or(ptr::null(), ptr::from_ref));
+        // One that was left (a context manager may have) is not in the tree any more.
+        let parent = context::with_scope(|parent| match parent {
+            Some(parent) if !parent.has_left() => ptr::from_ref(parent),
+            _ => ptr::null(),
+        });
         if scope.parent.get() != parent {
             scope.unlink();
             scope.link(parent);
