@@ -9,7 +9,8 @@
 //! 1. A scope that is linked (has a parent or children) is kept alive by an [`Entered`]. When
 //!    that is dropped the scope is taken out of the tree and its children are made roots, until
 //!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
-//!    `Entered` leaks the scope, still linked, still valid.
+//!    `Entered` leaks the scope, still linked, still valid. A scope that something was linked
+//!    under after it was left (it was dropped from inside) puts that out when it is freed.
 //! 2. Walking the tree calls no foreign code: wakers that are not ours are collected and woken
 //!    when the walk is over.
 
@@ -29,6 +30,7 @@ use crate::scope::deadline::Deadline;
 use crate::time::clock::NEVER;
 use crate::wake::table::{self, UnitId};
 use crate::wake::unit::{Members, Unit};
+use crate::wake::wake_all;
 
 /// How far a cancellation goes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,6 +56,8 @@ pub(crate) struct Scope {
     first_child: Cell<*const Scope>,
     prev: Cell<*const Scope>,
     next: Cell<*const Scope>,
+    /// The scope that is current in place of this one, or null.
+    forward: Cell<*const Scope>,
 
     stage: Cell<Stage>,
     /// What this scope itself was asked for.
@@ -89,6 +93,7 @@ impl Scope {
             first_child: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
+            forward: Cell::new(ptr::null()),
             stage: Cell::new(Stage::New),
             own: Cell::new(Level::None),
             effective: Cell::new(Level::None),
@@ -178,8 +183,11 @@ impl Scope {
         if self.own.get() >= level || self.stage.get() == Stage::Left {
             return;
         }
-        self.own.set(level);
-        self.why.borrow_mut().get_or_insert_with(why);
+        if self.why.borrow().is_none() {
+            let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
+            self.why.borrow_mut().get_or_insert(why);
+        }
+        self.own.set(self.own.get().max(level));
         self.refresh();
     }
 
@@ -248,9 +256,7 @@ impl Scope {
                 }
             }
         }
-        for waker in foreign {
-            waker.wake();
-        }
+        wake_all(foreign);
     }
 
     /// Makes ready everything that runs directly in this scope.
@@ -283,7 +289,43 @@ impl Scope {
         drop(waker);
     }
 
+    /// Wakes the operations that left a waker here.
+    pub(crate) fn wake_foreign(&self) {
+        let foreign: Vec<_> =
+            self.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect();
+        wake_all(foreign);
+    }
+
     // The links.
+
+    /// See `context::forward_scope`.
+    pub(crate) fn set_forward(&self, to: *const Scope) {
+        self.forward.set(to);
+    }
+
+    /// The scope to make current in place of this one: nearly always itself.
+    pub(crate) fn forwarded(&self) -> *const Scope {
+        match self.forward.get() {
+            forward if forward.is_null() => self,
+            forward => forward,
+        }
+    }
+
+    /// Whether `scope` is this one or below it. Takes no time for a scope with none below it.
+    fn encloses(&self, scope: *const Scope) -> bool {
+        if self.first_child.get().is_null() {
+            return ptr::eq(self, scope);
+        }
+        // SAFETY: invariant 1.
+        let mut scope = unsafe { scope.as_ref() };
+        while let Some(inner) = scope {
+            if ptr::eq(self, inner) {
+                return true;
+            }
+            scope = inner.parent();
+        }
+        false
+    }
 
     fn link(&self, parent: *const Scope) {
         self.parent.set(parent);
@@ -324,9 +366,16 @@ impl Scope {
         // SAFETY: invariant 1.
         while let Some(child) = unsafe { self.first_child.get().as_ref() } {
             child.unlink();
-            child.link(parent);
+            // A child may have been handed to a nursery that it polls itself.
+            child.link(if child.encloses(parent) { ptr::null() } else { parent });
             child.refresh();
         }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.move_children(ptr::null());
     }
 }
 
@@ -388,7 +437,8 @@ impl Entered {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
             _ => ptr::null(),
         });
-        if scope.parent.get() != parent {
+        // Polled from inside of itself, it stays where it is.
+        if scope.parent.get() != parent && !scope.encloses(parent) {
             scope.unlink();
             scope.link(parent);
             scope.refresh();

@@ -214,6 +214,11 @@ impl ReadyQueue {
         self.len.get()
     }
 
+    /// Whether its owner is taking units out, and running them.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
     pub(crate) fn set_draining(&self, draining: bool) {
         self.draining.set(draining);
     }
