@@ -106,15 +106,16 @@ impl<T> Shared<T> {
 
     /// The next message, from the buffer or from a sender that waits.
     fn take(&self) -> Option<T> {
-        let sent = self.senders.serve(|message| (None, message));
-        let (sent, waker) = sent.map_or((None, None), |(sent, waker)| (sent, Some(waker)));
-        let message = {
-            let mut buffer = self.buffer.borrow_mut();
-            buffer.extend(sent);
-            buffer.pop_front()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        let mut message = self.buffer.borrow_mut().pop_front();
+        // There may be more in the buffer than there is room for, if some was put back.
+        if message.is_none() || self.buffer.borrow().len() < self.capacity {
+            if let Some((sent, waker)) = self.senders.serve(|message| (None, message)) {
+                match message {
+                    Some(_) => self.buffer.borrow_mut().extend(sent),
+                    None => message = sent,
+                }
+                waker.wake();
+            }
         }
         message
     }
@@ -261,6 +262,8 @@ enum SendStep {
     Wait(Ticket),
     /// The message is sent; others run before the task goes on.
     Sent,
+    /// It cannot be sent; others run before the task goes on.
+    Closed,
     End,
 }
 
@@ -289,6 +292,11 @@ impl<T> Future for Send<'_, T> {
                         continue;
                     }
                     if shared.closed.get() {
+                        if coop::spend() {
+                            this.step = SendStep::Closed;
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
                         return this.fail(Closed.into());
                     }
                     let message = this.message.take().expect("it was not sent yet");
@@ -323,11 +331,16 @@ impl<T> Future for Send<'_, T> {
                         this.message = message;
                         return this.fail(error);
                     }
+                    Outcome::PassedOver(message) => {
+                        this.message = message;
+                        this.step = SendStep::Start;
+                    }
                 },
                 SendStep::Sent => {
                     this.step = SendStep::End;
                     return Poll::Ready(Ok(()));
                 }
+                SendStep::Closed => return this.fail(Closed.into()),
                 SendStep::End => panic!("`Sender::send` was polled after it was ready"),
             }
         }
@@ -357,6 +370,8 @@ enum RecvStep<T> {
     Wait(Ticket),
     /// There is a message; others run before the task goes on with it.
     Received(T),
+    /// The channel has ended; others run before the task is told.
+    Ended,
     End,
 }
 
@@ -381,17 +396,13 @@ impl<T> Future for Recv<'_, T> {
                         this.step = RecvStep::Wait(shared.receivers.join(None, cx));
                         return Poll::Pending;
                     }
-                    match message {
-                        Some(message) if coop::spend() => {
-                            this.step = RecvStep::Received(message);
-                            cx.waker().wake_by_ref();
-                            return Poll::Pending;
-                        }
-                        message => {
-                            this.step = RecvStep::End;
-                            return Poll::Ready(Ok(message));
-                        }
+                    if coop::spend() {
+                        this.step = message.map_or(RecvStep::Ended, RecvStep::Received);
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
+                    this.step = RecvStep::End;
+                    return Poll::Ready(Ok(message));
                 }
                 RecvStep::Checkpoint(checkpoint) => match Pin::new(checkpoint).poll(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -406,6 +417,10 @@ impl<T> Future for Recv<'_, T> {
                         Outcome::Waiting => return Poll::Pending,
                         Outcome::Served(message) => Ok(message),
                         Outcome::Cancelled(_, error) => Err(error),
+                        Outcome::PassedOver(_) => {
+                            this.step = RecvStep::Start;
+                            continue;
+                        }
                     };
                     this.step = RecvStep::End;
                     return Poll::Ready(outcome);
@@ -417,6 +432,10 @@ impl<T> Future for Recv<'_, T> {
                         unreachable!("it was just looked at")
                     };
                     return Poll::Ready(Ok(Some(message)));
+                }
+                RecvStep::Ended => {
+                    this.step = RecvStep::End;
+                    return Poll::Ready(Ok(None));
                 }
                 RecvStep::End => panic!("`Receiver::recv` was polled after it was ready"),
             }
@@ -434,7 +453,7 @@ impl<T> Drop for Recv<'_, T> {
                 }
             }
             RecvStep::Received(message) => shared.put_back(message),
-            RecvStep::Start | RecvStep::Checkpoint(_) | RecvStep::End => {}
+            RecvStep::Start | RecvStep::Checkpoint(_) | RecvStep::Ended | RecvStep::End => {}
         }
     }
 }
