@@ -85,14 +85,23 @@ impl Waits {
             ("sleep_until", Box::pin(async { sleep_until(now() + secs(1_000_000)).await })),
             ("sleep_forever", Box::pin(sleep_forever())),
             ("cancellable", Box::pin(cancellable(pending()))),
-            ("nursery", Box::pin(nursery(async |n| {
-                drop(n.spawn(async { sleep_forever::<()>().await }));
-                Ok(())
-            }))),
-            ("start", Box::pin(nursery(async |n| {
-                n.start::<_, ()>(async |_| sleep_forever().await).await
-            }))),
-            ("scope", Box::pin(async { cancel_scope(async |_| self.event.wait().await).await.map(drop) })),
+            (
+                "nursery",
+                Box::pin(nursery(async |n| {
+                    drop(n.spawn(async { sleep_forever::<()>().await }));
+                    Ok(())
+                })),
+            ),
+            (
+                "start",
+                Box::pin(nursery(async |n| {
+                    n.start::<_, ()>(async |_| sleep_forever().await).await
+                })),
+            ),
+            (
+                "scope",
+                Box::pin(async { cancel_scope(async |_| self.event.wait().await).await.map(drop) }),
+            ),
             ("finishing", Box::pin(finishing(self.event.wait()))),
         ]
     }
@@ -727,6 +736,9 @@ fn c04_lowering_delivers_what_is_pending_to_what_waits() {
             let waits = Waits::new();
             let names: Vec<_> = waits.all().into_iter().map(|(name, _)| name).collect();
             for (i, name) in names.iter().enumerate() {
+                if raise_again && *name == "start" {
+                    continue; // as a nursery, below, and so there is no child: `NotStarted`
+                }
                 let (outer, shield) = (CancelScope::new(), CancelScope::new().with_shield());
                 let seen = Cell::new(None);
                 nursery(async |n| {
@@ -751,7 +763,7 @@ fn c04_lowering_delivers_what_is_pending_to_what_waits() {
                 })
                 .await?;
                 assert!(!shield.cancel_called(), "{name}");
-                if raise_again && ["nursery", "start"].contains(name) {
+                if raise_again && *name == "nursery" {
                     // As in Trio: its children's `Cancelled`s have cancelled the nursery, and
                     // when it is left nothing else is visible any more, so it absorbs them.
                     continue;
@@ -1164,7 +1176,10 @@ fn c07_only_for_their_own_expiry() {
             assert!(is_cancelled(&outcome), "{outcome:?}");
             outcome
         });
-        assert_eq!(outer.await.unwrap_err().downcast_ref::<TooSlow>().unwrap().limit(), Some(secs(1)));
+        assert_eq!(
+            outer.await.unwrap_err().downcast_ref::<TooSlow>().unwrap().limit(),
+            Some(secs(1))
+        );
         // Both at once: as in Trio the outer one takes it.
         let outer = move_on_after(secs(1), fail_after(secs(1), sleep_forever::<()>()));
         assert_eq!(outer.await?, None);
@@ -1191,13 +1206,16 @@ fn c07_only_for_their_own_expiry() {
 #[test]
 fn c07_failures_go_before_an_expiry() {
     run(async {
-        let error = fail_after(secs(1), nursery(async |n| {
-            drop(n.spawn(async {
-                let _ = sleep_forever::<()>().await;
-                Err::<(), _>(Error::msg("A"))
-            }));
-            sleep_forever::<()>().await
-        }))
+        let error = fail_after(
+            secs(1),
+            nursery(async |n| {
+                drop(n.spawn(async {
+                    let _ = sleep_forever::<()>().await;
+                    Err::<(), _>(Error::msg("A"))
+                }));
+                sleep_forever::<()>().await
+            }),
+        )
         .await
         .unwrap_err();
         assert_eq!(shape(&error), "[A]");
@@ -1664,7 +1682,10 @@ fn c11_cancellable_heeds_a_cancellation_from_inside_the_future() {
 /// Runs `make(waits)` in a task, cancels its scope, and expects everything in it to notice.
 fn combinator_is_reached(
     name: &str,
-    make: impl for<'a> Fn(Vec<Op<'a>>, &'a Cell<usize>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>,
+    make: impl for<'a> Fn(
+        Vec<Op<'a>>,
+        &'a Cell<usize>,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>,
 ) {
     run(async {
         let waits = Waits::new();
@@ -2022,22 +2043,25 @@ fn c12_clean_up_may_await_under_a_shield_with_a_deadline() {
 fn c12_children_clean_up_before_their_nursery_ends() {
     run(async {
         let cleaned = Cell::new(0);
-        let value = move_on_after(secs(1), nursery(async |n| {
-            for i in 0..10 {
-                let cleaned = &cleaned;
-                drop(n.spawn(async move {
-                    let outcome = sleep_forever::<()>().await;
-                    CancelScope::new()
-                        .with_shield()
-                        .with_timeout(secs(60))
-                        .enter(async |_| sleep(secs(i)).await)
-                        .await?;
-                    cleaned.set(cleaned.get() + 1);
-                    outcome
-                }));
-            }
-            Ok(())
-        }));
+        let value = move_on_after(
+            secs(1),
+            nursery(async |n| {
+                for i in 0..10 {
+                    let cleaned = &cleaned;
+                    drop(n.spawn(async move {
+                        let outcome = sleep_forever::<()>().await;
+                        CancelScope::new()
+                            .with_shield()
+                            .with_timeout(secs(60))
+                            .enter(async |_| sleep(secs(i)).await)
+                            .await?;
+                        cleaned.set(cleaned.get() + 1);
+                        outcome
+                    }));
+                }
+                Ok(())
+            }),
+        );
         assert_eq!(value.await?, None);
         assert_eq!(cleaned.get(), 10);
         Ok(())
@@ -2129,7 +2153,11 @@ fn c13_other_cancellations_reach_marked_sections_as_usual() {
             nursery(async |n| {
                 drop(n.spawn(async {
                     sleep(secs(2)).await?;
-                    if outer_too { outer.cancel() } else { inner.cancel() }
+                    if outer_too {
+                        outer.cancel()
+                    } else {
+                        inner.cancel()
+                    }
                     Ok(())
                 }));
                 outer
@@ -2420,25 +2448,28 @@ fn c15_cancelling_a_scope_with_n_tasks_polls_each_once() {
             let event = Event::new();
             let scope = CancelScope::new();
             nursery(async |n| {
-                let inside = n.spawn(counted(&around, scope.enter(async |_| {
-                    nursery(async |n| {
-                        for i in 0..n_tasks {
-                            let (polls, event) = (&polls, &event);
-                            drop(n.spawn(async move {
-                                // Half of them in a scope of their own.
-                                if i % 2 == 0 {
-                                    counted(polls, event.wait()).await
-                                } else {
-                                    move_on_after(secs(60), counted(polls, event.wait()))
-                                        .await
-                                        .map(drop)
-                                }
-                            }));
-                        }
-                        Ok(())
-                    })
-                    .await
-                })));
+                let inside = n.spawn(counted(
+                    &around,
+                    scope.enter(async |_| {
+                        nursery(async |n| {
+                            for i in 0..n_tasks {
+                                let (polls, event) = (&polls, &event);
+                                drop(n.spawn(async move {
+                                    // Half of them in a scope of their own.
+                                    if i % 2 == 0 {
+                                        counted(polls, event.wait()).await
+                                    } else {
+                                        move_on_after(secs(60), counted(polls, event.wait()))
+                                            .await
+                                            .map(drop)
+                                    }
+                                }));
+                            }
+                            Ok(())
+                        })
+                        .await
+                    }),
+                ));
                 for _ in 0..3 {
                     yield_now().await?;
                 }
@@ -2521,7 +2552,11 @@ fn on_a_stack_of(mib: usize, f: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(mib << 20).spawn(f).unwrap().join().unwrap();
 }
 
-fn in_scopes<'a>(depth: usize, polls: &'a Cell<usize>, event: &'a Event) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
+fn in_scopes<'a>(
+    depth: usize,
+    polls: &'a Cell<usize>,
+    event: &'a Event,
+) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
     Box::pin(async move {
         match depth {
             0 => counted(polls, event.wait()).await,
@@ -2530,7 +2565,11 @@ fn in_scopes<'a>(depth: usize, polls: &'a Cell<usize>, event: &'a Event) -> Pin<
     })
 }
 
-fn in_nurseries<'a>(depth: usize, polls: &'a Cell<usize>, event: &'a Event) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
+fn in_nurseries<'a>(
+    depth: usize,
+    polls: &'a Cell<usize>,
+    event: &'a Event,
+) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
     Box::pin(async move {
         match depth {
             0 => counted(polls, event.wait()).await,
@@ -2539,7 +2578,11 @@ fn in_nurseries<'a>(depth: usize, polls: &'a Cell<usize>, event: &'a Event) -> P
     })
 }
 
-fn in_children<'a>(depth: usize, polls: &'a Cell<usize>, event: &'a Event) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
+fn in_children<'a>(
+    depth: usize,
+    polls: &'a Cell<usize>,
+    event: &'a Event,
+) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
     Box::pin(async move {
         match depth {
             0 => counted(polls, event.wait()).await,
@@ -2554,11 +2597,8 @@ fn in_children<'a>(depth: usize, polls: &'a Cell<usize>, event: &'a Event) -> Pi
     })
 }
 
-type Deep = for<'a> fn(
-    usize,
-    &'a Cell<usize>,
-    &'a Event,
-) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+type Deep =
+    for<'a> fn(usize, &'a Cell<usize>, &'a Event) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// Waits down there, and is woken, cancelled, or dropped.
 fn deep(mib: usize, make: Deep) {
