@@ -125,7 +125,7 @@ pub(crate) fn is_current_scope(scope: &Rc<Scope>) -> bool {
 }
 
 /// Runs `f` with `scope` as the current one.
-#[inline]
+#[inline(always)]
 pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scope);
     impl Drop for Restore {

@@ -105,7 +105,9 @@ impl Runtime {
             self.reactor.poll(Some(Duration::ZERO))?;
         }
         loop {
-            while let Some(unit) = self.remote.next() {
+            // No more than there are now: other threads may wake faster than this one can look.
+            for _ in 0..self.remote.len() {
+                let Some(unit) = self.remote.next() else { break };
                 wake_unit(unit);
             }
             self.fire_timers();

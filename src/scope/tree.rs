@@ -152,12 +152,13 @@ impl Scope {
         self.cancellations.get()
     }
 
-    /// Why an operation in this scope fails, if it does: the nearest reason.
+    /// Why an operation in this scope fails, if it does: the nearest reason for a cancellation
+    /// that goes as far as the one that has come here.
     pub(crate) fn cause(&self) -> Option<Cancelled> {
         let mut scope = self;
         loop {
-            if let Some(why) = &*scope.why.borrow() {
-                return Some(why.clone());
+            if scope.own.get() >= self.effective.get().max(Level::Graceful) {
+                return scope.why();
             }
             scope = scope.parent()?;
         }
@@ -168,7 +169,8 @@ impl Scope {
         self.why.borrow().clone()
     }
 
-    /// Cancels the scope. The first reason stays; a scope that was left stays as it is.
+    /// Cancels the scope. The first reason stays, unless the cancellation now goes further; a
+    /// scope that was left stays as it is.
     pub(crate) fn cancel(
         &self,
         level: Level,
@@ -183,11 +185,12 @@ impl Scope {
         if self.own.get() >= level || self.stage.get() == Stage::Left {
             return;
         }
-        if self.why.borrow().is_none() {
-            let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
-            self.why.borrow_mut().get_or_insert(why);
+        let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
+        if self.own.get() >= level {
+            return;
         }
-        self.own.set(self.own.get().max(level));
+        self.own.set(level);
+        drop(self.why.replace(Some(why)));
         self.refresh();
     }
 
