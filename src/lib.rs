@@ -26,7 +26,7 @@ pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use run::{Builder, run};
 pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
-    fail_at, finishing, move_on_after, move_on_at,
+    fail_at, finishing, idle, move_on_after, move_on_at,
 };
 pub use sync::{
     Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,

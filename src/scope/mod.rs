@@ -6,11 +6,13 @@
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `finishing` | sections that a graceful cancellation lets finish |
+//! | `idle` | what it ends even in those |
 //! | `cancellable` | futures that are not of this crate |
 
 mod cancellable;
 mod deadline;
 mod finishing;
+pub(crate) mod idle;
 mod timeout;
 pub(crate) mod tree;
 
@@ -23,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use cancellable::{Cancellable, cancellable};
 pub use finishing::finishing;
+pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 
 use crate::error::Reason;
