@@ -6,11 +6,16 @@ mod checkpoint;
 mod context;
 mod coop;
 mod error;
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub mod hyper;
 #[cfg(unix)]
 pub mod net;
 mod nursery;
 mod run;
 mod scope;
+#[cfg(unix)]
+mod serve;
 #[cfg(unix)]
 pub mod signal;
 #[cfg(not(unix))]
@@ -28,6 +33,8 @@ pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
     fail_at, finishing, idle, move_on_after, move_on_at,
 };
+#[cfg(unix)]
+pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
     Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
     channel,

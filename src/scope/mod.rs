@@ -188,6 +188,18 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
+    /// As [`cancel_gracefully`](Self::cancel_gracefully), with a reason.
+    pub(crate) fn end_gracefully(
+        &self,
+        reason: &'static str,
+        by: &'static Location<'static>,
+        grace: Duration,
+    ) {
+        let reason = Reason::Requested(Some(reason.into()));
+        self.scope.cancel(Level::Graceful, reason, Some(by));
+        self.scope.limit_grace(clock::nanos(grace));
+    }
+
     /// Whether the scope was cancelled, by a call or by its deadline.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
