@@ -24,7 +24,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use seedbed::hyper::{Io, NurseryExecutor, Timer, gracefully};
+use seedbed::hyper::{Io, NurseryExecutor, Timer, closing, gracefully};
 use seedbed::net::{TcpListener, TcpStream};
 use seedbed::signal::{Signal, Signals};
 use seedbed::{Error, Result, Server, TooSlow, fail_after, nursery, sleep};
@@ -82,9 +82,9 @@ async fn serve_connection(app: &App, stream: TcpStream) -> Result<()> {
         return Ok(()); // a client that has changed its mind
     }
     let io = Io::with_prefix(stream, read);
-    let service = service_fn(|request| answer(app, request));
-
-    // In a shutdown, `gracefully` lets hyper end the connection between two requests.
+    // In a shutdown these two end the connection between two requests: `closing` with the next
+    // answer, `gracefully` if there is no next request.
+    let service = closing(service_fn(|request| answer(app, request)));
     if is_http2 {
         // The requests of one connection are answered side by side, each by a child of this
         // nursery; that does not keep them from borrowing.

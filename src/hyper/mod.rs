@@ -8,7 +8,7 @@
 //! use hyper::server::conn::http1;
 //! use hyper::service::service_fn;
 //! use hyper::{Request, Response, body::Incoming};
-//! use seedbed::hyper::{Io, Timer, gracefully};
+//! use seedbed::hyper::{Io, Timer, closing, gracefully};
 //! use seedbed::net::{TcpListener, TcpStream};
 //! use seedbed::{CancelScope, Result, nursery, serve};
 //! use std::cell::Cell;
@@ -29,7 +29,7 @@
 //!             serve(listener, async |stream, _| {
 //!                 let connection = http1::Builder::new()
 //!                     .timer(Timer)
-//!                     .serve_connection(Io::new(stream), service_fn(&answer));
+//!                     .serve_connection(Io::new(stream), closing(service_fn(&answer)));
 //!                 gracefully(connection, http1::Connection::graceful_shutdown).await
 //!             })
 //!             .await
@@ -60,12 +60,15 @@
 //! | `timer` | sleeping, for hyper |
 //! | `executor` | spawning, for hyper |
 //! | `gracefully` | ending a connection between two requests |
+//! | `closing` | telling HTTP/1 clients that it is about to end |
 
+mod closing;
 mod executor;
 mod gracefully;
 mod io;
 mod timer;
 
+pub use closing::{Closing, ClosingFuture, closing};
 pub use executor::NurseryExecutor;
 pub use gracefully::gracefully;
 pub use io::Io;

@@ -97,8 +97,10 @@ impl Runtime {
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
     /// when there is something to run.
     fn look_around(&self, queue: &ReadyQueue, heed_interrupt: &impl Fn()) -> Result<()> {
+        let mut asked = false;
         if !queue.is_empty() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
+            asked = true;
         }
         loop {
             while let Some(unit) = self.remote.next() {
@@ -107,11 +109,16 @@ impl Runtime {
             self.fire_timers();
             heed_interrupt();
             if !queue.is_empty() {
+                // Timers that are always due must not keep the network waiting.
+                if !asked && self.reactor.has_sources() {
+                    self.reactor.poll(Some(Duration::ZERO))?;
+                }
                 return Ok(());
             }
             if self.clock.is_virtual() && self.reactor.has_sources() {
                 // What is there already comes before the clock moves.
                 self.reactor.poll(Some(Duration::ZERO))?;
+                asked = true;
                 if !queue.is_empty() {
                     return Ok(());
                 }
@@ -122,7 +129,10 @@ impl Runtime {
             }
             if self.remote.fall_asleep() {
                 let slept = match self.clock.idle(next) {
-                    Idle::Sleep(time) => self.reactor.poll(time),
+                    Idle::Sleep(time) => {
+                        asked = true;
+                        self.reactor.poll(time)
+                    }
                     Idle::Jumped => Ok(()),
                 };
                 self.remote.woke_up();

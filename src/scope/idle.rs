@@ -60,7 +60,8 @@ pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = 
             waiting.cancel_because(Level::Graceful, || cause.clone());
             why = Some(cause);
         };
-        let value = wind_down(scope, future, tell).await?;
+        // A timer that is due fires only after the kernel has been asked for news.
+        let value = wind_down(scope, future, Duration::from_nanos(1), tell).await?;
         match (value, why) {
             (Some(value), _) => Ok(value),
             (None, Some(why)) => Err(why.into()),
@@ -69,11 +70,12 @@ pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = 
     }
 }
 
-/// Polls `future`, in `scope`, as finishing its work. Once a graceful cancellation has come, and
-/// the future has had a look at what the kernel had for it at that moment, it is told why.
+/// Polls `future`, in `scope`, as finishing its work. When `patience` has passed since a graceful
+/// cancellation came, and the future has been polled once more, it is told why.
 pub(crate) async fn wind_down<F, T, E>(
     scope: Rc<Scope>,
     future: F,
+    patience: Duration,
     tell: impl FnOnce(Pin<&mut F>, Cancelled),
 ) -> Result<Option<T>>
 where
@@ -86,23 +88,22 @@ where
         let mut future = pin!(future);
         let mut tell = Some(tell);
         let mut watch = Watch::new();
-        let mut look: Option<Alarm> = None;
+        let mut end: Option<Alarm> = None;
         poll_fn(|cx| {
             entered.touch();
             let cause = match tell {
                 Some(_) => context::with_scope(|outer| outer.filter(|o| o.is_ending())?.cause()),
                 None => None,
             };
-            // A timer fires only after the kernel has been asked for news.
-            let looked = cause.is_some()
-                && Pin::new(look.get_or_insert_with(|| Alarm::new(now() + Duration::from_nanos(1))))
+            let over = cause.is_some()
+                && Pin::new(end.get_or_insert_with(|| Alarm::new(now() + patience)))
                     .poll(cx)
                     .is_ready();
             let mut poll = |future: Pin<&mut F>| context::in_scope(entered.scope(), || future.poll(cx));
             if let Poll::Ready(outcome) = poll(future.as_mut()) {
                 return Poll::Ready(outcome);
             }
-            if looked
+            if over
                 && let (Some(tell), Some(cause)) = (tell.take(), cause)
             {
                 tell(future.as_mut(), cause);

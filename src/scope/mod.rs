@@ -279,6 +279,12 @@ pub(crate) async fn enter<T>(
     entered.leave(outcome)
 }
 
+/// Whether what runs here is cancelled, or would be if it were not finishing its work.
+#[cfg(unix)]
+pub(crate) fn is_ending() -> bool {
+    context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
+}
+
 /// When the scopes that are open here will cancel what runs here: the earliest of their deadlines
 /// up to the nearest shield. It has passed if they are cancelled already; `None` is never.
 ///

@@ -23,6 +23,7 @@ use std::time::Duration;
 pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
+use crate::scope::is_ending;
 use crate::scope::tree::Scope;
 use crate::serve::connections::{Connections, Open};
 use crate::{Error, Nursery, Result, context, finishing, nursery};
@@ -326,11 +327,6 @@ fn report<A: std::fmt::Debug>(error: Error, peer: &A) {
     } else {
         tracing::warn!(?peer, %error, "a connection failed");
     }
-}
-
-/// Whether what runs here is cancelled, or would be if it were not finishing its work.
-fn is_ending() -> bool {
-    context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
 
 fn is_cancelled() -> bool {
