@@ -9,12 +9,17 @@ mod coop;
 mod error;
 mod frame;
 mod generator;
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub mod hyper;
 #[cfg(unix)]
 pub mod net;
 mod nursery;
 mod run;
 mod safe_channel;
 mod scope;
+#[cfg(unix)]
+mod serve;
 #[cfg(unix)]
 pub mod signal;
 #[cfg(not(unix))]
@@ -36,8 +41,10 @@ pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
-    fail_at, finishing, move_on_after, move_on_at,
+    fail_at, finishing, idle, move_on_after, move_on_at,
 };
+#[cfg(unix)]
+pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
     Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
     channel,

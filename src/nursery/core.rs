@@ -208,12 +208,12 @@ impl Core {
         // A graceful cancellation stays one: those that finish their work are not to be hit by
         // the siblings that stopped at once.
         let level = match self.scope.effective() {
-            Level::Graceful if error.is_cancelled() => Level::Graceful,
+            Level::Spared | Level::Graceful if error.cancellation().is_some() => Level::Graceful,
             _ => Level::Full,
         };
         // The error's text is foreign code.
         let cancelled = catch_unwind(AssertUnwindSafe(|| {
-            self.scope.cancel_because(level, || match error.as_cancelled() {
+            self.scope.cancel_because(level, || match error.cancellation() {
                 Some(why) => why.clone(),
                 None => {
                     Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.one_line()))
@@ -455,7 +455,7 @@ impl Core {
         // Their texts are foreign code.
         let reported = catch_unwind(AssertUnwindSafe(|| {
             let failures = self.take_failures();
-            if failures.iter().any(|member| !member.error.is_cancelled()) {
+            if failures.iter().any(|member| member.error.cancellation().is_none()) {
                 let error = Group::from_failures(self.place, failures);
                 tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
             }

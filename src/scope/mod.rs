@@ -6,11 +6,13 @@
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `finishing` | sections that a graceful cancellation lets finish |
+//! | `idle` | what it ends even in those |
 //! | `cancellable` | futures that are not of this crate |
 
 mod cancellable;
 mod deadline;
 mod finishing;
+pub(crate) mod idle;
 mod timeout;
 pub(crate) mod tree;
 
@@ -26,6 +28,7 @@ use pin_project_lite::pin_project;
 
 pub use cancellable::{Cancellable, cancellable};
 pub use finishing::finishing;
+pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 
 use crate::error::Reason;
@@ -189,6 +192,18 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
+    /// As [`cancel_gracefully`](Self::cancel_gracefully), with a reason.
+    pub(crate) fn end_gracefully(
+        &self,
+        reason: &'static str,
+        by: &'static Location<'static>,
+        grace: Duration,
+    ) {
+        let reason = Reason::Requested(Some(reason.into()));
+        self.scope.cancel(Level::Graceful, reason, Some(by));
+        self.scope.limit_grace(clock::nanos(grace));
+    }
+
     /// Whether the scope was cancelled, by a call or by its deadline.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
@@ -312,6 +327,12 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
         this.future.set(None);
         Poll::Ready(this.stage.leave(outcome))
     }
+}
+
+/// Whether what runs here is cancelled, or would be if it were not finishing its work.
+#[cfg(unix)]
+pub(crate) fn is_ending() -> bool {
+    context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
 
 /// When the scopes that are open here will cancel what runs here: the earliest of their deadlines

@@ -37,6 +37,9 @@ use crate::wake::wake_all;
 pub(crate) enum Level {
     /// Not cancelled.
     None,
+    /// A graceful cancellation has come, and a section that finishes its work is spared: not
+    /// cancelled, but for what is [idle](crate::idle) in there.
+    Spared,
     /// Everything but what is marked as finishing its work.
     Graceful,
     /// Everything.
@@ -118,6 +121,11 @@ impl Scope {
     /// Whether a checkpoint in this scope fails.
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
+        self.effective.get() >= Level::Graceful
+    }
+
+    /// Whether it is cancelled, or would be if it were not finishing its work.
+    pub(crate) fn is_ending(&self) -> bool {
         self.effective.get() != Level::None
     }
 
@@ -219,7 +227,7 @@ impl Scope {
             return Level::None;
         }
         match self.parent().map(|parent| parent.effective.get()) {
-            Some(Level::Graceful) if self.finishing.get() => Level::None,
+            Some(Level::Graceful) if self.finishing.get() => Level::Spared,
             Some(level) => level,
             None => Level::None,
         }
@@ -235,7 +243,9 @@ impl Scope {
             let after = scope.own.get().max(scope.from_above());
             scope.effective.set(after);
             if after > before {
-                scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
+                if after >= Level::Graceful {
+                    scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
+                }
                 scope.make_ready(&mut foreign);
             }
             // SAFETY (all three): invariants 1 and 2: nothing is linked or unlinked meanwhile.
@@ -453,7 +463,7 @@ impl Entered {
     /// shield. `Ok(None)`: there was nothing but cancellations.
     pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
         let scope = &*self.scope;
-        let absorbs = scope.cancel_called() && scope.from_above() == Level::None;
+        let absorbs = scope.cancel_called() && scope.from_above() < Level::Graceful;
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) if absorbs => {
