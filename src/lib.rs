@@ -33,8 +33,8 @@
 //!
 //! What it does without saying so: Ctrl-C cancels everything, and `run` returns when everything
 //! has ended. If one connection fails, the nursery cancels the others and the loop, waits for
-//! them, and `main` prints which tasks failed, and where. (A server that goes on instead deals
-//! with the error in the child.)
+//! them, and `main` prints which tasks failed, and where. [`serve()`] goes on instead, and has a
+//! limit on connections and a graceful stop.
 //!
 //! # The map
 //!
@@ -42,13 +42,15 @@
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
-//! | cancel | [`cancel_scope`], [`CancelScope`], [`finishing`], [`cancellable`], [`Cancelled`], [`Reason`] |
+//! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
+//! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
 //! | limit time | [`fail_after`], [`fail_at`], [`move_on_after`], [`move_on_at`], [`TooSlow`], [`current_effective_deadline`] |
 //! | fail | [`Error`], [`Result`], [`Group`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`] |
 //! | talk to the world | [`net`], [`signal`] |
+//! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
 //!
 //! The [`guide`] explains how these fit together:
@@ -78,7 +80,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
-//! | `hyper` | hyper's runtime traits, for HTTP/1 and HTTP/2 |
+//! | `hyper` | [hyper's runtime traits](mod@crate::hyper), for HTTP/1 and HTTP/2 |
 //!
 //! None is on by default.
 //!
