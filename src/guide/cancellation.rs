@@ -113,7 +113,8 @@
 //!
 //! [`cancel_gracefully(grace)`](crate::CancelScope::cancel_gracefully) cancels at once all but the
 //! sections that are marked as [`finishing`](crate::finishing) their work; these have until the
-//! grace is over. A server marks the answering of a request, and not the waiting for the next.
+//! grace is over. A server marks the answering of a request, and not the waiting for the next;
+//! or all of it, and with [`idle`](crate::idle) the waiting inside.
 //!
 //! # Futures of other crates
 //!
