@@ -83,7 +83,7 @@ where
     E: Into<Error>,
 {
     scope.set_finishing();
-    let entered = Entered::new(scope)?;
+    let entered = Entered::new(scope, "a section that is idle")?;
     let outcome = {
         let mut future = pin!(future);
         let mut tell = Some(tell);
