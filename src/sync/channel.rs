@@ -278,7 +278,7 @@ pub struct Send<'a, T> {
 
 enum SendStep {
     Start,
-    /// It was cancelled before it began.
+    /// It failed before it began.
     Fail(Checkpoint),
     Wait(Ticket),
     /// The message is sent; others run before the task goes on.
@@ -338,7 +338,7 @@ impl<T> Future for Send<'_, T> {
                     let Poll::Ready(outcome) = Pin::new(failing).poll(cx) else {
                         return Poll::Pending;
                     };
-                    return this.fail(outcome.expect_err("it was cancelled"));
+                    return this.fail(outcome.expect_err("it fails"));
                 }
                 SendStep::Wait(ticket) => match shared.senders.look(*ticket, cx) {
                     Outcome::Waiting => return Poll::Pending,
