@@ -272,8 +272,8 @@ impl<S: Socket> SocketStream<S> {
     ///     let (mut stream, peer) = UnixStream::pair()?;
     ///     let (mut reader, mut writer) = stream.split();
     ///     nursery(async |n| {
-    ///         drop(n.spawn(async { writer.write_all(b"ping").await }));
-    ///         drop(n.spawn(async { peer.write_all(b"pong").await }));
+    ///         n.spawn(async { writer.write_all(b"ping").await });
+    ///         n.spawn(async { peer.write_all(b"pong").await });
     ///         let mut answer = [0; 4];
     ///         reader.read_exact(&mut answer).await
     ///     })

@@ -30,12 +30,12 @@ use crate::sync::waiters::{Outcome, Ticket, Waiters};
 /// seedbed::run(async {
 ///     let (sender, receiver) = channel(1);
 ///     nursery(async |n| {
-///         drop(n.spawn(async move {
+///         n.spawn(async move {
 ///             for i in 0..3 {
 ///                 sender.send(i).await?;
 ///             }
 ///             Ok(()) // the sender is dropped, which ends the channel
-///         }));
+///         });
 ///         let mut got = Vec::new();
 ///         while let Some(i) = receiver.recv().await? {
 ///             got.push(i);
