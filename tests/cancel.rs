@@ -372,6 +372,41 @@ fn c02_failing_operations_count() {
 }
 
 #[test]
+#[ignore = "a join that fails does not count"]
+fn c02_joining_in_a_cancelled_scope_counts() {
+    builder()
+        .budget(1)
+        .run(async {
+            let turns = Cell::new(0);
+            nursery(async |n| {
+                let mut task = n.spawn(async {
+                    loop {
+                        turns.set(turns.get() + 1);
+                        yield_now().await?;
+                    }
+                    #[expect(unreachable_code)]
+                    Ok(())
+                });
+                yield_now().await?;
+                let before = turns.get();
+                cancel_scope(async |scope| {
+                    scope.cancel();
+                    for _ in 0..5 {
+                        assert!(is_cancelled(&(&mut task).await));
+                    }
+                    Ok(())
+                })
+                .await?;
+                assert!(turns.get() - before >= 5, "{} turns", turns.get() - before);
+                n.cancel();
+                Ok(())
+            })
+            .await
+        })
+        .unwrap();
+}
+
+#[test]
 fn c02_what_is_not_a_checkpoint() {
     is_no_checkpoint("scope", async || cancel_scope(async |_| Ok(())).await.map(drop));
     is_no_checkpoint("timeout", async || fail_after(secs(1), async { Ok(()) }).await);

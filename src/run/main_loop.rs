@@ -21,6 +21,10 @@ use crate::{Error, Result};
 /// How many polls may happen before the loop looks at the network and the clock again.
 const TURN: u32 = 128;
 
+/// How many wakes from other threads are let in at a time. They may come faster than one looks
+/// at them, and the timers and what is ready already have to have their turn.
+const WAKES: usize = 1024;
+
 impl Runtime {
     /// Polls the main future to its end.
     pub(super) fn run_main<T>(
@@ -100,8 +104,7 @@ impl Runtime {
             self.reactor.poll(Some(Duration::ZERO))?;
         }
         loop {
-            // No more than there are now: other threads may wake faster than this one can look.
-            for _ in 0..self.remote.len() {
+            for _ in 0..WAKES {
                 let Some(unit) = self.remote.next() else { break };
                 wake_unit(unit);
             }
@@ -117,10 +120,10 @@ impl Runtime {
                 }
             }
             let next = self.timers.borrow().next_deadline();
-            if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
-                return Err(Deadlock.into());
-            }
             if self.remote.fall_asleep() {
+                if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                    return Err(Deadlock.into());
+                }
                 let slept = match self.clock.idle(next) {
                     Idle::Sleep(time) => self.reactor.poll(time),
                     Idle::Jumped => Ok(()),
