@@ -1289,10 +1289,9 @@ fn c08_the_earliest_deadline_up_to_the_nearest_shield() {
                                 assert_eq!(current_effective_deadline(), Some(start + secs(5)));
                                 nursery(async |n| {
                                     n.spawn(async {
-                                        Ok(assert_eq!(
-                                            current_effective_deadline(),
-                                            Some(start + secs(5))
-                                        ))
+                                        let deadline = current_effective_deadline();
+                                        assert_eq!(deadline, Some(start + secs(5)));
+                                        Ok(())
                                     })
                                     .await
                                 })
@@ -1823,7 +1822,7 @@ fn c11_operations_in_scopes_inside_combinators_are_reached() {
                     let inner = FuturesUnordered::new();
                     inner.push(move_on_after(secs(9_999_999), notice(op, noticed)));
                     let outcomes: Vec<_> = inner.collect().await;
-                    outcomes.into_iter().map(|outcome| outcome.map(drop)).collect::<Result<()>>()
+                    outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
                 });
             }
             first_error(outer.collect().await)
@@ -1991,7 +1990,13 @@ fn c11_an_operation_moved_out_of_a_cancelled_scope_goes_on() {
             let (sender2, receiver2) = channel(0);
             let mut ops: Vec<Op<'_>> = vec![
                 ("event", Box::pin(event.wait())),
-                ("recv", Box::pin(async { Ok(assert_eq!(receiver.recv().await?, Some(1))) })),
+                (
+                    "recv",
+                    Box::pin(async {
+                        assert_eq!(receiver.recv().await?, Some(1));
+                        Ok(())
+                    }),
+                ),
                 ("send", Box::pin(async { Ok(sender2.send(2).await?) })),
                 ("sleep", Box::pin(sleep(secs(1)))),
                 ("cancellable", Box::pin(cancellable(async { event.wait().await.unwrap() }))),
@@ -2016,7 +2021,10 @@ fn c11_an_operation_moved_out_of_a_cancelled_scope_goes_on() {
             event.set();
             nursery(async |n| {
                 drop(n.spawn(async { Ok(sender.send(1).await?) }));
-                drop(n.spawn(async { Ok(assert_eq!(receiver2.recv().await?, Some(2))) }));
+                drop(n.spawn(async {
+                    assert_eq!(receiver2.recv().await?, Some(2));
+                    Ok(())
+                }));
                 for (name, op) in ops {
                     let outcome = op.await;
                     assert!(outcome.is_ok(), "{name}, nested: {nested}: {outcome:?}");

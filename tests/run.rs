@@ -385,7 +385,8 @@ fn r02_wakes_during_and_after_shutdown_are_harmless() {
                 let from = all.len().saturating_sub(64);
                 for waker in all[from..].iter().chain(all.first()) {
                     waker.wake_by_ref();
-                    waker.clone().wake();
+                    let clone = waker.clone();
+                    clone.wake();
                 }
                 thread::yield_now();
             }

@@ -425,5 +425,5 @@ fn interval_with_periods_out_of_all_proportion() {
 #[test]
 #[should_panic(expected = "must not be zero")]
 fn interval_without_a_period_is_refused() {
-    drop(interval(Duration::ZERO));
+    let _ = interval(Duration::ZERO);
 }

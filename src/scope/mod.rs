@@ -49,7 +49,7 @@ use crate::{Result, context};
 /// seedbed::run(async {
 ///     let scope = CancelScope::new();
 ///     nursery(async |n| {
-///         let task = n.spawn(scope.enter(async |_| sleep_forever().await));
+///         let task = n.spawn(scope.enter(async |_| sleep_forever::<()>().await));
 ///         yield_now().await?;
 ///         scope.cancel();
 ///         assert_eq!(task.await?, None); // interrupted: there is no value
@@ -174,7 +174,7 @@ impl CancelScope {
     /// cancel_scope(async |scope| {
     ///     scope.cancel_gracefully(Duration::from_secs(5));
     ///     finishing(sleep(Duration::from_secs(1))).await?; // goes on
-    ///     sleep_forever().await // fails at once
+    ///     sleep_forever::<()>().await // fails at once
     /// })
     /// .await?;
     /// # assert_eq!(clock.elapsed(), Duration::from_secs(1));

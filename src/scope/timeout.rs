@@ -25,7 +25,7 @@ use crate::time::clock;
 /// seedbed::run(async {
 ///     let limit = Duration::from_millis(5);
 ///     assert_eq!(move_on_after(limit, async { Ok(1) }).await?, Some(1));
-///     assert_eq!(move_on_after(limit, sleep_forever()).await?, None);
+///     assert_eq!(move_on_after(limit, sleep_forever::<()>()).await?, None);
 ///     Ok(())
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
@@ -52,7 +52,7 @@ pub fn move_on_after<T>(
 ///
 /// seedbed::run(async {
 ///     let deadline = now() + Duration::from_millis(5);
-///     assert_eq!(move_on_at(deadline, sleep_forever()).await?, None);
+///     assert_eq!(move_on_at(deadline, sleep_forever::<()>()).await?, None);
 ///     Ok(())
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
@@ -78,7 +78,7 @@ pub fn move_on_at<T>(
 /// use seedbed::{TooSlow, fail_after, sleep_forever};
 /// use std::time::Duration;
 ///
-/// let error = seedbed::run(fail_after(Duration::from_millis(5), sleep_forever())).unwrap_err();
+/// let error = seedbed::run(fail_after(Duration::from_millis(5), sleep_forever::<()>())).unwrap_err();
 /// assert!(error.is::<TooSlow>());
 /// ```
 #[track_caller]
@@ -101,7 +101,7 @@ pub fn fail_after<T>(
 /// ```
 /// use seedbed::{TooSlow, fail_at, now, sleep_forever};
 ///
-/// let error = seedbed::run(async { fail_at(now(), sleep_forever()).await }).unwrap_err();
+/// let error = seedbed::run(async { fail_at(now(), sleep_forever::<()>()).await }).unwrap_err();
 /// assert!(error.is::<TooSlow>());
 /// ```
 #[track_caller]
