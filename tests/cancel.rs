@@ -5,6 +5,7 @@ use std::future::{Future, pending, poll_fn, ready};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select};
@@ -2035,6 +2036,82 @@ fn c11_an_operation_moved_out_of_a_cancelled_scope_goes_on() {
         })
         .unwrap();
     }
+}
+
+/// As above, but the scope that it was in is still open, and cancelled only then.
+#[test]
+fn c11_an_operation_moved_out_of_a_scope_is_not_reached_by_it_any_more() {
+    run(async {
+        let event = Event::new();
+        let (first, second) = (CancelScope::new(), CancelScope::new());
+        let waiting = RefCell::new(Some(Box::pin(fail_after(secs(60), event.wait()))));
+        nursery(async |n| {
+            let left = n.spawn(first.enter(async |_| {
+                poll_fn(|cx| match &mut *waiting.borrow_mut() {
+                    Some(waiting) => waiting.as_mut().poll(cx),
+                    None => Poll::Ready(Ok(())), // it has gone
+                })
+                .await
+            }));
+            yield_now().await?;
+            let waiting = waiting.take().unwrap();
+            first.cancel();
+            let moved = n.spawn(second.enter(async |_| waiting.await));
+            assert_eq!(left.await?, Some(()));
+            sleep(secs(1)).await?;
+            assert!(!moved.is_finished());
+            event.set();
+            assert_eq!(moved.await?, Some(()));
+            Ok(())
+        })
+        .await
+    })
+    .unwrap();
+}
+
+/// Leaking is safe, and what is left of the leaked scopes disturbs nobody.
+#[test]
+fn c14_scopes_that_are_leaked_half_way() {
+    let kept = CancelScope::new();
+    run(async {
+        let value = move_on_after(secs(50), async {
+            for i in 1..=20 {
+                let mut leaked = Box::pin(move_on_after(secs(i), async {
+                    kept_by(&CancelScope::new(), sleep_forever()).await
+                }));
+                assert!(poll!(&mut leaked).is_pending());
+                std::mem::forget(leaked);
+            }
+            let inside = kept.clone();
+            let mut leaked = Box::pin(async move {
+                inside.enter(async |_| fail_after(secs(9), sleep_forever::<()>()).await).await
+            });
+            assert!(poll!(&mut leaked).is_pending());
+            std::mem::forget(leaked);
+            sleep(secs(5)).await?;
+            kept.cancel();
+            kept.set_shield(true);
+            sleep(secs(100)).await
+        });
+        assert_eq!(value.await?, None);
+        checkpoint().await
+    })
+    .unwrap();
+    // It was never left, and its run has gone.
+    assert!(kept.cancel_called() && !kept.cancelled_caught());
+    kept.set_shield(false);
+    kept.set_timeout(secs(1));
+    kept.set_deadline(None);
+    kept.cancel_gracefully(secs(1));
+    run(async {
+        kept.set_timeout(secs(1));
+        sleep(secs(5)).await
+    })
+    .unwrap();
+}
+
+async fn kept_by(scope: &CancelScope, future: impl Future<Output = Result<()>>) -> Result<()> {
+    scope.enter(async |_| future.await).await.map(drop)
 }
 
 // C12 · Clean-up.
