@@ -565,7 +565,7 @@ fn n04_children_borrow_from_outside() {
 #[test]
 fn n04_children_borrow_from_an_outer_body() {
     let total = run(nursery(async |outer| {
-        let local = vec![1, 2, 3];
+        let local = [1, 2, 3];
         let task = outer.spawn(async { Ok(10) });
         let sum: i32 = nursery(async |n| {
             let tasks: Vec<_> = local.iter().map(|i| n.spawn(async move { Ok(*i) })).collect();
@@ -687,7 +687,7 @@ fn n05_closed_gives_the_future_back() {
         let child = refused.into_inner(); // the closure
         assert_eq!(nursery(async |n| n.start(child).await).await?, 3);
 
-        let error = async { Ok::<_, Error>(drop(handle.spawn(checkpoint())?)) }.await.unwrap_err();
+        let error = Error::from(handle.spawn(checkpoint()).unwrap_err());
         assert!(error.is::<NurseryClosed>());
         Ok(())
     })
@@ -1782,7 +1782,10 @@ fn n10_a_value_and_a_cancellation_from_outside() {
         // Nobody was: leaving a nursery is not a checkpoint.
         let outcome = cancel_scope(async |scope| {
             nursery(async |n| {
-                drop(n.spawn(async { Ok(scope.cancel()) }));
+                drop(n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                }));
                 Ok(2)
             })
             .await

@@ -210,7 +210,7 @@ impl Scope {
     }
 
     /// What the scopes above ask of this one.
-    fn from_above(&self) -> Level {
+    fn level_above(&self) -> Level {
         if self.shield.get() {
             return Level::None;
         }
@@ -228,7 +228,7 @@ impl Scope {
         let mut scope = self;
         'walk: loop {
             let before = scope.effective.get();
-            let after = scope.own.get().max(scope.from_above());
+            let after = scope.own.get().max(scope.level_above());
             scope.effective.set(after);
             if after > before {
                 scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
@@ -442,7 +442,7 @@ impl Entered {
     /// shield. `Ok(None)`: there was nothing but cancellations.
     pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
         let scope = &*self.scope;
-        let absorbs = scope.cancel_called() && scope.from_above() == Level::None;
+        let absorbs = scope.cancel_called() && scope.level_above() == Level::None;
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) if absorbs => {

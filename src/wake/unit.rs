@@ -111,11 +111,6 @@ impl Unit {
         self.id.get()
     }
 
-    /// The queue it is attached to, or null.
-    pub(crate) fn queue(&self) -> *const ReadyQueue {
-        self.queue.get()
-    }
-
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
     }
