@@ -275,7 +275,7 @@ mod starting {
                     nursery::<_, ()>(async |n| {
                         *handle.borrow_mut() = Some(n.handle());
                         loop {
-                            drop(seedbed::current_effective_deadline());
+                            let _ = seedbed::current_effective_deadline();
                             yield_now().await?;
                         }
                     })
@@ -291,7 +291,7 @@ mod starting {
                 started.ready(1);
                 for _ in 0..3 {
                     assert!(mine.poll_once().await.is_pending());
-                    drop(seedbed::current_effective_deadline());
+                    let _ = seedbed::current_effective_deadline();
                 }
                 sleep_forever().await
             };
@@ -784,7 +784,7 @@ mod hooks {
     /// The drop of a waker is foreign code as well.
     #[test]
     fn n04_a_waker_that_does_things_when_it_is_dropped() {
-        struct InDrop(#[expect(dead_code)] Unsendable);
+        struct InDrop(Unsendable);
         struct Unsendable;
         impl Drop for Unsendable {
             fn drop(&mut self) {
@@ -1946,7 +1946,7 @@ mod leaks {
                 drop(poll_fn(|cx| Poll::Ready(nursery.as_mut().poll(cx))).await);
                 started.ready(1);
                 drop(poll_fn(|cx| Poll::Ready(nursery.as_mut().poll(cx))).await);
-                drop(seedbed::current_effective_deadline());
+                let _ = seedbed::current_effective_deadline();
                 nursery.await
             };
             assert_eq!(handle.start(child)?.await?, 1);
