@@ -52,7 +52,8 @@ where
 {
     let scope = Rc::new(Scope::new(Location::caller()));
     async move {
-        let ended = wind_down(scope, connection, PATIENCE, |connection, _| shutdown(connection)).await?;
+        let ended =
+            wind_down(scope, connection, PATIENCE, |connection, _| shutdown(connection)).await?;
         Ok(ended.expect("nobody has a handle to this scope, so it absorbs nothing"))
     }
 }

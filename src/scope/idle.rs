@@ -99,13 +99,12 @@ where
                 && Pin::new(end.get_or_insert_with(|| Alarm::new(now() + patience)))
                     .poll(cx)
                     .is_ready();
-            let mut poll = |future: Pin<&mut F>| context::in_scope(entered.scope(), || future.poll(cx));
+            let mut poll =
+                |future: Pin<&mut F>| context::in_scope(entered.scope(), || future.poll(cx));
             if let Poll::Ready(outcome) = poll(future.as_mut()) {
                 return Poll::Ready(outcome);
             }
-            if over
-                && let (Some(tell), Some(cause)) = (tell.take(), cause)
-            {
+            if over && let (Some(tell), Some(cause)) = (tell.take(), cause) {
                 tell(future.as_mut(), cause);
                 if let Poll::Ready(outcome) = poll(future.as_mut()) {
                     return Poll::Ready(outcome);
