@@ -333,6 +333,8 @@ fn s01_backs_off_while_descriptors_have_run_out() {
             listener.attempts.set(0);
             sleep(Duration::from_millis(75)).await?;
             assert_eq!(listener.attempts.get(), 3); // after 10, 30 and 70 milliseconds
+            listener.failing.set(None);
+            drop(other);
             stop.set();
             Ok(())
         })
@@ -670,7 +672,7 @@ fn c13_idle_is_reached_through_any_number_of_finishing_sections() {
         cancel_scope(async |scope| {
             nursery(async |n| {
                 drop(n.spawn(finishing(finishing(nursery(async |n| {
-                    n.spawn(finishing(sleep(2 * SECOND))); // is not reached
+                    drop(n.spawn(finishing(sleep(2 * SECOND)))); // is not reached
                     idle(sleep_forever::<()>()).await
                 })))));
                 sleep(SECOND).await?;
