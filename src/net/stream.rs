@@ -261,6 +261,9 @@ impl<S: Socket> SocketStream<S> {
 
     /// A half that reads and a half that writes, each for one task.
     ///
+    /// Where the `futures` crate's `AsyncReadExt` is in scope, its `split`, which takes the stream
+    /// by value, comes first: then it is `TcpStream::split(&mut stream)`.
+    ///
     /// ```
     /// use seedbed::net::UnixStream;
     /// use seedbed::nursery;
