@@ -173,6 +173,12 @@ impl Future for Sleep {
                         frame::awaits("sleep");
                         return Poll::Pending;
                     }
+                    if !this.timer.is_current() {
+                        // It was over before it had begun, and counts as any operation does that
+                        // finishes at once.
+                        this.step = Step::Checkpoint(checkpoint());
+                        continue;
+                    }
                     this.timer.clear();
                     // Where a deadline comes at the same time, that counts, as in Trio.
                     return Poll::Ready(coop::check());
