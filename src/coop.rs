@@ -57,6 +57,15 @@ struct Armed {
     foreign: Option<usize>,
 }
 
+impl Armed {
+    /// If there is no cause any more, what was cancelled is a scope that this one has been moved
+    /// out of since, with a generator's body that was in flight.
+    #[inline]
+    fn is_cancelled(&self) -> bool {
+        self.scope.cancellations() != self.since && self.scope.cause().is_some()
+    }
+}
+
 impl Watch {
     pub(crate) const fn new() -> Self {
         Watch(None)
@@ -100,16 +109,14 @@ impl Watch {
     /// Whether a cancellation has come since the wait began.
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|armed| armed.scope.cancellations() != armed.since)
+        self.0.as_ref().is_some_and(Armed::is_cancelled)
     }
 
     /// Fails if a cancellation has come since the wait began.
     #[inline]
     pub(crate) fn check(&self) -> Result<()> {
         match &self.0 {
-            Some(armed) if armed.scope.cancellations() != armed.since => {
-                Err(failure(Some(&armed.scope)))
-            }
+            Some(armed) if armed.is_cancelled() => Err(failure(Some(&armed.scope))),
             _ => Ok(()),
         }
     }
