@@ -57,15 +57,6 @@ struct Armed {
     foreign: Option<usize>,
 }
 
-impl Armed {
-    /// If there is no cause any more, what was cancelled is a scope that this one has been moved
-    /// out of since, with a generator's body that was in flight.
-    #[inline]
-    fn is_cancelled(&self) -> bool {
-        self.scope.cancellations() != self.since && self.scope.cause().is_some()
-    }
-}
-
 impl Watch {
     pub(crate) const fn new() -> Self {
         Watch(None)
@@ -106,17 +97,19 @@ impl Watch {
         }
     }
 
-    /// Whether a cancellation has come since the wait began.
+    /// Whether a cancellation has come since the wait began, and still has a cause.
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(Armed::is_cancelled)
+        self.0.as_ref().is_some_and(|armed| {
+            armed.scope.cancellations() != armed.since && armed.scope.cause().is_some()
+        })
     }
 
     /// Fails if a cancellation has come since the wait began.
     #[inline]
-    pub(crate) fn check(&self) -> Result<()> {
-        match &self.0 {
-            Some(armed) if armed.is_cancelled() => Err(failure(Some(&armed.scope))),
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match &mut self.0 {
+            Some(armed) if armed.scope.cancellations() != armed.since => armed.fail(),
             _ => Ok(()),
         }
     }
@@ -125,6 +118,20 @@ impl Watch {
     pub(crate) fn disarm(&mut self) {
         if let Some(Armed { scope, foreign: Some(key), .. }) = self.0.take() {
             scope.unwatch(key);
+        }
+    }
+}
+
+impl Armed {
+    #[cold]
+    fn fail(&mut self) -> Result<()> {
+        match self.scope.cause() {
+            Some(why) => Err(why.into()),
+            None => {
+                // The scope was moved out of the one that was cancelled, which has gone.
+                self.since = self.scope.cancellations();
+                Ok(())
+            }
         }
     }
 }
