@@ -106,10 +106,12 @@ impl Watch {
         }
     }
 
-    /// Whether a cancellation has come since the wait began.
+    /// Whether a cancellation has come since the wait began, and still has a cause.
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|armed| armed.scope.cancellations() != armed.since)
+        self.0.as_ref().is_some_and(|armed| {
+            armed.scope.cancellations() != armed.since && armed.scope.cause().is_some()
+        })
     }
 
     /// Fails if a cancellation has come since the wait began.

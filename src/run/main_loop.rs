@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
-use crate::generator::finalize::finalize_all;
+use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Core, Guard};
 use crate::run::Runtime;
 use crate::run::timer::Target;
@@ -53,7 +53,8 @@ impl Runtime {
                     interrupt.heed(&scope);
                 }
             };
-            self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok))?;
+            let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
+            driven.inspect_err(|_| abandon_all(self))?;
         }
         system.core().resume_panic();
         system.leave(Ok(()))?;
@@ -165,7 +166,9 @@ impl Runtime {
 }
 
 /// The future's outcome, or its panic.
-async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+pub(crate) async fn catch_panic<T>(
+    future: impl Future<Output = T>,
+) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),
