@@ -283,7 +283,7 @@ fn s03_a_deadline_reaches_a_handler() {
         let (client, stream) = UnixStream::pair()?;
         nursery(async |n| {
             drop(n.spawn(http1(stream, async |_| {
-                let outcome = fail_after(SECOND, sleep_forever::<()>()).await;
+                let outcome = fail_after(SECOND, sleep_forever()).await;
                 assert!(outcome.unwrap_err().is::<seedbed::TooSlow>());
                 let mut answer = text("too slow");
                 *answer.status_mut() = StatusCode::GATEWAY_TIMEOUT;
@@ -467,7 +467,11 @@ fn s02_what_is_not_answered_within_the_grace_is_cancelled() {
         let (client, stream) = UnixStream::pair()?;
         cancel_scope(async |scope| {
             nursery(async |n| {
-                drop(n.spawn(http1(stream, async |_| sleep_forever().await)));
+                drop(n.spawn(http1(stream, async |_| {
+                    loop {
+                        sleep_forever().await?;
+                    }
+                })));
                 client.write_all(GET).await?;
                 sleep(SECOND).await?;
                 scope.cancel_gracefully(3 * SECOND);

@@ -65,7 +65,7 @@ fn fails<T>(text: &str) -> Result<T> {
 
 /// Waits until it is cancelled, and then for so many seconds under a shield.
 async fn clean_up(seconds: u64) {
-    sleep_forever::<()>().await.unwrap_err();
+    sleep_forever().await.unwrap_err();
     shielded(seconds).await;
 }
 
@@ -158,7 +158,7 @@ fn n01_on_a_cancellation() {
                     log.say("child");
                     Ok(())
                 }));
-                sleep_forever::<()>().await
+                sleep_forever().await
             })
             .await;
             log.say("after");
@@ -320,12 +320,12 @@ fn n02_each_is_told_why() {
             assert_eq!(why.reason(), &Reason::ChildFailed("out of paper".into()));
             Error::msg(why.cancelled_by().is_some())
         };
-        drop(n.spawn(async move { sleep_forever::<()>().await.map_err(told) }));
+        drop(n.spawn(async move { sleep_forever().await.map_err(told) }));
         drop(n.spawn(async {
             yield_now().await?;
             fails::<()>("out of paper")
         }));
-        sleep_forever::<()>().await.map_err(told)
+        sleep_forever().await.map_err(told)
     }))
     .unwrap_err();
     let mut texts: Vec<_> = error.as_group().unwrap().errors().map(shape).collect();
@@ -340,12 +340,12 @@ fn n02_what_becomes_of_a_cancelled() {
     let error = run(nursery(async |n| {
         drop(n.spawn(async { fails::<()>("first") }));
         drop(n.spawn(async {
-            sleep_forever::<()>().await.unwrap_err();
+            sleep_forever().await.unwrap_err();
             Ok(())
         }));
-        drop(n.spawn(async { sleep_forever::<()>().await.map_err(|_| Error::msg("changed")) }));
-        drop(n.spawn(async { sleep_forever::<()>().await }));
-        sleep_forever::<()>().await
+        drop(n.spawn(async { sleep_forever().await.map_err(|_| Error::msg("changed")) }));
+        drop(n.spawn(async { sleep_forever().await }));
+        sleep_forever().await
     }))
     .unwrap_err();
     assert_eq!(shape(&error), "[first changed]");
@@ -362,8 +362,8 @@ fn n02_with_a_cancellation_from_outside() {
                 scope.cancel();
                 fails::<()>("child")
             }));
-            drop(n.spawn(sleep_forever::<()>()));
-            sleep_forever::<()>().await
+            drop(n.spawn(sleep_forever()));
+            sleep_forever().await
         })
         .await;
         *inside.borrow_mut() = shape(outcome.as_ref().unwrap_err());
@@ -394,7 +394,7 @@ fn n02_spawned_into_a_cancelled_nursery() {
     let log = Log::default();
     let error = run(nursery(async |n| {
         drop(n.spawn(async { fails::<()>("child") }));
-        sleep_forever::<()>().await.unwrap_err();
+        sleep_forever().await.unwrap_err();
         drop(n.spawn(async {
             log.say("runs");
             let outcome = checkpoint().await;
@@ -426,7 +426,7 @@ fn n02_at_the_same_time() {
 fn n02_graceful_stays_graceful() {
     let done = Cell::new(false);
     let (outcome, seconds) = timed(nursery(async |n| {
-        drop(n.spawn(sleep_forever::<()>()));
+        drop(n.spawn(sleep_forever()));
         drop(n.spawn(async {
             finishing(sleep(SECOND * 3)).await?;
             done.set(true);
@@ -480,11 +480,11 @@ fn n03_groups_nest() {
 fn n03_nothing_but_cancelled_is_plain() {
     let outcome = run(cancel_scope(async |scope| {
         let error = nursery(async |n| {
-            drop(n.spawn(sleep_forever::<()>()));
-            drop(n.spawn(async { nursery(async |_| sleep_forever::<()>().await).await }));
+            drop(n.spawn(sleep_forever()));
+            drop(n.spawn(async { nursery(async |_| sleep_forever().await).await }));
             yield_now().await?;
             scope.cancel_with("enough");
-            sleep_forever::<()>().await
+            sleep_forever().await
         })
         .await
         .unwrap_err();
@@ -512,7 +512,7 @@ fn n03_a_stray_cancelled() {
             nursery(async |n| {
                 let stray = stray.take().unwrap();
                 drop(n.spawn(async move { Err::<(), _>(stray) }));
-                sleep_forever::<()>().await
+                sleep_forever().await
             })
             .await
         })
@@ -718,7 +718,7 @@ fn n05_open_to_the_end() {
                     }
                 }
                 let _at_last = AtLast(handle.clone(), log.clone());
-                sleep_forever::<()>().await.unwrap_err();
+                sleep_forever().await.unwrap_err();
                 drop(handle.spawn(async { Ok(()) }).expect("it is cancelled, not closed"));
                 Ok(())
             }));
@@ -876,13 +876,13 @@ fn n06_a_child_that_was_cancelled_has_no_value() {
         let waiting = Rc::new(RefCell::new(None));
         let keep = waiting.clone();
         nursery(async |n| {
-            *keep.borrow_mut() = Some(n.handle().spawn(sleep_forever::<i32>())?);
+            *keep.borrow_mut() = Some(n.handle().spawn(sleep_forever())?);
             yield_now().await?;
             n.scope().cancel_with("enough");
             Ok(())
         })
         .await?;
-        let task: Task<'static, i32> = waiting.take().unwrap();
+        let task: Task<'static, ()> = waiting.take().unwrap();
         let error = outer.spawn(async move { Ok(task.await.unwrap_err()) }).await?;
         let why = error.downcast_ref::<Cancelled>().unwrap();
         assert_eq!(why.reason(), &Reason::Requested(Some("enough".into())));
@@ -935,12 +935,12 @@ fn n07_under_the_nursery_from_then_on() {
                     assert_eq!(seedbed::current_effective_deadline(), None);
                     sleep(SECOND * 4).await?;
                     log.say("not cancelled");
-                    let outcome = sleep_forever::<()>().await;
+                    let outcome = sleep_forever().await;
                     log.say("cancelled");
                     outcome
                 })
                 .await?;
-                sleep_forever::<()>().await
+                sleep_forever().await
             })
             .await?;
         assert!(caller.cancelled_caught());
@@ -985,7 +985,7 @@ fn n07_failing_after_is_the_nurserys() {
             fails("at once")
         };
         assert_eq!(n.start(child).await?, 1, "it did start");
-        sleep_forever::<()>().await
+        sleep_forever().await
     }))
     .unwrap_err();
     assert_eq!(shape(&error), "[at once]");
@@ -1046,7 +1046,7 @@ fn n07_caller_cancelled_when_it_is_up() {
             n.start(async move |started| {
                 caller.cancel();
                 started.ready(1);
-                sleep_forever::<()>().await
+                sleep_forever().await
             })
             .await
         });
@@ -1099,7 +1099,7 @@ fn n07_caller_cancelled_after_it_was_up() {
                     own.cancel();
                     checkpoint().await?; // it is not the caller's any more
                     running.set(true);
-                    sleep_forever::<()>().await
+                    sleep_forever().await
                 })
                 .await
             })
@@ -1156,7 +1156,7 @@ fn n07_ready_when_it_is_too_late() {
         let mut start = Box::pin(n.start(async move |started: Started<Rc<()>>| {
             let _held = held;
             *keep.borrow_mut() = Some(started);
-            sleep_forever::<()>().await
+            sleep_forever().await
         }));
         while kept.borrow().is_none() {
             assert!(poll_fn(|cx| Poll::Ready(start.as_mut().poll(cx))).await.is_pending());
@@ -1232,7 +1232,7 @@ fn n07_panic_after_it_was_up() {
                 })
                 .await?;
             log.say(value);
-            let outcome = sleep_forever::<()>().await;
+            let outcome = sleep_forever().await;
             log.say("cancelled");
             outcome
         }))
@@ -1255,19 +1255,19 @@ fn n07_with_scopes_and_nurseries_open() {
                         drop(inner.spawn(async move {
                             started.ready(()); // by a grandchild
                             log.say("up");
-                            sleep_forever::<()>().await
+                            sleep_forever().await
                         }));
-                        sleep_forever::<()>().await
+                        sleep_forever().await
                     })
                     .await
                 });
                 let error = timeout.await.unwrap_err();
                 assert!(error.is::<TooSlow>());
                 log.say("its own timeout");
-                nursery(async |_| sleep_forever::<()>().await).await
+                nursery(async |_| sleep_forever().await).await
             })
             .await?;
-            sleep_forever::<()>().await
+            sleep_forever().await
         });
         assert_eq!(up.await?, None);
         sleep(SECOND * 7).await?;
@@ -1316,7 +1316,7 @@ fn n07_into_a_cancelled_nursery() {
         let inner = outer.spawn(async move {
             nursery(async |n| {
                 *keep.borrow_mut() = Some(n.handle());
-                sleep_forever::<()>().await
+                sleep_forever().await
             })
             .await
         });
@@ -1358,7 +1358,7 @@ fn n08_with_its_own_payload() {
                 log.say("sibling");
                 Ok(())
             }));
-            let why = sleep_forever::<()>().await.unwrap_err();
+            let why = sleep_forever().await.unwrap_err();
             let why = why.downcast::<Cancelled>().unwrap();
             assert_eq!(why.reason(), &Reason::ChildFailed("it panicked".into()));
             log.say("body");
@@ -1523,7 +1523,7 @@ fn n08_life_goes_on() {
         for _ in 0..3 {
             let panicking = nursery(async |n| {
                 drop(n.spawn::<_, ()>(async { panic_any(()) }));
-                sleep_forever::<()>().await
+                sleep_forever().await
             });
             assert!(AssertUnwindSafe(panicking).catch_unwind().await.is_err());
             checkpoint().await?;
@@ -1551,7 +1551,7 @@ fn n09_not_the_spawners() {
                 Ok(())
             }));
             scope.set_timeout(SECOND);
-            sleep_forever::<()>().await
+            sleep_forever().await
         })
         .await?;
         tx.set();
@@ -1572,7 +1572,7 @@ fn n09_the_spawners_shield_is_no_help() {
         shield
             .enter(async |_| {
                 drop(n.spawn(async move {
-                    let outcome = sleep_forever::<()>().await;
+                    let outcome = sleep_forever().await;
                     log.say("child");
                     outcome
                 }));
@@ -1644,7 +1644,7 @@ fn n09_but_the_nurserys() {
             Ok(())
         })
         .await?;
-        drop(n.spawn(sleep_forever::<()>()));
+        drop(n.spawn(sleep_forever()));
         Ok(())
     }));
     outcome.unwrap();
@@ -1658,7 +1658,7 @@ fn n10_from_the_body() {
     let scope = RefCell::new(None);
     run(nursery::<_, ()>(async |n| {
         *scope.borrow_mut() = Some(n.scope());
-        drop(n.spawn(sleep_forever::<()>()));
+        drop(n.spawn(sleep_forever()));
         n.cancel();
         checkpoint().await?;
         unreachable!("a checkpoint in a cancelled nursery")
@@ -1678,7 +1678,7 @@ fn n10_from_a_child() {
             Ok(())
         }));
         drop(n.spawn(async {
-            let error = sleep_forever::<()>().await.unwrap_err();
+            let error = sleep_forever().await.unwrap_err();
             let why = error.downcast_ref::<Cancelled>().unwrap();
             assert_eq!(why.reason(), &Reason::Requested(None));
             log.say("sibling");
@@ -1702,7 +1702,7 @@ fn n10_from_a_handle() {
         let inner = outer.spawn(async move {
             nursery(async |n| {
                 *keep.borrow_mut() = Some(n.handle());
-                sleep_forever::<()>().await
+                sleep_forever().await
             })
             .await
         });
@@ -1729,14 +1729,14 @@ fn n10_a_body_that_had_finished_keeps_its_value() {
             n.cancel();
             Ok(())
         }));
-        drop(n.spawn(sleep_forever::<()>()));
+        drop(n.spawn(sleep_forever()));
         Ok(String::from("kept"))
     }));
     assert_eq!((outcome.unwrap().as_str(), seconds), ("kept", 1));
     // By the deadline of its scope.
     let outcome = run(nursery(async |n| {
         n.scope().set_timeout(SECOND);
-        drop(n.spawn(sleep_forever::<()>()));
+        drop(n.spawn(sleep_forever()));
         Ok(5)
     }));
     assert_eq!(outcome.unwrap(), 5);
@@ -1761,7 +1761,7 @@ fn n10_a_body_that_was_interrupted() {
     .unwrap_err();
     let no_value = error.downcast_ref::<NoValue>().unwrap();
     assert_eq!(no_value.place().line(), line);
-    assert_eq!(no_value.cancelled().reason(), &Reason::Requested(Some("enough".into())));
+    assert_eq!(no_value.cancelled().unwrap().reason(), &Reason::Requested(Some("enough".into())));
     assert!(!error.is_cancelled(), "it is not a cancellation for any scope to absorb");
 }
 
@@ -1772,7 +1772,7 @@ fn n10_a_value_and_a_cancellation_from_outside() {
         // A child was cancelled: the nursery was.
         let outcome = cancel_scope(async |scope| {
             nursery(async |n| {
-                drop(n.spawn(sleep_forever::<()>()));
+                drop(n.spawn(sleep_forever()));
                 scope.cancel();
                 Ok(1)
             })
@@ -1882,10 +1882,10 @@ fn n11_by_a_select() {
                         let held = dropped.clone();
                         drop(n.spawn(async move {
                             let _held = held;
-                            sleep_forever::<()>().await
+                            sleep_forever().await
                         }));
                     }
-                    sleep_forever::<()>().await
+                    sleep_forever().await
                 }));
                 let fast = pin!(sleep(SECOND));
                 let Either::Right((outcome, _)) = select(slow, fast).await else {
@@ -1917,7 +1917,7 @@ fn n11_one_warning_for_each_nursery() {
                     drop(n.spawn(async move {
                         set_lines.set((outer, line!() + 1));
                         nursery(async |n| {
-                            drop(n.spawn(sleep_forever::<()>()));
+                            drop(n.spawn(sleep_forever()));
                             Ok(())
                         })
                         .await
@@ -1961,17 +1961,17 @@ fn n11_silent_when_nothing_is_lost() {
     let events = Events::default();
     events.record(|| {
         run(async {
-            drop(nursery(async |n| n.spawn(sleep_forever::<()>()).await)); // never polled
+            drop(nursery(async |n| n.spawn(sleep_forever()).await)); // never polled
             nursery(async |n| n.spawn(checkpoint()).await).await?; // ended
             nursery(async |_| fails::<()>("failed")).await.unwrap_err();
             nursery(async |n| {
-                drop(n.spawn(sleep_forever::<()>()));
+                drop(n.spawn(sleep_forever()));
                 n.cancel();
                 Ok(())
             })
             .await?;
             let panicking = nursery(async |n| {
-                drop(n.spawn(sleep_forever::<()>()));
+                drop(n.spawn(sleep_forever()));
                 panic_any(());
                 #[expect(unreachable_code)]
                 Ok(())
@@ -1999,7 +1999,7 @@ fn n11_by_the_end_of_run() {
     events.record(|| {
         run(async {
             let mut future = Box::pin(nursery(async |n| {
-                drop(n.spawn(sleep_forever::<()>()));
+                drop(n.spawn(sleep_forever()));
                 Ok(())
             }));
             assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -2042,7 +2042,7 @@ fn n11_a_subscriber_that_panics() {
                         let held = held.clone();
                         drop(n.spawn(async move {
                             let _held = held;
-                            sleep_forever::<()>().await
+                            sleep_forever().await
                         }));
                     }
                     Ok(())

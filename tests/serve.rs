@@ -68,7 +68,9 @@ impl Listener for Arrivals {
         self.attempt()?;
         match self.queue.recv().await? {
             Some(arrival) => arrived(arrival),
-            None => sleep_forever().await,
+            None => loop {
+                sleep_forever().await?;
+            },
         }
     }
 
@@ -203,7 +205,7 @@ fn s01_a_failing_connection_is_reported_and_the_server_goes_on() {
                     2 => {
                         // A cancellation that is not the server's is a failure like any other.
                         let inner = nursery(async |n| {
-                            let task = n.spawn(sleep_forever::<()>());
+                            let task = n.spawn(sleep_forever());
                             n.cancel();
                             task.await
                         });
@@ -673,7 +675,7 @@ fn c13_idle_is_reached_through_any_number_of_finishing_sections() {
             nursery(async |n| {
                 drop(n.spawn(finishing(finishing(nursery(async |n| {
                     drop(n.spawn(finishing(sleep(2 * SECOND)))); // is not reached
-                    idle(sleep_forever::<()>()).await
+                    idle(sleep_forever()).await
                 })))));
                 sleep(SECOND).await?;
                 scope.cancel_gracefully(10 * SECOND);
@@ -708,7 +710,7 @@ fn c13_idle_inside_a_combinator() {
             nursery(async |n| {
                 drop(n.spawn(finishing(async {
                     let waits: futures::stream::FuturesUnordered<_> =
-                        (0..3).map(|_| idle(sleep_forever::<()>())).collect();
+                        (0..3).map(|_| idle(sleep_forever())).collect();
                     let ended: Vec<_> = futures::StreamExt::collect(waits).await;
                     assert!(ended.iter().all(|e| e.as_ref().is_err_and(Error::is_cancelled)));
                     sleep(SECOND).await // still finishing
@@ -731,7 +733,7 @@ fn c13_idle_passes_on_values_errors_and_other_cancellations() {
         assert_eq!(idle(async { Ok(1) }).await?, 1);
         let error = idle(async { Err::<(), _>(Error::msg("out of paper")) }).await.unwrap_err();
         assert_eq!(error.to_string(), "out of paper");
-        assert_eq!(move_on_after(SECOND, idle(sleep_forever::<()>())).await?, None);
+        assert_eq!(move_on_after(SECOND, idle(sleep_forever())).await?, None);
         Ok(())
     });
 }
