@@ -22,6 +22,8 @@ mod signal;
 mod sync;
 pub mod testing;
 mod time;
+#[cfg(all(unix, feature = "tokio-io"))]
+mod tokio_io;
 mod wake;
 
 pub use checkpoint::{Checkpoint, checkpoint, yield_now};
