@@ -1,5 +1,5 @@
 //! tokio's I/O traits over the streams of this crate, without tokio's runtime.
-#![cfg(all(unix, feature = "tokio-io"))]
+#![cfg(unix)]
 
 use std::io::{self, IoSlice};
 use std::pin::pin;
