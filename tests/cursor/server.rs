@@ -13,11 +13,21 @@ use std::process::{Child, Command, Stdio};
 /// it and removes the folder when standard input ends: when the test says so, or has ended, however
 /// it has.
 const SCRIPT: &str = r#"
-    trap 'rm -rf "$2"' EXIT
+    server=
+    stop() {
+        if [ -n "$server" ]; then
+            kill -INT "$server"
+            wait "$server"
+        fi
+        rm -rf "$2"
+    }
+    trap 'stop "$@"' EXIT
+    trap exit HUP INT TERM
+    trap : PIPE # there is nobody to be told any more: go on, and find standard input ended
     "$1/initdb" --pgdata "$2/data" --username postgres --auth trust --encoding UTF8 --locale C \
         --no-sync >&2 || exit
     "$1/postgres" -D "$2/data" -h 127.0.0.1 -p "$3" -c unix_socket_directories= -c fsync=off \
-        -c log_statement=all </dev/null >&2 &
+        -c log_statement=all -c log_line_prefix='%d ' </dev/null >&2 &
     server=$!
     until "$1/pg_isready" --quiet --host 127.0.0.1 --port "$3"; do
         kill -0 "$server" 2>/dev/null || exit 1
@@ -25,8 +35,6 @@ const SCRIPT: &str = r#"
     done
     echo ready
     cat >/dev/null
-    kill -INT "$server"
-    wait "$server"
 "#;
 
 pub struct Server {
@@ -82,11 +90,11 @@ impl Server {
         }
     }
 
-    pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// What the server has written, every statement included.
+    /// What the server has written, every statement included. A line begins with the database.
     pub fn log(&self) -> String {
         let mut log = vec![0; self.log.metadata().unwrap().len() as usize];
         self.log.read_exact_at(&mut log, 0).unwrap();
