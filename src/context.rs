@@ -125,12 +125,17 @@ pub(crate) fn is_current_scope(scope: &Rc<Scope>) -> bool {
 }
 
 /// Runs `f` with `scope` as the current one.
-#[inline]
+#[inline(always)]
 pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scope);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CONTEXT.with(|context| context.scope.set(self.0));
+            // SAFETY: invariant 2: whoever made it current is still further up the stack.
+            let scope = match unsafe { self.0.as_ref() } {
+                Some(scope) => scope.forwarded(),
+                None => ptr::null(),
+            };
+            CONTEXT.with(|context| context.scope.set(scope));
         }
     }
     // `scope` stays borrowed, and so alive, until `f` has returned: invariant 2.
@@ -138,9 +143,13 @@ pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Where `old` is the current scope, `new` is from now on, as long as `old` would have been. The
-/// caller keeps `new` for that long.
-pub(crate) fn replace_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
+/// Wherever `old` is the current scope, or would be again, `new` is from now on.
+///
+/// # Safety
+///
+/// Whoever made `old` current keeps `new` as well until it has put the former scope back.
+pub(crate) unsafe fn forward_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
+    old.set_forward(Rc::as_ptr(new));
     CONTEXT.with(|context| {
         if ptr::eq(context.scope.get(), Rc::as_ptr(old)) {
             context.scope.set(Rc::as_ptr(new));
@@ -160,6 +169,12 @@ pub(crate) fn current_frame() -> Option<Rc<Frame>> {
         Rc::increment_strong_count(frame);
         Some(Rc::from_raw(frame))
     }
+}
+
+/// The unit that is being polled.
+#[inline]
+pub(crate) fn current_unit() -> UnitId {
+    CONTEXT.with(|context| context.unit.get())
 }
 
 /// Calls `f` with the frame that is being polled, if there is one.

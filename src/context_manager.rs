@@ -51,11 +51,7 @@ where
 {
     let link = Link::new(true);
     let yielder = Yielder::new(link.clone());
-    ContextManager {
-        link,
-        body: Box::pin(async move { body(yielder).await }),
-        place: Location::caller(),
-    }
+    ContextManager { link, body: Box::pin(body(yielder)), place: Location::caller() }
 }
 
 /// Enters a context manager, runs `body` with what it yields, and leaves it.
@@ -116,7 +112,7 @@ where
         drop(held);
         drop(around);
         let (value, resume, panic) = match outcome {
-            Ok(Ok(value)) => (Some(value), Resume::Value(None), None),
+            Ok(Ok(value)) => (Some(value), Resume::Next, None),
             Ok(Err(error)) => (None, Resume::Raise(error), None),
             Err(Left::Panicked(payload)) => {
                 (None, Resume::Raise(BodyPanicked.into()), Some(payload))
@@ -126,14 +122,8 @@ where
                 return Err(ContextManagerMisused::new("did not wait at its yield", made_at).into());
             }
         };
-        let mut resume = Some(resume);
-        let left = poll_fn(|cx| {
-            if let Some(resume) = resume.take() {
-                link.resume(resume, cx);
-            }
-            link.poll(&mut manager, cx)
-        })
-        .await;
+        link.resume(resume);
+        let left = poll_fn(|cx| link.poll(&mut manager, cx)).await;
         drop(manager);
         match (left, panic) {
             (Step::Ended(outcome), Some(payload)) => {

@@ -83,8 +83,7 @@ impl Watch {
                 });
             }
         }
-        let unit = CONTEXT.with(|context| context.unit.get());
-        if waker::unit_of(cx.waker()) != Some(unit) {
+        if !waker::is_of_current_unit(cx.waker()) {
             self.arm_foreign(cx);
         }
     }
@@ -106,11 +105,9 @@ impl Watch {
 
     /// Fails if a cancellation has come since the wait began.
     #[inline]
-    pub(crate) fn check(&self) -> Result<()> {
-        match &self.0 {
-            Some(armed) if armed.scope.cancellations() != armed.since => {
-                Err(failure(Some(&armed.scope)))
-            }
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match &mut self.0 {
+            Some(armed) if armed.scope.cancellations() != armed.since => armed.fail(),
             _ => Ok(()),
         }
     }
@@ -119,6 +116,20 @@ impl Watch {
     pub(crate) fn disarm(&mut self) {
         if let Some(Armed { scope, foreign: Some(key), .. }) = self.0.take() {
             scope.unwatch(key);
+        }
+    }
+}
+
+impl Armed {
+    #[cold]
+    fn fail(&mut self) -> Result<()> {
+        match self.scope.cause() {
+            Some(why) => Err(why.into()),
+            None => {
+                // The scope was moved out of the one that was cancelled, which has gone.
+                self.since = self.scope.cancellations();
+                Ok(())
+            }
         }
     }
 }

@@ -16,8 +16,9 @@ use crate::context;
 
 /// A frame, with its one counter.
 pub(crate) struct Frame {
-    /// How many things that forbid a yield are open.
-    open: Cell<u32>,
+    /// How many things that forbid a yield are open, in units of [`ONE`]; the bits below that say
+    /// what else forbids one, so that a yield has one integer to look at.
+    counter: Cell<u32>,
     /// What they are, for the error's sake.
     holds: RefCell<Slab<Held>>,
     /// Counts what was ever opened, to tell what was opened last.
@@ -26,10 +27,17 @@ pub(crate) struct Frame {
     passed_on: RefCell<Vec<(usize, Hold)>>,
     /// The operation that was reached last.
     awaiting: Cell<Option<&'static str>>,
-    /// The body of a context manager may yield anywhere: what it holds open then is handed to
-    /// the frame that entered it.
-    hands_over: bool,
 }
+
+/// Something open, in [`Frame::counter`].
+const ONE: u32 = 8;
+/// A yield waits to be resumed.
+const SUSPENDED: u32 = 1;
+/// The body is being closed, or has ended.
+const CLOSING: u32 = 2;
+/// The body of a context manager may yield anywhere: what it holds open then is handed to the
+/// frame that entered it. Not a reason against a yield, but one to look closer.
+const HANDS_OVER: u32 = 4;
 
 /// Something that forbids a yield.
 #[derive(Clone)]
@@ -42,12 +50,11 @@ pub(crate) struct Held {
 impl Frame {
     pub(crate) fn new(hands_over: bool) -> Rc<Frame> {
         Rc::new(Frame {
-            open: Cell::new(0),
+            counter: Cell::new(if hands_over { HANDS_OVER } else { 0 }),
             holds: RefCell::new(Slab::new()),
             opened: Cell::new(0),
             passed_on: RefCell::new(Vec::new()),
             awaiting: Cell::new(None),
-            hands_over,
         })
     }
 
@@ -58,13 +65,35 @@ impl Frame {
     /// Whether the body may be suspended now.
     #[inline]
     pub(crate) fn allows_yield(&self) -> bool {
-        self.open.get() == 0 || self.hands_over
+        self.counter.get() == 0 || self.allows_yield_in_manager()
+    }
+
+    #[cold]
+    fn allows_yield_in_manager(&self) -> bool {
+        self.counter.get() & (HANDS_OVER | SUSPENDED | CLOSING) == HANDS_OVER
+    }
+
+    /// Whether what is open here forbids a yield.
+    fn is_held(&self) -> bool {
+        self.counter.get() >= ONE && self.counter.get() & HANDS_OVER == 0
+    }
+
+    /// A yield waits to be resumed, or does so no more.
+    #[inline]
+    pub(crate) fn set_suspended(&self, suspended: bool) {
+        let counter = self.counter.get();
+        self.counter.set(if suspended { counter | SUSPENDED } else { counter & !SUSPENDED });
+    }
+
+    /// From now on every yield is looked at closely.
+    pub(crate) fn set_closing(&self) {
+        self.counter.set(self.counter.get() | CLOSING);
     }
 
     /// What forbids a yield now: of all that is open, what was opened last.
     #[cold]
     pub(crate) fn forbids(&self) -> Option<Held> {
-        if self.allows_yield() {
+        if !self.is_held() {
             return None;
         }
         self.holds.borrow().iter().map(|(_, held)| held).max_by_key(|held| held.order).cloned()
@@ -73,7 +102,8 @@ impl Frame {
     /// The frame has ended: what is still held, because a guard was kept, counts in the frame
     /// that it returns to, like the value that the guard is part of.
     pub(crate) fn end(&self) {
-        if self.open.get() > 0
+        self.set_closing();
+        if self.holds_any()
             && let Some(heir) = context::current_frame()
         {
             let holds = self.holds.borrow();
@@ -89,11 +119,11 @@ impl Frame {
     }
 
     pub(crate) fn holds_any(&self) -> bool {
-        self.open.get() > 0
+        self.counter.get() >= ONE
     }
 
     fn hold(self: &Rc<Self>, what: Cow<'static, str>, place: &'static Location<'static>) -> Hold {
-        self.open.set(self.open.get() + 1);
+        self.counter.set(self.counter.get() + ONE);
         self.opened.set(self.opened.get() + 1);
         let held = Held { what, place, order: self.opened.get() };
         let key = self.holds.borrow_mut().insert(held);
@@ -125,7 +155,7 @@ pub(crate) struct Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let held = self.frame.holds.borrow_mut().remove(self.key);
-        self.frame.open.set(self.frame.open.get() - 1);
+        self.frame.counter.set(self.frame.counter.get() - ONE);
         let passed_on = {
             let mut passed_on = self.frame.passed_on.borrow_mut();
             let index = passed_on.iter().position(|(key, _)| *key == self.key);

@@ -1,6 +1,99 @@
 //! Structured concurrency on one thread.
+//!
+//! A *nursery* is a place where tasks run. It is left only when all of them have ended, on every
+//! way out, so a task can borrow from the code around it, and its failure has somewhere to go. A
+//! *cancel scope* is code that can be cancelled as one. Cancelling is an error that travels with
+//! `?` to the scope it belongs to, so code can clean up on the way and may await while it does.
+//! Both are as in [Trio](https://trio.readthedocs.io), in the terms of Rust: lifetimes, `?`,
+//! `async` closures. Below is a reactor over [`mio`](https://docs.rs/mio).
+//!
+//! # A first program
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use seedbed::{fail_after, net::TcpListener, nursery, Result};
+//!
+//! fn main() -> Result<()> {
+//!     seedbed::run(async {
+//!         let greeting = String::from("hello\n"); // borrowed below: no Arc, no 'static
+//!         let listener = TcpListener::bind("127.0.0.1:7000").await?;
+//!         nursery(async |n| {
+//!             loop {
+//!                 let (stream, _) = listener.accept().await?;
+//!                 let greeting = &greeting;
+//!                 drop(n.spawn(async move {
+//!                     fail_after(Duration::from_secs(5), stream.write_all(greeting.as_bytes())).await
+//!                 }));
+//!             }
+//!         })
+//!         .await
+//!     })
+//! }
+//! ```
+//!
+//! What it does without saying so: Ctrl-C cancels everything, and `run` returns when everything
+//! has ended. If one connection fails, the nursery cancels the others and the loop, waits for
+//! them, and `main` prints which tasks failed, and where. [`serve()`] goes on instead, and has a
+//! limit on connections and a graceful stop.
+//!
+//! # The map
+//!
+//! | to | see |
+//! |---|---|
+//! | run a program | [`run`], [`Builder`] |
+//! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
+//! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
+//! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
+//! | limit time | [`fail_after`], [`fail_at`], [`move_on_after`], [`move_on_at`], [`TooSlow`], [`current_effective_deadline`] |
+//! | fail | [`Error`], [`Result`], [`Group`] |
+//! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
+//! | let others run | [`checkpoint()`], [`yield_now`] |
+//! | talk between tasks | [`Event`], [`channel`] |
+//! | talk to the world | [`net`], [`signal`] |
+//! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
+//! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
+//!
+//! The [`guide`] explains how these fit together:
+//!
+//! | chapter | about |
+//! |---|---|
+//! | [`guide::nurseries`] | children, what they may borrow, the compiler's complaints and their remedies |
+//! | [`guide::cancellation`] | scopes, shields, deadlines, clean-up, graceful stops, dropping futures |
+//! | [`guide::errors`] | one error type, and groups |
+//! | [`guide::scheduling`] | checkpoints, the budget, fairness, other threads |
+//! | [`guide::testing`] | the clock that jumps, seeds, deadlocks |
+//! | [`guide::other_runtimes`] | for those who come from tokio, async-std or smol |
+//!
+//! # Three rules
+//!
+//! 1. **A task belongs to a nursery.** There is no `spawn` that outlives its caller. Code that
+//!    returns has left nothing running, unless it was given a [`&Nursery`](Nursery) or a
+//!    [`NurseryHandle`] to run it in.
+//! 2. **Every operation of this crate is a checkpoint:** it fails with [`Cancelled`] in a scope
+//!    that is cancelled, and lets other tasks run now and then. An `.await` on anything else is
+//!    one only where there is such an operation inside.
+//! 3. **An operation has happened, or it has failed with [`Cancelled`],** never both. What
+//!    cannot promise that says so.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
+//! | `hyper` | [hyper's runtime traits](mod@crate::hyper), for HTTP/1 and HTTP/2 |
+//!
+//! None is on by default.
+//!
+//! # Limits
+//!
+//! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
+//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
+//! files, blocking work on other threads, and asynchronous generators are not there yet. It is
+//! not 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod guide;
 
 mod checkpoint;
 mod context;
@@ -9,12 +102,17 @@ mod coop;
 mod error;
 mod frame;
 mod generator;
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub mod hyper;
 #[cfg(unix)]
 pub mod net;
 mod nursery;
 mod run;
 mod safe_channel;
 mod scope;
+#[cfg(unix)]
+mod serve;
 #[cfg(unix)]
 pub mod signal;
 #[cfg(not(unix))]
@@ -38,8 +136,10 @@ pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
-    fail_at, finishing, move_on_after, move_on_at,
+    fail_at, finishing, idle, move_on_after, move_on_at,
 };
+#[cfg(unix)]
+pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
     Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
     channel,

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 
-use super::{BoxedError, Cancelled, Error, Group, Repr, Result};
+use super::{BoxedError, Cancelled, Error, Group, NoValue, Repr, Result};
 
 /// An [`Error`] inside of a `Box<dyn std::error::Error>` or an `io::Error`.
 ///
@@ -55,6 +55,24 @@ pub(super) fn ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<Ours<'a>> 
         Some(Ours::Carried(carried))
     } else {
         ours(error.downcast_ref::<io::Error>()?.get_ref()?)
+    }
+}
+
+/// The [`Cancelled`] that an error is, or that it has among its causes.
+pub(super) fn cancellation<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a Cancelled> {
+    loop {
+        match ours(error) {
+            Some(Ours::Cancelled(cancelled)) => return Some(cancelled),
+            Some(Ours::Group(_)) => return None,
+            Some(Ours::Carried(carried)) => return carried.cancellation(),
+            None if error.is::<NoValue>() => return None,
+            None => {}
+        }
+        // `io::Error::source` leaves out the error it wraps, whose words it uses as its own.
+        error = match error.downcast_ref().and_then(io::Error::get_ref) {
+            Some(wrapped) => wrapped,
+            None => error.source()?,
+        };
     }
 }
 

@@ -53,8 +53,11 @@ impl Group {
     ) -> Error {
         assert!(!members.is_empty(), "a nursery failed without a failure");
         // A nested group of nothing but `Cancelled` cannot be: it came through here as well.
-        if members.iter().all(|member| member.error.is_cancelled()) {
-            return members.swap_remove(0).error;
+        if members.iter().all(|member| member.error.cancellation().is_some()) {
+            return match members.swap_remove(0).error {
+                Error(Repr::Cancelled(cancelled)) => cancelled.into(),
+                other => other.cancellation().cloned().expect("all of them are").into(),
+            };
         }
         Error(Repr::Group(Box::new(Group { place, members })))
     }
@@ -182,10 +185,10 @@ impl Error {
     /// What a scope does with the errors that leave it: takes every `Cancelled` away, and says
     /// whether there was one, and what is left, in its shape.
     ///
-    /// A `Cancelled` that is only the cause of another error stays: somebody has made something
-    /// else of it.
+    /// What other libraries have made of a `Cancelled` goes with it: it has travelled through
+    /// them as an `io::Error`, and come back as the cause of an error of theirs.
     pub(crate) fn absorb_cancelled(self) -> (bool, Option<Error>) {
-        let (cancelled, rest) = self.split(Error::is_cancelled);
+        let (cancelled, rest) = self.split(|error| error.cancellation().is_some());
         (cancelled.is_some(), rest)
     }
 }

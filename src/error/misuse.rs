@@ -63,6 +63,13 @@ pub struct NurseryClosed {
 }
 
 impl NurseryClosed {
+    pub(crate) fn new(
+        place: &'static Location<'static>,
+        spawned_at: &'static Location<'static>,
+    ) -> NurseryClosed {
+        NurseryClosed { place, spawned_at }
+    }
+
     /// Where the nursery was opened.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
@@ -108,8 +115,7 @@ impl<F> NotSpawned<F> {
         place: &'static Location<'static>,
         spawned_at: &'static Location<'static>,
     ) -> NotSpawned<F> {
-        let why = NurseryClosed { place, spawned_at };
-        NotSpawned { future, why }
+        NotSpawned { future, why: NurseryClosed::new(place, spawned_at) }
     }
 
     /// The future.

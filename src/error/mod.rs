@@ -132,11 +132,16 @@ impl Error {
         matches!(self.0, Repr::Cancelled(_))
     }
 
-    /// The cancellation it is, if it is one.
-    pub(crate) fn as_cancelled(&self) -> Option<&Cancelled> {
+    /// The cancellation it is, or that another library has made an error of its own from: one
+    /// whose chain of causes ends in a [`Cancelled`]. That such an error means anything else
+    /// nobody could tell, and a scope that does not absorb it would let a cancellation out.
+    ///
+    /// Not [`NoValue`], which says what a cancellation led to, and has it as its cause for that.
+    pub(crate) fn cancellation(&self) -> Option<&Cancelled> {
         match &self.0 {
             Repr::Cancelled(cancelled) => Some(cancelled),
-            _ => None,
+            Repr::Group(_) => None,
+            Repr::Other(other) => convert::cancellation(&*other.error),
         }
     }
 

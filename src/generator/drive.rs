@@ -80,43 +80,46 @@ impl<T, S> Inner<'_, T, S> {
     }
 
     /// Polls the body on. `None` when it has ended.
+    #[inline]
     pub(super) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        /// A body that panicked is not polled again.
-        struct Panicked<'a, 'b, T, S>(&'a Inner<'b, T, S>);
-        impl<T, S> Drop for Panicked<'_, '_, T, S> {
-            fn drop(&mut self) {
-                self.0.finish();
-            }
-        }
-        let Ok(mut slot) = self.body.try_borrow_mut() else {
-            return Poll::Ready(Err(self
-                .misused("it is driven from inside of its own body")
-                .into()));
-        };
-        let Some(body) = slot.as_mut() else { return Poll::Ready(Ok(None)) };
-        let panicked = Panicked(self);
-        let step = self.link.poll(body, cx);
-        std::mem::forget(panicked);
-        drop(slot);
+        // Out of its slot while it runs: it cannot drive itself, and is gone if it panics.
+        let Some(mut body) = self.body.take() else { return Poll::Ready(self.without_body()) };
+        let step = self.link.poll(&mut body, cx);
         match step {
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                self.body.set(Some(body));
+                Poll::Pending
+            }
             Poll::Ready(Step::Yielded(value)) => {
+                self.body.set(Some(body));
                 self.state.set(State::Suspended);
                 Poll::Ready(Ok(Some(value)))
             }
             Poll::Ready(Step::Ended(outcome)) => {
                 self.finish();
+                drop(body);
                 Poll::Ready(outcome.map(|()| None))
             }
         }
     }
 
+    #[cold]
+    fn without_body(&self) -> Result<Option<T>> {
+        if self.link.is_running() {
+            return Err(self.misused("it is driven from inside of its own body").into());
+        }
+        // It panicked.
+        self.finish();
+        Ok(None)
+    }
+
+    #[inline]
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         match self.state.get() {
             State::Created => self.begin()?,
             State::Suspended => {
                 self.state.set(State::Running);
-                self.link.resume(Resume::Value(None), cx);
+                self.link.resume(Resume::Next);
             }
             State::Running => {}
             State::Finished => return Poll::Ready(Ok(None)),
@@ -131,7 +134,7 @@ impl<T, S> Inner<'_, T, S> {
                 State::Created => self.finish(),
                 State::Suspended | State::Running => {
                     self.state.set(State::Running);
-                    self.link.exit(cx);
+                    self.link.exit();
                 }
                 State::Finished => {}
             }
@@ -147,7 +150,7 @@ impl<T, S> Inner<'_, T, S> {
                 Poll::Ready(Ok(Some(value))) => {
                     drop(value);
                     self.state.set(State::Running);
-                    self.link.exit(cx);
+                    self.link.exit();
                 }
                 Poll::Ready(Err(error)) if error.is::<GeneratorExit>() => {
                     return Poll::Ready(Ok(()));
@@ -193,7 +196,7 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
             let what = match inner.state.get() {
                 State::Suspended => {
                     inner.state.set(State::Running);
-                    inner.link.resume(Resume::Value(Some(value)), cx);
+                    inner.link.resume(Resume::Value(value));
                     return inner.poll_body(cx).map_err(AsendError::Failed);
                 }
                 State::Finished => return Poll::Ready(Ok(None)),
@@ -227,7 +230,7 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
             match inner.state.get() {
                 State::Suspended => {
                     inner.state.set(State::Running);
-                    inner.link.resume(Resume::Raise(error), cx);
+                    inner.link.resume(Resume::Raise(error));
                 }
                 State::Created => {
                     inner.finish();

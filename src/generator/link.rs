@@ -14,6 +14,7 @@ use crate::generator::errors::{
     GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
 };
 use crate::scope::tree::Scope;
+use crate::wake::table::UnitId;
 use crate::wake::waker;
 use crate::{Result, context};
 
@@ -22,17 +23,31 @@ pub(crate) type Body<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// What a suspended body goes on with.
 pub(crate) enum Resume<S> {
-    /// `None` for a plain next.
-    Value(Option<S>),
+    /// A plain next.
+    Next,
+    Value(S),
     Raise(Error),
+}
+
+/// What the driver has left for the yield.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// A plain next: nearly always this.
+    Next,
+    /// What is in `Link::sent`.
+    Sent,
 }
 
 pub(crate) struct Link<T, S> {
     pub(crate) frame: Rc<Frame>,
     out: Cell<Option<T>>,
-    resume: Cell<Option<Resume<S>>>,
-    /// With which waker the suspended yield was polled.
-    waker: Cell<Option<Waker>>,
+    left: Cell<Left>,
+    sent: Cell<Option<Result<S>>>,
+    /// The unit that drives the body.
+    driver: Cell<UnitId>,
+    /// The waker that the suspended yield was polled with, if it is not the driver's.
+    foreign: Cell<Option<Waker>>,
     /// Where the body is suspended.
     at: Cell<Option<&'static Location<'static>>>,
     /// The scope around the yield, if the frame may yield inside of one.
@@ -41,6 +56,7 @@ pub(crate) struct Link<T, S> {
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
+    running: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,13 +79,16 @@ impl<T, S> Link<T, S> {
         Rc::new(Link {
             frame: Frame::new(hands_over),
             out: Cell::new(None),
-            resume: Cell::new(None),
-            waker: Cell::new(None),
+            left: Cell::new(Left::Nothing),
+            sent: Cell::new(None),
+            driver: Cell::new(UnitId::NONE),
+            foreign: Cell::new(None),
             at: Cell::new(None),
             scope: Cell::new(None),
             closing: Cell::new(Closing::No),
             ignored: Cell::new(None),
             ended: Cell::new(false),
+            running: Cell::new(false),
         })
     }
 
@@ -84,31 +103,53 @@ impl<T, S> Link<T, S> {
     }
 
     /// Says what the suspended yield returns when the body is polled next.
-    pub(crate) fn resume(&self, with: Resume<S>, cx: &Context<'_>) {
-        self.resume.set(Some(with));
-        self.at.set(None);
+    #[inline]
+    pub(crate) fn resume(&self, with: Resume<S>) {
+        match with {
+            Resume::Next => self.left.set(Left::Next),
+            Resume::Value(value) => self.send(Ok(value)),
+            Resume::Raise(error) => self.send(Err(error)),
+        }
+        if self.at.take().is_some() {
+            self.frame.set_suspended(false);
+        }
         // A yield in a nursery, or in another library's combinator, is not polled unless its own
         // waker is woken.
-        if let Some(waker) = self.waker.take()
-            && !waker.will_wake(cx.waker())
-        {
-            waker::wake_now(&waker);
+        if let Some(foreign) = self.foreign.take() {
+            waker::wake_now(&foreign);
         }
     }
 
+    fn send(&self, what: Result<S>) {
+        self.left.set(Left::Sent);
+        self.sent.set(Some(what));
+    }
+
     /// Closes: raises `GeneratorExit` at the yield the body is suspended at, or at the next one.
-    pub(crate) fn exit(&self, cx: &Context<'_>) {
+    pub(crate) fn exit(&self) {
+        self.frame.set_closing();
         if self.at.get().is_some() {
             self.closing.set(Closing::Raised);
-            self.resume(Resume::Raise(GeneratorExit.into()), cx);
+            self.resume(Resume::Raise(GeneratorExit.into()));
         } else if self.closing.get() == Closing::No {
             self.closing.set(Closing::AtNextYield);
         }
     }
 
     /// Polls the body, in its frame, until it yields or ends.
+    #[inline]
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
+        struct Running<'a>(&'a Cell<bool>);
+        impl Drop for Running<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        self.running.set(true);
+        self.driver.set(context::current_unit());
+        let running = Running(&self.running);
         let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+        drop(running);
         match outcome {
             Poll::Ready(outcome) => {
                 self.end();
@@ -127,10 +168,16 @@ impl<T, S> Link<T, S> {
         }
     }
 
+    /// Whether the body is what runs, or what has called what runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
     /// The body has ended, or will not be polled any more.
     pub(crate) fn end(&self) {
         if !self.ended.replace(true) {
             self.at.set(None);
+            self.foreign.take();
             self.frame.end();
         }
     }
@@ -220,28 +267,41 @@ impl<T, S> Future for Yield<'_, T, S> {
         let this = self.get_mut();
         let link = this.link;
         if let Some(value) = this.value.take() {
-            let may = link.frame.allows_yield()
-                && context::is_current_frame(&link.frame)
-                && link.closing.get() == Closing::No
-                && !link.ended.get()
-                && link.at.get().is_none();
-            if !may {
+            // The frame's counter stands for all that forbids a yield.
+            if !link.frame.allows_yield() || !context::is_current_frame(&link.frame) {
                 return this.refusal().map(Err);
             }
-            link.resume.take(); // meant for a yield that was dropped
             link.out.set(Some(value));
             link.at.set(Some(this.place));
+            link.left.set(Left::Nothing); // whatever it was meant for has been dropped
+            link.frame.set_suspended(true);
             if link.frame.holds_any() {
                 link.scope.set(context::current_scope());
             }
-        } else if let Some(resume) = link.resume.take() {
-            return Poll::Ready(match resume {
-                Resume::Value(value) => Ok(value),
-                Resume::Raise(error) => Err(error),
-            });
+        } else {
+            match link.left.replace(Left::Nothing) {
+                Left::Nothing => {}
+                Left::Next => return Poll::Ready(Ok(None)),
+                Left::Sent => {
+                    let sent = link.sent.take().expect("something was sent");
+                    return Poll::Ready(sent.map(Some));
+                }
+            }
         }
-        link.waker.set(Some(cx.waker().clone()));
+        if waker::unit_of(cx.waker()) != Some(link.driver.get()) {
+            link.foreign.set(Some(cx.waker().clone()));
+        }
         Poll::Pending
+    }
+}
+
+impl<T, S> Drop for Yield<'_, T, S> {
+    fn drop(&mut self) {
+        // A `select` in the body has given up this yield: the body may go on to another.
+        if self.value.is_none() && self.link.at.get() == Some(self.place) {
+            self.link.at.set(None);
+            self.link.frame.set_suspended(false);
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Generator<'a, T, S = ()> {
 pub(crate) struct Inner<'a, T, S> {
     link: Rc<Link<T, S>>,
     /// Gone when the body has ended.
-    body: RefCell<Option<Body<'a>>>,
+    body: Cell<Option<Body<'a>>>,
     state: Cell<GeneratorState>,
     finalizer: Box<dyn Finalize<'a> + 'a>,
     /// Itself, for the finalizer.
@@ -132,7 +132,7 @@ impl<'a, T, S> Generator<'a, T, S> {
         let yielder = Yielder::new(link.clone());
         Generator {
             inner: Rc::new_cyclic(|this: &Weak<Inner<'a, T, S>>| Inner {
-                body: RefCell::new(Some(Box::pin(async move { body(yielder).await }))),
+                body: Cell::new(Some(Box::pin(body(yielder)))),
                 link,
                 state: Cell::new(GeneratorState::Created),
                 finalizer,
@@ -206,8 +206,7 @@ impl<'a, T, S> Inner<'a, T, S> {
             registration.remove();
         }
         self.link.end();
-        let body = self.body.try_borrow_mut().ok().and_then(|mut body| body.take());
-        drop(body); // foreign code
+        drop(self.body.take()); // foreign code
     }
 }
 

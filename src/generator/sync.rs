@@ -49,7 +49,7 @@ where
     let yielder = Yielder::new(link.clone());
     SyncGenerator {
         link,
-        body: Some(Box::pin(async move { body(yielder).await })),
+        body: Some(Box::pin(body(yielder))),
         started: false,
         place: Location::caller(),
     }
@@ -65,7 +65,7 @@ impl<T, S> SyncGenerator<'_, T, S> {
         if !self.started {
             return Err(self.misused("a value cannot be sent before the first `next`"));
         }
-        self.go_on(Resume::Value(Some(value)))
+        self.go_on(Resume::Value(value))
     }
 
     /// As `next`, and makes the yield that the body is suspended at fail with `error`.
@@ -92,7 +92,7 @@ impl<T, S> SyncGenerator<'_, T, S> {
             self.end();
             return Ok(());
         }
-        self.link.exit(&Context::from_waker(Waker::noop()));
+        self.link.exit();
         match self.poll() {
             Ok(_) => Ok(()),
             Err(error) if error.is::<GeneratorExit>() => Ok(()),
@@ -110,9 +110,8 @@ impl<T, S> SyncGenerator<'_, T, S> {
     }
 
     fn go_on(&mut self, with: Resume<S>) -> Result<Option<T>> {
-        let cx = Context::from_waker(Waker::noop());
         if std::mem::replace(&mut self.started, true) {
-            self.link.resume(with, &cx);
+            self.link.resume(with);
         }
         self.poll()
     }
@@ -140,7 +139,7 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        self.go_on(Resume::Value(None)).transpose()
+        self.go_on(Resume::Next).transpose()
     }
 }
 

@@ -385,7 +385,11 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.writing.poll_checkpoint(cx))?;
-        Poll::Ready(self.io.source().shutdown(Shutdown::Write))
+        match self.io.source().shutdown(Shutdown::Write) {
+            // Closed already, by a peer that has reset the connection.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            outcome => Poll::Ready(outcome),
+        }
     }
 }
 

@@ -8,6 +8,9 @@
 //!    nursery holds a counted reference in raw form: `adopt` makes it, `release` takes it back.
 //! 3. Children are polled only by `Core::drive`, which borrows what the nursery's own future
 //!    borrows: while that is polled, all that the children borrow is there.
+//! 4. A child that is being polled is attached to the core whose `drive` polls it, or to none.
+//!    Foreign code that runs meanwhile can do to any other nursery what it likes, but cannot
+//!    poll or drop this one, which is borrowed. So a hand-over waits for the end of the poll.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -23,8 +26,10 @@ use crate::nursery::child::{Child, ChildRef};
 use crate::run::Runtime;
 use crate::scope::tree::{Entered, Level, Scope};
 use crate::wake::unit::{ReadyQueue, Unit};
-use crate::wake::waker;
+use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
+
+type Payload = Box<dyn Any + Send>;
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
 #[repr(C)]
@@ -39,7 +44,9 @@ pub(crate) struct Core {
     /// Whether the body waits for the children.
     tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
-    panic: Cell<Option<Box<dyn Any + Send>>>,
+    panic: Cell<Option<Payload>>,
+    /// Where the only child goes when its poll is over.
+    moving_to: Cell<Option<Rc<Core>>>,
     place: &'static Location<'static>,
 }
 
@@ -55,6 +62,7 @@ impl Core {
             tell_body: Cell::new(false),
             failures: RefCell::new(Vec::new()),
             panic: Cell::new(None),
+            moving_to: Cell::new(None),
             place,
         })
     }
@@ -133,28 +141,45 @@ impl Core {
         child
     }
 
-    /// Hands the only child of this nursery, and the scopes it has open, to another one.
+    /// Hands the only child of this nursery, and the scopes it has open, to another one that is
+    /// open. What runs in the child is in the other's scope at once; the child itself follows
+    /// when its poll is over, if it is being polled.
     pub(crate) fn hand_over(&self, to: &Rc<Core>) {
         let unit = self.only_child();
         if unit.is_null() {
             return; // it has ended
         }
-        // SAFETY: it was just found among the members.
+        // SAFETY: `start`, whose nursery this is, keeps `to` as long as this nursery is polled.
+        unsafe { context::forward_scope(&self.scope, &to.scope) };
+        self.scope.move_children(Rc::as_ptr(&to.scope));
+        if self.queue.is_draining() {
+            // This nursery is being polled, and so, as it runs no other code, is its child.
+            self.moving_to.set(Some(to.clone()));
+            // The caller goes on in the next round, counted from now.
+            // SAFETY: the body's unit is a field of this core.
+            let foreign = unsafe { Unit::make_ready(&self.body) };
+            debug_assert!(foreign.is_none(), "who polls the queue need not be told");
+        } else {
+            self.move_child(unit, to);
+        }
+        // Operations that are woken through something foreign have to register anew.
+        self.scope.wake_foreign();
+    }
+
+    /// Moves a child that is not being polled.
+    fn move_child(&self, unit: *const Unit, to: &Rc<Core>) {
+        // SAFETY: it is among the members.
         let queued = unsafe { &*unit }.is_queued();
         let child = self.release(unit.cast());
         to.adopt(child);
-        self.scope.move_children(Rc::as_ptr(&to.scope));
-        // It may be the child itself that is running.
-        context::replace_scope(&self.scope, &to.scope);
-        let mut foreign = Vec::new();
-        if queued {
+        let mut foreign = [None, None];
+        // It has not heard of a cancellation that came before it did.
+        if queued || to.scope.is_cancelled() {
             // SAFETY: `to` has a reference to the node.
-            foreign.extend(unsafe { Unit::make_ready(unit) });
+            foreign[0] = unsafe { Unit::make_ready(unit) };
         }
-        foreign.extend(self.finish_if_empty());
-        for waker in foreign {
-            waker.wake();
-        }
+        foreign[1] = self.finish_if_empty();
+        wake_all(foreign.into_iter().flatten());
     }
 
     fn only_child(&self) -> *const Unit {
@@ -183,32 +208,63 @@ impl Core {
         // A graceful cancellation stays one: those that finish their work are not to be hit by
         // the siblings that stopped at once.
         let level = match self.scope.effective() {
-            Level::Graceful if error.is_cancelled() => Level::Graceful,
+            Level::Spared | Level::Graceful if error.cancellation().is_some() => Level::Graceful,
             _ => Level::Full,
         };
-        self.scope.cancel_because(level, || match error.as_cancelled() {
-            Some(why) => why.clone(),
-            None => Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.one_line())),
-        });
+        // The error's text is foreign code.
+        let cancelled = catch_unwind(AssertUnwindSafe(|| {
+            self.scope.cancel_because(level, || match error.cancellation() {
+                Some(why) => why.clone(),
+                None => {
+                    Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.one_line()))
+                }
+            });
+        }));
         self.failures.borrow_mut().push(Member { error, spawned_at });
+        if let Err(payload) = cancelled {
+            self.panicked(payload, spawned_at.unwrap_or(self.place));
+        }
         self.scope.why()
     }
 
-    fn panicked(&self, payload: Box<dyn Any + Send>, place: &'static Location<'static>) {
-        self.scope.cancel_because(Level::Full, || {
-            Cancelled::new(self.place, Some(place), Reason::ChildFailed("it panicked".into()))
-        });
-        match self.panic.take() {
-            None => self.panic.set(Some(payload)),
+    /// Keeps the first panic to be passed on, and cancels all the others.
+    fn panicked(&self, payload: Payload, place: &'static Location<'static>) {
+        let further = match self.panic.take() {
+            None => {
+                self.panic.set(Some(payload));
+                None
+            }
             Some(first) => {
                 self.panic.set(Some(first));
-                tracing::error!(
-                    nursery = %self.place,
-                    at = %place,
-                    "a further panic in a nursery: only the first is passed on"
-                );
+                Some(payload)
             }
+        };
+        let cancelled = catch_unwind(AssertUnwindSafe(|| {
+            self.scope.cancel_because(Level::Full, || {
+                Cancelled::new(self.place, Some(place), Reason::ChildFailed("it panicked".into()))
+            });
+        }));
+        for payload in further.into_iter().chain(cancelled.err()) {
+            self.discard(payload, place);
         }
+    }
+
+    /// Reports a panic that is not passed on.
+    fn discard(&self, payload: Payload, place: &'static Location<'static>) {
+        // Subscribers and payloads are foreign code.
+        let mut outcome = catch_unwind(AssertUnwindSafe(|| {
+            tracing::error!(
+                nursery = %self.place,
+                at = %place,
+                "a further panic in a nursery: only the first is passed on"
+            );
+            drop(payload);
+        }));
+        for _ in 0..3 {
+            let Err(payload) = outcome else { return };
+            outcome = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        }
+        std::mem::forget(outcome); // there has to be an end to it
     }
 
     fn poll_child(self: &Rc<Self>, unit: *const Unit, budget: u32) {
@@ -222,45 +278,52 @@ impl Core {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             // A child is a frame of its own, with nobody to yield to.
             context::in_frame(None, || {
-                // SAFETY: a child that is attached is not done; invariant 3.
+                // SAFETY: a child that is attached is not done; invariants 3 and 4.
                 context::in_unit(id, budget, || unsafe { child.poll(&mut cx) })
             })
         }));
-        if matches!(outcome, Ok(Poll::Pending)) {
-            return;
+        match self.moving_to.take() {
+            None if matches!(outcome, Ok(Poll::Pending)) => {}
+            None => self.end_child(child, outcome),
+            Some(to) if to.is_open() => {
+                self.move_child(unit, &to);
+                if !matches!(outcome, Ok(Poll::Pending)) {
+                    to.end_child(child, outcome);
+                }
+            }
+            // The other nursery was dropped in the meantime, and so are its children.
+            Some(_) => self.end_child(child, outcome),
         }
-        // The poll may have handed the child over to another nursery.
-        // SAFETY: invariant 2: what it is attached to is the first field of a core, in an `Rc`.
-        let core = unsafe { &*(*unit).queue().cast::<Core>() };
-        core.end_child(child, outcome);
     }
 
-    /// Deals with a child that has ended.
+    /// Deals with a child that has ended. One that has not is dropped.
     fn end_child(&self, child: ChildRef, outcome: std::thread::Result<Poll<Result<()>>>) {
+        // First of all: what follows is foreign code in large part, and if it is not this nursery
+        // that polled the child, then that may even drop this nursery.
+        let held = self.release(child.as_ptr());
         let place = child.place();
-        let why = match outcome {
-            Ok(Poll::Ready(Ok(()))) => None,
-            Ok(Poll::Ready(Err(error))) => self.fail(error, Some(place)),
-            Ok(Poll::Pending) => unreachable!("the child has ended"),
+        let (ended, why) = match outcome {
+            Ok(Poll::Ready(Ok(()))) => (true, None),
+            Ok(Poll::Ready(Err(error))) => (false, self.fail(error, Some(place))),
+            Ok(Poll::Pending) => (false, None),
             Err(payload) => {
                 self.panicked(payload, place);
-                self.scope.why()
+                (false, self.scope.why())
             }
         };
-        // What the child's future and value do when they are dropped is foreign code.
+        // What the child's future and value do when they are dropped is foreign code, and so may
+        // be the waker of who waits for it.
         let dropped = catch_unwind(AssertUnwindSafe(|| {
-            if why.is_some() {
-                // SAFETY: the child is not done, and its poll is over.
+            if !ended {
+                // SAFETY: the child is not done, its poll is over, and it is nobody's member.
                 unsafe { child.fail(why) };
             }
         }));
-        let held = self.release(child.as_ptr());
-        if let Some(joiner) = child.set_done() {
-            joiner.wake();
-        }
         let freed = catch_unwind(AssertUnwindSafe(|| {
-            drop(held);
-            drop(child);
+            let (_held, child) = (held, child);
+            if let Some(joiner) = child.set_done() {
+                joiner.wake();
+            }
         }));
         for payload in [dropped, freed].into_iter().filter_map(std::result::Result::err) {
             self.panicked(payload, place);
@@ -389,10 +452,16 @@ impl Core {
     /// see then, are reported.
     pub(crate) fn resume_panic(&self) {
         let Some(payload) = self.panic.take() else { return };
-        let failures = self.take_failures();
-        if failures.iter().any(|member| !member.error.is_cancelled()) {
-            let error = Group::from_failures(self.place, failures);
-            tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
+        // Their texts are foreign code.
+        let reported = catch_unwind(AssertUnwindSafe(|| {
+            let failures = self.take_failures();
+            if failures.iter().any(|member| member.error.cancellation().is_none()) {
+                let error = Group::from_failures(self.place, failures);
+                tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
+            }
+        }));
+        if let Err(further) = reported {
+            self.discard(further, self.place);
         }
         resume_unwind(payload);
     }
@@ -455,12 +524,21 @@ impl Drop for Guard {
         core.open.set(false);
         core.body.detach();
         let mut panic = None;
+        // Keeps the first panic; subscribers, children and wakers are foreign code.
+        let mut guarded =
+            |place, f: &mut dyn FnMut()| match (catch_unwind(AssertUnwindSafe(f)), &panic) {
+                (Err(payload), None) => panic = Some(payload),
+                (Err(further), Some(_)) => core.discard(further, place),
+                (Ok(()), _) => {}
+            };
         if core.live.get() > 0 || core.body_running.get() {
-            tracing::warn!(
-                nursery = %core.place,
-                children = core.live.get(),
-                "a nursery was dropped before it had ended: what ran in it was dropped without cleaning up"
-            );
+            guarded(core.place, &mut || {
+                tracing::warn!(
+                    nursery = %core.place,
+                    children = core.live.get(),
+                    "a nursery was dropped before it had ended: what ran in it was dropped without cleaning up"
+                );
+            });
         }
         loop {
             let unit = core.scope.members.first();
@@ -468,16 +546,16 @@ impl Drop for Guard {
                 break;
             }
             let child = core.release(unit.cast());
-            let dropped = catch_unwind(AssertUnwindSafe(|| {
-                // SAFETY: a member is not done, and nothing is polled while its nursery's future
-                // is dropped.
+            guarded(child.place(), &mut || {
+                // SAFETY: a member is not done, it has just been taken out, so this happens once,
+                // and nobody polls it: its own nursery does not while that is dropped.
                 unsafe { child.fail(None) };
-            }));
-            if let Some(joiner) = child.set_done() {
-                joiner.wake();
-            }
-            drop(child);
-            panic = panic.or(dropped.err());
+            });
+            guarded(child.place(), &mut || {
+                if let Some(joiner) = child.set_done() {
+                    joiner.wake();
+                }
+            });
         }
         if let Some(payload) = panic
             && !std::thread::panicking()

@@ -6,9 +6,10 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::error::{NotSpawned, NotStarted};
+use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
 use crate::nursery::core::{Core, Guard, Hold};
 use crate::nursery::{Nursery, NurseryHandle};
+use crate::scope::tree::Level;
 use crate::{Result, context};
 
 /// By this a child of [`Nursery::start`] says that it is up.
@@ -21,6 +22,8 @@ struct Shared<V> {
     /// The nursery of one, under the caller, in which the child runs until it is up. Gone when
     /// the caller does not wait any more.
     cradle: RefCell<Option<Rc<Core>>>,
+    /// The child was up, but the nursery it was for had been dropped.
+    too_late: Cell<bool>,
     nursery: Rc<Core>,
 }
 
@@ -29,9 +32,17 @@ impl<V> Started<V> {
     /// the nursery, under the nursery's scope instead of the caller's.
     ///
     /// If the caller has been cancelled meanwhile, the child stays under the caller, which waits
-    /// for it to end. If the caller does not wait any more, nothing happens.
+    /// for it to end. If the caller does not wait any more, nothing happens. If the nursery has
+    /// been dropped meanwhile, the child is cancelled.
     pub fn ready(self, value: V) {
         let Some(cradle) = self.shared.cradle.take() else { return };
+        if !self.shared.nursery.is_open() {
+            self.shared.too_late.set(true);
+            let reason =
+                Reason::Requested(Some("the nursery it was started for was dropped".into()));
+            cradle.scope().cancel(Level::Full, reason, None);
+            return;
+        }
         self.shared.value.set(Some(value));
         if !cradle.scope().is_cancelled() {
             cradle.hand_over(&self.shared.nursery);
@@ -58,7 +69,8 @@ impl<'scope> Nursery<'scope, '_> {
     /// # Errors
     ///
     /// The child's own, if it fails before it is up; [`NotStarted`] if it ends without saying
-    /// so; [`Cancelled`](crate::Cancelled) if the caller was cancelled and with it the child.
+    /// so; [`Cancelled`](crate::Cancelled) if the caller was cancelled and with it the child;
+    /// [`NurseryClosed`] if the nursery was dropped meanwhile.
     ///
     /// ```
     /// use seedbed::{Event, nursery};
@@ -135,10 +147,14 @@ where
     let hold = Hold::new(nursery.clone());
     async move {
         let _hold = hold;
+        if !nursery.is_open() {
+            return Err(NurseryClosed::new(nursery.place(), place).into());
+        }
         let cradle = Core::new(place);
         let shared = Rc::new(Shared {
             value: Cell::new(None),
             cradle: RefCell::new(Some(cradle.clone())),
+            too_late: Cell::new(false),
             nursery,
         });
         let guard = Guard::new(cradle, false)?;
@@ -161,6 +177,9 @@ where
         guard.core().resume_panic();
         let failure = guard.core().take_failures().pop().map(|member| member.error);
         guard.leave(failure.map_or(Ok(()), Err))?;
+        if shared.too_late.get() {
+            return Err(NurseryClosed::new(shared.nursery.place(), place).into());
+        }
         shared.value.take().ok_or_else(|| NotStarted::new(place).into())
     }
 }

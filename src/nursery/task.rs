@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::Result;
+use crate::checkpoint::Checkpoint;
 use crate::coop::{self, Watch};
 use crate::nursery::child::ChildRef;
+use crate::{Result, frame};
 
 /// A handle to a child, which gives its value when it is awaited.
 ///
@@ -19,15 +20,21 @@ use crate::nursery::child::ChildRef;
 pub struct Task<'scope, T> {
     child: ChildRef,
     watch: Watch,
-    /// Whether it has let others run, in the one way or the other.
-    waited: bool,
+    step: Step,
     _value: PhantomData<(&'scope (), T)>,
+}
+
+enum Step {
+    Start,
+    /// It was cancelled before it began to wait.
+    Fail(Checkpoint),
+    Wait,
 }
 
 impl<T> Task<'_, T> {
     /// The child's value must be a `T`.
     pub(super) fn new(child: ChildRef) -> Self {
-        Task { child, watch: Watch::new(), waited: false, _value: PhantomData }
+        Task { child, watch: Watch::new(), step: Step::Start, _value: PhantomData }
     }
 
     /// Whether the child has ended.
@@ -47,24 +54,47 @@ impl<T> Future for Task<'_, T> {
     /// If it is polled after it gave the value.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        coop::check()?;
-        if !this.child.is_done() {
-            this.child.set_joiner(cx.waker());
-            this.watch.arm(cx);
-            this.waited = true;
-            return Poll::Pending;
+        loop {
+            match &mut this.step {
+                Step::Start => {
+                    this.step = match coop::check() {
+                        Err(error) => Step::Fail(Checkpoint::failing(error, 1)),
+                        Ok(()) if this.child.is_done() && coop::spend() => {
+                            cx.waker().wake_by_ref();
+                            this.step = Step::Wait;
+                            return Poll::Pending;
+                        }
+                        Ok(()) => Step::Wait,
+                    };
+                }
+                Step::Wait if this.child.is_done() => {
+                    this.watch.disarm();
+                    this.step = Step::Start;
+                    // SAFETY: the child is done, and its value is a `T`.
+                    let value = unsafe { this.child.take::<T>() };
+                    return Poll::Ready(match value {
+                        Some(outcome) => outcome.map_err(Into::into),
+                        None => panic!("a child's value was taken before, or it was dropped"),
+                    });
+                }
+                Step::Wait => {
+                    this.watch.arm(cx);
+                    if let Err(error) = this.watch.check() {
+                        this.watch.disarm();
+                        this.step = Step::Start;
+                        return Poll::Ready(Err(error));
+                    }
+                    this.child.set_joiner(cx.waker());
+                    frame::awaits("Task");
+                    return Poll::Pending;
+                }
+                Step::Fail(failing) => {
+                    let outcome = std::task::ready!(Pin::new(failing).poll(cx));
+                    this.step = Step::Start;
+                    return Poll::Ready(Err(outcome.expect_err("it was cancelled")));
+                }
+            }
         }
-        if !this.waited && coop::spend() {
-            this.waited = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        // SAFETY: the child is done, and its value is a `T`.
-        let value = unsafe { this.child.take::<T>() };
-        Poll::Ready(match value {
-            Some(outcome) => outcome.map_err(Into::into),
-            None => panic!("a child's value was taken before, or the child was dropped"),
-        })
     }
 }
 

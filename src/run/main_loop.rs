@@ -101,21 +101,30 @@ impl Runtime {
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
     /// when there is something to run.
     fn look_around(&self, system: &Core, heed_interrupt: &impl Fn()) -> Result<()> {
+        let mut asked = false;
         if !system.is_idle() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
+            asked = true;
         }
         loop {
-            while let Some(unit) = self.remote.next() {
+            // No more than there are now: other threads may wake faster than this one can look.
+            for _ in 0..self.remote.len() {
+                let Some(unit) = self.remote.next() else { break };
                 wake_unit(unit);
             }
             self.fire_timers();
             heed_interrupt();
             if !system.is_idle() {
+                // Timers that are always due must not keep the network waiting.
+                if !asked && self.reactor.has_sources() {
+                    self.reactor.poll(Some(Duration::ZERO))?;
+                }
                 return Ok(());
             }
             if self.clock.is_virtual() && self.reactor.has_sources() {
                 // What is there already comes before the clock moves.
                 self.reactor.poll(Some(Duration::ZERO))?;
+                asked = true;
                 if !system.is_idle() {
                     return Ok(());
                 }
@@ -126,7 +135,10 @@ impl Runtime {
             }
             if self.remote.fall_asleep() {
                 let slept = match self.clock.idle(next) {
-                    Idle::Sleep(time) => self.reactor.poll(time),
+                    Idle::Sleep(time) => {
+                        asked = true;
+                        self.reactor.poll(time)
+                    }
                     Idle::Jumped => Ok(()),
                 };
                 self.remote.woke_up();

@@ -7,16 +7,28 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::Result;
+use crate::checkpoint::Checkpoint;
 use crate::coop::{self, Watch};
 
 pin_project! {
     /// The future of [`cancellable`].
     #[must_use = "futures do nothing unless awaited"]
-    pub struct Cancellable<F> {
+    pub struct Cancellable<F: Future> {
         #[pin]
         future: Option<F>,
         watch: Watch,
+        step: Step<F::Output>,
     }
+}
+
+enum Step<T> {
+    Start,
+    /// It was cancelled before it began.
+    Fail(Checkpoint),
+    Wait,
+    /// The future has ended; others run before the task goes on.
+    Ended(T),
+    End,
 }
 
 /// Makes a future that knows nothing of cancel scopes heed them: when it is cancelled it is
@@ -45,7 +57,7 @@ pin_project! {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn cancellable<F: Future>(future: F) -> Cancellable<F> {
-    Cancellable { future: Some(future), watch: Watch::new() }
+    Cancellable { future: Some(future), watch: Watch::new(), step: Step::Start }
 }
 
 impl<F: Future> Future for Cancellable<F> {
@@ -53,31 +65,62 @@ impl<F: Future> Future for Cancellable<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let cancelled = coop::check();
-        let future = this.future.as_mut().as_pin_mut().expect("polled after it was ready");
-        let outcome = match cancelled {
-            Err(error) => Err(error),
-            Ok(()) => match future.poll(cx) {
-                Poll::Ready(value) => Ok(value),
-                Poll::Pending => {
-                    // The future itself may have cancelled the scope.
-                    match coop::check() {
-                        Err(error) => Err(error),
-                        Ok(()) => {
-                            this.watch.arm(cx);
-                            return Poll::Pending;
-                        }
+        loop {
+            match this.step {
+                Step::Start => match coop::check() {
+                    Ok(()) => break,
+                    Err(error) => {
+                        this.future.set(None);
+                        *this.step = Step::Fail(Checkpoint::failing(error, 1));
                     }
+                },
+                Step::Wait => break,
+                Step::Fail(failing) => {
+                    let outcome = std::task::ready!(Pin::new(failing).poll(cx));
+                    return Poll::Ready(Err(outcome.expect_err("it was cancelled")));
                 }
-            },
-        };
-        this.future.set(None);
-        this.watch.disarm();
-        Poll::Ready(outcome)
+                Step::Ended(_) | Step::End => {
+                    let Step::Ended(value) = std::mem::replace(this.step, Step::End) else {
+                        panic!("`cancellable` was polled after it was ready")
+                    };
+                    return Poll::Ready(Ok(value));
+                }
+            }
+        }
+        let waited = matches!(this.step, Step::Wait);
+        if waited {
+            this.watch.arm(cx);
+        }
+        let mut outcome = this.watch.check();
+        if outcome.is_ok() {
+            let future = this.future.as_mut().as_pin_mut().expect("it has not ended");
+            if let Poll::Ready(value) = future.poll(cx) {
+                this.watch.disarm();
+                this.future.set(None);
+                if !waited && coop::spend() {
+                    *this.step = Step::Ended(value);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                *this.step = Step::End;
+                return Poll::Ready(Ok(value));
+            }
+            *this.step = Step::Wait;
+            this.watch.arm(cx);
+            // The future itself may have cancelled the scope.
+            outcome = this.watch.check();
+        }
+        if let Err(error) = outcome {
+            this.watch.disarm();
+            this.future.set(None);
+            *this.step = Step::End;
+            return Poll::Ready(Err(error));
+        }
+        Poll::Pending
     }
 }
 
-impl<F> std::fmt::Debug for Cancellable<F> {
+impl<F: Future> std::fmt::Debug for Cancellable<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cancellable").finish_non_exhaustive()
     }

@@ -19,6 +19,8 @@ pub(crate) enum Deadline {
     Instant(Instant),
     /// This long after it is entered.
     AfterEntry(Nanos),
+    /// At this instant or this long after it is entered, whatever comes first.
+    EarlierOf(Instant, Nanos),
 }
 
 impl Deadline {
@@ -28,6 +30,10 @@ impl Deadline {
             Deadline::At(time) => time,
             Deadline::Instant(instant) => clock::nanos_of(&*runtime.clock, instant),
             Deadline::AfterEntry(time) => runtime.now().saturating_add(time),
+            Deadline::EarlierOf(instant, time) => {
+                let instant = Deadline::Instant(instant).resolve(runtime);
+                instant.min(Deadline::AfterEntry(time).resolve(runtime))
+            }
         }
     }
 }
@@ -75,26 +81,39 @@ impl Scope {
     /// The deadline has passed.
     pub(crate) fn expire(&self) {
         self.timer.set(Timer::NONE);
-        self.cancel(Level::Full, Reason::Deadline, None);
+        // Once it was cancelled gracefully, the deadline is the end of the grace.
+        let (reason, by) = match self.why() {
+            Some(why) => (Reason::GraceOver, why.cancelled_by()),
+            None => (Reason::Deadline, None),
+        };
+        self.cancel(Level::Full, reason, by);
     }
 
-    /// Moves the deadline to this long from now, if it is later.
+    /// Moves the deadline to this long from now, if it is later. For a scope that is still to be
+    /// entered, where there may be no clock yet, the grace begins with that.
     pub(crate) fn limit_grace(self: &Rc<Self>, grace: Nanos) {
-        let limited = context::with_runtime(|runtime| {
-            let end = runtime?.now().saturating_add(grace);
-            let deadline = self.deadline.get().resolve(runtime?);
-            (end < deadline).then_some(end)
-        });
-        if let Some(end) = limited {
-            self.set_deadline(Deadline::At(end));
-        }
+        let limited = match self.deadline.get() {
+            Deadline::At(deadline) => {
+                let earlier = context::with_runtime(|runtime| {
+                    runtime.is_some_and(|runtime| deadline <= runtime.now().saturating_add(grace))
+                });
+                if earlier {
+                    return;
+                }
+                Deadline::AfterEntry(grace)
+            }
+            Deadline::Instant(instant) => Deadline::EarlierOf(instant, grace),
+            Deadline::AfterEntry(time) => Deadline::AfterEntry(time.min(grace)),
+            Deadline::EarlierOf(instant, time) => Deadline::EarlierOf(instant, time.min(grace)),
+        };
+        self.set_deadline(limited);
     }
 
     /// The deadline as an instant, if it is known.
     pub(crate) fn deadline_instant(&self) -> Option<Instant> {
         match self.deadline.get() {
             Deadline::At(NEVER) | Deadline::AfterEntry(_) => None,
-            Deadline::Instant(instant) => Some(instant),
+            Deadline::Instant(instant) | Deadline::EarlierOf(instant, _) => Some(instant),
             Deadline::At(time) => {
                 context::with_runtime(|runtime| clock::instant_of(&*runtime?.clock, time))
             }

@@ -6,23 +6,29 @@
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `finishing` | sections that a graceful cancellation lets finish |
+//! | `idle` | what it ends even in those |
 //! | `cancellable` | futures that are not of this crate |
 
 mod cancellable;
 mod deadline;
 mod finishing;
+pub(crate) mod idle;
 mod timeout;
 pub(crate) mod tree;
 
 use std::borrow::Cow;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
 
 pub use cancellable::{Cancellable, cancellable};
 pub use finishing::finishing;
+pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 
 use crate::error::Reason;
@@ -159,7 +165,8 @@ impl CancelScope {
     }
 
     /// Cancels at once all but the sections marked as [`finishing`] their work, and those too when
-    /// the grace is over. The deadline is moved to the end of the grace, if it was later.
+    /// the grace is over. The deadline is moved to the end of the grace, if it was later. In a scope
+    /// that is still to be entered the grace begins with that.
     ///
     /// ```
     /// use seedbed::{cancel_scope, finishing, sleep, sleep_forever};
@@ -182,6 +189,18 @@ impl CancelScope {
     pub fn cancel_gracefully(&self, grace: Duration) {
         let by = Some(Location::caller());
         self.scope.cancel(Level::Graceful, Reason::Requested(None), by);
+        self.scope.limit_grace(clock::nanos(grace));
+    }
+
+    /// As [`cancel_gracefully`](Self::cancel_gracefully), with a reason.
+    pub(crate) fn end_gracefully(
+        &self,
+        reason: &'static str,
+        by: &'static Location<'static>,
+        grace: Duration,
+    ) {
+        let reason = Reason::Requested(Some(reason.into()));
+        self.scope.cancel(Level::Graceful, reason, Some(by));
         self.scope.limit_grace(clock::nanos(grace));
     }
 
@@ -247,22 +266,73 @@ impl std::fmt::Debug for CancelScope {
     }
 }
 
-/// Polls `future` inside `scope`, entered at the first poll.
-pub(crate) async fn enter<T>(
+pin_project! {
+    /// Polls `future` inside a scope, entered at the first poll. Written out by hand, as every
+    /// nested scope costs the stack a frame of each function on the way.
+    pub(crate) struct Enter<F> {
+        // Dropped while the scope is still open.
+        #[pin]
+        future: Option<F>,
+        stage: Stage,
+    }
+}
+
+enum Stage {
+    Outside(Rc<Scope>, &'static str),
+    Inside(Entered),
+    Left,
+}
+
+/// `what` says what kind of scope it is, in the error of a generator that yields in it.
+pub(crate) fn enter<T, F: Future<Output = Result<T>>>(
     scope: Rc<Scope>,
     what: &'static str,
-    future: impl Future<Output = Result<T>>,
-) -> Result<Option<T>> {
-    let entered = Entered::new(scope, what)?;
-    let outcome = {
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            entered.touch();
-            context::in_scope(entered.scope(), || future.as_mut().poll(cx))
-        })
-        .await
-    };
-    entered.leave(outcome)
+    future: F,
+) -> Enter<F> {
+    Enter { future: Some(future), stage: Stage::Outside(scope, what) }
+}
+
+impl Stage {
+    fn enter(&mut self) -> Result<()> {
+        match std::mem::replace(self, Stage::Left) {
+            Stage::Outside(scope, what) => *self = Stage::Inside(Entered::new(scope, what)?),
+            stage => *self = stage,
+        }
+        Ok(())
+    }
+
+    fn leave<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
+        match std::mem::replace(self, Stage::Left) {
+            Stage::Inside(entered) => entered.leave(outcome),
+            Stage::Outside(..) | Stage::Left => unreachable!("it is inside"),
+        }
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
+    type Output = Result<Option<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if matches!(this.stage, Stage::Outside(..)) {
+            this.stage.enter()?;
+        }
+        let (Stage::Inside(entered), Some(future)) =
+            (&*this.stage, this.future.as_mut().as_pin_mut())
+        else {
+            panic!("the future of a cancel scope was polled after it was ready")
+        };
+        entered.touch();
+        let outcome = ready!(context::in_scope(entered.scope(), || future.poll(cx)));
+        this.future.set(None);
+        Poll::Ready(this.stage.leave(outcome))
+    }
+}
+
+/// Whether what runs here is cancelled, or would be if it were not finishing its work.
+#[cfg(unix)]
+pub(crate) fn is_ending() -> bool {
+    context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
 
 /// When the scopes that are open here will cancel what runs here: the earliest of their deadlines

@@ -9,7 +9,8 @@
 //! 1. A scope that is linked (has a parent or children) is kept alive by an [`Entered`]. When
 //!    that is dropped the scope is taken out of the tree and its children are made roots, until
 //!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
-//!    `Entered` leaks the scope, still linked, still valid.
+//!    `Entered` leaks the scope, still linked, still valid. A scope that something was linked
+//!    under after it was left (it was dropped from inside) puts that out when it is freed.
 //! 2. Walking the tree calls no foreign code: wakers that are not ours are collected and woken
 //!    when the walk is over.
 
@@ -29,12 +30,16 @@ use crate::scope::deadline::Deadline;
 use crate::time::clock::NEVER;
 use crate::wake::table::{self, UnitId};
 use crate::wake::unit::{Members, Unit};
+use crate::wake::wake_all;
 
 /// How far a cancellation goes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Level {
     /// Not cancelled.
     None,
+    /// A graceful cancellation has come, and a section that finishes its work is spared: not
+    /// cancelled, but for what is [idle](crate::idle) in there.
+    Spared,
     /// Everything but what is marked as finishing its work.
     Graceful,
     /// Everything.
@@ -54,6 +59,8 @@ pub(crate) struct Scope {
     first_child: Cell<*const Scope>,
     prev: Cell<*const Scope>,
     next: Cell<*const Scope>,
+    /// The scope that is current in place of this one, or null.
+    forward: Cell<*const Scope>,
 
     stage: Cell<Stage>,
     /// What this scope itself was asked for.
@@ -89,6 +96,7 @@ impl Scope {
             first_child: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
+            forward: Cell::new(ptr::null()),
             stage: Cell::new(Stage::New),
             own: Cell::new(Level::None),
             effective: Cell::new(Level::None),
@@ -113,6 +121,11 @@ impl Scope {
     /// Whether a checkpoint in this scope fails.
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
+        self.effective.get() >= Level::Graceful
+    }
+
+    /// Whether it is cancelled, or would be if it were not finishing its work.
+    pub(crate) fn is_ending(&self) -> bool {
         self.effective.get() != Level::None
     }
 
@@ -147,12 +160,13 @@ impl Scope {
         self.cancellations.get()
     }
 
-    /// Why an operation in this scope fails, if it does: the nearest reason.
+    /// Why an operation in this scope fails, if it does: the nearest reason for a cancellation
+    /// that goes as far as the one that has come here.
     pub(crate) fn cause(&self) -> Option<Cancelled> {
         let mut scope = self;
         loop {
-            if let Some(why) = &*scope.why.borrow() {
-                return Some(why.clone());
+            if scope.own.get() >= self.effective.get().max(Level::Graceful) {
+                return scope.why();
             }
             scope = scope.parent()?;
         }
@@ -163,7 +177,8 @@ impl Scope {
         self.why.borrow().clone()
     }
 
-    /// Cancels the scope. The first reason stays; a scope that was left stays as it is.
+    /// Cancels the scope. The first reason stays, unless the cancellation now goes further; a
+    /// scope that was left stays as it is.
     pub(crate) fn cancel(
         &self,
         level: Level,
@@ -178,8 +193,12 @@ impl Scope {
         if self.own.get() >= level || self.stage.get() == Stage::Left {
             return;
         }
+        let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
+        if self.own.get() >= level {
+            return;
+        }
         self.own.set(level);
-        self.why.borrow_mut().get_or_insert_with(why);
+        drop(self.why.replace(Some(why)));
         self.refresh();
     }
 
@@ -208,7 +227,7 @@ impl Scope {
             return Level::None;
         }
         match self.parent().map(|parent| parent.effective.get()) {
-            Some(Level::Graceful) if self.finishing.get() => Level::None,
+            Some(Level::Graceful) if self.finishing.get() => Level::Spared,
             Some(level) => level,
             None => Level::None,
         }
@@ -224,7 +243,9 @@ impl Scope {
             let after = scope.own.get().max(scope.from_above());
             scope.effective.set(after);
             if after > before {
-                scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
+                if after >= Level::Graceful {
+                    scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
+                }
                 scope.make_ready(&mut foreign);
             }
             // SAFETY (all three): invariants 1 and 2: nothing is linked or unlinked meanwhile.
@@ -248,9 +269,7 @@ impl Scope {
                 }
             }
         }
-        for waker in foreign {
-            waker.wake();
-        }
+        wake_all(foreign);
     }
 
     /// Makes ready everything that runs directly in this scope.
@@ -283,7 +302,43 @@ impl Scope {
         drop(waker);
     }
 
+    /// Wakes the operations that left a waker here.
+    pub(crate) fn wake_foreign(&self) {
+        let foreign: Vec<_> =
+            self.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect();
+        wake_all(foreign);
+    }
+
     // The links.
+
+    /// See `context::forward_scope`.
+    pub(crate) fn set_forward(&self, to: *const Scope) {
+        self.forward.set(to);
+    }
+
+    /// The scope to make current in place of this one: nearly always itself.
+    pub(crate) fn forwarded(&self) -> *const Scope {
+        match self.forward.get() {
+            forward if forward.is_null() => self,
+            forward => forward,
+        }
+    }
+
+    /// Whether `scope` is this one or below it. Takes no time for a scope with none below it.
+    fn encloses(&self, scope: *const Scope) -> bool {
+        if self.first_child.get().is_null() {
+            return ptr::eq(self, scope);
+        }
+        // SAFETY: invariant 1.
+        let mut scope = unsafe { scope.as_ref() };
+        while let Some(inner) = scope {
+            if ptr::eq(self, inner) {
+                return true;
+            }
+            scope = inner.parent();
+        }
+        false
+    }
 
     fn link(&self, parent: *const Scope) {
         self.parent.set(parent);
@@ -324,9 +379,16 @@ impl Scope {
         // SAFETY: invariant 1.
         while let Some(child) = unsafe { self.first_child.get().as_ref() } {
             child.unlink();
-            child.link(parent);
+            // A child may have been handed to a nursery that it polls itself.
+            child.link(if child.encloses(parent) { ptr::null() } else { parent });
             child.refresh();
         }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.move_children(ptr::null());
     }
 }
 
@@ -383,8 +445,13 @@ impl Entered {
             "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
             scope.place.get(),
         );
-        let parent = context::with_scope(|parent| parent.map_or(ptr::null(), ptr::from_ref));
-        if scope.parent.get() != parent {
+        // One that was left (a context manager may have) is not in the tree any more.
+        let parent = context::with_scope(|parent| match parent {
+            Some(parent) if !parent.has_left() => ptr::from_ref(parent),
+            _ => ptr::null(),
+        });
+        // Polled from inside of itself, it stays where it is.
+        if scope.parent.get() != parent && !scope.encloses(parent) {
             scope.unlink();
             scope.link(parent);
             scope.refresh();
@@ -396,7 +463,7 @@ impl Entered {
     /// shield. `Ok(None)`: there was nothing but cancellations.
     pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
         let scope = &*self.scope;
-        let absorbs = scope.cancel_called() && scope.from_above() == Level::None;
+        let absorbs = scope.cancel_called() && scope.from_above() < Level::Graceful;
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) if absorbs => {

@@ -57,21 +57,32 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         open_senders: Cell::new(1),
         open_receivers: Cell::new(1),
         closed: Cell::new(false),
+        accepted: Cell::new(0),
     });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
+/// A message and its place in the order in which the channel has accepted them, by which one that
+/// is put back finds its place again.
+struct Numbered<T> {
+    number: u64,
+    message: T,
+}
+
 struct Shared<T> {
     capacity: usize,
-    buffer: RefCell<VecDeque<T>>,
+    /// In the order of their numbers. With what was put back it may be more than `capacity`.
+    buffer: RefCell<VecDeque<Numbered<T>>>,
     /// Each with its message; served with `None` when that was taken, with the message when the
     /// channel was closed.
     senders: Waiters<Option<T>>,
     /// Served with a message, or with `None` at the end.
-    receivers: Waiters<Option<T>>,
+    receivers: Waiters<Option<Numbered<T>>>,
     open_senders: Cell<usize>,
     open_receivers: Cell<usize>,
     closed: Cell<bool>,
+    /// How many messages the channel has accepted.
+    accepted: Cell<u64>,
 }
 
 impl<T> Shared<T> {
@@ -88,15 +99,22 @@ impl<T> Shared<T> {
         }
     }
 
+    fn accept(&self, message: T) -> Numbered<T> {
+        let number = self.accepted.get();
+        self.accepted.set(number + 1);
+        Numbered { number, message }
+    }
+
     /// Hands a message to a receiver or to the buffer, or gives it back.
     fn put(&self, message: T) -> Result<(), T> {
         let mut message = Some(message);
-        if let Some(((), waker)) = self.receivers.serve(|_| (message.take(), ())) {
+        let served = self.receivers.serve(|_| (message.take().map(|m| self.accept(m)), ()));
+        if let Some(((), waker)) = served {
             waker.wake();
         }
         match message {
             Some(message) if self.buffer.borrow().len() < self.capacity => {
-                self.buffer.borrow_mut().push_back(message);
+                self.buffer.borrow_mut().push_back(self.accept(message));
                 Ok(())
             }
             Some(message) => Err(message),
@@ -105,28 +123,32 @@ impl<T> Shared<T> {
     }
 
     /// The next message, from the buffer or from a sender that waits.
-    fn take(&self) -> Option<T> {
-        let sent = self.senders.serve(|message| (None, message));
-        let (sent, waker) = sent.map_or((None, None), |(sent, waker)| (sent, Some(waker)));
-        let message = {
-            let mut buffer = self.buffer.borrow_mut();
-            buffer.extend(sent);
-            buffer.pop_front()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+    fn take(&self) -> Option<Numbered<T>> {
+        let mut message = self.buffer.borrow_mut().pop_front();
+        // There may be more in the buffer than there is room for, if some was put back.
+        if message.is_none() || self.buffer.borrow().len() < self.capacity {
+            let sent = self.senders.serve(|message| (None, message.map(|m| self.accept(m))));
+            if let Some((sent, waker)) = sent {
+                match message {
+                    Some(_) => self.buffer.borrow_mut().extend(sent),
+                    None => message = sent,
+                }
+                waker.wake();
+            }
         }
         message
     }
 
-    /// Puts back, as the next one, a message that was taken and will not be received after all.
-    fn put_back(&self, message: T) {
+    /// Puts a message back that was taken and will not be received after all.
+    fn put_back(&self, message: Numbered<T>) {
         let mut message = Some(message);
         if let Some(((), waker)) = self.receivers.serve(|_| (message.take(), ())) {
             waker.wake();
         }
         if let Some(message) = message {
-            self.buffer.borrow_mut().push_front(message);
+            let mut buffer = self.buffer.borrow_mut();
+            let place = buffer.partition_point(|other| other.number < message.number);
+            buffer.insert(place, message);
         }
     }
 }
@@ -214,7 +236,7 @@ impl<T> Receiver<T> {
     /// [`TryRecvError`].
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.shared.take() {
-            Some(message) => Ok(message),
+            Some(taken) => Ok(taken.message),
             None if self.shared.closed.get() => Err(TryRecvError::Ended),
             None => Err(TryRecvError::Empty),
         }
@@ -261,6 +283,8 @@ enum SendStep {
     Wait(Ticket),
     /// The message is sent; others run before the task goes on.
     Sent,
+    /// It cannot be sent; others run before the task goes on.
+    Closed,
     End,
 }
 
@@ -289,6 +313,11 @@ impl<T> Future for Send<'_, T> {
                         continue;
                     }
                     if shared.closed.get() {
+                        if coop::spend() {
+                            this.step = SendStep::Closed;
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
                         return this.fail(Closed.into());
                     }
                     let message = this.message.take().expect("it was not sent yet");
@@ -325,11 +354,16 @@ impl<T> Future for Send<'_, T> {
                         this.message = message;
                         return this.fail(error);
                     }
+                    Outcome::PassedOver(message) => {
+                        this.message = message;
+                        this.step = SendStep::Start;
+                    }
                 },
                 SendStep::Sent => {
                     this.step = SendStep::End;
                     return Poll::Ready(Ok(()));
                 }
+                SendStep::Closed => return this.fail(Closed.into()),
                 SendStep::End => panic!("`Sender::send` was polled after it was ready"),
             }
         }
@@ -358,7 +392,9 @@ enum RecvStep<T> {
     Fail(Checkpoint),
     Wait(Ticket),
     /// There is a message; others run before the task goes on with it.
-    Received(T),
+    Received(Numbered<T>),
+    /// The channel has ended; others run before the task is told.
+    Ended,
     End,
 }
 
@@ -384,17 +420,13 @@ impl<T> Future for Recv<'_, T> {
                             RecvStep::Wait(shared.receivers.join(None, cx, "Receiver::recv"));
                         return Poll::Pending;
                     }
-                    match message {
-                        Some(message) if coop::spend() => {
-                            this.step = RecvStep::Received(message);
-                            cx.waker().wake_by_ref();
-                            return Poll::Pending;
-                        }
-                        message => {
-                            this.step = RecvStep::End;
-                            return Poll::Ready(Ok(message));
-                        }
+                    if coop::spend() {
+                        this.step = message.map_or(RecvStep::Ended, RecvStep::Received);
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
+                    this.step = RecvStep::End;
+                    return Poll::Ready(Ok(message.map(|taken| taken.message)));
                 }
                 RecvStep::Fail(failing) => {
                     return Pin::new(failing).poll(cx).map(|outcome| outcome.map(|()| None));
@@ -402,19 +434,27 @@ impl<T> Future for Recv<'_, T> {
                 RecvStep::Wait(ticket) => {
                     let outcome = match shared.receivers.look(*ticket, cx) {
                         Outcome::Waiting => return Poll::Pending,
-                        Outcome::Served(message) => Ok(message),
+                        Outcome::Served(message) => Ok(message.map(|taken| taken.message)),
                         Outcome::Cancelled(_, error) => Err(error),
+                        Outcome::PassedOver(_) => {
+                            this.step = RecvStep::Start;
+                            continue;
+                        }
                     };
                     this.step = RecvStep::End;
                     return Poll::Ready(outcome);
                 }
                 RecvStep::Received(_) => {
-                    let RecvStep::Received(message) =
+                    let RecvStep::Received(Numbered { message, .. }) =
                         std::mem::replace(&mut this.step, RecvStep::End)
                     else {
                         unreachable!("it was just looked at")
                     };
                     return Poll::Ready(Ok(Some(message)));
+                }
+                RecvStep::Ended => {
+                    this.step = RecvStep::End;
+                    return Poll::Ready(Ok(None));
                 }
                 RecvStep::End => panic!("`Receiver::recv` was polled after it was ready"),
             }
@@ -432,7 +472,7 @@ impl<T> Drop for Recv<'_, T> {
                 }
             }
             RecvStep::Received(message) => shared.put_back(message),
-            RecvStep::Start | RecvStep::Fail(_) | RecvStep::End => {}
+            RecvStep::Start | RecvStep::Fail(_) | RecvStep::Ended | RecvStep::End => {}
         }
     }
 }

@@ -114,6 +114,10 @@ impl Future for EventWait<'_> {
                         Outcome::Waiting => return Poll::Pending,
                         Outcome::Served(()) => Ok(()),
                         Outcome::Cancelled((), error) => Err(error),
+                        Outcome::PassedOver(()) => {
+                            this.step = Step::Start;
+                            continue;
+                        }
                     };
                     this.step = Step::End;
                     return Poll::Ready(outcome);

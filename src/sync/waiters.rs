@@ -61,6 +61,9 @@ pub(crate) enum Outcome<T> {
     Served(T),
     /// What it brought comes back.
     Cancelled(T, Error),
+    /// It was passed over when it was cancelled, but was then moved out of the scope that was: it
+    /// has to begin again. What it brought comes back.
+    PassedOver(T),
 }
 
 impl<T> Waiters<T> {
@@ -139,10 +142,13 @@ impl<T> Waiters<T> {
             State::Served(_) => Ok(()),
             State::Free => unreachable!("a ticket is good for as long as its operation"),
         };
-        let served = matches!(inner.slot(ticket).state, State::Served(_));
+        let slot = inner.slot(ticket);
+        let served = matches!(slot.state, State::Served(_));
+        let passed_over = !served && !slot.queued;
         drop(inner);
         drop(old); // foreign code
         match waits {
+            Ok(()) if passed_over => Outcome::PassedOver(self.leave(ticket).0),
             Ok(()) if !served => Outcome::Waiting,
             Ok(()) => Outcome::Served(self.leave(ticket).0),
             Err(error) => Outcome::Cancelled(self.leave(ticket).0, error),

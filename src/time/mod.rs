@@ -1,5 +1,6 @@
 //! Time: sleeping, and the clock and the timers under it.
 
+pub(crate) mod alarm;
 pub(crate) mod clock;
 mod interval;
 mod sleep;

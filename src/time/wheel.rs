@@ -132,6 +132,7 @@ impl<T> Wheel<T> {
     }
 
     /// How many timers there are, expired ones that were not handed out yet among them.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -141,6 +142,7 @@ impl<T> Wheel<T> {
     }
 
     /// The latest time that was given to [`pop_expired`](Self::pop_expired).
+    #[cfg(test)]
     pub(crate) fn now(&self) -> u64 {
         self.now
     }

@@ -111,11 +111,6 @@ impl Unit {
         self.id.get()
     }
 
-    /// The queue it is attached to, or null.
-    pub(crate) fn queue(&self) -> *const ReadyQueue {
-        self.queue.get()
-    }
-
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
     }
@@ -212,6 +207,11 @@ impl ReadyQueue {
 
     pub(crate) fn len(&self) -> usize {
         self.len.get()
+    }
+
+    /// Whether its owner is taking units out, and running them.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
     }
 
     pub(crate) fn set_draining(&self, draining: bool) {

@@ -30,6 +30,12 @@ pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
     ptr::eq(waker.vtable(), &VTABLE).then(|| UnitId(waker.data().addr()))
 }
 
+/// Whether it is the waker of the unit that is being polled.
+#[inline]
+pub(crate) fn is_of_current_unit(waker: &Waker) -> bool {
+    unit_of(waker).is_some_and(|unit| CONTEXT.with(|context| context.unit.get() == unit))
+}
+
 /// Makes a unit of this thread's runtime ready, or tells the runtime it belongs to.
 pub(crate) fn wake_unit(id: UnitId) {
     if CONTEXT.with(|context| context.slot.get() == Some(id.slot())) {

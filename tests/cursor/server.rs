@@ -124,7 +124,8 @@ fn programs() -> PathBuf {
         .chain(std::env::split_paths(&path))
         .find(|folder| folder.join("initdb").exists())
         .expect(
-            "this test needs PostgreSQL: run `.ci/install`, or have `initdb` and `postgres` in PATH",
+            "this test needs PostgreSQL's server: install Debian's `postgresql`, as `./test` does, or \
+             have `initdb` and `postgres` in PATH",
         )
 }
 

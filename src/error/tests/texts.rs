@@ -110,7 +110,7 @@ fn n10_no_value_says_which_nursery_and_carries_the_cancellation() {
     let place = here();
     let error = NoValue::new(place, cancelled("enough"));
     assert_eq!(error.place(), place);
-    assert_eq!(error.cancelled().to_string(), "cancelled: enough");
+    assert_eq!(error.cancelled().unwrap().to_string(), "cancelled: enough");
     assert!(error.to_string().contains(&format!("opened at {place} was cancelled")));
 }
 

@@ -96,14 +96,24 @@ impl TcpListener {
     /// system call: where descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
-        let accept = |listener: &mio::net::TcpListener| loop {
-            match listener.accept() {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                outcome => return outcome,
-            }
-        };
         let (stream, address) = self.io.operate(Side::Read, accept).await?;
         Ok((TcpStream::new(stream.into()), address))
+    }
+
+    /// Takes a connection that waits already; `None` if there is none.
+    ///
+    /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope, for a
+    /// server that serves the last of those who came before it closes.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
+    pub fn try_accept(&self) -> Result<Option<(TcpStream, SocketAddr)>> {
+        match accept(self.io.source()) {
+            Ok((stream, address)) => Ok(Some((TcpStream::new(stream.into()), address))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The address it listens at.
@@ -131,6 +141,20 @@ impl TcpListener {
     /// The [`io::Error`] of the system call.
     pub fn set_ttl(&self, ttl: u32) -> Result<()> {
         Ok(self.io.source().set_ttl(ttl)?)
+    }
+}
+
+/// One that a client has given up is passed over.
+fn accept(listener: &mio::net::TcpListener) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
+    loop {
+        match listener.accept() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                ) => {}
+            outcome => return outcome,
+        }
     }
 }
 

@@ -72,14 +72,24 @@ impl UnixListener {
     /// system call: where descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
     pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
-        let accept = |listener: &mio::net::UnixListener| loop {
-            match listener.accept() {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                outcome => return outcome,
-            }
-        };
         let (stream, address) = self.io.operate(Side::Read, accept).await?;
         Ok((UnixStream::new(stream.into()), address))
+    }
+
+    /// Takes a connection that waits already; `None` if there is none.
+    ///
+    /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope, for a
+    /// server that serves the last of those who came before it closes.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
+    pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
+        match accept(self.io.source()) {
+            Ok((stream, address)) => Ok(Some((UnixStream::new(stream.into()), address))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The address it listens at.
@@ -89,6 +99,20 @@ impl UnixListener {
     /// The [`io::Error`] of the system call.
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.io.source().local_addr()?)
+    }
+}
+
+/// One that a client has given up is passed over.
+fn accept(listener: &mio::net::UnixListener) -> io::Result<(mio::net::UnixStream, SocketAddr)> {
+    loop {
+        match listener.accept() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                ) => {}
+            outcome => return outcome,
+        }
     }
 }
 

@@ -1,0 +1,221 @@
+//! An HTTP server: HTTP/1 and HTTP/2 on one port, on one thread.
+//!
+//! ```text
+//! cargo run --release --features hyper --example http_server -- --port 8080
+//! curl -i localhost:8080/
+//! curl -i --http2-prior-knowledge localhost:8080/
+//! curl -i 'localhost:8080/slow?ms=300'      # 200; with ms=3000, 504 after a second
+//! curl -i localhost:8080/fanout             # 200; with ?fail=2, 502 and what went wrong where
+//! curl -N 'localhost:8080/stream?lines=5'   # a line every half second
+//! ```
+//!
+//! Ctrl-C or SIGTERM stops it, once every request that has arrived is answered.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures::stream;
+use http_body_util::{Full, StreamBody};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use seedbed::hyper::{Io, NurseryExecutor, Timer, closing, gracefully};
+use seedbed::net::{TcpListener, TcpStream};
+use seedbed::signal::{Signal, Signals};
+use seedbed::{Error, Result, Server, TooSlow, fail_after, nursery, sleep};
+
+/// How long a client may take to say what it wants.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// How long an answer may take to make.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// How long requests may take to finish when the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The application's state. Handlers borrow it: everything happens on one thread and ends before
+/// `main` does, so there is no need for an `Arc`, or a `Mutex`.
+#[derive(Default)]
+struct App {
+    hits: Cell<u64>,
+}
+
+fn main() -> Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let port = port()?;
+    seedbed::run(async {
+        let app = App::default();
+        // From here on these do not end the process any more: `recv` tells of them.
+        let signals = Signals::new([Signal::TERM, Signal::INT])?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        println!("listening on http://{}", listener.local_addr()?);
+
+        Server::new(listener)
+            .shutdown_on(signals.recv())
+            .grace(GRACE)
+            .serve(async |stream, _peer| serve_connection(&app, stream).await)
+            .await?;
+        println!("answered {} requests", app.hits.get());
+        Ok(())
+    })
+}
+
+/// `--port N`, or 8080; 0 lets the system choose.
+fn port() -> Result<u16> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(8080),
+        ["--port", port] => Ok(port.parse()?),
+        _ => Err(Error::msg("usage: http_server [--port N]")),
+    }
+}
+
+/// Serves one connection. It, too, borrows: what fails or panics in here ends this connection and
+/// no other.
+async fn serve_connection(app: &App, stream: TcpStream) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let (is_http2, read) = fail_after(REQUEST_LIMIT, detect_http2(&stream)).await?;
+    if read.is_empty() {
+        return Ok(()); // a client that has changed its mind
+    }
+    let io = Io::with_prefix(stream, read);
+    // In a shutdown these two end the connection between two requests: `closing` with the next
+    // answer, `gracefully` if there is no next request.
+    let service = closing(service_fn(|request| answer(app, request)));
+    if is_http2 {
+        // The requests of one connection are answered side by side, each by a child of this
+        // nursery; that does not keep them from borrowing.
+        nursery(async |n| {
+            let connection = http2::Builder::new(NurseryExecutor::new(n))
+                .timer(Timer)
+                .serve_connection(io, &service);
+            gracefully(connection, http2::Connection::graceful_shutdown).await
+        })
+        .await
+    } else {
+        let connection = http1::Builder::new()
+            .timer(Timer)
+            .header_read_timeout(REQUEST_LIMIT)
+            .serve_connection(io, &service);
+        gracefully(connection, http1::Connection::graceful_shutdown).await
+    }
+}
+
+/// Whether a client begins with the preface of HTTP/2, and what it took to know.
+async fn detect_http2(stream: &TcpStream) -> Result<(bool, Vec<u8>)> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut read = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        let n = stream.read(&mut buffer).await?;
+        read.extend_from_slice(&buffer[..n]);
+        let common = PREFACE.len().min(read.len());
+        if n == 0 || read[..common] != PREFACE[..common] {
+            return Ok((false, read));
+        }
+        if common == PREFACE.len() {
+            return Ok((true, read));
+        }
+    }
+}
+
+type Answer = Response<Pin<Box<dyn Body<Data = Bytes, Error = Error>>>>;
+
+/// Answers one request, within a time limit, and finds the status for what went wrong.
+async fn answer(app: &App, request: Request<Incoming>) -> Result<Answer> {
+    app.hits.set(app.hits.get() + 1);
+    match fail_after(ANSWER_LIMIT, route(app, &request)).await {
+        Ok(answer) => Ok(answer),
+        // The server is ending, or this connection. Not ours to answer: it has a scope to reach.
+        Err(error) if error.is_cancelled() => Err(error),
+        Err(error) if error.is::<TooSlow>() => {
+            Ok(text(StatusCode::GATEWAY_TIMEOUT, "that took too long\n"))
+        }
+        // Where a fan-out fails this is a tree: which tasks failed, why, and where in the program.
+        Err(error) => Ok(text(StatusCode::BAD_GATEWAY, format!("{error:?}\n"))),
+    }
+}
+
+async fn route(app: &App, request: &Request<Incoming>) -> Result<Answer> {
+    if !matches!(request.method(), &Method::GET | &Method::HEAD) {
+        return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n"));
+    }
+    match request.uri().path() {
+        "/" => Ok(text(StatusCode::OK, format!("Hello! This is hit {}.\n", app.hits.get()))),
+        "/slow" => slow(query(request, "ms").unwrap_or(100)).await,
+        "/fanout" => fan_out(query(request, "fail")).await,
+        "/stream" => Ok(lines(query(request, "lines").unwrap_or(10))),
+        _ => Ok(text(StatusCode::NOT_FOUND, "no such page\n")),
+    }
+}
+
+/// Takes its time. The limit around it cuts it short at any `await`; it need not know.
+async fn slow(ms: u64) -> Result<Answer> {
+    sleep(Duration::from_millis(ms)).await?;
+    Ok(text(StatusCode::OK, format!("that took {ms} ms\n")))
+}
+
+/// Asks four services at once. If one fails the others are cancelled, and have ended, before the
+/// nursery is left: nothing goes on behind the client's back.
+async fn fan_out(fails: Option<u64>) -> Result<Answer> {
+    let sum = nursery(async |n| {
+        let tasks: Vec<_> = (1..=4).map(|service| n.spawn(ask(service, fails))).collect();
+        let mut sum = 0;
+        for task in tasks {
+            sum += task.await?;
+        }
+        Ok(sum)
+    })
+    .await?;
+    Ok(text(StatusCode::OK, format!("four services have answered: {sum} in all\n")))
+}
+
+/// Stands for a request to another machine.
+async fn ask(service: u64, fails: Option<u64>) -> Result<u64> {
+    sleep(Duration::from_millis(20 * service)).await?;
+    if fails == Some(service) {
+        return Err(Error::msg(format_args!("service {service} is down")));
+    }
+    Ok(10 * service)
+}
+
+/// Lines with pauses. hyper asks for the next one when the last is written, and drops the stream
+/// when the client has gone: there is no task to leak.
+fn lines(count: u64) -> Answer {
+    let lines = stream::unfold(0, move |line| async move {
+        if line == count {
+            return None;
+        }
+        if line > 0
+            && let Err(cancelled) = sleep(Duration::from_millis(500)).await
+        {
+            return Some((Err(cancelled), count));
+        }
+        let text = format!("line {} of {count}\n", line + 1);
+        Some((Ok(Frame::data(Bytes::from(text))), line + 1))
+    });
+    response(StatusCode::OK, StreamBody::new(lines))
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    use http_body_util::BodyExt;
+    response(status, Full::new(text.into()).map_err(|never: Infallible| match never {}))
+}
+
+fn response(status: StatusCode, body: impl Body<Data = Bytes, Error = Error> + 'static) -> Answer {
+    let mut response = Response::new(Box::pin(body) as Pin<Box<dyn Body<Data = _, Error = _>>>);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// The value of `name` in a request's query, if it is there and is one.
+fn query<T: FromStr>(request: &Request<Incoming>, name: &str) -> Option<T> {
+    let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name)?.1.parse().ok()
+}

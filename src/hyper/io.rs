@@ -1,0 +1,113 @@
+//! A stream, for hyper.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+/// Makes a stream one that hyper reads and writes: any of this crate's, and whatever else is
+/// [`AsyncRead`] and [`AsyncWrite`].
+///
+/// The reads and writes are checkpoints, as the stream's own are: hyper fails with an error that
+/// has the [`Cancelled`](crate::Cancelled) as its cause.
+///
+/// ```
+/// use seedbed::{hyper::Io, net::UnixStream};
+///
+/// let (ours, _theirs) = UnixStream::pair()?;
+/// let io = Io::new(ours);
+/// let ours = io.into_inner();
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Io<S> {
+    stream: S,
+    /// Read from the stream before, and not yet by hyper.
+    prefix: Vec<u8>,
+    prefix_read: usize,
+}
+
+impl<S> Io<S> {
+    /// Over this stream.
+    pub fn new(stream: S) -> Self {
+        Io::with_prefix(stream, Vec::new())
+    }
+
+    /// Over a stream of which these bytes have been read already, for one to find out which
+    /// protocol its peer speaks: hyper reads them first.
+    pub fn with_prefix(stream: S, read: Vec<u8>) -> Self {
+        Io { stream, prefix: read, prefix_read: 0 }
+    }
+
+    /// The stream. What is left of the prefix is lost.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// The stream, for its addresses and options.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: AsyncRead + Unpin> Read for Io<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        /// How much is read at once. `AsyncRead` reads into initialized memory only, so the room is
+        /// zeroed before, and hyper offers up to 400 KiB after some large reads.
+        const MOST: usize = 16 * 1024;
+        let this = self.get_mut();
+        let rest = &this.prefix[this.prefix_read..];
+        if !rest.is_empty() {
+            let n = rest.len().min(buffer.remaining());
+            buffer.put_slice(&rest[..n]);
+            this.prefix_read += n;
+            if this.prefix_read == this.prefix.len() {
+                (this.prefix, this.prefix_read) = (Vec::new(), 0);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let room = buffer.initialize_unfilled_to(buffer.remaining().min(MOST));
+        let length = room.len();
+        let n = ready!(Pin::new(&mut this.stream).poll_read(cx, room))?;
+        assert!(n <= length, "a stream says that it has read more than there was room for");
+        // SAFETY: that many bytes were initialized above.
+        unsafe { buffer.advance(n) };
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for Io<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+    }
+}

@@ -1,0 +1,123 @@
+//! Waiting that a graceful cancellation ends, also within a section that finishes its work.
+
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::context;
+use crate::coop::Watch;
+use crate::error::{Cancelled, Error};
+use crate::scope::tree::{Entered, Level, Scope};
+use crate::time::alarm::Alarm;
+use crate::{Result, now};
+
+/// Marks `future` as waiting for work, while nothing is half done: a
+/// [graceful cancellation](crate::CancelScope::cancel_gracefully) ends it, also where it is part
+/// of a section that is [finishing](crate::finishing()) its work.
+///
+/// It is how a handler of [`serve`](crate::serve()), which is finishing from its first line to its
+/// last, lets a shutdown come between two requests.
+///
+/// Before it is cancelled it gets one more look at what the kernel has: a request that had arrived
+/// when the shutdown came is read, and answered.
+///
+/// Whether it is a checkpoint depends on the future.
+///
+/// # Errors
+///
+/// The future's own; [`Cancelled`], once a graceful cancellation has come.
+///
+/// ```
+/// use seedbed::{cancel_scope, finishing, idle, sleep, sleep_forever};
+/// use std::time::Duration;
+///
+/// # let clock = seedbed::testing::VirtualClock::new();
+/// # seedbed::Builder::new().clock(&clock).run(async {
+/// cancel_scope(async |scope| {
+///     scope.cancel_gracefully(Duration::from_secs(5));
+///     finishing(async {
+///         sleep(Duration::from_secs(1)).await?; // goes on
+///         idle(sleep_forever()).await // is cancelled
+///     })
+///     .await
+/// })
+/// .await?;
+/// # assert_eq!(clock.elapsed().as_secs(), 1);
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+    let scope = Rc::new(Scope::new(Location::caller()));
+    async move {
+        let waiting = scope.clone();
+        let mut why = None;
+        let tell = |_: Pin<&mut _>, cause: Cancelled| {
+            waiting.cancel_because(Level::Graceful, || cause.clone());
+            why = Some(cause);
+        };
+        // A timer that is due fires only after the kernel has been asked for news.
+        let value = wind_down(scope, future, Duration::from_nanos(1), tell).await?;
+        match (value, why) {
+            (Some(value), _) => Ok(value),
+            (None, Some(why)) => Err(why.into()),
+            (None, None) => unreachable!("nobody else has a handle to this scope"),
+        }
+    }
+}
+
+/// Polls `future`, in `scope`, as finishing its work. When `patience` has passed since a graceful
+/// cancellation came, and the future has been polled once more, it is told why.
+pub(crate) async fn wind_down<F, T, E>(
+    scope: Rc<Scope>,
+    future: F,
+    patience: Duration,
+    tell: impl FnOnce(Pin<&mut F>, Cancelled),
+) -> Result<Option<T>>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<Error>,
+{
+    scope.set_finishing();
+    let entered = Entered::new(scope, "a section that is idle")?;
+    let outcome = {
+        let mut future = pin!(future);
+        let mut tell = Some(tell);
+        let mut watch = Watch::new();
+        let mut end: Option<Alarm> = None;
+        poll_fn(|cx| {
+            entered.touch();
+            let cause = match tell {
+                Some(_) => context::with_scope(|outer| outer.filter(|o| o.is_ending())?.cause()),
+                None => None,
+            };
+            let over = cause.is_some()
+                && Pin::new(end.get_or_insert_with(|| Alarm::new(now() + patience)))
+                    .poll(cx)
+                    .is_ready();
+            let mut poll =
+                |future: Pin<&mut F>| context::in_scope(entered.scope(), || future.poll(cx));
+            if let Poll::Ready(outcome) = poll(future.as_mut()) {
+                return Poll::Ready(outcome);
+            }
+            if over && let (Some(tell), Some(cause)) = (tell.take(), cause) {
+                tell(future.as_mut(), cause);
+                if let Poll::Ready(outcome) = poll(future.as_mut()) {
+                    return Poll::Ready(outcome);
+                }
+            }
+            if tell.is_some() {
+                watch.arm(cx);
+            } else {
+                watch.disarm();
+            }
+            Poll::Pending
+        })
+        .await
+    };
+    entered.leave(outcome.map_err(Into::into))
+}

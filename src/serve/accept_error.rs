@@ -1,0 +1,95 @@
+//! What a server does when accepting fails.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::serve::connections::Connections;
+use crate::{Error, Result, move_on_after};
+
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(1);
+/// How many connections in a row may fail, before that is taken for something that lasts.
+const IN_A_ROW: u32 = 64;
+
+/// The failures since a connection was accepted last.
+pub(super) struct AcceptErrors {
+    pause: Duration,
+    in_a_row: u32,
+    warned: bool,
+}
+
+impl AcceptErrors {
+    pub(super) const fn new() -> Self {
+        AcceptErrors { pause: SHORTEST, in_a_row: 0, warned: false }
+    }
+
+    /// Waits for as long as there is no point in trying again.
+    ///
+    /// # Errors
+    ///
+    /// What there is no point in trying again after: the error itself, a cancellation for one. A
+    /// cancellation that comes while this waits.
+    pub(super) async fn bear(&mut self, error: Error, connections: &Connections) -> Result<()> {
+        let number = error.downcast_ref().and_then(Errno::from_io_error);
+        let exhausted = match number {
+            Some(number) if is_exhaustion(number) => true,
+            Some(number) if is_of_one_connection(number) => {
+                self.in_a_row += 1;
+                self.in_a_row >= IN_A_ROW
+            }
+            _ => return Err(error),
+        };
+        if !exhausted {
+            tracing::debug!(%error, "a connection failed before it was accepted");
+            return Ok(());
+        }
+        if !self.warned {
+            self.warned = true;
+            tracing::warn!(%error, "cannot accept connections at present; trying again");
+        }
+        // A connection that closes gives a descriptor back. If it is taken elsewhere the pause
+        // goes on growing; if none closes, another part of the process may have let go of some.
+        move_on_after(self.pause, connections.one_closes()).await?;
+        self.pause = (self.pause * 2).min(LONGEST);
+        Ok(())
+    }
+
+    /// A connection was accepted.
+    pub(super) fn over(&mut self) {
+        if self.warned {
+            tracing::info!("accepting connections again");
+        }
+        *self = AcceptErrors::new();
+    }
+}
+
+/// Descriptors or memory have run out. The connection stays in the queue, so that trying again at
+/// once would fail again at once.
+fn is_exhaustion(number: Errno) -> bool {
+    matches!(number, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+}
+
+/// It is the connection that failed, which is out of the queue now. Linux passes on what has
+/// happened to it in the network, see accept(2).
+fn is_of_one_connection(number: Errno) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if number == Errno::NONET {
+        return true;
+    }
+    matches!(
+        number,
+        Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::INTR
+            | Errno::PERM
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::OPNOTSUPP
+            | Errno::TIMEDOUT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+    )
+}

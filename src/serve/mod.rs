@@ -1,0 +1,334 @@
+//! Serving: a handler for each connection, in a nursery.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `listener` | what connections come from |
+//! | `connections` | how many there are, and may be |
+//! | `accept` | letting connections in, and the last of them |
+//! | `accept_error` | what happens when accepting fails |
+//! | `panicked` | handlers that panic |
+
+mod accept;
+mod accept_error;
+mod connections;
+mod listener;
+mod panicked;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use listener::Listener;
+pub use panicked::HandlerPanicked;
+
+use crate::scope::is_ending;
+use crate::scope::tree::Scope;
+use crate::serve::connections::{Connections, Open};
+use crate::{Error, Nursery, Result, context, finishing, nursery};
+
+/// How long connections may take to finish, unless [`Server::grace`] says otherwise.
+const GRACE: Duration = Duration::from_secs(10);
+
+type OnError<'a, A> = Box<dyn Fn(Error, &A) + 'a>;
+type Signal<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// Runs `handler` for each connection, until it is cancelled. Short for
+/// `Server::new(listener).serve(handler)`, and told there.
+///
+/// # Errors
+///
+/// As [`Server::serve`].
+///
+/// ```
+/// use seedbed::net::{TcpListener, TcpStream};
+/// use seedbed::{cancel_scope, nursery, serve};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let greeting = String::from("hello\n"); // borrowed below: no Arc, no 'static
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let address = listener.local_addr()?;
+///     nursery(async |n| {
+///         n.spawn(cancel_scope(async |server| {
+///             serve(listener, async |stream, _peer| {
+///                 stream.write_all(greeting.as_bytes()).await?;
+///                 server.cancel_gracefully(Duration::from_secs(5)); // one is enough
+///                 Ok(())
+///             })
+///             .await
+///         }));
+///
+///         let client = TcpStream::connect(address).await?;
+///         let mut text = Vec::new();
+///         client.read_to_end(&mut text).await?;
+///         assert_eq!(text, b"hello\n");
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn serve<L, H>(listener: L, handler: H) -> impl Future<Output = Result<()>>
+where
+    L: Listener,
+    H: AsyncFn(L::Stream, L::Address) -> Result<()>,
+{
+    Server::new(listener).serve(handler)
+}
+
+/// A server: a listener, and the choices for how its connections are [served](Self::serve).
+///
+/// # Shutdown
+///
+/// A server ends by a [graceful cancellation](crate::CancelScope::cancel_gracefully), its own when
+/// the future given to [`shutdown_on`](Self::shutdown_on) is ready, or that of a scope around it:
+///
+/// 1. It serves those who wait in the listener's queue: their connections were accepted as far as
+///    they can tell. Then it closes the listener.
+/// 2. Handlers go on, as [finishing](finishing()) their work. What in them is [`idle`](crate::idle)
+///    is cancelled, such as the wait for the next request on a connection that is kept open.
+/// 3. When the grace is over, what is left is cancelled.
+///
+/// Any other cancellation reaches the handlers at once, and those who wait in the queue are not
+/// served.
+///
+/// ```
+/// use seedbed::net::{TcpListener, TcpStream};
+/// use seedbed::{Event, Server, idle, nursery};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let address = listener.local_addr()?;
+///     let stop = Event::new();
+///     let server = Server::new(listener)
+///         .max_connections(100)
+///         .shutdown_on(stop.wait())
+///         .grace(Duration::from_secs(5))
+///         .on_error(|error, peer| eprintln!("{peer}: {error}"));
+///     nursery(async |n| {
+///         n.spawn(server.serve(async |stream: TcpStream, _| {
+///             let mut request = [0; 64];
+///             loop {
+///                 match idle(stream.read(&mut request)).await? {
+///                     0 => return Ok(()),
+///                     n => stream.write_all(&request[..n]).await?, // not interrupted
+///                 }
+///             }
+///         }));
+///
+///         let client = TcpStream::connect(address).await?;
+///         client.write_all(b"ping").await?;
+///         client.read_exact(&mut [0; 4]).await?;
+///         stop.set();
+///         assert_eq!(client.read(&mut [0; 4]).await?, 0); // closed at once: it was idle
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[must_use = "a server does nothing until its `serve` is awaited"]
+pub struct Server<'a, L: Listener> {
+    listener: L,
+    most: usize,
+    grace: Duration,
+    signal: Option<Signal<'a>>,
+    on_error: Option<OnError<'a, L::Address>>,
+    resume_panics: bool,
+    place: &'static Location<'static>,
+}
+
+impl<'a, L: Listener> Server<'a, L> {
+    /// A server of this listener's connections, with no limit on their number, ten seconds of
+    /// grace, and `tracing` for its errors.
+    #[track_caller]
+    pub fn new(listener: L) -> Self {
+        Server {
+            listener,
+            most: usize::MAX,
+            grace: GRACE,
+            signal: None,
+            on_error: None,
+            resume_panics: false,
+            place: Location::caller(),
+        }
+    }
+
+    /// How many connections there may be at the same time; at least 1. At the limit none is
+    /// accepted: they wait in the listener's queue, in the kernel, and who does not fit into that
+    /// is sent away by it.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.most = most.max(1);
+        self
+    }
+
+    /// How long connections may take to finish once the server is shut down by the future given to
+    /// [`shutdown_on`](Self::shutdown_on), or by an error of the listener. A scope around the
+    /// server that is cancelled gracefully has a grace of its own.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Shuts the server down when this future is ready, a signal for one. If it fails, so does
+    /// the server, after the same shutdown.
+    ///
+    /// It is polled as a task of its own for as long as the server accepts, and cancelled then.
+    pub fn shutdown_on<T>(mut self, signal: impl Future<Output = Result<T>> + 'a) -> Self {
+        self.signal = Some(Box::pin(async { signal.await.map(drop) }));
+        self
+    }
+
+    /// Calls this with each error that a handler returns, and with where its connection came from.
+    /// A panic is a [`HandlerPanicked`]. Otherwise they are reported through `tracing`, as
+    /// warnings, and panics as errors.
+    ///
+    /// Not called with the [`Cancelled`](crate::Cancelled) of a server that is ending; how many
+    /// connections were cut short is reported through `tracing`.
+    pub fn on_error(mut self, report: impl Fn(Error, &L::Address) + 'a) -> Self {
+        self.on_error = Some(Box::new(report));
+        self
+    }
+
+    /// Lets a handler's panic end the server, as that of a child ends a [nursery](nursery()): the
+    /// others are cancelled, and it resumes here.
+    ///
+    /// By default it is an error of that connection alone. One client that has found a bug should
+    /// not be able to end the service for all, and what its handler owned has been dropped; but
+    /// what it had borrowed and was changing may be half changed. Where that would be worse, this
+    /// is the choice.
+    pub fn resume_panics(mut self) -> Self {
+        self.resume_panics = true;
+        self
+    }
+
+    /// Runs `handler` for each connection, in a nursery, until the server is shut down or
+    /// cancelled. Handlers may borrow whatever lives outside.
+    ///
+    /// A connection whose handler fails is [reported](Self::on_error), and the server goes on.
+    ///
+    /// Accepting is a [checkpoint](crate::checkpoint()). Where it fails because a connection has, that is
+    /// passed over; where descriptors or memory have run out (`EMFILE`, `ENFILE`, `ENOBUFS`,
+    /// `ENOMEM`), the server says so once, waits until a connection closes, or for a time that
+    /// grows from 10 milliseconds to a second, and tries again.
+    ///
+    /// # Errors
+    ///
+    /// Any other error of the listener, and that of the future given to
+    /// [`shutdown_on`](Self::shutdown_on), both after a shutdown;
+    /// [`Cancelled`](crate::Cancelled), if a scope around it is cancelled, gracefully or not;
+    /// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run). After a shutdown of its
+    /// own it is `Ok`.
+    ///
+    /// # Panics
+    ///
+    /// As a handler does, after [`resume_panics`](Self::resume_panics); as `on_error`'s closure.
+    pub async fn serve<H>(self, handler: H) -> Result<()>
+    where
+        H: AsyncFn(L::Stream, L::Address) -> Result<()>,
+    {
+        let Server { listener, most, grace, signal, on_error, resume_panics, place } = self;
+        let connections = Connections::new(most);
+        let handle = async |stream, peer: L::Address, open: Open<'_>| {
+            let outcome = panicked::catch(async { handler(stream, peer.clone()).await }).await;
+            let error = match outcome {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) if is_ending() => match error.absorb_cancelled() {
+                    (_, Some(rest)) => rest,
+                    (_, None) => {
+                        if is_cancelled() {
+                            open.cut_short();
+                        }
+                        return Ok(());
+                    }
+                },
+                Ok(Err(error)) => error,
+                Err(payload) if resume_panics => resume_unwind(payload),
+                Err(payload) => HandlerPanicked::new(&*payload).into(),
+            };
+            match &on_error {
+                Some(on_error) => on_error(error, &peer),
+                None => report(error, &peer),
+            }
+            Ok(())
+        };
+        let failure = Cell::new(None);
+        let shut_down = |n: &Nursery<'_, '_>, error: Option<Error>| {
+            let first = failure.take();
+            failure.set(first.or(error));
+            n.scope().end_gracefully("the server is shutting down", place, grace);
+        };
+        let (connections, handle, shut_down) = (&connections, &handle, &shut_down);
+        let outcome = nursery(async move |n| {
+            if let Some(signal) = signal {
+                drop(n.spawn(async move {
+                    match signal.await {
+                        Err(error) if is_ending() && error.cancellation().is_some() => Err(error),
+                        outcome => {
+                            shut_down(n, outcome.err());
+                            Ok(())
+                        }
+                    }
+                }));
+            }
+            let serve = |(stream, peer)| {
+                let open = connections.open();
+                drop(n.spawn(finishing(handle(stream, peer, open))));
+            };
+            let error = accept::forever(&listener, connections, &serve).await;
+            let outcome = match error.cancellation() {
+                Some(_) if is_ending() => Err(error),
+                _ => {
+                    shut_down(n, Some(error));
+                    Ok(())
+                }
+            };
+            let last = finishing(accept::last(listener, connections, &serve));
+            if let Err(error) = last.await
+                && error.cancellation().is_none()
+            {
+                tracing::warn!(%error, "could not accept the last connections");
+            }
+            outcome
+        })
+        .await;
+        match connections.cut_short() {
+            0 => {}
+            connections => tracing::warn!(
+                connections,
+                server = %place,
+                "a server has ended before some of its connections: they were cancelled"
+            ),
+        }
+        match failure.take() {
+            Some(error) => Err(error),
+            None => outcome,
+        }
+    }
+}
+
+impl<L: Listener + std::fmt::Debug> std::fmt::Debug for Server<'_, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("listener", &self.listener)
+            .field("max_connections", &self.most)
+            .field("grace", &self.grace)
+            .finish_non_exhaustive()
+    }
+}
+
+fn report<A: std::fmt::Debug>(error: Error, peer: &A) {
+    if error.is::<HandlerPanicked>() {
+        tracing::error!(?peer, %error, "a handler has a bug; the server goes on");
+    } else {
+        tracing::warn!(?peer, %error, "a connection failed");
+    }
+}
+
+fn is_cancelled() -> bool {
+    context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
+}

@@ -1,0 +1,56 @@
+//! Handlers that panic.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// The handler of a connection panicked. See [`Server::on_error`](crate::Server::on_error).
+///
+/// ```
+/// fn is_a_bug(error: &seedbed::Error) -> bool {
+///     error.is::<seedbed::HandlerPanicked>()
+/// }
+/// assert!(!is_a_bug(&seedbed::Error::msg("out of paper")));
+/// ```
+#[derive(Clone, Debug)]
+pub struct HandlerPanicked {
+    message: String,
+}
+
+impl HandlerPanicked {
+    pub(super) fn new(payload: &(dyn Any + Send)) -> HandlerPanicked {
+        let message = match payload.downcast_ref::<&str>() {
+            Some(text) => (*text).to_owned(),
+            None => payload.downcast_ref::<String>().cloned().unwrap_or_default(),
+        };
+        HandlerPanicked { message }
+    }
+
+    /// What the panic said; empty if it was not a text.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for HandlerPanicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the handler of a connection panicked: {}", self.message)
+    }
+}
+
+impl StdError for HandlerPanicked {}
+
+/// Runs a future; its panic is `Err`.
+pub(super) async fn catch<F: Future>(future: F) -> std::thread::Result<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
+    .await
+}
