@@ -165,8 +165,8 @@
 //!             first.set(earlier.or(Some(value)));
 //!             n.cancel();
 //!         };
-//!         drop(n.spawn(async move { Ok(win(a.await?)) }));
-//!         drop(n.spawn(async move { Ok(win(b.await?)) }));
+//!         n.spawn(async move { Ok(win(a.await?)) });
+//!         n.spawn(async move { Ok(win(b.await?)) });
 //!         Ok(())
 //!     })
 //!     .await?;

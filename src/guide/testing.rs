@@ -34,11 +34,11 @@
 //!     Builder::new().clock(&VirtualClock::new()).seed(seed).run(nursery(async |n| {
 //!         for i in 0..5 {
 //!             let order = &order;
-//!             drop(n.spawn(async move {
+//!             n.spawn(async move {
 //!                 yield_now().await?;
 //!                 order.borrow_mut().push(i);
 //!                 Ok(())
-//!             }));
+//!             });
 //!         }
 //!         Ok(())
 //!     }))?;

@@ -262,6 +262,9 @@ impl<S: Socket> SocketStream<S> {
 
     /// A half that reads and a half that writes, each for one task.
     ///
+    /// Where the `futures` crate's `AsyncReadExt` is in scope, its `split`, which takes the stream
+    /// by value, comes first: then it is `TcpStream::split(&mut stream)`.
+    ///
     /// ```
     /// use seedbed::net::UnixStream;
     /// use seedbed::nursery;
@@ -270,8 +273,8 @@ impl<S: Socket> SocketStream<S> {
     ///     let (mut stream, peer) = UnixStream::pair()?;
     ///     let (mut reader, mut writer) = stream.split();
     ///     nursery(async |n| {
-    ///         drop(n.spawn(async { writer.write_all(b"ping").await }));
-    ///         drop(n.spawn(async { peer.write_all(b"pong").await }));
+    ///         n.spawn(async { writer.write_all(b"ping").await });
+    ///         n.spawn(async { peer.write_all(b"pong").await });
     ///         let mut answer = [0; 4];
     ///         reader.read_exact(&mut answer).await
     ///     })

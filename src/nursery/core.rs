@@ -395,10 +395,9 @@ impl Core {
     /// depth of the tree costs nothing while one nursery is busy.
     fn next_tick(&self) -> bool {
         CONTEXT.with(|context| {
-            if context.queued.get() != self.queue.len() || context.turn.get() <= 1 {
+            if context.queued.get() != self.queue.len() || context.turn.get() == 0 {
                 return false;
             }
-            context.turn.set(context.turn.get().saturating_sub(self.queue.len() as u32).max(1));
             context.tick.set(context.tick.get().wrapping_add(1));
             true
         })

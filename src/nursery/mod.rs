@@ -103,55 +103,50 @@ where
 }
 
 /// [`nursery`], opened at this place.
-pub(crate) fn open<'env, F, T>(
-    place: &'static Location<'static>,
-    body: F,
-) -> impl Future<Output = Result<T>>
+pub(crate) async fn open<'env, F, T>(place: &'static Location<'static>, body: F) -> Result<T>
 where
     F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> Result<T>,
 {
-    async move {
-        let core = Core::new(place);
-        let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
-        let mut value = None;
-        // Dropped before `nursery`, which the children may refer to, and after the body.
-        let guard = Guard::new(core, true)?;
-        {
-            // The call itself is part of the body too, should it panic.
-            let mut body = pin!(async { body(&nursery).await });
-            let mut first = true;
-            poll_fn(|cx| {
-                context::with_runtime(|runtime| {
-                    let Some(runtime) = runtime else {
-                        panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
-                    };
-                    let first = std::mem::replace(&mut first, false);
-                    // SAFETY: this is the nursery's own future.
-                    unsafe {
-                        guard.core().drive(guard.entered(), runtime, cx, first, |cx| {
-                            body.as_mut().poll(cx).map(|outcome| {
-                                value = Some(outcome?);
-                                Ok(())
-                            })
+    let core = Core::new(place);
+    let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
+    let mut value = None;
+    // Dropped before `nursery`, which the children may refer to, and after the body.
+    let guard = Guard::new(core, true)?;
+    {
+        // The call itself is part of the body too, should it panic.
+        let mut body = pin!(async { body(&nursery).await });
+        let mut first = true;
+        poll_fn(|cx| {
+            context::with_runtime(|runtime| {
+                let Some(runtime) = runtime else {
+                    panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
+                };
+                let first = std::mem::replace(&mut first, false);
+                // SAFETY: this is the nursery's own future.
+                unsafe {
+                    guard.core().drive(guard.entered(), runtime, cx, first, |cx| {
+                        body.as_mut().poll(cx).map(|outcome| {
+                            value = Some(outcome?);
+                            Ok(())
                         })
-                    }
-                })
+                    })
+                }
             })
-            .await;
-        }
-        let core = guard.core().clone();
-        core.resume_panic();
-        let failures = core.take_failures();
-        let outcome = match failures.is_empty() {
-            true => Ok(()),
-            false => Err(Group::from_failures(place, failures)),
-        };
-        guard.leave(outcome)?;
-        match (value.or_else(unit), core.scope().why()) {
-            (Some(value), _) => Ok(value),
-            (None, Some(why)) => Err(NoValue::new(place, why).into()),
-            (None, None) => unreachable!("the body failed, and nothing absorbed that"),
-        }
+        })
+        .await;
+    }
+    let core = guard.core().clone();
+    core.resume_panic();
+    let failures = core.take_failures();
+    let outcome = match failures.is_empty() {
+        true => Ok(()),
+        false => Err(Group::from_failures(place, failures)),
+    };
+    guard.leave(outcome)?;
+    match (value.or_else(unit), core.scope().why()) {
+        (Some(value), _) => Ok(value),
+        (None, Some(why)) => Err(NoValue::new(place, why).into()),
+        (None, None) => unreachable!("the body failed, and nothing absorbed that"),
     }
 }
 

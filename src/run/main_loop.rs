@@ -86,10 +86,7 @@ impl Runtime {
                 if polled.is_ready() {
                     return Ok(());
                 }
-                let over = CONTEXT.with(|context| {
-                    context.turn.set(context.turn.get().saturating_sub(1));
-                    context.turn.get() == 0
-                });
+                let over = CONTEXT.with(|context| context.turn.get() == 0);
                 if over || core.is_idle() {
                     break;
                 }
