@@ -120,7 +120,7 @@ pub fn session(config: &Config) -> ContextManager<'_, Rc<Client>> {
         let working = CancelScope::new().with_shield();
         let outcome = nursery(async |n| {
             let work = working.enter(async |_| connection.await.map_err(uncover));
-            drop(n.spawn(work));
+            n.spawn(work);
             let outcome = y.yield_(Rc::new(client)).await;
             // A generator in the background may still have a `Client`. It has this much time.
             working.set_timeout(PATIENCE);

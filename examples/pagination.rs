@@ -44,7 +44,7 @@ pub fn demonstrate() -> Result<(Vec<String>, Vec<String>)> {
         let server = listener.local_addr()?;
         let requests = RefCell::default();
         let read = nursery(async |n| {
-            drop(n.spawn(serve(&listener, &requests)));
+            n.spawn(serve(&listener, &requests));
             let read = aclosing(books(server), async |books| {
                 let mut read = Vec::new();
                 while read.len() < 7

@@ -159,12 +159,12 @@ fn combined_broken(sensors: [Generator<'static, String>; 2]) -> Generator<'stati
             let (sender, events) = channel(2);
             for sensor in sensors {
                 let sender = sender.clone();
-                drop(n.spawn(aclosing(sensor, async move |sensor| {
+                n.spawn(aclosing(sensor, async move |sensor| {
                     while let Some(event) = sensor.anext().await? {
                         sender.send(event).await?;
                     }
                     Ok(())
-                })));
+                }));
             }
             drop(sender);
             while let Some(event) = events.recv().await? {
@@ -190,12 +190,12 @@ async fn lights_broken(log: &mut Vec<String>) -> Result<()> {
 async fn combined(sensors: [Generator<'static, String>; 2], y: &Feed<String>) -> Result<()> {
     nursery(async |n| {
         for sensor in sensors {
-            drop(n.spawn(aclosing(sensor, async move |sensor| {
+            n.spawn(aclosing(sensor, async move |sensor| {
                 while let Some(event) = sensor.anext().await? {
                     y.yield_(event).await?;
                 }
                 Ok(())
-            })));
+            }));
         }
         Ok(())
     })
@@ -250,18 +250,18 @@ fn open_websocket() -> ContextManager<'static, Receiver<String>> {
     context_manager(async |y: Yielder<Receiver<String>>| {
         nursery(async |n| {
             let (sender, messages) = channel(8);
-            drop(n.spawn::<_, ()>(async {
+            n.spawn::<_, ()>(async {
                 loop {
                     sleep(30 * SECOND).await?; // and ping
                 }
-            }));
-            drop(n.spawn(async move {
+            });
+            n.spawn(async move {
                 for message in ["hello", "how are you", "bye"] {
                     sleep(SECOND).await?;
                     sender.send(message.to_owned()).await?;
                 }
                 Ok(())
-            }));
+            });
             y.yield_(messages).await?;
             n.cancel();
             Ok(())

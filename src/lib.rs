@@ -84,6 +84,7 @@
 //! |---|---|
 //! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
 //! | `hyper` | [hyper's runtime traits](mod@crate::hyper), for HTTP/1 and HTTP/2 |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
 //!
 //! None is on by default.
 //!

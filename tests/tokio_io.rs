@@ -33,18 +33,18 @@ async fn there_and_back<S: Socket>(near: SocketStream<S>, far: SocketStream<S>) 
     let sent = much();
     let mut received = Vec::new();
     nursery(async |n| {
-        drop(n.spawn(async move {
+        n.spawn(async move {
             let (mut reader, mut writer) = far.into_split();
             let bytes = tokio::io::copy(&mut reader, &mut writer).await?;
             writer.shutdown()?;
             assert_eq!(bytes, 3_000_000);
             Ok(())
-        }));
-        drop(n.spawn(async {
+        });
+        n.spawn(async {
             // One of `AsyncWriteExt`, by name, as the streams have a method of that name, too.
             AsyncWriteExt::write_all(&mut &near, &sent).await?;
             Ok(AsyncWriteExt::shutdown(&mut &near).await?)
-        }));
+        });
         let mut reader = &near;
         Ok(AsyncReadExt::read_to_end(&mut reader, &mut received).await?)
     })
@@ -98,12 +98,12 @@ fn borrowed_halves_work_in_two_tasks() {
         let (mut near, far) = UnixStream::pair()?;
         let (mut reader, mut writer) = near.split();
         nursery(async |n| {
-            drop(n.spawn(async {
+            n.spawn(async {
                 let buffers = [IoSlice::new(b"one\n"), IoSlice::new(b"two\n")];
                 assert_eq!(AsyncWriteExt::write_vectored(&mut writer, &buffers).await?, 8);
                 AsyncWriteExt::flush(&mut writer).await?;
                 Ok(AsyncWriteExt::shutdown(&mut writer).await?)
-            }));
+            });
             let mut lines = BufReader::new(&far).lines();
             assert_eq!(lines.next_line().await?.as_deref(), Some("one"));
             assert_eq!(lines.next_line().await?.as_deref(), Some("two"));
@@ -147,7 +147,7 @@ fn c01_a_cancellation_reaches_a_read() {
         let (near, _far) = UnixStream::pair()?;
         let scope = cancel_scope(async |scope| {
             nursery(async |n| {
-                drop(n.spawn(async {
+                n.spawn(async {
                     let mut reader = &near;
                     let error = AsyncReadExt::read(&mut reader, &mut [0; 8]).await.unwrap_err();
                     assert_eq!(error.kind(), io::ErrorKind::Other);
@@ -155,7 +155,7 @@ fn c01_a_cancellation_reaches_a_read() {
                     let again = AsyncReadExt::read(&mut reader, &mut [0; 8]).await;
                     assert!(Error::from(again.unwrap_err()).is_cancelled());
                     Err::<(), _>(error.into())
-                }));
+                });
                 yield_now().await?;
                 scope.cancel();
                 Ok(())
@@ -239,12 +239,12 @@ fn r07_a_copy_that_is_always_ready_lets_others_run() {
             drop(far);
             let others = std::cell::Cell::new(0);
             nursery(async |n| {
-                drop(n.spawn::<_, ()>(async {
+                n.spawn::<_, ()>(async {
                     loop {
                         others.set(others.get() + 1);
                         yield_now().await?;
                     }
-                }));
+                });
                 yield_now().await?;
                 let before = others.get();
                 let mut reader = &near;
