@@ -84,6 +84,7 @@
 //! |---|---|
 //! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
 //! | `hyper` | [hyper's runtime traits](mod@crate::hyper), for HTTP/1 and HTTP/2 |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
 //!
 //! None is on by default.
 //!
@@ -123,6 +124,8 @@ mod signal;
 mod sync;
 pub mod testing;
 mod time;
+#[cfg(all(unix, feature = "tokio-io"))]
+mod tokio_io;
 mod wake;
 
 pub use checkpoint::{Checkpoint, checkpoint, yield_now};

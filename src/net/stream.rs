@@ -28,7 +28,8 @@ use crate::{Error, Result};
 /// # Code for other runtimes
 ///
 /// A stream, and a `&` of one, is [`AsyncRead`] and [`AsyncWrite`] as the `futures` crate has
-/// them. These operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes inside the
+/// them, and with the feature `tokio-io` also as tokio has them. These operations are checkpoints
+/// too: a [`Cancelled`](crate::Cancelled) comes inside the
 /// [`io::Error`] and is itself again when that becomes an [`Error`](crate::Error), by `?` for one.
 ///
 /// ```
