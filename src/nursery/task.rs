@@ -66,26 +66,24 @@ impl<T> Future for Task<'_, T> {
                         Ok(()) => Step::Wait,
                     };
                 }
-                Step::Wait if this.child.is_done() => {
+                Step::Wait => {
+                    // A value that is not taken now stays with the task.
+                    this.watch.arm(cx);
+                    let cancelled = this.watch.check();
+                    if cancelled.is_ok() && !this.child.is_done() {
+                        this.child.set_joiner(cx.waker());
+                        frame::awaits("Task");
+                        return Poll::Pending;
+                    }
                     this.watch.disarm();
                     this.step = Step::Start;
+                    cancelled?;
                     // SAFETY: the child is done, and its value is a `T`.
                     let value = unsafe { this.child.take::<T>() };
                     return Poll::Ready(match value {
                         Some(outcome) => outcome.map_err(Into::into),
                         None => panic!("a child's value was taken before, or it was dropped"),
                     });
-                }
-                Step::Wait => {
-                    this.watch.arm(cx);
-                    if let Err(error) = this.watch.check() {
-                        this.watch.disarm();
-                        this.step = Step::Start;
-                        return Poll::Ready(Err(error));
-                    }
-                    this.child.set_joiner(cx.waker());
-                    frame::awaits("Task");
-                    return Poll::Pending;
                 }
                 Step::Fail(failing) => {
                     let outcome = std::task::ready!(Pin::new(failing).poll(cx));
