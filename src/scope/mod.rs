@@ -330,7 +330,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 }
 
 /// Whether what runs here is cancelled, or would be if it were not finishing its work.
-#[cfg(unix)]
+#[cfg(any(unix, feature = "hyper"))]
 pub(crate) fn is_ending() -> bool {
     context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
