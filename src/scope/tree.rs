@@ -297,12 +297,6 @@ impl Scope {
         }
     }
 
-    /// Has them all polled, to look anew in which scope they are.
-    pub(crate) fn wake_foreign(&self) {
-        let wakers: Vec<_> = self.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect();
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
     pub(crate) fn unwatch(&self, key: usize) {
         let waker = self.foreign.borrow_mut().remove(key);
         drop(waker);
