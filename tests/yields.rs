@@ -202,8 +202,13 @@ fn y02_the_error_names_the_reason_and_both_places() {
         let lines = Rc::new(Cell::new((0, 0)));
         let at = lines.clone();
         let mut g = generator(async move |y: Yielder<u32>| {
-            at.set((line!() + 1, line!() + 2));
-            cancel_scope(async |_| y.yield_(1).await).await.map(drop)
+            at.set((line!() + 1, line!() + 3));
+            cancel_scope(async |_| {
+                // It would stay open while the consumer runs.
+                y.yield_(1).await
+            })
+            .await
+            .map(drop)
         });
         let error = g.anext().await.unwrap_err();
         let refusal = error.downcast_ref::<YieldInCancelScope>().expect("it is refused");
