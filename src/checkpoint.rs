@@ -51,10 +51,10 @@ pub fn checkpoint() -> Checkpoint {
 /// seedbed::run(async {
 ///     let other_ran = Cell::new(false);
 ///     nursery(async |n| {
-///         drop(n.spawn(async {
+///         n.spawn(async {
 ///             other_ran.set(true);
 ///             Ok(())
-///         }));
+///         });
 ///         yield_now().await?;
 ///         assert!(other_ran.get());
 ///         Ok(())

@@ -67,6 +67,7 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
     CONTEXT.with(|context| {
         context.runtime.set(runtime);
         context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
+        context.queued.set(0);
         context.slot.set(Some(slot));
     });
     EnteredRuntime(runtime)
@@ -219,8 +220,10 @@ pub(crate) fn in_unit<R>(unit: UnitId, budget: u32, f: impl FnOnce() -> R) -> R 
             });
         }
     }
-    let _restore =
-        CONTEXT.with(|context| Restore(context.unit.replace(unit), context.budget.replace(budget)));
+    let _restore = CONTEXT.with(|context| {
+        context.turn.set(context.turn.get().saturating_sub(1));
+        Restore(context.unit.replace(unit), context.budget.replace(budget))
+    });
     f()
 }
 

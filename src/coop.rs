@@ -38,6 +38,15 @@ pub(crate) fn spend() -> bool {
     })
 }
 
+/// How many operations the present unit may still finish at once.
+pub(crate) fn budget() -> u32 {
+    CONTEXT.with(|context| context.budget.get())
+}
+
+pub(crate) fn set_budget(budget: u32) {
+    CONTEXT.with(|context| context.budget.set(budget));
+}
+
 /// How a waiting operation learns that it was cancelled.
 ///
 /// What counts is whether a cancellation came while it waited, not whether its scope is cancelled

@@ -21,9 +21,9 @@
 //!             loop {
 //!                 let (stream, _) = listener.accept().await?;
 //!                 let greeting = &greeting;
-//!                 drop(n.spawn(async move {
+//!                 n.spawn(async move {
 //!                     fail_after(Duration::from_secs(5), stream.write_all(greeting.as_bytes())).await
-//!                 }));
+//!                 });
 //!             }
 //!         })
 //!         .await
@@ -51,6 +51,9 @@
 //! | talk between tasks | [`Event`], [`channel`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
+//! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
+//! | set up and clean up | [`context_manager()`], [`with`] |
+//! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
 //! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
 //!
 //! The [`guide`] explains how these fit together:
@@ -81,6 +84,7 @@
 //! |---|---|
 //! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
 //! | `hyper` | [hyper's runtime traits](mod@crate::hyper), for HTTP/1 and HTTP/2 |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
 //!
 //! None is on by default.
 //!
@@ -88,7 +92,7 @@
 //!
 //! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
 //! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
-//! files, blocking work on other threads, and asynchronous generators are not there yet. It is
+//! files and blocking work on other threads are not there yet. It is
 //! not 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -120,6 +124,8 @@ mod signal;
 mod sync;
 pub mod testing;
 mod time;
+#[cfg(all(unix, feature = "tokio-io"))]
+mod tokio_io;
 mod wake;
 
 pub use checkpoint::{Checkpoint, checkpoint, yield_now};

@@ -89,7 +89,7 @@ where
     async move {
         let outcome = nursery::open(place, async |n: &crate::Nursery<'_, 'env>| {
             let (sender, receiver) = channel(capacity);
-            drop(n.spawn(async move { producer(&Feed { sender }).await }));
+            n.spawn(async move { producer(&Feed { sender }).await });
             let outcome = consumer(&receiver).await?;
             n.cancel();
             Ok(outcome)

@@ -114,9 +114,9 @@ impl Error {
     #[cold]
     fn other(error: BoxedError, caller: &'static Location<'static>) -> Error {
         // For a function that is passed as a value, as in `map_err(Error::from)`, the caller is
-        // a shim in there. To be told that place helps nobody.
+        // a shim in there. To be told that place helps nobody, nor one in this crate.
         let shim = Path::new(caller.file()).ends_with("core/src/ops/function.rs");
-        let place = (!shim).then_some(caller);
+        let place = (!shim && !is_inside(caller)).then_some(caller);
         Error(Repr::Other(Box::new(Other { error, place })))
     }
 
@@ -236,9 +236,10 @@ impl Error {
     /// Where this became an `Error`: the `?` that converted it or the call of
     /// [`msg`](Error::msg); for a group, where its nursery was opened.
     ///
-    /// `None` for a [`Cancelled`], which knows [places](Cancelled::scope_place) of its own, and
-    /// after `map_err(Error::from)`: a function passed as a value does not know its caller.
-    /// `?` and `map_err(|error| error.into())` do.
+    /// `None` for a [`Cancelled`], which knows [places](Cancelled::scope_place) of its own; for
+    /// what fails inside of this crate, whose errors tell of the program's places themselves; and
+    /// after `map_err(Error::from)`: a function passed as a value does not know its caller. `?`
+    /// and `map_err(|error| error.into())` do.
     ///
     /// ```
     /// let error = seedbed::Error::msg("out of paper");
@@ -266,6 +267,15 @@ impl Error {
             Repr::Other(other) => &*other.error,
         }
     }
+}
+
+/// Whether a place is in the sources of this crate, where an operation fails, and not in a program.
+/// In this module nothing fails; what its documentation and tests show is what a program does.
+fn is_inside(place: &Location<'_>) -> bool {
+    let error = Path::new(file!()).parent().expect("it is in a folder");
+    let sources = error.parent().expect("and that in another");
+    let place = Path::new(place.file());
+    place.starts_with(sources) && !place.starts_with(error)
 }
 
 fn find_in<'a, E: StdError + 'static>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a E> {

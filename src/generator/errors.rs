@@ -185,6 +185,7 @@ pub enum AsendError<S> {
 }
 
 impl<S> From<AsendError<S>> for Error {
+    #[track_caller]
     fn from(error: AsendError<S>) -> Error {
         match error {
             AsendError::Refused(_, why) => why.into(),

@@ -159,14 +159,21 @@ async fn close_quietly(generator: Unfinished<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A hook for generators that are iterated for the first time: it gets the qualified name, and
+/// where the generator was made.
+pub type FirstIter = Rc<dyn Fn(&str, &'static Location<'static>)>;
+
+/// A hook for generators that are dropped while suspended.
+pub type FinalizerHook = Rc<dyn Fn(Unfinished<'static>)>;
+
 /// What is called for the generators of this thread: PEP 525's `sys.set_asyncgen_hooks`.
 #[derive(Clone, Default)]
 pub struct AsyncgenHooks {
     /// Called with its qualified name and place when a generator is iterated for the first time.
-    pub first_iter: Option<Rc<dyn Fn(&str, &'static Location<'static>)>>,
+    pub first_iter: Option<FirstIter>,
     /// Called with a generator that is dropped while suspended; `None` is the runtime's own, which
     /// closes it.
-    pub finalizer: Option<Rc<dyn Fn(Unfinished<'static>)>>,
+    pub finalizer: Option<FinalizerHook>,
 }
 
 impl std::fmt::Debug for AsyncgenHooks {
@@ -219,7 +226,7 @@ pub fn get_asyncgen_hooks() -> AsyncgenHooks {
 /// The finalizer of a generator that borrows nothing: the thread's hook, or else the runtime.
 #[derive(Default)]
 pub(crate) struct OfThread {
-    hook: RefCell<Option<Rc<dyn Fn(Unfinished<'static>)>>>,
+    hook: RefCell<Option<FinalizerHook>>,
 }
 
 impl Finalize<'static> for OfThread {

@@ -29,7 +29,9 @@ pub use errors::{
     AsendError, GeneratorExit, GeneratorMisused, IgnoredGeneratorExit, YieldInCancelScope,
     YielderMisused,
 };
-pub use finalize::{AsyncgenHooks, Unfinished, get_asyncgen_hooks, set_asyncgen_hooks};
+pub use finalize::{
+    AsyncgenHooks, FinalizerHook, FirstIter, Unfinished, get_asyncgen_hooks, set_asyncgen_hooks,
+};
 pub use link::{Yield, Yielder};
 pub use sync::{SyncGenerator, sync_generator};
 

@@ -31,8 +31,8 @@
 //!
 //! # seedbed::run(async {
 //! let outcome = nursery(async |n| {
-//!     drop(n.spawn(async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound).into()) }));
-//!     drop(n.spawn(async { Err::<(), _>(Error::msg("out of paper")) }));
+//!     n.spawn(async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound).into()) });
+//!     n.spawn(async { Err::<(), _>(Error::msg("out of paper")) });
 //!     Ok(())
 //! })
 //! .await;

@@ -13,8 +13,8 @@
 //! # let clock = seedbed::testing::VirtualClock::new();
 //! # seedbed::Builder::new().clock(&clock).run(async {
 //! nursery(async |n| {
-//!     drop(n.spawn(sleep(Duration::from_secs(2))));
-//!     drop(n.spawn(sleep(Duration::from_secs(3))));
+//!     n.spawn(sleep(Duration::from_secs(2)));
+//!     n.spawn(sleep(Duration::from_secs(3)));
 //!     sleep(Duration::from_secs(1)).await
 //! })
 //! .await?; // three seconds later
@@ -51,10 +51,10 @@
 //! nursery(async |n| {
 //!     for i in 0..3 {
 //!         let total = &total;
-//!         drop(n.spawn(async move {
+//!         n.spawn(async move {
 //!             total.set(total.get() + i);
 //!             Ok(())
-//!         }));
+//!         });
 //!     }
 //!     Ok(())
 //! })
@@ -88,12 +88,12 @@
 //! # seedbed::run(async {
 //! nursery(async |n| {
 //!     for i in 0..3 {
-//!         drop(n.spawn(async move {
+//!         n.spawn(async move {
 //!             match work(i).await {
 //!                 Err(error) if !error.is_cancelled() => Ok(eprintln!("{i}: {error}")),
 //!                 other => other, // let a cancellation pass
 //!             }
-//!         }));
+//!         });
 //!     }
 //!     Ok(())
 //! })
@@ -120,7 +120,7 @@
 //! # let clock = seedbed::testing::VirtualClock::new();
 //! # seedbed::Builder::new().clock(&clock).run(async {
 //! let winner = nursery(async |n| {
-//!     drop(n.spawn(sleep_forever::<()>()));
+//!     n.spawn(sleep_forever());
 //!     sleep(Duration::from_secs(1)).await?;
 //!     n.cancel(); // the others are not needed any more
 //!     Ok("the body")
@@ -147,7 +147,7 @@
 //! # seedbed::run(async {
 //! nursery(async |n| {
 //!     let name = String::from("ada");
-//!     drop(n.spawn(async { Ok(println!("{name}")) }));
+//!     n.spawn(async { Ok(println!("{name}")) }));
 //!     Ok(())
 //! })
 //! .await
@@ -168,7 +168,7 @@
 //! nursery(async |n| {
 //!     for i in 0..3 {
 //!         let greeting = &greeting;
-//!         drop(n.spawn(async move { Ok(println!("{greeting} {i}")) }));
+//!         n.spawn(async move { Ok(println!("{greeting} {i}")) });
 //!     }
 //!     Ok(())
 //! })
@@ -194,7 +194,7 @@
 //!         drop(n.spawn(async move {
 //!             drop(n.spawn(async move { Ok(println!("grandchild {i}")) }));
 //!             Ok(())
-//!         }));
+//!         });
 //!     }
 //!     Ok(())
 //! })
@@ -215,7 +215,7 @@
 //!     names: &'env [String],
 //! ) -> Result<()> {
 //!     for name in names {
-//!         drop(n.spawn(async move { Ok(println!("hello {name}")) }));
+//!         n.spawn(async move { Ok(println!("hello {name}")) });
 //!     }
 //!     Ok(())
 //! }

@@ -12,7 +12,7 @@
 //!
 //! let clock = VirtualClock::new();
 //! let hour = Duration::from_secs(3600);
-//! let error = Builder::new().clock(&clock).run(fail_after(hour, sleep_forever::<()>())).unwrap_err();
+//! let error = Builder::new().clock(&clock).run(fail_after(hour, sleep_forever())).unwrap_err();
 //! assert!(error.is::<TooSlow>());
 //! assert_eq!(clock.elapsed(), hour);
 //! ```
@@ -34,11 +34,11 @@
 //!     Builder::new().clock(&VirtualClock::new()).seed(seed).run(nursery(async |n| {
 //!         for i in 0..5 {
 //!             let order = &order;
-//!             drop(n.spawn(async move {
+//!             n.spawn(async move {
 //!                 yield_now().await?;
 //!                 order.borrow_mut().push(i);
 //!                 Ok(())
-//!             }));
+//!             });
 //!         }
 //!         Ok(())
 //!     }))?;

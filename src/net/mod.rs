@@ -16,7 +16,7 @@
 //!     let sent = vec![7; 1 << 20]; // more than fits into the buffers between the two
 //!     let mut received = Vec::new();
 //!     nursery(async |n| {
-//!         drop(n.spawn(async { // the server sends back what it gets
+//!         n.spawn(async { // the server sends back what it gets
 //!             let mut buffer = [0; 4096];
 //!             loop {
 //!                 match server.read(&mut buffer).await? {
@@ -24,11 +24,11 @@
 //!                     n => server.write_all(&buffer[..n]).await?,
 //!                 }
 //!             }
-//!         }));
-//!         drop(n.spawn(async {
+//!         });
+//!         n.spawn(async {
 //!             client.write_all(&sent).await?;
 //!             client.shutdown(Shutdown::Write)
-//!         }));
+//!         });
 //!         client.read_to_end(&mut received).await?;
 //!         Ok(())
 //!     })

@@ -28,7 +28,8 @@ use crate::{Error, Result};
 /// # Code for other runtimes
 ///
 /// A stream, and a `&` of one, is [`AsyncRead`] and [`AsyncWrite`] as the `futures` crate has
-/// them. These operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes inside the
+/// them, and with the feature `tokio-io` also as tokio has them. These operations are checkpoints
+/// too: a [`Cancelled`](crate::Cancelled) comes inside the
 /// [`io::Error`] and is itself again when that becomes an [`Error`](crate::Error), by `?` for one.
 ///
 /// ```
@@ -261,6 +262,9 @@ impl<S: Socket> SocketStream<S> {
 
     /// A half that reads and a half that writes, each for one task.
     ///
+    /// Where the `futures` crate's `AsyncReadExt` is in scope, its `split`, which takes the stream
+    /// by value, comes first: then it is `TcpStream::split(&mut stream)`.
+    ///
     /// ```
     /// use seedbed::net::UnixStream;
     /// use seedbed::nursery;
@@ -269,8 +273,8 @@ impl<S: Socket> SocketStream<S> {
     ///     let (mut stream, peer) = UnixStream::pair()?;
     ///     let (mut reader, mut writer) = stream.split();
     ///     nursery(async |n| {
-    ///         drop(n.spawn(async { writer.write_all(b"ping").await }));
-    ///         drop(n.spawn(async { peer.write_all(b"pong").await }));
+    ///         n.spawn(async { writer.write_all(b"ping").await });
+    ///         n.spawn(async { peer.write_all(b"pong").await });
     ///         let mut answer = [0; 4];
     ///         reader.read_exact(&mut answer).await
     ///     })

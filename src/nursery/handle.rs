@@ -22,7 +22,7 @@ use crate::scope::CancelScope;
 ///     let mut kept = None;
 ///     nursery(async |n| {
 ///         kept = Some(n.handle());
-///         drop(n.handle().spawn(async { Ok(()) })?);
+///         n.handle().spawn(async { Ok(()) })?;
 ///         Ok(())
 ///     })
 ///     .await?;

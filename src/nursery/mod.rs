@@ -36,6 +36,81 @@ use crate::{Result, context};
 ///
 /// `'scope` is the time for which the nursery is open, `'env` what lies outside it and may be
 /// borrowed by the children, as with [`std::thread::scope`].
+///
+/// # What does not compile
+///
+/// A child that borrows from the body, which may end before it. It borrows from outside of the
+/// nursery, or owns what it uses:
+///
+/// ```compile_fail,E0597
+/// # use seedbed::nursery;
+/// # let _ = async {
+/// nursery(async |n| {
+///     let local = String::from("gone when the body ends");
+///     let borrowed = &local;
+///     drop(n.spawn(async move { Ok(borrowed.len()) }));
+///     Ok(())
+/// })
+/// # .await };
+/// ```
+///
+/// A nursery, or the handle of a child, that gets out of it:
+///
+/// ```compile_fail
+/// # use seedbed::nursery;
+/// # let _ = async {
+/// let mut kept = None;
+/// nursery(async |n| {
+///     kept = Some(n); // keep `n.handle()` instead
+///     Ok(())
+/// })
+/// # .await };
+/// ```
+///
+/// ```compile_fail
+/// # use seedbed::nursery;
+/// # let _ = async {
+/// let task = nursery(async |n| Ok(n.spawn(async { Ok(1) }))).await?; // await it inside
+/// # task.await };
+/// ```
+///
+/// Something borrowed, spawned through a handle, which may be anywhere:
+///
+/// ```compile_fail,E0597
+/// # use seedbed::{NurseryHandle, Task};
+/// fn spawn(handle: &NurseryHandle) {
+///     let local = 1;
+///     let borrowed = &local;
+///     let task = handle.spawn(async move { Ok(*borrowed) });
+/// }
+/// ```
+///
+/// The use of anything of this from another thread:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::Nursery<'static, 'static>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::NurseryHandle>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::Task<'static, ()>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::Started<()>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>(_: T) {}
+/// is_send(seedbed::nursery(async |_| Ok(())));
+/// ```
 pub struct Nursery<'scope, 'env: 'scope> {
     core: Rc<Core>,
     // Both invariant, as in the standard library: a shorter `'scope` would let children borrow
@@ -103,55 +178,50 @@ where
 }
 
 /// [`nursery`], opened at this place.
-pub(crate) fn open<'env, F, T>(
-    place: &'static Location<'static>,
-    body: F,
-) -> impl Future<Output = Result<T>>
+pub(crate) async fn open<'env, F, T>(place: &'static Location<'static>, body: F) -> Result<T>
 where
     F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> Result<T>,
 {
-    async move {
-        let core = Core::new(place);
-        let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
-        let mut value = None;
-        // Dropped before `nursery`, which the children may refer to, and after the body.
-        let guard = Guard::new(core, true)?;
-        {
-            // The call itself is part of the body too, should it panic.
-            let mut body = pin!(async { body(&nursery).await });
-            let mut first = true;
-            poll_fn(|cx| {
-                context::with_runtime(|runtime| {
-                    let Some(runtime) = runtime else {
-                        panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
-                    };
-                    let first = std::mem::replace(&mut first, false);
-                    // SAFETY: this is the nursery's own future.
-                    unsafe {
-                        guard.core().drive(guard.entered(), runtime, cx, first, |cx| {
-                            body.as_mut().poll(cx).map(|outcome| {
-                                value = Some(outcome?);
-                                Ok(())
-                            })
+    let core = Core::new(place);
+    let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
+    let mut value = None;
+    // Dropped before `nursery`, which the children may refer to, and after the body.
+    let guard = Guard::new(core, true)?;
+    {
+        // The call itself is part of the body too, should it panic.
+        let mut body = pin!(async { body(&nursery).await });
+        let mut first = true;
+        poll_fn(|cx| {
+            context::with_runtime(|runtime| {
+                let Some(runtime) = runtime else {
+                    panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
+                };
+                let first = std::mem::replace(&mut first, false);
+                // SAFETY: this is the nursery's own future.
+                unsafe {
+                    guard.core().drive(guard.entered(), runtime, cx, first, |cx| {
+                        body.as_mut().poll(cx).map(|outcome| {
+                            value = Some(outcome?);
+                            Ok(())
                         })
-                    }
-                })
+                    })
+                }
             })
-            .await;
-        }
-        let core = guard.core().clone();
-        core.resume_panic();
-        let failures = core.take_failures();
-        let outcome = match failures.is_empty() {
-            true => Ok(()),
-            false => Err(Group::from_failures(place, failures)),
-        };
-        guard.leave(outcome)?;
-        match (value.or_else(unit), core.scope().why()) {
-            (Some(value), _) => Ok(value),
-            (None, Some(why)) => Err(NoValue::new(place, why).into()),
-            (None, None) => unreachable!("the body failed, and nothing absorbed that"),
-        }
+        })
+        .await;
+    }
+    let core = guard.core().clone();
+    core.resume_panic();
+    let failures = core.take_failures();
+    let outcome = match failures.is_empty() {
+        true => Ok(()),
+        false => Err(Group::from_failures(place, failures)),
+    };
+    guard.leave(outcome)?;
+    match (value.or_else(unit), core.scope().why()) {
+        (Some(value), _) => Ok(value),
+        (None, Some(why)) => Err(NoValue::new(place, why).into()),
+        (None, None) => unreachable!("the body failed, and nothing absorbed that"),
     }
 }
 

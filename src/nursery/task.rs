@@ -16,7 +16,6 @@ use crate::{Result, frame};
 ///
 /// Awaiting it is a checkpoint. A child that fails cancels its nursery and is reported there, once;
 /// what comes out here is the [`Cancelled`](crate::Cancelled) that the failure caused.
-#[must_use = "a child runs without its handle: drop it to say that its value is not wanted"]
 pub struct Task<'scope, T> {
     child: ChildRef,
     watch: Watch,

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::Result;
 use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
@@ -20,9 +19,14 @@ use crate::scope::{self, tree::Scope};
 use crate::signal::Interrupt;
 use crate::time::clock::Idle;
 use crate::wake::waker::wake_unit;
+use crate::{Result, coop};
 
 /// How many polls may happen before the loop looks at the network and the clock again.
 const TURN: u32 = 128;
+
+/// How many wakes from other threads are let in at a time. They may come faster than one looks
+/// at them, and the timers and what is ready already have to have their turn.
+const WAKES: usize = 1024;
 
 impl Runtime {
     /// Polls the main future to its end, and what it leaves behind.
@@ -75,6 +79,7 @@ impl Runtime {
         // Nobody polls the system's nursery but this loop, which looks for itself.
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = true;
+        coop::set_budget(self.budget);
         loop {
             CONTEXT.with(|context| context.turn.set(TURN));
             loop {
@@ -87,10 +92,7 @@ impl Runtime {
                 if polled.is_ready() {
                     return Ok(());
                 }
-                let over = CONTEXT.with(|context| {
-                    context.turn.set(context.turn.get().saturating_sub(1));
-                    context.turn.get() == 0
-                });
+                let over = CONTEXT.with(|context| context.turn.get() == 0);
                 if over || core.is_idle() {
                     break;
                 }
@@ -108,8 +110,7 @@ impl Runtime {
             asked = true;
         }
         loop {
-            // No more than there are now: other threads may wake faster than this one can look.
-            for _ in 0..self.remote.len() {
+            for _ in 0..WAKES {
                 let Some(unit) = self.remote.next() else { break };
                 wake_unit(unit);
             }
@@ -131,10 +132,10 @@ impl Runtime {
                 }
             }
             let next = self.timers.borrow().next_deadline();
-            if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
-                return Err(Deadlock.into());
-            }
             if self.remote.fall_asleep() {
+                if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                    return Err(Deadlock.into());
+                }
                 let slept = match self.clock.idle(next) {
                     Idle::Sleep(time) => {
                         asked = true;

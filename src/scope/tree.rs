@@ -11,8 +11,9 @@
 //!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
 //!    `Entered` leaks the scope, still linked, still valid. A scope that something was linked
 //!    under after it was left (it was dropped from inside) puts that out when it is freed.
-//! 2. Walking the tree calls no foreign code: wakers that are not ours are collected and woken
-//!    when the walk is over.
+//! 2. Walking the tree calls no foreign code, but that it clones wakers: those that are not ours
+//!    are collected, and woken when the walk is over. Safe code cannot make a waker whose clone
+//!    does more than count.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -222,7 +223,7 @@ impl Scope {
     }
 
     /// What the scopes above ask of this one.
-    fn from_above(&self) -> Level {
+    fn level_above(&self) -> Level {
         if self.shield.get() {
             return Level::None;
         }
@@ -240,7 +241,7 @@ impl Scope {
         let mut scope = self;
         'walk: loop {
             let before = scope.effective.get();
-            let after = scope.own.get().max(scope.from_above());
+            let after = scope.own.get().max(scope.level_above());
             scope.effective.set(after);
             if after > before {
                 if after >= Level::Graceful {
@@ -302,7 +303,7 @@ impl Scope {
         drop(waker);
     }
 
-    /// Wakes the operations that left a waker here.
+    /// Wakes the operations that left a waker here, to look anew in which scope they are.
     pub(crate) fn wake_foreign(&self) {
         let foreign: Vec<_> =
             self.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect();
@@ -463,7 +464,7 @@ impl Entered {
     /// shield. `Ok(None)`: there was nothing but cancellations.
     pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
         let scope = &*self.scope;
-        let absorbs = scope.cancel_called() && scope.from_above() < Level::Graceful;
+        let absorbs = scope.cancel_called() && scope.level_above() < Level::Graceful;
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) if absorbs => {

@@ -265,7 +265,7 @@ impl<'a, L: Listener> Server<'a, L> {
         let (connections, handle, shut_down) = (&connections, &handle, &shut_down);
         let outcome = nursery(async move |n| {
             if let Some(signal) = signal {
-                drop(n.spawn(async move {
+                n.spawn(async move {
                     match signal.await {
                         Err(error) if is_ending() && error.cancellation().is_some() => Err(error),
                         outcome => {
@@ -273,11 +273,11 @@ impl<'a, L: Listener> Server<'a, L> {
                             Ok(())
                         }
                     }
-                }));
+                });
             }
             let serve = |(stream, peer)| {
                 let open = connections.open();
-                drop(n.spawn(finishing(handle(stream, peer, open))));
+                n.spawn(finishing(handle(stream, peer, open)));
             };
             let error = accept::forever(&listener, connections, &serve).await;
             let outcome = match error.cancellation() {

@@ -88,9 +88,9 @@ impl fmt::Debug for Signal {
 /// seedbed::run(async {
 ///     let signals = Signals::new([Signal::TERM, Signal::HUP])?;
 ///     nursery(async |n| {
-///         drop(n.spawn(async {
-///             seedbed::sleep_forever::<()>().await // serves
-///         }));
+///         n.spawn(async {
+///             seedbed::sleep_forever().await // serves
+///         });
 ///         # kill_me()?;
 ///         loop {
 ///             match signals.recv().await? {

@@ -30,12 +30,12 @@ use crate::sync::waiters::{Outcome, Ticket, Waiters};
 /// seedbed::run(async {
 ///     let (sender, receiver) = channel(1);
 ///     nursery(async |n| {
-///         drop(n.spawn(async move {
+///         n.spawn(async move {
 ///             for i in 0..3 {
 ///                 sender.send(i).await?;
 ///             }
 ///             Ok(()) // the sender is dropped, which ends the channel
-///         }));
+///         });
 ///         let mut got = Vec::new();
 ///         while let Some(i) = receiver.recv().await? {
 ///             got.push(i);
@@ -278,7 +278,7 @@ pub struct Send<'a, T> {
 
 enum SendStep {
     Start,
-    /// It was cancelled before it began.
+    /// It failed before it began.
     Fail(Checkpoint),
     Wait(Ticket),
     /// The message is sent; others run before the task goes on.
@@ -338,7 +338,7 @@ impl<T> Future for Send<'_, T> {
                     let Poll::Ready(outcome) = Pin::new(failing).poll(cx) else {
                         return Poll::Pending;
                     };
-                    return this.fail(outcome.expect_err("it was cancelled"));
+                    return this.fail(outcome.expect_err("it fails"));
                 }
                 SendStep::Wait(ticket) => match shared.senders.look(*ticket, cx) {
                     Outcome::Waiting => return Poll::Pending,

@@ -129,29 +129,29 @@ impl<T> Waiters<T> {
     /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
     /// when something does.
     pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
-        let mut old = None;
-        let mut inner = self.inner.borrow_mut();
-        let waits = match &mut inner.slot(ticket).state {
-            State::Waiting { waker, watch, .. } => {
+        // Out of its slot meanwhile: wakers are foreign code, and may come back here.
+        let taken = std::mem::replace(&mut self.inner.borrow_mut().slot(ticket).state, State::Free);
+        let cancelled = match taken {
+            State::Waiting { value, waker, mut watch } => {
                 watch.arm(cx);
-                if !waker.will_wake(cx.waker()) {
-                    old = Some(std::mem::replace(waker, cx.waker().clone()));
+                let kept = if waker.will_wake(cx.waker()) { waker } else { cx.waker().clone() };
+                let cancelled = watch.check().err();
+                let mut inner = self.inner.borrow_mut();
+                inner.slot(ticket).state = State::Waiting { value, waker: kept, watch };
+                if cancelled.is_none() && inner.slot(ticket).queued {
+                    return Outcome::Waiting;
                 }
-                watch.check()
+                cancelled
             }
-            State::Served(_) => Ok(()),
-            State::Free => unreachable!("a ticket is good for as long as its operation"),
+            served => {
+                self.inner.borrow_mut().slot(ticket).state = served;
+                None
+            }
         };
-        let slot = inner.slot(ticket);
-        let served = matches!(slot.state, State::Served(_));
-        let passed_over = !served && !slot.queued;
-        drop(inner);
-        drop(old); // foreign code
-        match waits {
-            Ok(()) if passed_over => Outcome::PassedOver(self.leave(ticket).0),
-            Ok(()) if !served => Outcome::Waiting,
-            Ok(()) => Outcome::Served(self.leave(ticket).0),
-            Err(error) => Outcome::Cancelled(self.leave(ticket).0, error),
+        match (self.leave(ticket), cancelled) {
+            ((value, _), Some(error)) => Outcome::Cancelled(value, error),
+            ((value, true), None) => Outcome::Served(value),
+            ((value, false), None) => Outcome::PassedOver(value),
         }
     }
 

@@ -6,8 +6,8 @@
 //!
 //! A number is made of three parts: the runtime's slot among the runtimes of the process, the
 //! index of an entry in its table, and the entry's generation, so that a number whose unit has
-//! gone is recognised. Generations wrap: after some hundred thousand reuses of one entry an old
-//! waker may wake a stranger. That is a spurious wake, which every future must bear.
+//! gone is recognised. Generations wrap, and begin anew in each `run`: an old waker may wake a
+//! stranger. That is a spurious wake, which every future must bear.
 
 use std::cell::UnsafeCell;
 use std::ptr;

@@ -11,7 +11,8 @@
 //!    attached any more.
 //! 3. Everything here belongs to one thread: no type in this file is `Send` or `Sync` (raw
 //!    pointers see to it), and wakers from other threads go through `wake::remote`.
-//! 4. No function in this file calls foreign code. A foreign waker that has to be woken is
+//! 4. No function in this file calls foreign code, but that it clones wakers, of which safe code
+//!    cannot make one whose clone does more than count. A foreign waker that has to be woken is
 //!    returned to the caller, who wakes it when nothing here is borrowed any more.
 
 use std::cell::Cell;

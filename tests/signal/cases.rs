@@ -34,6 +34,7 @@ cases! {
     r05_a_second_ctrl_c_ends_a_process_that_hangs
     r05_after_the_run_ctrl_c_has_its_default_effect
     r05_run_after_run
+    r05_ctrl_c_that_comes_to_another_thread
     r05_ctrl_c_turned_off
     r05_ctrl_c_in_another_thread
     r05_clean_up_after_ctrl_c_may_await
@@ -54,6 +55,9 @@ pub fn main() -> ExitCode {
         && flag == "--process"
     {
         let case = CASES.iter().find(|case| case.name == *name).expect("a case");
+        // Where the test is killed, one that hangs on purpose does not stay behind.
+        #[cfg(target_os = "linux")]
+        rustix::process::set_parent_process_death_signal(Some(Sent::KILL)).unwrap();
         (case.process)();
         return ExitCode::SUCCESS;
     }
@@ -185,7 +189,7 @@ mod r05_ctrl_c_cancels_the_main_scope {
         let outcome: Result<()> = run(async {
             nursery(async |n| {
                 drop(n.spawn(async {
-                    let error = sleep_forever::<()>().await.unwrap_err();
+                    let error = sleep_forever().await.unwrap_err();
                     let cancelled: &Cancelled = error.downcast_ref().unwrap();
                     assert!(matches!(cancelled.reason(), Reason::Interrupted));
                     say("cancelled");
@@ -289,6 +293,48 @@ mod r05_run_after_run {
     }
 }
 
+/// The system may choose any thread to run the handler; only in the main one it interrupts a
+/// sleep by itself.
+mod r05_ctrl_c_that_comes_to_another_thread {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        process.expect("up");
+        process.go_on();
+        process.expect("SIGTERM");
+        process.go_on();
+        process.ends_well();
+    }
+
+    pub fn process() {
+        let thread = std::thread::spawn(|| {
+            for signal in [Signal::TERM, Signal::INT] {
+                wait();
+                until_the_main_thread_sleeps();
+                raise(signal); // in this thread
+            }
+        });
+        let outcome: Result<()> = run(async {
+            let signals = Signals::new([Signal::TERM])?;
+            say("up");
+            say(&signals.recv().await?.to_string());
+            sleep_forever().await
+        });
+        assert!(outcome.unwrap_err().is::<Interrupted>());
+        thread.join().unwrap();
+    }
+}
+
+/// Were it awake still, the test would pass, and not test what it is for.
+fn until_the_main_thread_sleeps() {
+    let process = std::process::id();
+    while std::fs::read_to_string(format!("/proc/self/task/{process}/stat"))
+        .is_ok_and(|stat| !stat.contains(") S "))
+    {
+        std::thread::yield_now();
+    }
+}
+
 mod r05_ctrl_c_turned_off {
     use super::*;
 
@@ -301,7 +347,7 @@ mod r05_ctrl_c_turned_off {
     pub fn process() {
         let _ = Builder::new().ctrl_c(false).run(async {
             say("up");
-            sleep_forever::<()>().await
+            sleep_forever().await
         });
     }
 }
@@ -318,7 +364,7 @@ mod r05_ctrl_c_in_another_thread {
         let thread = std::thread::Builder::new().name("main".into()).spawn(|| {
             let _ = run(async {
                 say("up");
-                sleep_forever::<()>().await
+                sleep_forever().await
             });
         });
         thread.unwrap().join().unwrap();
