@@ -361,7 +361,7 @@ fn f02_dropped_in_flight() {
                     0 => sleep_forever().await,
                     1 => {
                         let all: FuturesUnordered<_> =
-                            (0..3).map(|_| sleep_forever::<()>()).collect();
+                            (0..3).map(|_| sleep_forever()).collect();
                         all.try_collect::<Vec<_>>().await.map(drop)
                     }
                     2 => nursery(async |n| n.spawn(sleep_forever()).await).await,
@@ -687,6 +687,30 @@ fn f03_a_clean_up_that_drops_what_is_being_finalized() {
 }
 
 #[test]
+fn f03_one_whose_clean_up_closes_itself() {
+    // Python: "aclose(): asynchronous generator is already running".
+    let log = Log::new();
+    let inside = log.clone();
+    run(async {
+        let itself = Cell_::default();
+        let own = itself.clone();
+        let g = begun(async move |y: Yielder<u32>| {
+            let outcome = count(&y).await;
+            let mut me = own.take().pop().unwrap();
+            inside.add(me.aclose().await.unwrap_err().to_string());
+            inside.add(me.anext().await.unwrap_err().to_string());
+            outcome
+        });
+        itself.borrow_mut().push(g.await?);
+        Ok(())
+    })
+    .unwrap();
+    let lines = log.take();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].contains("from inside of its own body"), "{}", lines[0]);
+}
+
+#[test]
 fn f03_one_that_was_left_in_flight() {
     let log = Log::new();
     let inside = log.clone();
@@ -937,7 +961,7 @@ fn f05_dropped_half_way_it_goes_to_the_finalizer() {
     quiet(async {
         let open = aclosing(generator(slow_to_close(&log)), async |g| {
             g.anext().await?;
-            sleep_forever::<()>().await
+            sleep_forever().await
         });
         assert!(poll_once(open).await.is_none());
         Ok(())
@@ -1091,7 +1115,7 @@ fn f05_a_nursery_that_is_dropped_half_way_drops_its_generators() {
                     count(&y).await
                 });
                 g.anext().await?;
-                sleep_forever::<()>().await
+                sleep_forever().await
             });
             assert!(poll_once(open).await.is_none());
             assert_eq!(drops.count(), 1);

@@ -113,15 +113,15 @@ fn y01_it_counts_until_it_is_left_whichever_way() {
             let failing = cancel_scope(async |_| Err::<(), _>(Error::msg("x"))).await;
             assert!(failing.is_err() && may_yield(&y).await);
             assert!(cancelled(sleep(secs(1))).await?.is_none() && may_yield(&y).await);
-            let late = fail_after(secs(1), sleep_forever::<()>()).await;
+            let late = fail_after(secs(1), sleep_forever()).await;
             assert!(late.unwrap_err().is::<TooSlow>() && may_yield(&y).await);
             let panicking = nursery(async |n| {
                 drop(n.spawn::<_, ()>(async { panic!("x") }));
-                sleep_forever::<()>().await
+                sleep_forever().await
             });
             assert!(catching(panicking).await.is_err() && may_yield(&y).await);
             {
-                let mut open = pin!(move_on_after(secs(5), sleep_forever::<()>()));
+                let mut open = pin!(move_on_after(secs(5), sleep_forever()));
                 assert!(poll!(open.as_mut()).is_pending());
                 assert!(!may_yield(&y).await, "it is open, though not what is awaited now");
             }
@@ -165,7 +165,7 @@ fn y01_a_scope_that_is_made_and_not_entered_does_not_count() {
     run(async {
         let g = generator(async |y: Yielder<()>| {
             let scope = CancelScope::new().with_timeout(secs(1));
-            let unpolled = scope.enter(async |_| sleep_forever::<()>().await);
+            let unpolled = scope.enter(async |_| sleep_forever().await);
             assert!(may_yield(&y).await);
             assert_eq!(unpolled.await?, None);
             assert!(may_yield(&y).await, "nor does the handle of one that was left");
@@ -629,9 +629,9 @@ fn y05_the_managers_timeout_interrupts_the_body() {
                 move_on_after(secs(1), async { y.yield_(()).await.map(drop) }).await.map(drop)
             })
         };
-        with(move_on(), async |()| sleep_forever::<()>().await).await?;
+        with(move_on(), async |()| sleep_forever().await).await?;
         let missing = with(move_on(), async |()| {
-            sleep_forever::<()>().await?;
+            sleep_forever().await?;
             Ok(1)
         })
         .await;
@@ -671,7 +671,7 @@ fn y05_a_cancellation_from_outside_reaches_the_body_and_is_raised_at_the_yield()
             let log = Log::new();
             let none = move_on_after(
                 secs(1),
-                with(manager_of(&log, "a", holds), async |_| sleep_forever::<()>().await),
+                with(manager_of(&log, "a", holds), async |_| sleep_forever().await),
             )
             .await?;
             assert_eq!(none, None);
@@ -861,7 +861,7 @@ fn y05_a_manager_made_of_managers() {
         let both = context_manager(async |m: Yielder<()>| {
             with(manager_of(log, "inner", true), async |_| m.yield_(()).await.map(drop)).await
         });
-        let error = with(both, async |()| sleep_forever::<()>().await).await.unwrap_err();
+        let error = with(both, async |()| sleep_forever().await).await.unwrap_err();
         assert!(error.is::<TooSlow>());
         assert_eq!(now() - clock, secs(5));
         Ok(())
@@ -1046,7 +1046,7 @@ fn y05_a_manager_that_gives_up_its_yield_loses_no_error() {
         let log = Log::new();
         let outcome = with(impatient, async |()| {
             let _guard = log.on_drop("body dropped");
-            sleep_forever::<()>().await
+            sleep_forever().await
         })
         .await;
         let error = outcome.unwrap_err();
@@ -1078,7 +1078,7 @@ fn y05_dropped_half_way_it_drops_all_and_the_counter_is_right() {
             let manager = manager_of(&log, "a", true);
             let entered = poll_once(with(manager, async |_| {
                 let _guard = log.on_drop("body dropped");
-                sleep_forever::<()>().await
+                sleep_forever().await
             }))
             .await;
             assert!(entered.is_none());
