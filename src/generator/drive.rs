@@ -272,6 +272,9 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.inner.finalizing.get() && this.inner.state.get() == State::Running {
+            if this.inner.link.is_running() {
+                return Poll::Ready(this.inner.without_body().map(drop));
+            }
             // Two must not drive one body: its finalizer does, and reports what goes wrong.
             this.inner.finished.set(Some(cx.waker().clone()));
             return Poll::Pending;

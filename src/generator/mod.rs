@@ -244,6 +244,8 @@ impl<T, S> Drop for Generator<'_, T, S> {
     fn drop(&mut self) {
         match self.inner.state.get() {
             GeneratorState::Created => self.inner.finish(),
+            // Its finalizer has it already. (Its own body may be what drops it.)
+            GeneratorState::Running if self.inner.finalizing.get() => {}
             GeneratorState::Suspended | GeneratorState::Running => {
                 if let Some(generator) = self.inner.this.upgrade() {
                     self.inner.finalizer.dropped(generator);
