@@ -100,7 +100,11 @@ async fn serve_connection(app: &App, stream: TcpStream) -> Result<()> {
             .timer(Timer)
             .header_read_timeout(REQUEST_LIMIT)
             .serve_connection(io, &service);
-        gracefully(connection, http1::Connection::graceful_shutdown).await
+        match gracefully(connection, http1::Connection::graceful_shutdown).await {
+            // A client that keeps its connection open, and has nothing more to ask.
+            Err(error) if error.find().is_some_and(hyper::Error::is_timeout) => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 

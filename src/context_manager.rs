@@ -87,14 +87,20 @@ where
         // While it is held, what the manager has open counts here.
         let held = context::current_frame().map(|frame| link.frame.hand_over(&frame));
         let around = link.take_scope();
+        // What it has open may have children, which go on.
+        let goes_on = link.frame.holds_any();
         let outcome = {
             let mut body = pin!(async { body(resource).await });
             poll_fn(|cx| {
-                if around.is_some()
-                    && let Poll::Ready(step) = link.poll(&mut manager, cx)
-                {
-                    // It did not wait for its yield: a `select` in it, for one.
-                    return Poll::Ready(Err(Left::Early(step)));
+                if goes_on {
+                    // If it does not wait at its yield, there was a `select` in it, for one.
+                    match link.poll(&mut manager, cx) {
+                        Poll::Ready(step) => return Poll::Ready(Err(Left::Early(Some(step)))),
+                        Poll::Pending if link.suspended_at().is_none() => {
+                            return Poll::Ready(Err(Left::Early(None)));
+                        }
+                        Poll::Pending => {}
+                    }
                 }
                 let mut poll = || catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
                 let polled = match &around {
@@ -117,7 +123,7 @@ where
             Err(Left::Panicked(payload)) => {
                 (None, Resume::Raise(BodyPanicked.into()), Some(payload))
             }
-            Err(Left::Early(Step::Ended(Err(error)))) => return Err(error),
+            Err(Left::Early(Some(Step::Ended(Err(error))))) => return Err(error),
             Err(Left::Early(_)) => {
                 return Err(ContextManagerMisused::new("did not wait at its yield", made_at).into());
             }
@@ -125,6 +131,11 @@ where
         link.resume(resume);
         let left = poll_fn(|cx| link.poll(&mut manager, cx)).await;
         drop(manager);
+        let left = match link.take_undelivered() {
+            // It gave up its yield, and has not seen the body's error.
+            Some(error) if matches!(left, Step::Ended(Ok(()))) => Step::Ended(Err(error)),
+            _ => left,
+        };
         match (left, panic) {
             (Step::Ended(outcome), Some(payload)) => {
                 if let Err(error) = outcome
@@ -150,7 +161,7 @@ where
 /// How a body was left, other than by its outcome.
 enum Left<R> {
     Panicked(Box<dyn std::any::Any + Send>),
-    Early(Step<R>),
+    Early(Option<Step<R>>),
 }
 
 impl<R> std::fmt::Debug for ContextManager<'_, R> {

@@ -38,6 +38,15 @@ pub(crate) fn spend() -> bool {
     })
 }
 
+/// How many operations the present unit may still finish at once.
+pub(crate) fn budget() -> u32 {
+    CONTEXT.with(|context| context.budget.get())
+}
+
+pub(crate) fn set_budget(budget: u32) {
+    CONTEXT.with(|context| context.budget.set(budget));
+}
+
 /// How a waiting operation learns that it was cancelled.
 ///
 /// What counts is whether a cancellation came while it waited, not whether its scope is cancelled
@@ -97,10 +106,12 @@ impl Watch {
         }
     }
 
-    /// Whether a cancellation has come since the wait began.
+    /// Whether a cancellation has come since the wait began, and still has a cause.
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|armed| armed.scope.cancellations() != armed.since)
+        self.0.as_ref().is_some_and(|armed| {
+            armed.scope.cancellations() != armed.since && armed.scope.cause().is_some()
+        })
     }
 
     /// Fails if a cancellation has come since the wait began.

@@ -33,7 +33,7 @@ pub(crate) struct Frame {
 const ONE: u32 = 8;
 /// A yield waits to be resumed.
 const SUSPENDED: u32 = 1;
-/// The body is being closed, or has ended.
+/// The body is being closed, or has ended, or an error waits to be raised at its next yield.
 const CLOSING: u32 = 2;
 /// The body of a context manager may yield anywhere: what it holds open then is handed to the
 /// frame that entered it. Not a reason against a yield, but one to look closer.
@@ -74,7 +74,8 @@ impl Frame {
     }
 
     /// Whether what is open here forbids a yield.
-    fn is_held(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
         self.counter.get() >= ONE && self.counter.get() & HANDS_OVER == 0
     }
 
@@ -88,6 +89,10 @@ impl Frame {
     /// From now on every yield is looked at closely.
     pub(crate) fn set_closing(&self) {
         self.counter.set(self.counter.get() | CLOSING);
+    }
+
+    pub(crate) fn clear_closing(&self) {
+        self.counter.set(self.counter.get() & !CLOSING);
     }
 
     /// What forbids a yield now: of all that is open, what was opened last.

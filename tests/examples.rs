@@ -1,1 +1,157 @@
+//! The examples, as processes.
+#![cfg(unix)]
 
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use seedbed::net::TcpStream;
+use seedbed::{Result, nursery, run, sleep};
+
+/// Builds an example, as this test was built, and tells where it is. After a plain `cargo test`
+/// there is nothing left to build.
+fn example(name: &str) -> PathBuf {
+    static BUILD: Mutex<()> = Mutex::new(());
+    let _build = BUILD.lock();
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).expect("tests are in `deps`");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--example", name, "--features"]);
+    build.arg(if cfg!(feature = "anyhow") { "hyper,anyhow" } else { "hyper" });
+    build.arg("--target-dir").arg(profile.parent().expect("the profile is in the target folder"));
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(build.status().unwrap().success());
+    profile.join("examples").join(name)
+}
+
+struct Server {
+    process: Child,
+    output: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Server {
+    /// Returns when it listens. `limit` is on its descriptors.
+    fn start(limit: Option<u32>) -> Server {
+        let limit = limit.map_or(String::new(), |limit| format!("ulimit -n {limit}; "));
+        let mut process = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{limit}exec \"$0\" --port 0"))
+            .arg(example("http_server"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").expect("it listens");
+        Server { process, output, address: address.to_owned() }
+    }
+
+    fn kill(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    fn end(mut self) -> String {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert!(self.process.wait().unwrap().success());
+        rest
+    }
+}
+
+/// Reads one answer that says how long it is, and tells whether it is the last.
+async fn read_answer(client: &TcpStream) -> Result<bool> {
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            assert!(head.starts_with("http/1.1 200 ok"), "{head}");
+            let length = head.split_once("content-length: ").expect("it has a length").1;
+            let length: usize = length.lines().next().unwrap_or_default().parse()?;
+            if body.len() == length {
+                return Ok(head.contains("connection: close"));
+            }
+        }
+        let mut buffer = [0; 1024];
+        let n = client.read(&mut buffer).await?;
+        assert!(n > 0, "the connection was closed after: {text:?}");
+        read.extend_from_slice(&buffer[..n]);
+    }
+}
+
+/// Asks, again and again, until the server says that it was the last time. Returns how many
+/// requests were answered, which are all that were sent.
+async fn ask_until_it_ends(address: &str, path: &str, asked: &Cell<u64>) -> Result<u64> {
+    let client = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: me\r\n\r\n");
+    let mut answered = 0;
+    loop {
+        asked.set(asked.get() + 1);
+        client.write_all(request.as_bytes()).await?;
+        let last = read_answer(&client).await?;
+        answered += 1;
+        if last {
+            assert_eq!(client.read(&mut [0]).await?, 0);
+            return Ok(answered);
+        }
+    }
+}
+
+#[test]
+fn s02_the_http_server_answers_every_request_when_it_is_told_to_end() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = Server::start(None);
+        let asked = Cell::new(0);
+        let answered = run(async {
+            nursery(async |n| {
+                let clients: Vec<_> = (0..64)
+                    .map(|i| {
+                        let path = if i % 4 == 0 { "/slow?ms=50" } else { "/" };
+                        n.spawn(ask_until_it_ends(&server.address, path, &asked))
+                    })
+                    .collect();
+                while asked.get() < 2_000 {
+                    sleep(Duration::from_millis(1)).await?;
+                }
+                server.kill(signal);
+                let mut answered = 0;
+                for client in clients {
+                    answered += client.await?;
+                }
+                Ok(answered)
+            })
+            .await
+        })
+        .unwrap();
+        assert_eq!(answered, asked.get());
+        assert_eq!(server.end(), format!("answered {answered} requests\n"));
+    }
+}
+
+#[test]
+fn s01_the_http_server_recovers_when_descriptors_have_run_out() {
+    let server = Server::start(Some(32));
+    run(async {
+        let mut clients = Vec::new();
+        for _ in 0..64 {
+            let client = TcpStream::connect(&server.address).await?;
+            client.write_all(b"GET / HTTP/1.1\r\nhost: me\r\n\r\n").await?;
+            clients.push(client);
+        }
+        // The first are answered, and the others as these go.
+        for client in clients {
+            read_answer(&client).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    server.kill(Signal::TERM);
+    assert_eq!(server.end(), "answered 64 requests\n");
+}

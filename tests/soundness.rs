@@ -275,7 +275,7 @@ mod starting {
                     nursery::<_, ()>(async |n| {
                         *handle.borrow_mut() = Some(n.handle());
                         loop {
-                            drop(seedbed::current_effective_deadline());
+                            let _ = seedbed::current_effective_deadline();
                             yield_now().await?;
                         }
                     })
@@ -291,7 +291,7 @@ mod starting {
                 started.ready(1);
                 for _ in 0..3 {
                     assert!(mine.poll_once().await.is_pending());
-                    drop(seedbed::current_effective_deadline());
+                    let _ = seedbed::current_effective_deadline();
                 }
                 sleep_forever().await
             };
@@ -358,7 +358,7 @@ mod starting {
                 let (seen, keep) = (seen.clone(), kept.clone());
                 let start = handle.start(async move |started: Started<i32>| {
                     *keep.borrow_mut() = Some(started);
-                    let outcome = sleep_forever::<()>().await;
+                    let outcome = sleep_forever().await;
                     seen.set(outcome.as_ref().is_err_and(Error::is_cancelled));
                     outcome
                 })?;
@@ -467,7 +467,7 @@ mod wakers {
                     let count = CountDrop(dropped.clone());
                     tasks.push(handle.spawn(async move {
                         let _count = count;
-                        sleep_forever::<()>().await
+                        sleep_forever().await
                     })?);
                 }
                 assert!(slot.poll_once().await.is_pending());
@@ -491,14 +491,14 @@ mod wakers {
             run(nursery(async |n| {
                 let seen = sibling.clone();
                 drop(n.spawn(async move {
-                    let outcome = sleep_forever::<()>().await;
+                    let outcome = sleep_forever().await;
                     seen.set(outcome.as_ref().is_err_and(Error::is_cancelled));
                     outcome
                 }));
                 let mut task = n.spawn(async { yield_now().await });
                 let waker = panicking();
                 assert!(task.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
-                sleep_forever::<()>().await
+                sleep_forever().await
             }))
         }))
         .unwrap_err();
@@ -541,7 +541,7 @@ mod panics {
                 run(nursery(async |n| {
                     let seen = sibling.clone();
                     drop(n.spawn(async move {
-                        let outcome = sleep_forever::<()>().await;
+                        let outcome = sleep_forever().await;
                         seen.set(outcome.as_ref().is_err_and(Error::is_cancelled));
                         outcome
                     }));
@@ -550,7 +550,7 @@ mod panics {
                         return Err(Unprintable.into());
                     }
                     drop(n.spawn(async { Err::<(), _>(Unprintable.into()) }));
-                    sleep_forever::<()>().await
+                    sleep_forever().await
                 }))
             }))
             .unwrap_err();
@@ -568,7 +568,7 @@ mod panics {
             run(nursery(async |n| {
                 let seen = sibling.clone();
                 drop(n.spawn(async move {
-                    let outcome = sleep_forever::<()>().await;
+                    let outcome = sleep_forever().await;
                     yield_now().await.unwrap_err();
                     seen.set(outcome.as_ref().is_err_and(Error::is_cancelled));
                     outcome
@@ -696,7 +696,7 @@ mod hooks {
                 let handle = open_nursery(&slot).await;
                 let waker = hook(does, &slot, &handle);
                 drop(handle.spawn(async move {
-                    let mut operation = Box::pin(sleep_forever::<()>());
+                    let mut operation = Box::pin(sleep_forever());
                     poll_fn(|_| operation.as_mut().poll(&mut Context::from_waker(&waker))).await
                 })?);
                 assert!(slot.poll_once().await.is_pending());
@@ -741,7 +741,7 @@ mod hooks {
                 let waker = hook(does, &slot, &handle);
                 let mut tasks = Vec::new();
                 for _ in 0..3 {
-                    tasks.push(handle.spawn(sleep_forever::<()>())?);
+                    tasks.push(handle.spawn(sleep_forever())?);
                 }
                 assert!(tasks[1].poll_unpin(&mut Context::from_waker(&waker)).is_pending());
                 yield_now().await?;
@@ -765,7 +765,7 @@ mod hooks {
                 let handle = open_nursery(&slot).await;
                 let waker = hook(does, &slot, &handle);
                 let start = handle.start(async move |started: Started<()>| {
-                    let mut operation = Box::pin(sleep_forever::<()>());
+                    let mut operation = Box::pin(sleep_forever());
                     let mut cx = Context::from_waker(&waker);
                     assert!(operation.as_mut().poll(&mut cx).is_pending());
                     yield_now().await?;
@@ -784,7 +784,7 @@ mod hooks {
     /// The drop of a waker is foreign code as well.
     #[test]
     fn n04_a_waker_that_does_things_when_it_is_dropped() {
-        struct InDrop(#[expect(dead_code)] Unsendable);
+        struct InDrop(Unsendable);
         struct Unsendable;
         impl Drop for Unsendable {
             fn drop(&mut self) {
@@ -806,7 +806,7 @@ mod hooks {
                     let handle = open_nursery(&slot).await;
                     drop(hook(does, &slot, &handle));
                     let waker = Waker::from(Arc::new(InDrop(Unsendable)));
-                    let mut task = handle.spawn(sleep_forever::<()>())?;
+                    let mut task = handle.spawn(sleep_forever())?;
                     let mut cx = Context::from_waker(&waker);
                     if as_host {
                         assert!(slot.poll(&mut cx).is_pending());
@@ -1001,7 +1001,7 @@ mod dropped {
                             }));
                             refused.set(refused.get() + 1);
                         });
-                        sleep_forever::<()>().await
+                        sleep_forever().await
                     }));
                 }
                 sleep_forever().await
@@ -1036,7 +1036,7 @@ mod dropped {
                     tasks.push(handle.spawn(async move {
                         let _count = count;
                         let _panics = OnDrop(move || panic_any(i));
-                        sleep_forever::<()>().await
+                        sleep_forever().await
                     })?);
                 }
                 assert!(slot.poll_once().await.is_pending());
@@ -1063,7 +1063,7 @@ mod dropped {
                 drop(handle.spawn(async move {
                     let _count = count;
                     let _panics = OnDrop(|| panic_any("second"));
-                    sleep_forever::<()>().await
+                    sleep_forever().await
                 })?);
                 assert!(slot.poll_once().await.is_pending());
                 yield_now().await?;
@@ -1167,7 +1167,7 @@ mod hosts {
             let count = CountDrop(dropped.clone());
             drop(handle.spawn(async move {
                 let _count = count;
-                sleep_forever::<()>().await
+                sleep_forever().await
             })?);
             assert!(slot.poll_once().await.is_pending());
             Ok(())
@@ -1288,7 +1288,7 @@ mod hosts {
                         nursery(async |n| {
                             for _ in 0..3 {
                                 drop(n.spawn(async {
-                                    let outcome = sleep_forever::<()>().await;
+                                    let outcome = sleep_forever().await;
                                     cancelled.set(cancelled.get() + 1);
                                     outcome
                                 }));
@@ -1332,7 +1332,7 @@ mod hosts {
                             Ok(())
                         }));
                     }
-                    sleep_forever::<()>().await
+                    sleep_forever().await
                 }));
                 let fast = pin!(async {
                     for _ in 0..5 {
@@ -1585,7 +1585,7 @@ mod afterwards {
         run(async {
             let slot = Slot::default();
             let handle = open_nursery(&slot).await;
-            let task = handle.spawn(sleep_forever::<()>())?;
+            let task = handle.spawn(sleep_forever())?;
             drop(slot.take());
             assert!(task.is_finished());
             let outcome = AssertUnwindSafe(task).catch_unwind().await;
@@ -1623,7 +1623,7 @@ mod afterwards {
             run(async {
                 let slot = Slot::default();
                 let handle = open_nursery(&slot).await;
-                let task = handle.spawn(sleep_forever::<()>())?;
+                let task = handle.spawn(sleep_forever())?;
                 let done = handle.spawn(async { Ok(String::from("value")) })?;
                 let start = handle.start(async |started: Started<()>| {
                     started.ready(());
@@ -1699,7 +1699,7 @@ mod leaks {
             let inner = n.spawn(async move {
                 let inner = nursery(async |n| {
                     note_waker(wakers).await;
-                    n.spawn(sleep_forever::<()>()).await
+                    n.spawn(sleep_forever()).await
                 });
                 join_all([inner]).await.pop().unwrap()
             });
@@ -1801,9 +1801,9 @@ mod leaks {
                                 let scope = CancelScope::new().with_timeout(Duration::from_secs(i));
                                 let mut future = Box::pin(scope.enter(async |scope| {
                                     nursery(async |n| {
-                                        drop(n.spawn(sleep_forever::<()>()));
+                                        drop(n.spawn(sleep_forever()));
                                         scope.set_shield(i == 2);
-                                        sleep_forever::<()>().await
+                                        sleep_forever().await
                                     })
                                     .await
                                 }));
@@ -1851,7 +1851,7 @@ mod leaks {
             let child = async move |started: Started<()>| {
                 started.ready(());
                 drop(mine.take());
-                let mut future = Box::pin(inner.enter(async |_| sleep_forever::<()>().await));
+                let mut future = Box::pin(inner.enter(async |_| sleep_forever().await));
                 drop(poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await);
                 forget(future);
                 Ok(())
@@ -1946,7 +1946,7 @@ mod leaks {
                 drop(poll_fn(|cx| Poll::Ready(nursery.as_mut().poll(cx))).await);
                 started.ready(1);
                 drop(poll_fn(|cx| Poll::Ready(nursery.as_mut().poll(cx))).await);
-                drop(seedbed::current_effective_deadline());
+                let _ = seedbed::current_effective_deadline();
                 nursery.await
             };
             assert_eq!(handle.start(child)?.await?, 1);

@@ -343,7 +343,10 @@ fn channel_wakes_all_receivers_at_its_end() {
         nursery(async |n| {
             for _ in 0..3 {
                 let receiver = &receiver;
-                drop(n.spawn(async move { Ok(assert_eq!(receiver.recv().await?, None)) }));
+                drop(n.spawn(async move {
+                    assert_eq!(receiver.recv().await?, None);
+                    Ok(())
+                }));
             }
             yield_now().await?;
             drop(sender);
@@ -1030,6 +1033,8 @@ fn c10_random_programs_lose_nothing() {
     }
 }
 
+type Wait = Pin<Box<dyn Future<Output = Result<Option<()>>>>>;
+
 /// The waiters of an event against a list: single steps, in random order.
 #[test]
 fn c10_random_steps_on_an_event() {
@@ -1037,11 +1042,7 @@ fn c10_random_steps_on_an_event() {
         run(async {
             let random = Random::new(seed);
             let event = Event::new();
-            let mut waits: Vec<(
-                CancelScope,
-                Pin<Box<dyn Future<Output = Result<Option<()>>>>>,
-                Cell<bool>,
-            )> = Vec::new();
+            let mut waits: Vec<(CancelScope, Wait, Cell<bool>)> = Vec::new();
             // The futures borrow the event for longer than the compiler can see.
             let event: &'static Event = Box::leak(Box::new(event));
             for _ in 0..200 {
@@ -1124,13 +1125,12 @@ impl Model {
 
     fn recv(&mut self, id: usize) {
         let mut message = self.buffer.pop_front();
-        if message.is_none() || self.buffer.len() < self.capacity {
-            if let Some((send, sent)) = self.sends.pop_front() {
-                self.done.insert(send, Outcome::Sent);
-                match message {
-                    Some(_) => self.buffer.push_back(sent),
-                    None => message = Some(sent),
-                }
+        let room = message.is_none() || self.buffer.len() < self.capacity;
+        if room && let Some((send, sent)) = self.sends.pop_front() {
+            self.done.insert(send, Outcome::Sent);
+            match message {
+                Some(_) => self.buffer.push_back(sent),
+                None => message = Some(sent),
             }
         }
         if message.is_some() || self.closed {
@@ -1282,7 +1282,7 @@ fn senders_that_wait_are_cancelled_with_their_nursery() {
                 drop(n.spawn(async move {
                     let error = sender.send(i).await.unwrap_err();
                     given_back.set(given_back.get() + error.into_inner());
-                    sleep_forever::<()>().await
+                    sleep_forever().await
                 }));
             }
             yield_now().await?;

@@ -82,9 +82,18 @@ impl<T, S> Inner<'_, T, S> {
     /// Polls the body on. `None` when it has ended.
     #[inline]
     pub(super) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        /// The end of a body that panics.
+        struct Panicked<'i, 'a, T, S>(&'i Inner<'a, T, S>);
+        impl<T, S> Drop for Panicked<'_, '_, T, S> {
+            fn drop(&mut self) {
+                self.0.finish();
+            }
+        }
         // Out of its slot while it runs: it cannot drive itself, and is gone if it panics.
         let Some(mut body) = self.body.take() else { return Poll::Ready(self.without_body()) };
+        let panicked = Panicked(self);
         let step = self.link.poll(&mut body, cx);
+        std::mem::forget(panicked);
         match step {
             Poll::Pending => {
                 self.body.set(Some(body));
@@ -108,9 +117,7 @@ impl<T, S> Inner<'_, T, S> {
         if self.link.is_running() {
             return Err(self.misused("it is driven from inside of its own body").into());
         }
-        // It panicked.
-        self.finish();
-        Ok(None)
+        Ok(None) // it has ended
     }
 
     #[inline]
@@ -120,6 +127,9 @@ impl<T, S> Inner<'_, T, S> {
             State::Suspended => {
                 self.state.set(State::Running);
                 self.link.resume(Resume::Next);
+            }
+            State::Running if self.finalizing.get() => {
+                return Poll::Ready(Err(self.misused("it is being finalized").into()));
             }
             State::Running => {}
             State::Finished => return Poll::Ready(Ok(None)),
@@ -261,6 +271,11 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if this.inner.finalizing.get() && this.inner.state.get() == State::Running {
+            // Two must not drive one body: its finalizer does, and reports what goes wrong.
+            this.inner.finished.set(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
         this.inner.poll_close(&mut this.begun, cx)
     }
 }

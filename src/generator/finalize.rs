@@ -8,15 +8,15 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use crate::error::Reason;
-use crate::generator::Inner;
+use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::Core;
-use crate::run::Runtime;
+use crate::run::{Runtime, catch_panic};
 use crate::scope::tree::{Level, Scope};
 use crate::{Result, context, scope, yield_now};
 
@@ -26,6 +26,12 @@ pub(crate) trait Closable {
     fn qualname(&self) -> Cow<'static, str>;
     fn place(&self) -> &'static Location<'static>;
     fn suspended_at(&self) -> Option<&'static Location<'static>>;
+    /// Whether its body runs, or is in flight.
+    fn is_running(&self) -> bool;
+    /// Says whether it is the finalizer that drives it.
+    fn set_finalizing(&self, finalizing: bool);
+    /// Takes it out of the list of those to be closed at the end. False if it was not there.
+    fn deregister(&self) -> bool;
     /// Drops the body as it is.
     fn abandon(&self);
 }
@@ -45,6 +51,18 @@ impl<T, S> Closable for Inner<'_, T, S> {
 
     fn suspended_at(&self) -> Option<&'static Location<'static>> {
         self.link.suspended_at()
+    }
+
+    fn is_running(&self) -> bool {
+        self.state.get() == GeneratorState::Running
+    }
+
+    fn set_finalizing(&self, finalizing: bool) {
+        self.finalizing.set(finalizing);
+    }
+
+    fn deregister(&self) -> bool {
+        Inner::deregister(self)
     }
 
     fn abandon(&self) {
@@ -92,6 +110,7 @@ impl Unfinished<'_> {
     ///
     /// As there.
     pub async fn aclose(self) -> Result<()> {
+        self.generator.set_finalizing(true);
         Closing { generator: &*self.generator, begun: false }.await
     }
 }
@@ -109,6 +128,12 @@ impl std::fmt::Debug for Unfinished<'_> {
 struct Closing<'g, 'a> {
     generator: &'g (dyn Closable + 'a),
     begun: bool,
+}
+
+impl Drop for Closing<'_, '_> {
+    fn drop(&mut self) {
+        self.generator.set_finalizing(false);
+    }
 }
 
 impl Future for Closing<'_, '_> {
@@ -229,6 +254,8 @@ impl Finalize<'static> for OfThread {
             "a suspended generator was dropped: it is closed in the background; close it with \
              `aclosing`"
         );
+        // Its task belongs to the runtime, which waits for it.
+        generator.deregister();
         context::with_runtime(|runtime| match runtime {
             Some(runtime) => runtime.spawn_system(async move {
                 // One round later than a child would be, as in Trio, whose finalizer comes by
@@ -272,7 +299,7 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    pub(crate) fn remove(self) {
+    pub(crate) fn remove(&self) {
         if self.run == context::current_run() {
             let gone = context::with_runtime(|runtime| {
                 runtime.and_then(|runtime| runtime.generators.borrow_mut().try_remove(self.key))
@@ -283,24 +310,45 @@ impl Registration {
 }
 
 /// Closes the generators that are still alive, one at a time, again until none is left, and waits
-/// for those that are being closed already.
+/// for those that are being closed already. If one panics the others are closed all the same.
 pub(crate) async fn finalize_all(runtime: &Runtime) {
+    let mut panic = None;
     loop {
-        let next = {
-            let mut generators = runtime.generators.borrow_mut();
-            let key = generators.iter().next().map(|(key, _)| key);
-            key.map(|key| generators.remove(key))
-        };
-        match next {
-            // A dead one is one that is being dropped right now.
-            Some(generator) => {
-                if let Some(generator) = generator.upgrade() {
-                    let closed = close_quietly(Unfinished { generator }).await;
-                    debug_assert!(closed.is_ok(), "it reports its errors itself");
-                }
+        let alive: Vec<_> =
+            runtime.generators.borrow().iter().map(|(_, generator)| generator.clone()).collect();
+        let mut found = false;
+        for generator in alive.iter().filter_map(Weak::upgrade) {
+            // One that runs may be driven by the clean-up of another, in a task of the runtime's:
+            // its turn comes when there is none any more.
+            if generator.is_running() && !runtime.system_is_empty() || !generator.deregister() {
+                continue;
             }
-            None if runtime.system_is_empty() => return,
-            None => runtime.system_empty().await,
+            found = true;
+            let closed = catch_panic(close_quietly(Unfinished { generator })).await;
+            panic = panic.or(closed.err());
         }
+        match () {
+            () if found => {}
+            () if runtime.system_is_empty() => break,
+            () => runtime.system_empty().await,
+        }
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
+    }
+}
+
+/// When a run fails as a whole: drops the bodies of the generators that are still alive.
+pub(crate) fn abandon_all(runtime: &Runtime) {
+    loop {
+        let next = runtime.generators.borrow().iter().find_map(|(_, weak)| weak.upgrade());
+        let Some(generator) = next else { return };
+        tracing::error!(
+            generator = %generator.qualname(),
+            made_at = %generator.place(),
+            suspended_at = generator.suspended_at().map(tracing::field::display),
+            "the run has failed: a generator's body is dropped without cleaning up"
+        );
+        generator.abandon();
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Link<T, S> {
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
     running: Cell<bool>,
+    /// The scope in which the body was driven last, if it did not get to a yield.
+    waits_in: Cell<Option<Rc<Scope>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,7 @@ impl<T, S> Link<T, S> {
             ignored: Cell::new(None),
             ended: Cell::new(false),
             running: Cell::new(false),
+            waits_in: Cell::new(None),
         })
     }
 
@@ -139,32 +142,63 @@ impl<T, S> Link<T, S> {
     /// Polls the body, in its frame, until it yields or ends.
     #[inline]
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
-        struct Running<'a>(&'a Cell<bool>);
-        impl Drop for Running<'_> {
+        /// The end of a body that panics.
+        struct Panicked<'a, T, S>(&'a Link<T, S>);
+        impl<T, S> Drop for Panicked<'_, T, S> {
             fn drop(&mut self) {
-                self.0.set(false);
+                self.0.running.set(false);
+                self.0.end();
             }
         }
-        self.running.set(true);
         self.driver.set(context::current_unit());
-        let running = Running(&self.running);
-        let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
-        drop(running);
-        match outcome {
-            Poll::Ready(outcome) => {
+        if let Some(before) = self.waits_in.take() {
+            moved(&before);
+        }
+        loop {
+            self.running.set(true);
+            let panicked = Panicked(self);
+            let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+            std::mem::forget(panicked);
+            self.running.set(false);
+            if let Poll::Ready(outcome) = outcome {
                 self.end();
-                Poll::Ready(Step::Ended(outcome))
+                return Poll::Ready(Step::Ended(outcome));
             }
-            Poll::Pending => match self.out.take() {
-                Some(value) => Poll::Ready(Step::Yielded(value)),
-                None => match self.ignored.take() {
-                    Some(place) => {
-                        self.end();
-                        Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())))
-                    }
-                    None => Poll::Pending,
-                },
-            },
+            match self.out.take() {
+                Some(value) if self.frame.is_held() => self.refuse(value),
+                Some(value) => return Poll::Ready(Step::Yielded(value)),
+                None => return self.waits(),
+            }
+        }
+    }
+
+    /// The body waits for something other than its yield.
+    fn waits(&self) -> Poll<Step<T>> {
+        if let Some(place) = self.ignored.take() {
+            self.end();
+            return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
+        }
+        self.waits_in.set(context::current_scope());
+        Poll::Pending
+    }
+
+    /// Something that forbids a yield was opened beside one, by a `join` in the body.
+    #[cold]
+    fn refuse(&self, value: T) {
+        let (held, place) = (self.frame.forbids(), self.at.get());
+        let (Some(held), Some(place)) = (held, place) else { unreachable!("it is suspended") };
+        self.resume(Resume::Raise(YieldInCancelScope::new(held, place).into()));
+        drop(value); // foreign code
+    }
+
+    /// The error that was to be raised at a yield which was given up before.
+    pub(crate) fn take_undelivered(&self) -> Option<Error> {
+        match self.left.get() {
+            Left::Sent => {
+                self.left.set(Left::Nothing);
+                self.sent.take().and_then(Result::err)
+            }
+            Left::Nothing | Left::Next => None,
         }
     }
 
@@ -178,8 +212,18 @@ impl<T, S> Link<T, S> {
         if !self.ended.replace(true) {
             self.at.set(None);
             self.foreign.take();
+            self.waits_in.take();
             self.frame.end();
         }
+    }
+}
+
+/// A body that waits is driven in another scope than before. What waits in it behind a combinator
+/// that polls only what was woken would not notice, and not be reached by that scope.
+#[cold]
+fn moved(from: &Rc<Scope>) {
+    if !context::is_current_scope(from) {
+        from.wake_foreign();
     }
 }
 
@@ -210,7 +254,7 @@ impl<T, S> Yielder<T, S> {
     /// [`IgnoredGeneratorExit`], and the body is dropped as it is.
     #[track_caller]
     pub fn yield_(&self, value: T) -> Yield<'_, T, S> {
-        Yield { link: &self.link, value: Some(value), place: Location::caller() }
+        Yield { link: &self.link, value: Some(value), waits: false, place: Location::caller() }
     }
 }
 
@@ -226,6 +270,8 @@ pub struct Yield<'a, T, S> {
     link: &'a Link<T, S>,
     /// Until it is handed over.
     value: Option<T>,
+    /// From then on, until it is resumed.
+    waits: bool,
     place: &'static Location<'static>,
 }
 
@@ -249,6 +295,12 @@ impl<T, S> Yield<'_, T, S> {
         if let Some(held) = link.frame.forbids() {
             return Poll::Ready(YieldInCancelScope::new(held, self.place).into());
         }
+        if let Some(error) = link.take_undelivered() {
+            if link.closing.get() == Closing::No {
+                link.frame.clear_closing();
+            }
+            return Poll::Ready(error);
+        }
         if link.closing.get() == Closing::AtNextYield {
             link.closing.set(Closing::Raised);
             return Poll::Ready(GeneratorExit.into());
@@ -256,6 +308,31 @@ impl<T, S> Yield<'_, T, S> {
         // The error is the closer's, as in Python. The body has had its chance to clean up.
         link.ignored.set(Some(self.place));
         Poll::Pending
+    }
+}
+
+impl<T, S> Yield<'_, T, S> {
+    /// A `select` in the body has given up this yield: the body may go on to another. A value that
+    /// was not handed over yet is not; an error that was to be raised here is raised there.
+    #[cold]
+    fn give_up(&self) {
+        let link = self.link;
+        link.at.set(None);
+        link.foreign.take();
+        link.frame.set_suspended(false);
+        if link.left.get() == Left::Sent {
+            match link.sent.take() {
+                Some(Err(error)) => {
+                    link.sent.set(Some(Err(error)));
+                    link.frame.set_closing();
+                }
+                sent => {
+                    link.left.set(Left::Nothing);
+                    drop(sent); // foreign code
+                }
+            }
+        }
+        drop(link.out.take()); // foreign code
     }
 }
 
@@ -275,14 +352,19 @@ impl<T, S> Future for Yield<'_, T, S> {
             link.at.set(Some(this.place));
             link.left.set(Left::Nothing); // whatever it was meant for has been dropped
             link.frame.set_suspended(true);
+            this.waits = true;
             if link.frame.holds_any() {
                 link.scope.set(context::current_scope());
             }
         } else {
             match link.left.replace(Left::Nothing) {
                 Left::Nothing => {}
-                Left::Next => return Poll::Ready(Ok(None)),
+                Left::Next => {
+                    this.waits = false;
+                    return Poll::Ready(Ok(None));
+                }
                 Left::Sent => {
+                    this.waits = false;
                     let sent = link.sent.take().expect("something was sent");
                     return Poll::Ready(sent.map(Some));
                 }
@@ -297,10 +379,8 @@ impl<T, S> Future for Yield<'_, T, S> {
 
 impl<T, S> Drop for Yield<'_, T, S> {
     fn drop(&mut self) {
-        // A `select` in the body has given up this yield: the body may go on to another.
-        if self.value.is_none() && self.link.at.get() == Some(self.place) {
-            self.link.at.set(None);
-            self.link.frame.set_suspended(false);
+        if self.waits {
+            self.give_up();
         }
     }
 }

@@ -21,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 pub use aclosing::aclosing;
 pub use drive::{Aclose, Anext, Asend, Athrow};
@@ -74,6 +74,10 @@ pub(crate) struct Inner<'a, T, S> {
     finalizer: Box<dyn Finalize<'a> + 'a>,
     /// Itself, for the finalizer.
     this: Weak<dyn Closable + 'a>,
+    /// Its finalizer is closing it, and nobody else may drive it.
+    finalizing: Cell<bool>,
+    /// Whoever waits for that.
+    finished: Cell<Option<Waker>>,
     /// Its place among the runtime's living generators.
     registered: Cell<Option<finalize::Registration>>,
     name: Cell<&'static str>,
@@ -139,6 +143,8 @@ impl<'a, T, S> Generator<'a, T, S> {
                 state: Cell::new(GeneratorState::Created),
                 finalizer,
                 this: this.clone(),
+                finalizing: Cell::new(false),
+                finished: Cell::new(None),
                 registered: Cell::new(None),
                 name: Cell::new(name),
                 qualname: RefCell::new(Cow::Borrowed(name)),
@@ -150,8 +156,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// Its name: that of the function it was made in.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        let name = self.inner.name.get();
-        name.rsplit("::").next().unwrap_or(name)
+        last_segment(self.inner.name.get())
     }
 
     /// Its name with its path, or the one that was set.
@@ -200,15 +205,38 @@ fn name_of<F>() -> &'static str {
     name.trim_end_matches("::{{closure}}")
 }
 
+/// The last segment of a path, without the types it was called with.
+fn last_segment(path: &str) -> &str {
+    let (mut start, mut depth, mut before) = (0, 0_usize, ' ');
+    for (at, c) in path.char_indices() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            ':' if before == ':' && depth == 0 => start = at + 1,
+            _ => {}
+        }
+        before = c;
+    }
+    let segment = &path[start..];
+    segment.split('<').next().unwrap_or(segment)
+}
+
 impl<'a, T, S> Inner<'a, T, S> {
     /// The body has ended, or is not to run any more.
     fn finish(&self) {
         self.state.set(GeneratorState::Finished);
-        if let Some(registration) = self.registered.take() {
-            registration.remove();
-        }
+        self.deregister();
         self.link.end();
+        if let Some(waiting) = self.finished.take() {
+            waiting.wake();
+        }
         drop(self.body.take()); // foreign code
+    }
+
+    /// Takes it out of the runtime's list of those to be closed at the end. False if it was not
+    /// there.
+    fn deregister(&self) -> bool {
+        self.registered.take().inspect(|registration| registration.remove()).is_some()
     }
 }
 

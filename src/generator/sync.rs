@@ -117,9 +117,13 @@ impl<T, S> SyncGenerator<'_, T, S> {
     }
 
     fn poll(&mut self) -> Result<Option<T>> {
-        let Some(body) = &mut self.body else { return Ok(None) };
-        match self.link.poll(body, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Step::Yielded(value)) => Ok(Some(value)),
+        // Out of its slot while it runs: it is gone if it panics.
+        let Some(mut body) = self.body.take() else { return Ok(None) };
+        match self.link.poll(&mut body, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Step::Yielded(value)) => {
+                self.body = Some(body);
+                Ok(Some(value))
+            }
             Poll::Ready(Step::Ended(outcome)) => {
                 self.end();
                 outcome.map(|()| None)

@@ -130,7 +130,7 @@
 //! # let clock = seedbed::testing::VirtualClock::new();
 //! # seedbed::Builder::new().clock(&clock).run(async {
 //! let both = async {
-//!     let (a, b) = futures::future::join(sleep_forever::<()>(), sleep(Duration::from_secs(60))).await;
+//!     let (a, b) = futures::future::join(sleep_forever(), sleep(Duration::from_secs(60))).await;
 //!     a.and(b)
 //! };
 //! assert_eq!(move_on_after(Duration::from_secs(1), both).await?, None);

@@ -120,7 +120,7 @@
 //! # let clock = seedbed::testing::VirtualClock::new();
 //! # seedbed::Builder::new().clock(&clock).run(async {
 //! let winner = nursery(async |n| {
-//!     n.spawn(sleep_forever::<()>());
+//!     n.spawn(sleep_forever());
 //!     sleep(Duration::from_secs(1)).await?;
 //!     n.cancel(); // the others are not needed any more
 //!     Ok("the body")

@@ -12,7 +12,7 @@
 //!
 //! let clock = VirtualClock::new();
 //! let hour = Duration::from_secs(3600);
-//! let error = Builder::new().clock(&clock).run(fail_after(hour, sleep_forever::<()>())).unwrap_err();
+//! let error = Builder::new().clock(&clock).run(fail_after(hour, sleep_forever())).unwrap_err();
 //! assert!(error.is::<TooSlow>());
 //! assert_eq!(clock.elapsed(), hour);
 //! ```

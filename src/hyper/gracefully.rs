@@ -54,6 +54,7 @@ where
     async move {
         let ended =
             wind_down(scope, connection, PATIENCE, |connection, _| shutdown(connection)).await?;
-        Ok(ended.expect("nobody has a handle to this scope, so it absorbs nothing"))
+        debug_assert!(ended.is_some(), "nobody has a handle to this scope, so it absorbs nothing");
+        Ok(())
     }
 }

@@ -357,7 +357,7 @@ impl Core {
         self.queue.set_draining(true);
         let drained = Drained(&self.queue);
         let finished = context::in_scope(&self.scope, || {
-            if first && self.poll_body(runtime, &mut body) {
+            if first && self.poll_body(runtime, true, &mut body) {
                 return true;
             }
             let choose = |n| runtime.choose(n);
@@ -367,7 +367,7 @@ impl Core {
                     if !ptr::eq(unit, &self.body) {
                         self.poll_child(unit, runtime.budget);
                     } else if self.body_running.get() {
-                        if self.poll_body(runtime, &mut body) {
+                        if self.poll_body(runtime, false, &mut body) {
                             return true;
                         }
                     } else if self.live.get() == 0 {
@@ -404,22 +404,31 @@ impl Core {
     }
 
     /// Polls the body. True if it has ended and there is nothing to wait for.
+    ///
+    /// The first time it is polled by its host there and then, and shares the host's budget: a
+    /// loop that opens nurseries must let others run, too.
     fn poll_body(
         &self,
         runtime: &Runtime,
+        first: bool,
         body: &mut impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
     ) -> bool {
         let id = self.body.id();
         let waker = waker::waker(id);
         let mut cx = Context::from_waker(&waker);
+        let mut budget = if first { coop::budget() } else { runtime.budget };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            context::in_unit(id, runtime.budget, || {
+            context::in_unit(id, budget, || {
                 let outcome = body(&mut cx);
                 // Leaving a nursery costs as much as an operation that could finish at once.
                 let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
+                budget = coop::budget();
                 (outcome, yields)
             })
         }));
+        if first {
+            coop::set_budget(budget);
+        }
         let (outcome, yields) = match outcome {
             Ok((Poll::Pending, _)) => return false,
             Ok((Poll::Ready(outcome), yields)) => (Ok(outcome), yields),

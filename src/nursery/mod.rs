@@ -36,6 +36,81 @@ use crate::{Result, context};
 ///
 /// `'scope` is the time for which the nursery is open, `'env` what lies outside it and may be
 /// borrowed by the children, as with [`std::thread::scope`].
+///
+/// # What does not compile
+///
+/// A child that borrows from the body, which may end before it. It borrows from outside of the
+/// nursery, or owns what it uses:
+///
+/// ```compile_fail,E0597
+/// # use seedbed::nursery;
+/// # let _ = async {
+/// nursery(async |n| {
+///     let local = String::from("gone when the body ends");
+///     let borrowed = &local;
+///     drop(n.spawn(async move { Ok(borrowed.len()) }));
+///     Ok(())
+/// })
+/// # .await };
+/// ```
+///
+/// A nursery, or the handle of a child, that gets out of it:
+///
+/// ```compile_fail
+/// # use seedbed::nursery;
+/// # let _ = async {
+/// let mut kept = None;
+/// nursery(async |n| {
+///     kept = Some(n); // keep `n.handle()` instead
+///     Ok(())
+/// })
+/// # .await };
+/// ```
+///
+/// ```compile_fail
+/// # use seedbed::nursery;
+/// # let _ = async {
+/// let task = nursery(async |n| Ok(n.spawn(async { Ok(1) }))).await?; // await it inside
+/// # task.await };
+/// ```
+///
+/// Something borrowed, spawned through a handle, which may be anywhere:
+///
+/// ```compile_fail,E0597
+/// # use seedbed::{NurseryHandle, Task};
+/// fn spawn(handle: &NurseryHandle) {
+///     let local = 1;
+///     let borrowed = &local;
+///     let task = handle.spawn(async move { Ok(*borrowed) });
+/// }
+/// ```
+///
+/// The use of anything of this from another thread:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::Nursery<'static, 'static>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::NurseryHandle>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::Task<'static, ()>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::Started<()>>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>(_: T) {}
+/// is_send(seedbed::nursery(async |_| Ok(())));
+/// ```
 pub struct Nursery<'scope, 'env: 'scope> {
     core: Rc<Core>,
     // Both invariant, as in the standard library: a shorter `'scope` would let children borrow

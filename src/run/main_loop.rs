@@ -9,10 +9,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::Result;
 use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
-use crate::generator::finalize::finalize_all;
+use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Core, Guard};
 use crate::run::Runtime;
 use crate::run::timer::Target;
@@ -20,9 +19,14 @@ use crate::scope::{self, tree::Scope};
 use crate::signal::Interrupt;
 use crate::time::clock::Idle;
 use crate::wake::waker::wake_unit;
+use crate::{Result, coop};
 
 /// How many polls may happen before the loop looks at the network and the clock again.
 const TURN: u32 = 128;
+
+/// How many wakes from other threads are let in at a time. They may come faster than one looks
+/// at them, and the timers and what is ready already have to have their turn.
+const WAKES: usize = 1024;
 
 impl Runtime {
     /// Polls the main future to its end, and what it leaves behind.
@@ -49,7 +53,8 @@ impl Runtime {
                     interrupt.heed(&scope);
                 }
             };
-            self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok))?;
+            let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
+            driven.inspect_err(|_| abandon_all(self))?;
         }
         system.core().resume_panic();
         system.leave(Ok(()))?;
@@ -74,6 +79,7 @@ impl Runtime {
         // Nobody polls the system's nursery but this loop, which looks for itself.
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = true;
+        coop::set_budget(self.budget);
         loop {
             CONTEXT.with(|context| context.turn.set(TURN));
             loop {
@@ -104,8 +110,7 @@ impl Runtime {
             asked = true;
         }
         loop {
-            // No more than there are now: other threads may wake faster than this one can look.
-            for _ in 0..self.remote.len() {
+            for _ in 0..WAKES {
                 let Some(unit) = self.remote.next() else { break };
                 wake_unit(unit);
             }
@@ -127,10 +132,10 @@ impl Runtime {
                 }
             }
             let next = self.timers.borrow().next_deadline();
-            if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
-                return Err(Deadlock.into());
-            }
             if self.remote.fall_asleep() {
+                if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                    return Err(Deadlock.into());
+                }
                 let slept = match self.clock.idle(next) {
                     Idle::Sleep(time) => {
                         asked = true;
@@ -161,7 +166,9 @@ impl Runtime {
 }
 
 /// The future's outcome, or its panic.
-async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+pub(crate) async fn catch_panic<T>(
+    future: impl Future<Output = T>,
+) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 pub use builder::{Builder, run};
+pub(crate) use main_loop::catch_panic;
 
 use crate::Result;
 use crate::generator::finalize::Closable;

@@ -223,7 +223,7 @@ impl Scope {
     }
 
     /// What the scopes above ask of this one.
-    fn asked_from_above(&self) -> Level {
+    fn level_above(&self) -> Level {
         if self.shield.get() {
             return Level::None;
         }
@@ -241,7 +241,7 @@ impl Scope {
         let mut scope = self;
         'walk: loop {
             let before = scope.effective.get();
-            let after = scope.own.get().max(scope.asked_from_above());
+            let after = scope.own.get().max(scope.level_above());
             scope.effective.set(after);
             if after > before {
                 if after >= Level::Graceful {
@@ -303,7 +303,7 @@ impl Scope {
         drop(waker);
     }
 
-    /// Wakes the operations that left a waker here.
+    /// Wakes the operations that left a waker here, to look anew in which scope they are.
     pub(crate) fn wake_foreign(&self) {
         let foreign: Vec<_> =
             self.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect();
@@ -464,7 +464,7 @@ impl Entered {
     /// shield. `Ok(None)`: there was nothing but cancellations.
     pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
         let scope = &*self.scope;
-        let absorbs = scope.cancel_called() && scope.asked_from_above() < Level::Graceful;
+        let absorbs = scope.cancel_called() && scope.level_above() < Level::Graceful;
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) if absorbs => {

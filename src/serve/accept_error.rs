@@ -1,27 +1,31 @@
 //! What a server does when accepting fails.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use crate::serve::connections::Connections;
-use crate::{Error, Result, move_on_after};
+use crate::{Error, Result, move_on_after, now};
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
 /// How many connections in a row may fail, before that is taken for something that lasts.
 const IN_A_ROW: u32 = 64;
+/// How long it must go well before the next failure is worth another warning: a server at its
+/// limit accepts one connection, and fails to accept the next, whenever one closes.
+const EPISODE: Duration = Duration::from_secs(30);
 
-/// The failures since a connection was accepted last.
+/// What failures to accept a server has seen.
 pub(super) struct AcceptErrors {
+    /// Both since a connection was accepted last.
     pause: Duration,
     in_a_row: u32,
-    warned: bool,
+    exhausted_at: Option<Instant>,
 }
 
 impl AcceptErrors {
     pub(super) const fn new() -> Self {
-        AcceptErrors { pause: SHORTEST, in_a_row: 0, warned: false }
+        AcceptErrors { pause: SHORTEST, in_a_row: 0, exhausted_at: None }
     }
 
     /// Waits for as long as there is no point in trying again.
@@ -44,9 +48,9 @@ impl AcceptErrors {
             tracing::debug!(%error, "a connection failed before it was accepted");
             return Ok(());
         }
-        if !self.warned {
-            self.warned = true;
-            tracing::warn!(%error, "cannot accept connections at present; trying again");
+        let now = now();
+        if self.exhausted_at.replace(now).is_none_or(|before| now - before > EPISODE) {
+            tracing::warn!(%error, "cannot accept more connections at present; trying again");
         }
         // A connection that closes gives a descriptor back. If it is taken elsewhere the pause
         // goes on growing; if none closes, another part of the process may have let go of some.
@@ -57,10 +61,7 @@ impl AcceptErrors {
 
     /// A connection was accepted.
     pub(super) fn over(&mut self) {
-        if self.warned {
-            tracing::info!("accepting connections again");
-        }
-        *self = AcceptErrors::new();
+        (self.pause, self.in_a_row) = (SHORTEST, 0);
     }
 }
 

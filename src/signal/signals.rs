@@ -89,7 +89,7 @@ impl fmt::Debug for Signal {
 ///     let signals = Signals::new([Signal::TERM, Signal::HUP])?;
 ///     nursery(async |n| {
 ///         n.spawn(async {
-///             seedbed::sleep_forever::<()>().await // serves
+///             seedbed::sleep_forever().await // serves
 ///         });
 ///         # kill_me()?;
 ///         loop {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::time::{now, sleep_until};
+use crate::time::{now, sleep_forever, sleep_until};
 
 /// Ticks every `period`, the first time at once.
 ///
@@ -32,15 +32,24 @@ use crate::time::{now, sleep_until};
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     assert!(!period.is_zero(), "the period of an interval must not be zero");
-    Interval { period, next: None }
+    Interval { period, next: Next::First }
 }
 
 /// What [`interval`] gives.
 #[derive(Debug)]
 pub struct Interval {
     period: Duration,
-    /// When the next tick is due; the first is due when it is asked for.
-    next: Option<Instant>,
+    next: Next,
+}
+
+/// When the next tick is due.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// When it is asked for.
+    First,
+    At(Instant),
+    /// Later than an `Instant` can be.
+    Never,
 }
 
 impl Interval {
@@ -51,11 +60,26 @@ impl Interval {
     ///
     /// [`Cancelled`](crate::Cancelled).
     pub async fn tick(&mut self) -> Result<Instant> {
-        let due = *self.next.get_or_insert_with(now);
+        let due = match self.next {
+            Next::First => now(),
+            Next::At(due) => due,
+            Next::Never => loop {
+                sleep_forever().await?;
+            },
+        };
+        self.next = Next::At(due);
         sleep_until(due).await?;
-        let late = now().saturating_duration_since(due);
-        let missed = u32::try_from(late.as_nanos() / self.period.as_nanos()).unwrap_or(u32::MAX);
-        self.next = Some(due + self.period * missed.saturating_add(1));
+        let late = now().saturating_duration_since(due).as_nanos();
+        let period = self.period.as_nanos();
+        let next = after(due, (late / period + 1) * period);
+        self.next = next.map_or(Next::Never, Next::At);
         Ok(due)
     }
+}
+
+/// The instant this many nanoseconds after another, if there is one.
+fn after(instant: Instant, nanos: u128) -> Option<Instant> {
+    const SECOND: u128 = 1_000_000_000;
+    let seconds = u64::try_from(nanos / SECOND).ok()?;
+    instant.checked_add(Duration::new(seconds, (nanos % SECOND) as u32))
 }

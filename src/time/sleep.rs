@@ -69,7 +69,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 
 /// Waits until it is cancelled.
 ///
-/// It gives no value, so it fits wherever one is asked for.
+/// It never ends with success.
 ///
 /// # Errors
 ///
@@ -86,10 +86,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
-pub async fn sleep_forever<T>() -> Result<T> {
-    loop {
-        Sleep::new(Until::Time(NEVER)).await?;
-    }
+pub fn sleep_forever() -> Sleep {
+    Sleep::new(Until::Time(NEVER))
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -174,6 +172,12 @@ impl Future for Sleep {
                         this.arm(deadline, cx);
                         frame::awaits("sleep");
                         return Poll::Pending;
+                    }
+                    if !this.timer.is_current() {
+                        // It was over before it had begun, and counts as any operation does that
+                        // finishes at once.
+                        this.step = Step::Checkpoint(checkpoint());
+                        continue;
                     }
                     this.timer.clear();
                     // Where a deadline comes at the same time, that counts, as in Trio.

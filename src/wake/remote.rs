@@ -57,11 +57,6 @@ impl Remote {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// How many wakes from other threads are waiting.
-    pub(crate) fn len(&self) -> usize {
-        self.woken.len()
-    }
-
     /// The next unit that another thread has woken.
     pub(crate) fn next(&self) -> Option<UnitId> {
         self.woken.pop()

@@ -189,7 +189,7 @@ mod r05_ctrl_c_cancels_the_main_scope {
         let outcome: Result<()> = run(async {
             nursery(async |n| {
                 drop(n.spawn(async {
-                    let error = sleep_forever::<()>().await.unwrap_err();
+                    let error = sleep_forever().await.unwrap_err();
                     let cancelled: &Cancelled = error.downcast_ref().unwrap();
                     assert!(matches!(cancelled.reason(), Reason::Interrupted));
                     say("cancelled");
@@ -347,7 +347,7 @@ mod r05_ctrl_c_turned_off {
     pub fn process() {
         let _ = Builder::new().ctrl_c(false).run(async {
             say("up");
-            sleep_forever::<()>().await
+            sleep_forever().await
         });
     }
 }
@@ -364,7 +364,7 @@ mod r05_ctrl_c_in_another_thread {
         let thread = std::thread::Builder::new().name("main".into()).spawn(|| {
             let _ = run(async {
                 say("up");
-                sleep_forever::<()>().await
+                sleep_forever().await
             });
         });
         thread.unwrap().join().unwrap();

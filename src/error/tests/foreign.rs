@@ -105,6 +105,50 @@ fn c11_find_sees_through_a_librarys_own_error() {
 }
 
 #[test]
+fn c05_a_scope_absorbs_what_a_library_has_made_of_a_cancellation() {
+    let io = || io::Error::from(Error::from(cancelled("x")));
+    let (absorbed, rest) = Error::from(Wrapper(io().into())).absorb_cancelled();
+    assert!(absorbed && rest.is_none());
+    // In several layers, of which one is ours again.
+    let inner = Error::from(Wrapper(io().into()));
+    let outer = Error::from(Wrapper(Box::new(io::Error::other(Wrapper(inner.into())))));
+    let (absorbed, rest) = outer.absorb_cancelled();
+    assert!(absorbed && rest.is_none());
+    // In a group, of which the rest stays.
+    let wrapped = Error::from(Wrapper(io().into()));
+    let (absorbed, rest) = group([Error::msg("A"), wrapped]).absorb_cancelled();
+    assert!(absorbed);
+    assert_eq!(shape(&rest.unwrap()), "[A]");
+}
+
+#[test]
+fn c05_other_errors_stay_as_they_are() {
+    let failures = group([Error::msg("A"), cancelled("x").into()]);
+    let no_value = NoValue::new(here(), cancelled("x"));
+    for error in [
+        Error::from(Wrapper(Box::new(fmt::Error))),
+        // A failure that has cancelled others.
+        Error::from(Wrapper(failures.into())),
+        // What a cancellation has led to, by design.
+        Error::from(no_value.clone()),
+        Error::from(Wrapper(Error::from(no_value).into())),
+    ] {
+        let text = format!("{error:?}");
+        let (absorbed, rest) = error.absorb_cancelled();
+        assert!(!absorbed);
+        assert_eq!(format!("{:?}", rest.unwrap()), text);
+    }
+}
+
+#[test]
+fn n03_a_nursery_in_which_libraries_were_cancelled_is_cancelled() {
+    let io = io::Error::from(Error::from(cancelled("x")));
+    let error = group([Error::from(Wrapper(io.into())), cancelled("y").into()]);
+    assert_eq!(error.to_string(), Error::from(cancelled("x")).to_string());
+    assert!(error.is_cancelled());
+}
+
+#[test]
 fn causes_of_ours_are_shown_in_full() {
     let failure = Error::msg("A\nB");
     let raised = failure.place().unwrap();
