@@ -114,14 +114,14 @@
 //!   consumer's code: it is cancelled in the midst of its work, by a limit that it knows nothing
 //!   of, and the cancellation does not find the scope that should absorb it, because that is in
 //!   a frame that is not running.
-//! * In a `Stream` of other Rust libraries the limit is found to be over when the stream is
-//!   polled next. It drops the future inside of it, and the stream has failed because its consumer
-//!   was slow.
+//! * In a `Stream` of other Rust libraries the limit is looked at when the stream is polled next.
+//!   If what is inside of it has still to wait for something then, it is dropped: the stream has
+//!   failed because its consumer was slow.
 //!
 //! A nursery is worse. While the generator stands still nobody waits for its children. Either they
-//! stand still as well: connections go unanswered, and two that wait for each other do so for
-//! ever. Or they run, and one that fails has nobody to tell. Sometimes this goes well, in a test
-//! for one, and so it stays in programs. [PEP 789](https://peps.python.org/pep-0789/) tells of
+//! stand still as well, and connections go unanswered. Or they run, and one that fails has nobody
+//! to tell. Sometimes this goes well, in a test for one, and so it stays in programs.
+//! [PEP 789](https://peps.python.org/pep-0789/), a proposal for Python that this is after, tells of
 //! more; `examples/yield_in_scope.rs` has its programs.
 //!
 //! # The rule
@@ -132,7 +132,7 @@
 //! out of `anext`:
 //!
 //! ```text
-//! Error: the yield at src/main.rs:11:23 is inside of a timeout, opened at src/main.rs:8:24, which
+//! Error: the yield at src/main.rs:10:23 is inside of a timeout, opened at src/main.rs:7:24, which
 //! would stay open while the consumer runs; yield outside of it, or make this a context manager, or
 //! run it behind `safe_channel`
 //! ```
