@@ -63,6 +63,7 @@
 //! | [`guide::nurseries`] | children, what they may borrow, the compiler's complaints and their remedies |
 //! | [`guide::cancellation`] | scopes, shields, deadlines, clean-up, graceful stops, dropping futures |
 //! | [`guide::errors`] | one error type, and groups |
+//! | [`guide::generators`] | bodies that yield, why not inside of a scope, the three ways out, closing |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, other threads |
 //! | [`guide::testing`] | the clock that jumps, seeds, deadlocks |
 //! | [`guide::other_runtimes`] | for those who come from tokio, async-std or smol |

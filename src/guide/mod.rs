@@ -2,6 +2,7 @@
 
 pub mod cancellation;
 pub mod errors;
+pub mod generators;
 pub mod nurseries;
 pub mod other_runtimes;
 pub mod scheduling;

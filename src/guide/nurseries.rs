@@ -147,7 +147,7 @@
 //! # seedbed::run(async {
 //! nursery(async |n| {
 //!     let name = String::from("ada");
-//!     n.spawn(async { Ok(println!("{name}")) }));
+//!     n.spawn(async { Ok(println!("{name}")) });
 //!     Ok(())
 //! })
 //! .await
@@ -191,8 +191,8 @@
 //! # seedbed::run(async {
 //! nursery(async |n| {
 //!     for i in 0..3 {
-//!         drop(n.spawn(async move {
-//!             drop(n.spawn(async move { Ok(println!("grandchild {i}")) }));
+//!         n.spawn(async move {
+//!             n.spawn(async move { Ok(println!("grandchild {i}")) });
 //!             Ok(())
 //!         });
 //!     }

@@ -133,7 +133,8 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// # Errors
 ///
 /// A [`Group`] of the failures, in the order in which they happened.
-/// [`Cancelled`] if it was cancelled from outside. [`NotRunning`] outside of [`run`](crate::run).
+/// [`Cancelled`](crate::Cancelled) if it was cancelled from outside.
+/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
 ///
 /// # Panics
 ///

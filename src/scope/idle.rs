@@ -40,7 +40,7 @@ use crate::{Result, now};
 ///     scope.cancel_gracefully(Duration::from_secs(5));
 ///     finishing(async {
 ///         sleep(Duration::from_secs(1)).await?; // goes on
-///         idle(sleep_forever::<()>()).await // is cancelled
+///         idle(sleep_forever()).await // is cancelled
 ///     })
 ///     .await
 /// })
