@@ -443,15 +443,18 @@ fn f03_every_generator_still_alive_is_closed_before_run_returns() {
         let returned = run_on(&clock, async {
             // In a cell that outlives the run, in a cycle with itself, in a thread-local, leaked,
             // and in the value that is returned.
-            cell.borrow_mut().push(begun(slow_to_close(&log)).await?);
+            let begun_one = begun(slow_to_close(&log)).await?;
+            cell.borrow_mut().push(begun_one);
             let cycle = Cell_::default();
-            cycle.borrow_mut().push(begun(slow_to_close(&log)).await?);
+            let begun_one = begun(slow_to_close(&log)).await?;
+            cycle.borrow_mut().push(begun_one);
             let (own, inside) = (cycle.clone(), log.clone());
             let in_itself = begun(async move |y: Yielder<u32>| {
                 let _own = own;
                 slow_to_close(&inside)(y).await
             });
-            cycle.borrow_mut().push(in_itself.await?);
+            let begun_one = in_itself.await?;
+            cycle.borrow_mut().push(begun_one);
             let in_a_thread_local = begun(slow_to_close(&log)).await?;
             KEPT.with_borrow_mut(|kept| kept.push(in_a_thread_local));
             std::mem::forget(begun(slow_to_close(&log)).await?);
@@ -569,7 +572,7 @@ fn f03_whichever_way_the_main_future_ends() {
         run(async {
             nursery(async |n| {
                 leak().await?;
-                n.spawn(async { panic!("a child panicked") }).await.map(|()| ())
+                n.spawn::<_, ()>(async { panic!("a child panicked") }).await
             })
             .await
         })
@@ -700,7 +703,8 @@ fn f03_one_whose_clean_up_closes_itself() {
             inside.add(me.anext().await.unwrap_err().to_string());
             outcome
         });
-        itself.borrow_mut().push(g.await?);
+        let begun_one = g.await?;
+        itself.borrow_mut().push(begun_one);
         Ok(())
     })
     .unwrap();
@@ -751,7 +755,8 @@ fn f03_the_next_run_begins_with_none() {
     let log = Log::new();
     run(async {
         cell.borrow_mut().push(generator(counting(&log))); // not begun
-        cell.borrow_mut().push(begun(counting(&log)).await?);
+        let begun_one = begun(counting(&log)).await?;
+        cell.borrow_mut().push(begun_one);
         Ok(())
     })
     .unwrap();
