@@ -1591,8 +1591,9 @@ mod afterwards {
             let task = handle.spawn(sleep_forever())?;
             drop(slot.take());
             assert!(task.is_finished());
-            let outcome = AssertUnwindSafe(task).catch_unwind().await;
-            assert!(outcome.is_err(), "a panic that says so");
+            let error = task.await.unwrap_err();
+            let why = error.downcast_ref::<Cancelled>().expect("why there is no value");
+            assert_eq!(why.reason(), &seedbed::Reason::Requested(Some("its nursery was dropped".into())));
             Ok(())
         })
         .unwrap();

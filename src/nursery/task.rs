@@ -15,7 +15,8 @@ use crate::{Result, frame};
 /// Dropping it changes nothing: the child goes on in its nursery.
 ///
 /// Awaiting it is a checkpoint. A child that fails cancels its nursery and is reported there, once;
-/// what comes out here is the [`Cancelled`](crate::Cancelled) that the failure caused.
+/// what comes out here is the [`Cancelled`](crate::Cancelled) that the failure caused. So it is if
+/// the nursery is dropped.
 pub struct Task<'scope, T> {
     child: ChildRef,
     watch: Watch,
@@ -82,7 +83,7 @@ impl<T> Future for Task<'_, T> {
                     let value = unsafe { this.child.take::<T>() };
                     return Poll::Ready(match value {
                         Some(outcome) => outcome.map_err(Into::into),
-                        None => panic!("a child's value was taken before, or it was dropped"),
+                        None => panic!("a child's value was taken before"),
                     });
                 }
                 Step::Fail(failing) => {

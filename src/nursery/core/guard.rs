@@ -1,0 +1,113 @@
+//! What keeps a nursery's children, and what keeps a nursery open.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use crate::Result;
+use crate::error::{Cancelled, Reason};
+use crate::nursery::core::Core;
+use crate::scope::tree::Entered;
+use crate::wake::unit::Unit;
+
+/// Keeps a nursery open, as a child does.
+pub(crate) struct Hold(Rc<Core>);
+
+impl Hold {
+    pub(crate) fn new(core: Rc<Core>) -> Hold {
+        core.live.set(core.live.get() + 1);
+        Hold(core)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.live.set(self.0.live.get() - 1);
+        if let Some(foreign) = self.0.finish_if_empty() {
+            foreign.wake();
+        }
+    }
+}
+
+/// Keeps a nursery's children. When it is dropped, they are.
+pub(crate) struct Guard {
+    core: Rc<Core>,
+    entered: Option<Entered>,
+}
+
+impl Guard {
+    /// Enters the nursery's scope and makes ready for a body.
+    pub(crate) fn new(core: Rc<Core>, has_body: bool) -> Result<Guard> {
+        let entered = Entered::new(core.scope.clone(), "a nursery")?;
+        core.body_running.set(has_body);
+        // SAFETY: the unit is a field of the core, which does not move and which the guard keeps;
+        // it is detached when the guard is dropped.
+        unsafe { Unit::attach(&core.body, Rc::as_ptr(&core).cast(), &core.scope.members) };
+        Ok(Guard { core, entered: Some(entered) })
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn entered(&self) -> &Entered {
+        self.entered.as_ref().expect("a nursery is not left before it has ended")
+    }
+
+    /// Leaves the nursery's scope, when all have ended.
+    pub(crate) fn leave<T>(mut self, outcome: Result<T>) -> Result<Option<T>> {
+        let entered = self.entered.take().expect("a nursery is left once");
+        entered.leave(outcome)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let core = &self.core;
+        core.open.set(false);
+        core.body.detach();
+        let mut panic = None;
+        let mut why = None;
+        // Keeps the first panic; subscribers, children and wakers are foreign code.
+        let mut guarded =
+            |place, f: &mut dyn FnMut()| match (catch_unwind(AssertUnwindSafe(f)), &panic) {
+                (Err(payload), None) => panic = Some(payload),
+                (Err(further), Some(_)) => core.discard(further, place),
+                (Ok(()), _) => {}
+            };
+        if core.live.get() > 0 || core.body_running.get() {
+            guarded(core.place, &mut || {
+                tracing::warn!(
+                    nursery = %core.place,
+                    children = core.live.get(),
+                    "a nursery was dropped before it had ended: what ran in it was dropped without cleaning up"
+                );
+            });
+        }
+        loop {
+            let unit = core.scope.members.first();
+            if unit.is_null() {
+                break;
+            }
+            let child = core.release(unit.cast());
+            let why = why.get_or_insert_with(|| {
+                let reason = Reason::Requested(Some("its nursery was dropped".into()));
+                Cancelled::new(core.place, None, reason)
+            });
+            guarded(child.place(), &mut || {
+                // SAFETY: a member is not done, it has just been taken out, so this happens once,
+                // and nobody polls it: its own nursery does not while that is dropped.
+                unsafe { child.fail(Some(why.clone())) };
+            });
+            guarded(child.place(), &mut || {
+                if let Some(joiner) = child.set_done() {
+                    joiner.wake();
+                }
+            });
+        }
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
+    }
+}
