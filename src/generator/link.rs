@@ -113,9 +113,7 @@ impl<T, S> Link<T, S> {
             Resume::Value(value) => self.send(Ok(value)),
             Resume::Raise(error) => self.send(Err(error)),
         }
-        if self.at.take().is_some() {
-            self.frame.set_suspended(false);
-        }
+        self.at.set(None);
         // A yield in a nursery, or in another library's combinator, is not polled unless its own
         // waker is woken.
         if let Some(foreign) = self.foreign.take() {
@@ -289,7 +287,7 @@ impl<T, S> Yield<'_, T, S> {
         if !context::is_current_frame(&link.frame) {
             return Poll::Ready(YielderMisused::new(Misuse::OtherFrame, self.place).into());
         }
-        if link.at.get().is_some() {
+        if link.frame.is_suspended() {
             return Poll::Ready(YielderMisused::new(Misuse::Twice, self.place).into());
         }
         if let Some(held) = link.frame.forbids() {
@@ -361,10 +359,12 @@ impl<T, S> Future for Yield<'_, T, S> {
                 Left::Nothing => {}
                 Left::Next => {
                     this.waits = false;
+                    link.frame.set_suspended(false);
                     return Poll::Ready(Ok(None));
                 }
                 Left::Sent => {
                     this.waits = false;
+                    link.frame.set_suspended(false);
                     let sent = link.sent.take().expect("something was sent");
                     return Poll::Ready(sent.map(Some));
                 }
