@@ -181,8 +181,7 @@ fn it_can_be_sent_and_be_what_main_returns() {
 #[test]
 fn what_this_crate_raises_is_not_said_to_be_raised_in_it() {
     let limit = std::time::Duration::from_millis(1);
-    let error =
-        seedbed::run(seedbed::fail_after(limit, seedbed::sleep_forever())).unwrap_err();
+    let error = seedbed::run(seedbed::fail_after(limit, seedbed::sleep_forever())).unwrap_err();
     assert_eq!(error.place(), None);
     assert_eq!(format!("{error:?}"), error.to_string());
 }

@@ -360,8 +360,7 @@ fn f02_dropped_in_flight() {
                 let outcome = match kind {
                     0 => sleep_forever().await,
                     1 => {
-                        let all: FuturesUnordered<_> =
-                            (0..3).map(|_| sleep_forever()).collect();
+                        let all: FuturesUnordered<_> = (0..3).map(|_| sleep_forever()).collect();
                         all.try_collect::<Vec<_>>().await.map(drop)
                     }
                     2 => nursery(async |n| n.spawn(sleep_forever()).await).await,

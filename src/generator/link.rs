@@ -37,6 +37,8 @@ enum Left {
     Next,
     /// What is in `Link::sent`.
     Sent,
+    /// As well, but it does not come from the driver: the yield is refused after all.
+    Refused,
 }
 
 pub(crate) struct Link<T, S> {
@@ -186,6 +188,7 @@ impl<T, S> Link<T, S> {
         let (held, place) = (self.frame.forbids(), self.at.get());
         let (Some(held), Some(place)) = (held, place) else { unreachable!("it is suspended") };
         self.resume(Resume::Raise(YieldInCancelScope::new(held, place).into()));
+        self.left.set(Left::Refused);
         drop(value); // foreign code
     }
 
@@ -196,7 +199,7 @@ impl<T, S> Link<T, S> {
                 self.left.set(Left::Nothing);
                 self.sent.take().and_then(Result::err)
             }
-            Left::Nothing | Left::Next => None,
+            Left::Nothing | Left::Next | Left::Refused => None,
         }
     }
 
@@ -362,7 +365,7 @@ impl<T, S> Future for Yield<'_, T, S> {
                     link.frame.set_suspended(false);
                     return Poll::Ready(Ok(None));
                 }
-                Left::Sent => {
+                Left::Sent | Left::Refused => {
                     this.waits = false;
                     link.frame.set_suspended(false);
                     let sent = link.sent.take().expect("something was sent");
