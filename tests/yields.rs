@@ -432,7 +432,7 @@ fn y03_a_consumer_that_is_a_generator_counts_for_itself() {
                 while let Some(i) = fail_after(secs(1), inner.anext()).await? {
                     y.yield_(i).await?; // … outside of which the outer one yields.
                     if i == 1 {
-                        let within = async { Ok(y.yield_(inner.anext().await?.unwrap()).await?) };
+                        let within = async { y.yield_(inner.anext().await?.unwrap()).await };
                         refused(fail_after(secs(1), within).await);
                     }
                 }
