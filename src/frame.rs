@@ -31,7 +31,7 @@ pub(crate) struct Frame {
 
 /// Something open, in [`Frame::counter`].
 const ONE: u32 = 8;
-/// A yield waits to be resumed.
+/// A yield waits, until it has noticed that it was resumed: there is one at a time.
 const SUSPENDED: u32 = 1;
 /// The body is being closed, or has ended, or an error waits to be raised at its next yield.
 const CLOSING: u32 = 2;
@@ -79,7 +79,11 @@ impl Frame {
         self.counter.get() >= ONE && self.counter.get() & HANDS_OVER == 0
     }
 
-    /// A yield waits to be resumed, or does so no more.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.counter.get() & SUSPENDED != 0
+    }
+
+    /// A yield waits, or it has noticed that it was resumed.
     #[inline]
     pub(crate) fn set_suspended(&self, suspended: bool) {
         let counter = self.counter.get();

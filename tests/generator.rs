@@ -1423,6 +1423,46 @@ fn g01_two_yields_at_once_are_one_and_an_error() {
 }
 
 #[test]
+fn g01_a_yield_comes_before_another_has_noticed_that_it_was_resumed() {
+    // `FuturesUnordered` stops after two futures that woke themselves, so the third one yields
+    // only when the first one has been resumed.
+    run(async {
+        let misused = Rc::new(Cell::new(0));
+        let count = misused.clone();
+        let mut g = generator(async move |y: Yielder<u32>| {
+            let one = async |i, first: bool| {
+                let waking = async {
+                    yield_now().await?;
+                    yield_now().await
+                };
+                match first {
+                    true => drop(select(pin!(waking), pin!(y.yield_(i))).await),
+                    false => {
+                        if i < 3 {
+                            waking.await?;
+                        }
+                        if y.yield_(i).await.is_err_and(|error| error.is::<YielderMisused>()) {
+                            count.set(count.get() + 1);
+                        }
+                    }
+                }
+                Ok::<_, Error>(())
+            };
+            let all: FuturesUnordered<_> = (1..=4).map(|i| one(i, i == 1)).collect();
+            all.try_collect::<Vec<_>>().await?;
+            Ok(())
+        });
+        let mut got = Vec::new();
+        while let Some(i) = g.anext().await? {
+            got.push(i);
+        }
+        assert_eq!(got.len() + misused.get(), 4, "{got:?}: each is handed over or refused");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn g01_a_yield_beside_other_work_waits_for_it() {
     let clock = VirtualClock::new();
     run_on(&clock, async {

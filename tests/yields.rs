@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures::future::{Either, join, join_all, select};
 use futures::poll;
@@ -371,6 +372,30 @@ fn y02_a_yield_beside_a_scope_in_a_large_combinator() {
         });
         assert_eq!(g.anext().await?, None);
         Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn y02_a_refusal_that_nobody_sees_is_over() {
+    run(async {
+        let mut g = generator(async |y: Yielder<u32>| {
+            let beside = async {
+                let _guard = prevent_yields("a lock");
+                yield_now().await
+            };
+            let both = async { join(y.yield_(1), beside).await.1 };
+            // The yield is refused, and given up before it is polled again.
+            let polls = Cell::new(0);
+            let first = std::future::poll_fn(|_| {
+                polls.set(polls.get() + 1);
+                if polls.get() == 2 { Poll::Ready(Ok(())) } else { Poll::Pending }
+            });
+            select(first, pin!(both)).await.factor_first().0?;
+            y.yield_(2).await.map(drop)
+        });
+        assert_eq!(g.anext().await?, Some(2));
+        g.aclose().await
     })
     .unwrap();
 }

@@ -37,6 +37,8 @@ enum Left {
     Next,
     /// What is in `Link::sent`.
     Sent,
+    /// As well, but it does not come from the driver: the yield is refused after all.
+    Refused,
 }
 
 pub(crate) struct Link<T, S> {
@@ -113,9 +115,7 @@ impl<T, S> Link<T, S> {
             Resume::Value(value) => self.send(Ok(value)),
             Resume::Raise(error) => self.send(Err(error)),
         }
-        if self.at.take().is_some() {
-            self.frame.set_suspended(false);
-        }
+        self.at.set(None);
         // A yield in a nursery, or in another library's combinator, is not polled unless its own
         // waker is woken.
         if let Some(foreign) = self.foreign.take() {
@@ -188,6 +188,7 @@ impl<T, S> Link<T, S> {
         let (held, place) = (self.frame.forbids(), self.at.get());
         let (Some(held), Some(place)) = (held, place) else { unreachable!("it is suspended") };
         self.resume(Resume::Raise(YieldInCancelScope::new(held, place).into()));
+        self.left.set(Left::Refused);
         drop(value); // foreign code
     }
 
@@ -198,7 +199,7 @@ impl<T, S> Link<T, S> {
                 self.left.set(Left::Nothing);
                 self.sent.take().and_then(Result::err)
             }
-            Left::Nothing | Left::Next => None,
+            Left::Nothing | Left::Next | Left::Refused => None,
         }
     }
 
@@ -289,7 +290,7 @@ impl<T, S> Yield<'_, T, S> {
         if !context::is_current_frame(&link.frame) {
             return Poll::Ready(YielderMisused::new(Misuse::OtherFrame, self.place).into());
         }
-        if link.at.get().is_some() {
+        if link.frame.is_suspended() {
             return Poll::Ready(YielderMisused::new(Misuse::Twice, self.place).into());
         }
         if let Some(held) = link.frame.forbids() {
@@ -361,10 +362,12 @@ impl<T, S> Future for Yield<'_, T, S> {
                 Left::Nothing => {}
                 Left::Next => {
                     this.waits = false;
+                    link.frame.set_suspended(false);
                     return Poll::Ready(Ok(None));
                 }
-                Left::Sent => {
+                Left::Sent | Left::Refused => {
                     this.waits = false;
+                    link.frame.set_suspended(false);
                     let sent = link.sent.take().expect("something was sent");
                     return Poll::Ready(sent.map(Some));
                 }
