@@ -145,12 +145,9 @@ pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
 }
 
 /// Wherever `old` is the current scope, or would be again, `new` is from now on.
-///
-/// # Safety
-///
-/// Whoever made `old` current keeps `new` as well until it has put the former scope back.
-pub(crate) unsafe fn forward_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
-    old.set_forward(Rc::as_ptr(new));
+/// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 2).
+pub(crate) fn forward_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
+    old.set_forward(new.clone());
     CONTEXT.with(|context| {
         if ptr::eq(context.scope.get(), Rc::as_ptr(old)) {
             context.scope.set(Rc::as_ptr(new));

@@ -65,6 +65,11 @@ where
 /// manager passes it on. Where the manager has handled an error of the body, there is no value:
 /// that is fine if it is `()`, and the error [`NoValue`](crate::NoValue) otherwise.
 ///
+/// # Dropping
+///
+/// If the future is dropped before it has ended, the manager is dropped with its body, without
+/// cleaning up, which is reported through `tracing`.
+///
 /// # Panics
 ///
 /// With a panic of the body, when the manager has cleaned up: [`BodyPanicked`] is raised at its
@@ -84,6 +89,7 @@ where
                 return Err(ContextManagerMisused::new("did not yield", made_at).into());
             }
         };
+        let entered = Entered { place, made_at };
         // While it is held, what the manager has open counts here.
         let held = context::current_frame().map(|frame| link.frame.hand_over(&frame));
         let around = link.take_scope();
@@ -123,13 +129,17 @@ where
             Err(Left::Panicked(payload)) => {
                 (None, Resume::Raise(BodyPanicked.into()), Some(payload))
             }
-            Err(Left::Early(Some(Step::Ended(Err(error))))) => return Err(error),
+            Err(Left::Early(Some(Step::Ended(Err(error))))) => {
+                std::mem::forget(entered); // it has ended
+                return Err(error);
+            }
             Err(Left::Early(_)) => {
                 return Err(ContextManagerMisused::new("did not wait at its yield", made_at).into());
             }
         };
         link.resume(resume);
         let left = poll_fn(|cx| link.poll(&mut manager, cx)).await;
+        std::mem::forget(entered); // and left
         drop(manager);
         let left = match link.take_undelivered() {
             // It gave up its yield, and has not seen the body's error.
@@ -155,6 +165,22 @@ where
                 value.ok_or_else(|| NoValue::handled(place).into())
             }
         }
+    }
+}
+
+/// A context manager that was entered and not left.
+struct Entered {
+    place: &'static Location<'static>,
+    made_at: &'static Location<'static>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        tracing::warn!(
+            entered_at = %self.place,
+            made_at = %self.made_at,
+            "a context manager was dropped before it was left: it does not clean up"
+        );
     }
 }
 

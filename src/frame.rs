@@ -73,6 +73,12 @@ impl Frame {
         self.counter.get() & (HANDS_OVER | SUSPENDED | CLOSING) == HANDS_OVER
     }
 
+    /// Whether it is a context manager's.
+    #[inline]
+    pub(crate) fn hands_over(&self) -> bool {
+        self.counter.get() & HANDS_OVER != 0
+    }
+
     /// Whether what is open here forbids a yield.
     #[inline]
     pub(crate) fn is_held(&self) -> bool {

@@ -87,8 +87,10 @@ where
 {
     let place = Location::caller();
     async move {
+        // The receiver outlives the nursery: a producer that waits when the consumer leaves is
+        // cancelled, and not told that nobody is left to receive.
+        let (sender, receiver) = channel(capacity);
         let outcome = nursery::open(place, async |n: &crate::Nursery<'_, 'env>| {
-            let (sender, receiver) = channel(capacity);
             n.spawn(async move { producer(&Feed { sender }).await });
             let outcome = consumer(&receiver).await?;
             n.cancel();

@@ -37,7 +37,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// the first `anext`, or when an `anext` was dropped in flight. Otherwise as
     /// [`anext`](Self::anext).
     pub fn asend(&mut self, value: S) -> Asend<'_, 'a, T, S> {
-        Asend { inner: &self.inner, value: Some(value) }
+        Asend { inner: &self.inner, value: Some(value), ended: false }
     }
 
     /// As [`anext`](Self::anext), and makes the yield that the body is suspended at fail with
@@ -48,7 +48,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
     /// Otherwise as [`anext`](Self::anext).
     pub fn athrow(&mut self, error: impl Into<Error>) -> Athrow<'_, 'a, T, S> {
-        Athrow { inner: &self.inner, error: Some(error.into()) }
+        Athrow { inner: &self.inner, error: Some(error.into()), ended: false }
     }
 
     /// Closes the generator: raises [`GeneratorExit`] at the yield that the body is suspended at,
@@ -191,6 +191,7 @@ pub struct Asend<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
     /// Until it is sent.
     value: Option<S>,
+    ended: bool,
 }
 
 // The value is moved, never pinned.
@@ -201,8 +202,17 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let inner = this.inner;
-        if let Some(value) = this.value.take() {
+        assert!(!this.ended, "`Generator::asend` was polled after it was ready");
+        let outcome = this.go_on(cx);
+        this.ended = outcome.is_ready();
+        outcome
+    }
+}
+
+impl<T, S> Asend<'_, '_, T, S> {
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, AsendError<S>>> {
+        let inner = self.inner;
+        if let Some(value) = self.value.take() {
             let what = match inner.state.get() {
                 State::Suspended => {
                     inner.state.set(State::Running);
@@ -228,6 +238,7 @@ pub struct Athrow<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
     /// Until it is thrown.
     error: Option<Error>,
+    ended: bool,
 }
 
 impl<T, S> Future for Athrow<'_, '_, T, S> {
@@ -235,8 +246,17 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let inner = this.inner;
-        if let Some(error) = this.error.take() {
+        assert!(!this.ended, "`Generator::athrow` was polled after it was ready");
+        let outcome = this.go_on(cx);
+        this.ended = outcome.is_ready();
+        outcome
+    }
+}
+
+impl<T, S> Athrow<'_, '_, T, S> {
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let inner = self.inner;
+        if let Some(error) = self.error.take() {
             match inner.state.get() {
                 State::Suspended => {
                     inner.state.set(State::Running);

@@ -6,9 +6,9 @@
 //! task, inside a cancelled, shielded scope: it may clean up, and cannot wait.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
@@ -28,6 +28,7 @@ pub(crate) trait Closable {
     fn suspended_at(&self) -> Option<&'static Location<'static>>;
     /// Whether its body runs, or is in flight.
     fn is_running(&self) -> bool;
+    fn is_finished(&self) -> bool;
     /// Says whether it is the finalizer that drives it.
     fn set_finalizing(&self, finalizing: bool);
     /// Takes it out of the list of those to be closed at the end. False if it was not there.
@@ -57,6 +58,10 @@ impl<T, S> Closable for Inner<'_, T, S> {
         self.state.get() == GeneratorState::Running
     }
 
+    fn is_finished(&self) -> bool {
+        self.state.get() == GeneratorState::Finished
+    }
+
     fn set_finalizing(&self, finalizing: bool) {
         self.finalizing.set(finalizing);
     }
@@ -80,9 +85,36 @@ pub(crate) trait Finalize<'a> {
 
 /// A generator that was dropped before its body had ended: what a finalizer gets.
 ///
-/// Dropping it drops the body, whose clean-up is skipped then.
+/// A finalizer that drops it gives the body up: its clean-up is skipped, which is reported through
+/// `tracing`.
 pub struct Unfinished<'a> {
     generator: Rc<dyn Closable + 'a>,
+    closing: Cell<bool>,
+}
+
+impl<'a> Unfinished<'a> {
+    fn new(generator: Rc<dyn Closable + 'a>) -> Self {
+        Unfinished { generator, closing: Cell::new(false) }
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.closing.get() {
+            give_up(&*self.generator, "a finalizer has given a generator up");
+        }
+    }
+}
+
+/// Drops a generator's body as it is, and reports it.
+fn give_up(generator: &dyn Closable, why: &str) {
+    tracing::error!(
+        generator = %generator.qualname(),
+        made_at = %generator.place(),
+        suspended_at = generator.suspended_at().map(tracing::field::display),
+        "{why}: its body is dropped without cleaning up"
+    );
+    generator.abandon();
 }
 
 impl Unfinished<'_> {
@@ -110,6 +142,7 @@ impl Unfinished<'_> {
     ///
     /// As there.
     pub async fn aclose(self) -> Result<()> {
+        self.closing.set(true);
         self.generator.set_finalizing(true);
         Closing { generator: &*self.generator, begun: false }.await
     }
@@ -145,12 +178,25 @@ impl Future for Closing<'_, '_> {
     }
 }
 
+/// Why the clean-up of a dropped generator cannot wait.
+const DROPPED: Reason = Reason::Requested(Some(Cow::Borrowed("its generator was dropped")));
+
+/// Closes a generator that its nursery has outlived.
+pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
+    tracing::warn!(
+        generator = %generator.qualname(),
+        made_at = %generator.place(),
+        suspended_at = generator.suspended_at().map(tracing::field::display),
+        "a generator was left suspended at the end of its nursery, which closes it"
+    );
+    close_quietly(Unfinished::new(generator), DROPPED).await
+}
+
 /// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
-async fn close_quietly(generator: Unfinished<'_>) -> Result<()> {
+async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     let (name, place) = (generator.qualname(), generator.place());
     let around = Rc::new(Scope::new(place));
     around.set_shield(true);
-    let why = Reason::Requested(Some("its generator is being finalized".into()));
     around.cancel(Level::Full, why, None);
     let outcome = scope::enter(around, "a finalizer", generator.aclose()).await;
     if let Err(error) = outcome {
@@ -245,7 +291,13 @@ impl Finalize<'static> for OfThread {
     fn dropped(&self, generator: Rc<dyn Closable>) {
         let hook = self.hook.borrow().clone();
         if let Some(hook) = hook {
-            return hook(Unfinished { generator });
+            let (name, place) = (generator.qualname(), generator.place());
+            let called = catch_unwind(AssertUnwindSafe(|| hook(Unfinished::new(generator))));
+            // This is a destructor: there is nobody to pass the panic on to.
+            if called.is_err() {
+                tracing::error!(generator = %name, made_at = %place, "a finalizer hook has panicked");
+            }
+            return;
         }
         tracing::warn!(
             generator = %generator.qualname(),
@@ -262,10 +314,9 @@ impl Finalize<'static> for OfThread {
                 // way of the entry queue.
                 // (It may be cancelled, when another finalizer has panicked.)
                 drop(yield_now().await);
-                close_quietly(Unfinished { generator }).await
+                close_quietly(Unfinished::new(generator), DROPPED).await
             }),
-            // Its runtime has closed it.
-            None => generator.abandon(),
+            None => give_up(&*generator, "a generator was dropped outside of `seedbed::run`"),
         });
     }
 }
@@ -276,18 +327,20 @@ pub(crate) struct OfNursery {
 }
 
 impl<'a> Finalize<'a> for OfNursery {
-    fn begin(&self, _: &Weak<dyn Closable + 'a>) -> Option<Registration> {
+    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration> {
+        // SAFETY: what the generator borrows outlasts the nursery, as in `dropped` below.
+        unsafe { self.core.remember(generator.clone()) };
         None
     }
 
     fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
         if !self.core.is_open() {
-            return generator.abandon();
+            return give_up(&*generator, "a generator was dropped with its nursery");
         }
         let place = generator.place();
         // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` asks the
         // same of it as `Nursery::spawn` asks of a child.
-        drop(unsafe { self.core.spawn(close_quietly(Unfinished { generator }), place) });
+        drop(unsafe { self.core.spawn(close_quietly(Unfinished::new(generator), DROPPED), place) });
     }
 }
 
@@ -324,7 +377,8 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
                 continue;
             }
             found = true;
-            let closed = catch_panic(close_quietly(Unfinished { generator })).await;
+            let closed =
+                catch_panic(close_quietly(Unfinished::new(generator), Reason::Shutdown)).await;
             panic = panic.or(closed.err());
         }
         match () {
@@ -343,12 +397,6 @@ pub(crate) fn abandon_all(runtime: &Runtime) {
     loop {
         let next = runtime.generators.borrow().iter().find_map(|(_, weak)| weak.upgrade());
         let Some(generator) = next else { return };
-        tracing::error!(
-            generator = %generator.qualname(),
-            made_at = %generator.place(),
-            suspended_at = generator.suspended_at().map(tracing::field::display),
-            "the run has failed: a generator's body is dropped without cleaning up"
-        );
-        generator.abandon();
+        give_up(&*generator, "the run has failed with a generator left");
     }
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -52,7 +53,9 @@ pub(crate) struct Link<T, S> {
     foreign: Cell<Option<Waker>>,
     /// Where the body is suspended.
     at: Cell<Option<&'static Location<'static>>>,
-    /// The scope around the yield, if the frame may yield inside of one.
+    /// The scope in which the body is polled, to be compared only.
+    around: Cell<*const Scope>,
+    /// The scope around the yield, if the body has opened one and may yield inside of it.
     scope: Cell<Option<Rc<Scope>>>,
     closing: Cell<Closing>,
     /// Where the body yielded again while it was being closed.
@@ -88,6 +91,7 @@ impl<T, S> Link<T, S> {
             driver: Cell::new(UnitId::NONE),
             foreign: Cell::new(None),
             at: Cell::new(None),
+            around: Cell::new(ptr::null()),
             scope: Cell::new(None),
             closing: Cell::new(Closing::No),
             ignored: Cell::new(None),
@@ -100,6 +104,13 @@ impl<T, S> Link<T, S> {
     /// Where the body is suspended, if it is.
     pub(crate) fn suspended_at(&self) -> Option<&'static Location<'static>> {
         self.at.get()
+    }
+
+    /// Notes the scope around the yield, if the body has opened one.
+    #[cold]
+    fn note_scope(&self) {
+        let current = context::current_scope();
+        self.scope.set(current.filter(|scope| !ptr::eq(Rc::as_ptr(scope), self.around.get())));
     }
 
     /// The scope around the yield, to run in it what belongs there.
@@ -151,6 +162,7 @@ impl<T, S> Link<T, S> {
             }
         }
         self.driver.set(context::current_unit());
+        self.around.set(context::with_scope(|scope| scope.map_or(ptr::null(), ptr::from_ref)));
         if let Some(before) = self.waits_in.take() {
             moved(&before);
         }
@@ -354,8 +366,8 @@ impl<T, S> Future for Yield<'_, T, S> {
             link.left.set(Left::Nothing); // whatever it was meant for has been dropped
             link.frame.set_suspended(true);
             this.waits = true;
-            if link.frame.holds_any() {
-                link.scope.set(context::current_scope());
+            if link.frame.hands_over() {
+                link.note_scope();
             }
         } else {
             match link.left.replace(Left::Nothing) {

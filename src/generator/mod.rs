@@ -80,7 +80,7 @@ pub(crate) struct Inner<'a, T, S> {
     finished: Cell<Option<Waker>>,
     /// Its place among the runtime's living generators.
     registered: Cell<Option<finalize::Registration>>,
-    name: Cell<&'static str>,
+    name: &'static str,
     qualname: RefCell<Cow<'static, str>>,
     place: &'static Location<'static>,
 }
@@ -146,7 +146,7 @@ impl<'a, T, S> Generator<'a, T, S> {
                 finalizing: Cell::new(false),
                 finished: Cell::new(None),
                 registered: Cell::new(None),
-                name: Cell::new(name),
+                name,
                 qualname: RefCell::new(Cow::Borrowed(name)),
                 place,
             }),
@@ -156,7 +156,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// Its name: that of the function it was made in.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        last_segment(self.inner.name.get())
+        last_segment(self.inner.name)
     }
 
     /// Its name with its path, or the one that was set.

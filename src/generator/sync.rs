@@ -4,10 +4,10 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
 use crate::error::Error;
 use crate::generator::errors::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::{Result, coop};
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
 ///
@@ -119,7 +119,12 @@ impl<T, S> SyncGenerator<'_, T, S> {
     fn poll(&mut self) -> Result<Option<T>> {
         // Out of its slot while it runs: it is gone if it panics.
         let Some(mut body) = self.body.take() else { return Ok(None) };
-        match self.link.poll(&mut body, &mut Context::from_waker(Waker::noop())) {
+        // It has nobody to let run: a checkpoint in it only looks for cancellation.
+        let budget = coop::budget();
+        coop::set_budget(u32::MAX);
+        let step = self.link.poll(&mut body, &mut Context::from_waker(Waker::noop()));
+        coop::set_budget(budget);
+        match step {
             Poll::Ready(Step::Yielded(value)) => {
                 self.body = Some(body);
                 Ok(Some(value))

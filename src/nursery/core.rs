@@ -19,13 +19,14 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
 
 pub(crate) use guard::{Guard, Hold};
 
 use crate::context::{self, CONTEXT};
 use crate::error::{Cancelled, Group, Member, Reason};
+use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
 use crate::run::Runtime;
 use crate::scope::tree::{Entered, Level, Scope};
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     live: Cell<usize>,
     body_running: Cell<bool>,
     open: Cell<bool>,
+    /// The generators made here that were iterated. They are closed before the nursery ends.
+    generators: RefCell<Vec<Weak<dyn Closable>>>,
     /// Whether the body waits for the children.
     tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
@@ -63,6 +66,7 @@ impl Core {
             live: Cell::new(0),
             body_running: Cell::new(false),
             open: Cell::new(true),
+            generators: RefCell::new(Vec::new()),
             tell_body: Cell::new(false),
             failures: RefCell::new(Vec::new()),
             panic: Cell::new(None),
@@ -126,6 +130,40 @@ impl Core {
         child
     }
 
+    /// Keeps in mind to close a generator before the nursery ends.
+    ///
+    /// # Safety
+    ///
+    /// As for `spawn`, of what the generator borrows.
+    pub(crate) unsafe fn remember<'a>(&self, generator: Weak<dyn Closable + 'a>) {
+        // SAFETY: only the lifetime changes. The generator is not touched but by `close_left`, in a
+        // child, of which the caller has promised the same.
+        let generator: Weak<dyn Closable> = unsafe { std::mem::transmute(generator) };
+        let mut generators = self.generators.borrow_mut();
+        if generators.len() == generators.capacity() {
+            generators.retain(|generator| generator.strong_count() > 0);
+        }
+        generators.push(generator);
+    }
+
+    /// Sees to the generators that are left when everything else has ended: they were forgotten,
+    /// or hold themselves. False if there are none.
+    fn close_left(self: &Rc<Self>) -> bool {
+        if self.generators.borrow().is_empty() {
+            return false;
+        }
+        for generator in self.generators.take() {
+            if let Some(generator) = generator.upgrade()
+                && !generator.is_finished()
+            {
+                let place = generator.place();
+                // SAFETY: the promise made to `remember`.
+                drop(unsafe { self.spawn(close_left(generator), place) });
+            }
+        }
+        self.live.get() > 0
+    }
+
     /// Takes a child in.
     fn adopt(self: &Rc<Self>, child: ChildRef) {
         let child = child.into_raw();
@@ -153,25 +191,29 @@ impl Core {
         if unit.is_null() {
             return; // it has ended
         }
-        // SAFETY: `start`, whose nursery this is, keeps `to` as long as this nursery is polled.
-        unsafe { context::forward_scope(&self.scope, &to.scope) };
-        self.scope.move_children(Rc::as_ptr(&to.scope));
+        context::forward_scope(&self.scope, &to.scope);
+        let mut foreign = Vec::new();
         if self.queue.is_draining() {
             // This nursery is being polled, and so, as it runs no other code, is its child.
             self.moving_to.set(Some(to.clone()));
             // The caller goes on in the next round, counted from now.
             // SAFETY: the body's unit is a field of this core.
-            let foreign = unsafe { Unit::make_ready(&self.body) };
-            debug_assert!(foreign.is_none(), "who polls the queue need not be told");
+            let host = unsafe { Unit::make_ready(&self.body) };
+            debug_assert!(host.is_none(), "who polls the queue need not be told");
         } else {
-            self.move_child(unit, to);
+            foreign.extend(self.move_child(unit, to));
         }
+        // From here on foreign code runs, which may drop either nursery.
+        self.scope.move_children(Rc::as_ptr(&to.scope));
         // Operations that are woken through something foreign have to register anew.
         self.scope.wake_foreign();
+        wake_all(foreign);
     }
 
-    /// Moves a child that is not being polled.
-    fn move_child(&self, unit: *const Unit, to: &Rc<Core>) {
+    /// Moves a child that is not being polled. The wakers are to be woken last of all: they are
+    /// foreign code, which may drop the other nursery.
+    #[must_use]
+    fn move_child(&self, unit: *const Unit, to: &Rc<Core>) -> impl Iterator<Item = Waker> + use<> {
         // SAFETY: it is among the members.
         let queued = unsafe { &*unit }.is_queued();
         let child = self.release(unit.cast());
@@ -183,7 +225,7 @@ impl Core {
             foreign[0] = unsafe { Unit::make_ready(unit) };
         }
         foreign[1] = self.finish_if_empty();
-        wake_all(foreign.into_iter().flatten());
+        foreign.into_iter().flatten()
     }
 
     fn only_child(&self) -> *const Unit {
@@ -193,7 +235,7 @@ impl Core {
     /// Sees to it that the nursery's future is polled again when nothing is left to wait for:
     /// in the next round of the scheduler, as in Trio.
     #[must_use]
-    fn finish_if_empty(&self) -> Option<std::task::Waker> {
+    fn finish_if_empty(&self) -> Option<Waker> {
         if self.live.get() == 0 && (!self.body_running.get() || self.tell_body.get()) {
             // It may have been made ready earlier, by the cancellation that ended the children.
             self.body.unqueue();
@@ -290,10 +332,11 @@ impl Core {
             None if matches!(outcome, Ok(Poll::Pending)) => {}
             None => self.end_child(child, outcome),
             Some(to) if to.is_open() => {
-                self.move_child(unit, &to);
+                let foreign = self.move_child(unit, &to);
                 if !matches!(outcome, Ok(Poll::Pending)) {
                     to.end_child(child, outcome);
                 }
+                wake_all(foreign);
             }
             // The other nursery was dropped in the meantime, and so are its children.
             Some(_) => self.end_child(child, outcome),
@@ -361,7 +404,7 @@ impl Core {
         self.queue.set_draining(true);
         let drained = Drained(&self.queue);
         let finished = context::in_scope(&self.scope, || {
-            if first && self.poll_body(runtime, true, &mut body) {
+            if first && self.poll_body(runtime, true, &mut body) && !self.close_left() {
                 return true;
             }
             let choose = |n| runtime.choose(n);
@@ -371,10 +414,10 @@ impl Core {
                     if !ptr::eq(unit, &self.body) {
                         self.poll_child(unit, runtime.budget);
                     } else if self.body_running.get() {
-                        if self.poll_body(runtime, false, &mut body) {
+                        if self.poll_body(runtime, false, &mut body) && !self.close_left() {
                             return true;
                         }
-                    } else if self.live.get() == 0 {
+                    } else if self.live.get() == 0 && !self.close_left() {
                         return true;
                     }
                 }

@@ -15,7 +15,7 @@
 //!    are collected, and woken when the walk is over. Safe code cannot make a waker whose clone
 //!    does more than count.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
@@ -61,7 +61,7 @@ pub(crate) struct Scope {
     prev: Cell<*const Scope>,
     next: Cell<*const Scope>,
     /// The scope that is current in place of this one, or null.
-    forward: Cell<*const Scope>,
+    forward: OnceCell<Rc<Scope>>,
 
     stage: Cell<Stage>,
     /// What this scope itself was asked for.
@@ -97,7 +97,7 @@ impl Scope {
             first_child: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
-            forward: Cell::new(ptr::null()),
+            forward: OnceCell::new(),
             stage: Cell::new(Stage::New),
             own: Cell::new(Level::None),
             effective: Cell::new(Level::None),
@@ -313,15 +313,16 @@ impl Scope {
     // The links.
 
     /// See `context::forward_scope`.
-    pub(crate) fn set_forward(&self, to: *const Scope) {
-        self.forward.set(to);
+    pub(crate) fn set_forward(&self, to: Rc<Scope>) {
+        // A child is handed over once.
+        self.forward.get_or_init(|| to);
     }
 
     /// The scope to make current in place of this one: nearly always itself.
     pub(crate) fn forwarded(&self) -> *const Scope {
         match self.forward.get() {
-            forward if forward.is_null() => self,
-            forward => forward,
+            Some(forward) => Rc::as_ptr(forward),
+            None => self,
         }
     }
 

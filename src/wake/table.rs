@@ -100,24 +100,23 @@ impl Table {
 pub(crate) fn register(unit: *const Unit) -> UnitId {
     CONTEXT.with(|context| {
         let Some(slot) = context.slot.get() else { return UnitId::NONE };
-        context.table.with(|inner| {
+        let id = context.table.with(|inner| {
             let index = inner.free;
             if index != NO_ENTRY {
                 let entry = &mut inner.entries[index as usize];
                 inner.free = entry.next_free;
                 entry.unit = unit;
-                UnitId::new(slot, index, entry.generation)
-            } else {
-                let index = inner.entries.len();
-                assert!(
-                    index < 1 << INDEX_BITS,
-                    "more than {} tasks in one runtime",
-                    1 << INDEX_BITS
-                );
-                inner.entries.push(Entry { unit, generation: 0, next_free: NO_ENTRY });
-                UnitId::new(slot, index as u32, 0)
+                return Some(UnitId::new(slot, index, entry.generation));
             }
-        })
+            let index = inner.entries.len();
+            if index >= 1 << INDEX_BITS {
+                return None;
+            }
+            inner.entries.push(Entry { unit, generation: 0, next_free: NO_ENTRY });
+            Some(UnitId::new(slot, index as u32, 0))
+        });
+        // Out here, as a panic hook is foreign code.
+        id.unwrap_or_else(|| panic!("more than {} tasks in one runtime", 1 << INDEX_BITS))
     })
 }
 
