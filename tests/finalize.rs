@@ -16,7 +16,7 @@ use seedbed::{
 };
 use support::{
     Drops, Log, Record, cancelled, catching, count, counting, poll_once, recording, run, run_on,
-    secs, shielded, slow_to_close,
+    said, secs, shielded, slow_to_close,
 };
 use tracing::Level;
 
@@ -1245,4 +1245,66 @@ fn f06_cancelled_in_a_fetch_it_rolls_back() {
         .run(async { aclosing(db.rows(), async |rows| rows.anext().await).await })
         .unwrap();
     assert_eq!(db.log.take(), ["begin", "fetch 0", "rollback"]);
+}
+
+/// One that nobody drops, too.
+#[test]
+fn f05_one_that_is_forgotten_is_closed_before_the_nursery_ends() {
+    let (_, records) = recording(|| {
+        run(async {
+            let closed = Cell::new(false);
+            nursery(async |n| {
+                let mut g = n.generator(async |y: Yielder<u8>| {
+                    let outcome = y.yield_(1).await;
+                    let limit = move_on_after(secs(1), sleep(secs(1))).await;
+                    assert!(limit.is_err_and(|error| error.is_cancelled()), "it cannot wait");
+                    closed.set(true);
+                    outcome.map(drop)
+                });
+                g.anext().await?;
+                std::mem::forget(g);
+                Ok(())
+            })
+            .await?;
+            assert!(closed.get());
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(said(&records, "left suspended at the end of its nursery"), 1);
+}
+
+/// A hook that gives the generator up skips its clean-up, and that is reported.
+#[test]
+fn f04_a_hook_that_drops_what_it_gets_is_reported() {
+    let (_, records) = recording(|| {
+        run(async {
+            let hooks = AsyncgenHooks { finalizer: Some(Rc::new(drop)), ..Default::default() };
+            let before = set_asyncgen_hooks(hooks);
+            let g = begun(async |y| y.yield_(1).await.map(drop)).await?;
+            drop(g);
+            set_asyncgen_hooks(before);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(said(&records, "a finalizer has given a generator up"), 1);
+}
+
+/// A destructor has nobody to pass a panic on to.
+#[test]
+fn f04_a_hook_that_panics_is_reported() {
+    let (_, records) = recording(|| {
+        run(async {
+            let hook: Rc<dyn Fn(Unfinished<'static>)> = Rc::new(|_| panic!("a hook panicked"));
+            let hooks = AsyncgenHooks { finalizer: Some(hook), ..Default::default() };
+            let before = set_asyncgen_hooks(hooks);
+            let g = begun(async |y| y.yield_(1).await.map(drop)).await?;
+            drop(g);
+            set_asyncgen_hooks(before);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(said(&records, "a finalizer hook has panicked"), 1);
 }

@@ -1574,3 +1574,50 @@ fn g01_outside_of_a_run_it_is_an_error() {
     })
     .unwrap();
 }
+
+/// A checkpoint in a synchronous generator looks for cancellation, and waits for nobody, however
+/// often.
+#[test]
+fn g10_checkpoints_in_a_synchronous_generator() {
+    run(async {
+        let numbers = sync_generator(async |y: Yielder<u32>| {
+            for i in 0..1000 {
+                checkpoint().await?;
+                y.yield_(i).await?;
+            }
+            Ok(())
+        });
+        assert_eq!(numbers.collect::<Result<Vec<_>>>()?.len(), 1000);
+        cancel_scope(async |scope| {
+            let mut one = sync_generator(async |y: Yielder<u32>| {
+                checkpoint().await?;
+                y.yield_(1).await.map(drop)
+            });
+            scope.cancel();
+            assert!(one.next().unwrap().unwrap_err().is::<Cancelled>());
+            Ok(())
+        })
+        .await
+        .map(drop)
+    })
+    .unwrap();
+}
+
+#[test]
+fn g01_an_asend_is_over_when_it_is_ready() {
+    run(async {
+        let mut g = generator(async |y: Yielder<u8, u8>| {
+            while y.yield_(1).await?.is_some() {}
+            y.yield_(2).await.map(drop)
+        });
+        g.anext().await?;
+        let mut sending = g.asend(1);
+        assert!(poll_once(Pin::new(&mut sending)).await.is_some());
+        let again = catching(async { poll_once(Pin::new(&mut sending)).await.is_some() }).await;
+        assert!(again.is_err(), "a panic, not a wait for ever");
+        drop(sending);
+        assert_eq!(g.anext().await?, Some(2), "the body was left alone");
+        g.aclose().await
+    })
+    .unwrap();
+}

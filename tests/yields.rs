@@ -18,7 +18,7 @@ use seedbed::{
     fail_after, fail_at, finishing, generator, move_on_after, move_on_at, now, nursery,
     prevent_yields, safe_channel, sleep, sleep_forever, sync_generator, with, yield_now,
 };
-use support::{Log, cancelled, catching, count, poll_once, recording, run, run_on, secs};
+use support::{Log, cancelled, catching, count, poll_once, recording, run, run_on, said, secs};
 
 /// The refusal of a yield, which this has to be.
 #[track_caller]
@@ -1785,4 +1785,101 @@ fn y09_generator_exit_at_a_yield_in_a_manager_is_the_managers_to_pass_on() {
         Ok(())
     })
     .unwrap();
+}
+
+/// A manager that opens no scope leaves the body in the scopes of its `with`, wherever that goes.
+#[test]
+fn y05_a_manager_that_opens_no_scope_leaves_the_body_where_it_is() {
+    fn guarded<'a>() -> ContextManager<'a, ()> {
+        context_manager(async |y: Yielder<()>| {
+            let _guard = prevent_yields("locked");
+            y.yield_(()).await.map(drop)
+        })
+    }
+    let clock = VirtualClock::new();
+    run_on(&clock, async {
+        let mut moved = Box::pin(with(guarded(), async |()| sleep(secs(9)).await));
+        cancel_scope(async |_| {
+            assert!(poll_once(moved.as_mut()).await.is_none());
+            Ok(())
+        })
+        .await?;
+        assert_eq!(move_on_after(secs(1), moved).await?, None, "the limit reaches the body");
+        nursery(async |n| {
+            n.start(async |started| {
+                with(guarded(), async |()| {
+                    started.ready(()); // from here on it is in the nursery's scope
+                    sleep(secs(9)).await
+                })
+                .await
+            })
+            .await?;
+            n.cancel();
+            Ok(())
+        })
+        .await
+    })
+    .unwrap();
+    assert_eq!(clock.elapsed(), secs(1));
+}
+
+/// A manager whose `with` is dropped cannot clean up, and says so.
+#[test]
+fn y05_a_with_that_is_dropped_warns() {
+    let (_, records) = recording(|| {
+        run(async {
+            let manager = context_manager(async |y: Yielder<()>| y.yield_(()).await.map(drop));
+            let mut entered = Box::pin(with(manager, async |()| sleep_forever().await));
+            assert!(poll_once(entered.as_mut()).await.is_none());
+            drop(entered);
+            Ok(())
+        })
+    });
+    assert_eq!(said(&records, "a context manager was dropped"), 1);
+}
+
+/// Who leaves first: a consumer that fails cancels the producer, which is no second failure.
+#[test]
+fn y09_a_consumer_that_fails_is_the_only_failure() {
+    for capacity in [0, 1] {
+        let mut ended = None;
+        let outcome = run(safe_channel(
+            capacity,
+            async |y| {
+                let outcome = async {
+                    for i in 0.. {
+                        y.yield_(i).await?;
+                    }
+                    Ok(())
+                }
+                .await;
+                ended = Some(outcome.as_ref().is_err_and(Error::is_cancelled));
+                outcome
+            },
+            async |items| {
+                assert_eq!(items.recv().await?, Some(0));
+                yield_now().await?;
+                yield_now().await?;
+                Err::<(), _>(Error::msg("enough"))
+            },
+        ));
+        assert_eq!(outcome.unwrap_err().to_string(), "enough");
+        assert_eq!(ended, Some(true), "the producer was cancelled");
+    }
+}
+
+#[test]
+fn y09_a_producer_that_fails_is_the_only_failure() {
+    let outcome = run(safe_channel(
+        0,
+        async |y| {
+            y.yield_(1).await?;
+            Err(Error::msg("out of paper"))
+        },
+        async |items| {
+            while items.recv().await?.is_some() {}
+            sleep(secs(9)).await
+        },
+    ));
+    assert_eq!(outcome.unwrap_err().to_string(), "out of paper");
 }

@@ -229,3 +229,8 @@ pub fn recording<T>(f: impl FnOnce() -> T) -> (T, Vec<Record>) {
     let records = records.lock().unwrap().clone();
     (value, records)
 }
+
+/// How many records say this.
+pub fn said(records: &[Record], what: &str) -> usize {
+    records.iter().filter(|record| format!("{record:?}").contains(what)).count()
+}
