@@ -212,7 +212,6 @@ impl Core {
 
     /// Moves a child that is not being polled. The wakers are to be woken last of all: they are
     /// foreign code, which may drop the other nursery.
-    #[must_use]
     fn move_child(&self, unit: *const Unit, to: &Rc<Core>) -> impl Iterator<Item = Waker> + use<> {
         // SAFETY: it is among the members.
         let queued = unsafe { &*unit }.is_queued();
