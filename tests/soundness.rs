@@ -1593,7 +1593,10 @@ mod afterwards {
             assert!(task.is_finished());
             let error = task.await.unwrap_err();
             let why = error.downcast_ref::<Cancelled>().expect("why there is no value");
-            assert_eq!(why.reason(), &seedbed::Reason::Requested(Some("its nursery was dropped".into())));
+            assert_eq!(
+                why.reason(),
+                &seedbed::Reason::Requested(Some("its nursery was dropped".into()))
+            );
             Ok(())
         })
         .unwrap();
