@@ -1,12 +1,10 @@
 //! A generator that is closed on every way out.
 
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::panic::resume_unwind;
 
 use crate::Result;
 use crate::generator::Generator;
+use crate::run::catch_panic;
 
 /// Runs `body` with a generator, and closes that before it goes on: on value, error, cancellation
 /// and panic. It is Python's `contextlib.aclosing`, and the way to iterate a generator that holds
@@ -46,15 +44,20 @@ where
 {
     let mut generator = generator;
     let outcome = {
-        let mut body = pin!(async { body(&mut generator).await });
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
-            Err(payload) => Poll::Ready(Err(payload)),
-        })
-        .await
+        // The call itself is part of the body too, should it panic.
+        catch_panic(async { body(&mut generator).await }).await
     };
-    let closed = generator.aclose().await;
+    let closed = match catch_panic(generator.aclose()).await {
+        Ok(closed) => closed,
+        Err(payload) if outcome.is_ok() => resume_unwind(payload),
+        Err(_) => {
+            tracing::error!(
+                generator = %generator.qualname(),
+                "a generator panicked as well when its consumer had: only the first is passed on"
+            );
+            Ok(())
+        }
+    };
     match (outcome, closed) {
         (Ok(outcome), Ok(())) => outcome,
         (Ok(outcome), Err(error)) => {
