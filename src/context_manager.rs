@@ -12,6 +12,7 @@ use std::task::Poll;
 
 use crate::error::NoValue;
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::run::catch_panic;
 use crate::{Result, context};
 
 /// A context manager, to be entered with [`with`].
@@ -138,9 +139,20 @@ where
             }
         };
         link.resume(resume);
-        let left = poll_fn(|cx| link.poll(&mut manager, cx)).await;
+        let left = catch_panic(poll_fn(|cx| link.poll(&mut manager, cx))).await;
         std::mem::forget(entered); // and left
         drop(manager);
+        let left = match (left, panic.is_some()) {
+            (Ok(left), _) => left,
+            (Err(payload), false) => resume_unwind(payload),
+            (Err(_), true) => {
+                tracing::error!(
+                    manager = %made_at,
+                    "a context manager panicked as well when its body had: only the first is passed on"
+                );
+                Step::Ended(Ok(()))
+            }
+        };
         let left = match link.take_undelivered() {
             // It gave up its yield, and has not seen the body's error.
             Some(error) if matches!(left, Step::Ended(Ok(()))) => Step::Ended(Err(error)),

@@ -62,21 +62,31 @@ impl Frame {
         self.awaiting.get()
     }
 
-    /// Whether the body may be suspended now.
+    /// Suspends the body, if it is a generator's and nothing forbids it: the whole of the check
+    /// is one integer that is compared with 0.
     #[inline]
-    pub(crate) fn allows_yield(&self) -> bool {
-        self.counter.get() == 0 || self.allows_yield_in_manager()
+    pub(crate) fn suspend(&self) -> bool {
+        let may = self.counter.get() == 0;
+        if may {
+            self.counter.set(SUSPENDED);
+        }
+        may
     }
 
-    #[cold]
-    fn allows_yield_in_manager(&self) -> bool {
-        self.counter.get() & (HANDS_OVER | SUSPENDED | CLOSING) == HANDS_OVER
+    /// Suspends the body, if it is a context manager's, which may hold what it likes.
+    pub(crate) fn suspend_manager(&self) -> bool {
+        let counter = self.counter.get();
+        let may = counter & (HANDS_OVER | SUSPENDED | CLOSING) == HANDS_OVER;
+        if may {
+            self.counter.set(counter | SUSPENDED);
+        }
+        may
     }
 
-    /// Whether it is a context manager's.
+    /// The yield that waited has noticed that it was resumed, or was given up.
     #[inline]
-    pub(crate) fn hands_over(&self) -> bool {
-        self.counter.get() & HANDS_OVER != 0
+    pub(crate) fn resume(&self) {
+        self.counter.set(self.counter.get() & !SUSPENDED);
     }
 
     /// Whether what is open here forbids a yield.
@@ -87,13 +97,6 @@ impl Frame {
 
     pub(crate) fn is_suspended(&self) -> bool {
         self.counter.get() & SUSPENDED != 0
-    }
-
-    /// A yield waits, or it has noticed that it was resumed.
-    #[inline]
-    pub(crate) fn set_suspended(&self, suspended: bool) {
-        let counter = self.counter.get();
-        self.counter.set(if suspended { counter | SUSPENDED } else { counter & !SUSPENDED });
     }
 
     /// From now on every yield is looked at closely.

@@ -867,6 +867,29 @@ fn f04_a_panic_while_finalizing_does_not_keep_the_others_from_it() {
     }
 }
 
+#[test]
+fn f04_the_first_panic_is_the_one_that_goes_on() {
+    let (outcome, records) = recording(|| {
+        catch_unwind(AssertUnwindSafe(|| {
+            run(async {
+                for _ in 0..2 {
+                    let g = begun(async |y: Yielder<u32>| {
+                        drop(y.yield_(1).await);
+                        panic!("a finalizer's")
+                    });
+                    std::mem::forget(g.await?);
+                }
+                panic!("the main future's");
+                #[expect(unreachable_code, reason = "for the type")]
+                Ok(())
+            })
+        }))
+    });
+    assert_eq!(*outcome.unwrap_err().downcast::<&str>().unwrap(), "the main future's");
+    let lost = records.iter().filter(|record| record.message().contains("only the first"));
+    assert_eq!(lost.count(), 2, "{records:?}");
+}
+
 // F5
 
 #[test]
@@ -955,6 +978,31 @@ fn f05_an_error_of_the_clean_up_replaces_the_bodys_which_is_reported() {
     outcome.unwrap();
     let errors: Vec<_> = records.iter().map(|record| record.field("error")).collect();
     assert_eq!(errors, ["of the body", "of the clean-up"]);
+}
+
+#[test]
+fn f05_a_panic_of_the_clean_up_after_one_of_the_body_is_reported() {
+    let (outcome, records) = recording(|| {
+        run(async {
+            let make = || {
+                generator(async |y: Yielder<u32>| {
+                    drop(y.yield_(1).await);
+                    panic!("of the clean-up")
+                })
+            };
+            let panic = catching(aclosing(make(), async |g| -> Result<()> {
+                g.anext().await?;
+                panic!("of the body")
+            }));
+            assert_eq!(panic.await.unwrap_err(), "of the body");
+            let panic = catching(aclosing(make(), async |g| g.anext().await));
+            assert_eq!(panic.await.unwrap_err(), "of the clean-up");
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert!(records[0].message().contains("only the first"));
 }
 
 #[test]

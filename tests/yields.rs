@@ -995,6 +995,13 @@ fn y05_a_panic_of_the_body_lets_the_manager_clean_up_and_goes_on() {
         });
         let panic = catching(with(manager, async |()| Ok(()))).await;
         assert_eq!(panic.unwrap_err(), "clean-up");
+        // Of both: the first goes on.
+        let manager = context_manager(async |y: Yielder<()>| {
+            drop(y.yield_(()).await);
+            panic!("clean-up")
+        });
+        let panic = catching(with(manager, async |()| -> Result<()> { panic!("body") })).await;
+        assert_eq!(panic.unwrap_err(), "body");
         Ok(())
     })
     .unwrap();

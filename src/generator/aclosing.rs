@@ -43,8 +43,19 @@ where
     F: AsyncFnOnce(&mut Generator<'a, T, S>) -> Result<R>,
 {
     let mut generator = generator;
+    // The call itself is part of the body too, should it panic.
     let outcome = catch_panic(async { body(&mut generator).await }).await;
-    let closed = generator.aclose().await;
+    let closed = match catch_panic(generator.aclose()).await {
+        Ok(closed) => closed,
+        Err(payload) if outcome.is_ok() => resume_unwind(payload),
+        Err(_) => {
+            tracing::error!(
+                generator = %generator.qualname(),
+                "a generator panicked as well when its consumer had: only the first is passed on"
+            );
+            Ok(())
+        }
+    };
     match (outcome, closed) {
         (Ok(outcome), Ok(())) => outcome,
         (Ok(outcome), Err(error)) => {

@@ -379,7 +379,13 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
             found = true;
             let closed =
                 catch_panic(close_quietly(Unfinished::new(generator), Reason::Shutdown)).await;
-            panic = panic.or(closed.err());
+            match (closed.err(), &panic) {
+                (later, None) => panic = later,
+                (None, Some(_)) => {}
+                (Some(_), Some(_)) => {
+                    tracing::error!("a further finalizer panicked: only the first is passed on");
+                }
+            }
         }
         match () {
             () if found => {}

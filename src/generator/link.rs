@@ -62,7 +62,9 @@ pub(crate) struct Link<T, S> {
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
     running: Cell<bool>,
-    /// The scope in which the body was driven last, if it did not get to a yield.
+    /// When it was driven last it did not get to a yield.
+    waits: Cell<bool>,
+    /// In which scope that was.
     waits_in: Cell<Option<Rc<Scope>>>,
 }
 
@@ -97,6 +99,7 @@ impl<T, S> Link<T, S> {
             ignored: Cell::new(None),
             ended: Cell::new(false),
             running: Cell::new(false),
+            waits: Cell::new(false),
             waits_in: Cell::new(None),
         })
     }
@@ -163,8 +166,8 @@ impl<T, S> Link<T, S> {
         }
         self.driver.set(context::current_unit());
         self.around.set(context::with_scope(|scope| scope.map_or(ptr::null(), ptr::from_ref)));
-        if let Some(before) = self.waits_in.take() {
-            moved(&before);
+        if self.waits.get() {
+            self.goes_on();
         }
         loop {
             self.running.set(true);
@@ -190,8 +193,32 @@ impl<T, S> Link<T, S> {
             self.end();
             return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
         }
+        self.waits.set(true);
         self.waits_in.set(context::current_scope());
         Poll::Pending
+    }
+
+    /// A body that waits may be driven in another scope than before. What waits in it behind a
+    /// combinator that polls only what was woken would not notice, and not be reached by that
+    /// scope.
+    #[cold]
+    fn goes_on(&self) {
+        self.waits.set(false);
+        if let Some(before) = self.waits_in.take()
+            && !context::is_current_scope(&before)
+        {
+            before.wake_foreign();
+        }
+    }
+
+    /// As `Frame::suspend`, where more than a look at the counter is needed.
+    #[cold]
+    fn suspend_manager(&self) -> bool {
+        let may = self.frame.suspend_manager();
+        if may {
+            self.note_scope();
+        }
+        may
     }
 
     /// Something that forbids a yield was opened beside one, by a `join` in the body.
@@ -228,15 +255,6 @@ impl<T, S> Link<T, S> {
             self.waits_in.take();
             self.frame.end();
         }
-    }
-}
-
-/// A body that waits is driven in another scope than before. What waits in it behind a combinator
-/// that polls only what was woken would not notice, and not be reached by that scope.
-#[cold]
-fn moved(from: &Rc<Scope>) {
-    if !context::is_current_scope(from) {
-        from.wake_foreign();
     }
 }
 
@@ -332,7 +350,7 @@ impl<T, S> Yield<'_, T, S> {
         let link = self.link;
         link.at.set(None);
         link.foreign.take();
-        link.frame.set_suspended(false);
+        link.frame.resume();
         if link.left.get() == Left::Sent {
             match link.sent.take() {
                 Some(Err(error)) => {
@@ -358,28 +376,26 @@ impl<T, S> Future for Yield<'_, T, S> {
         let link = this.link;
         if let Some(value) = this.value.take() {
             // The frame's counter stands for all that forbids a yield.
-            if !link.frame.allows_yield() || !context::is_current_frame(&link.frame) {
+            if !context::is_current_frame(&link.frame)
+                || !link.frame.suspend() && !link.suspend_manager()
+            {
                 return this.refusal().map(Err);
             }
+            this.waits = true;
             link.out.set(Some(value));
             link.at.set(Some(this.place));
             link.left.set(Left::Nothing); // whatever it was meant for has been dropped
-            link.frame.set_suspended(true);
-            this.waits = true;
-            if link.frame.hands_over() {
-                link.note_scope();
-            }
         } else {
             match link.left.replace(Left::Nothing) {
                 Left::Nothing => {}
                 Left::Next => {
                     this.waits = false;
-                    link.frame.set_suspended(false);
+                    link.frame.resume();
                     return Poll::Ready(Ok(None));
                 }
                 Left::Sent | Left::Refused => {
                     this.waits = false;
-                    link.frame.set_suspended(false);
+                    link.frame.resume();
                     let sent = link.sent.take().expect("something was sent");
                     return Poll::Ready(sent.map(Some));
                 }

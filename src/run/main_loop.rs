@@ -56,13 +56,29 @@ impl Runtime {
             let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
             driven.inspect_err(|_| abandon_all(self))?;
         }
-        system.core().resume_panic();
+        let outcome = outcome.expect("the body has run");
+        let later = catch_unwind(AssertUnwindSafe(|| system.core().resume_panic()));
         system.leave(Ok(()))?;
-        match outcome.expect("the body has run") {
-            Err(payload) => resume_unwind(payload),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(Some(value))) => Ok(value),
-            Ok(Ok(None)) => Err(match scope.why() {
+        match (outcome, later) {
+            (Err(payload), later) => {
+                if later.is_err() {
+                    tracing::error!(
+                        "a finalizer panicked after the main future had: only the first is passed on"
+                    );
+                }
+                resume_unwind(payload)
+            }
+            (Ok(_), Err(payload)) => resume_unwind(payload),
+            (Ok(outcome), Ok(())) => Self::outcome_of(&scope, outcome),
+        }
+    }
+
+    /// What `run` returns for the outcome of the main scope.
+    fn outcome_of<T>(scope: &Scope, outcome: Result<Option<T>>) -> Result<T> {
+        match outcome {
+            Err(error) => Err(error),
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(match scope.why() {
                 Some(why) if matches!(why.reason(), Reason::Interrupted) => Interrupted.into(),
                 Some(why) => why.into(),
                 None => unreachable!("a scope that was not cancelled absorbs nothing"),
