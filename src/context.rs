@@ -32,7 +32,8 @@ pub(crate) struct Context {
     pub(crate) unit: Cell<UnitId>,
     /// How many operations the present unit may still finish at once before it lets others run.
     pub(crate) budget: Cell<u32>,
-    /// How many polls may still happen before the run loop looks at the network and the clock.
+    /// How many wakes may still happen before the run loop looks at the network and the clock.
+    /// Each stands for a poll; the hosts that are polled on the way down do not count.
     pub(crate) turn: Cell<u32>,
     /// Rounds of the scheduler: what becomes ready in one is polled in a later one.
     pub(crate) tick: Cell<u32>,
@@ -217,10 +218,8 @@ pub(crate) fn in_unit<R>(unit: UnitId, budget: u32, f: impl FnOnce() -> R) -> R 
             });
         }
     }
-    let _restore = CONTEXT.with(|context| {
-        context.turn.set(context.turn.get().saturating_sub(1));
-        Restore(context.unit.replace(unit), context.budget.replace(budget))
-    });
+    let _restore =
+        CONTEXT.with(|context| Restore(context.unit.replace(unit), context.budget.replace(budget)));
     f()
 }
 

@@ -52,6 +52,7 @@
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
+//! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
 //! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
@@ -133,9 +134,17 @@ pub use checkpoint::{Checkpoint, checkpoint, yield_now};
 pub use context_manager::{
     BodyPanicked, ContextManager, ContextManagerMisused, context_manager, with,
 };
-pub use error::*;
+pub use error::{
+    AlreadyRunning, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRunning,
+    NotSpawned, NotStarted, NurseryClosed, Reason, Result, ScopeReused, TooSlow,
+};
 pub use frame::{PreventYields, prevent_yields};
-pub use generator::*;
+pub use generator::{
+    Aclose, Anext, Asend, AsendError, AsyncgenHooks, Athrow, FinalizerHook, FirstIter, Generator,
+    GeneratorExit, GeneratorMisused, GeneratorState, IgnoredGeneratorExit, SyncGenerator,
+    Unfinished, Yield, YieldInCancelScope, Yielder, YielderMisused, aclosing, generator,
+    get_asyncgen_hooks, set_asyncgen_hooks, sync_generator,
+};
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};

@@ -74,6 +74,7 @@ impl<T> std::fmt::Debug for Feed<T> {
 /// # })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+#[doc(alias = "as_safe_channel")]
 #[track_caller]
 pub fn safe_channel<'env, T, R, P, C>(
     capacity: usize,

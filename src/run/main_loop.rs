@@ -21,8 +21,8 @@ use crate::time::clock::Idle;
 use crate::wake::waker::wake_unit;
 use crate::{Result, coop};
 
-/// How many polls may happen before the loop looks at the network and the clock again.
-const TURN: u32 = 128;
+/// How many wakes may happen before the loop looks at the network and the clock again.
+const TURN: u32 = 256;
 
 /// How many wakes from other threads are let in at a time. They may come faster than one looks
 /// at them, and the timers and what is ready already have to have their turn.

@@ -149,6 +149,7 @@ impl Unit {
     ///
     /// As `make_ready`.
     unsafe fn make_ready_in(mut this: *const Unit, tick: u32, stop: UnitId) -> Option<Waker> {
+        CONTEXT.with(|context| context.turn.set(context.turn.get().saturating_sub(1)));
         loop {
             // SAFETY: the caller's promise, and below invariant 1.
             let unit = unsafe { &*this };
