@@ -110,14 +110,24 @@ pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
 
 /// The scope that is being polled, to keep.
 pub(crate) fn current_scope() -> Option<Rc<Scope>> {
-    let scope = CONTEXT.with(|context| context.scope.get());
-    if scope.is_null() {
+    // SAFETY: invariant 2.
+    unsafe { keep(CONTEXT.with(|context| context.scope.get())) }
+}
+
+/// An `Rc` of what a pointer of the context points to.
+///
+/// # Safety
+///
+/// It is null, or came from `Rc::as_ptr` of an `Rc` that is alive.
+#[inline]
+unsafe fn keep<T>(current: *const T) -> Option<Rc<T>> {
+    if current.is_null() {
         return None;
     }
-    // SAFETY: invariant 2: it came from `Rc::as_ptr` of an `Rc` that is alive.
+    // SAFETY: the caller's promise.
     unsafe {
-        Rc::increment_strong_count(scope);
-        Some(Rc::from_raw(scope))
+        Rc::increment_strong_count(current);
+        Some(Rc::from_raw(current))
     }
 }
 
@@ -146,6 +156,7 @@ pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
 }
 
 /// Wherever `old` is the current scope, or would be again, `new` is from now on.
+///
 /// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 2).
 pub(crate) fn forward_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
     old.set_forward(new.clone());
@@ -159,15 +170,8 @@ pub(crate) fn forward_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
 /// The frame that is being polled, to keep.
 #[inline]
 pub(crate) fn current_frame() -> Option<Rc<Frame>> {
-    let frame = CONTEXT.with(|context| context.frame.get());
-    if frame.is_null() {
-        return None;
-    }
-    // SAFETY: invariant 2: it came from `Rc::as_ptr` of an `Rc` that is alive.
-    unsafe {
-        Rc::increment_strong_count(frame);
-        Some(Rc::from_raw(frame))
-    }
+    // SAFETY: invariant 2.
+    unsafe { keep(CONTEXT.with(|context| context.frame.get())) }
 }
 
 /// The unit that is being polled.

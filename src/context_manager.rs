@@ -5,7 +5,7 @@
 //! it holds counts meanwhile in the frame of the `with` (PEP 789).
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -97,7 +97,7 @@ where
         // What it has open may have children, which go on.
         let goes_on = link.frame.holds_any();
         let outcome = {
-            let mut body = pin!(async { body(resource).await });
+            let mut body = pin!(catch_panic(async { body(resource).await }));
             poll_fn(|cx| {
                 if goes_on {
                     // If it does not wait at its yield, there was a `select` in it, for one.
@@ -109,16 +109,12 @@ where
                         Poll::Pending => {}
                     }
                 }
-                let mut poll = || catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
+                let mut poll = || body.as_mut().poll(cx);
                 let polled = match &around {
                     Some(scope) => context::in_scope(scope, poll),
                     None => poll(),
                 };
-                match polled {
-                    Ok(Poll::Pending) => Poll::Pending,
-                    Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
-                    Err(payload) => Poll::Ready(Err(Left::Panicked(payload))),
-                }
+                polled.map(|outcome| outcome.map_err(Left::Panicked))
             })
             .await
         };

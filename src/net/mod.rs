@@ -65,6 +65,7 @@
 //! | `halves` | a stream as a part that reads and one that writes |
 //! | `tcp`, `unix` | the kinds |
 
+mod accept;
 mod address;
 mod halves;
 pub(crate) mod registration;

@@ -1,11 +1,11 @@
 //! Taking TCP connections.
 
-use std::io;
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use crate::Result;
 use crate::checkpoint::checkpoint;
+use crate::net::accept::{accept, accept_now};
 use crate::net::address::Address;
 use crate::net::registration::{Registration, Side};
 use crate::net::tcp::{TcpSocket, TcpStream};
@@ -49,8 +49,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); an [`io::Error`] of the kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of the
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`](std::io::Error) of the kind
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of the
     /// system calls.
     pub async fn bind(address: impl Address) -> Result<TcpListener> {
         checkpoint().await?;
@@ -92,11 +92,12 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`] of the
+    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`](std::io::Error) of the
     /// system call: where descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
-        let (stream, address) = self.io.operate(Side::Read, accept).await?;
+        let (stream, address) =
+            self.io.operate(Side::Read, |source| accept(|| source.accept())).await?;
         Ok((TcpStream::new(stream.into()), address))
     }
 
@@ -107,20 +108,17 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
+    /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
     pub fn try_accept(&self) -> Result<Option<(TcpStream, SocketAddr)>> {
-        match accept(self.io.source()) {
-            Ok((stream, address)) => Ok(Some((TcpStream::new(stream.into()), address))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let taken = accept_now(|| self.io.source().accept())?;
+        Ok(taken.map(|(stream, address)| (TcpStream::new(stream.into()), address)))
     }
 
     /// The address it listens at.
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call.
+    /// The [`io::Error`](std::io::Error) of the system call.
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.io.source().local_addr()?)
     }
@@ -129,7 +127,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call.
+    /// The [`io::Error`](std::io::Error) of the system call.
     pub fn ttl(&self) -> Result<u32> {
         Ok(self.io.source().ttl()?)
     }
@@ -138,23 +136,9 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call.
+    /// The [`io::Error`](std::io::Error) of the system call.
     pub fn set_ttl(&self, ttl: u32) -> Result<()> {
         Ok(self.io.source().set_ttl(ttl)?)
-    }
-}
-
-/// One that a client has given up is passed over.
-fn accept(listener: &mio::net::TcpListener) -> io::Result<(mio::net::TcpStream, SocketAddr)> {
-    loop {
-        match listener.accept() {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-                ) => {}
-            outcome => return outcome,
-        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Taking connections in the Unix domain.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use crate::Result;
 use crate::checkpoint::checkpoint;
+use crate::net::accept::{accept, accept_now};
 use crate::net::registration::{Registration, Side};
 use crate::net::unix::UnixStream;
 
@@ -42,7 +42,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); the [`io::Error`] of the system calls.
+    /// [`Cancelled`](crate::Cancelled); the [`io::Error`](std::io::Error) of the system calls.
     pub async fn bind(path: impl AsRef<Path>) -> Result<UnixListener> {
         checkpoint().await?;
         UnixListener::from_std(net::UnixListener::bind(path)?)
@@ -68,11 +68,12 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`] of the
+    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`](std::io::Error) of the
     /// system call: where descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
     pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
-        let (stream, address) = self.io.operate(Side::Read, accept).await?;
+        let (stream, address) =
+            self.io.operate(Side::Read, |source| accept(|| source.accept())).await?;
         Ok((UnixStream::new(stream.into()), address))
     }
 
@@ -83,36 +84,19 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
+    /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
     pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
-        match accept(self.io.source()) {
-            Ok((stream, address)) => Ok(Some((UnixStream::new(stream.into()), address))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let taken = accept_now(|| self.io.source().accept())?;
+        Ok(taken.map(|(stream, address)| (UnixStream::new(stream.into()), address)))
     }
 
     /// The address it listens at.
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call.
+    /// The [`io::Error`](std::io::Error) of the system call.
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.io.source().local_addr()?)
-    }
-}
-
-/// One that a client has given up is passed over.
-fn accept(listener: &mio::net::UnixListener) -> io::Result<(mio::net::UnixStream, SocketAddr)> {
-    loop {
-        match listener.accept() {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-                ) => {}
-            outcome => return outcome,
-        }
     }
 }
 

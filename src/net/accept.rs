@@ -1,0 +1,26 @@
+//! What listeners of all kinds have in common: how they take a connection.
+
+use std::io;
+
+/// Takes a connection. One that its client has given up meanwhile is passed over.
+pub(crate) fn accept<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match attempt() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                ) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Takes a connection that waits already; `None` if there is none.
+pub(crate) fn accept_now<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
+    match accept(attempt) {
+        Ok(connection) => Ok(Some(connection)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
