@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::frame::Frame;
 use crate::run::Runtime;
 use crate::scope::tree::Scope;
+use crate::shim::thread_static;
 use crate::wake::table::{Table, UnitId};
 
 pub(crate) struct Context {
@@ -44,21 +45,19 @@ pub(crate) struct Context {
     pub(crate) table: ManuallyDrop<Table>,
 }
 
-thread_local! {
-    pub(crate) static CONTEXT: Context = const {
-        Context {
-            runtime: Cell::new(ptr::null()),
-            run: Cell::new(0),
-            slot: Cell::new(None),
-            scope: Cell::new(ptr::null()),
-            frame: Cell::new(ptr::null()),
-            unit: Cell::new(UnitId::NONE),
-            budget: Cell::new(0),
-            turn: Cell::new(0),
-            tick: Cell::new(0),
-            queued: Cell::new(0),
-            table: ManuallyDrop::new(Table::new()),
-        }
+thread_static! {
+    pub(crate) static CONTEXT: Context = Context {
+        runtime: Cell::new(ptr::null()),
+        run: Cell::new(0),
+        slot: Cell::new(None),
+        scope: Cell::new(ptr::null()),
+        frame: Cell::new(ptr::null()),
+        unit: Cell::new(UnitId::NONE),
+        budget: Cell::new(0),
+        turn: Cell::new(0),
+        tick: Cell::new(0),
+        queued: Cell::new(0),
+        table: ManuallyDrop::new(Table::new()),
     };
 }
 

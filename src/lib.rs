@@ -108,25 +108,27 @@ mod coop;
 mod error;
 mod frame;
 mod generator;
-#[cfg(feature = "hyper")]
+#[cfg(all(not(loom), feature = "hyper"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod hyper;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub mod net;
 mod nursery;
+mod remote;
 mod run;
 mod safe_channel;
 mod scope;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 mod serve;
-#[cfg(unix)]
+mod shim;
+#[cfg(all(unix, not(loom)))]
 pub mod signal;
-#[cfg(not(unix))]
+#[cfg(not(all(unix, not(loom))))]
 mod signal;
 mod sync;
 pub mod testing;
 mod time;
-#[cfg(all(unix, feature = "tokio-io"))]
+#[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;
 mod wake;
 
@@ -135,8 +137,9 @@ pub use context_manager::{
     BodyPanicked, ContextManager, ContextManagerMisused, context_manager, with,
 };
 pub use error::{
-    AlreadyRunning, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRunning,
-    NotSpawned, NotStarted, NurseryClosed, Reason, Result, ScopeReused, TooSlow,
+    AlreadyRunning, CallRefused, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRun,
+    NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result, ScopeReused,
+    TooSlow,
 };
 pub use frame::{PreventYields, prevent_yields};
 pub use generator::{
@@ -146,13 +149,14 @@ pub use generator::{
     get_asyncgen_hooks, set_asyncgen_hooks, sync_generator,
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
+pub use remote::{CancelHandle, Token};
 pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
     fail_at, finishing, idle, move_on_after, move_on_at,
 };
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
     Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,

@@ -8,13 +8,14 @@
 //! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
 //! * `render`: one line for logs, a tree for people
-//! * `outcomes`, `misuse`: the concrete errors of this crate
+//! * `outcomes`, `misuse`, `refused`: the concrete errors of this crate
 
 mod cancelled;
 mod convert;
 mod group;
 mod misuse;
 mod outcomes;
+mod refused;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use group::Group;
 pub(crate) use group::Member;
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
+pub use refused::{CallRefused, NotRun, Refusal};
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -18,6 +18,7 @@ use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::Core;
 use crate::run::{Runtime, catch_panic};
 use crate::scope::tree::{Level, Scope};
+use crate::shim::thread_static;
 use crate::{Result, context, scope, yield_now};
 
 /// A generator whatever its types are.
@@ -231,8 +232,9 @@ impl std::fmt::Debug for AsyncgenHooks {
     }
 }
 
-thread_local! {
-    static HOOKS: RefCell<AsyncgenHooks> = RefCell::default();
+thread_static! {
+    static HOOKS: RefCell<AsyncgenHooks> =
+        RefCell::new(AsyncgenHooks { first_iter: None, finalizer: None });
 }
 
 /// Sets the hooks of this thread, and returns those that were set before, to be restored.

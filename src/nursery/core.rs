@@ -273,7 +273,7 @@ impl Core {
     }
 
     /// Keeps the first panic to be passed on, and cancels all the others.
-    fn panicked(&self, payload: Payload, place: &'static Location<'static>) {
+    pub(crate) fn panicked(&self, payload: Payload, place: &'static Location<'static>) {
         let further = match self.panic.take() {
             None => {
                 self.panic.set(Some(payload));

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use crate::error::AlreadyRunning;
 use crate::run::Runtime;
-use crate::time::clock::{Clock, SystemClock, VirtualClock};
+use crate::shim::{DefaultClock, on_large_stack};
+use crate::time::clock::{Clock, VirtualClock};
 use crate::{Result, context};
 
 /// Runs a future, and all that is spawned under it, to the end, and returns its value or its
@@ -123,11 +124,13 @@ impl Builder {
         }
         let clock: Rc<dyn Clock> = match &self.clock {
             Some(clock) => Rc::new(clock.clone()),
-            None => Rc::new(SystemClock::new()),
+            None => Rc::new(DefaultClock::new()),
         };
-        let runtime = Runtime::new(clock, &self, place)?;
-        let _entered = context::enter_runtime(&runtime, runtime.slot);
-        runtime.run_main(main, self.ctrl_c)
+        on_large_stack(|| {
+            let runtime = Runtime::new(clock, &self, place)?;
+            let _entered = context::enter_runtime(&runtime, runtime.remote.slot);
+            runtime.run_main(main, self.ctrl_c)
+        })
     }
 }
 

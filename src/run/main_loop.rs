@@ -15,18 +15,17 @@ use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Core, Guard};
 use crate::run::Runtime;
 use crate::run::timer::Target;
-use crate::scope::{self, tree::Scope};
+use crate::scope::{
+    self,
+    tree::{Level, Scope},
+};
 use crate::signal::Interrupt;
 use crate::time::clock::Idle;
-use crate::wake::waker::wake_unit;
+use crate::wake::waker::wake_from_elsewhere;
 use crate::{Result, coop};
 
 /// How many wakes may happen before the loop looks at the network and the clock again.
 const TURN: u32 = 256;
-
-/// How many wakes from other threads are let in at a time. They may come faster than one looks
-/// at them, and the timers and what is ready already have to have their turn.
-const WAKES: usize = 1024;
 
 impl Runtime {
     /// Polls the main future to its end, and what it leaves behind.
@@ -46,7 +45,7 @@ impl Runtime {
             let mut body = pin!(async {
                 outcome =
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
-                finalize_all(self).await;
+                self.end().await;
             });
             let heed = || {
                 if let Some(interrupt) = &interrupt {
@@ -71,6 +70,20 @@ impl Runtime {
             (Ok(_), Err(payload)) => resume_unwind(payload),
             (Ok(outcome), Ok(())) => Self::outcome_of(&scope, outcome),
         }
+    }
+
+    /// Ends what belongs to the runtime, when the main future has ended.
+    async fn end(&self) {
+        self.ending.set(true);
+        if !self.system.is_empty() {
+            // What other threads have spawned; the closing of generators is shielded.
+            self.system.scope().cancel(Level::Full, Reason::Shutdown, None);
+        }
+        finalize_all(self).await;
+        // What was taken is called, also if it came at the last moment.
+        self.remote.inbox.refuse_calls();
+        self.let_in();
+        finalize_all(self).await;
     }
 
     /// What `run` returns for the outcome of the main scope.
@@ -126,10 +139,7 @@ impl Runtime {
             asked = true;
         }
         loop {
-            for _ in 0..WAKES {
-                let Some(unit) = self.remote.next() else { break };
-                wake_unit(unit);
-            }
+            self.let_in();
             self.fire_timers();
             heed_interrupt();
             if !system.is_idle() {
@@ -148,7 +158,7 @@ impl Runtime {
                 }
             }
             let next = self.timers.borrow().next_deadline();
-            if self.remote.fall_asleep() {
+            if self.remote.inbox.fall_asleep() {
                 if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
                     return Err(Deadlock.into());
                 }
@@ -159,10 +169,24 @@ impl Runtime {
                     }
                     Idle::Jumped => Ok(()),
                 };
-                self.remote.woke_up();
+                self.remote.inbox.woke_up();
                 slept?;
             }
         }
+    }
+
+    /// Lets in what other threads have left.
+    fn let_in(&self) {
+        let mut batch = self.batch.take();
+        if self.remote.inbox.take(&mut batch) {
+            batch.woken.drain(..).for_each(wake_from_elsewhere);
+            for call in batch.calls.drain(..) {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+                    self.system.panicked(payload, self.place);
+                }
+            }
+        }
+        self.batch.set(batch);
     }
 
     fn fire_timers(&self) {

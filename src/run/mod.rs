@@ -3,7 +3,10 @@
 
 mod builder;
 mod main_loop;
+#[cfg(not(loom))]
 pub(crate) mod reactor;
+#[cfg(loom)]
+pub(crate) use crate::shim::reactor;
 pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
@@ -11,7 +14,6 @@ use std::future::Future;
 use std::io;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 
 use slab::Slab;
 
@@ -21,19 +23,28 @@ pub(crate) use main_loop::catch_panic;
 use crate::Result;
 use crate::generator::finalize::Closable;
 use crate::nursery::core::Core;
+use crate::remote::Token;
+use crate::remote::inbox::Batch;
+use crate::remote::registry::Tenant;
 use crate::run::reactor::Reactor;
 use crate::run::timer::Target;
+use crate::scope::tree::Scope;
 use crate::time::clock::{Clock, Nanos};
 use crate::time::wheel::Wheel;
-use crate::wake::remote::{self, Remote};
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
     pub(crate) clock: Rc<dyn Clock>,
     pub(crate) timers: RefCell<Wheel<Target>>,
     pub(crate) reactor: Reactor,
-    remote: Arc<Remote>,
-    slot: u16,
+    /// What other threads know of it.
+    remote: Tenant,
+    /// Empty, kept for its memory.
+    batch: Cell<Batch>,
+    /// The scopes that other threads have handles to.
+    pub(crate) handled_scopes: RefCell<Slab<Weak<Scope>>>,
+    /// Whether the main future has ended.
+    ending: Cell<bool>,
     /// How many operations a unit may finish at once in one poll.
     pub(crate) budget: u32,
     /// The state of the scheduler's random numbers, where it was given a seed.
@@ -54,14 +65,15 @@ impl Runtime {
         place: &'static Location<'static>,
     ) -> io::Result<Runtime> {
         let (reactor, waker) = Reactor::new()?;
-        let remote = Arc::new(Remote::new(waker));
-        let slot = remote::register(remote.clone())?;
+        let remote = Tenant::new(waker)?;
         Ok(Runtime {
             clock,
             timers: RefCell::new(Wheel::new()),
             reactor,
             remote,
-            slot,
+            batch: Cell::default(),
+            handled_scopes: RefCell::new(Slab::new()),
+            ending: Cell::new(false),
             budget: choices.budget,
             random: choices.seed.map(Cell::new),
             detect_deadlock: choices.detect_deadlock,
@@ -73,6 +85,15 @@ impl Runtime {
 
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        Token::new(self.remote.slot, self.remote.tenancy)
+    }
+
+    /// Whether the main future has ended: no more tasks are taken from other threads.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     /// Spawns a task that belongs to the runtime. It must not fail.
@@ -107,11 +128,5 @@ impl Runtime {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;
         ((u128::from(bits) * n as u128) >> 64) as usize
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        remote::unregister(self.slot);
     }
 }

@@ -32,6 +32,7 @@ pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 
 use crate::error::Reason;
+use crate::remote::CancelHandle;
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::{Entered, Level, Scope};
 use crate::time::clock::{self, NEVER};
@@ -204,10 +205,16 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
+    /// A handle that cancels the scope from any thread.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle::new(self.scope.shared())
+    }
+
     /// Whether the scope was cancelled, by a call or by its deadline.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
-        self.scope.cancel_called()
+        self.scope.cancel_called() || self.scope.cancel_asked()
     }
 
     /// Whether the scope, when it was left, absorbed a cancellation.
@@ -330,7 +337,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 }
 
 /// Whether what runs here is cancelled, or would be if it were not finishing its work.
-#[cfg(any(unix, feature = "hyper"))]
+#[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
     context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }

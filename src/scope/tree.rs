@@ -26,6 +26,7 @@ use slab::Slab;
 use crate::context::{self, CONTEXT};
 use crate::error::{Cancelled, NotRunning, Reason, ScopeReused};
 use crate::frame::{self, Hold};
+use crate::remote::cancel_handle;
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
 use crate::time::clock::NEVER;
@@ -80,6 +81,9 @@ pub(crate) struct Scope {
     /// The timer set for the deadline, while the scope is open.
     pub(super) timer: Cell<Timer>,
 
+    /// What it shares with its handles on other threads, if it has any.
+    remote: OnceCell<cancel_handle::Shared>,
+
     place: Cell<&'static Location<'static>>,
     /// The units that run directly in this scope: the children and the body of a nursery.
     pub(crate) members: Members,
@@ -108,6 +112,7 @@ impl Scope {
             why: RefCell::new(None),
             deadline: Cell::new(Deadline::At(NEVER)),
             timer: Cell::new(Timer::NONE),
+            remote: OnceCell::new(),
             place: Cell::new(place),
             members: Members::new(),
             host: Cell::new(UnitId::NONE),
@@ -283,6 +288,27 @@ impl Scope {
         foreign.extend(self.foreign.borrow().iter().map(|(_, waker)| waker.clone()));
     }
 
+    // Handles on other threads.
+
+    /// What this scope shares with its handles on other threads.
+    pub(super) fn shared(self: &Rc<Self>) -> cancel_handle::Shared {
+        if let Some(shared) = self.remote.get() {
+            return shared.clone();
+        }
+        let shared = self.remote.get_or_init(cancel_handle::Link::new);
+        match self.stage.get() {
+            Stage::New => {}
+            Stage::Entered => cancel_handle::enter(shared, self),
+            Stage::Left => cancel_handle::leave(shared),
+        }
+        shared.clone()
+    }
+
+    /// Whether a handle on another thread has cancelled it, which it may not have heard of.
+    pub(super) fn cancel_asked(&self) -> bool {
+        self.remote.get().is_some_and(cancel_handle::was_asked)
+    }
+
     // Foreign wakers.
 
     pub(crate) fn watch(&self, waker: &Waker) -> usize {
@@ -422,6 +448,9 @@ impl Entered {
         let entered = Entered { scope, _hold: hold, run };
         entered.touch();
         entered.scope.start_deadline();
+        if let Some(shared) = entered.scope.remote.get() {
+            cancel_handle::enter(shared, &entered.scope);
+        }
         Ok(entered)
     }
 
@@ -485,6 +514,9 @@ impl Drop for Entered {
         let scope = &*self.scope;
         scope.clear_timer();
         scope.stage.set(Stage::Left);
+        if let Some(shared) = scope.remote.get() {
+            cancel_handle::leave(shared);
+        }
         scope.unlink();
         scope.move_children(ptr::null());
         scope.effective.set(scope.own.get());

@@ -6,13 +6,13 @@
 //! | `interrupt` | Ctrl-C, which cancels the main scope |
 //! | `signals` | what a program waits for itself |
 
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 mod disposition;
-#[cfg_attr(not(unix), path = "no_interrupt.rs")]
+#[cfg_attr(any(not(unix), loom), path = "no_interrupt.rs")]
 mod interrupt;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 mod signals;
 
 pub(crate) use interrupt::Interrupt;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub use signals::{Signal, Signals};

@@ -46,7 +46,7 @@ impl UnitId {
         (self.0 >> (INDEX_BITS + GENERATION_BITS)) as u16
     }
 
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         (self.0 >> GENERATION_BITS) & ((1 << INDEX_BITS) - 1)
     }
 
@@ -136,6 +136,16 @@ pub(crate) fn unregister(id: UnitId, unit: *const Unit) {
             }
         });
     });
+}
+
+/// The unit that has the place of this number at present, whatever had it before.
+pub(crate) fn lookup_place(id: UnitId) -> Option<*const Unit> {
+    CONTEXT.with(|context| {
+        context.table.with(|inner| {
+            let entry = inner.entries.get(id.index())?;
+            (!entry.unit.is_null()).then_some(entry.unit)
+        })
+    })
 }
 
 /// The unit with this number, if it is still registered with the current runtime.

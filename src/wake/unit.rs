@@ -10,7 +10,7 @@
 //!    being attached to it: [`ReadyQueue`] and [`Members`] check, when dropped, that nothing is
 //!    attached any more.
 //! 3. Everything here belongs to one thread: no type in this file is `Send` or `Sync` (raw
-//!    pointers see to it), and wakers from other threads go through `wake::remote`.
+//!    pointers see to it), and wakers from other threads go through `remote::inbox`.
 //! 4. No function in this file calls foreign code, but that it clones wakers, of which safe code
 //!    cannot make one whose clone does more than count. A foreign waker that has to be woken is
 //!    returned to the caller, who wakes it when nothing here is borrowed any more.

@@ -5,14 +5,15 @@
 //! The data pointer of every waker made here is a [`UnitId`] and is never dereferenced. Cloning
 //! and dropping do nothing. So a waker is valid for ever, on any thread: what it stands for is
 //! looked up when it is woken, in the table of the thread's runtime, or else it is handed to the
-//! runtime it belongs to through `wake::remote`.
+//! runtime it belongs to through `remote::registry`.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::context::CONTEXT;
-use crate::wake::remote;
+use crate::remote::inbox::Woken;
+use crate::remote::registry;
 use crate::wake::table::{self, UnitId};
 use crate::wake::unit::Unit;
 
@@ -39,15 +40,28 @@ pub(crate) fn is_of_current_unit(waker: &Waker) -> bool {
 /// Makes a unit of this thread's runtime ready, or tells the runtime it belongs to.
 pub(crate) fn wake_unit(id: UnitId) {
     if CONTEXT.with(|context| context.slot.get() == Some(id.slot())) {
-        if let Some(unit) = table::lookup(id) {
-            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
-            let foreign = unsafe { Unit::make_ready(unit) };
-            if let Some(foreign) = foreign {
-                foreign.wake();
-            }
-        }
+        make_ready(table::lookup(id));
     } else {
-        remote::wake(id);
+        registry::wake(id);
+    }
+}
+
+/// Makes a unit of this thread's runtime ready that another thread has woken.
+pub(crate) fn wake_from_elsewhere(woken: Woken) {
+    make_ready(match woken.any_generation {
+        false => table::lookup(woken.id),
+        true => table::lookup_place(woken.id),
+    });
+}
+
+#[inline]
+fn make_ready(unit: Option<*const Unit>) {
+    if let Some(unit) = unit {
+        // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+        let foreign = unsafe { Unit::make_ready(unit) };
+        if let Some(foreign) = foreign {
+            foreign.wake();
+        }
     }
 }
 

@@ -1,0 +1,123 @@
+//! Calls from other threads that were not made.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::panic::Location;
+
+use crate::Error;
+
+/// A call through a [`Token`](crate::Token) was refused.
+///
+/// ```
+/// use seedbed::{CallRefused, Refusal};
+///
+/// fn came_too_late(error: &seedbed::Error) -> bool {
+///     error.find::<CallRefused>().is_some_and(|refused| refused.why() == Refusal::RunFinished)
+/// }
+/// assert!(!came_too_late(&seedbed::Error::msg("out of paper")));
+/// ```
+#[derive(Clone, Debug)]
+pub struct CallRefused {
+    place: &'static Location<'static>,
+    why: Refusal,
+}
+
+/// Why a call was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The run has ended, or is ending.
+    RunFinished,
+    /// The caller would wait for the answer on a thread in which a `run` is going on, which would
+    /// stop, and might be the one that has to answer.
+    WouldBlock,
+}
+
+impl CallRefused {
+    pub(crate) fn new(place: &'static Location<'static>, why: Refusal) -> CallRefused {
+        CallRefused { place, why }
+    }
+
+    /// Where the call was.
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// Why it was refused.
+    pub fn why(&self) -> Refusal {
+        self.why
+    }
+}
+
+impl fmt::Display for CallRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place;
+        match self.why {
+            Refusal::RunFinished => {
+                write!(f, "the call at {place} came too late: the run it was for has ended")
+            }
+            Refusal::WouldBlock => write!(
+                f,
+                "the call at {place} waits for an answer on a thread that must not wait, as a `run` \
+                 is going on in it; make it in `to_thread`, or use `run_sync_soon`"
+            ),
+        }
+    }
+}
+
+impl StdError for CallRefused {}
+
+/// A function or closure that was not called because the call was [refused](CallRefused), given
+/// back.
+///
+/// `?` drops it and goes on with the [`CallRefused`]. It is no [`std::error::Error`] of its own,
+/// as what is given back may be anything.
+///
+/// ```
+/// use seedbed::NotRun;
+///
+/// fn call_here_instead(refused: NotRun<impl FnOnce()>) {
+///     eprintln!("{refused}");
+///     refused.into_inner()()
+/// }
+/// ```
+pub struct NotRun<F> {
+    f: F,
+    why: CallRefused,
+}
+
+impl<F> NotRun<F> {
+    pub(crate) fn new(f: F, place: &'static Location<'static>, why: Refusal) -> NotRun<F> {
+        NotRun { f, why: CallRefused::new(place, why) }
+    }
+
+    /// What was not called.
+    pub fn into_inner(self) -> F {
+        self.f
+    }
+
+    /// The error alone.
+    pub fn error(&self) -> &CallRefused {
+        &self.why
+    }
+}
+
+impl<F> fmt::Display for NotRun<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.why, f)
+    }
+}
+
+/// Closures do not implement `Debug`, and `unwrap` should work all the same.
+impl<F> fmt::Debug for NotRun<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotRun").field("why", &self.why).finish_non_exhaustive()
+    }
+}
+
+impl<F> From<NotRun<F>> for Error {
+    #[track_caller]
+    fn from(refused: NotRun<F>) -> Error {
+        Error::from(refused.why)
+    }
+}
