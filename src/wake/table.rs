@@ -34,7 +34,7 @@ pub(crate) struct UnitId(pub(crate) usize);
 impl UnitId {
     pub(crate) const NONE: UnitId = UnitId(usize::MAX);
 
-    fn new(slot: u16, index: u32, generation: u32) -> Self {
+    pub(crate) fn new(slot: u16, index: u32, generation: u32) -> Self {
         UnitId(
             (slot as usize) << (INDEX_BITS + GENERATION_BITS)
                 | (index as usize) << GENERATION_BITS
