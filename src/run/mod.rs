@@ -3,10 +3,11 @@
 
 mod builder;
 mod main_loop;
+pub(crate) mod order;
 pub(crate) mod reactor;
 pub(crate) mod timer;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -21,6 +22,7 @@ pub(crate) use main_loop::catch_panic;
 use crate::Result;
 use crate::generator::finalize::Closable;
 use crate::nursery::core::Core;
+use crate::run::order::Order;
 use crate::run::reactor::Reactor;
 use crate::run::timer::Target;
 use crate::time::clock::{Clock, Nanos};
@@ -36,8 +38,7 @@ pub(crate) struct Runtime {
     slot: u16,
     /// How many operations a unit may finish at once in one poll.
     pub(crate) budget: u32,
-    /// The state of the scheduler's random numbers, where it was given a seed.
-    random: Option<Cell<u64>>,
+    pub(crate) order: Order,
     detect_deadlock: bool,
     /// The nursery in which everything runs.
     system: Rc<Core>,
@@ -63,7 +64,7 @@ impl Runtime {
             remote,
             slot,
             budget: choices.budget,
-            random: choices.seed.map(Cell::new),
+            order: choices.order(),
             detect_deadlock: choices.detect_deadlock,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),
@@ -89,24 +90,6 @@ impl Runtime {
     /// Waits until no task of the runtime's is left.
     pub(crate) async fn system_empty(&self) {
         self.system.empty().await;
-    }
-
-    /// Whether the order of the ready is drawn.
-    pub(crate) fn is_seeded(&self) -> bool {
-        self.random.is_some()
-    }
-
-    /// A number below `n`, drawn with the scheduler's seed; 0 without one.
-    pub(crate) fn choose(&self, n: usize) -> usize {
-        let Some(random) = &self.random else { return 0 };
-        // SplitMix64 (Steele, Lea and Flood, 2014): small, and good for any seed.
-        let state = random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        random.set(state);
-        let mut bits = state;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        ((u128::from(bits) * n as u128) >> 64) as usize
     }
 }
 
