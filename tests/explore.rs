@@ -192,8 +192,15 @@ mod planted {
     fn a_check_then_act_across_an_await_is_found() {
         let failure = finds(|| withdrawals(false));
         assert_eq!(failure.kind(), FailureKind::Panic);
-        assert!(failure.to_string().contains("overdrawn: -40"), "{failure}");
-        assert_eq!(deviations(&failure), 1, "{failure}");
+        // What the guide shows.
+        let told = format!("{failure:?}");
+        assert!(
+            told.starts_with(
+                "under schedule 1.1, found as number 3, it panics:\n    overdrawn: -40\nTo see \
+                 this one again, and no other:\n    SEEDBED_SCHEDULE=1.1 cargo test planted::"
+            ),
+            "{told}"
+        );
         assert!(explore(|| withdrawals(true)).is_complete());
     }
 
@@ -945,7 +952,8 @@ mod this_crate {
             let log = log.into_inner();
             let at = |what| log.iter().position(|said| *said == what);
             match at("heard") {
-                Some(heard) => assert!(at("set") < Some(heard), "{log:?}"),
+                // Also if it ran later than the cancellation: the wait was over by then.
+                Some(heard) => assert!(at("set") < at("cancel").min(Some(heard)), "{log:?}"),
                 None => assert!(at("cancel") < at("cancelled"), "{log:?}"),
             }
             Ok(())

@@ -300,7 +300,7 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
 ///     .await
 /// });
 /// assert!(report.is_complete());
-/// assert_eq!(report.to_string(), "all 48 schedules pass");
+/// assert_eq!(report.to_string(), "all 90 schedules pass");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
