@@ -33,6 +33,9 @@ pub(crate) struct Context {
     pub(crate) unit: Cell<UnitId>,
     /// How many operations the present unit may still finish at once before it lets others run.
     pub(crate) budget: Cell<u32>,
+    /// With no more than this many left it is asked whether the unit lets others run: 0, but where
+    /// a test decides it at each operation.
+    pub(crate) asks: Cell<u32>,
     /// How many wakes may still happen before the run loop looks at the network and the clock.
     /// Each stands for a poll; the hosts that are polled on the way down do not count.
     pub(crate) turn: Cell<u32>,
@@ -54,6 +57,7 @@ thread_static! {
         frame: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
         budget: Cell::new(0),
+        asks: Cell::new(0),
         turn: Cell::new(0),
         tick: Cell::new(0),
         queued: Cell::new(0),

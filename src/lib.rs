@@ -55,7 +55,7 @@
 //! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
+//! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`] |
 //!
 //! The [`guide`] explains how these fit together:
 //!
@@ -66,7 +66,7 @@
 //! | [`guide::errors`] | one error type, and groups |
 //! | [`guide::generators`] | bodies that yield, why not inside of a scope, the three ways out, closing |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, other threads |
-//! | [`guide::testing`] | the clock that jumps, seeds, deadlocks |
+//! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
 //! | [`guide::other_runtimes`] | for those who come from tokio, async-std or smol |
 //!
 //! # Three rules

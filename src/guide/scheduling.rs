@@ -33,7 +33,8 @@
 //!
 //! Tasks that are ready run in rounds: what becomes ready in one round, by a wake or by being
 //! spawned, runs in the next, in the order in which it became ready within its nursery.
-//! [`Builder::seed`](crate::Builder::seed) draws the order instead, to find out what depends on it.
+//! [`Builder::seed`](crate::Builder::seed) draws the order instead, and
+//! [`testing::explore`](crate::testing::explore()) tries every one, to find out what depends on it.
 //!
 //! # Other threads
 //!

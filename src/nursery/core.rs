@@ -406,10 +406,8 @@ impl Core {
             if first && self.poll_body(runtime, true, &mut body) && !self.close_left() {
                 return true;
             }
-            let choose = |n| runtime.choose(n);
-            let choose = runtime.is_seeded().then_some(&choose as &dyn Fn(usize) -> usize);
             loop {
-                while let Some(unit) = self.queue.pop(choose) {
+                while let Some(unit) = self.queue.pop(&runtime.order) {
                     if !ptr::eq(unit, &self.body) {
                         self.poll_child(unit, runtime.budget);
                     } else if self.body_running.get() {

@@ -21,6 +21,7 @@ use std::ptr;
 use std::task::Waker;
 
 use crate::context::CONTEXT;
+use crate::run::order::Order;
 use crate::wake::table::{self, UnitId};
 use crate::wake::waker;
 
@@ -273,17 +274,16 @@ impl ReadyQueue {
         CONTEXT.with(|context| context.queued.set(context.queued.get().saturating_sub(1)));
     }
 
-    /// Takes out the next unit that became ready before the present tick. `choose` picks one of
-    /// the first `n` of them, where a scheduler with a seed does not take them in order.
-    pub(crate) fn pop(&self, choose: Option<&dyn Fn(usize) -> usize>) -> Option<*const Unit> {
+    /// Takes out the next unit that became ready before the present tick.
+    pub(crate) fn pop(&self, order: &Order) -> Option<*const Unit> {
         let now = CONTEXT.with(|context| context.tick.get());
         let mut this = self.head.get();
         // SAFETY: invariant 1: linked units are alive.
         if unsafe { this.as_ref() }?.tick.get() == now {
             return None;
         }
-        if let Some(choose) = choose {
-            for _ in 0..choose(self.older_than(now)) {
+        if !order.is_first_in_first_out() {
+            for _ in 0..order.choose(self.older_than(now, order.reach())) {
                 // SAFETY: invariant 1; there are as many as `older_than` counted.
                 this = unsafe { &*this }.ready.next.get();
             }
@@ -293,15 +293,13 @@ impl ReadyQueue {
         Some(this)
     }
 
-    /// How many units at the head became ready before the tick `now`, counted up to a limit that
-    /// keeps a seeded scheduler from being quadratic.
-    fn older_than(&self, now: u32) -> usize {
-        const LIMIT: usize = 64;
+    /// How many units at the head became ready before the tick `now`, counted up to a limit.
+    fn older_than(&self, now: u32, limit: usize) -> usize {
         let mut count = 0;
         let mut next = self.head.get();
         // SAFETY: invariant 1: linked units are alive.
         while let Some(unit) = unsafe { next.as_ref() } {
-            if unit.tick.get() == now || count == LIMIT {
+            if unit.tick.get() == now || count == limit {
                 break;
             }
             count += 1;
