@@ -55,7 +55,7 @@
 //! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
+//! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`] |
 //!
 //! The [`guide`] explains how these fit together:
 //!
@@ -136,7 +136,7 @@ pub use context_manager::{
 };
 pub use error::{
     AlreadyRunning, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRunning,
-    NotSpawned, NotStarted, NurseryClosed, Reason, Result, ScopeReused, TooSlow,
+    NotSpawned, NotStarted, NurseryClosed, Reason, Result, ScopeReused, Stuck, TooSlow,
 };
 pub use frame::{PreventYields, prevent_yields};
 pub use generator::{

@@ -8,7 +8,7 @@
 //! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
 //! * `render`: one line for logs, a tree for people
-//! * `outcomes`, `misuse`: the concrete errors of this crate
+//! * `outcomes`, `misuse`, `stuck`: the concrete errors of this crate
 
 mod cancelled;
 mod convert;
@@ -16,6 +16,7 @@ mod group;
 mod misuse;
 mod outcomes;
 mod render;
+mod stuck;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use group::Group;
 pub(crate) use group::Member;
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
+pub use stuck::Stuck;
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -4,6 +4,7 @@
 mod builder;
 mod main_loop;
 pub(crate) mod reactor;
+mod stuck;
 pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +23,7 @@ use crate::Result;
 use crate::generator::finalize::Closable;
 use crate::nursery::core::Core;
 use crate::run::reactor::Reactor;
+use crate::run::stuck::Lookout;
 use crate::run::timer::Target;
 use crate::time::clock::{Clock, Nanos};
 use crate::time::wheel::Wheel;
@@ -39,6 +41,8 @@ pub(crate) struct Runtime {
     /// The state of the scheduler's random numbers, where it was given a seed.
     random: Option<Cell<u64>>,
     detect_deadlock: bool,
+    lookout: RefCell<Lookout>,
+    fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: Rc<Core>,
     /// The generators that were iterated and have not ended.
@@ -56,6 +60,7 @@ impl Runtime {
         let (reactor, waker) = Reactor::new()?;
         let remote = Arc::new(Remote::new(waker));
         let slot = remote::register(remote.clone())?;
+        let immediate = clock.is_virtual() || choices.fail_when_stuck;
         Ok(Runtime {
             clock,
             timers: RefCell::new(Wheel::new()),
@@ -65,6 +70,8 @@ impl Runtime {
             budget: choices.budget,
             random: choices.seed.map(Cell::new),
             detect_deadlock: choices.detect_deadlock,
+            lookout: RefCell::new(Lookout::new(immediate)),
+            fail_when_stuck: choices.fail_when_stuck,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),
             place,
