@@ -100,7 +100,10 @@ impl fmt::Display for Stuck {
         let place = self.place;
         match &self.what {
             What::Nursery => {
-                write!(f, "stuck: nobody polls the nursery opened at {place}, which has work ready")?;
+                write!(
+                    f,
+                    "stuck: nobody polls the nursery opened at {place}, which has work ready"
+                )?;
                 self.write_tasks(f, ", in what was spawned at ")?;
             }
             What::Scope => write!(

@@ -275,7 +275,7 @@ impl Core {
 
     /// Where its children were spawned, or those of them that are ready.
     pub(crate) fn tasks(&self, ready: bool) -> Vec<&'static Location<'static>> {
-        // SAFETY: members are alive, and all but the body are children (invariant 2).
+        // SAFETY (both): members are alive, and all but the body are children (invariant 2).
         let children = self.children().filter(|&unit| !ready || unsafe { &*unit }.is_queued());
         children.map(|unit| unsafe { &*unit.cast::<Child>() }.place()).collect()
     }

@@ -199,7 +199,11 @@ fn look_at(scope: &Scope) -> Option<Found> {
     }
     if scope.is_handed() {
         let known = scope.notice_handed();
-        return Some(Found { key: Key::Handed(address), known, stuck: Stuck::scope(scope.place()) });
+        return Some(Found {
+            key: Key::Handed(address),
+            known,
+            stuck: Stuck::scope(scope.place()),
+        });
     }
     // What is in an inner scope keeps that one open, and may be shielded there.
     if !scope.is_cancelled() || !scope.is_innermost() || scope.is_unheeding() {
@@ -215,4 +219,72 @@ fn look_at(scope: &Scope) -> Option<Found> {
     };
     let stuck = Stuck::cancelled_scope(scope.place(), tasks, scope.cause()?);
     Some(Found { key: Key::Cancelled(address), known: scope.notice_open(), stuck })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+
+    const SECOND: Nanos = PATIENCE;
+
+    fn found(address: usize, since: u32) -> Vec<Found> {
+        let stuck = Stuck::nursery(Location::caller(), Vec::new());
+        vec![Found { key: Key::Nursery(address, since), known: true, stuck }]
+    }
+
+    /// One more wake-up, and one report.
+    #[test]
+    fn it_has_to_last_for_a_second() {
+        let mut lookout = Lookout::new(false);
+        assert_eq!(lookout.next(5, 1), Next::Look);
+        assert!(lookout.take_in(found(8, 1), 5, 1).is_empty());
+        assert_eq!(lookout.next(5, 1), Next::Sleep(Some(5 + SECOND)));
+        // Whatever runs in between, no look is taken before that.
+        assert_eq!(lookout.next(4 + SECOND, 9), Next::Sleep(Some(5 + SECOND)));
+        assert_eq!(lookout.next(5 + SECOND, 9), Next::Look);
+        let reports = lookout.take_in(found(8, 1), 5 + SECOND, 9);
+        assert_eq!(reports.len(), 1);
+        assert_eq!(reports[0].lasted, Duration::from_secs(1));
+        // It wakes nobody any more, until something has run.
+        assert_eq!(lookout.next(5 + SECOND, 9), Next::Sleep(None));
+        assert_eq!(lookout.next(9 + 2 * SECOND, 9), Next::Sleep(None));
+        assert_eq!(lookout.next(9 + 2 * SECOND, 10), Next::Look);
+        assert!(lookout.take_in(found(8, 1), 9 + 2 * SECOND, 10).is_empty());
+    }
+
+    #[test]
+    fn what_was_polled_in_between_begins_anew() {
+        let mut lookout = Lookout::new(false);
+        lookout.take_in(found(8, 1), 0, 1);
+        // The same address, and others: another nursery, or the same one parked again.
+        assert!(lookout.take_in(found(8, 2), SECOND, 2).is_empty());
+        assert_eq!(lookout.next(SECOND, 2), Next::Sleep(Some(2 * SECOND)));
+        assert_eq!(lookout.take_in(found(8, 2), 2 * SECOND, 2).len(), 1);
+        let mut other_scope = found(16, 0);
+        other_scope[0].known = false;
+        other_scope[0].key = Key::Handed(16);
+        lookout.take_in(other_scope, 3 * SECOND, 3);
+        let mut other_scope = found(16, 0);
+        other_scope[0].known = false;
+        other_scope[0].key = Key::Handed(16);
+        assert!(lookout.take_in(other_scope, 4 * SECOND, 4).is_empty());
+    }
+
+    #[test]
+    fn at_once_where_time_does_not_pass() {
+        let mut lookout = Lookout::new(true);
+        assert_eq!(lookout.take_in(found(8, 1), 0, 1).len(), 1);
+        assert_eq!(lookout.next(0, 1), Next::Sleep(None));
+        assert_eq!(lookout.next(0, 2), Next::Look);
+    }
+
+    #[test]
+    fn what_looks_alike_is_one_report() {
+        let mut lookout = Lookout::new(true);
+        let many = (0..1000).flat_map(|i| found(i, 1));
+        let reports = lookout.take_in(many.collect(), 0, 1);
+        assert_eq!(reports.iter().map(|report| report.count).collect::<Vec<_>>(), [1000]);
+    }
 }
