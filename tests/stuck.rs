@@ -234,23 +234,24 @@ fn each_time_it_is_parked() {
 fn the_outermost_is_named() {
     let outer = Cell::new(0);
     let event = Event::new();
-    let error = failure(async {
+    let ((), records) = stuck(async {
         outer.set(line!() + 1);
         let mut parked = pin!(nursery(async |n| {
             n.spawn(nursery(async |n| {
                 n.spawn(event.wait());
                 n.spawn(fail_after(secs(9), event.wait()));
-                n.spawn(move_on_after(secs(1), pending::<Result<()>>()));
+                n.spawn(async { move_on_after(secs(0), sleep_forever()).await.map(drop) });
                 Ok(())
             }));
             Ok(())
         }));
         assert!(poll_once(&mut parked).await.is_none());
-        yield_now().await?;
         event.set();
-        sleep_forever().await
+        sleep(secs(5)).await?;
+        parked.await
     });
-    assert_eq!(line(error.place()), outer.get());
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert!(record.message().contains(&format!("stuck.rs:{}:", outer.get())), "{record:?}");
 }
 
 // Parked scopes.
