@@ -65,7 +65,7 @@
 //! | [`guide::cancellation`] | scopes, shields, deadlines, clean-up, graceful stops, dropping futures |
 //! | [`guide::errors`] | one error type, and groups |
 //! | [`guide::generators`] | bodies that yield, why not inside of a scope, the three ways out, closing |
-//! | [`guide::scheduling`] | checkpoints, the budget, fairness, other threads |
+//! | [`guide::scheduling`] | checkpoints, the budget, fairness, what is stuck, other threads |
 //! | [`guide::testing`] | the clock that jumps, seeds, deadlocks |
 //! | [`guide::other_runtimes`] | for those who come from tokio, async-std or smol |
 //!

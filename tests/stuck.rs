@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use futures::channel::oneshot;
 use futures::future::{Either, join_all, select};
+use futures::lock::Mutex;
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use seedbed::testing::VirtualClock;
 use seedbed::{
@@ -371,9 +372,9 @@ fn a_cancelled_scope_over_a_foreign_future() {
             let value = cancel_scope(async |scope| {
                 cancelled_at.set(line!() + 1);
                 scope.cancel_with("superseded");
-                Ok(answer.await.unwrap())
+                Ok(answer.await)
             });
-            assert_eq!(value.await?, Some(()));
+            assert_eq!(value.await?, Some(Ok(())));
             Ok(())
         })
         .await
@@ -399,7 +400,7 @@ fn a_cancelled_nursery_over_a_foreign_future() {
             inner.set(line!() + 1);
             nursery(async |n| {
                 task.set(line!() + 1);
-                n.spawn(async { Ok(pending::<()>().await) });
+                n.spawn(pending::<Result<()>>());
                 n.spawn(sleep_forever());
                 Ok(())
             })
@@ -568,7 +569,7 @@ fn waiting_for_a_finalizer_is_not_stuck() {
     let log = Log::new();
     silent(async {
         let cleanup = log.clone();
-        let inner = Rc::new(RefCell::new(generator(async move |y: Yielder<u64>| {
+        let inner = Rc::new(Mutex::new(generator(async move |y: Yielder<u64>| {
             let outcome = y.yield_(1).await;
             shielded(sleep(secs(5))).await?;
             cleanup.add("inner closed");
@@ -576,9 +577,9 @@ fn waiting_for_a_finalizer_is_not_stuck() {
         })));
         let (held, cleanup) = (inner.clone(), log.clone());
         let mut outer = generator(async move |y: Yielder<u64>| {
-            held.borrow_mut().anext().await?;
+            held.lock().await.anext().await?;
             let outcome = y.yield_(1).await;
-            held.borrow_mut().aclose().await?;
+            held.lock().await.aclose().await?;
             cleanup.add("outer closed");
             outcome.map(drop)
         });

@@ -343,13 +343,18 @@ impl Scope {
         }
     }
 
-    /// The scope is polled, so what it was handed is.
+    /// The scope is polled, and with it what it was handed.
     #[inline]
     pub(crate) fn polled(&self) {
-        if self.handed.get() != Handed::No {
-            self.handed.set(Handed::No);
-            CONTEXT.with(|context| context.handed.set(context.handed.get().saturating_sub(1)));
+        if self.is_handed() {
+            self.taken();
         }
+    }
+
+    #[cold]
+    fn taken(&self) {
+        self.handed.set(Handed::No);
+        CONTEXT.with(|context| context.handed.set(context.handed.get().saturating_sub(1)));
     }
 
     pub(crate) fn is_handed(&self) -> bool {
@@ -482,6 +487,16 @@ impl Scope {
         }
     }
 
+    /// Puts this scope under `parent`. Polled from inside of itself, it stays where it is.
+    #[inline(never)]
+    fn move_to(&self, parent: *const Scope) {
+        if !self.encloses(parent) {
+            self.unlink();
+            self.link(parent);
+            self.refresh();
+        }
+    }
+
     /// Puts all the scopes directly below this one under `parent` instead.
     pub(crate) fn move_children(&self, parent: *const Scope) {
         // SAFETY: invariant 1.
@@ -562,11 +577,8 @@ impl Entered {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
             _ => ptr::null(),
         });
-        // Polled from inside of itself, it stays where it is.
-        if scope.parent.get() != parent && !scope.encloses(parent) {
-            scope.unlink();
-            scope.link(parent);
-            scope.refresh();
+        if scope.parent.get() != parent {
+            scope.move_to(parent);
         }
     }
 
