@@ -43,6 +43,10 @@ pub(crate) struct Context {
     pub(crate) tick: Cell<u32>,
     /// How many units stand in ready queues, all told.
     pub(crate) queued: Cell<usize>,
+    /// How many open scopes have been handed something and were not polled since.
+    pub(crate) handed: Cell<usize>,
+    /// How many open scopes have been cancelled themselves.
+    pub(crate) cancelled: Cell<usize>,
     /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
     /// and stays in reach of other thread-locals' destructors.
     pub(crate) table: ManuallyDrop<Table>,
@@ -61,6 +65,8 @@ thread_static! {
         turn: Cell::new(0),
         tick: Cell::new(0),
         queued: Cell::new(0),
+        handed: Cell::new(0),
+        cancelled: Cell::new(0),
         table: ManuallyDrop::new(Table::new()),
     };
 }
@@ -72,6 +78,8 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.runtime.set(runtime);
         context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
         context.queued.set(0);
+        context.handed.set(0);
+        context.cancelled.set(0);
         context.slot.set(Some(slot));
     });
     EnteredRuntime(runtime)

@@ -140,6 +140,14 @@ impl Watch {
         }
     }
 
+    /// Says that what the operation waited for has come.
+    #[inline]
+    pub(crate) fn handed(&self) {
+        if let Some(armed) = &self.0 {
+            armed.scope.hand();
+        }
+    }
+
     #[inline]
     pub(crate) fn disarm(&mut self) {
         if let Some(Armed { scope, foreign: Some(key), .. }) = self.0.take() {

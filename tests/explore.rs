@@ -1,6 +1,9 @@
 //! `testing::explore`: what it varies, what it finds, and what it says. At the end it is put to
 //! this crate's own concurrency.
 
+#[path = "support/example.rs"]
+mod example;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -10,6 +13,8 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use example::example;
+use futures::future::{Either, select};
 use seedbed::testing::{Explore, Failure, FailureKind, Report, Schedule, VirtualClock, explore};
 use seedbed::{
     Builder, Cancelled, Error, Event, Receiver, Result, Sender, cancel_scope, channel, checkpoint,
@@ -738,6 +743,26 @@ mod search {
         }
     }
 
+    /// A nursery that lies in a `select!` with work ready: as part of a failure of its own, not
+    /// of the hang that it might become.
+    #[test]
+    fn a_stuck_task_is_found() {
+        let outcome = Explore::new().run(|| async {
+            let event = Event::new();
+            let parked = std::pin::pin!(nursery(async |n| {
+                n.spawn(event.wait());
+                Ok(())
+            }));
+            let Either::Right((_, parked)) = select(parked, yield_now()).await else {
+                panic!("nothing has happened yet");
+            };
+            event.set();
+            sleep(secs(1)).await?; // and nobody polls the nursery
+            parked.await
+        });
+        assert_eq!(outcome.unwrap_err().kind(), FailureKind::Stuck);
+    }
+
     /// A run inside of a run is the error that it always is.
     #[test]
     fn exploring_inside_of_a_run_fails() {
@@ -750,68 +775,61 @@ mod search {
     }
 }
 
+/// What one sees, of `examples/overdrawn.rs`.
 mod output {
     use super::*;
 
-    /// Runs a test that is to fail, in a process of its own, and returns what it writes.
-    fn fails(test: &str, schedule: Option<&str>) -> String {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--ignored", "--nocapture"]).env_remove("RUST_BACKTRACE");
+    /// Runs the example in a process of its own, and returns what it writes.
+    fn overdrawn(arguments: &[&str], schedule: Option<&str>) -> (bool, String) {
+        let mut command = Command::new(example("overdrawn"));
+        command.args(arguments).env_remove("RUST_BACKTRACE");
         match schedule {
             Some(schedule) => command.env("SEEDBED_SCHEDULE", schedule),
             None => command.env_remove("SEEDBED_SCHEDULE"),
         };
         let output = command.output().unwrap();
-        assert!(!output.status.success());
-        String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr)
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), text)
     }
 
-    #[test]
-    #[ignore = "fails, for another test to see"]
-    fn with_a_bug() {
-        explore(|| async {
-            println!("the program begins");
-            let order = RefCell::new(Vec::new());
-            nursery(async |n| {
-                for i in 0..5 {
-                    let order = &order;
-                    n.spawn(async move {
-                        order.borrow_mut().push(i);
-                        assert_ne!(*order.borrow(), [1, 0, 4], "planted");
-                        Ok(())
-                    });
-                }
-                Ok(())
-            })
-            .await
-        });
+    fn fails(schedule: Option<&str>) -> String {
+        let (succeeds, text) = overdrawn(&[], schedule);
+        assert!(!succeeds, "{text}");
+        text
     }
 
-    /// The panic once, of the run under the short schedule, and then what to do with it. 1 before
-    /// 0, which 1.0 says by itself, and 4 before 2.
+    /// The panic once, of the run under the short schedule, and then what to do with it: the first
+    /// task lets the second in at its checkpoint, which is decision 1, after the one on who is
+    /// first. Tried before it are the schedule without a deviation and the one with 0.1.
     #[test]
     fn a_failure_is_told_once_and_replayed() {
-        let text = fails("output::with_a_bug", None);
-        assert_eq!(text.matches(": planted").count(), 2, "{text}");
-        assert!(text.contains("under schedule 0.1-2.2, found as number "), "{text}");
-        assert!(text.contains("SEEDBED_SCHEDULE=0.1-2.2 cargo test output::with_a_bug"), "{text}");
-        assert!(text.matches("the program begins").count() > 10);
+        let text = fails(None);
+        assert_eq!(text.matches("overdrawn: -40").count(), 2, "{text}");
+        assert!(text.contains("under schedule 1.1, found as number 3"), "{text}");
+        assert!(text.contains("SEEDBED_SCHEDULE=1.1 cargo test"), "{text}");
+        assert!(text.matches("two people").count() > 3, "{text}");
 
-        let text = fails("output::with_a_bug", Some("0.1-2.2"));
-        assert_eq!(text.matches("the program begins").count(), 1, "{text}");
-        assert!(text.contains("under schedule 0.1-2.2, found as number 1"), "{text}");
+        let text = fails(Some("1.1"));
+        assert_eq!(text.matches("two people").count(), 1, "{text}");
+        assert!(text.contains("under schedule 1.1, found as number 1"), "{text}");
 
-        let text = fails("output::with_a_bug", Some("backwards"));
+        let text = fails(Some("backwards"));
         assert!(text.contains("SEEDBED_SCHEDULE: `backwards` is not a schedule"), "{text}");
     }
 
     /// The panic is reported at the call of `explore`.
     #[test]
-    fn a_failure_names_the_test() {
-        let text = fails("output::with_a_bug", None);
-        assert!(text.contains("panicked at tests/explore.rs:"), "{text}");
+    fn a_failure_names_the_place() {
+        let text = fails(None);
+        assert!(text.contains("panicked at examples/overdrawn.rs:"), "{text}");
         assert!(!text.contains("src/testing"), "{text}");
+    }
+
+    #[test]
+    fn what_is_mended_succeeds() {
+        let (succeeds, text) = overdrawn(&["--mended"], None);
+        assert!(succeeds && text.contains("all "), "{text}");
     }
 }
 

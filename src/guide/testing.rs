@@ -162,6 +162,12 @@
 //!
 //! When every task waits, `run` waits too: a wake may come from another thread. In a test of a
 //! program that keeps to its thread [`Builder::detect_deadlock`](crate::Builder::detect_deadlock)
-//! makes that the error [`Deadlock`](crate::Deadlock), as it always is in `explore`.
+//! makes that the error [`Deadlock`](crate::Deadlock).
+//!
+//! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) makes it an error as well if a
+//! task could go on and is not polled: see
+//! [there](crate::guide::scheduling#a-stuck-task-says-so).
+//!
+//! In `explore` both always are failures.
 //!
 //! [`explore`]: crate::testing::explore()

@@ -60,6 +60,7 @@ pub struct Builder {
     pub(super) budget: u32,
     ctrl_c: bool,
     pub(super) detect_deadlock: bool,
+    pub(super) fail_when_stuck: bool,
 }
 
 impl Builder {
@@ -72,6 +73,7 @@ impl Builder {
             budget: 128,
             ctrl_c: true,
             detect_deadlock: false,
+            fail_when_stuck: false,
         }
     }
 
@@ -82,6 +84,7 @@ impl Builder {
             .clock(&VirtualClock::new())
             .ctrl_c(false)
             .detect_deadlock(true)
+            .fail_when_stuck(true)
     }
 
     pub(super) fn order(&self) -> Order {
@@ -132,6 +135,34 @@ impl Builder {
     /// ```
     pub fn detect_deadlock(mut self, detect: bool) -> Self {
         self.detect_deadlock = detect;
+        self
+    }
+
+    /// Whether it is the error [`Stuck`](crate::Stuck) if something has work ready, or is
+    /// cancelled, and does not go on, when there is nothing else to run. It is not, by default:
+    /// what is stuck for a second is reported through `tracing`, or at once on a
+    /// [virtual clock](Self::clock). For tests.
+    ///
+    /// It is about code that is *parked*, such as a nursery that a `select!` does not poll any
+    /// more and keeps, and about futures of other crates that do not heed a cancellation: see
+    /// [the guide](crate::guide::scheduling#a-stuck-task-says-so). Several that are found at the
+    /// same time come out as one error; the others are reported.
+    ///
+    /// ```
+    /// use seedbed::{Builder, Stuck, cancel_scope};
+    ///
+    /// let error = Builder::new().fail_when_stuck(true).run(async {
+    ///     cancel_scope(async |scope| {
+    ///         scope.cancel();
+    ///         std::future::pending::<()>().await; // does not heed it
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// });
+    /// assert!(error.unwrap_err().is::<Stuck>());
+    /// ```
+    pub fn fail_when_stuck(mut self, fail: bool) -> Self {
+        self.fail_when_stuck = fail;
         self
     }
 

@@ -15,13 +15,14 @@ use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Core, Guard};
 use crate::run::Runtime;
 use crate::run::order::DueTimers;
+use crate::run::stuck::Idle;
 use crate::run::timer::Target;
 use crate::scope::{
     self,
     tree::{Level, Scope},
 };
 use crate::signal::Interrupt;
-use crate::time::clock::Idle;
+use crate::time::clock;
 use crate::wake::waker::wake_from_elsewhere;
 use crate::{Result, coop};
 
@@ -169,15 +170,19 @@ impl Runtime {
             }
             let next = self.timers.borrow().next_deadline();
             if self.remote.inbox.fall_asleep() {
+                let Idle::Until(stuck) = self.look_for_stuck()? else {
+                    self.remote.inbox.woke_up();
+                    continue;
+                };
                 if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
                     return Err(Deadlock.into());
                 }
-                let slept = match self.clock.idle(next) {
-                    Idle::Sleep(time) => {
+                let slept = match self.clock.idle(next.into_iter().chain(stuck).min()) {
+                    clock::Idle::Sleep(time) => {
                         asked = true;
                         self.reactor.poll(time)
                     }
-                    Idle::Jumped => Ok(()),
+                    clock::Idle::Jumped => Ok(()),
                 };
                 self.remote.inbox.woke_up();
                 slept?;

@@ -8,6 +8,7 @@ pub(crate) mod order;
 pub(crate) mod reactor;
 #[cfg(loom)]
 pub(crate) use crate::shim::reactor;
+mod stuck;
 pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
@@ -29,6 +30,7 @@ use crate::remote::inbox::Batch;
 use crate::remote::registry::Tenant;
 use crate::run::order::Order;
 use crate::run::reactor::Reactor;
+use crate::run::stuck::Lookout;
 use crate::run::timer::Target;
 use crate::scope::tree::Scope;
 use crate::time::clock::{Clock, Nanos};
@@ -51,6 +53,8 @@ pub(crate) struct Runtime {
     pub(crate) budget: u32,
     pub(crate) order: Order,
     detect_deadlock: bool,
+    lookout: RefCell<Lookout>,
+    fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: Rc<Core>,
     /// The generators that were iterated and have not ended.
@@ -67,6 +71,7 @@ impl Runtime {
     ) -> io::Result<Runtime> {
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
+        let immediate = clock.is_virtual() || choices.fail_when_stuck;
         Ok(Runtime {
             clock,
             timers: RefCell::new(Wheel::new()),
@@ -78,6 +83,8 @@ impl Runtime {
             budget: choices.budget,
             order: choices.order(),
             detect_deadlock: choices.detect_deadlock,
+            lookout: RefCell::new(Lookout::new(immediate)),
+            fail_when_stuck: choices.fail_when_stuck,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),
             place,

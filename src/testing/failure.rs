@@ -8,7 +8,7 @@ use std::thread;
 use super::decisions::Livelock;
 use super::explore::VARIABLE;
 use super::schedule::Schedule;
-use crate::{Deadlock, Error};
+use crate::{Deadlock, Error, Stuck};
 
 /// A schedule under which a program fails, and how.
 ///
@@ -46,6 +46,9 @@ pub enum FailureKind {
     Panic,
     /// Every task waits, and nothing can wake one.
     Deadlock,
+    /// A task could go on and is not polled, or does not heed that it was cancelled: see
+    /// [there](crate::guide::scheduling#a-stuck-task-says-so).
+    Stuck,
     /// It has not ended after [`max_rounds`](super::Explore::max_rounds).
     Livelock,
     /// It did not do the same thing twice, so nothing is known of it. The usual causes are the
@@ -73,6 +76,7 @@ impl Cause {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Cause::Error(error) if error.is::<Deadlock>() => FailureKind::Deadlock,
+            Cause::Error(error) if error.is::<Stuck>() => FailureKind::Stuck,
             Cause::Error(error) if error.is::<Livelock>() => FailureKind::Livelock,
             Cause::Error(_) => FailureKind::Error,
             Cause::Panic(_) => FailureKind::Panic,

@@ -148,6 +148,17 @@ pub(crate) fn lookup_place(id: UnitId) -> Option<*const Unit> {
     })
 }
 
+/// The units that stand in a ready queue. Looks at all there are.
+pub(crate) fn queued() -> Vec<*const Unit> {
+    CONTEXT.with(|context| {
+        context.table.with(|inner| {
+            let units = inner.entries.iter().map(|entry| entry.unit);
+            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+            units.filter(|unit| unsafe { unit.as_ref() }.is_some_and(Unit::is_queued)).collect()
+        })
+    })
+}
+
 /// The unit with this number, if it is still registered with the current runtime.
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {

@@ -117,6 +117,11 @@ impl Unit {
         self.queued.get()
     }
 
+    /// The queue it is attached to, or null.
+    pub(crate) fn queue(&self) -> *const ReadyQueue {
+        self.queue.get()
+    }
+
     /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to
     /// come for it is made ready too, up to the root or up to the first foreign waker, which is
     /// returned and must be woken by the caller.
@@ -210,6 +215,13 @@ impl ReadyQueue {
 
     pub(crate) fn len(&self) -> usize {
         self.len.get()
+    }
+
+    /// The tick in which the first of the units became ready. While nobody takes units out it
+    /// stays the same, and no later wait for somebody to come has the same one.
+    pub(crate) fn ready_since(&self) -> Option<u32> {
+        // SAFETY: invariant 1: linked units are alive.
+        unsafe { self.head.get().as_ref() }.map(|head| head.tick.get())
     }
 
     /// Whether its owner is taking units out, and running them.
@@ -360,17 +372,15 @@ impl Members {
         self.first.get()
     }
 
-    /// The first member that `is_it`, or null.
-    pub(crate) fn find(&self, is_it: impl Fn(*const Unit) -> bool) -> *const Unit {
-        let mut this = self.first.get();
-        // SAFETY: invariant 1: linked units are alive.
-        while let Some(unit) = unsafe { this.as_ref() } {
-            if is_it(this) {
-                break;
-            }
-            this = unit.siblings.next.get();
-        }
-        this
+    /// The members, of whom none may come or go as long as the answer is used.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = *const Unit> {
+        let mut next = self.first.get();
+        std::iter::from_fn(move || {
+            let this = next;
+            // SAFETY: invariant 1: linked units are alive.
+            next = unsafe { this.as_ref() }?.siblings.next.get();
+            Some(this)
+        })
     }
 
     /// Makes every member ready, in the order in which they came. Foreign wakers that have to be
