@@ -1,0 +1,81 @@
+//! The cases, one a file. Each file begins with what the work is; then comes what does it, one
+//! function for each subject.
+
+mod cancel_storm;
+mod fan_in;
+mod generator;
+mod growth;
+pub mod http;
+pub mod memory;
+mod nested;
+mod ping_pong;
+mod remote_wake;
+mod scope;
+mod spawn_join;
+pub mod tcp_echo;
+mod timeout;
+mod timers;
+mod yield_storm;
+
+use crate::row::Row;
+
+/// How much work there is.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Size {
+    Full,
+    /// So that all the cases take less than a minute.
+    Quick,
+}
+
+impl Size {
+    pub fn of<T>(self, full: T, quick: T) -> T {
+        match self {
+            Size::Full => full,
+            Size::Quick => quick,
+        }
+    }
+}
+
+pub struct Case {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub rows: fn(Size) -> Vec<Row>,
+}
+
+pub const CASES: &[Case] = &[
+    Case {
+        name: "spawn_join",
+        about: "children that do nothing, spawned and joined",
+        rows: spawn_join::rows,
+    },
+    Case {
+        name: "yield_storm",
+        about: "1,000 tasks that yield 500 times each",
+        rows: yield_storm::rows,
+    },
+    Case { name: "nested", about: "a yield in tasks within tasks", rows: nested::rows },
+    Case {
+        name: "ping_pong",
+        about: "a message there and back between two tasks",
+        rows: ping_pong::rows,
+    },
+    Case { name: "fan_in", about: "100 senders and one receiver", rows: fan_in::rows },
+    Case {
+        name: "timers",
+        about: "sleeps that are set and cancelled, or fire",
+        rows: timers::rows,
+    },
+    Case { name: "timeout", about: "a time limit around what is ready", rows: timeout::rows },
+    Case { name: "scope", about: "cancel scopes and checkpoints", rows: scope::rows },
+    Case {
+        name: "cancel_storm",
+        about: "sleeping children, cancelled and joined",
+        rows: cancel_storm::rows,
+    },
+    Case { name: "tcp_echo", about: "a server that sends back what it gets", rows: tcp_echo::rows },
+    Case { name: "http", about: "hyper, plain text, 64 connections", rows: http::rows },
+    Case { name: "generator", about: "items from a generator", rows: generator::rows },
+    Case { name: "remote_wake", about: "a thread wakes a task", rows: remote_wake::rows },
+    Case { name: "memory", about: "what one that is idle takes", rows: memory::rows },
+    Case { name: "growth", about: "whether the cost depends on how many", rows: growth::rows },
+];

@@ -1,0 +1,206 @@
+//! Tasks that do nothing but yield: each lets all the others run, that many times.
+//!
+//! They are spawned and joined as in `spawn_join`. Who has a `yield_now` of its own is measured
+//! with it, the others with that of futures-lite, which wakes its own task and returns once.
+
+use std::time::Duration;
+
+use super::Size;
+use crate::row::Row;
+use crate::runtimes;
+use crate::subjects::*;
+use crate::{clock, tally};
+
+pub fn rows(size: Size) -> Vec<Row> {
+    vec![row("yield_storm", 1_000, size.of(500, 50))]
+}
+
+/// With this many tasks that yield this many times.
+pub fn row(name: impl Into<String>, tasks: usize, yields: usize) -> Row {
+    let row = Row::nanoseconds_per("yield", tasks * yields, name)
+        .time(SEEDBED, move || seedbed(tasks, yields));
+    #[cfg(feature = "peers")]
+    let row = peers::add(row, tasks, yields);
+    row
+}
+
+fn seedbed(tasks: usize, yields: usize) -> Duration {
+    runtimes::seedbed::run(async {
+        let elapsed = clock::timed(async {
+            let outcome = seedbed::nursery(async |nursery| {
+                for _ in 0..tasks {
+                    nursery.spawn(async {
+                        for _ in 0..yields {
+                            seedbed::yield_now().await?;
+                            tally::count();
+                        }
+                        Ok(())
+                    });
+                }
+                Ok(())
+            });
+            outcome.await.expect("no child fails");
+        });
+        let elapsed = elapsed.await;
+        tally::expect(tasks * yields);
+        Ok(elapsed)
+    })
+}
+
+#[cfg(feature = "peers")]
+mod peers {
+    use crate::runtimes::Driver;
+    use ::futures::stream::{FuturesUnordered, StreamExt};
+    use ::tokio::task::JoinSet;
+    use futures_lite::future::yield_now;
+
+    use super::*;
+
+    pub fn add(row: Row, n: usize, yields: usize) -> Row {
+        row.time(TOKIO, move || tokio(n, yields))
+            .time(TOKIO_LOCAL_SET, move || tokio_local_set(n, yields))
+            .time(TOKIO_SEND, move || tokio_send(n, yields))
+            .time(SMOL, move || smol(n, yields))
+            .time(FUTURES_UNORDERED, move || futures_unordered(n, yields))
+            .time(MORO_LOCAL, move || moro_local(n, yields))
+            .time(MONOIO_EPOLL, move || monoio(n, yields))
+            .time(COMPIO_EPOLL, move || compio(n, yields))
+            .time(GLOMMIO, move || glommio(n, yields))
+    }
+
+    /// Times `work`, and checks that all the yields were done.
+    async fn checked(yields: usize, work: impl Future<Output = ()>) -> Duration {
+        let elapsed = clock::timed(work).await;
+        tally::expect(yields);
+        elapsed
+    }
+
+    async fn task(yields: usize) {
+        for _ in 0..yields {
+            yield_now().await;
+            tally::count();
+        }
+    }
+
+    async fn tokio_task(yields: usize) {
+        for _ in 0..yields {
+            ::tokio::task::yield_now().await;
+            tally::count();
+        }
+    }
+
+    async fn join_set(n: usize, yields: usize) {
+        let mut tasks = JoinSet::new();
+        for _ in 0..n {
+            tasks.spawn_local(tokio_task(yields));
+        }
+        while let Some(outcome) = tasks.join_next().await {
+            outcome.expect("no task fails");
+        }
+    }
+
+    fn tokio(n: usize, yields: usize) -> Duration {
+        runtimes::tokio::run(checked(n * yields, join_set(n, yields)))
+    }
+
+    fn tokio_local_set(n: usize, yields: usize) -> Duration {
+        runtimes::tokio::run_local_set(checked(n * yields, join_set(n, yields)))
+    }
+
+    fn tokio_send(n: usize, yields: usize) -> Duration {
+        runtimes::tokio::run_send(checked(n * yields, async {
+            let mut tasks = Vec::new();
+            for _ in 0..n {
+                tasks.push(::tokio::spawn(tokio_task(yields)));
+            }
+            for task in tasks {
+                task.await.expect("no task fails");
+            }
+        }))
+    }
+
+    fn smol(n: usize, yields: usize) -> Duration {
+        runtimes::smol::run(async |executor| {
+            let work = async {
+                let mut tasks = Vec::new();
+                for _ in 0..n {
+                    tasks.push(executor.spawn(task(yields)));
+                }
+                for task in tasks {
+                    task.await;
+                }
+            };
+            checked(n * yields, work).await
+        })
+    }
+
+    fn futures_unordered(n: usize, yields: usize) -> Duration {
+        runtimes::futures::run(checked(n * yields, async {
+            let mut tasks = FuturesUnordered::new();
+            for _ in 0..n {
+                tasks.push(task(yields));
+            }
+            while tasks.next().await.is_some() {}
+        }))
+    }
+
+    fn moro_local(n: usize, yields: usize) -> Duration {
+        runtimes::futures::run(checked(
+            n * yields,
+            moro_local::async_scope!(|scope| {
+                for _ in 0..n {
+                    drop(scope.spawn(task(yields)));
+                }
+            }),
+        ))
+    }
+
+    fn monoio(n: usize, yields: usize) -> Duration {
+        runtimes::monoio::run(
+            Driver::Epoll,
+            checked(n * yields, async {
+                let mut tasks = Vec::new();
+                for _ in 0..n {
+                    tasks.push(::monoio::spawn(task(yields)));
+                }
+                for task in tasks {
+                    task.await;
+                }
+            }),
+        )
+    }
+
+    fn compio(n: usize, yields: usize) -> Duration {
+        runtimes::compio::run(
+            Driver::Epoll,
+            checked(n * yields, async {
+                let mut tasks = Vec::new();
+                for _ in 0..n {
+                    tasks.push(::compio::runtime::spawn(task(yields)));
+                }
+                for task in tasks {
+                    task.await.expect("no task fails");
+                }
+            }),
+        )
+    }
+
+    async fn glommio_task(yields: usize) {
+        for _ in 0..yields {
+            ::glommio::executor().yield_now().await;
+            tally::count();
+        }
+    }
+
+    fn glommio(n: usize, yields: usize) -> Duration {
+        runtimes::glommio::run(checked(n * yields, async {
+            let mut tasks = Vec::new();
+            for _ in 0..n {
+                tasks.push(::glommio::spawn_local(glommio_task(yields)));
+            }
+            for task in tasks {
+                task.await;
+            }
+        }))
+    }
+}

@@ -1,0 +1,111 @@
+//! Subjects in processes of their own, which are this program once more: servers, whose clients must
+//! not take their time, and what is measured by its memory.
+//!
+//! A process ends when its standard input does, so none outlives the program.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+use std::{env, thread};
+
+use crate::clock;
+use crate::memory::Memory;
+
+/// The first argument of such a process.
+pub const INSIDE: &str = "--inside";
+
+/// A process with a subject inside.
+pub struct Inside {
+    process: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Inside {
+    /// Starts a process that does what `main` does for these arguments after [`INSIDE`].
+    pub fn start(arguments: &[&str]) -> Inside {
+        let program = env::current_exe().expect("this program is a file");
+        let mut process = Command::new(program)
+            .arg(INSIDE)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started");
+        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        Inside { process, output }
+    }
+
+    /// The next line that it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("it can be read");
+        assert!(!line.is_empty(), "the process has ended: {:?}", self.process.wait());
+        line.trim_end().to_owned()
+    }
+
+    /// The numbers in the next line that it prints.
+    pub fn numbers(&mut self) -> Vec<f64> {
+        self.line().split(' ').map(|number| number.parse().expect("a number")).collect()
+    }
+
+    /// For how long it has been running, all its threads together.
+    pub fn cpu_time(&self) -> Duration {
+        let mut id = 0;
+        // SAFETY: it writes to `id` only.
+        let outcome =
+            unsafe { libc::clock_getcpuclockid(self.process.id() as libc::pid_t, &mut id) };
+        assert_eq!(outcome, 0, "the process has ended");
+        clock::now(id)
+    }
+
+    /// How much memory it has in use, if it is a [`serve`].
+    pub fn memory(&mut self) -> Memory {
+        let input = self.process.stdin.as_mut().expect("it is piped");
+        writeln!(input).and_then(|()| input.flush()).expect("the process is there");
+        let [heap, resident] = self.numbers()[..] else { panic!("two numbers") };
+        Memory { heap, resident }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Starts a server and says where it listens.
+pub fn start_server(arguments: &[&str]) -> (Inside, SocketAddr) {
+    let mut inside = Inside::start(arguments);
+    let address = inside.line().parse().expect("an address");
+    (inside, address)
+}
+
+/// What is inside of a server's process: prints its address, serves until the process is ended, and
+/// tells its memory for each line it is sent.
+pub fn serve(serve: impl FnOnce(TcpListener)) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    println!("{}", listener.local_addr().expect("it is bound"));
+    thread::spawn(|| {
+        for _ in io::stdin().lines() {
+            let Memory { heap, resident } = Memory::now();
+            println!("{heap} {resident}");
+        }
+        std::process::exit(0);
+    });
+    serve(listener);
+    unreachable!("a server goes on");
+}
+
+/// Lets this process and those it starts have as many descriptors as they may.
+pub fn raise_limits() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it writes to `limit` only.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0 {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: it reads `limit` only. If it fails, a case with many connections says so.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
+    }
+}

@@ -1,0 +1,88 @@
+//! A row: one piece of work, done by each subject, and what is told of it.
+
+use std::time::Duration;
+
+use crate::subjects;
+
+/// One piece of work, and who does it.
+pub struct Row {
+    /// The case, and which of its works: `ping_pong/0`.
+    pub name: String,
+    pub figures: Vec<Figure>,
+    pub entries: Vec<Entry>,
+    /// Long ones, in processes of their own, get fewer rounds.
+    pub rounds_divisor: usize,
+    /// How many items of work a `Duration` is for.
+    items: usize,
+}
+
+/// What is told of a row. Most rows have one.
+pub struct Figure {
+    /// What it is called beside the row's name, if there are several: `tcp_echo/1x64B/cpu`.
+    pub suffix: &'static str,
+    /// `ns/child`, `messages/s`.
+    pub unit: String,
+    pub better: Better,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Better {
+    Less,
+    More,
+}
+
+/// What a subject does for a row: once through, giving a value for each figure.
+type Run = Box<dyn Fn() -> Vec<f64>>;
+
+pub struct Entry {
+    pub subject: &'static str,
+    /// Or why the subject has no part in it.
+    pub run: Result<Run, String>,
+}
+
+impl Figure {
+    pub fn new(suffix: &'static str, unit: &str, better: Better) -> Figure {
+        Figure { suffix, unit: unit.to_owned(), better }
+    }
+}
+
+impl Row {
+    pub fn new(name: impl Into<String>, figures: Vec<Figure>) -> Row {
+        Row { name: name.into(), figures, entries: Vec::new(), rounds_divisor: 1, items: 1 }
+    }
+
+    /// A row of which is told how many nanoseconds each of so many items takes.
+    pub fn nanoseconds_per(item: &str, items: usize, name: impl Into<String>) -> Row {
+        let figure = Figure::new("", &format!("ns/{item}"), Better::Less);
+        Row { items, ..Row::new(name, vec![figure]) }
+    }
+
+    /// Fewer rounds by this factor, but no fewer than 3.
+    pub fn rounds_divided_by(self, rounds_divisor: usize) -> Row {
+        Row { rounds_divisor, ..self }
+    }
+
+    /// This subject takes that long for all the items.
+    pub fn time(self, subject: &'static str, run: impl Fn() -> Duration + 'static) -> Row {
+        let items = self.items as f64;
+        self.sample(subject, move || vec![run().as_nanos() as f64 / items])
+    }
+
+    /// This subject gives these values, one for each figure.
+    pub fn sample(self, subject: &'static str, run: impl Fn() -> Vec<f64> + 'static) -> Row {
+        match subjects::unavailable(subject) {
+            None => self.entry(subject, Ok(Box::new(run))),
+            Some(why) => self.entry(subject, Err(why)),
+        }
+    }
+
+    /// This subject has no part in it, and why.
+    pub fn absent(self, subject: &'static str, why: &str) -> Row {
+        self.entry(subject, Err(why.to_owned()))
+    }
+
+    fn entry(mut self, subject: &'static str, run: Result<Run, String>) -> Row {
+        self.entries.push(Entry { subject, run });
+        self
+    }
+}

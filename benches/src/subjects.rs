@@ -1,0 +1,53 @@
+//! Who is measured. How each runtime is set up is in `runtimes`.
+
+/// Their names, and what they are.
+pub const SUBJECTS: &[(&str, &str)] = &[
+    (SEEDBED, "this crate"),
+    (TOKIO, "tokio, LocalRuntime (one thread, tasks need not be Send), JoinSet"),
+    (TOKIO_LOCAL_SET, "tokio, current-thread runtime with a LocalSet, as before LocalRuntime"),
+    (TOKIO_SEND, "tokio, current-thread runtime with tokio::spawn (tasks are Send), JoinHandles"),
+    (SMOL, "smol's LocalExecutor (async-executor) with async-io"),
+    (FUTURES_UNORDERED, "futures' FuturesUnordered, under its block_on"),
+    (MORO_LOCAL, "moro-local's scopes, under futures' block_on"),
+    (MONOIO_EPOLL, "monoio with its epoll driver"),
+    (MONOIO_URING, "monoio with io_uring"),
+    (COMPIO_EPOLL, "compio with its epoll driver"),
+    (COMPIO_URING, "compio with io_uring"),
+    (GLOMMIO, "glommio, which has io_uring only"),
+    (ASYNC_STREAM, "async-stream's stream!"),
+    (GENAWAITER, "genawaiter's rc::Gen"),
+    (
+        HAND_WRITTEN,
+        "no library: a Stream, or a loop on mio, written by hand for the case (the limit)",
+    ),
+];
+
+pub const SEEDBED: &str = "seedbed";
+pub const TOKIO: &str = "tokio";
+pub const TOKIO_LOCAL_SET: &str = "tokio-localset";
+pub const TOKIO_SEND: &str = "tokio-send";
+pub const SMOL: &str = "smol";
+pub const FUTURES_UNORDERED: &str = "futures-unordered";
+pub const MORO_LOCAL: &str = "moro-local";
+pub const MONOIO_EPOLL: &str = "monoio-epoll";
+pub const MONOIO_URING: &str = "monoio-uring";
+pub const COMPIO_EPOLL: &str = "compio-epoll";
+pub const COMPIO_URING: &str = "compio-uring";
+pub const GLOMMIO: &str = "glommio";
+pub const ASYNC_STREAM: &str = "async-stream";
+pub const GENAWAITER: &str = "genawaiter";
+pub const HAND_WRITTEN: &str = "hand-written";
+
+/// Why a subject cannot run on this machine, if it cannot.
+pub fn unavailable(subject: &str) -> Option<String> {
+    #[cfg(feature = "peers")]
+    match subject {
+        MONOIO_URING | COMPIO_URING if !::monoio::utils::detect_uring() => {
+            return Some("the kernel has no io_uring".to_owned());
+        }
+        GLOMMIO => return crate::runtimes::glommio::unavailable(),
+        _ => {}
+    }
+    let _ = subject;
+    None
+}
