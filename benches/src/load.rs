@@ -40,6 +40,7 @@ pub fn connect(address: SocketAddr, n: usize, exchange: &Exchange<'_>) -> Vec<ne
     let connect = |_| {
         let mut stream = net::TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("it is a TCP connection");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("it is not zero");
         stream.write_all(exchange.request).expect("the server reads");
         stream.read_exact(&mut answer).expect("the server answers");
         assert!((exchange.check)(&answer), "this is not the answer");

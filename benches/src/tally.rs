@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 thread_local! {
-    static DONE: Cell<u64> = const { Cell::new(0) };
+    static DONE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// One more piece of work has been done.
@@ -17,10 +17,11 @@ pub fn count() {
 /// Checks that it was this many since the last call.
 #[track_caller]
 pub fn expect(done: usize) {
-    assert_eq!(DONE.replace(0), done as u64, "it did not do all of the work, or more");
+    assert_eq!(DONE.replace(0), done, "it did not do all of the work, or more");
 }
 
-/// Whether it is this many by now.
-pub fn is(done: usize) -> bool {
-    DONE.get() == done as u64
+/// How much that is, since the last check.
+#[inline]
+pub fn so_far() -> usize {
+    DONE.get()
 }

@@ -86,7 +86,7 @@ mod peers {
 
     /// Lets others run until all of the children have begun.
     async fn begun(n: usize) {
-        while !tally::is(n) {
+        while tally::so_far() < n {
             yield_now().await;
         }
         tally::expect(n);
@@ -94,7 +94,7 @@ mod peers {
 
     /// Lets others run until all of the children are gone.
     async fn gone(n: usize) {
-        while !tally::is(n) {
+        while tally::so_far() < n {
             yield_now().await;
         }
         tally::expect(n);
@@ -143,7 +143,7 @@ mod peers {
             for _ in 0..n {
                 children.push(timer_child());
             }
-            while !tally::is(n) {
+            while tally::so_far() < n {
                 assert!(poll_once(children.next()).await.is_none());
             }
             tally::expect(n);

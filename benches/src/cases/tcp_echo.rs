@@ -241,6 +241,8 @@ mod peers {
         use ::monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 
         runtimes::monoio::run(driver, async {
+            // io_uring waits in the kernel, for which sockets have to be blocking.
+            listener.set_nonblocking(matches!(driver, Driver::Epoll)).expect("sockets can be");
             let listener = ::monoio::net::TcpListener::from_std(listener).expect("a socket");
             loop {
                 let (mut stream, _) = listener.accept().await.expect("a connection");
