@@ -1,4 +1,5 @@
-//! What an idle one takes, in bytes: a child that waits for nothing at all, a child that sleeps for
+//! What an idle one takes, in bytes: a child that waits and
+//! only holds its waker, a child that sleeps for
 //! an hour, and a connection of the `tcp_echo` server that waits for a message, with a buffer of 64
 //! bytes so that it is not mostly that.
 //!
@@ -8,6 +9,8 @@
 //!
 //! Handles are given up where tasks live on without them; a set of them (`JoinSet`) is not used.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::{Size, tcp_echo};
@@ -129,10 +132,33 @@ async fn report(n: usize, mut spawn: impl FnMut(), yields: impl AsyncFn()) {
     std::process::exit(0);
 }
 
-/// A child that waits for nothing at all.
+/// A child that waits for nothing, and holds its waker as what waits for something does. Some
+/// runtimes let go of a task that nobody could wake.
 async fn child<T>() -> T {
-    tally::count();
-    std::future::pending().await
+    let _alive = Alive::new();
+    let mut waker = None;
+    poll_fn(|cx| {
+        waker = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await
+}
+
+/// What each child holds: it must be there to the end.
+struct Alive;
+
+impl Alive {
+    fn new() -> Alive {
+        tally::count();
+        Alive
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        eprintln!("a child was dropped that was to be idle");
+        std::process::abort();
+    }
 }
 
 fn seedbed(idle: Idle, n: usize) {
@@ -140,7 +166,7 @@ fn seedbed(idle: Idle, n: usize) {
         let spawn = || match idle {
             Idle::Child => drop(nursery.spawn::<_, ()>(child())),
             Idle::Sleep => drop(nursery.spawn(async {
-                tally::count();
+                let _alive = Alive::new();
                 seedbed::sleep(HOUR).await
             })),
         };
@@ -165,7 +191,7 @@ mod peers {
         let spawn = || match idle {
             Idle::Child => drop(spawn_local(child::<()>())),
             Idle::Sleep => drop(spawn_local(async {
-                tally::count();
+                let _alive = Alive::new();
                 ::tokio::time::sleep(HOUR).await;
             })),
         };
@@ -178,7 +204,7 @@ mod peers {
                 Idle::Child => executor.spawn(child::<()>()).detach(),
                 Idle::Sleep => {
                     let sleep = async {
-                        tally::count();
+                        let _alive = Alive::new();
                         async_io::Timer::after(HOUR).await;
                     };
                     executor.spawn(sleep).detach();
@@ -207,7 +233,7 @@ mod peers {
         let spawn = || match idle {
             Idle::Child => drop(::monoio::spawn(child::<()>())),
             Idle::Sleep => drop(::monoio::spawn(async {
-                tally::count();
+                let _alive = Alive::new();
                 ::monoio::time::sleep(HOUR).await;
             })),
         };
@@ -221,7 +247,7 @@ mod peers {
             Idle::Child => ::compio::runtime::spawn(child::<()>()).detach(),
             Idle::Sleep => {
                 let sleep = async {
-                    tally::count();
+                    let _alive = Alive::new();
                     ::compio::runtime::time::sleep(HOUR).await;
                 };
                 ::compio::runtime::spawn(sleep).detach();
@@ -235,7 +261,7 @@ mod peers {
             Idle::Child => drop(::glommio::spawn_local(child::<()>()).detach()),
             Idle::Sleep => {
                 let sleep = async {
-                    tally::count();
+                    let _alive = Alive::new();
                     ::glommio::timer::sleep(HOUR).await;
                 };
                 drop(::glommio::spawn_local(sleep).detach());

@@ -1,10 +1,11 @@
-//! Tasks that do nothing but yield: each lets all the others run, that many times. That they do run
-//! is checked at each yield.
+//! Tasks that do nothing but yield: each lets all the others run, that many times. It is
+//! checked that they do.
 //!
 //! They are spawned and joined as in `spawn_join`. Who has a `yield_now` of its own is measured
 //! with it, the others with that of futures-lite, which wakes its own task and returns once. In
 //! monoio such a task runs again before the others, and nothing else is there to yield with.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::Size;
@@ -26,10 +27,25 @@ pub fn row(name: impl Into<String>, tasks: usize, yields: usize) -> Row {
     row
 }
 
-/// One more task goes on after its yield of this round: the others had theirs of the one before.
-fn resumed(round: usize, tasks: usize) {
-    assert!(tally::so_far() + tasks >= round * tasks, "a yield did not let the others run");
+thread_local! {
+    /// The yields in which no other task ran.
+    static ALONE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A task goes on after a yield, before which so much had been done.
+fn resumed(before: usize) {
+    if tally::so_far() == before {
+        ALONE.set(ALONE.get() + 1);
+    }
     tally::count();
+}
+
+/// Checks that there were so many yields, and that they let others run; all but the last ones, when
+/// there may be nobody else.
+fn expect(yields: usize) {
+    tally::expect(yields);
+    let alone = ALONE.take();
+    assert!(alone < yields / 10, "{alone} of {yields} yields did not let others run");
 }
 
 fn seedbed(tasks: usize, yields: usize) -> Duration {
@@ -38,9 +54,10 @@ fn seedbed(tasks: usize, yields: usize) -> Duration {
             let outcome = seedbed::nursery(async |nursery| {
                 for _ in 0..tasks {
                     nursery.spawn(async {
-                        for round in 0..yields {
+                        for _ in 0..yields {
+                            let before = tally::so_far();
                             seedbed::yield_now().await?;
-                            resumed(round, tasks);
+                            resumed(before);
                         }
                         Ok(())
                     });
@@ -50,7 +67,7 @@ fn seedbed(tasks: usize, yields: usize) -> Duration {
             outcome.await.expect("no child fails");
         });
         let elapsed = elapsed.await;
-        tally::expect(tasks * yields);
+        expect(tasks * yields);
         Ok(elapsed)
     })
 }
@@ -79,28 +96,30 @@ mod peers {
     /// Times `work`, and checks that all the yields were done.
     async fn checked(yields: usize, work: impl Future<Output = ()>) -> Duration {
         let elapsed = clock::timed(work).await;
-        tally::expect(yields);
+        expect(yields);
         elapsed
     }
 
-    async fn task(tasks: usize, yields: usize) {
-        for round in 0..yields {
+    async fn task(yields: usize) {
+        for _ in 0..yields {
+            let before = tally::so_far();
             yield_now().await;
-            resumed(round, tasks);
+            resumed(before);
         }
     }
 
-    async fn tokio_task(tasks: usize, yields: usize) {
-        for round in 0..yields {
+    async fn tokio_task(yields: usize) {
+        for _ in 0..yields {
+            let before = tally::so_far();
             ::tokio::task::yield_now().await;
-            resumed(round, tasks);
+            resumed(before);
         }
     }
 
     async fn join_set(n: usize, yields: usize) {
         let mut tasks = JoinSet::new();
         for _ in 0..n {
-            tasks.spawn_local(tokio_task(n, yields));
+            tasks.spawn_local(tokio_task(yields));
         }
         while let Some(outcome) = tasks.join_next().await {
             outcome.expect("no task fails");
@@ -119,7 +138,7 @@ mod peers {
         runtimes::tokio::run_send(checked(n * yields, async {
             let mut tasks = Vec::new();
             for _ in 0..n {
-                tasks.push(::tokio::spawn(tokio_task(n, yields)));
+                tasks.push(::tokio::spawn(tokio_task(yields)));
             }
             for task in tasks {
                 task.await.expect("no task fails");
@@ -132,7 +151,7 @@ mod peers {
             let work = async {
                 let mut tasks = Vec::new();
                 for _ in 0..n {
-                    tasks.push(executor.spawn(task(n, yields)));
+                    tasks.push(executor.spawn(task(yields)));
                 }
                 for task in tasks {
                     task.await;
@@ -146,7 +165,7 @@ mod peers {
         runtimes::futures::run(checked(n * yields, async {
             let mut tasks = FuturesUnordered::new();
             for _ in 0..n {
-                tasks.push(task(n, yields));
+                tasks.push(task(yields));
             }
             while tasks.next().await.is_some() {}
         }))
@@ -157,7 +176,7 @@ mod peers {
             n * yields,
             moro_local::async_scope!(|scope| {
                 for _ in 0..n {
-                    drop(scope.spawn(task(n, yields)));
+                    drop(scope.spawn(task(yields)));
                 }
             }),
         ))
@@ -169,7 +188,7 @@ mod peers {
             checked(n * yields, async {
                 let mut tasks = Vec::new();
                 for _ in 0..n {
-                    tasks.push(::compio::runtime::spawn(task(n, yields)));
+                    tasks.push(::compio::runtime::spawn(task(yields)));
                 }
                 for task in tasks {
                     task.await.expect("no task fails");
@@ -178,10 +197,11 @@ mod peers {
         )
     }
 
-    async fn glommio_task(tasks: usize, yields: usize) {
-        for round in 0..yields {
+    async fn glommio_task(yields: usize) {
+        for _ in 0..yields {
+            let before = tally::so_far();
             ::glommio::executor().yield_now().await;
-            resumed(round, tasks);
+            resumed(before);
         }
     }
 
@@ -189,7 +209,7 @@ mod peers {
         runtimes::glommio::run(checked(n * yields, async {
             let mut tasks = Vec::new();
             for _ in 0..n {
-                tasks.push(::glommio::spawn_local(glommio_task(n, yields)));
+                tasks.push(::glommio::spawn_local(glommio_task(yields)));
             }
             for task in tasks {
                 task.await;
