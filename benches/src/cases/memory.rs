@@ -1,7 +1,6 @@
-//! What an idle one takes, in bytes: a child that waits and
-//! only holds its waker, a child that sleeps for
-//! an hour, and a connection of the `tcp_echo` server that waits for a message, with a buffer of 64
-//! bytes so that it is not mostly that.
+//! What an idle one takes, in bytes: a child that waits and only holds its waker, a child that
+//! sleeps for an hour, and a connection of the `tcp_echo` server that waits for a message, with a
+//! buffer of 64 bytes so that it is not mostly that.
 //!
 //! Each is a process of its own. Two figures: what was allocated, with what the allocator needs for
 //! it, and what came into memory (`resident`), which has in it what the runtime got from the kernel

@@ -1,0 +1,301 @@
+//! The hot paths by instruction count: `benches/instructions.txt`, which is kept in the repository,
+//! so that a change which makes one slower is seen in its diff.
+//!
+//! ```text
+//! cargo run --release -p seedbed-bench --no-default-features --bin instructions
+//! ```
+//!
+//! It needs `valgrind`. Each path runs under callgrind once with n items and once with 2n; what the
+//! second takes more, divided by n, is the path without starting and ending. The kernel's
+//! instructions are not counted. The figures depend on the compiler, whose version is in the file,
+//! and hardly on the machine.
+
+use std::cell::Cell;
+use std::fmt::Write;
+use std::future::poll_fn;
+use std::hint::black_box;
+use std::pin::pin;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use seedbed::{
+    Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, nursery, sleep,
+    yield_now,
+};
+
+struct Path {
+    name: &'static str,
+    /// What one item is.
+    item: &'static str,
+    /// Does so many.
+    run: fn(usize) -> Result<()>,
+    /// The figure is a multiple of this: more than 1 where it is not the same each time.
+    grain: f64,
+}
+
+/// How many items there are in the first of the two runs.
+const ITEMS: usize = 20_000;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+const PATHS: &[Path] = &[
+    Path {
+        name: "spawn_join",
+        item: "a child that does nothing, one of 100 in a nursery",
+        run: |n| seedbed::run(spawn_join(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "yield",
+        item: "a yield of one of 100 tasks",
+        run: |n| seedbed::run(yields(n, 100)),
+        grain: 1.0,
+    },
+    Path {
+        name: "yield_alone",
+        item: "a yield of the only task that is ready",
+        run: |n| seedbed::run(yields(n, 1)),
+        grain: 1.0,
+    },
+    Path {
+        name: "nursery",
+        item: "a nursery with no children, opened and left",
+        run: |n| seedbed::run(empty_nursery(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "scope",
+        item: "a cancel scope, entered and left",
+        run: |n| seedbed::run(scope(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "checkpoint",
+        item: "a checkpoint in a cancel scope",
+        run: |n| seedbed::run(checkpoints(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "fail_after",
+        item: "a time limit around what is ready",
+        run: |n| seedbed::run(limits(n)),
+        grain: 1.0,
+    },
+    Path { name: "sleep", item: "a sleep, set and dropped", run: |n| seedbed::run(sleeps(n)) },
+    Path {
+        name: "cancel",
+        item: "a sleeping child, one of 100 in a nursery: spawned, cancelled, joined",
+        run: |n| seedbed::run(cancel(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "ping_pong",
+        item: "two messages, there and back, over channels of capacity 1",
+        run: |n| seedbed::run(ping_pong(n)),
+        grain: 1.0,
+    },
+    Path { name: "generator", item: "an item of a generator", run: |n| seedbed::run(items(n)) },
+    Path {
+        name: "remote_wake",
+        item: "a wake from another thread, and its answer; both threads",
+        run: |n| seedbed::run(remote_wakes(n)),
+        grain: 200.0,
+    },
+];
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => count_all(),
+        ["--run", name, n] => {
+            let path = PATHS.iter().find(|path| path.name == *name).expect("it is a path");
+            (path.run)(n.parse().expect("a number")).expect("it does not fail");
+        }
+        _ => panic!("it takes no arguments"),
+    }
+}
+
+fn count_all() {
+    let rustc = Command::new("rustc").arg("--version").output().expect("there is a compiler");
+    let rustc = String::from_utf8(rustc.stdout).expect("it is text");
+    let mut table = String::from(
+        "Instructions for each item, as callgrind counts them (see src/bin/instructions.rs).\n",
+    );
+    writeln!(table, "{}, {}\n", rustc.trim(), env::consts::ARCH).expect("it is a string");
+    for Path { name, item, grain, .. } in PATHS {
+        let more = count(name, 2 * ITEMS) - count(name, ITEMS);
+        let each = (more as f64 / ITEMS as f64 / grain).round() * grain;
+        let line = format!("{name:<12} {each:>6}  {item}");
+        println!("{line}");
+        writeln!(table, "{line}").expect("it is a string");
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
+    fs::write(file, table).unwrap_or_else(|error| panic!("{file}: {error}"));
+}
+
+/// How many instructions this program takes with so many items.
+fn count(name: &str, n: usize) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe().expect("this program is a file"))
+        .args(["--run", name, &n.to_string()])
+        .output()
+        .expect("valgrind is installed");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} failed:\n{text}");
+    let counted = text.lines().find_map(|line| line.split_once("Collected : "));
+    counted.expect("callgrind says how many").1.trim().parse().expect("a number")
+}
+
+async fn spawn_join(n: usize) -> Result<()> {
+    let done = Cell::new(0);
+    for _ in 0..n / 100 {
+        nursery(async |nursery| {
+            for _ in 0..100 {
+                nursery.spawn(async {
+                    done.set(done.get() + 1);
+                    Ok(())
+                });
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    assert_eq!(done.get(), n);
+    Ok(())
+}
+
+async fn yields(n: usize, tasks: usize) -> Result<()> {
+    nursery(async |nursery| {
+        for _ in 0..tasks {
+            nursery.spawn(async move {
+                for _ in 0..n / tasks {
+                    yield_now().await?;
+                }
+                Ok(())
+            });
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn empty_nursery(n: usize) -> Result<()> {
+    for _ in 0..n {
+        nursery(async |_| Ok(())).await?;
+    }
+    Ok(())
+}
+
+async fn scope(n: usize) -> Result<()> {
+    for i in 0..n {
+        assert_eq!(cancel_scope(async |_| Ok(black_box(i))).await?, Some(i));
+    }
+    Ok(())
+}
+
+async fn checkpoints(n: usize) -> Result<()> {
+    cancel_scope(async |_| {
+        for _ in 0..n {
+            checkpoint().await?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn limits(n: usize) -> Result<()> {
+    for i in 0..n {
+        assert_eq!(fail_after(HOUR, async { Ok(black_box(i)) }).await?, i);
+    }
+    Ok(())
+}
+
+async fn sleeps(n: usize) -> Result<()> {
+    for _ in 0..n {
+        let mut sleep = pin!(sleep(HOUR));
+        let first = poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx)));
+        assert!(first.await.is_pending());
+    }
+    Ok(())
+}
+
+async fn cancel(n: usize) -> Result<()> {
+    for _ in 0..n / 100 {
+        nursery(async |nursery| {
+            for _ in 0..100 {
+                nursery.spawn(sleep(HOUR));
+            }
+            yield_now().await?;
+            nursery.cancel();
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn ping_pong(n: usize) -> Result<()> {
+    let (there, there_end) = channel(1);
+    let (back, back_end) = channel(1);
+    nursery(async |nursery| {
+        nursery.spawn(async {
+            for i in 0..n {
+                there.send(i).await?;
+                assert_eq!(back_end.recv().await?, Some(i));
+            }
+            Ok(())
+        });
+        for _ in 0..n {
+            back.send(there_end.recv().await?.expect("there is a sender")).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn items(n: usize) -> Result<()> {
+    let mut items = generator(async move |y: Yielder<usize>| {
+        for i in 0..n {
+            y.yield_(black_box(i)).await?;
+        }
+        Ok(())
+    });
+    let mut sum = 0;
+    while let Some(i) = items.anext().await? {
+        sum += i;
+    }
+    assert_eq!(sum, n * (n - 1) / 2);
+    Ok(())
+}
+
+async fn remote_wakes(n: usize) -> Result<()> {
+    static WAKER: OnceLock<Waker> = OnceLock::new();
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+    let thread = thread::spawn(move || {
+        let waker = WAKER.wait();
+        for i in 1..=n {
+            ASKED.store(i, SeqCst);
+            waker.wake_by_ref();
+            while ANSWERED.load(SeqCst) != i {
+                thread::park();
+            }
+        }
+    });
+    poll_fn(|cx| {
+        WAKER.get_or_init(|| cx.waker().clone());
+        let asked = ASKED.load(SeqCst);
+        ANSWERED.store(asked, SeqCst);
+        thread.thread().unpark();
+        if asked == n { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    thread.join().expect("it does not panic");
+    Ok(())
+}
