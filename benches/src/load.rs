@@ -1,6 +1,7 @@
 //! Clients of a server: so many connections, each with one request under way at any time. The same
 //! for every subject, on one thread, and with as few system calls as there can be: one `write` and
-//! one `read` for a request, and an `epoll_wait` for all that are ready.
+//! one `read` for a request, and an `epoll_wait` for all that are ready. They have a CPU of
+//! their own, but share the server's if there is only one connection (see `cpus`).
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::cpus::{self, Cpu};
 use crate::process::Inside;
 
 /// What is sent, and what comes back.
@@ -57,6 +59,8 @@ pub fn load(
     exchange: &Exchange<'_>,
     time: Duration,
 ) -> Served {
+    // One connection and its server take turns.
+    let _pinned = cpus::pin(if n == 1 { Cpu::First } else { Cpu::Second });
     let mut poll = Poll::new().expect("the kernel has epoll");
     let mut connections = Vec::with_capacity(n);
     for (index, stream) in connect(address, n, exchange).into_iter().enumerate() {

@@ -10,12 +10,14 @@
 //! | `report`, `chart` | table and JSON, SVG |
 //! | `clock`, `tally`, `memory` | what is measured, and the check that it was done |
 //! | `process`, `load` | servers in processes of their own, and their clients |
+//! | `cpus` | where threads run that talk to each other |
 //! | `bin/instructions` | the hot paths by instruction count |
 
 mod arguments;
 mod cases;
 mod chart;
 mod clock;
+mod cpus;
 mod load;
 mod measure;
 mod memory;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use crate::clock;
+use crate::cpus::{self, Cpu};
 use crate::memory::Memory;
 
 /// The first argument of such a process.
@@ -95,6 +96,7 @@ pub fn serve(serve: impl FnOnce(TcpListener)) {
         }
         std::process::exit(0);
     });
+    let _pinned = cpus::pin(Cpu::First);
     serve(listener);
     unreachable!("a server goes on");
 }

@@ -85,7 +85,12 @@ const PATHS: &[Path] = &[
         run: |n| seedbed::run(limits(n)),
         grain: 1.0,
     },
-    Path { name: "sleep", item: "a sleep, set and dropped", run: |n| seedbed::run(sleeps(n)) },
+    Path {
+        name: "sleep",
+        item: "a sleep, set and dropped",
+        run: |n| seedbed::run(sleeps(n)),
+        grain: 1.0,
+    },
     Path {
         name: "cancel",
         item: "a sleeping child, one of 100 in a nursery: spawned, cancelled, joined",
@@ -98,7 +103,12 @@ const PATHS: &[Path] = &[
         run: |n| seedbed::run(ping_pong(n)),
         grain: 1.0,
     },
-    Path { name: "generator", item: "an item of a generator", run: |n| seedbed::run(items(n)) },
+    Path {
+        name: "generator",
+        item: "an item of a generator",
+        run: |n| seedbed::run(items(n)),
+        grain: 1.0,
+    },
     Path {
         name: "remote_wake",
         item: "a wake from another thread, and its answer; both threads",

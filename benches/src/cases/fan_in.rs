@@ -184,7 +184,7 @@ mod peers {
                 let sender = sender.clone();
                 senders.push(::monoio::spawn(async move {
                     for i in 0..each {
-                        sender.send(i).await.ok().expect("there is a receiver");
+                        sender.send(i).await.expect("there is a receiver");
                     }
                 }));
             }

@@ -179,9 +179,10 @@ fn seedbed(idle: Idle, n: usize) {
 mod peers {
     use crate::runtimes::Driver;
     use std::cell::RefCell;
+    use std::task::Context;
 
     use ::futures::stream::{FuturesUnordered, StreamExt};
-    use futures_lite::future::{poll_once, yield_now};
+    use futures_lite::future::yield_now;
 
     use super::*;
 
@@ -217,8 +218,9 @@ mod peers {
         let children = RefCell::new(FuturesUnordered::new());
         let spawn = || children.borrow_mut().push(child::<()>());
         runtimes::futures::run(report(n, spawn, async || {
-            let mut children = children.borrow_mut();
-            assert!(poll_once(children.next()).await.is_none());
+            let poll =
+                |cx: &mut Context<'_>| children.borrow_mut().poll_next_unpin(cx).is_pending();
+            assert!(poll_fn(|cx| Poll::Ready(poll(cx))).await, "a child has ended");
         }))
     }
 

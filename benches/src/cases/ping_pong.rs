@@ -176,12 +176,12 @@ mod peers {
         (
             ping(
                 n,
-                async move |i| there.send(i).await.ok().expect("there is a receiver"),
+                async move |i| there.send(i).await.expect("there is a receiver"),
                 async move || back_end.recv().await.expect("there is a sender"),
             ),
             pong(
                 n,
-                async move |i| back.send(i).await.ok().expect("there is a receiver"),
+                async move |i| back.send(i).await.expect("there is a receiver"),
                 async move || there_end.recv().await.expect("there is a sender"),
             ),
         )

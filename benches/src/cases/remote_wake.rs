@@ -1,12 +1,13 @@
 //! Another thread wakes a task, with the task's waker.
 //!
 //! `remote_wake/round_trip`: the thread stores a number and wakes the task, which stores the number
-//! as its answer and unparks the thread, which parks meanwhile. Both sleep in between, so a round
-//! trip is mostly what the kernel takes to wake a thread, twice.
+//! as its answer and unparks the thread, which parks meanwhile. They share a CPU, as they take turns
+//! (see `cpus`), and a round trip is mostly what the kernel takes to change threads, twice.
 //!
-//! `remote_wake/flood`: the thread stores number after number and wakes the task for each, as fast
-//! as it can, while the runtime runs. A task that is woken again before it has run runs once. What
-//! is told is the time until the task has seen the last number, divided by the number of wakes.
+//! `remote_wake/flood`: the thread, on another CPU, stores number after number and wakes the task for
+//! each, as fast as it can, while the runtime runs. A task that is woken again before it has run runs
+//! once. What is told is the time until the task has seen the last number, divided by the number of
+//! wakes.
 //!
 //! The task is a spawned one, and neither thread nor task does anything else. monoio has its feature
 //! `sync`, without which threads cannot wake its tasks.
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use super::Size;
 use crate::clock::Stopwatch;
+use crate::cpus::{self, Cpu};
 use crate::row::Row;
 use crate::runtimes;
 use crate::subjects::*;
@@ -85,10 +87,17 @@ impl Shared {
 
 /// Times the thread and the task, which `run` spawns and joins, in a runtime.
 async fn work(work: Work, n: usize, run: impl AsyncFnOnce(Arc<Shared>)) -> Duration {
+    let _pinned = cpus::pin(Cpu::First);
     let shared = Arc::new(Shared::default());
     let thread = {
         let shared = shared.clone();
-        thread::spawn(move || shared.ask(work, n))
+        thread::spawn(move || {
+            let _pinned = cpus::pin(match work {
+                Work::RoundTrip => Cpu::First,
+                Work::Flood => Cpu::Second,
+            });
+            shared.ask(work, n);
+        })
     };
     shared.thread.set(thread.thread().clone()).expect("it is set once");
     let watch = Stopwatch::start();
