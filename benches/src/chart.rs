@@ -58,7 +58,8 @@ pub fn svg(measured: &[Measured]) -> String {
         let (left, y) =
             (MARGIN + (index % 4) as f64 * (width / 4.0 - 6.0), MARGIN + (index / 4) as f64 * LINE);
         put(format!(
-            "<circle cx=\"{left}\" cy=\"{y}\" r=\"4.5\" fill=\"{}\"/><text x=\"{}\" y=\"{}\">{subject}</text>",
+            "<circle cx=\"{left}\" cy=\"{y}\" r=\"4.5\" fill=\"{}\"/>\
+             <text x=\"{}\" y=\"{}\">{subject}</text>",
             colour(subject),
             left + 9.0,
             y + 4.0
@@ -73,7 +74,8 @@ pub fn svg(measured: &[Measured]) -> String {
         let (ratio, at) = (2f64.powi(power), x(2f64.powi(power)));
         let (colour, stroke) = if power == 0 { ("#000", 1.5) } else { ("#ddd", 1.0) };
         put(format!(
-            "<line x1=\"{at}\" x2=\"{at}\" y1=\"{}\" y2=\"{bottom}\" stroke=\"{colour}\" stroke-width=\"{stroke}\"/>",
+            "<line x1=\"{at}\" x2=\"{at}\" y1=\"{}\" y2=\"{bottom}\" stroke=\"{colour}\" \
+             stroke-width=\"{stroke}\"/>",
             top - LINE / 2.0
         ));
         put(format!(
@@ -94,7 +96,8 @@ pub fn svg(measured: &[Measured]) -> String {
         ));
         for (m, ratio) in others.iter().filter(|(m, _)| m.case == *row) {
             put(format!(
-                "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"4.5\" fill=\"{}\" fill-opacity=\"0.85\"><title>{}: {ratio:.2}</title></circle>",
+                "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"4.5\" fill=\"{}\" fill-opacity=\"0.85\">\
+                 <title>{}: {ratio:.2}</title></circle>",
                 x(*ratio),
                 colour(m.subject),
                 m.subject

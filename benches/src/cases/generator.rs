@@ -70,7 +70,7 @@ impl Future for Once {
     }
 }
 
-/// What the body does for an item. Known at compile time for each generator.
+/// What the body does for an item if it uses a scope.
 async fn scope(i: usize) -> Result<usize> {
     Ok(seedbed::cancel_scope(async |_| Ok(i)).await?.expect("it is not cancelled"))
 }
