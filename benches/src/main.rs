@@ -31,7 +31,7 @@ mod tally;
 use std::{env, fs};
 
 use arguments::Arguments;
-use cases::CASES;
+use cases::{CASES, Size};
 use row::Row;
 use subjects::SUBJECTS;
 
@@ -48,6 +48,15 @@ fn main() {
 fn inside_process(arguments: &[String]) {
     let number = |text: &str| text.parse().expect("a number");
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["row", row, subject, size, clock] => {
+            keep_memory();
+            if *clock == "cpu" {
+                clock::use_cpu_time();
+            }
+            let mut rows = CASES.iter().flat_map(|case| (case.rows)(Size::named(size)));
+            let row = rows.find(|known| known.name == *row).expect("there is such a row");
+            measure::inside(&row, subject);
+        }
         ["tcp_echo", subject, buffer] => cases::tcp_echo::inside(subject, number(buffer)),
         ["http", subject] => cases::http::inside(subject),
         ["memory", what, subject, n] => cases::memory::inside(what, subject, number(n)),
@@ -59,14 +68,10 @@ fn run(arguments: &Arguments) {
     if arguments.list {
         return list(arguments);
     }
-    if arguments.cpu_time {
-        clock::use_cpu_time();
-    }
-    keep_memory();
     println!("{}", report::head());
     let mut measured = Vec::new();
     for row in rows(arguments) {
-        let of_row = measure::measure(&row, arguments.rounds);
+        let of_row = measure::measure(&row, arguments);
         print!("{}", report::table(&of_row));
         measured.extend(of_row);
     }
@@ -85,7 +90,7 @@ fn rows(arguments: &Arguments) -> impl Iterator<Item = Row> {
     let rows = cases.flat_map(|case| (case.rows)(arguments.size));
     rows.filter(|row| arguments.wants_row(&row.name)).map(|mut row| {
         row.entries.retain(|entry| arguments.wants_subject(entry.subject));
-        row
+        row.on_this_machine()
     })
 }
 
@@ -96,11 +101,10 @@ fn list(arguments: &Arguments) {
     }
     for case in CASES.iter().filter(|case| arguments.wants_case(case.name)) {
         println!("{:<24} {}", case.name, case.about);
-        let rows = (case.rows)(arguments.size);
-        for row in rows.iter().filter(|row| arguments.wants_row(&row.name)) {
+        for row in rows(arguments).filter(|row| row.name.split('/').next() == Some(case.name)) {
             let units: Vec<_> = row.figures.iter().map(|figure| figure.unit.as_str()).collect();
             println!("    {:<20} {}", row.name, units.join(", "));
-            for entry in row.entries.iter().filter(|entry| arguments.wants_subject(entry.subject)) {
+            for entry in &row.entries {
                 if let Err(why) = &entry.run {
                     println!("        without {}: {why}", entry.subject);
                 }
@@ -112,9 +116,10 @@ fn list(arguments: &Arguments) {
 /// Has the allocator keep what is freed, so that no subject's time has in it that the kernel takes
 /// and gives the same pages again and again.
 fn keep_memory() {
-    // SAFETY: they only set numbers of the allocator's.
-    unsafe {
-        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+    // The most that the allocator takes for the second.
+    for (number, value) in [(libc::M_TRIM_THRESHOLD, i32::MAX), (libc::M_MMAP_THRESHOLD, 32 << 20)]
+    {
+        // SAFETY: it only sets a number of the allocator's.
+        assert_eq!(unsafe { libc::mallopt(number, value) }, 1, "the allocator refuses {value}");
     }
 }

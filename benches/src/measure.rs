@@ -1,6 +1,8 @@
 //! Measuring a row: the subjects take turns, round by round, so that whatever else the machine
-//! does meets all of them.
+//! does meets all of them. Each is in a process of its own all the while, and in none but its own.
 
+use crate::arguments::Arguments;
+use crate::process::{self, Inside};
 use crate::row::{Better, Row};
 
 /// A figure of one subject.
@@ -16,13 +18,17 @@ pub struct Measured {
     pub ratio_to_seedbed: Option<f64>,
 }
 
-/// Measures a row in so many rounds after one that does not count.
-pub fn measure(row: &Row, rounds: usize) -> Vec<Measured> {
-    let rounds = (rounds / row.rounds_divisor).max(3);
-    let runs: Vec<_> = row
-        .entries
-        .iter()
-        .filter_map(|e| e.run.as_ref().ok().map(|run| (e.subject, run)))
+/// Measures a row, in rounds after one that does not count.
+pub fn measure(row: &Row, arguments: &Arguments) -> Vec<Measured> {
+    let rounds = (arguments.rounds / row.rounds_divisor).max(3);
+    let size = arguments.size.name();
+    let clock = if arguments.cpu_time { "cpu" } else { "wall" };
+    let with_run = row.entries.iter().filter(|entry| entry.run.is_ok());
+    let mut runs: Vec<_> = with_run
+        .map(|entry| {
+            let process = Inside::start(&["row", &row.name, entry.subject, size, clock]);
+            (entry.subject, process)
+        })
         .collect();
     // By figure and subject.
     let mut samples = vec![vec![Vec::with_capacity(rounds); runs.len()]; row.figures.len()];
@@ -30,7 +36,7 @@ pub fn measure(row: &Row, rounds: usize) -> Vec<Measured> {
         for turn in 0..runs.len() {
             // Nobody is always first, or always after the same.
             let subject = (turn + round) % runs.len();
-            let values = runs[subject].1();
+            let values = runs[subject].1.ask();
             assert_eq!(values.len(), row.figures.len());
             if round > 0 {
                 for (samples, value) in samples.iter_mut().zip(values) {
@@ -60,6 +66,13 @@ pub fn measure(row: &Row, rounds: usize) -> Vec<Measured> {
         }
     }
     measured
+}
+
+/// What is in a subject's process: does its part of the row each time that it is asked.
+pub fn inside(row: &Row, subject: &str) {
+    let entry = row.entries.iter().find(|entry| entry.subject == subject);
+    let run = entry.and_then(|entry| entry.run.as_ref().ok()).expect("it has a part in the row");
+    process::answer(run);
 }
 
 /// The value below which so much of the samples is, interpolated.

@@ -1,5 +1,6 @@
-//! Subjects in processes of their own, which are this program once more: servers, whose clients must
-//! not take their time, and what is measured by its memory.
+//! Processes of their own, which are this program once more: one for each subject of a row, so that
+//! none finds the heap as another has left it; servers, whose clients must not take their time; and
+//! what is measured by its memory.
 //!
 //! A process ends when its standard input does, so none outlives the program.
 
@@ -60,11 +61,16 @@ impl Inside {
         clock::now(id)
     }
 
-    /// How much memory it has in use, if it is a [`serve`].
-    pub fn memory(&mut self) -> Memory {
+    /// The numbers that it prints when it is asked.
+    pub fn ask(&mut self) -> Vec<f64> {
         let input = self.process.stdin.as_mut().expect("it is piped");
         writeln!(input).and_then(|()| input.flush()).expect("the process is there");
-        let [heap, resident] = self.numbers()[..] else { panic!("two numbers") };
+        self.numbers()
+    }
+
+    /// How much memory it has in use, if it is a [`serve`].
+    pub fn memory(&mut self) -> Memory {
+        let [heap, resident] = self.ask()[..] else { panic!("two numbers") };
         Memory { heap, resident }
     }
 }
@@ -74,6 +80,14 @@ impl Drop for Inside {
         // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// What is inside of a process that is asked: answers with numbers each time.
+pub fn answer(numbers: impl Fn() -> Vec<f64>) {
+    for _ in io::stdin().lines() {
+        let numbers: Vec<_> = numbers().iter().map(f64::to_string).collect();
+        println!("{}", numbers.join(" "));
     }
 }
 
@@ -90,10 +104,10 @@ pub fn serve(serve: impl FnOnce(TcpListener)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     println!("{}", listener.local_addr().expect("it is bound"));
     thread::spawn(|| {
-        for _ in io::stdin().lines() {
+        answer(|| {
             let Memory { heap, resident } = Memory::now();
-            println!("{heap} {resident}");
-        }
+            vec![heap, resident]
+        });
         std::process::exit(0);
     });
     let _pinned = cpus::pin(Cpu::First);

@@ -70,15 +70,22 @@ impl Row {
 
     /// This subject gives these values, one for each figure.
     pub fn sample(self, subject: &'static str, run: impl Fn() -> Vec<f64> + 'static) -> Row {
-        match subjects::unavailable(subject) {
-            None => self.entry(subject, Ok(Box::new(run))),
-            Some(why) => self.entry(subject, Err(why)),
-        }
+        self.entry(subject, Ok(Box::new(run)))
     }
 
     /// This subject has no part in it, and why.
     pub fn absent(self, subject: &'static str, why: &str) -> Row {
         self.entry(subject, Err(why.to_owned()))
+    }
+
+    /// Without those subjects that cannot run on this machine.
+    pub fn on_this_machine(mut self) -> Row {
+        for entry in &mut self.entries {
+            if let Some(why) = subjects::unavailable(entry.subject) {
+                entry.run = Err(why);
+            }
+        }
+        self
     }
 
     fn entry(mut self, subject: &'static str, run: Result<Run, String>) -> Row {

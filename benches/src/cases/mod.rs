@@ -28,6 +28,15 @@ pub enum Size {
 }
 
 impl Size {
+    pub fn name(self) -> &'static str {
+        self.of("full", "quick")
+    }
+
+    pub fn named(name: &str) -> Size {
+        let sizes = [Size::Full, Size::Quick];
+        sizes.into_iter().find(|size| size.name() == name).expect("it is the name of a size")
+    }
+
     pub fn of<T>(self, full: T, quick: T) -> T {
         match self {
             Size::Full => full,
