@@ -1,5 +1,6 @@
 //! A chart of the ratios: a line for each row, and on it a dot for each subject, to the right of 1
-//! where seedbed is better. The axis is logarithmic.
+//! where seedbed is better. The axis is logarithmic; what is less than 1/8 or more than 64 is at its
+//! end.
 
 use std::fmt::Write;
 

@@ -14,6 +14,8 @@ pub struct Row {
     pub rounds_divisor: usize,
     /// How many items of work a `Duration` is for.
     items: usize,
+    /// How often the work is done for one sample.
+    times: u32,
 }
 
 /// What is told of a row. Most rows have one.
@@ -48,13 +50,25 @@ impl Figure {
 
 impl Row {
     pub fn new(name: impl Into<String>, figures: Vec<Figure>) -> Row {
-        Row { name: name.into(), figures, entries: Vec::new(), rounds_divisor: 1, items: 1 }
+        Row {
+            name: name.into(),
+            figures,
+            entries: Vec::new(),
+            rounds_divisor: 1,
+            items: 1,
+            times: 1,
+        }
     }
 
     /// A row of which is told how many nanoseconds each of so many items takes.
     pub fn nanoseconds_per(item: &str, items: usize, name: impl Into<String>) -> Row {
         let figure = Figure::new("", &format!("ns/{item}"), Better::Less);
         Row { items, ..Row::new(name, vec![figure]) }
+    }
+
+    /// Has the work done again for each sample until there have been so many items.
+    pub fn at_least(self, items: usize) -> Row {
+        Row { times: items.div_ceil(self.items) as u32, ..self }
     }
 
     /// Fewer rounds by this factor, but no fewer than 3.
@@ -64,8 +78,11 @@ impl Row {
 
     /// This subject takes that long for all the items.
     pub fn time(self, subject: &'static str, run: impl Fn() -> Duration + 'static) -> Row {
-        let items = self.items as f64;
-        self.sample(subject, move || vec![run().as_nanos() as f64 / items])
+        let (items, times) = (self.items as f64, self.times);
+        self.sample(subject, move || {
+            let elapsed: Duration = (0..times).map(|_| run()).sum();
+            vec![elapsed.as_nanos() as f64 / items / f64::from(times)]
+        })
     }
 
     /// This subject gives these values, one for each figure.

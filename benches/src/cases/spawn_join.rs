@@ -18,7 +18,8 @@ pub fn rows(size: Size) -> Vec<Row> {
 
 /// With this many children.
 pub fn row(name: impl Into<String>, n: usize) -> Row {
-    let row = Row::nanoseconds_per("child", n, name).time(SEEDBED, move || seedbed(n));
+    let row = Row::nanoseconds_per("child", n, name).at_least(100_000);
+    let row = row.time(SEEDBED, move || seedbed(n));
     #[cfg(feature = "peers")]
     let row = peers::add(row, n);
     row

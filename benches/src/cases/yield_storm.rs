@@ -21,6 +21,7 @@ pub fn rows(size: Size) -> Vec<Row> {
 /// With this many tasks that yield this many times.
 pub fn row(name: impl Into<String>, tasks: usize, yields: usize) -> Row {
     let row = Row::nanoseconds_per("yield", tasks * yields, name)
+        .at_least(200_000)
         .time(SEEDBED, move || seedbed(tasks, yields));
     #[cfg(feature = "peers")]
     let row = peers::add(row, tasks, yields);
