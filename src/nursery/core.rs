@@ -32,7 +32,8 @@ use crate::error::{Cancelled, Group, Member, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
 use crate::run::Runtime;
-use crate::scope::tree::{Entered, Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::{Entered, Level};
 use crate::wake::unit::{ReadyQueue, Unit};
 use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
@@ -44,7 +45,7 @@ type Payload = Box<dyn Any + Send>;
 pub(crate) struct Core {
     queue: ReadyQueue,
     body: Unit,
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     /// How many children have not ended, and what else keeps the nursery open.
     live: Cell<usize>,
     body_running: Cell<bool>,
@@ -65,7 +66,7 @@ impl Core {
         Rc::new(Core {
             queue: ReadyQueue::new(),
             body: Unit::new(),
-            scope: Rc::new(Scope::new(place)),
+            scope: ScopeRef::new(place),
             live: Cell::new(0),
             body_running: Cell::new(false),
             open: Cell::new(true),
@@ -78,7 +79,7 @@ impl Core {
         })
     }
 
-    pub(crate) fn scope(&self) -> &Rc<Scope> {
+    pub(crate) fn scope(&self) -> &ScopeRef {
         &self.scope
     }
 
@@ -207,7 +208,7 @@ impl Core {
             foreign.extend(self.move_child(unit, to));
         }
         // From here on foreign code runs, which may drop either nursery.
-        self.scope.move_children(Rc::as_ptr(&to.scope));
+        self.scope.move_children(to.scope.as_ptr());
         // Operations that are woken through something foreign have to register anew.
         self.scope.wake_foreign();
         wake_all(foreign);

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::context;
 use crate::error::Reason;
 use crate::remote::Token;
-use crate::scope::tree::{Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
 use crate::shim::{Arc, Mutex};
 use crate::time::clock;
 
@@ -135,7 +135,7 @@ fn deliver(shared: &Shared, key: usize) {
     };
     let scope = context::with_runtime(|runtime| {
         let handled = runtime.expect("a runtime makes its calls itself").handled_scopes.borrow();
-        handled.get(key).and_then(Weak::upgrade)
+        handled.get(key).cloned()
     });
     // It is there, as it has not been left.
     if let Some(scope) = scope {
@@ -143,7 +143,7 @@ fn deliver(shared: &Shared, key: usize) {
     }
 }
 
-fn apply(requests: Vec<Request>, scope: &Rc<Scope>) {
+fn apply(requests: Vec<Request>, scope: &ScopeRef) {
     for Request { level, reason, by, grace } in requests {
         scope.cancel(level, reason, Some(by));
         if let Some(grace) = grace {
@@ -164,10 +164,10 @@ pub(crate) fn was_asked(shared: &Shared) -> bool {
 }
 
 /// The scope is entered, or was when it got its handle: from now on it is told.
-pub(crate) fn enter(shared: &Shared, scope: &Rc<Scope>) {
+pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     let requests = context::with_runtime(|runtime| {
         let Some(runtime) = runtime else { return Vec::new() };
-        let key = runtime.handled_scopes.borrow_mut().insert(Rc::downgrade(scope));
+        let key = runtime.handled_scopes.borrow_mut().insert(scope.clone());
         let mut link = shared.lock();
         link.stage = Stage::Inside(runtime.token(), key);
         std::mem::take(&mut link.requests)

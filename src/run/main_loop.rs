@@ -5,7 +5,6 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::run::Runtime;
 use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
 use crate::run::timer::Target;
+use crate::scope::pool::ScopeRef;
 use crate::scope::{
     self,
     tree::{Level, Scope},
@@ -41,7 +41,7 @@ impl Runtime {
     ) -> Result<T> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let system = Guard::new(self.system.clone(), true)?;
-        let scope = Rc::new(Scope::new(self.place));
+        let scope = ScopeRef::new(self.place);
         let mut outcome = None;
         {
             let mut body = pin!(async {

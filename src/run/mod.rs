@@ -32,7 +32,7 @@ use crate::run::order::Order;
 use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
 use crate::run::timer::Target;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 use crate::time::clock::{Clock, Nanos};
 use crate::time::wheel::Wheel;
 
@@ -46,7 +46,7 @@ pub(crate) struct Runtime {
     /// Empty, kept for its memory.
     batch: Cell<Batch>,
     /// The scopes that other threads have handles to.
-    pub(crate) handled_scopes: RefCell<Slab<Weak<Scope>>>,
+    pub(crate) handled_scopes: RefCell<Slab<ScopeRef>>,
     /// Whether the main future has ended.
     ending: Cell<bool>,
     /// How many operations a unit may finish at once in one poll.

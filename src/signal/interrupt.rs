@@ -2,12 +2,12 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
-use std::rc::Rc;
 
 use crate::Result;
 use crate::error::Reason;
 use crate::net::registration::{Registration, Side};
-use crate::scope::tree::{Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
 use crate::signal::disposition::Heeding;
 
 /// Heeds Ctrl-C for the `run` it belongs to, for as long as it lives.
@@ -32,7 +32,7 @@ impl Interrupt {
     }
 
     /// Cancels the scope, if Ctrl-C was pressed.
-    pub(crate) fn heed(&self, scope: &Rc<Scope>) {
+    pub(crate) fn heed(&self, scope: &ScopeRef) {
         // A pipe that is full would not interrupt any more.
         while let Some(Ok(1..)) = self.pipe.attempt(Side::Read, |mut pipe| pipe.read(&mut [0; 64]))
         {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::Result;
+use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
 
 pub(crate) struct Interrupt;
@@ -12,5 +13,5 @@ impl Interrupt {
         Ok(None)
     }
 
-    pub(crate) fn heed(&self, _: &Rc<Scope>) {}
+    pub(crate) fn heed(&self, _: &ScopeRef) {}
 }

@@ -399,13 +399,19 @@ impl Members {
             last = unit.siblings.prev.get();
         }
     }
-}
 
-impl Drop for Members {
-    fn drop(&mut self) {
+    /// To be called before the list goes, or is used for other units.
+    #[inline]
+    pub(crate) fn check_empty(&self) {
         // Invariant 2, as for the queue.
         if !self.first.get().is_null() {
             std::process::abort();
         }
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        self.check_empty();
     }
 }
