@@ -150,6 +150,8 @@ pub use generator::{
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use remote::{CancelHandle, Token};
+#[cfg(not(loom))]
+pub use run::run_on_cores;
 pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{

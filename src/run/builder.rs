@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::error::AlreadyRunning;
 use crate::run::Runtime;
+use crate::scope::tree::Scope;
 use crate::shim::{DefaultClock, on_large_stack};
 use crate::time::clock::{Clock, VirtualClock};
 use crate::{Result, context};
@@ -51,10 +52,10 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
 #[derive(Clone)]
 #[must_use = "a builder does nothing until its `run` is called"]
 pub struct Builder {
-    clock: Option<VirtualClock>,
+    pub(super) clock: Option<VirtualClock>,
     pub(super) seed: Option<u64>,
     pub(super) budget: u32,
-    ctrl_c: bool,
+    pub(super) ctrl_c: bool,
     pub(super) detect_deadlock: bool,
 }
 
@@ -118,10 +119,20 @@ impl Builder {
     /// As [`run`].
     #[track_caller]
     pub fn run<T>(self, main: impl Future<Output = Result<T>>) -> Result<T> {
-        let place = Location::caller();
-        if let Some(outer) = context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
-            return Err(AlreadyRunning::new(place, outer).into());
-        }
+        let scope = Rc::new(Scope::new(Location::caller()));
+        self.run_in(scope, &|| (), main)
+    }
+
+    /// Runs a future with this as its main scope. `interrupted` is called when that is cancelled
+    /// because of Ctrl-C.
+    pub(super) fn run_in<T>(
+        self,
+        scope: Rc<Scope>,
+        interrupted: &dyn Fn(),
+        main: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let place = scope.place();
+        not_running(place)?;
         let clock: Rc<dyn Clock> = match &self.clock {
             Some(clock) => Rc::new(clock.clone()),
             None => Rc::new(DefaultClock::new()),
@@ -129,8 +140,16 @@ impl Builder {
         on_large_stack(|| {
             let runtime = Runtime::new(clock, &self, place)?;
             let _entered = context::enter_runtime(&runtime, runtime.remote.slot);
-            runtime.run_main(main, self.ctrl_c)
+            runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })
+    }
+}
+
+/// Fails in a thread that is in a `run` already.
+pub(super) fn not_running(place: &'static Location<'static>) -> Result<()> {
+    match context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
+        Some(outer) => Err(AlreadyRunning::new(place, outer).into()),
+        None => Ok(()),
     }
 }
 
