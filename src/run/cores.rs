@@ -3,7 +3,6 @@
 //! It is a nursery made of threads. Its children are runs, of which the caller's own thread has the
 //! first. What they share is small, and under one lock: how to cancel each, and what has failed.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::mem;
@@ -14,6 +13,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use crate::error::{Group, Member, Reason};
+use crate::panic::{Payload, quietly};
 use crate::remote::CancelHandle;
 use crate::run::builder::not_running;
 use crate::run::{Builder, catch_panic};
@@ -164,8 +164,6 @@ struct State {
     waiting: Option<Waker>,
 }
 
-type Payload = Box<dyn Any + Send>;
-
 fn because(failure: String) -> Reason {
     Reason::ChildFailed(failure)
 }
@@ -279,7 +277,14 @@ impl Shared {
             return;
         }
         drop(state);
-        tracing::error!(core, at = %self.place, "a further core panicked: only the first is passed on");
+        quietly(|| {
+            tracing::error!(
+                core,
+                at = %self.place,
+                "a further core panicked: only the first is passed on"
+            );
+            drop(payload);
+        });
     }
 
     /// Waits until all cores but the first have ended. No checkpoint.
@@ -312,7 +317,10 @@ impl Shared {
         let failures = (!failures.is_empty()).then(|| Group::from_failures(self.place, failures));
         if let Some(payload) = panic {
             if let Some(error) = failures {
-                tracing::error!(at = %self.place, %error, "lost to a panic on another core");
+                quietly(|| {
+                    tracing::error!(at = %self.place, %error, "lost to a panic on another core");
+                    drop(error);
+                });
             }
             resume_unwind(payload);
         }
