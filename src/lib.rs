@@ -41,6 +41,7 @@
 //! | to | see |
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
+//! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
 //! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
@@ -92,10 +93,9 @@
 //!
 //! # Limits
 //!
-//! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
-//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
-//! files and blocking work on other threads are not there yet. It is
-//! not 1.0: names may change.
+//! A [`run`] uses one thread; [`run_on_cores()`] has one on each of several, and no task moves from
+//! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
+//! 64 bits. Files and TLS are not there. It is not 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

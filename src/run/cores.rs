@@ -243,9 +243,16 @@ impl Shared {
     fn begin(&self, core: usize, scope: CancelHandle) {
         let mut state = self.state.lock();
         if let Some(reason) = &state.cancelled {
-            scope.cancel_because(reason.clone(), self.place);
+            self.cancel(&scope, reason);
         }
         state.scopes.push((core, scope));
+    }
+
+    /// Cancels a core for the reason there is to cancel all.
+    fn cancel(&self, scope: &CancelHandle, reason: &Reason) {
+        // Who has spawned the one that failed, as in a nursery.
+        let by = matches!(reason, Reason::ChildFailed(_)).then_some(self.place);
+        scope.cancel_because(reason.clone(), by);
     }
 
     /// Cancels all cores but this one, which fails already or has been interrupted. The first
@@ -254,7 +261,7 @@ impl Shared {
         let mut state = self.state.lock();
         if state.cancelled.is_none() {
             for (_, scope) in state.scopes.iter().filter(|(other, _)| *other != core) {
-                scope.cancel_because(reason.clone(), self.place);
+                self.cancel(scope, &reason);
             }
             state.cancelled = Some(reason);
         }

@@ -75,7 +75,9 @@ impl SocketStream<net::TcpStream> {
             return connect(address).await;
         }
         let addresses = happy_eyeballs::interleave(&addresses);
-        match happy_eyeballs::race(&addresses, connect).await? {
+        // In a box: every task that connects to anything would have to be as large.
+        let race = Box::pin(happy_eyeballs::race(&addresses, connect));
+        match race.await? {
             Ok(stream) => Ok(stream),
             Err(errors) => {
                 let attempts = addresses.into_iter().zip(errors).collect();
