@@ -20,7 +20,7 @@ use seedbed::{
     cancel_scope, cancellable, checkpoint, current_default_thread_limiter, generator,
     move_on_after, now, nursery, sleep, to_thread, yield_now,
 };
-use support::{catching, poll_once, recording, run, run_on, said, secs, shielded};
+use support::{catching, poll_once, recording, said, secs, shielded};
 
 mod support;
 
@@ -50,6 +50,15 @@ impl Gate {
     fn open(self) {
         self.go_on.send(()).unwrap();
     }
+}
+
+/// Runs on a virtual clock, and fails where it would hang, or where something is stuck.
+fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
+    run_on(&VirtualClock::new(), main)
+}
+
+fn run_on<T>(clock: &VirtualClock, main: impl Future<Output = Result<T>>) -> Result<T> {
+    Builder::new().clock(clock).detect_deadlock(true).fail_when_stuck(true).run(main)
 }
 
 #[test]
@@ -176,6 +185,28 @@ fn r03_cancellation_does_not_abandon_the_work() {
         })
         .await?;
         assert_eq!(outcome, Some("done"));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn r03_a_cancelled_scope_that_waits_for_a_thread_is_not_stuck() {
+    run(async {
+        let value = cancel_scope(async |scope| {
+            let scope = scope.cancel_handle();
+            to_thread(move || {
+                scope.cancel();
+                for _ in 0..10 {
+                    // After each the run has nothing to do, and looks for what is stuck.
+                    Token::current().unwrap().run_sync(|| ()).unwrap();
+                }
+                "done"
+            })
+            .await
+        })
+        .await?;
+        assert_eq!(value, Some("done"));
         Ok(())
     })
     .unwrap();
