@@ -227,6 +227,26 @@ fn a_failure_is_heard_of_before_its_run_has_ended() {
     }
 }
 
+/// The first core's scope is cancelled, and stays open until the last core has cleaned up. That
+/// takes longer than what is stuck is given.
+#[test]
+fn to_wait_for_the_others_is_not_to_be_stuck() {
+    let error = Builder::new()
+        .fail_when_stuck(true)
+        .run_on_cores(3, async |core| match core {
+            0 => Ok(()),
+            1 => Err(Error::msg("out of paper")),
+            _ => {
+                let cancelled = sleep_forever().await;
+                let shield = CancelScope::new().with_shield();
+                shield.enter(async |_| sleep(Duration::from_millis(2_500)).await).await?;
+                cancelled
+            }
+        })
+        .unwrap_err();
+    assert_eq!(texts(&error), ["out of paper"]);
+}
+
 #[test]
 fn a_panic_resumes_when_all_have_ended() {
     for panicking in 0..3 {

@@ -17,6 +17,7 @@ use crate::panic::{Payload, quietly};
 use crate::remote::CancelHandle;
 use crate::run::builder::not_running;
 use crate::run::{Builder, catch_panic};
+use crate::scope::Unheeding;
 use crate::scope::tree::Scope;
 use crate::shim::Mutex;
 use crate::{CancelScope, Error, Interrupted, Result, context};
@@ -100,7 +101,15 @@ impl Builder {
     ) -> Result<Vec<T>> {
         let place = Location::caller();
         not_running(place)?;
-        let Builder { clock, seed, budget, ctrl_c, detect_deadlock } = self;
+        let Builder {
+            clock,
+            seed,
+            decisions: _, // never without a clock
+            budget,
+            ctrl_c,
+            detect_deadlock,
+            fail_when_stuck,
+        } = self;
         if clock.is_some() || detect_deadlock {
             let choice = if detect_deadlock { "detect_deadlock" } else { "clock" };
             return Err(io::Error::new(
@@ -118,7 +127,7 @@ impl Builder {
         };
         let shared = &Shared::new(place, cores - 1);
         let run = |core| {
-            let builder = Builder { clock: None, seed, budget, ctrl_c, detect_deadlock };
+            let builder = Builder { seed, budget, ctrl_c, fail_when_stuck, ..Builder::new() };
             shared.run(core, builder, async { main(core).await })
         };
         let outcomes: io::Result<Vec<_>> = thread::scope(|threads| {
@@ -296,6 +305,7 @@ impl Shared {
 
     /// Waits until all cores but the first have ended. No checkpoint.
     async fn others_ended(&self) {
+        let _unheeding = Unheeding::new();
         poll_fn(|cx| {
             let mut state = self.state.lock();
             if state.others == 0 {
