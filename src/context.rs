@@ -39,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) tick: Cell<u32>,
     /// How many units stand in ready queues, all told.
     pub(crate) queued: Cell<usize>,
+    /// How many scopes are entered, for `testing::statistics`.
+    pub(crate) scopes: Cell<usize>,
     /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
     /// and stays in reach of other thread-locals' destructors.
     pub(crate) table: ManuallyDrop<Table>,
@@ -57,6 +59,7 @@ thread_local! {
             turn: Cell::new(0),
             tick: Cell::new(0),
             queued: Cell::new(0),
+            scopes: Cell::new(0),
             table: ManuallyDrop::new(Table::new()),
         }
     };
@@ -69,6 +72,7 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.runtime.set(runtime);
         context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
         context.queued.set(0);
+        context.scopes.set(0);
         context.slot.set(Some(slot));
     });
     EnteredRuntime(runtime)

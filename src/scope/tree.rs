@@ -418,6 +418,7 @@ impl Entered {
             return Err(ScopeReused::new(scope.place.get()).into());
         }
         scope.stage.set(Stage::Entered);
+        CONTEXT.with(|context| context.scopes.set(context.scopes.get() + 1));
         let hold = frame::hold_in_current(|| what.into(), scope.place.get());
         let entered = Entered { scope, _hold: hold, run };
         entered.touch();
@@ -488,5 +489,10 @@ impl Drop for Entered {
         scope.unlink();
         scope.move_children(ptr::null());
         scope.effective.set(scope.own.get());
+        CONTEXT.with(|context| {
+            if context.run.get() == self.run {
+                context.scopes.set(context.scopes.get() - 1);
+            }
+        });
     }
 }

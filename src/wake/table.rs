@@ -138,6 +138,16 @@ pub(crate) fn unregister(id: UnitId, unit: *const Unit) {
     });
 }
 
+/// How many units of the current runtime this is true of. Takes time for each unit there is.
+pub(crate) fn count(which: fn(&Unit) -> bool) -> usize {
+    let units: Vec<_> = CONTEXT.with(|context| {
+        context.table.with(|inner| inner.entries.iter().map(|entry| entry.unit).collect())
+    });
+    // SAFETY: what is registered is alive (invariant 1 of `wake::unit`), and `which`, being given
+    // a shared reference and nothing else, drops none of them.
+    units.iter().filter(|unit| unsafe { unit.as_ref() }.is_some_and(which)).count()
+}
+
 /// The unit with this number, if it is still registered with the current runtime.
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {

@@ -108,6 +108,11 @@ impl Unit {
         }
     }
 
+    /// The queue it is attached to, or null.
+    pub(crate) fn queue(&self) -> *const ReadyQueue {
+        self.queue.get()
+    }
+
     pub(crate) fn id(&self) -> UnitId {
         self.id.get()
     }
