@@ -8,7 +8,7 @@ use std::time::Duration;
 use seedbed::net::{TcpSocket, TcpStream};
 use seedbed::{CancelScope, Result, nursery};
 
-use crate::server::{HEADER, Style};
+use crate::server::{HEADER, NARROW, Style};
 use crate::world::{Life, Random, is_exhaustion, network};
 
 /// How a client leaves.
@@ -38,6 +38,8 @@ struct Request {
 #[derive(Debug)]
 pub struct Plan {
     seed: u64,
+    /// It has little room for what it has not read yet, so that the server has to wait.
+    narrow: bool,
     timeout: Option<u8>,
     requests: Vec<Request>,
     leaves: Leave,
@@ -72,7 +74,8 @@ impl Plan {
         });
         let requests = requests.collect();
         let timeout = random.one_in(6).then(|| random.next() as u8);
-        Plan { seed: random.next(), timeout, requests, leaves: leave(random) }
+        let narrow = random.one_in(2);
+        Plan { seed: random.next(), narrow, timeout, requests, leaves: leave(random) }
     }
 
     /// Whether it goes on for as long as the server does.
@@ -107,11 +110,14 @@ pub async fn run(life: &Life, plan: &Plan, socket: Option<TcpSocket>) -> Result<
     life.clients.borrow_mut().push(scope.clone());
     let all = async |scope: &CancelScope| {
         life.attempts.add();
-        let connected = match socket {
-            Some(socket) => socket.connect(life.address).await,
-            None => TcpStream::connect(life.address).await,
+        let connect = async {
+            let socket = socket.map_or_else(TcpSocket::v4, Ok)?;
+            if plan.narrow {
+                socket.set_receive_buffer_size(NARROW)?;
+            }
+            socket.connect(life.address).await
         };
-        match network(connected)? {
+        match network(connect.await)? {
             Ok(stream) => {
                 life.connected.add();
                 let address = stream.local_addr()?;

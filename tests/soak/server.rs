@@ -17,6 +17,8 @@ use seedbed::{
 use crate::world::{CountDrop, Life, Planned, is_exhaustion};
 
 pub const HEADER: usize = 8;
+/// How many bytes may be under way where there is little room.
+pub const NARROW: usize = 1 << 14;
 
 /// How a request is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +113,7 @@ impl<'a> Listener for Counted<'a> {
 pub async fn handle(life: &Life, stream: &Connection<'_>, peer: SocketAddr) -> Result<()> {
     life.handled.add();
     let _end = CountDrop(&life.handled_to_the_end);
+    stream.set_send_buffer_size(NARROW)?;
     let scope = CancelScope::new();
     life.handlers.borrow_mut().push((peer, scope.clone()));
     let all = async |_: &CancelScope| {
