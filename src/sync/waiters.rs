@@ -202,3 +202,6 @@ impl<T> Inner<T> {
         self.free = index;
     }
 }
+
+#[cfg(test)]
+mod tests;
