@@ -55,3 +55,9 @@
 //! When every task waits, `run` waits too: a wake may come from another thread. In a test of a
 //! program that keeps to its thread [`Builder::detect_deadlock`](crate::Builder::detect_deadlock)
 //! makes that the error [`Deadlock`](crate::Deadlock).
+//!
+//! # What is left behind
+//!
+//! [`statistics`](crate::testing::statistics) counts what the run holds: tasks, scopes, timers,
+//! sources, generators. A test that takes it before and after finds what something that should
+//! have ended has left.

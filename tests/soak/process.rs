@@ -62,14 +62,13 @@ impl Scarcity {
         // The limit is on the numbers, of which the lowest is given out that is free.
         let open = open();
         let current = (0..).filter(|number| !open.contains(number)).nth(left);
-        setrlimit(Resource::Nofile, Rlimit { current, ..before.clone() })
-            .expect("a limit may be lowered");
+        setrlimit(Resource::Nofile, Rlimit { current, ..before }).expect("a limit may be lowered");
         Scarcity(before)
     }
 }
 
 impl Drop for Scarcity {
     fn drop(&mut self) {
-        setrlimit(Resource::Nofile, self.0.clone()).expect("it was so before");
+        setrlimit(Resource::Nofile, self.0).expect("it was so before");
     }
 }

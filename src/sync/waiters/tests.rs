@@ -146,7 +146,7 @@ impl Pair {
         let waiter = &mut self.waiters[who];
         let Some(ticket) = waiter.ticket else { return };
         let waker = waiter.wakes.clone().into();
-        let look = || self.queue.look(ticket, &mut Context::from_waker(&waker));
+        let look = || self.queue.look(ticket, &Context::from_waker(&waker));
         let outcome = match outside {
             true => look(),
             false => context::in_scope(waiter.scope.scope(), look),
