@@ -165,20 +165,17 @@ impl<'a> Pair<'a> {
     /// The model gives a message out.
     fn take(&mut self) -> Option<u32> {
         let first = self.model.buffer.pop_first();
-        if first.is_none() || self.model.buffer.len() < self.model.capacity {
-            if let Some(at) = self.first(true) {
-                self.serve(at, Served::Sent);
-                let message = self.operations[at].as_ref().and_then(|sender| sender.message);
-                let message = message.expect("a sender brings one");
-                let number = self.model.accepted;
-                self.model.accepted += 1;
-                self.model.buffer.insert(number, message);
-                if first.is_none() {
-                    return self.model.buffer.pop_first().map(|(_, message)| message);
-                }
-            }
+        let room = first.is_none() || self.model.buffer.len() < self.model.capacity;
+        let sender = if room { self.first(true) } else { None };
+        if let Some(at) = sender {
+            self.serve(at, Served::Sent);
+            let message = self.operations[at].as_ref().and_then(|sender| sender.message);
+            let message = message.expect("a sender brings one");
+            let number = self.model.accepted;
+            self.model.accepted += 1;
+            self.model.buffer.insert(number, message);
         }
-        first.map(|(_, message)| message)
+        first.or_else(|| self.model.buffer.pop_first()).map(|(_, message)| message)
     }
 
     fn begin(&mut self, at: usize, sends: bool) {

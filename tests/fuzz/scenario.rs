@@ -58,6 +58,10 @@ impl Maker<'_> {
         usize::from(self.byte()) % n
     }
 
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
     fn flag(&mut self) -> bool {
         self.byte() & 1 == 1
     }
@@ -197,7 +201,7 @@ impl Maker<'_> {
             0 => json!({"op": "log", "id": self.name("l")}),
             1 => json!({"op": "sleep", "for": self.seconds()}),
             2 => json!({"op": "checkpoint"}),
-            3 if self.byte() % 4 == 0 => {
+            3 if self.one_in(4) => {
                 json!({"op": "raise", "error": ERRORS[self.below(ERRORS.len())]})
             }
             4 | 5 => match (self.scope(), self.below(6)) {
@@ -248,7 +252,7 @@ impl Maker<'_> {
             16 | 17 => {
                 let id = self.name("s");
                 self.scopes.push(id.clone());
-                let (after, shield) = (self.after(), self.byte() % 4 == 0);
+                let (after, shield) = (self.after(), self.one_in(4));
                 let body = self.body(deeper);
                 json!({"op": "scope", "id": id, "after": after, "shield": shield, "body": body})
             }
@@ -274,8 +278,8 @@ impl Maker<'_> {
                     let inner = self.nurseries.split_off(at + 1);
                     let name = self.name("t");
                     let mut body = self.body(task);
-                    let statement = if self.byte() % 3 == 0 {
-                        if self.byte() % 8 > 0 {
+                    let statement = if self.one_in(3) {
+                        if !self.one_in(8) {
                             let at = self.below(body.len() + 1);
                             body.insert(at, json!({"op": "started"}));
                         }
@@ -314,7 +318,7 @@ impl Maker<'_> {
 
     /// What might wait to the end of all time mostly does not.
     fn for_a_while(&mut self, statement: Value) -> Value {
-        if self.byte() % 4 == 0 {
+        if self.one_in(4) {
             return statement;
         }
         let (id, after) = (self.name("s"), self.seconds());

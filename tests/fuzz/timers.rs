@@ -3,7 +3,6 @@
 //!
 //! Three bytes are a step: what is done, to which timer, and how far it is away.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -178,7 +177,7 @@ impl Pair<'_> {
 
 pub fn run(bytes: &[u8]) {
     let clock = VirtualClock::new();
-    let steps = RefCell::new(bytes.chunks_exact(3));
+    let mut steps = bytes.chunks_exact(3);
     let all = async {
         let before = statistics()?;
         let mut pair = Pair {
@@ -188,7 +187,7 @@ pub fn run(bytes: &[u8]) {
             set: 0,
             log: Arc::default(),
         };
-        while let Some(&[what, who, far]) = steps.borrow_mut().next() {
+        while let Some(&[what, who, far]) = steps.next() {
             // Up to half a year, and a bit, so that many are the same and many are near others.
             let distance = (1_u64 << (far % 54)) - 1 + u64::from(far / 54);
             pair.step(what, who, Duration::from_nanos(distance)).await?;

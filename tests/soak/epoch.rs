@@ -99,10 +99,11 @@ pub fn main() -> ExitCode {
             report(info);
         }
     }));
-    let number = |text: String| text.parse::<u64>().expect("a number");
-    let seconds = std::env::args().nth(1).filter(|text| !text.starts_with('-'));
-    let seconds = seconds.or_else(|| std::env::var("SEEDBED_SOAK_SECONDS").ok()).map(number);
-    let one = std::env::var("SEEDBED_SOAK_SEED").ok().map(number);
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    // Any other argument is meant for tests that have names.
+    let argument = std::env::args().nth(1).and_then(|text| text.parse().ok());
+    let seconds = argument.or_else(|| number("SEEDBED_SOAK_SECONDS"));
+    let one = number("SEEDBED_SOAK_SEED");
     let begun = Instant::now();
     let first = u64::from(std::process::id()) << 32;
     let seeds: Box<dyn Iterator<Item = u64>> = match (one, seconds) {
