@@ -170,4 +170,10 @@
 //!
 //! In `explore` both always are failures.
 //!
+//! # What is left behind
+//!
+//! [`statistics`](crate::testing::statistics()) counts what the run holds: tasks, scopes, timers,
+//! sources, generators. A test that takes it before and after finds what something that should
+//! have ended has left.
+//!
 //! [`explore`]: crate::testing::explore()
