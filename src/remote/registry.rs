@@ -92,39 +92,69 @@ mod places {
     }
 }
 
-/// In a model an inbox lives as long as its runtime: one that cannot be found is as good as one
-/// that nobody uses. All threads of a model are one of the system's.
+/// In a model inboxes last as long as an execution of it. All threads of a model are one of the
+/// system's.
 #[cfg(loom)]
 mod places {
     use std::cell::RefCell;
+    use std::mem;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::Inbox;
-    use crate::shim::Arc;
+    use crate::wake::table::MAX_RUNTIMES;
 
     pub(crate) type InboxRef = Arc<Inbox>;
 
+    loom::lazy_static! {
+        /// The number of the execution.
+        static ref EXECUTION: u64 = {
+            static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
+            EXECUTIONS.fetch_add(1, Ordering::Relaxed)
+        };
+    }
+
+    struct Places {
+        execution: u64,
+        inboxes: Vec<Arc<Inbox>>,
+        vacant: Vec<u16>,
+    }
+
     std::thread_local! {
-        static INBOXES: RefCell<Vec<Option<Arc<Inbox>>>> = const { RefCell::new(Vec::new()) };
+        static PLACES: RefCell<Places> =
+            const { RefCell::new(Places { execution: 0, inboxes: vec![], vacant: vec![] }) };
     }
 
     pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
-        INBOXES.with_borrow(|inboxes| inboxes.get(usize::from(slot))?.clone())
+        PLACES.with_borrow(|places| places.inboxes.get(usize::from(slot)).cloned())
     }
 
     pub(super) fn take() -> Option<u16> {
-        let inbox = Some(Arc::new(Inbox::new()));
-        INBOXES.with_borrow_mut(|inboxes| {
-            let slot = inboxes.iter().position(Option::is_none).unwrap_or(inboxes.len());
-            match inboxes.get_mut(slot) {
-                Some(place) => *place = inbox,
-                None => inboxes.push(inbox),
+        let execution = *EXECUTION;
+        PLACES.with_borrow_mut(|places| {
+            if places.execution != execution {
+                *places = Places { execution, inboxes: vec![], vacant: vec![] };
             }
-            Some(slot as u16)
+            places.vacant.pop().or_else(|| {
+                let slot = places.inboxes.len();
+                (slot < MAX_RUNTIMES).then(|| {
+                    places.inboxes.push(Arc::new(Inbox::new()));
+                    slot as u16
+                })
+            })
         })
     }
 
     pub(super) fn give_back(slot: u16) {
-        let inbox = INBOXES.with_borrow_mut(|inboxes| inboxes[usize::from(slot)].take());
-        drop(inbox);
+        PLACES.with_borrow_mut(|places| places.vacant.push(slot));
+    }
+
+    /// What a model that has failed leaves behind can be used by nobody, nor dropped.
+    impl Drop for Places {
+        fn drop(&mut self) {
+            if self.vacant.len() != self.inboxes.len() {
+                mem::forget(mem::take(&mut self.inboxes));
+            }
+        }
     }
 }
