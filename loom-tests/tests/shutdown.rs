@@ -169,3 +169,18 @@ fn r02_a_waker_of_a_run_that_has_ended_does_not_disturb_a_later_one() {
         giver.join().unwrap();
     });
 }
+
+/// The one that begins may get the place of the one that ends, and must not be closed with it.
+#[test]
+fn r02_a_run_begins_while_another_ends() {
+    model(Preemptions(3), || {
+        let slot = Slot::new();
+        let giver = slot.clone();
+        let ending = thread::spawn(|| seedbed::run(async { Ok(()) }).unwrap());
+        let giver = thread::spawn(move || giver.give(1));
+        let got = seedbed::run(async { Ok(slot.take().await) });
+        assert_eq!(got.unwrap(), 1);
+        ending.join().unwrap();
+        giver.join().unwrap();
+    });
+}
