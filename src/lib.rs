@@ -114,6 +114,7 @@ pub mod hyper;
 #[cfg(all(unix, not(loom)))]
 pub mod net;
 mod nursery;
+mod panic;
 mod remote;
 mod run;
 mod safe_channel;
@@ -127,6 +128,7 @@ pub mod signal;
 mod signal;
 mod sync;
 pub mod testing;
+mod thread;
 mod time;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;
@@ -159,7 +161,8 @@ pub use scope::{
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
-    Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
-    channel,
+    Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, Send, SendError,
+    Sender, TryRecvError, TrySendError, channel,
 };
+pub use thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};

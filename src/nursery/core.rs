@@ -14,7 +14,6 @@
 
 mod guard;
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -28,13 +27,12 @@ use crate::context::{self, CONTEXT};
 use crate::error::{Cancelled, Group, Member, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
+use crate::panic::{Payload, quietly};
 use crate::run::Runtime;
 use crate::scope::tree::{Entered, Level, Scope};
 use crate::wake::unit::{ReadyQueue, Unit};
 use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
-
-type Payload = Box<dyn Any + Send>;
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
 #[repr(C)]
@@ -296,20 +294,14 @@ impl Core {
 
     /// Reports a panic that is not passed on.
     fn discard(&self, payload: Payload, place: &'static Location<'static>) {
-        // Subscribers and payloads are foreign code.
-        let mut outcome = catch_unwind(AssertUnwindSafe(|| {
+        quietly(|| {
             tracing::error!(
                 nursery = %self.place,
                 at = %place,
                 "a further panic in a nursery: only the first is passed on"
             );
             drop(payload);
-        }));
-        for _ in 0..3 {
-            let Err(payload) = outcome else { return };
-            outcome = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        }
-        std::mem::forget(outcome); // there has to be an end to it
+        });
     }
 
     fn poll_child(self: &Rc<Self>, unit: *const Unit, budget: u32) {

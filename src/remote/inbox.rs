@@ -185,8 +185,22 @@ impl Inbox {
     /// Leaves a call, which comes after those that were left before. It comes back if the runtime
     /// has gone or is about to.
     pub(crate) fn call(&self, tenancy: Tenancy, call: Call) -> Result<(), Call> {
+        self.leave(tenancy, call, |contents| contents.takes_calls)
+    }
+
+    /// Leaves a call that the runtime has been waiting for. It comes back only if that has gone.
+    pub(crate) fn report(&self, tenancy: Tenancy, call: Call) -> Result<(), Call> {
+        self.leave(tenancy, call, |contents| contents.interrupter.is_some())
+    }
+
+    fn leave(
+        &self,
+        tenancy: Tenancy,
+        call: Call,
+        is_taken: impl FnOnce(&Contents) -> bool,
+    ) -> Result<(), Call> {
         let mut contents = self.contents.lock();
-        if contents.tenancy != tenancy || !contents.takes_calls {
+        if contents.tenancy != tenancy || !is_taken(&contents) {
             drop(contents);
             return Err(call);
         }

@@ -159,10 +159,14 @@ impl Runtime {
             }
             let next = self.timers.borrow().next_deadline();
             if self.remote.inbox.fall_asleep() {
-                if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                let nothing_comes =
+                    next.is_none() && !self.reactor.has_sources() && self.jobs.is_empty();
+                if self.detect_deadlock && nothing_comes {
                     return Err(Deadlock.into());
                 }
-                let slept = match self.clock.idle(next) {
+                // A thread takes real time, in which a virtual clock would run away from it.
+                let stands_still = self.clock.is_virtual() && self.jobs.is_any_awaited();
+                let slept = match self.clock.idle(next.filter(|_| !stands_still)) {
                     Idle::Sleep(time) => {
                         asked = true;
                         self.reactor.poll(time)

@@ -29,6 +29,9 @@ use crate::remote::registry::Tenant;
 use crate::run::reactor::Reactor;
 use crate::run::timer::Target;
 use crate::scope::tree::Scope;
+use crate::sync::CapacityLimiter;
+use crate::thread::DEFAULT_LIMIT;
+use crate::thread::job::Jobs;
 use crate::time::clock::{Clock, Nanos};
 use crate::time::wheel::Wheel;
 
@@ -54,6 +57,10 @@ pub(crate) struct Runtime {
     system: Rc<Core>,
     /// The generators that were iterated and have not ended.
     pub(crate) generators: RefCell<Slab<Weak<dyn Closable>>>,
+    /// What other threads do for it.
+    pub(crate) jobs: Jobs,
+    /// For how many at once, if nothing is said.
+    pub(crate) thread_limiter: CapacityLimiter,
     /// Where `run` was called.
     pub(crate) place: &'static Location<'static>,
 }
@@ -79,6 +86,8 @@ impl Runtime {
             detect_deadlock: choices.detect_deadlock,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),
+            jobs: Jobs::new(),
+            thread_limiter: CapacityLimiter::new(DEFAULT_LIMIT),
             place,
         })
     }
