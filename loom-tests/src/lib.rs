@@ -1,8 +1,9 @@
 //! What the models have in common. See `README.md`.
 #![cfg(loom)]
 
-use std::sync::Arc as StdArc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::{Arc as StdArc, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -17,23 +18,31 @@ pub enum Extent {
     Preemptions(usize),
 }
 
-/// Goes through a model, and prints how many executions that were.
-pub fn model(extent: Extent, body: impl Fn() + Send + Sync + 'static) {
+/// Goes through a model, prints how many executions that were, and returns what came of them: a
+/// test that expects several outcomes has so gone through what leads to each.
+pub fn model<T: Ord + Send + 'static>(
+    extent: Extent,
+    body: impl Fn() -> T + Send + Sync + 'static,
+) -> BTreeSet<T> {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = match extent {
         Extent::All => None,
         Extent::Preemptions(most) => Some(most),
     };
-    let executions = StdArc::new(AtomicUsize::new(0));
-    let counted = executions.clone();
+    // Not loom's, as they last for longer than an execution.
+    let seen = StdArc::new(StdMutex::new((0, BTreeSet::new())));
+    let seeing = seen.clone();
     let begun = Instant::now();
     builder.check(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        body();
+        let outcome = body();
+        let mut seeing = seeing.lock().unwrap();
+        seeing.0 += 1;
+        seeing.1.insert(outcome);
     });
+    let (executions, outcomes) = mem::take(&mut *seen.lock().unwrap());
     let name = std::thread::current().name().unwrap_or("a model").to_owned();
-    let executions = executions.load(Ordering::Relaxed);
     println!("{name}: {executions} executions, {:.1} s", begun.elapsed().as_secs_f64());
+    outcomes
 }
 
 /// A value that one thread gives and a task waits for, as a user would write it.

@@ -16,9 +16,9 @@ use seedbed::{CancelScope, Result, cancel_scope, checkpoint, finishing, sleep, s
 
 #[test]
 fn c14_a_cancel_from_a_thread_against_a_scope_being_left() {
-    model(All, || {
+    let outcomes = model(All, || {
         let run = seedbed::run(async {
-            cancel_scope(async |scope| {
+            let first = cancel_scope(async |scope| {
                 let handle = scope.cancel_handle();
                 thread::spawn(move || handle.cancel());
                 look_around().await
@@ -30,10 +30,12 @@ fn c14_a_cancel_from_a_thread_against_a_scope_being_left() {
                 look_around().await
             });
             assert_eq!(second.await?, Some(()));
-            look_around().await
+            look_around().await?;
+            Ok(first)
         });
-        run.unwrap();
+        run.unwrap()
     });
+    assert_eq!(outcomes, [None, Some(())].into());
 }
 
 #[test]

@@ -8,13 +8,15 @@
 #![cfg(loom)]
 
 use std::future::poll_fn;
+use std::mem;
 use std::task::Poll;
+use std::time::Duration;
 
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 use loom_tests::Extent::{All, Preemptions};
 use loom_tests::{Slot, model};
-use seedbed::{Builder, Cancelled, Deadlock, Event, Token, sleep_forever};
+use seedbed::{Builder, Cancelled, Deadlock, Event, Token, sleep, sleep_forever};
 
 /// What was called, in order.
 type Calls = Arc<Mutex<Vec<u32>>>;
@@ -28,7 +30,7 @@ fn soon(token: Token, calls: &Calls, number: u32) -> bool {
 
 #[test]
 fn r04_a_call_is_made_or_given_back_when_the_run_ends() {
-    model(All, || {
+    let outcomes = model(All, || {
         let calls = Calls::default();
         let thread = seedbed::run(async {
             let token = Token::current()?;
@@ -37,12 +39,14 @@ fn r04_a_call_is_made_or_given_back_when_the_run_ends() {
         });
         let taken = thread.unwrap().join().unwrap();
         assert_eq!(calls.lock().unwrap().len(), usize::from(taken));
+        taken
     });
+    assert_eq!(outcomes, [false, true].into());
 }
 
 #[test]
 fn r04_calls_are_made_in_order_while_the_run_ends() {
-    model(All, || {
+    let outcomes = model(All, || {
         let calls = Calls::default();
         let thread = seedbed::run(async {
             let token = Token::current()?;
@@ -50,20 +54,16 @@ fn r04_calls_are_made_in_order_while_the_run_ends() {
             Ok(thread::spawn(move || [1, 2].map(|number| soon(token, &calls, number))))
         });
         let taken = thread.unwrap().join().unwrap();
-        let calls = calls.lock().unwrap();
-        match taken {
-            [true, true] => assert_eq!(*calls, [1, 2]),
-            [true, false] => assert_eq!(*calls, [1]),
-            [false, false] => assert_eq!(*calls, []),
-            [false, true] => panic!("a run that had ended took a call"),
-        }
+        (taken, mem::take(&mut *calls.lock().unwrap()))
     });
+    let in_order = [([false, false], vec![]), ([true, false], vec![1]), ([true, true], vec![1, 2])];
+    assert_eq!(outcomes, in_order.into());
 }
 
 /// The main future ends by a call: the second thread's comes at any moment around that.
 #[test]
 fn r04_two_threads_call_a_run_that_sleeps_and_ends() {
-    model(Preemptions(3), || {
+    let outcomes = model(Preemptions(3), || {
         let calls = Calls::default();
         let done = Slot::new();
         let ender = done.clone();
@@ -79,59 +79,75 @@ fn r04_two_threads_call_a_run_that_sleeps_and_ends() {
         ender.join().unwrap().unwrap();
         let taken = caller.join().unwrap();
         assert_eq!(calls.lock().unwrap().len(), usize::from(taken));
+        taken
     });
+    assert_eq!(outcomes, [false, true].into());
 }
 
 #[test]
 fn r04_who_waits_for_a_function_gets_its_value_or_the_function() {
-    model(All, || {
+    let outcomes = model(All, || {
         let thread = seedbed::run(async {
             let token = Token::current()?;
-            Ok(thread::spawn(move || match token.run_sync(|| 7) {
-                Ok(value) => value,
-                Err(not_run) => not_run.into_inner()(),
+            Ok(thread::spawn(move || match token.run_sync(|| "called") {
+                Ok(called) => called,
+                Err(not_run) => {
+                    assert_eq!(not_run.into_inner()(), "called");
+                    "given back"
+                }
             }))
         });
-        assert_eq!(thread.unwrap().join().unwrap(), 7);
+        thread.unwrap().join().unwrap()
     });
+    assert_eq!(outcomes, ["called", "given back"].into());
 }
 
 #[test]
 fn r04_who_waits_for_a_task_gets_its_outcome_or_the_closure() {
-    model(All, || {
+    let outcomes = model(All, || {
         let thread = seedbed::run(async {
             let token = Token::current()?;
-            Ok(thread::spawn(move || {
+            let thread = thread::spawn(move || {
                 match token.run(async || {
                     sleep_forever().await?;
                     Ok(())
                 }) {
                     // It had begun, and was cancelled with the run.
-                    Ok(outcome) => assert!(outcome.unwrap_err().is::<Cancelled>()),
-                    Err(not_run) => drop(not_run.into_inner()),
+                    Ok(outcome) => {
+                        assert!(outcome.unwrap_err().is::<Cancelled>());
+                        "cancelled"
+                    }
+                    Err(not_run) => {
+                        let _closure = not_run.into_inner();
+                        "given back"
+                    }
                 }
-            }))
+            });
+            sleep(Duration::from_secs(1)).await?; // has it look what has come
+            Ok(thread)
         });
-        thread.unwrap().join().unwrap();
+        thread.unwrap().join().unwrap()
     });
+    assert_eq!(outcomes, ["cancelled", "given back"].into());
 }
 
 /// A run that fails in itself makes no more calls. What waits for one must hear of it.
 #[test]
 fn r04_a_run_that_breaks_down_answers() {
-    model(All, || {
+    let outcomes = model(All, || {
         let mut thread = None;
         let run = Builder::new().detect_deadlock(true).run(async {
             let token = Token::current()?;
-            thread = Some(thread::spawn(move || match token.run_sync(|| 7) {
-                Ok(value) => value,
-                Err(not_run) => not_run.into_inner()(),
+            thread = Some(thread::spawn(move || match token.run_sync(|| "called") {
+                Ok(called) => called,
+                Err(_) => "given back",
             }));
             Event::new().wait().await
         });
         assert!(run.unwrap_err().is::<Deadlock>());
-        assert_eq!(thread.unwrap().join().unwrap(), 7);
+        thread.unwrap().join().unwrap()
     });
+    assert_eq!(outcomes, ["called", "given back"].into());
 }
 
 /// The second run has the first one's place among the runs of the process.
