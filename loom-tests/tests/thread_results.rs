@@ -41,7 +41,7 @@ fn r03_a_function_that_has_begun_is_waited_for_in_spite_of_a_cancellation() {
 /// The cancellation comes from a third thread, at any moment.
 #[test]
 fn r03_a_result_against_a_cancellation_from_elsewhere() {
-    let outcomes = model(Preemptions(2), || {
+    let outcomes = model(Preemptions(3), || {
         let ran = Arc::new(AtomicUsize::new(0));
         let running = ran.clone();
         let run = seedbed::run(cancel_scope(async |scope| {

@@ -92,53 +92,53 @@ mod places {
     }
 }
 
-/// In a model inboxes last as long as an execution of it. All threads of a model are one of the
-/// system's.
+/// In a model inboxes last as long as an execution of it, and for those who come late a little
+/// longer. All threads of a model are one of the system's.
 #[cfg(loom)]
 mod places {
     use std::cell::RefCell;
-    use std::mem;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::Inbox;
+    use crate::shim::{self, Mutex};
     use crate::wake::table::MAX_RUNTIMES;
 
     pub(crate) type InboxRef = Arc<Inbox>;
 
-    loom::lazy_static! {
+    struct Vacant {
         /// The number of the execution.
-        static ref EXECUTION: u64 = {
+        execution: u64,
+        slots: Mutex<Vec<u16>>,
+    }
+
+    loom::lazy_static! {
+        static ref VACANT: Vacant = {
             static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
-            EXECUTIONS.fetch_add(1, Ordering::Relaxed)
+            let execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+            Vacant { execution, slots: Mutex::new(Vec::new()) }
         };
     }
 
-    struct Places {
-        execution: u64,
-        inboxes: Vec<Arc<Inbox>>,
-        vacant: Vec<u16>,
-    }
-
     std::thread_local! {
-        static PLACES: RefCell<Places> =
-            const { RefCell::new(Places { execution: 0, inboxes: vec![], vacant: vec![] }) };
+        /// Those of an execution, by number.
+        static INBOXES: RefCell<(u64, Vec<Arc<Inbox>>)> = const { RefCell::new((0, Vec::new())) };
     }
 
     pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
-        PLACES.with_borrow(|places| places.inboxes.get(usize::from(slot)).cloned())
+        INBOXES.with_borrow(|(_, inboxes)| inboxes.get(usize::from(slot)).cloned())
     }
 
     pub(super) fn take() -> Option<u16> {
-        let execution = *EXECUTION;
-        PLACES.with_borrow_mut(|places| {
-            if places.execution != execution {
-                *places = Places { execution, inboxes: vec![], vacant: vec![] };
-            }
-            places.vacant.pop().or_else(|| {
-                let slot = places.inboxes.len();
+        let vacant = &*VACANT;
+        vacant.slots.lock().pop().or_else(|| {
+            INBOXES.with_borrow_mut(|places| {
+                if places.0 != vacant.execution {
+                    *places = (vacant.execution, Vec::new());
+                }
+                let slot = places.1.len();
                 (slot < MAX_RUNTIMES).then(|| {
-                    places.inboxes.push(Arc::new(Inbox::new()));
+                    places.1.push(Arc::new(Inbox::new()));
                     slot as u16
                 })
             })
@@ -146,15 +146,8 @@ mod places {
     }
 
     pub(super) fn give_back(slot: u16) {
-        PLACES.with_borrow_mut(|places| places.vacant.push(slot));
-    }
-
-    /// What a model that has failed leaves behind can be used by nobody, nor dropped.
-    impl Drop for Places {
-        fn drop(&mut self) {
-            if self.vacant.len() != self.inboxes.len() {
-                mem::forget(mem::take(&mut self.inboxes));
-            }
+        if !shim::has_failed() {
+            VACANT.slots.lock().push(slot);
         }
     }
 }
