@@ -103,7 +103,7 @@ impl Checkpoint {
 /// it is polled again.
 #[inline]
 fn spend(always: bool, cx: &Context<'_>) -> bool {
-    let yields = (coop::spend() || always) && context::current_run() != 0;
+    let yields = (always || coop::spend()) && context::current_run() != 0;
     if yields {
         cx.waker().wake_by_ref();
     }

@@ -33,6 +33,9 @@ pub(crate) struct Context {
     pub(crate) unit: Cell<UnitId>,
     /// How many operations the present unit may still finish at once before it lets others run.
     pub(crate) budget: Cell<u32>,
+    /// With no more than this many left it is asked whether the unit lets others run: 0, but where
+    /// a test decides it at each operation.
+    pub(crate) asks: Cell<u32>,
     /// How many wakes may still happen before the run loop looks at the network and the clock.
     /// Each stands for a poll; the hosts that are polled on the way down do not count.
     pub(crate) turn: Cell<u32>,
@@ -40,6 +43,10 @@ pub(crate) struct Context {
     pub(crate) tick: Cell<u32>,
     /// How many units stand in ready queues, all told.
     pub(crate) queued: Cell<usize>,
+    /// How many open scopes have been handed something and were not polled since.
+    pub(crate) handed: Cell<usize>,
+    /// How many open scopes have been cancelled themselves.
+    pub(crate) cancelled: Cell<usize>,
     /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
     /// and stays in reach of other thread-locals' destructors.
     pub(crate) table: ManuallyDrop<Table>,
@@ -54,9 +61,12 @@ thread_static! {
         frame: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
         budget: Cell::new(0),
+        asks: Cell::new(0),
         turn: Cell::new(0),
         tick: Cell::new(0),
         queued: Cell::new(0),
+        handed: Cell::new(0),
+        cancelled: Cell::new(0),
         table: ManuallyDrop::new(Table::new()),
     };
 }
@@ -68,6 +78,8 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.runtime.set(runtime);
         context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
         context.queued.set(0);
+        context.handed.set(0);
+        context.cancelled.set(0);
         context.slot.set(Some(slot));
     });
     EnteredRuntime(runtime)

@@ -111,7 +111,11 @@ where
                 }
                 let mut poll = || body.as_mut().poll(cx);
                 let polled = match &around {
-                    Some(scope) => context::in_scope(scope, poll),
+                    Some(scope) => {
+                        // In a nursery, the manager is not polled down to its yield.
+                        scope.polled();
+                        context::in_scope(scope, poll)
+                    }
                     None => poll(),
                 };
                 polled.map(|outcome| outcome.map_err(Left::Panicked))

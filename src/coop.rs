@@ -7,6 +7,7 @@ use std::task::Context;
 use crate::Result;
 use crate::context::{self, CONTEXT};
 use crate::error::{Error, NotRunning};
+use crate::run::order::Order;
 use crate::scope::tree::Scope;
 use crate::wake::waker;
 
@@ -34,8 +35,24 @@ pub(crate) fn spend() -> bool {
     CONTEXT.with(|context| {
         let left = context.budget.get().saturating_sub(1);
         context.budget.set(left);
-        left == 0
+        left <= context.asks.get() && lets_others_run(left)
     })
+}
+
+/// Whether a task that may finish this many more operations at once lets others run now.
+#[cold]
+fn lets_others_run(left: u32) -> bool {
+    left == 0
+        || context::with_runtime(|runtime| {
+            runtime.is_some_and(|runtime| runtime.order.interrupts())
+        })
+}
+
+/// Sets what a run begins with.
+pub(crate) fn begin(budget: u32, order: &Order) {
+    let asks = if order.decided().is_some() { u32::MAX } else { 0 };
+    CONTEXT.with(|context| context.asks.set(asks));
+    set_budget(budget);
 }
 
 /// How many operations the present unit may still finish at once.
@@ -120,6 +137,14 @@ impl Watch {
         match &mut self.0 {
             Some(armed) if armed.scope.cancellations() != armed.since => armed.fail(),
             _ => Ok(()),
+        }
+    }
+
+    /// Says that what the operation waited for has come.
+    #[inline]
+    pub(crate) fn handed(&self) {
+        if let Some(armed) = &self.0 {
+            armed.scope.hand();
         }
     }
 

@@ -55,7 +55,7 @@
 //! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | test | [`testing`], [`Builder::seed`], [`Builder::detect_deadlock`] |
+//! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`] |
 //!
 //! The [`guide`] explains how these fit together:
 //!
@@ -65,8 +65,8 @@
 //! | [`guide::cancellation`] | scopes, shields, deadlines, clean-up, graceful stops, dropping futures |
 //! | [`guide::errors`] | one error type, and groups |
 //! | [`guide::generators`] | bodies that yield, why not inside of a scope, the three ways out, closing |
-//! | [`guide::scheduling`] | checkpoints, the budget, fairness, other threads |
-//! | [`guide::testing`] | the clock that jumps, seeds, deadlocks |
+//! | [`guide::scheduling`] | checkpoints, the budget, fairness, what is stuck, other threads |
+//! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
 //! | [`guide::other_runtimes`] | for those who come from tokio, async-std or smol |
 //!
 //! # Three rules
@@ -140,7 +140,7 @@ pub use context_manager::{
 };
 pub use error::{
     AlreadyRunning, CallRefused, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRun,
-    NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result, ScopeReused,
+    NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result, ScopeReused, Stuck,
     TooSlow,
 };
 pub use frame::{PreventYields, prevent_yields};

@@ -1,34 +1,18 @@
 //! The examples, as processes.
 #![cfg(unix)]
 
+#[path = "support/example.rs"]
+mod example;
+
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
 use std::time::Duration;
 
+use example::example;
 use rustix::process::{Pid, Signal, kill_process};
 use seedbed::net::TcpStream;
 use seedbed::{Result, nursery, run, sleep};
-
-/// Builds an example, as this test was built, and tells where it is. After a plain `cargo test`
-/// there is nothing left to build.
-fn example(name: &str) -> PathBuf {
-    static BUILD: Mutex<()> = Mutex::new(());
-    let _build = BUILD.lock();
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).expect("tests are in `deps`");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--example", name, "--features"]);
-    build.arg(if cfg!(feature = "anyhow") { "hyper,anyhow" } else { "hyper" });
-    build.arg("--target-dir").arg(profile.parent().expect("the profile is in the target folder"));
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success());
-    profile.join("examples").join(name)
-}
 
 struct Server {
     process: Child,

@@ -26,7 +26,12 @@ const SECOND: Duration = Duration::from_secs(1);
 #[track_caller]
 fn timed<T>(main: impl Future<Output = Result<T>>) -> (Result<T>, u64) {
     let clock = VirtualClock::new();
-    let outcome = Builder::new().clock(&clock).ctrl_c(false).detect_deadlock(true).run(main);
+    let outcome = Builder::new()
+        .clock(&clock)
+        .ctrl_c(false)
+        .detect_deadlock(true)
+        .fail_when_stuck(true)
+        .run(main);
     (outcome, clock.elapsed().as_secs())
 }
 
@@ -260,7 +265,8 @@ fn n01_nothing_to_wait_for() {
 fn n01_with_any_schedule() {
     for seed in 0..50 {
         let (begun, ended) = (Cell::new(0), Cell::new(0));
-        let builder = Builder::new().clock(&VirtualClock::new()).detect_deadlock(true);
+        let builder =
+            Builder::new().clock(&VirtualClock::new()).detect_deadlock(true).fail_when_stuck(true);
         let outcome = builder.seed(seed).budget(seed as u32 % 3 + 1).run(async {
             let outcome = nursery(async |n| {
                 for i in 0..5 {

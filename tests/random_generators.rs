@@ -677,7 +677,11 @@ fn try_program(seed: u64, talks: bool, totals: &mut Totals) -> Result<(), String
         talks,
         ..World::default()
     });
-    let mut builder = Builder::new().clock(&world.clock).budget(budget).detect_deadlock(true);
+    let mut builder = Builder::new()
+        .clock(&world.clock)
+        .budget(budget)
+        .detect_deadlock(true)
+        .fail_when_stuck(true);
     if let Some(schedule) = schedule {
         builder = builder.seed(schedule);
     }

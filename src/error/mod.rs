@@ -8,7 +8,7 @@
 //! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
 //! * `render`: one line for logs, a tree for people
-//! * `outcomes`, `misuse`, `refused`: the concrete errors of this crate
+//! * `outcomes`, `misuse`, `refused`, `stuck`: the concrete errors of this crate
 
 mod cancelled;
 mod convert;
@@ -17,6 +17,7 @@ mod misuse;
 mod outcomes;
 mod refused;
 mod render;
+mod stuck;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub(crate) use group::Member;
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
 pub use refused::{CallRefused, NotRun, Refusal};
+pub use stuck::Stuck;
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -8,6 +8,7 @@ use crate::error::{Error, NotRunning};
 use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner};
+use crate::scope::Unheeding;
 use crate::{Result, context};
 
 impl<'a, T, S> Generator<'a, T, S> {
@@ -60,7 +61,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// What the body fails with, other than `GeneratorExit`;
     /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields again.
     pub fn aclose(&mut self) -> Aclose<'_, 'a, T, S> {
-        Aclose { inner: &self.inner, begun: false }
+        Aclose { inner: &self.inner, begun: false, waits: None }
     }
 }
 
@@ -284,6 +285,8 @@ impl<T, S> Athrow<'_, '_, T, S> {
 pub struct Aclose<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
     begun: bool,
+    /// While its finalizer closes it.
+    waits: Option<Unheeding>,
 }
 
 impl<T, S> Future for Aclose<'_, '_, T, S> {
@@ -297,8 +300,12 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
             }
             // Two must not drive one body: its finalizer does, and reports what goes wrong.
             this.inner.finished.set(Some(cx.waker().clone()));
+            if this.waits.is_none() {
+                this.waits = Unheeding::new();
+            }
             return Poll::Pending;
         }
+        this.waits = None;
         this.inner.poll_close(&mut this.begun, cx)
     }
 }

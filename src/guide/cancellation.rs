@@ -121,7 +121,8 @@
 //! Combinators such as `join_all`, `FuturesUnordered` and `select` may hold operations of this
 //! crate: a cancellation reaches them. A future that contains no operation of this crate knows
 //! nothing of scopes; [`cancellable`](crate::cancellable) drops it when it is cancelled, and fails
-//! with `Cancelled` in its place.
+//! with `Cancelled` in its place. A cancelled scope that stays open because of one
+//! [says so](crate::guide::scheduling#a-stuck-task-says-so).
 //!
 //! ```
 //! use seedbed::{move_on_after, sleep, sleep_forever};

@@ -33,7 +33,55 @@
 //!
 //! Tasks that are ready run in rounds: what becomes ready in one round, by a wake or by being
 //! spawned, runs in the next, in the order in which it became ready within its nursery.
-//! [`Builder::seed`](crate::Builder::seed) draws the order instead, to find out what depends on it.
+//! [`Builder::seed`](crate::Builder::seed) draws the order instead, and
+//! [`testing::explore`](crate::testing::explore()) tries every one, to find out what depends on it.
+//!
+//! # A stuck task says so
+//!
+//! A nursery is polled by the task that awaits it. A task that polls it once and then waits for
+//! something else has *parked* it: its children are ready, and nobody comes. Rust calls that a
+//! *futurelock*, as what is parked may hold what the task waits for. A `select!` does it that keeps
+//! the loser, and so do `buffered` streams and `FuturesUnordered` whose consumer awaits something
+//! between two items:
+//!
+//! ```
+//! use futures::{StreamExt, stream};
+//! use seedbed::{Builder, Stuck, nursery, sleep, testing::VirtualClock};
+//! use std::{pin::pin, time::Duration};
+//!
+//! let builder = Builder::new().clock(&VirtualClock::new()).fail_when_stuck(true);
+//! let error = builder.run(async {
+//!     let fetch = |i| nursery(async move |n| n.spawn(sleep(Duration::from_secs(i))).await);
+//!     let mut pages = pin!(stream::iter(1..4).map(fetch).buffered(3));
+//!     while let Some(page) = pages.next().await {
+//!         page?;
+//!         sleep(Duration::from_secs(60)).await?; // the other pages stand still
+//!     }
+//!     Ok(())
+//! });
+//! assert!(error.unwrap_err().is::<Stuck>());
+//! ```
+//!
+//! The remedy is a task of its own for what has to go on, with a [channel](crate::channel) for
+//! what comes of it; or to drop the loser of a `select!` before the next `await`.
+//!
+//! When there is nothing left to run, these are found, and reported through `tracing` as a warning
+//! that says where they were opened:
+//!
+//! * a nursery that has work ready, although the task around it has run;
+//! * a scope, such as that of a [`fail_after`](crate::fail_after), in which an operation has been
+//!   handed a message, an event or news of a socket, and which was not polled since;
+//! * a cancelled scope that is still open, as what it awaits does not heed that: a future of another
+//!   crate without [`cancellable`](crate::cancellable), or one that is parked. The warning also says
+//!   who cancelled it, and why.
+//!
+//! It has to last for a second, and is reported once. On a virtual clock it is reported at once, and
+//! with [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) it is the error
+//! [`Stuck`](crate::Stuck), for tests.
+//!
+//! What is not found: an operation that is parked by itself, as where a `select!` in a loop keeps
+//! the same [`recv`](crate::Receiver::recv) (that is ordinary); a parked scope in which there is
+//! nothing ready but a timer; and anything while the thread is never without something to run.
 //!
 //! # Other threads
 //!

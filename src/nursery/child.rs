@@ -39,6 +39,13 @@ pub(crate) struct Child {
     place: &'static Location<'static>,
 }
 
+impl Child {
+    /// Where it was spawned.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+}
+
 struct VTable {
     poll: unsafe fn(*const Child, &mut Context<'_>) -> Poll<Result<()>>,
     fail: unsafe fn(*const Child, Option<Cancelled>),

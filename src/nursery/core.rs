@@ -11,6 +11,9 @@
 //! 4. A child that is being polled is attached to the core whose `drive` polls it, or to none.
 //!    Foreign code that runs meanwhile can do to any other nursery what it likes, but cannot
 //!    poll or drop this one, which is borrowed. So a hand-over waits for the end of the poll.
+//! 5. Nothing but a core attaches a unit (`adopt`, `Guard::new`), and it gives a pointer to itself
+//!    for one to its queue. So the queue of a unit that is attached is a core, and by invariant 2
+//!    of `wake::unit` that is alive.
 
 mod guard;
 
@@ -226,7 +229,11 @@ impl Core {
     }
 
     fn only_child(&self) -> *const Unit {
-        self.scope.members.find(|unit| !ptr::eq(unit, &self.body))
+        self.children().next().unwrap_or(ptr::null())
+    }
+
+    fn children(&self) -> impl Iterator<Item = *const Unit> {
+        self.scope.members.iter().filter(|&unit| !ptr::eq(unit, &self.body))
     }
 
     /// Sees to it that the nursery's future is polled again when nothing is left to wait for:
@@ -240,6 +247,35 @@ impl Core {
             return unsafe { Unit::make_ready(&self.body) };
         }
         None
+    }
+
+    // What is asked when it seems to be stuck.
+
+    /// The nursery whose body or child a unit is, if it is attached to one.
+    ///
+    /// # Safety
+    ///
+    /// The unit is alive, and the answer is not used any more when foreign code runs.
+    pub(crate) unsafe fn of<'a>(unit: *const Unit) -> Option<&'a Core> {
+        // SAFETY: the caller's promise; invariant 5.
+        unsafe { (*unit).queue().cast::<Core>().as_ref() }
+    }
+
+    /// The tick in which the first of those that are ready became so.
+    pub(crate) fn ready_since(&self) -> Option<u32> {
+        self.queue.ready_since()
+    }
+
+    /// Whether there is anything in it that could wait. If not, something outside keeps it open.
+    pub(crate) fn runs_something(&self) -> bool {
+        self.body_running.get() || self.children().next().is_some()
+    }
+
+    /// Where its children were spawned, or those of them that are ready.
+    pub(crate) fn tasks(&self, ready: bool) -> Vec<&'static Location<'static>> {
+        // SAFETY (both): members are alive, and all but the body are children (invariant 2).
+        let children = self.children().filter(|&unit| !ready || unsafe { &*unit }.is_queued());
+        children.map(|unit| unsafe { &*unit.cast::<Child>() }.place()).collect()
     }
 
     /// Counts a failure, and cancels all the others.
@@ -398,10 +434,8 @@ impl Core {
             if first && self.poll_body(runtime, true, &mut body) && !self.close_left() {
                 return true;
             }
-            let choose = |n| runtime.choose(n);
-            let choose = runtime.is_seeded().then_some(&choose as &dyn Fn(usize) -> usize);
             loop {
-                while let Some(unit) = self.queue.pop(choose) {
+                while let Some(unit) = self.queue.pop(&runtime.order) {
                     if !ptr::eq(unit, &self.body) {
                         self.poll_child(unit, runtime.budget);
                     } else if self.body_running.get() {

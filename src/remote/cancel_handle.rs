@@ -91,11 +91,6 @@ impl CancelHandle {
         self.ask(Level::Graceful, Reason::Requested(None), Some(grace), Location::caller());
     }
 
-    /// Cancels it because a sibling on another thread failed.
-    pub(crate) fn cancel_because(&self, reason: Reason, by: &'static Location<'static>) {
-        self.ask(Level::Full, reason, None, by);
-    }
-
     fn ask(
         &self,
         level: Level,

@@ -229,3 +229,54 @@ impl Contents {
         self.woken.units.is_empty() && self.calls.is_empty()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn woken(wakes: &mut Wakes) -> Vec<(UnitId, bool)> {
+        let mut units = Vec::new();
+        wakes.swap(&mut units);
+        units.iter().map(|unit| (unit.id, unit.any_generation)).collect()
+    }
+
+    /// A thread that wakes without pause does not make the queue grow.
+    #[test]
+    fn r02_a_unit_is_in_the_queue_once() {
+        let (one, other) = (UnitId::new(0, 1, 5), UnitId::new(0, 7, 0));
+        let mut wakes = Wakes::new();
+        for _ in 0..1000 {
+            wakes.add(one);
+            wakes.add(other);
+        }
+        assert_eq!(woken(&mut wakes), [(one, false), (other, false)]);
+        assert_eq!(woken(&mut wakes), []);
+        wakes.add(other);
+        assert_eq!(woken(&mut wakes), [(other, false)], "in a later round again");
+    }
+
+    /// Old wakers and new ones of the same place: whoever is there now must be woken.
+    #[test]
+    fn r02_units_with_the_same_place_are_in_the_queue_once_for_all() {
+        let (old, new) = (UnitId::new(0, 1, 5), UnitId::new(0, 1, 6));
+        for (first, second) in [(old, new), (new, old)] {
+            let mut wakes = Wakes::new();
+            for _ in 0..1000 {
+                wakes.add(first);
+                wakes.add(second);
+            }
+            assert_eq!(woken(&mut wakes), [(first, true)]);
+        }
+    }
+
+    #[test]
+    fn r02_the_rounds_may_run_over() {
+        let id = UnitId::new(0, 1, 5);
+        let mut wakes = Wakes::new();
+        wakes.round = u32::MAX;
+        wakes.add(id);
+        assert_eq!(woken(&mut wakes), [(id, false)]);
+        wakes.add(id);
+        assert_eq!(woken(&mut wakes), [(id, false)]);
+    }
+}

@@ -1,12 +1,15 @@
 //! [`run`] and the choices one can make for it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::Location;
 use std::rc::Rc;
 
 use crate::error::AlreadyRunning;
 use crate::run::Runtime;
+use crate::run::order::Order;
 use crate::shim::{DefaultClock, on_large_stack};
+use crate::testing::decisions::Decisions;
 use crate::time::clock::{Clock, VirtualClock};
 use crate::{Result, context};
 
@@ -52,16 +55,44 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
 #[must_use = "a builder does nothing until its `run` is called"]
 pub struct Builder {
     clock: Option<VirtualClock>,
-    pub(super) seed: Option<u64>,
+    seed: Option<u64>,
+    decisions: Option<Rc<Decisions>>,
     pub(super) budget: u32,
     ctrl_c: bool,
     pub(super) detect_deadlock: bool,
+    pub(super) fail_when_stuck: bool,
 }
 
 impl Builder {
     /// The defaults: the system's clock, no seed, a budget of 128, and Ctrl-C heeded.
     pub fn new() -> Self {
-        Builder { clock: None, seed: None, budget: 128, ctrl_c: true, detect_deadlock: false }
+        Builder {
+            clock: None,
+            seed: None,
+            decisions: None,
+            budget: 128,
+            ctrl_c: true,
+            detect_deadlock: false,
+            fail_when_stuck: false,
+        }
+    }
+
+    /// What [`explore`](crate::testing::explore) runs each schedule with: all that makes a run
+    /// repeatable, and what a hang is found by.
+    pub(crate) fn exploring(decisions: &Rc<Decisions>) -> Self {
+        Builder { decisions: Some(decisions.clone()), ..Builder::new() }
+            .clock(&VirtualClock::new())
+            .ctrl_c(false)
+            .detect_deadlock(true)
+            .fail_when_stuck(true)
+    }
+
+    pub(super) fn order(&self) -> Order {
+        match (&self.decisions, self.seed) {
+            (Some(decisions), _) => Order::Decided(decisions.clone()),
+            (None, Some(seed)) => Order::Drawn(Cell::new(seed)),
+            (None, None) => Order::FirstInFirstOut,
+        }
     }
 
     /// Runs on this clock instead of the system's.
@@ -107,6 +138,34 @@ impl Builder {
         self
     }
 
+    /// Whether it is the error [`Stuck`](crate::Stuck) if something has work ready, or is
+    /// cancelled, and does not go on, when there is nothing else to run. It is not, by default:
+    /// what is stuck for a second is reported through `tracing`, or at once on a
+    /// [virtual clock](Self::clock). For tests.
+    ///
+    /// It is about code that is *parked*, such as a nursery that a `select!` does not poll any
+    /// more and keeps, and about futures of other crates that do not heed a cancellation: see
+    /// [the guide](crate::guide::scheduling#a-stuck-task-says-so). Several that are found at the
+    /// same time come out as one error; the others are reported.
+    ///
+    /// ```
+    /// use seedbed::{Builder, Stuck, cancel_scope};
+    ///
+    /// let error = Builder::new().fail_when_stuck(true).run(async {
+    ///     cancel_scope(async |scope| {
+    ///         scope.cancel();
+    ///         std::future::pending::<()>().await; // does not heed it
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// });
+    /// assert!(error.unwrap_err().is::<Stuck>());
+    /// ```
+    pub fn fail_when_stuck(mut self, fail: bool) -> Self {
+        self.fail_when_stuck = fail;
+        self
+    }
+
     /// Runs a future with these choices. See [`run`].
     ///
     /// # Errors
@@ -118,7 +177,15 @@ impl Builder {
     /// As [`run`].
     #[track_caller]
     pub fn run<T>(self, main: impl Future<Output = Result<T>>) -> Result<T> {
-        let place = Location::caller();
+        self.run_at(Location::caller(), main)
+    }
+
+    /// As [`run`](Self::run), on behalf of who called from `place`.
+    pub(crate) fn run_at<T>(
+        self,
+        place: &'static Location<'static>,
+        main: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         if let Some(outer) = context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
             return Err(AlreadyRunning::new(place, outer).into());
         }

@@ -14,13 +14,15 @@ use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Core, Guard};
 use crate::run::Runtime;
+use crate::run::order::DueTimers;
+use crate::run::stuck::Idle;
 use crate::run::timer::Target;
 use crate::scope::{
     self,
     tree::{Level, Scope},
 };
 use crate::signal::Interrupt;
-use crate::time::clock::Idle;
+use crate::time::clock;
 use crate::wake::waker::wake_from_elsewhere;
 use crate::{Result, coop};
 
@@ -108,9 +110,9 @@ impl Runtime {
         // Nobody polls the system's nursery but this loop, which looks for itself.
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = true;
-        coop::set_budget(self.budget);
+        coop::begin(self.budget, &self.order);
         loop {
-            CONTEXT.with(|context| context.turn.set(TURN));
+            CONTEXT.with(|context| context.turn.set(self.turn()));
             loop {
                 CONTEXT.with(|context| context.tick.set(context.tick.get().wrapping_add(1)));
                 let core = system.core();
@@ -130,9 +132,18 @@ impl Runtime {
         }
     }
 
+    /// How many wakes may happen before the loop looks around. Timers that were passed over may fire
+    /// in any round.
+    fn turn(&self) -> u32 {
+        let passed_over = self.order.decided().is_some()
+            && self.timers.borrow().next_deadline().is_some_and(|next| next <= self.now());
+        if passed_over { 0 } else { TURN }
+    }
+
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
     /// when there is something to run.
     fn look_around(&self, system: &Core, heed_interrupt: &impl Fn()) -> Result<()> {
+        self.order.check_rounds()?;
         let mut asked = false;
         if !system.is_idle() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
@@ -140,7 +151,7 @@ impl Runtime {
         }
         loop {
             self.let_in();
-            self.fire_timers();
+            self.fire_timers(system.is_idle());
             heed_interrupt();
             if !system.is_idle() {
                 // Timers that are always due must not keep the network waiting.
@@ -159,6 +170,10 @@ impl Runtime {
             }
             let next = self.timers.borrow().next_deadline();
             if self.remote.inbox.fall_asleep() {
+                let Idle::Until(stuck) = self.look_for_stuck()? else {
+                    self.remote.inbox.woke_up();
+                    continue;
+                };
                 let nothing_comes =
                     next.is_none() && !self.reactor.has_sources() && self.jobs.is_empty();
                 if self.detect_deadlock && nothing_comes {
@@ -166,12 +181,13 @@ impl Runtime {
                 }
                 // A thread takes real time, in which a virtual clock would run away from it.
                 let stands_still = self.clock.is_virtual() && self.jobs.is_any_awaited();
-                let slept = match self.clock.idle(next.filter(|_| !stands_still)) {
-                    Idle::Sleep(time) => {
+                let next = next.filter(|_| !stands_still);
+                let slept = match self.clock.idle(next.into_iter().chain(stuck).min()) {
+                    clock::Idle::Sleep(time) => {
                         asked = true;
                         self.reactor.poll(time)
                     }
-                    Idle::Jumped => Ok(()),
+                    clock::Idle::Jumped => Ok(()),
                 };
                 self.remote.inbox.woke_up();
                 slept?;
@@ -193,13 +209,19 @@ impl Runtime {
         self.batch.set(batch);
     }
 
-    fn fire_timers(&self) {
+    fn fire_timers(&self, idle: bool) {
         if self.timers.borrow().is_empty() {
             return;
         }
         let now = self.now();
+        let mut choice = self.order.decided().map(|decisions| DueTimers::new(decisions, idle));
         loop {
-            let fired = self.timers.borrow_mut().pop_expired(now);
+            let fired = match &mut choice {
+                None => self.timers.borrow_mut().pop_expired(now),
+                Some(choice) => {
+                    self.timers.borrow_mut().pop_expired_nth(now, |due| choice.next(due))
+                }
+            };
             match fired {
                 Some((_, Target::Wake(waker))) => waker.wake(),
                 Some((_, Target::Expire(scope))) => scope.expire(),

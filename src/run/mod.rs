@@ -3,10 +3,12 @@
 
 mod builder;
 mod main_loop;
+pub(crate) mod order;
 #[cfg(not(loom))]
 pub(crate) mod reactor;
 #[cfg(loom)]
 pub(crate) use crate::shim::reactor;
+mod stuck;
 pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
@@ -26,7 +28,9 @@ use crate::nursery::core::Core;
 use crate::remote::Token;
 use crate::remote::inbox::Batch;
 use crate::remote::registry::Tenant;
+use crate::run::order::Order;
 use crate::run::reactor::Reactor;
+use crate::run::stuck::Lookout;
 use crate::run::timer::Target;
 use crate::scope::tree::Scope;
 use crate::sync::CapacityLimiter;
@@ -50,9 +54,10 @@ pub(crate) struct Runtime {
     ending: Cell<bool>,
     /// How many operations a unit may finish at once in one poll.
     pub(crate) budget: u32,
-    /// The state of the scheduler's random numbers, where it was given a seed.
-    random: Option<Cell<u64>>,
+    pub(crate) order: Order,
     detect_deadlock: bool,
+    lookout: RefCell<Lookout>,
+    fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: Rc<Core>,
     /// The generators that were iterated and have not ended.
@@ -73,6 +78,7 @@ impl Runtime {
     ) -> io::Result<Runtime> {
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
+        let immediate = clock.is_virtual() || choices.fail_when_stuck;
         Ok(Runtime {
             clock,
             timers: RefCell::new(Wheel::new()),
@@ -82,8 +88,10 @@ impl Runtime {
             handled_scopes: RefCell::new(Slab::new()),
             ending: Cell::new(false),
             budget: choices.budget,
-            random: choices.seed.map(Cell::new),
+            order: choices.order(),
             detect_deadlock: choices.detect_deadlock,
+            lookout: RefCell::new(Lookout::new(immediate)),
+            fail_when_stuck: choices.fail_when_stuck,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),
             jobs: Jobs::new(),
@@ -119,23 +127,5 @@ impl Runtime {
     /// Waits until no task of the runtime's is left.
     pub(crate) async fn system_empty(&self) {
         self.system.empty().await;
-    }
-
-    /// Whether the order of the ready is drawn.
-    pub(crate) fn is_seeded(&self) -> bool {
-        self.random.is_some()
-    }
-
-    /// A number below `n`, drawn with the scheduler's seed; 0 without one.
-    pub(crate) fn choose(&self, n: usize) -> usize {
-        let Some(random) = &self.random else { return 0 };
-        // SplitMix64 (Steele, Lea and Flood, 2014): small, and good for any seed.
-        let state = random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        random.set(state);
-        let mut bits = state;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        ((u128::from(bits) * n as u128) >> 64) as usize
     }
 }

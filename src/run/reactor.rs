@@ -295,6 +295,7 @@ impl Direction {
 
 impl Waiter {
     fn wake(self) {
+        self.watch.handed();
         self.waker.wake();
     }
 }

@@ -8,6 +8,7 @@
 //! | `finishing` | sections that a graceful cancellation lets finish |
 //! | `idle` | what it ends even in those |
 //! | `cancellable` | futures that are not of this crate |
+//! | `unheeding` | operations that do not heed a cancellation |
 
 mod cancellable;
 mod deadline;
@@ -15,6 +16,7 @@ mod finishing;
 pub(crate) mod idle;
 mod timeout;
 pub(crate) mod tree;
+mod unheeding;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -30,6 +32,7 @@ pub use cancellable::{Cancellable, cancellable};
 pub use finishing::finishing;
 pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
+pub(crate) use unheeding::Unheeding;
 
 use crate::error::Reason;
 use crate::remote::CancelHandle;

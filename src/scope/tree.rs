@@ -55,6 +55,16 @@ enum Stage {
     Left,
 }
 
+/// Whether an operation in a scope has been handed something since the scope was last polled.
+/// For the scope of a nursery the ready queue says that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Handed {
+    No,
+    Yes,
+    /// `run::stuck` has seen it.
+    Noticed,
+}
+
 /// A cancel scope: what the public handles, the tree and the timers share.
 pub(crate) struct Scope {
     parent: Cell<*const Scope>,
@@ -89,6 +99,11 @@ pub(crate) struct Scope {
     pub(crate) members: Members,
     /// The unit whose poll last came through this scope.
     host: Cell<UnitId>,
+    handed: Cell<Handed>,
+    /// It was cancelled, and `run::stuck` has noticed that it is still open.
+    noticed: Cell<bool>,
+    /// How many operations in here do not heed a cancellation, by design.
+    unheeding: Cell<u32>,
     /// Wakers of operations in this scope that are polled with a waker other than their unit's:
     /// something between the unit and the operation polls only what it was woken for.
     foreign: RefCell<Slab<Waker>>,
@@ -116,6 +131,9 @@ impl Scope {
             place: Cell::new(place),
             members: Members::new(),
             host: Cell::new(UnitId::NONE),
+            handed: Cell::new(Handed::No),
+            noticed: Cell::new(false),
+            unheeding: Cell::new(0),
             foreign: RefCell::new(Slab::new()),
         }
     }
@@ -203,7 +221,9 @@ impl Scope {
         if self.own.get() >= level {
             return;
         }
-        self.own.set(level);
+        if self.own.replace(level) == Level::None && self.is_entered() {
+            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+        }
         drop(self.why.replace(Some(why)));
         self.refresh();
     }
@@ -336,6 +356,97 @@ impl Scope {
         wake_all(foreign);
     }
 
+    // What `run::stuck` asks.
+
+    /// An operation in here has been handed something.
+    #[inline]
+    pub(crate) fn hand(&self) {
+        let scope = self.forward.get().map_or(self, |to| to);
+        if scope.handed.get() == Handed::No && scope.is_entered() && scope.members.first().is_null()
+        {
+            scope.handed.set(Handed::Yes);
+            CONTEXT.with(|context| context.handed.set(context.handed.get() + 1));
+        }
+    }
+
+    /// The scope is polled, and with it what it was handed.
+    #[inline]
+    pub(crate) fn polled(&self) {
+        if self.is_handed() {
+            self.taken();
+        }
+    }
+
+    #[cold]
+    fn taken(&self) {
+        self.handed.set(Handed::No);
+        CONTEXT.with(|context| context.handed.set(context.handed.get().saturating_sub(1)));
+    }
+
+    pub(crate) fn is_handed(&self) -> bool {
+        self.handed.get() != Handed::No
+    }
+
+    /// Notices that it was handed something. True if that was noticed before.
+    pub(crate) fn notice_handed(&self) -> bool {
+        self.handed.replace(Handed::Noticed) == Handed::Noticed
+    }
+
+    /// Notices that it is open though cancelled. True if that was noticed before.
+    pub(crate) fn notice_open(&self) -> bool {
+        self.noticed.replace(true)
+    }
+
+    /// Counts an operation that does not heed a cancellation.
+    pub(super) fn add_unheeding(&self) {
+        self.unheeding.set(self.unheeding.get() + 1);
+    }
+
+    pub(super) fn remove_unheeding(&self) {
+        self.unheeding.set(self.unheeding.get() - 1);
+    }
+
+    pub(crate) fn is_unheeding(&self) -> bool {
+        self.unheeding.get() != 0
+    }
+
+    /// Whether no scope is in it.
+    pub(crate) fn is_innermost(&self) -> bool {
+        self.first_child.get().is_null()
+    }
+
+    /// Whether the unit that polls it is still to run.
+    pub(crate) fn host_is_queued(&self) -> bool {
+        // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+        table::lookup(self.host.get()).is_some_and(|host| unsafe { &*host }.is_queued())
+    }
+
+    /// Calls `look` with this scope and all below, which it must leave as they are.
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&Scope)) {
+        let mut scope = self;
+        loop {
+            look(scope);
+            // SAFETY (all): invariant 1: nothing is linked or unlinked meanwhile.
+            if let Some(child) = unsafe { scope.first_child.get().as_ref() } {
+                scope = child;
+                continue;
+            }
+            loop {
+                if ptr::eq(scope, self) {
+                    return;
+                }
+                if let Some(next) = unsafe { scope.next.get().as_ref() } {
+                    scope = next;
+                    break;
+                }
+                match unsafe { scope.parent.get().as_ref() } {
+                    Some(parent) => scope = parent,
+                    None => return,
+                }
+            }
+        }
+    }
+
     // The links.
 
     /// See `context::forward_scope`.
@@ -402,6 +513,16 @@ impl Scope {
         }
     }
 
+    /// Puts this scope under `parent`. Polled from inside of itself, it stays where it is.
+    #[inline(never)]
+    fn move_to(&self, parent: *const Scope) {
+        if !self.encloses(parent) {
+            self.unlink();
+            self.link(parent);
+            self.refresh();
+        }
+    }
+
     /// Puts all the scopes directly below this one under `parent` instead.
     pub(crate) fn move_children(&self, parent: *const Scope) {
         // SAFETY: invariant 1.
@@ -444,6 +565,9 @@ impl Entered {
             return Err(ScopeReused::new(scope.place.get()).into());
         }
         scope.stage.set(Stage::Entered);
+        if scope.own.get() != Level::None {
+            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+        }
         let hold = frame::hold_in_current(|| what.into(), scope.place.get());
         let entered = Entered { scope, _hold: hold, run };
         entered.touch();
@@ -471,6 +595,7 @@ impl Entered {
             scope.host.set(context.unit.get());
             context.run.get()
         });
+        scope.polled();
         assert!(
             run == self.run,
             "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
@@ -481,11 +606,8 @@ impl Entered {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
             _ => ptr::null(),
         });
-        // Polled from inside of itself, it stays where it is.
-        if scope.parent.get() != parent && !scope.encloses(parent) {
-            scope.unlink();
-            scope.link(parent);
-            scope.refresh();
+        if scope.parent.get() != parent {
+            scope.move_to(parent);
         }
     }
 
@@ -509,6 +631,20 @@ impl Entered {
     }
 }
 
+impl Entered {
+    #[cold]
+    fn uncount(&self) {
+        if context::current_run() != self.run {
+            return; // it is not counted in this one
+        }
+        self.scope.polled();
+        if self.scope.own.get() != Level::None {
+            CONTEXT
+                .with(|context| context.cancelled.set(context.cancelled.get().saturating_sub(1)));
+        }
+    }
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
         let scope = &*self.scope;
@@ -516,6 +652,9 @@ impl Drop for Entered {
         scope.stage.set(Stage::Left);
         if let Some(shared) = scope.remote.get() {
             cancel_handle::leave(shared);
+        }
+        if scope.own.get() != Level::None || scope.is_handed() {
+            self.uncount();
         }
         scope.unlink();
         scope.move_children(ptr::null());

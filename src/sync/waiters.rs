@@ -117,6 +117,7 @@ impl<T> Waiters<T> {
                     let (given, kept) = give(value);
                     slot.state = State::Served(given);
                     drop(inner);
+                    watch.handed();
                     drop(watch); // foreign code
                     return Some((kept, waker));
                 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::coop::{self, Watch};
 use crate::error::{Error, NotRunning};
+use crate::scope::Unheeding;
 use crate::sync::{Acquire, CapacityLimiter, Permit};
 use crate::thread::job::{self, Entry, Work};
 use crate::{Result, context, frame};
@@ -91,7 +92,7 @@ pub struct ToThread<T: 'static> {
 enum Step<T> {
     Start(Work),
     Acquire(Work, Acquire),
-    Wait(Rc<Entry<T>>, Watch),
+    Wait { entry: Rc<Entry<T>>, watch: Watch, unheeding: Option<Unheeding> },
     End,
 }
 
@@ -174,9 +175,10 @@ impl<T> Future for ToThread<T> {
                     else {
                         unreachable!("it was just looked at")
                     };
-                    this.step = Step::Wait(this.start(work, permit?)?, Watch::new());
+                    let entry = this.start(work, permit?)?;
+                    this.step = Step::Wait { entry, watch: Watch::new(), unheeding: None };
                 }
-                Step::Wait(entry, watch) => {
+                Step::Wait { entry, watch, unheeding } => {
                     if let Some(outcome) = entry.take() {
                         this.step = Step::End;
                         return Poll::Ready(Ok(
@@ -189,6 +191,8 @@ impl<T> Future for ToThread<T> {
                             this.leave();
                             return Poll::Ready(Err(error));
                         }
+                    } else {
+                        *unheeding = Unheeding::new();
                     }
                     entry.arm(cx);
                     frame::awaits("to_thread");
@@ -208,7 +212,7 @@ impl<T> Future for ToThread<T> {
 impl<T: 'static> ToThread<T> {
     /// Does not wait for the thread any more.
     fn leave(&mut self) {
-        if let Step::Wait(entry, _) = std::mem::replace(&mut self.step, Step::End) {
+        if let Step::Wait { entry, .. } = std::mem::replace(&mut self.step, Step::End) {
             entry.disarm();
             if self.abandon_on_cancel {
                 entry.abandon();

@@ -206,8 +206,36 @@ impl<T> Wheel<T> {
     /// To be called until it returns `None`. Timers may be inserted and removed in between, and
     /// what is inserted then takes its place among what is left to be handed out.
     pub(crate) fn pop_expired(&mut self, now: u64) -> Option<(u64, T)> {
+        let index = self.find_expired(now)?;
+        self.fire(index)
+    }
+
+    /// As [`pop_expired`](Self::pop_expired), but of the timers that share the earliest deadline
+    /// it takes out the one that `choose` picks, given how many they are, or none.
+    pub(crate) fn pop_expired_nth(
+        &mut self,
+        now: u64,
+        choose: impl FnOnce(usize) -> Option<usize>,
+    ) -> Option<(u64, T)> {
+        let first = self.find_expired(now)?;
+        let nth = choose(self.simultaneous(first).count())?;
+        let index = self.simultaneous(first).nth(nth)?;
+        self.fire(index)
+    }
+
+    /// An entry and those after it in its slot that have the same deadline.
+    fn simultaneous(&self, first: u32) -> impl Iterator<Item = u32> {
+        let entry = |index: u32| self.entries.get(index as usize).map(|entry| (index, entry));
+        let deadline = self.entries[first as usize].deadline;
+        std::iter::successors(entry(first), move |(_, last)| entry(last.next))
+            .filter(move |(_, entry)| entry.deadline == deadline)
+            .map(|(index, _)| index)
+    }
+
+    /// Moves the time forward to `now`, and finds the earliest entry if it has expired.
+    fn find_expired(&mut self, now: u64) -> Option<u32> {
         self.now = self.now.max(now);
-        let index = loop {
+        loop {
             let place = self.first_place();
             let Some(place) = place.filter(|&p| p == LATE || self.start(p) <= self.now) else {
                 // No slot in use begins on the way there, so nothing has to be dealt out.
@@ -215,11 +243,11 @@ impl<T> Wheel<T> {
                 return None;
             };
             if place == LATE {
-                break self.earliest(LATE);
+                return Some(self.earliest(LATE));
             }
             if place < SLOTS {
                 self.position = self.start(place);
-                break self.slots[place].head;
+                return Some(self.slots[place].head);
             }
             // As far as possible without passing a timer, so that the earliest skips the levels
             // between; but looking for it would cost more than that saves.
@@ -229,7 +257,10 @@ impl<T> Wheel<T> {
                 None => self.start(place),
             };
             self.deal_out(place);
-        };
+        }
+    }
+
+    fn fire(&mut self, index: u32) -> Option<(u64, T)> {
         let (deadline, payload) = self.take(index);
         payload.map(|payload| (deadline, payload))
     }

@@ -34,7 +34,7 @@ pub(crate) struct UnitId(pub(crate) usize);
 impl UnitId {
     pub(crate) const NONE: UnitId = UnitId(usize::MAX);
 
-    fn new(slot: u16, index: u32, generation: u32) -> Self {
+    pub(crate) fn new(slot: u16, index: u32, generation: u32) -> Self {
         UnitId(
             (slot as usize) << (INDEX_BITS + GENERATION_BITS)
                 | (index as usize) << GENERATION_BITS
@@ -144,6 +144,17 @@ pub(crate) fn lookup_place(id: UnitId) -> Option<*const Unit> {
         context.table.with(|inner| {
             let entry = inner.entries.get(id.index())?;
             (!entry.unit.is_null()).then_some(entry.unit)
+        })
+    })
+}
+
+/// The units that stand in a ready queue. Looks at all there are.
+pub(crate) fn queued() -> Vec<*const Unit> {
+    CONTEXT.with(|context| {
+        context.table.with(|inner| {
+            let units = inner.entries.iter().map(|entry| entry.unit);
+            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
+            units.filter(|unit| unsafe { unit.as_ref() }.is_some_and(Unit::is_queued)).collect()
         })
     })
 }

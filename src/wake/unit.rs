@@ -21,6 +21,7 @@ use std::ptr;
 use std::task::Waker;
 
 use crate::context::CONTEXT;
+use crate::run::order::Order;
 use crate::wake::table::{self, UnitId};
 use crate::wake::waker;
 
@@ -114,6 +115,11 @@ impl Unit {
 
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
+    }
+
+    /// The queue it is attached to, or null.
+    pub(crate) fn queue(&self) -> *const ReadyQueue {
+        self.queue.get()
     }
 
     /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to
@@ -211,6 +217,13 @@ impl ReadyQueue {
         self.len.get()
     }
 
+    /// The tick in which the first of the units became ready. While nobody takes units out it
+    /// stays the same, and no later wait for somebody to come has the same one.
+    pub(crate) fn ready_since(&self) -> Option<u32> {
+        // SAFETY: invariant 1: linked units are alive.
+        unsafe { self.head.get().as_ref() }.map(|head| head.tick.get())
+    }
+
     /// Whether its owner is taking units out, and running them.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.get()
@@ -273,17 +286,16 @@ impl ReadyQueue {
         CONTEXT.with(|context| context.queued.set(context.queued.get().saturating_sub(1)));
     }
 
-    /// Takes out the next unit that became ready before the present tick. `choose` picks one of
-    /// the first `n` of them, where a scheduler with a seed does not take them in order.
-    pub(crate) fn pop(&self, choose: Option<&dyn Fn(usize) -> usize>) -> Option<*const Unit> {
+    /// Takes out the next unit that became ready before the present tick.
+    pub(crate) fn pop(&self, order: &Order) -> Option<*const Unit> {
         let now = CONTEXT.with(|context| context.tick.get());
         let mut this = self.head.get();
         // SAFETY: invariant 1: linked units are alive.
         if unsafe { this.as_ref() }?.tick.get() == now {
             return None;
         }
-        if let Some(choose) = choose {
-            for _ in 0..choose(self.older_than(now)) {
+        if !order.is_first_in_first_out() {
+            for _ in 0..order.choose(self.older_than(now, order.reach())) {
                 // SAFETY: invariant 1; there are as many as `older_than` counted.
                 this = unsafe { &*this }.ready.next.get();
             }
@@ -293,15 +305,13 @@ impl ReadyQueue {
         Some(this)
     }
 
-    /// How many units at the head became ready before the tick `now`, counted up to a limit that
-    /// keeps a seeded scheduler from being quadratic.
-    fn older_than(&self, now: u32) -> usize {
-        const LIMIT: usize = 64;
+    /// How many units at the head became ready before the tick `now`, counted up to a limit.
+    fn older_than(&self, now: u32, limit: usize) -> usize {
         let mut count = 0;
         let mut next = self.head.get();
         // SAFETY: invariant 1: linked units are alive.
         while let Some(unit) = unsafe { next.as_ref() } {
-            if unit.tick.get() == now || count == LIMIT {
+            if unit.tick.get() == now || count == limit {
                 break;
             }
             count += 1;
@@ -362,17 +372,15 @@ impl Members {
         self.first.get()
     }
 
-    /// The first member that `is_it`, or null.
-    pub(crate) fn find(&self, is_it: impl Fn(*const Unit) -> bool) -> *const Unit {
-        let mut this = self.first.get();
-        // SAFETY: invariant 1: linked units are alive.
-        while let Some(unit) = unsafe { this.as_ref() } {
-            if is_it(this) {
-                break;
-            }
-            this = unit.siblings.next.get();
-        }
-        this
+    /// The members, of whom none may come or go as long as the answer is used.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = *const Unit> {
+        let mut next = self.first.get();
+        std::iter::from_fn(move || {
+            let this = next;
+            // SAFETY: invariant 1: linked units are alive.
+            next = unsafe { this.as_ref() }?.siblings.next.get();
+            Some(this)
+        })
     }
 
     /// Makes every member ready, in the order in which they came. Foreign wakers that have to be

@@ -250,12 +250,15 @@ pub fn run(program: &Program) -> Result<Trace, String> {
     });
     let main = Frame::new(&world, "main", None);
     // Every operation is a point of the schedule, as it is in Trio.
-    let outcome = Builder::new().clock(&clock).budget(1).detect_deadlock(true).run(async {
-        CancelScope::new()
-            .with_timeout(Duration::from_secs(HORIZON))
-            .enter(async |_| main.task(&program.main).await)
-            .await
-    });
+    let outcome =
+        Builder::new().clock(&clock).budget(1).detect_deadlock(true).fail_when_stuck(true).run(
+            async {
+                CancelScope::new()
+                    .with_timeout(Duration::from_secs(HORIZON))
+                    .enter(async |_| main.task(&program.main).await)
+                    .await
+            },
+        );
     if let Err(error) = outcome
         && error.is::<Deadlock>()
     {

@@ -387,3 +387,32 @@ fn the_last_index() {
 fn past_the_last_index() {
     new_index(u32::MAX as usize);
 }
+
+/// Of the timers with the earliest deadline any can be taken out, those that were late when they
+/// were set among them, and none need be.
+#[test]
+fn the_nth_of_simultaneous_timers() {
+    for (now, deadline) in [(0, 70), (100, 70)] {
+        let mut wheel = Wheel::new();
+        assert!(wheel.pop_expired(now).is_none());
+        for payload in 0..4 {
+            wheel.insert(deadline, payload);
+            wheel.insert(deadline + 1, 10 + payload);
+        }
+        let mut seen = Vec::new();
+        for (nth, of) in [(2, 4), (0, 3), (1, 2), (0, 1), (3, 4)] {
+            let none = wheel.pop_expired_nth(200, |due| {
+                assert_eq!(due, of);
+                None
+            });
+            assert_eq!(none, None);
+            seen.extend(wheel.pop_expired_nth(200, |_| Some(nth)));
+        }
+        let at = |payload| (deadline, payload);
+        assert_eq!(seen, [at(2), at(0), at(3), at(1), (deadline + 1, 13)]);
+        assert_eq!(wheel.pop_expired(200), Some((deadline + 1, 10)));
+        assert_eq!(wheel.len(), 2);
+    }
+    let mut empty: Wheel<()> = Wheel::new();
+    assert!(empty.pop_expired_nth(200, |_| unreachable!("none is due")).is_none());
+}

@@ -1,0 +1,131 @@
+//! Something does not go on although it could.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::panic::Location;
+
+use super::Cancelled;
+
+/// A task, or a part of one, that does not go on although it could.
+///
+/// It is an error of [`run`](crate::run) only where that was
+/// [asked for](crate::Builder::fail_when_stuck); otherwise it is reported through `tracing`. The
+/// guide [says more](crate::guide::scheduling#a-stuck-task-says-so).
+///
+/// ```
+/// fn parked(error: &seedbed::Error) -> bool {
+///     error.is::<seedbed::Stuck>()
+/// }
+/// assert!(!parked(&seedbed::Error::msg("out of paper")));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stuck {
+    what: What,
+    place: &'static Location<'static>,
+    tasks: Vec<&'static Location<'static>>,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Nursery,
+    Scope,
+    Cancelled(Cancelled),
+}
+
+impl Stuck {
+    /// A nursery that has work ready. `tasks` is where those of its children were spawned that
+    /// are.
+    pub(crate) fn nursery(
+        place: &'static Location<'static>,
+        tasks: Vec<&'static Location<'static>>,
+    ) -> Stuck {
+        Stuck { what: What::Nursery, place, tasks }
+    }
+
+    /// A scope in which something has been handed to an operation.
+    pub(crate) fn scope(place: &'static Location<'static>) -> Stuck {
+        Stuck { what: What::Scope, place, tasks: Vec::new() }
+    }
+
+    /// A scope that is open though cancelled. If it is a nursery's, `tasks` is where its children
+    /// were spawned.
+    pub(crate) fn cancelled_scope(
+        place: &'static Location<'static>,
+        tasks: Vec<&'static Location<'static>>,
+        why: Cancelled,
+    ) -> Stuck {
+        Stuck { what: What::Cancelled(why), place, tasks }
+    }
+
+    /// Where the nursery or the scope was opened.
+    pub fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// Where the tasks were spawned: of a nursery that nobody polls, those that are ready; of one
+    /// that is cancelled, those that are left. Empty for other scopes.
+    pub fn tasks(&self) -> &[&'static Location<'static>] {
+        &self.tasks
+    }
+
+    /// Why the scope was cancelled, if it is one that stays open nevertheless.
+    pub fn cancelled(&self) -> Option<&Cancelled> {
+        match &self.what {
+            What::Cancelled(why) => Some(why),
+            What::Nursery | What::Scope => None,
+        }
+    }
+
+    /// Whether it is the same thing to a reader.
+    pub(crate) fn looks_like(&self, other: &Stuck) -> bool {
+        std::mem::discriminant(&self.what) == std::mem::discriminant(&other.what)
+            && self.place == other.place
+            && self.tasks == other.tasks
+    }
+
+    fn write_tasks(&self, f: &mut fmt::Formatter<'_>, before: &str) -> fmt::Result {
+        const MOST: usize = 3;
+        for (i, task) in self.tasks.iter().take(MOST).enumerate() {
+            write!(f, "{}{task}", if i == 0 { before } else { ", " })?;
+        }
+        match self.tasks.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place;
+        match &self.what {
+            What::Nursery => {
+                write!(
+                    f,
+                    "stuck: nobody polls the nursery opened at {place}, which has work ready"
+                )?;
+                self.write_tasks(f, ", in what was spawned at ")?;
+            }
+            What::Scope => write!(
+                f,
+                "stuck: nobody polls the scope opened at {place}, in which something that was \
+                 waited for has come"
+            )?,
+            What::Cancelled(why) => {
+                write!(f, "stuck: the scope opened at {place} is still open, though {why}; ")?;
+                f.write_str("what it awaits")?;
+                self.write_tasks(f, " in what was spawned at ")?;
+                return f.write_str(
+                    " does not heed that: wrap a future of another crate in \
+                     `seedbed::cancellable`, and do not keep a future of this one unpolled",
+                );
+            }
+        }
+        f.write_str(
+            "; it is parked in a `select!`, a buffered stream or a variable while the task around \
+             it waits for something else: run it in a task of its own, or drop it first",
+        )
+    }
+}
+
+impl StdError for Stuck {}

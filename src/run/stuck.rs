@@ -1,0 +1,290 @@
+//! Finding what is stuck: what has work ready and is not polled, and cancelled scopes that stay
+//! open.
+//!
+//! When there is nothing left to run, three counts say whether anything could be stuck. Nearly
+//! always they are 0. Otherwise the units and the scopes are looked through for it.
+//!
+//! On the system's clock something is stuck if it stays so for a second: a program may poll now
+//! what it let lie for a moment. So there is one more wake-up at the most, a second after the run
+//! loop found nothing to run with a count that is not 0. On a virtual clock time does not pass
+//! where nothing runs, so what is found is stuck.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ptr;
+use std::time::Duration;
+
+use crate::Result;
+use crate::context::CONTEXT;
+use crate::error::Stuck;
+use crate::nursery::core::Core;
+use crate::run::Runtime;
+use crate::scope::tree::Scope;
+use crate::time::clock::Nanos;
+use crate::wake::table;
+
+/// How long something has to be stuck, on the system's clock, before that is reported.
+const PATIENCE: Nanos = 1_000_000_000;
+
+/// What is known of what may be stuck.
+pub(super) struct Lookout {
+    patience: Nanos,
+    /// No look is taken before this.
+    not_before: Nanos,
+    /// The tick of the latest look: nothing can have changed before there is another.
+    looked_in: Option<u32>,
+    suspects: HashMap<Key, Suspect>,
+}
+
+/// Which nursery or scope it is. The address alone could be that of another one by now: a nursery
+/// is told from its successors by the tick since which it has been ready, a scope by its having
+/// been noticed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Nursery(usize, u32),
+    Handed(usize),
+    Cancelled(usize),
+}
+
+struct Suspect {
+    since: Nanos,
+    reported: bool,
+}
+
+/// Something that seems to be stuck.
+struct Found {
+    key: Key,
+    /// Whether it may be a suspect already.
+    known: bool,
+    stuck: Stuck,
+}
+
+/// Something that is stuck, how many look like it, and for how long the longest has been.
+struct Report {
+    stuck: Stuck,
+    count: usize,
+    lasted: Duration,
+}
+
+/// What is to be done when nothing can run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    Look,
+    /// Sleeping, until then at the latest.
+    Sleep(Option<Nanos>),
+}
+
+impl Lookout {
+    pub(super) fn new(immediate: bool) -> Lookout {
+        Lookout {
+            patience: if immediate { 0 } else { PATIENCE },
+            not_before: 0,
+            looked_in: None,
+            suspects: HashMap::new(),
+        }
+    }
+
+    fn next(&self, now: Nanos, tick: u32) -> Next {
+        let changed = self.looked_in != Some(tick);
+        if !changed && self.suspects.values().all(|suspect| suspect.reported) {
+            Next::Sleep(None)
+        } else if now < self.not_before {
+            Next::Sleep(Some(self.not_before))
+        } else {
+            Next::Look
+        }
+    }
+
+    /// Takes in what was found, and returns what is to be reported.
+    fn take_in(&mut self, found: Vec<Found>, now: Nanos, tick: u32) -> Vec<Report> {
+        self.looked_in = Some(tick);
+        self.not_before = now.saturating_add(self.patience);
+        let before = std::mem::take(&mut self.suspects);
+        // By what a reader tells them apart by: there may be thousands of each.
+        let mut reports: BTreeMap<_, Vec<Report>> = BTreeMap::new();
+        for Found { key, known, stuck } in found {
+            let (since, mut reported) = match before.get(&key) {
+                Some(suspect) if known => (suspect.since, suspect.reported),
+                _ => (now, false),
+            };
+            if !reported && now - since >= self.patience {
+                reported = true;
+                let lasted = Duration::from_nanos(now - since);
+                let same_place = reports.entry(stuck.place()).or_default();
+                match same_place.iter_mut().find(|report| report.stuck.looks_like(&stuck)) {
+                    Some(report) => {
+                        report.count += 1;
+                        report.lasted = report.lasted.max(lasted);
+                    }
+                    None => same_place.push(Report { stuck, count: 1, lasted }),
+                }
+            }
+            self.suspects.insert(key, Suspect { since, reported });
+        }
+        reports.into_values().flatten().collect()
+    }
+}
+
+/// What goes on when nothing can run.
+pub(super) enum Idle {
+    /// Something may be stuck, which is to be seen at this time.
+    Until(Option<Nanos>),
+    /// It was reported, by which something may have become ready.
+    Reported,
+}
+
+impl Runtime {
+    /// Looks for what is stuck, now that there is nothing left to run, and reports it.
+    ///
+    /// # Errors
+    ///
+    /// [`Stuck`], where the run is to fail with that.
+    pub(super) fn look_for_stuck(&self) -> Result<Idle> {
+        let (queued, scopes, tick) = CONTEXT.with(|context| {
+            let scopes = context.handed.get() + context.cancelled.get();
+            (context.queued.get(), scopes, context.tick.get())
+        });
+        if queued + scopes == 0 {
+            return Ok(Idle::Until(None));
+        }
+        let now = self.now();
+        if let Next::Sleep(until) = self.lookout.borrow().next(now, tick) {
+            return Ok(Idle::Until(until));
+        }
+        let mut found = Vec::new();
+        if queued > 0 {
+            find_nurseries(&mut found);
+        }
+        if scopes > 0 {
+            self.system.scope().for_each(|scope| found.extend(look_at(scope)));
+        }
+        let mut lookout = self.lookout.borrow_mut();
+        let mut reports = lookout.take_in(found, now, tick).into_iter();
+        let next = lookout.next(now, tick);
+        drop(lookout); // subscribers are foreign code
+        let failure = if self.fail_when_stuck { reports.next() } else { None };
+        let reported = reports.len() > 0;
+        for Report { stuck, count, lasted } in reports {
+            tracing::warn!(opened_at = %stuck.place(), count, ?lasted, "{stuck}");
+        }
+        match (failure, next) {
+            (Some(failure), _) => Err(failure.stuck.into()),
+            (None, _) if reported => Ok(Idle::Reported),
+            (None, Next::Sleep(until)) => Ok(Idle::Until(until)),
+            (None, Next::Look) => Ok(Idle::Until(None)),
+        }
+    }
+}
+
+/// Finds the nurseries that have work ready, and whose hosts have run without polling them.
+fn find_nurseries(found: &mut Vec<Found>) {
+    let mut seen = HashSet::new();
+    for unit in table::queued() {
+        // SAFETY: the table knows it, and no foreign code runs in here.
+        let Some(core) = (unsafe { Core::of(unit) }) else { continue };
+        let Some(since) = core.ready_since() else { continue };
+        let address = ptr::from_ref(core).addr();
+        // If its host is to run, then it is only in something that is stuck.
+        if seen.insert(address) && !core.scope().host_is_queued() {
+            let stuck = Stuck::nursery(core.place(), core.tasks(true));
+            found.push(Found { key: Key::Nursery(address, since), known: true, stuck });
+        }
+    }
+}
+
+/// Whether a scope is stuck.
+fn look_at(scope: &Scope) -> Option<Found> {
+    let address = ptr::from_ref(scope).addr();
+    if scope.host_is_queued() {
+        return None; // it is in something that is
+    }
+    if scope.is_handed() {
+        let known = scope.notice_handed();
+        return Some(Found {
+            key: Key::Handed(address),
+            known,
+            stuck: Stuck::scope(scope.place()),
+        });
+    }
+    // What is in an inner scope keeps that one open, and may be shielded there.
+    if !scope.is_cancelled() || !scope.is_innermost() || scope.is_unheeding() {
+        return None;
+    }
+    // SAFETY: members are alive, and no foreign code runs in here.
+    let nursery = unsafe { scope.members.first().as_ref().and_then(|unit| Core::of(unit)) };
+    let tasks = match nursery {
+        // It is found among the nurseries, or kept open from outside.
+        Some(nursery) if !nursery.is_idle() || !nursery.runs_something() => return None,
+        Some(nursery) => nursery.tasks(false),
+        None => Vec::new(),
+    };
+    let stuck = Stuck::cancelled_scope(scope.place(), tasks, scope.cause()?);
+    Some(Found { key: Key::Cancelled(address), known: scope.notice_open(), stuck })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+
+    const SECOND: Nanos = PATIENCE;
+
+    fn found(address: usize, since: u32) -> Vec<Found> {
+        let stuck = Stuck::nursery(Location::caller(), Vec::new());
+        vec![Found { key: Key::Nursery(address, since), known: true, stuck }]
+    }
+
+    /// One more wake-up, and one report.
+    #[test]
+    fn it_has_to_last_for_a_second() {
+        let mut lookout = Lookout::new(false);
+        assert_eq!(lookout.next(5, 1), Next::Look);
+        assert!(lookout.take_in(found(8, 1), 5, 1).is_empty());
+        assert_eq!(lookout.next(5, 1), Next::Sleep(Some(5 + SECOND)));
+        // Whatever runs in between, no look is taken before that.
+        assert_eq!(lookout.next(4 + SECOND, 9), Next::Sleep(Some(5 + SECOND)));
+        assert_eq!(lookout.next(5 + SECOND, 9), Next::Look);
+        let reports = lookout.take_in(found(8, 1), 5 + SECOND, 9);
+        assert_eq!(reports.len(), 1);
+        assert_eq!(reports[0].lasted, Duration::from_secs(1));
+        // It wakes nobody any more, until something has run.
+        assert_eq!(lookout.next(5 + SECOND, 9), Next::Sleep(None));
+        assert_eq!(lookout.next(9 + 2 * SECOND, 9), Next::Sleep(None));
+        assert_eq!(lookout.next(9 + 2 * SECOND, 10), Next::Look);
+        assert!(lookout.take_in(found(8, 1), 9 + 2 * SECOND, 10).is_empty());
+    }
+
+    #[test]
+    fn what_was_polled_in_between_begins_anew() {
+        let mut lookout = Lookout::new(false);
+        lookout.take_in(found(8, 1), 0, 1);
+        // The same address, and others: another nursery, or the same one parked again.
+        assert!(lookout.take_in(found(8, 2), SECOND, 2).is_empty());
+        assert_eq!(lookout.next(SECOND, 2), Next::Sleep(Some(2 * SECOND)));
+        assert_eq!(lookout.take_in(found(8, 2), 2 * SECOND, 2).len(), 1);
+        let mut other_scope = found(16, 0);
+        other_scope[0].known = false;
+        other_scope[0].key = Key::Handed(16);
+        lookout.take_in(other_scope, 3 * SECOND, 3);
+        let mut other_scope = found(16, 0);
+        other_scope[0].known = false;
+        other_scope[0].key = Key::Handed(16);
+        assert!(lookout.take_in(other_scope, 4 * SECOND, 4).is_empty());
+    }
+
+    #[test]
+    fn at_once_where_time_does_not_pass() {
+        let mut lookout = Lookout::new(true);
+        assert_eq!(lookout.take_in(found(8, 1), 0, 1).len(), 1);
+        assert_eq!(lookout.next(0, 1), Next::Sleep(None));
+        assert_eq!(lookout.next(0, 2), Next::Look);
+    }
+
+    #[test]
+    fn what_looks_alike_is_one_report() {
+        let mut lookout = Lookout::new(true);
+        let many = (0..1000).flat_map(|i| found(i, 1));
+        let reports = lookout.take_in(many.collect(), 0, 1);
+        assert_eq!(reports.iter().map(|report| report.count).collect::<Vec<_>>(), [1000]);
+    }
+}

@@ -1,0 +1,25 @@
+//! Operations that do not heed a cancellation.
+
+use std::rc::Rc;
+
+use crate::context;
+use crate::scope::tree::Scope;
+
+/// While it lives, something in the current scope waits that does not heed a cancellation, and
+/// that is right: a cancelled scope which it keeps open is not [stuck](crate::Stuck).
+pub(crate) struct Unheeding(Rc<Scope>);
+
+impl Unheeding {
+    /// `None` where there is no scope.
+    pub(crate) fn new() -> Option<Unheeding> {
+        let scope = context::current_scope()?;
+        scope.add_unheeding();
+        Some(Unheeding(scope))
+    }
+}
+
+impl Drop for Unheeding {
+    fn drop(&mut self) {
+        self.0.remove_unheeding();
+    }
+}

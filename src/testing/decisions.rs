@@ -1,0 +1,146 @@
+//! The decisions of one run: those it was told to make, and those it has made.
+
+use std::cell::{Cell, RefCell};
+use std::error::Error as StdError;
+use std::fmt;
+
+use super::schedule::{Deviation, Schedule};
+use crate::Result;
+use crate::context::CONTEXT;
+use crate::run::order;
+
+/// Decides for a run which way to go on, and keeps a record of it.
+///
+/// A *decision* is a point where there is more than one way. The first way is the one that an
+/// ordinary run takes.
+pub(crate) struct Decisions {
+    told: Vec<Deviation>,
+    /// How many of `told` were followed.
+    followed: Cell<usize>,
+    rest: Rest,
+    met: RefCell<Vec<Met>>,
+    /// Whether the run asked for something other than what it was told to do there.
+    astray: Cell<Option<Astray>>,
+    /// For how many rounds timers that were due have waited since one fired.
+    pub(crate) timers_waited: Cell<u32>,
+    first_round: u32,
+    max_rounds: u32,
+}
+
+/// A decision that was made.
+#[derive(Clone, Copy)]
+pub(super) struct Met {
+    /// How many ways there were.
+    pub(super) ways: u32,
+    pub(super) choice: u32,
+}
+
+/// What becomes of the decisions about which nothing was said.
+pub(super) enum Rest {
+    /// The first way.
+    First,
+    /// At one in `one_in` decisions any of the ways, elsewhere the first.
+    Drawn { random: Cell<u64>, one_in: usize },
+}
+
+/// A run did not come by where it was told to depart from the first way.
+#[derive(Clone, Copy)]
+pub(super) struct Astray {
+    pub(super) told: Deviation,
+    /// How many ways there were; 0 if the run ended before that decision.
+    pub(super) ways: u32,
+}
+
+impl Decisions {
+    pub(super) fn new(schedule: Schedule, rest: Rest, max_rounds: u32) -> Decisions {
+        Decisions {
+            told: schedule.deviations,
+            followed: Cell::new(0),
+            rest,
+            met: RefCell::new(Vec::new()),
+            astray: Cell::new(None),
+            timers_waited: Cell::new(0),
+            first_round: CONTEXT.with(|context| context.tick.get()),
+            max_rounds,
+        }
+    }
+
+    /// Which of `ways` is taken.
+    pub(crate) fn decide(&self, ways: usize) -> usize {
+        if ways < 2 {
+            return 0;
+        }
+        let ways = u32::try_from(ways).unwrap_or(u32::MAX);
+        let choice = self.choose(ways);
+        self.met.borrow_mut().push(Met { ways, choice });
+        choice as usize
+    }
+
+    fn choose(&self, ways: u32) -> u32 {
+        match self.told.get(self.followed.get()) {
+            Some(&told) if told.position as usize > self.met.borrow().len() => 0,
+            Some(&told) => {
+                self.followed.set(self.followed.get() + 1);
+                if told.choice < ways {
+                    return told.choice;
+                }
+                self.go_astray(told, ways);
+                0
+            }
+            None => match &self.rest {
+                Rest::Drawn { random, one_in } if order::below(*one_in, random) == 0 => {
+                    order::below(ways as usize, random) as u32
+                }
+                _ => 0,
+            },
+        }
+    }
+
+    fn go_astray(&self, told: Deviation, ways: u32) {
+        self.astray.set(self.astray.get().or(Some(Astray { told, ways })));
+    }
+
+    /// # Errors
+    ///
+    /// If the run has had as many rounds as it was given.
+    pub(crate) fn check_rounds(&self) -> Result<()> {
+        let round = CONTEXT.with(|context| context.tick.get()).wrapping_sub(self.first_round);
+        if round <= self.max_rounds { Ok(()) } else { Err(Livelock(self.max_rounds).into()) }
+    }
+
+    /// The decisions that were made, and where they first were other than told.
+    pub(super) fn finish(&self) -> (Vec<Met>, Option<Astray>) {
+        if let Some(&told) = self.told.get(self.followed.get()) {
+            self.go_astray(told, 0);
+        }
+        (self.met.take(), self.astray.get())
+    }
+}
+
+/// The schedule that makes these decisions.
+pub(super) fn schedule_of(met: &[Met]) -> Schedule {
+    let deviations = (0..).zip(met).filter(|(_, met)| met.choice > 0);
+    Schedule {
+        deviations: deviations
+            .map(|(position, met)| Deviation { position, choice: met.choice })
+            .collect(),
+    }
+}
+
+/// A run went on for longer than its rounds.
+#[derive(Debug)]
+pub(super) struct Livelock(u32);
+
+impl fmt::Display for Livelock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "livelock: the program has not ended after {} rounds of the scheduler; look for tasks \
+             that wait for each other by trying again and again, or give it more with \
+             `Explore::max_rounds`",
+            self.0
+        )
+    }
+}
+
+impl StdError for Livelock {}

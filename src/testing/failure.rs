@@ -1,0 +1,160 @@
+//! What [`explore`](super::explore) finds.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+use std::thread;
+
+use super::decisions::Livelock;
+use super::explore::VARIABLE;
+use super::schedule::Schedule;
+use crate::{Deadlock, Error, Stuck};
+
+/// A schedule under which a program fails, and how.
+///
+/// `{}` is one line. `{:?}` is what [`explore`](super::explore) panics with: the whole error, and
+/// how to see it again.
+///
+/// ```
+/// use seedbed::Event;
+/// use seedbed::testing::{Explore, FailureKind};
+///
+/// let failure = Explore::new().run(|| async { Event::new().wait().await }).unwrap_err();
+/// assert_eq!(failure.kind(), FailureKind::Deadlock);
+/// assert_eq!(failure.schedule().to_string(), "fifo");
+/// ```
+pub struct Failure {
+    pub(super) cause: Cause,
+    pub(super) schedule: Schedule,
+    pub(super) tried: usize,
+}
+
+/// In which way a program fails.
+///
+/// ```
+/// use seedbed::testing::{Explore, FailureKind};
+///
+/// let failure = Explore::new().run(|| async { panic!("out of paper") }).unwrap_err();
+/// assert_eq!(failure.kind(), FailureKind::Panic);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// It returns an error.
+    Error,
+    /// It panics.
+    Panic,
+    /// Every task waits, and nothing can wake one.
+    Deadlock,
+    /// A task could go on and is not polled, or does not heed that it was cancelled: see
+    /// [there](crate::guide::scheduling#a-stuck-task-says-so).
+    Stuck,
+    /// It has not ended after [`max_rounds`](super::Explore::max_rounds).
+    Livelock,
+    /// It did not do the same thing twice, so nothing is known of it. The usual causes are the
+    /// order of a `HashMap`, real time, threads, and state that is kept from one call to the next.
+    NotDeterministic,
+}
+
+/// How one run failed.
+pub(super) enum Cause {
+    Error(Error),
+    Panic(String),
+    NotDeterministic(String),
+}
+
+impl Cause {
+    pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> Cause {
+        let payload = match payload.downcast::<String>() {
+            Ok(text) => return Cause::Panic(*text),
+            Err(payload) => payload,
+        };
+        let text = payload.downcast_ref::<&str>().copied();
+        Cause::Panic(text.unwrap_or("(the payload is not a text)").to_owned())
+    }
+
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Cause::Error(error) if error.is::<Deadlock>() => FailureKind::Deadlock,
+            Cause::Error(error) if error.is::<Stuck>() => FailureKind::Stuck,
+            Cause::Error(error) if error.is::<Livelock>() => FailureKind::Livelock,
+            Cause::Error(_) => FailureKind::Error,
+            Cause::Panic(_) => FailureKind::Panic,
+            Cause::NotDeterministic(_) => FailureKind::NotDeterministic,
+        }
+    }
+}
+
+impl Failure {
+    /// In which way it fails.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.cause.kind()
+    }
+
+    /// The error, if it returned one or hung.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        match &self.cause {
+            Cause::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The schedule under which it does, as simple as it could be made.
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// How many schedules were run until one failed; those that were run to make it simpler are
+    /// not counted.
+    #[must_use]
+    pub fn schedules(&self) -> usize {
+        self.tried
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "schedule {}, found as number {}: ", self.schedule, self.tried)?;
+        match &self.cause {
+            Cause::Error(error) => f.write_str(&error.one_line()),
+            Cause::Panic(text) => {
+                write!(f, "a panic: {}", text.lines().next().unwrap_or_default())
+            }
+            Cause::NotDeterministic(text) => write!(f, "not deterministic: {text}"),
+        }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, text) = match &self.cause {
+            Cause::Error(error) => ("it fails", format!("{error:?}")),
+            Cause::Panic(text) => ("it panics", text.clone()),
+            Cause::NotDeterministic(text) => {
+                writeln!(f, "the program is not deterministic, and cannot be explored:")?;
+                indented(f, text)?;
+                return f.write_str(
+                    "The usual causes are the order of a `HashMap`, real time, threads, and state \
+                     that is kept from one call of the closure to the next.",
+                );
+            }
+        };
+        let Failure { schedule, tried, .. } = self;
+        writeln!(f, "under schedule {schedule}, found as number {tried}, {what}:")?;
+        indented(f, &text)?;
+        writeln!(f, "To see this one again, and no other:")?;
+        let thread = thread::current();
+        let test = thread.name().filter(|name| *name != "main").unwrap_or("the_test");
+        writeln!(f, "    {VARIABLE}={schedule} cargo test {test}")?;
+        write!(f, "    Explore::new().replay(\"{schedule}\").check(…)")
+    }
+}
+
+impl StdError for Failure {}
+
+fn indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.lines().try_for_each(|line| writeln!(f, "    {line}"))
+}

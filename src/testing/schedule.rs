@@ -1,0 +1,98 @@
+//! A schedule as a string: where it departs from first in, first out.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
+
+/// An order in which the tasks of a program may run, as [`explore`](super::explore) prints it.
+///
+/// Wherever there is more than one way to go on, the scheduler decides for one. A schedule says
+/// at which of these decisions, counted from 0, it takes another than the first: `12.1-40.2` takes
+/// the second way at decision 12 and the third at decision 40. The one without any is `fifo`:
+/// what an ordinary [`run`](crate::run()) on the [virtual clock](super::VirtualClock) does.
+///
+/// It means the same as long as neither the program nor this crate changes.
+///
+/// ```
+/// use seedbed::testing::Schedule;
+///
+/// let schedule: Schedule = "12.1-40.2".parse()?;
+/// assert_eq!(schedule.to_string(), "12.1-40.2");
+/// assert_eq!("fifo".parse::<Schedule>()?, Schedule::default());
+/// assert!("12.1-12.2".parse::<Schedule>().is_err());
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Schedule {
+    /// In order of their positions.
+    pub(super) deviations: Vec<Deviation>,
+}
+
+/// A decision for another than the first way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Deviation {
+    /// The decision, counted from 0.
+    pub(super) position: u32,
+    /// The way it takes, counted from 0, which is not one.
+    pub(super) choice: u32,
+}
+
+const NONE: &str = "fifo";
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.deviations.is_empty() {
+            return f.write_str(NONE);
+        }
+        for (index, Deviation { position, choice }) in self.deviations.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "-" };
+            write!(f, "{separator}{position}.{choice}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = NotASchedule;
+
+    fn from_str(text: &str) -> Result<Schedule, NotASchedule> {
+        let mut deviations: Vec<Deviation> = Vec::new();
+        if text != NONE {
+            for part in text.split('-') {
+                let after = deviations.last().map(|last| last.position);
+                let deviation = parse(part, after).ok_or_else(|| NotASchedule(text.to_owned()))?;
+                deviations.push(deviation);
+            }
+        }
+        Ok(Schedule { deviations })
+    }
+}
+
+fn parse(part: &str, after: Option<u32>) -> Option<Deviation> {
+    let (position, choice) = part.split_once('.')?;
+    let (position, choice) = (position.parse().ok()?, choice.parse().ok()?);
+    (after.is_none_or(|after| after < position) && choice > 0)
+        .then_some(Deviation { position, choice })
+}
+
+/// A text is not a [`Schedule`].
+///
+/// ```
+/// let error = "12".parse::<seedbed::testing::Schedule>().unwrap_err();
+/// assert!(error.to_string().contains("`12`"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct NotASchedule(String);
+
+impl fmt::Display for NotASchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a schedule; one looks like `12.1-40.2`, with rising numbers before the \
+             dots and none 0 after them, or is `{NONE}`",
+            self.0
+        )
+    }
+}
+
+impl StdError for NotASchedule {}
