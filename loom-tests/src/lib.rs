@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::sync::{Arc as StdArc, Mutex as StdMutex};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use loom::sync::{Arc, Mutex};
+use loom::sync::Mutex;
 
 /// How much of a model is gone through.
 pub enum Extent {
@@ -29,8 +29,8 @@ pub fn model<T: Ord + Send + 'static>(
         Extent::All => None,
         Extent::Preemptions(most) => Some(most),
     };
-    // Not loom's, as they last for longer than an execution.
-    let seen = StdArc::new(StdMutex::new((0, BTreeSet::new())));
+    // `std`'s lock, as it lasts for longer than an execution.
+    let seen = Arc::new(StdMutex::new((0, BTreeSet::new())));
     let seeing = seen.clone();
     let begun = Instant::now();
     builder.check(move || {

@@ -27,7 +27,7 @@ fn r03_an_idle_thread_goes_while_it_is_given_a_job() {
 /// Two idle threads, and the first to go is not the one that is given a job.
 #[test]
 fn r03_two_threads_go_while_one_is_given_a_job() {
-    model(Preemptions(3), || {
+    model(Preemptions(2), || {
         let run = seedbed::run(async {
             nursery(async |n| {
                 n.spawn(async { to_thread(|| ()).await });
@@ -44,7 +44,7 @@ fn r03_two_threads_go_while_one_is_given_a_job() {
 /// The pool is the process's.
 #[test]
 fn r03_two_runs_share_the_threads() {
-    model(Preemptions(3), || {
+    model(Preemptions(2), || {
         let done = Arc::new(AtomicUsize::new(0));
         let run = |done: &Arc<AtomicUsize>| {
             let done = done.clone();

@@ -138,10 +138,8 @@ fn r04_a_run_that_breaks_down_answers() {
         let mut thread = None;
         let run = Builder::new().detect_deadlock(true).run(async {
             let token = Token::current()?;
-            thread = Some(thread::spawn(move || match token.run_sync(|| "called") {
-                Ok(called) => called,
-                Err(_) => "given back",
-            }));
+            thread =
+                Some(thread::spawn(move || token.run_sync(|| "called").unwrap_or("given back")));
             Event::new().wait().await
         });
         assert!(run.unwrap_err().is::<Deadlock>());

@@ -115,5 +115,6 @@ fn r03_an_abandoned_function_keeps_its_permit() {
 
 /// Has a thread begin it.
 async fn begin(mut job: Pin<&mut impl Future>) {
-    poll_fn(|cx| Poll::Ready(assert!(job.as_mut().poll(cx).is_pending()))).await;
+    let pending = poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx).is_pending())).await;
+    assert!(pending);
 }
