@@ -92,6 +92,7 @@ impl CancelHandle {
     }
 
     /// Cancels it because of what has happened on another thread.
+    #[cfg(not(loom))]
     pub(crate) fn cancel_because(&self, reason: Reason, by: Option<&'static Location<'static>>) {
         self.ask(Level::Full, reason, None, by);
     }
