@@ -48,7 +48,10 @@ pub(crate) struct Context {
     pub(crate) handed: Cell<usize>,
     /// How many open scopes have been cancelled themselves.
     pub(crate) cancelled: Cell<usize>,
-    pub(crate) scopes: Pool,
+    /// How many scopes are entered, for `testing::statistics`.
+    pub(crate) scopes: Cell<usize>,
+    /// Scopes that nobody uses.
+    pub(crate) spare_scopes: Pool,
     /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
     /// and stays in reach of other thread-locals' destructors.
     pub(crate) table: ManuallyDrop<Table>,
@@ -79,7 +82,8 @@ thread_static! {
         queued: Cell::new(0),
         handed: Cell::new(0),
         cancelled: Cell::new(0),
-        scopes: Pool::new(),
+        scopes: Cell::new(0),
+        spare_scopes: Pool::new(),
         table: ManuallyDrop::new(Table::new()),
     };
 }
@@ -93,8 +97,9 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.queued.set(0);
         context.handed.set(0);
         context.cancelled.set(0);
+        context.scopes.set(0);
         context.slot.set(Some(slot));
-        context.scopes.open();
+        context.spare_scopes.open();
     });
     EnteredRuntime(runtime)
 }
@@ -112,7 +117,7 @@ impl Drop for EnteredRuntime<'_> {
             context.slot.set(None);
             context.queued.set(0);
             context.table.clear();
-            context.scopes.close();
+            context.spare_scopes.close();
         });
     }
 }

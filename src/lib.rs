@@ -41,6 +41,7 @@
 //! | to | see |
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
+//! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
 //! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
@@ -92,10 +93,9 @@
 //!
 //! # Limits
 //!
-//! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
-//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
-//! files and blocking work on other threads are not there yet. It is
-//! not 1.0: names may change.
+//! A [`run`] uses one thread; [`run_on_cores()`] has one on each of several, and no task moves from
+//! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
+//! 64 bits. Files and TLS are not there. It is not 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -114,6 +114,7 @@ pub mod hyper;
 #[cfg(all(unix, not(loom)))]
 pub mod net;
 mod nursery;
+mod panic;
 mod remote;
 mod run;
 mod safe_channel;
@@ -127,6 +128,7 @@ pub mod signal;
 mod signal;
 mod sync;
 pub mod testing;
+mod thread;
 mod time;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;
@@ -150,6 +152,8 @@ pub use generator::{
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use remote::{CancelHandle, Token};
+#[cfg(not(loom))]
+pub use run::run_on_cores;
 pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
@@ -159,7 +163,8 @@ pub use scope::{
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
-    Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
-    channel,
+    Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, Send, SendError,
+    Sender, TryRecvError, TrySendError, channel,
 };
+pub use thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};

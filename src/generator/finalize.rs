@@ -366,7 +366,8 @@ impl Registration {
 }
 
 /// Closes the generators that are still alive, one at a time, again until none is left, and waits
-/// for those that are being closed already. If one panics the others are closed all the same.
+/// for those that are being closed already, and for what other threads do for the run. If one
+/// panics the others are closed all the same.
 pub(crate) async fn finalize_all(runtime: &Runtime) {
     let mut panic = None;
     loop {
@@ -392,8 +393,9 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
         }
         match () {
             () if found => {}
-            () if runtime.system_is_empty() => break,
-            () => runtime.system_empty().await,
+            () if !runtime.system_is_empty() => runtime.system_empty().await,
+            () if runtime.jobs.is_any_awaited() => runtime.jobs.none_awaited().await,
+            () => break,
         }
     }
     if let Some(payload) = panic {

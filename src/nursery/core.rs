@@ -17,9 +17,9 @@
 
 mod guard;
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -31,14 +31,13 @@ use crate::context::{self, CONTEXT};
 use crate::error::{Cancelled, Group, Member, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
+use crate::panic::{Payload, quietly};
 use crate::run::Runtime;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
 use crate::wake::unit::{ReadyQueue, Unit};
 use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
-
-type Payload = Box<dyn Any + Send>;
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
 #[repr(C)]
@@ -85,6 +84,13 @@ impl Core {
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    /// Whether a unit is a child of some nursery, and not a nursery's body.
+    pub(crate) fn is_child(unit: &Unit) -> bool {
+        let queue = unit.queue();
+        let body = queue.wrapping_byte_add(offset_of!(Core, body));
+        !queue.is_null() && !ptr::addr_eq(body, unit)
     }
 
     /// Whether nothing in it is ready.
@@ -333,20 +339,14 @@ impl Core {
 
     /// Reports a panic that is not passed on.
     fn discard(&self, payload: Payload, place: &'static Location<'static>) {
-        // Subscribers and payloads are foreign code.
-        let mut outcome = catch_unwind(AssertUnwindSafe(|| {
+        quietly(|| {
             tracing::error!(
                 nursery = %self.place,
                 at = %place,
                 "a further panic in a nursery: only the first is passed on"
             );
             drop(payload);
-        }));
-        for _ in 0..3 {
-            let Err(payload) = outcome else { return };
-            outcome = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        }
-        std::mem::forget(outcome); // there has to be an end to it
+        });
     }
 
     fn poll_child(self: &Rc<Self>, unit: *const Unit, budget: u32) {

@@ -9,6 +9,7 @@ use crate::remote::inbox::{Call, Tenancy};
 use crate::remote::registry;
 use crate::run::catch_panic;
 use crate::shim::{Arc, Condvar, Mutex};
+use crate::thread::job;
 use crate::{NotRunning, Result, context};
 
 /// A way back to a running [`run`](crate::run()) from any thread: runs functions and tasks on its
@@ -46,13 +47,37 @@ impl Token {
         Token { slot, tenancy }
     }
 
-    /// The token of the run that is going on in this thread.
+    /// The token of the run that is going on in this thread, or that a function in
+    /// [`to_thread`](crate::to_thread()) works for.
     ///
     /// # Errors
     ///
     /// [`NotRunning`] if there is none.
+    ///
+    /// ```
+    /// use seedbed::{Token, sleep, to_thread};
+    /// use std::time::Duration;
+    ///
+    /// seedbed::run(async {
+    ///     let worked = to_thread(|| {
+    ///         // on another thread
+    ///         Token::current()?.run(async || sleep(Duration::from_millis(1)).await)?
+    ///     });
+    ///     worked.await?
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
     pub fn current() -> Result<Token> {
-        context::with_runtime(|runtime| Ok(runtime.ok_or(NotRunning)?.token()))
+        let here = context::with_runtime(|runtime| runtime.map(|runtime| runtime.token()));
+        Ok(here.or_else(job::employer).ok_or(NotRunning)?)
+    }
+
+    /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
+    pub(crate) fn report(self, call: Call) -> Result<(), Call> {
+        match registry::inbox(self.slot) {
+            Some(inbox) => inbox.report(self.tenancy, call),
+            None => Err(call),
+        }
     }
 
     /// Leaves a call for the runtime. It comes back if that has gone, or takes no more.

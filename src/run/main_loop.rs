@@ -36,12 +36,13 @@ impl Runtime {
     /// finalization of generators; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
+        scope: ScopeRef,
         main: impl Future<Output = Result<T>>,
         ctrl_c: bool,
+        interrupted: &dyn Fn(),
     ) -> Result<T> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let system = Guard::new(self.system.clone(), true)?;
-        let scope = ScopeRef::new(self.place);
         let mut outcome = None;
         {
             let mut body = pin!(async {
@@ -50,8 +51,10 @@ impl Runtime {
                 self.end().await;
             });
             let heed = || {
-                if let Some(interrupt) = &interrupt {
-                    interrupt.heed(&scope);
+                if let Some(interrupt) = &interrupt
+                    && interrupt.heed(&scope)
+                {
+                    interrupted();
                 }
             };
             let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
@@ -174,9 +177,14 @@ impl Runtime {
                     self.remote.inbox.woke_up();
                     continue;
                 };
-                if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                let nothing_comes =
+                    next.is_none() && !self.reactor.has_sources() && self.jobs.is_empty();
+                if self.detect_deadlock && nothing_comes {
                     return Err(Deadlock.into());
                 }
+                // A thread takes real time, in which a virtual clock would run away from it.
+                let stands_still = self.clock.is_virtual() && self.jobs.is_any_awaited();
+                let next = next.filter(|_| !stands_still);
                 let slept = match self.clock.idle(next.into_iter().chain(stuck).min()) {
                     clock::Idle::Sleep(time) => {
                         asked = true;

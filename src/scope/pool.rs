@@ -32,7 +32,7 @@ pub(crate) struct ScopeRef(NonNull<Node>);
 
 impl ScopeRef {
     pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
-        let node = CONTEXT.with(|context| context.scopes.take());
+        let node = CONTEXT.with(|context| context.spare_scopes.take());
         let Some(node) = node else { return ScopeRef::allocate(place) };
         // SAFETY: invariant 2: it was in the pool, and is now nobody's but this one's.
         let new = unsafe { node.as_ref() };
@@ -105,7 +105,7 @@ impl Drop for ScopeRef {
 fn recycle(node: NonNull<Node>) {
     // SAFETY: the last reference is being dropped, so nobody else has it.
     drop(unsafe { &mut *node.as_ptr() }.scope.reset());
-    if !CONTEXT.with(|context| context.scopes.put(node)) {
+    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
         // SAFETY: it was made by `allocate`, and nobody has it any more.
         drop(unsafe { Box::from_raw(node.as_ptr()) });
     }

@@ -654,9 +654,12 @@ impl Entered {
             self.hold = Some(frame.hold(what.into(), scope.place.get()));
         }
         scope.link_in_current();
-        if scope.own.get() != Level::None {
-            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
-        }
+        CONTEXT.with(|context| {
+            context.scopes.set(context.scopes.get() + 1);
+            if scope.own.get() != Level::None {
+                context.cancelled.set(context.cancelled.get() + 1);
+            }
+        });
         if scope.has_deadline() {
             self.scope.begin_deadline();
         }
@@ -756,6 +759,11 @@ impl Entered {
             scope.move_children(ptr::null());
         }
         scope.effective.set(scope.own.get());
+        CONTEXT.with(|context| {
+            if context.run.get() == self.run {
+                context.scopes.set(context.scopes.get() - 1);
+            }
+        });
         self.run = 0;
         if self.hold.is_some() {
             self.hold = None;

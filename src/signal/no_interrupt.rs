@@ -1,10 +1,8 @@
 //! Ctrl-C where this crate does not know how to heed it: it has its default effect.
 
-use std::rc::Rc;
-
 use crate::Result;
 use crate::scope::pool::ScopeRef;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 
 pub(crate) struct Interrupt;
 
@@ -13,5 +11,7 @@ impl Interrupt {
         Ok(None)
     }
 
-    pub(crate) fn heed(&self, _: &ScopeRef) {}
+    pub(crate) fn heed(&self, _: &ScopeRef) -> bool {
+        false
+    }
 }

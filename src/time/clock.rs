@@ -60,18 +60,21 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The machine's monotonic clock.
+#[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
     /// The counter's state then.
     base_ticks: u64,
 }
 
+#[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
         SystemClock { base: Instant::now(), base_ticks: ticks() }
     }
 }
 
+#[cfg(not(loom))]
 impl Clock for SystemClock {
     fn base(&self) -> Instant {
         self.base
