@@ -49,6 +49,9 @@
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`] |
+//! | limit how much goes on at once | [`CapacityLimiter`], [`Permit`] |
+//! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
+//! | reach a run from other threads | [`Token`], [`CancelHandle`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
@@ -93,9 +96,9 @@
 //! # Limits
 //!
 //! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
-//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
-//! files and blocking work on other threads are not there yet. It is
-//! not 1.0: names may change.
+//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names
+//! and files are not there yet, but for what [`to_thread`](to_thread()) can do. It is not 1.0: names
+//! may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
