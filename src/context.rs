@@ -47,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) handed: Cell<usize>,
     /// How many open scopes have been cancelled themselves.
     pub(crate) cancelled: Cell<usize>,
+    /// How many scopes are entered, for `testing::statistics`.
+    pub(crate) scopes: Cell<usize>,
     /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
     /// and stays in reach of other thread-locals' destructors.
     pub(crate) table: ManuallyDrop<Table>,
@@ -67,6 +69,7 @@ thread_static! {
         queued: Cell::new(0),
         handed: Cell::new(0),
         cancelled: Cell::new(0),
+        scopes: Cell::new(0),
         table: ManuallyDrop::new(Table::new()),
     };
 }
@@ -80,6 +83,7 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.queued.set(0);
         context.handed.set(0);
         context.cancelled.set(0);
+        context.scopes.set(0);
         context.slot.set(Some(slot));
     });
     EnteredRuntime(runtime)

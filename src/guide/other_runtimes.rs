@@ -16,7 +16,8 @@
 //! | `tokio::io::AsyncRead` | [`futures_io::AsyncRead`](https://docs.rs/futures-io), and methods on the streams |
 //! | `spawn_blocking`, where the work goes on if the caller was cancelled | [`to_thread`](crate::to_thread()), which [waits for it](crate::guide::scheduling#blocking-work) |
 //! | `Semaphore` | [`CapacityLimiter`](crate::CapacityLimiter) |
-//! | many threads that share tasks | one thread; several runs for several cores |
+//! | many threads that share tasks | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
+//! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), and Happy Eyeballs |
 //! | `tokio::time::pause` | [`VirtualClock`](crate::testing::VirtualClock) |
 //!
 //! # What to watch for

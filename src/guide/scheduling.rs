@@ -138,4 +138,33 @@
 //!
 //! (The first `?` is for the cancellation, the second for a sender that was dropped.)
 //!
-//! For more cores, use one [`run`](crate::run()) on each of several threads.
+//! # Several cores
+//!
+//! [`run_on_cores`](crate::run_on_cores()) has a `run` on each of several threads. They share what
+//! they borrow, and no task: each connection, timer and child stays on the core that made it, so
+//! all of the above is true on each. It is a nursery made of threads: a failure or a panic on one
+//! core cancels the others, and it returns when all have ended.
+//!
+//! ```
+//! use seedbed::net::{TcpListener, TcpSocket};
+//! use seedbed::serve;
+//!
+//! let reserved = TcpSocket::v4()?;
+//! reserved.bind("127.0.0.1:0")?;
+//! reserved.set_reuse_port(true)?; // the listeners of all cores share the port
+//! let address = reserved.local_addr()?;
+//! let greeting = String::from("hello\n"); // borrowed by all cores
+//! # let stop = std::time::Duration::from_millis(5);
+//! seedbed::run_on_cores(2, async |_core| {
+//!     let listener = TcpListener::bind_reuse_port(address).await?;
+//!     let server = serve(listener, async |stream, _| stream.write_all(greeting.as_bytes()).await);
+//!     # let server = async { seedbed::move_on_after(stop, server).await.map(drop) };
+//!     server.await
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! The kernel deals connections out by their addresses, not by who has time: with many short ones
+//! that comes to the same, with a few long ones it may not. What the cores count or keep together
+//! has to be `Sync`: better each keeps its own, and they are summed up in the end, as `main` returns
+//! a value for each core.

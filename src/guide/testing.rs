@@ -175,4 +175,59 @@
 //!
 //! In `explore` both always are failures.
 //!
+//! # What is left behind
+//!
+//! [`statistics`](crate::testing::statistics()) counts what the run holds: tasks, scopes, timers,
+//! sources, generators. A test that takes it before and after finds what something that should
+//! have ended has left.
+//!
 //! [`explore`]: crate::testing::explore()
+//!
+//! # Other threads: loom
+//!
+//! What tasks and threads do to each other may go wrong in an order that no test happens to see.
+//! [loom](https://docs.rs/loom) runs a test in every order, and with every value that a relaxed
+//! load may see. Compiled with `--cfg loom`, this crate's locks, atomics and threads and the
+//! reactor's sleep are loom's, so that a model may have a [`run`](crate::run()) in it:
+//!
+//! ```toml
+//! [target.'cfg(loom)'.dependencies]
+//! loom = "0.7"
+//!
+//! [lints.rust]
+//! unexpected_cfgs = { level = "warn", check-cfg = ["cfg(loom)"] }
+//! ```
+//!
+//! ```
+//! # #[cfg(loom)] // loom is not there otherwise
+//! loom::model(|| {
+//!     let answer = std::sync::Arc::new(Answer::new()); // of yours, made of loom's parts
+//!     let giver = answer.clone();
+//!     let giver = loom::thread::spawn(move || giver.give(42));
+//!     let got = seedbed::run(async { Ok(answer.wait().await) });
+//!     assert_eq!(got.unwrap(), 42);
+//!     giver.join().unwrap();
+//! });
+//! ```
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test --release --test models
+//! ```
+//!
+//! A wake that is lost is a deadlock, which loom reports. In this crate's repository
+//! `loom-tests/tests/user_program.rs` is a whole example, with a bug that loom finds, and
+//! `loom-tests/README.md` tells what has been gone through for this crate itself.
+//!
+//! In a model
+//!
+//! * your own code has to use loom's types and threads, too, and to make them in the model: what
+//!   loom does not see it does not go through. [`to_thread`](crate::to_thread()), tokens and
+//!   cancel handles are seen;
+//! * time is that of a [`VirtualClock`](crate::testing::VirtualClock);
+//! * there is no network, no signals, no serving, and no features `hyper` and `tokio-io`: what the
+//!   kernel does cannot be gone through;
+//! * there are five threads at most, those of `to_thread` included. One that calls `run` must be
+//!   joined before the model ends, others need not be;
+//! * the time that it takes multiplies with every lock that is taken. Two threads that do one thing
+//!   each are enough for most bugs; with more, set the `preemption_bound` of `loom::model::Builder`,
+//!   to 3 for instance.

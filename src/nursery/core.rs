@@ -19,6 +19,7 @@ mod guard;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -82,6 +83,13 @@ impl Core {
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    /// Whether a unit is a child of some nursery, and not a nursery's body.
+    pub(crate) fn is_child(unit: &Unit) -> bool {
+        let queue = unit.queue();
+        let body = queue.wrapping_byte_add(offset_of!(Core, body));
+        !queue.is_null() && !ptr::addr_eq(body, unit)
     }
 
     /// Whether nothing in it is ready.

@@ -62,7 +62,7 @@ enum Stage {
 struct Request {
     level: Level,
     reason: Reason,
-    by: &'static Location<'static>,
+    by: Option<&'static Location<'static>>,
     grace: Option<Duration>,
 }
 
@@ -74,25 +74,25 @@ impl CancelHandle {
     /// As [`CancelScope::cancel`](crate::CancelScope::cancel).
     #[track_caller]
     pub fn cancel(&self) {
-        self.ask(Level::Full, Reason::Requested(None), None, Location::caller());
+        self.ask(Level::Full, Reason::Requested(None), None, Some(Location::caller()));
     }
 
     /// As [`CancelScope::cancel_with`](crate::CancelScope::cancel_with).
     #[track_caller]
     pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
         let reason = Reason::Requested(Some(reason.into()));
-        self.ask(Level::Full, reason, None, Location::caller());
+        self.ask(Level::Full, reason, None, Some(Location::caller()));
     }
 
     /// As [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully). The grace
     /// begins when the scope's thread hears of it.
     #[track_caller]
     pub fn cancel_gracefully(&self, grace: Duration) {
-        self.ask(Level::Graceful, Reason::Requested(None), Some(grace), Location::caller());
+        self.ask(Level::Graceful, Reason::Requested(None), Some(grace), Some(Location::caller()));
     }
 
-    /// Cancels it because a sibling on another thread failed.
-    pub(crate) fn cancel_because(&self, reason: Reason, by: &'static Location<'static>) {
+    /// Cancels it because of what has happened on another thread.
+    pub(crate) fn cancel_because(&self, reason: Reason, by: Option<&'static Location<'static>>) {
         self.ask(Level::Full, reason, None, by);
     }
 
@@ -101,7 +101,7 @@ impl CancelHandle {
         level: Level,
         reason: Reason,
         grace: Option<Duration>,
-        by: &'static Location<'static>,
+        by: Option<&'static Location<'static>>,
     ) {
         let mut link = self.0.lock();
         // As often as it likes: the first one of a level is what counts.
@@ -145,7 +145,7 @@ fn deliver(shared: &Shared, key: usize) {
 
 fn apply(requests: Vec<Request>, scope: &Rc<Scope>) {
     for Request { level, reason, by, grace } in requests {
-        scope.cancel(level, reason, Some(by));
+        scope.cancel(level, reason, by);
         if let Some(grace) = grace {
             scope.limit_grace(clock::nanos(grace));
         }

@@ -17,7 +17,9 @@ pub(crate) type Call = Box<dyn FnOnce() + Send>;
 pub(crate) type Tenancy = u64;
 
 pub(crate) struct Inbox {
-    /// Whether there may be something in it.
+    /// Whether there is something in it. Written only with the lock held, so that whoever has had
+    /// the lock since something was put in knows of it; nobody else need know at once. Therefore
+    /// relaxed.
     hint: AtomicBool,
     contents: Mutex<Contents>,
 }
@@ -145,9 +147,6 @@ impl Inbox {
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut contents = self.contents.lock();
         contents.asleep = contents.is_empty();
-        if !contents.asleep {
-            self.hint.store(true, Ordering::Relaxed);
-        }
         contents.asleep
     }
 

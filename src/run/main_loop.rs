@@ -36,12 +36,13 @@ impl Runtime {
     /// finalization of generators; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
+        scope: Rc<Scope>,
         main: impl Future<Output = Result<T>>,
         ctrl_c: bool,
+        interrupted: &dyn Fn(),
     ) -> Result<T> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let system = Guard::new(self.system.clone(), true)?;
-        let scope = Rc::new(Scope::new(self.place));
         let mut outcome = None;
         {
             let mut body = pin!(async {
@@ -50,8 +51,10 @@ impl Runtime {
                 self.end().await;
             });
             let heed = || {
-                if let Some(interrupt) = &interrupt {
-                    interrupt.heed(&scope);
+                if let Some(interrupt) = &interrupt
+                    && interrupt.heed(&scope)
+                {
+                    interrupted();
                 }
             };
             let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));

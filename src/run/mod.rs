@@ -2,6 +2,8 @@
 //! network and the clock, and sleeps when there is nothing to do.
 
 mod builder;
+#[cfg(not(loom))]
+mod cores;
 mod main_loop;
 pub(crate) mod order;
 #[cfg(not(loom))]
@@ -20,6 +22,8 @@ use std::rc::{Rc, Weak};
 use slab::Slab;
 
 pub use builder::{Builder, run};
+#[cfg(not(loom))]
+pub use cores::run_on_cores;
 pub(crate) use main_loop::catch_panic;
 
 use crate::Result;

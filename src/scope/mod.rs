@@ -197,6 +197,7 @@ impl CancelScope {
     }
 
     /// As [`cancel_gracefully`](Self::cancel_gracefully), with a reason.
+    #[cfg(all(unix, not(loom)))] // servers end so
     pub(crate) fn end_gracefully(
         &self,
         reason: &'static str,

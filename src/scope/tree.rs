@@ -565,9 +565,12 @@ impl Entered {
             return Err(ScopeReused::new(scope.place.get()).into());
         }
         scope.stage.set(Stage::Entered);
-        if scope.own.get() != Level::None {
-            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
-        }
+        CONTEXT.with(|context| {
+            context.scopes.set(context.scopes.get() + 1);
+            if scope.own.get() != Level::None {
+                context.cancelled.set(context.cancelled.get() + 1);
+            }
+        });
         let hold = frame::hold_in_current(|| what.into(), scope.place.get());
         let entered = Entered { scope, _hold: hold, run };
         entered.touch();
@@ -659,5 +662,10 @@ impl Drop for Entered {
         scope.unlink();
         scope.move_children(ptr::null());
         scope.effective.set(scope.own.get());
+        CONTEXT.with(|context| {
+            if context.run.get() == self.run {
+                context.scopes.set(context.scopes.get() - 1);
+            }
+        });
     }
 }

@@ -31,15 +31,17 @@ impl Interrupt {
         Ok(Some(Interrupt { heeding, pipe }))
     }
 
-    /// Cancels the scope, if Ctrl-C was pressed.
-    pub(crate) fn heed(&self, scope: &Rc<Scope>) {
+    /// Cancels the scope, if Ctrl-C was pressed, and tells whether it was.
+    pub(crate) fn heed(&self, scope: &Rc<Scope>) -> bool {
         // A pipe that is full would not interrupt any more.
         while let Some(Ok(1..)) = self.pipe.attempt(Side::Read, |mut pipe| pipe.read(&mut [0; 64]))
         {
         }
-        if self.heeding.take() {
+        let pressed = self.heeding.take();
+        if pressed {
             scope.cancel(Level::Full, Reason::Interrupted, None);
         }
+        pressed
     }
 }
 

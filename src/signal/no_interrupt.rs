@@ -12,5 +12,7 @@ impl Interrupt {
         Ok(None)
     }
 
-    pub(crate) fn heed(&self, _: &Rc<Scope>) {}
+    pub(crate) fn heed(&self, _: &Rc<Scope>) -> bool {
+        false
+    }
 }

@@ -54,16 +54,19 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The machine's monotonic clock.
+#[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
 }
 
+#[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
         SystemClock { base: Instant::now() }
     }
 }
 
+#[cfg(not(loom))]
 impl Clock for SystemClock {
     fn base(&self) -> Instant {
         self.base

@@ -109,17 +109,17 @@ impl Unit {
         }
     }
 
+    /// The queue it is attached to, or null.
+    pub(crate) fn queue(&self) -> *const ReadyQueue {
+        self.queue.get()
+    }
+
     pub(crate) fn id(&self) -> UnitId {
         self.id.get()
     }
 
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
-    }
-
-    /// The queue it is attached to, or null.
-    pub(crate) fn queue(&self) -> *const ReadyQueue {
-        self.queue.get()
     }
 
     /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to
