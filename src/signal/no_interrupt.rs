@@ -2,7 +2,6 @@
 
 use crate::Result;
 use crate::scope::pool::ScopeRef;
-use crate::scope::pool::ScopeRef;
 
 pub(crate) struct Interrupt;
 
