@@ -50,6 +50,9 @@
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`] |
+//! | limit how much goes on at once | [`CapacityLimiter`], [`Permit`] |
+//! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
+//! | reach a run from other threads | [`Token`], [`CancelHandle`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
@@ -95,7 +98,8 @@
 //!
 //! A [`run`] uses one thread; [`run_on_cores()`] has one on each of several, and no task moves from
 //! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
-//! 64 bits. Files and TLS are not there. It is not 1.0: names may change.
+//! 64 bits. Files and TLS are not there, but for what [`to_thread`](to_thread()) can do. It is not
+//! 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

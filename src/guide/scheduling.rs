@@ -4,9 +4,7 @@
 //!
 //! Between two `.await`s a task has the thread to itself: no locks, no atomics, and no other task
 //! sees a state half changed. The other side is that a task that computes for long, or calls what
-//! blocks, holds up all the others. There is no pool of threads yet for such work; until there is,
-//! use a thread of your own and a waker-based channel from any crate to hear of its end (see
-//! [below](#other-threads)).
+//! blocks, holds up all the others. Such work goes [to another thread](#blocking-work).
 //!
 //! # Checkpoints
 //!
@@ -83,7 +81,43 @@
 //! the same [`recv`](crate::Receiver::recv) (that is ordinary); a parked scope in which there is
 //! nothing ready but a timer; and anything while the thread is never without something to run.
 //!
+//! # Blocking work
+//!
+//! [`to_thread`](crate::to_thread()) runs a function on another thread and waits for its value:
+//!
+//! ```
+//! use seedbed::to_thread;
+//!
+//! seedbed::run(async {
+//!     let source = to_thread(|| std::fs::read_to_string("src/lib.rs")).await??;
+//!     let lines = to_thread(move || source.lines().count()).await?; // or what computes for long
+//!     assert!(lines > 0);
+//!     Ok(())
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! * **It borrows nothing,** as a future may be leaked, and its thread would go on. Move in what it
+//!   needs, and return it with the value.
+//! * **Once it has begun it is waited for,** cancelled or not: a thread cannot be stopped. A
+//!   [`fail_after`](crate::fail_after) around it lasts for as long as it does. For what does no harm
+//!   if it goes on, such as looking up a name, say
+//!   [`abandon_on_cancel(true)`](crate::ToThread::abandon_on_cancel).
+//! * **Its panic is the caller's,** as a child's is its nursery's.
+//! * **There is a limit:** 40 at once in each run, in the order in which they came. For what has a
+//!   limit of its own, say a database, give a [`CapacityLimiter`](crate::CapacityLimiter) of that
+//!   size. If such functions wait for each other, the limit has to be high enough for all of them.
+//! * **It can call back:** [`Token::current`](crate::Token::current) in the function is the token of
+//!   its run.
+//!
+//! The threads are shared by all the runs of the process, and end when they have been idle for ten
+//! seconds.
+//!
 //! # Other threads
+//!
+//! A [`Token`](crate::Token) lets any thread run functions and tasks on a run's own thread, and a
+//! [`CancelHandle`](crate::CancelHandle) cancels a scope from anywhere. Neither keeps the run from
+//! ending; what comes too late is an error.
 //!
 //! Wakers may be sent to other threads, used there at any time, also after the run, and outlive
 //! everything. A wake from another thread interrupts the sleep of the reactor. That is how

@@ -18,7 +18,9 @@ use crate::{Result, context};
 /// error.
 ///
 /// Everything happens on this thread. When `run` returns, nothing it started is left: children
-/// have ended, because their nurseries have, and what else the future owned has been dropped.
+/// have ended, because their nurseries have, what else the future owned has been dropped, and the
+/// functions that it gave to [other threads](crate::to_thread()) have returned, unless they were
+/// abandoned.
 ///
 /// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
 /// [`Interrupted`](crate::Interrupted) when that has cleaned up; a second Ctrl-C ends the process
@@ -124,9 +126,10 @@ impl Builder {
         self
     }
 
-    /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set
-    /// and no input is waited for, where `run` would wait for a wake from another thread. It is
-    /// not, by default. For tests of programs that keep to their thread.
+    /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set,
+    /// no input is waited for and no thread is at work in [`to_thread`](crate::to_thread()), where
+    /// `run` would wait for a wake from another thread. It is not, by default. For tests of programs
+    /// that have no other threads.
     ///
     /// ```
     /// use seedbed::{Builder, Deadlock, Event};

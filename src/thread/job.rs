@@ -192,10 +192,10 @@ impl Jobs {
 
     fn one_awaited_less(&self) {
         self.awaited.set(self.awaited.get() - 1);
-        if !self.is_any_awaited() {
-            if let Some(waker) = self.none_awaited.take() {
-                waker.wake();
-            }
+        if !self.is_any_awaited()
+            && let Some(waker) = self.none_awaited.take()
+        {
+            waker.wake();
         }
     }
 }

@@ -82,6 +82,11 @@ impl Clock for SystemClock {
 /// can: an hour's sleep takes no time, and the same program runs the same way every time. It is
 /// Trio's `MockClock(autojump_threshold=0)`.
 ///
+/// While a thread is at work in [`to_thread`](crate::to_thread()), unless that was abandoned, it
+/// stands still, too, where Trio's jumps: a thread takes real time, in which this clock would run
+/// away from it. If that thread waits for what a task does after a sleep, neither goes on until
+/// somebody calls [`advance`](Self::advance).
+///
 /// Clones are handles to the same clock. Give one to [`Builder::clock`](crate::Builder::clock):
 ///
 /// ```
