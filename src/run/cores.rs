@@ -287,21 +287,28 @@ impl Shared {
     }
 
     fn panicked(&self, core: usize, payload: Payload) {
+        // Kept before the others are cancelled, who may panic because of that.
+        let further = {
+            let mut state = self.state.lock();
+            match state.panic {
+                None => {
+                    state.panic = Some(payload);
+                    None
+                }
+                Some(_) => Some(payload),
+            }
+        };
         self.cancel_others(core, because("it panicked".into()));
-        let mut state = self.state.lock();
-        if state.panic.is_none() {
-            state.panic = Some(payload);
-            return;
+        if let Some(payload) = further {
+            quietly(|| {
+                tracing::error!(
+                    core,
+                    at = %self.place,
+                    "a further core panicked: only the first is passed on"
+                );
+                drop(payload);
+            });
         }
-        drop(state);
-        quietly(|| {
-            tracing::error!(
-                core,
-                at = %self.place,
-                "a further core panicked: only the first is passed on"
-            );
-            drop(payload);
-        });
     }
 
     /// Waits until all cores but the first have ended. No checkpoint.
