@@ -149,7 +149,8 @@ impl Builder {
                 .map(|core| core.join().unwrap_or_else(|payload| resume_unwind(payload)));
             Ok([first].into_iter().chain(others).collect())
         });
-        shared.outcome(outcomes?)
+        let outcomes = outcomes.inspect_err(|_| shared.resume_panic())?;
+        shared.outcome(outcomes)
     }
 }
 
@@ -286,21 +287,28 @@ impl Shared {
     }
 
     fn panicked(&self, core: usize, payload: Payload) {
+        // Kept before the others are cancelled, who may panic because of that.
+        let further = {
+            let mut state = self.state.lock();
+            match state.panic {
+                None => {
+                    state.panic = Some(payload);
+                    None
+                }
+                Some(_) => Some(payload),
+            }
+        };
         self.cancel_others(core, because("it panicked".into()));
-        let mut state = self.state.lock();
-        if state.panic.is_none() {
-            state.panic = Some(payload);
-            return;
+        if let Some(payload) = further {
+            quietly(|| {
+                tracing::error!(
+                    core,
+                    at = %self.place,
+                    "a further core panicked: only the first is passed on"
+                );
+                drop(payload);
+            });
         }
-        drop(state);
-        quietly(|| {
-            tracing::error!(
-                core,
-                at = %self.place,
-                "a further core panicked: only the first is passed on"
-            );
-            drop(payload);
-        });
     }
 
     /// Waits until all cores but the first have ended. No checkpoint.
@@ -317,31 +325,37 @@ impl Shared {
         .await;
     }
 
+    /// Goes on with the first panic there was, if there was one.
+    fn resume_panic(&self) {
+        let payload = self.state.lock().panic.take();
+        if let Some(payload) = payload {
+            resume_unwind(payload);
+        }
+    }
+
     /// What all of it has come to.
     fn outcome<T>(&self, outcomes: Vec<Result<Option<T>>>) -> Result<Vec<T>> {
-        let (failed, panic) = {
-            let mut state = self.state.lock();
-            (mem::take(&mut state.failed), state.panic.take())
-        };
-        if failed.is_empty() && panic.is_none() {
+        let failed = mem::take(&mut self.state.lock().failed);
+        if failed.is_empty() {
+            self.resume_panic();
             let values = outcomes.into_iter();
             return values.map(|value| Ok(value?.expect("it has not panicked"))).collect();
         }
         let mut errors: Vec<_> = outcomes.into_iter().map(Result::err).collect();
+        // One that has panicked after it had failed has no error.
         let failures = failed.into_iter().filter_map(|core| errors[core].take());
         let failures: Vec<_> =
             failures.map(|error| Member { error, spawned_at: Some(self.place) }).collect();
-        let failures = (!failures.is_empty()).then(|| Group::from_failures(self.place, failures));
-        if let Some(payload) = panic {
-            if let Some(error) = failures {
-                quietly(|| {
-                    tracing::error!(at = %self.place, %error, "lost to a panic on another core");
-                    drop(error);
-                });
-            }
-            resume_unwind(payload);
+        let error = (!failures.is_empty()).then(|| Group::from_failures(self.place, failures));
+        if let Some(error) = &error
+            && self.state.lock().panic.is_some()
+        {
+            quietly(
+                || tracing::error!(at = %self.place, %error, "lost to a panic on another core"),
+            );
         }
-        Err(failures.expect("what has failed has an error"))
+        self.resume_panic();
+        Err(error.expect("what has failed has an error"))
     }
 }
 

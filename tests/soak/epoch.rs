@@ -241,7 +241,8 @@ fn account(life: &Life, end: End, most: usize, totals: &mut Totals) {
     if end != End::Drop && most == usize::MAX {
         assert_eq!(accepted, life.handled.get(), "every connection is handled");
     }
-    if end == End::Quiet {
+    // On the system's clock the grace is too short to count on.
+    if end == End::Quiet && life.clock.is_some() {
         // One that was given up while it connected may be among them.
         let connected = life.connected.get()..=life.attempts.get();
         assert!(connected.contains(&accepted), "{accepted} accepted of {connected:?}");
@@ -284,7 +285,7 @@ impl<'l> Driver<'l> {
     async fn drive(&mut self, listener: TcpListener, operations: u64) -> Result<()> {
         let life = self.life;
         let (stop, signal) = (CancelScope::new(), Event::new());
-        let grace = life.pause(self.random.next() as u8);
+        let grace = life.pause(self.random.next() as u8 | 1);
         let mut server = Server::new(Counted(listener, life))
             .max_connections(self.most)
             .grace(grace)
@@ -299,7 +300,6 @@ impl<'l> Driver<'l> {
             nursery(async |n| {
                 for operation in 0..operations {
                     OPERATION.fetch_add(1, Relaxed);
-
                     if self.end == End::Drop && operation == operations / 2 {
                         self.drop_now.set();
                     }
