@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::panic::Location;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Wake;
@@ -12,7 +11,8 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::*;
 use crate::error::Reason;
-use crate::scope::tree::{Entered, Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::{Entered, Level};
 use crate::{context, run};
 
 /// What is done to a queue, by or to one of a few waiters.
@@ -55,7 +55,7 @@ struct Waiter {
 
 impl Waiter {
     fn new() -> Waiter {
-        let scope = Rc::new(Scope::new(Location::caller()));
+        let scope = ScopeRef::new(Location::caller());
         Waiter {
             scope: Entered::new(scope, "a test").expect("a run is on"),
             wakes: Arc::default(),
