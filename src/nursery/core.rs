@@ -385,34 +385,42 @@ impl Core {
         // that polled the child, then that may even drop this nursery.
         let held = self.release(child.as_ptr());
         let place = child.place();
-        let (ended, why) = match outcome {
-            Ok(Poll::Ready(Ok(()))) => (true, None),
-            Ok(Poll::Ready(Err(error))) => (false, self.fail(error, Some(place))),
-            Ok(Poll::Pending) => (false, None),
-            Err(payload) => {
-                self.panicked(payload, place);
-                (false, self.scope.why())
-            }
-        };
-        // What the child's future and value do when they are dropped is foreign code, and so may
-        // be the waker of who waits for it.
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            if !ended {
-                // SAFETY: the child is not done, its poll is over, and it is nobody's member.
-                unsafe { child.fail(why) };
-            }
-        }));
+        if !matches!(outcome, Ok(Poll::Ready(Ok(())))) {
+            self.end_without_value(&child, outcome);
+        }
+        // What the child's value does when it is dropped is foreign code, and so may be the waker
+        // of who waits for it.
         let freed = catch_unwind(AssertUnwindSafe(|| {
             let (_held, child) = (held, child);
             if let Some(joiner) = child.set_done() {
                 joiner.wake();
             }
         }));
-        for payload in [dropped, freed].into_iter().filter_map(std::result::Result::err) {
+        if let Err(payload) = freed {
             self.panicked(payload, place);
         }
         if let Some(foreign) = self.finish_if_empty() {
             foreign.wake();
+        }
+    }
+
+    /// The part that differs for a child that failed, panicked, or has not ended.
+    #[cold]
+    fn end_without_value(&self, child: &ChildRef, outcome: std::thread::Result<Poll<Result<()>>>) {
+        let place = child.place();
+        let why = match outcome {
+            Ok(Poll::Ready(Err(error))) => self.fail(error, Some(place)),
+            Ok(_) => None,
+            Err(payload) => {
+                self.panicked(payload, place);
+                self.scope.why()
+            }
+        };
+        // What the child's future does when it is dropped is foreign code.
+        // SAFETY: the child is not done, its poll is over, and it is nobody's member.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
+        if let Err(payload) = dropped {
+            self.panicked(payload, place);
         }
     }
 
