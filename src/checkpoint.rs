@@ -113,11 +113,21 @@ fn spend(always: bool, cx: &Context<'_>) -> bool {
 impl Future for Checkpoint {
     type Output = Result<()>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if matches!(this.step, Step::Start { always: false }) && coop::pass() {
+            return Poll::Ready(Ok(()));
+        }
+        this.poll_stepwise(cx)
+    }
+}
+
+impl Checkpoint {
+    #[inline(never)]
+    fn poll_stepwise(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         loop {
-            let (next, yields) = match &mut this.step {
+            let (next, yields) = match &mut self.step {
                 Step::Start { always } => (Step::Look, spend(*always, cx)),
                 Step::Look => match coop::check() {
                     Ok(()) => return Poll::Ready(Ok(())),
@@ -131,7 +141,7 @@ impl Future for Checkpoint {
                     (Step::Fail { error: error.take(), owed: *owed - 1 }, spend(false, cx))
                 }
             };
-            this.step = next;
+            self.step = next;
             if yields {
                 return Poll::Pending;
             }

@@ -41,6 +41,7 @@
 //! | to | see |
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
+//! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
 //! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
@@ -49,6 +50,9 @@
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`] |
+//! | limit how much goes on at once | [`CapacityLimiter`], [`Permit`] |
+//! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
+//! | reach a run from other threads | [`Token`], [`CancelHandle`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
@@ -92,9 +96,9 @@
 //!
 //! # Limits
 //!
-//! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
-//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
-//! files and blocking work on other threads are not there yet. It is
+//! A [`run`] uses one thread; [`run_on_cores()`] has one on each of several, and no task moves from
+//! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
+//! 64 bits. TLS is not there, nor are files, but for what [`to_thread`](to_thread()) can do. It is
 //! not 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -152,6 +156,8 @@ pub use generator::{
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use remote::{CancelHandle, Token};
+#[cfg(not(loom))]
+pub use run::run_on_cores;
 pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{

@@ -17,7 +17,8 @@ use crate::error::Reason;
 use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::Core;
 use crate::run::{Runtime, catch_panic};
-use crate::scope::tree::{Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
 use crate::shim::thread_static;
 use crate::{Result, context, scope, yield_now};
 
@@ -196,7 +197,7 @@ pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
 /// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
 async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     let (name, place) = (generator.qualname(), generator.place());
-    let around = Rc::new(Scope::new(place));
+    let around = ScopeRef::new(place);
     around.set_shield(true);
     around.cancel(Level::Full, why, None);
     let outcome = scope::enter(around, "a finalizer", generator.aclose()).await;

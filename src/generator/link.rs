@@ -14,6 +14,7 @@ use crate::frame::Frame;
 use crate::generator::errors::{
     GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
 };
+use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
 use crate::wake::table::UnitId;
 use crate::wake::waker;
@@ -56,7 +57,7 @@ pub(crate) struct Link<T, S> {
     /// The scope in which the body is polled, to be compared only.
     around: Cell<*const Scope>,
     /// The scope around the yield, if the body has opened one and may yield inside of it.
-    scope: Cell<Option<Rc<Scope>>>,
+    scope: Cell<Option<ScopeRef>>,
     closing: Cell<Closing>,
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
@@ -65,7 +66,7 @@ pub(crate) struct Link<T, S> {
     /// When it was driven last it did not get to a yield.
     waits: Cell<bool>,
     /// In which scope that was.
-    waits_in: Cell<Option<Rc<Scope>>>,
+    waits_in: Cell<Option<ScopeRef>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,11 +114,11 @@ impl<T, S> Link<T, S> {
     #[cold]
     fn note_scope(&self) {
         let current = context::current_scope();
-        self.scope.set(current.filter(|scope| !ptr::eq(Rc::as_ptr(scope), self.around.get())));
+        self.scope.set(current.filter(|scope| !ptr::eq(scope.as_ptr(), self.around.get())));
     }
 
     /// The scope around the yield, to run in it what belongs there.
-    pub(crate) fn take_scope(&self) -> Option<Rc<Scope>> {
+    pub(crate) fn take_scope(&self) -> Option<ScopeRef> {
         self.scope.take()
     }
 

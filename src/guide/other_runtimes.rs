@@ -14,8 +14,10 @@
 //! | `CancellationToken` as a parameter | the scope is around the code, not in its parameters |
 //! | `select!` | children in a nursery, which the first to end [cancels](crate::guide::cancellation#dropping-futures) |
 //! | `tokio::io::AsyncRead` | [`futures_io::AsyncRead`](https://docs.rs/futures-io), and methods on the streams |
-//! | `spawn_blocking` | not there yet |
-//! | many threads that share tasks | one thread; several runs for several cores |
+//! | `spawn_blocking`, where the work goes on if the caller was cancelled | [`to_thread`](crate::to_thread()), which [waits for it](crate::guide::scheduling#blocking-work) |
+//! | `Semaphore` | [`CapacityLimiter`](crate::CapacityLimiter) |
+//! | many threads that share tasks | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
+//! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), and Happy Eyeballs |
 //! | `tokio::time::pause` | [`VirtualClock`](crate::testing::VirtualClock) |
 //!
 //! # What to watch for

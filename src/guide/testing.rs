@@ -127,6 +127,10 @@
 //!
 //! [`now`](crate::now()) gives the time of that clock; [`std::time::Instant::now`] does not.
 //!
+//! While a thread is at work in [`to_thread`](crate::to_thread()) the clock stands still, as that
+//! takes real time: otherwise every timeout around it would be over at once. To test such a timeout
+//! [`advance`](crate::testing::VirtualClock::advance) the clock.
+//!
 //! # One run, with a seed
 //!
 //! On the virtual clock, and with no input from outside, a run is the same every time.
@@ -161,14 +165,21 @@
 //! # Deadlocks
 //!
 //! When every task waits, `run` waits too: a wake may come from another thread. In a test of a
-//! program that keeps to its thread [`Builder::detect_deadlock`](crate::Builder::detect_deadlock)
-//! makes that the error [`Deadlock`](crate::Deadlock).
+//! program that keeps to its thread, but for [`to_thread`](crate::to_thread()),
+//! [`Builder::detect_deadlock`](crate::Builder::detect_deadlock) makes that the error
+//! [`Deadlock`](crate::Deadlock).
 //!
 //! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) makes it an error as well if a
 //! task could go on and is not polled: see
 //! [there](crate::guide::scheduling#a-stuck-task-says-so).
 //!
 //! In `explore` both always are failures.
+//!
+//! # What is left behind
+//!
+//! [`statistics`](crate::testing::statistics()) counts what the run holds: tasks, scopes, timers,
+//! sources, generators. A test that takes it before and after finds what something that should
+//! have ended has left.
 //!
 //! [`explore`]: crate::testing::explore()
 //!

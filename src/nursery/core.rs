@@ -19,6 +19,7 @@ mod guard;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -32,7 +33,8 @@ use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
 use crate::panic::{Payload, quietly};
 use crate::run::Runtime;
-use crate::scope::tree::{Entered, Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::{Entered, Level};
 use crate::wake::unit::{ReadyQueue, Unit};
 use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
@@ -42,7 +44,7 @@ use crate::{Error, Result, coop};
 pub(crate) struct Core {
     queue: ReadyQueue,
     body: Unit,
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     /// How many children have not ended, and what else keeps the nursery open.
     live: Cell<usize>,
     body_running: Cell<bool>,
@@ -63,7 +65,7 @@ impl Core {
         Rc::new(Core {
             queue: ReadyQueue::new(),
             body: Unit::new(),
-            scope: Rc::new(Scope::new(place)),
+            scope: ScopeRef::new(place),
             live: Cell::new(0),
             body_running: Cell::new(false),
             open: Cell::new(true),
@@ -76,12 +78,19 @@ impl Core {
         })
     }
 
-    pub(crate) fn scope(&self) -> &Rc<Scope> {
+    pub(crate) fn scope(&self) -> &ScopeRef {
         &self.scope
     }
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    /// Whether a unit is a child of some nursery, and not a nursery's body.
+    pub(crate) fn is_child(unit: &Unit) -> bool {
+        let queue = unit.queue();
+        let body = queue.wrapping_byte_add(offset_of!(Core, body));
+        !queue.is_null() && !ptr::addr_eq(body, unit)
     }
 
     /// Whether nothing in it is ready.
@@ -205,7 +214,7 @@ impl Core {
             foreign.extend(self.move_child(unit, to));
         }
         // From here on foreign code runs, which may drop either nursery.
-        self.scope.move_children(Rc::as_ptr(&to.scope));
+        self.scope.move_children(to.scope.as_ptr());
         // Operations that are woken through something foreign have to register anew.
         self.scope.wake_foreign();
         wake_all(foreign);

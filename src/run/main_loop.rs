@@ -5,7 +5,6 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::run::Runtime;
 use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
 use crate::run::timer::Target;
+use crate::scope::pool::ScopeRef;
 use crate::scope::{
     self,
     tree::{Level, Scope},
@@ -36,12 +36,13 @@ impl Runtime {
     /// finalization of generators; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
+        scope: ScopeRef,
         main: impl Future<Output = Result<T>>,
         ctrl_c: bool,
+        interrupted: &dyn Fn(),
     ) -> Result<T> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let system = Guard::new(self.system.clone(), true)?;
-        let scope = Rc::new(Scope::new(self.place));
         let mut outcome = None;
         {
             let mut body = pin!(async {
@@ -50,8 +51,10 @@ impl Runtime {
                 self.end().await;
             });
             let heed = || {
-                if let Some(interrupt) = &interrupt {
-                    interrupt.heed(&scope);
+                if let Some(interrupt) = &interrupt
+                    && interrupt.heed(&scope)
+                {
+                    interrupted();
                 }
             };
             let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));

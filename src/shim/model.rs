@@ -160,6 +160,10 @@ pub(crate) mod reactor {
         pub(crate) fn has_sources(&self) -> bool {
             false
         }
+
+        pub(crate) fn sources(&self) -> usize {
+            0
+        }
     }
 }
 

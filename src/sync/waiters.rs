@@ -203,3 +203,6 @@ impl<T> Inner<T> {
         self.free = index;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,12 @@ pub(crate) trait Clock {
 
     fn now(&self) -> Nanos;
 
+    /// A note of the present time, which takes less time to make than `now`.
+    fn stamp(&self) -> u64;
+
+    /// The time at which a stamp was made; the earlier it was, the less exact.
+    fn when(&self, stamp: u64) -> Nanos;
+
     /// Whether it moves by jumping to the next deadline.
     fn is_virtual(&self) -> bool {
         false
@@ -57,12 +63,14 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 #[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
+    /// The counter's state then.
+    base_ticks: u64,
 }
 
 #[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
-        SystemClock { base: Instant::now() }
+        SystemClock { base: Instant::now(), base_ticks: ticks() }
     }
 }
 
@@ -76,14 +84,47 @@ impl Clock for SystemClock {
         nanos(self.base.elapsed())
     }
 
+    fn stamp(&self) -> u64 {
+        ticks()
+    }
+
+    fn when(&self, stamp: u64) -> Nanos {
+        let (now, ticks) = (self.now(), ticks());
+        // By what the counter has made of the time since the clock began. One that has gone
+        // backwards, or stood still, counts as no time at all.
+        let run = ticks.saturating_sub(self.base_ticks).max(1);
+        let since = ticks.saturating_sub(stamp).min(run);
+        now - (u128::from(now) * u128::from(since) / u128::from(run)) as Nanos
+    }
+
     fn idle(&self, next: Option<Nanos>) -> Idle {
         Idle::Sleep(next.map(|next| Duration::from_nanos(next.saturating_sub(self.now()))))
     }
 }
 
+/// The processor's counter of time, of unknown speed: a tenth of what asking for the time costs.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn ticks() -> u64 {
+    // SAFETY: every processor of this kind has it.
+    unsafe { std::arch::x86_64::_rdtsc() }
+}
+
+/// Where there is none that is known to be good, nanoseconds.
+#[cfg(not(target_arch = "x86_64"))]
+fn ticks() -> u64 {
+    static BASE: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    nanos(BASE.get_or_init(Instant::now).elapsed())
+}
+
 /// A clock that stands still while anything can run and jumps to the next deadline when nothing
 /// can: an hour's sleep takes no time, and the same program runs the same way every time. It is
 /// Trio's `MockClock(autojump_threshold=0)`.
+///
+/// While a thread is at work in [`to_thread`](crate::to_thread()), unless that was abandoned, it
+/// stands still, too, where Trio's jumps: a thread takes real time, in which this clock would run
+/// away from it. If that thread waits for what a task does after a sleep, neither goes on until
+/// somebody calls [`advance`](Self::advance).
 ///
 /// Clones are handles to the same clock. Give one to [`Builder::clock`](crate::Builder::clock):
 ///
@@ -142,6 +183,14 @@ impl Clock for VirtualClock {
 
     fn now(&self) -> Nanos {
         self.inner.now.get()
+    }
+
+    fn stamp(&self) -> u64 {
+        self.now()
+    }
+
+    fn when(&self, stamp: u64) -> Nanos {
+        stamp
     }
 
     fn is_virtual(&self) -> bool {
