@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use loom::thread;
-use loom_tests::Extent::{All, Preemptions};
+use loom_tests::Extent::All;
 use loom_tests::model;
 use seedbed::{CancelScope, Result, cancel_scope, checkpoint, finishing, sleep, sleep_forever};
 
@@ -73,7 +73,7 @@ fn c14_a_cancel_against_a_scope_being_entered() {
 /// Both may come before the scope's thread has heard of the first one.
 #[test]
 fn c14_a_full_cancel_against_a_graceful_one() {
-    model(Preemptions(3), || {
+    model(All, || {
         let run = seedbed::run(async {
             let none: Option<()> = cancel_scope(async |scope| {
                 let (graceful, full) = (scope.cancel_handle(), scope.cancel_handle());

@@ -187,7 +187,7 @@ fn r02_a_waker_of_a_run_that_has_ended_does_not_disturb_a_later_one() {
 /// The one that begins may get the place of the one that ends, and must not be closed with it.
 #[test]
 fn r02_a_run_begins_while_another_ends() {
-    model(Preemptions(3), || {
+    model(All, || {
         let slot = Slot::new();
         let giver = slot.clone();
         let ending = thread::spawn(|| seedbed::run(async { Ok(()) }).unwrap());

@@ -9,7 +9,7 @@ use std::thread::panicking;
 use std::time::Duration;
 
 pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
-// Its counts are the affair of `std`, which has models of them.
+// Its counts are the affair of `std`, and it can be dropped when a model has failed. Loom's cannot.
 pub(crate) use std::sync::Arc;
 
 pub(crate) use crate::time::clock::VirtualClock as DefaultClock;
