@@ -111,7 +111,7 @@ impl Clock for SystemClock {
 }
 
 /// The processor's counter of time, of unknown speed: a tenth of what asking for the time costs.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(not(loom), target_arch = "x86_64"))]
 #[inline]
 fn ticks() -> u64 {
     // SAFETY: every processor of this kind has it.
@@ -119,7 +119,7 @@ fn ticks() -> u64 {
 }
 
 /// Where there is none that is known to be good, nanoseconds.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(not(loom), not(target_arch = "x86_64")))]
 fn ticks() -> u64 {
     static BASE: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     nanos(BASE.get_or_init(Instant::now).elapsed())
