@@ -52,14 +52,14 @@
 //! | talk between tasks | [`Event`], [`channel`] |
 //! | limit how much goes on at once | [`CapacityLimiter`], [`Permit`] |
 //! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
-//! | reach a run from other threads | [`Token`], [`CancelHandle`] |
+//! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`] |
+//! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`], [`testing::statistics`](testing::statistics()) |
 //!
 //! The [`guide`] explains how these fit together:
 //!

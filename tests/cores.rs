@@ -166,6 +166,9 @@ fn failures_are_in_the_order_in_which_they_happened() {
     })
     .unwrap_err();
     assert_eq!(texts(&error), ["the first", "the clean-up"]);
+    let tree = format!("{error:?}");
+    let cores: Vec<_> = tree.lines().filter(|line| line.contains(" on core ")).collect();
+    assert!(cores[0].ends_with("core 2") && cores[1].ends_with("core 0"), "{tree}");
 }
 
 #[test]

@@ -117,26 +117,31 @@
 //!
 //! A [`Token`](crate::Token) lets any thread run functions and tasks on a run's own thread, and a
 //! [`CancelHandle`](crate::CancelHandle) cancels a scope from anywhere. Neither keeps the run from
-//! ending; what comes too late is an error.
+//! ending. A call that comes too late is an error, which gives the function back; a cancellation that
+//! does has no effect.
 //!
 //! Wakers may be sent to other threads, used there at any time, also after the run, and outlive
 //! everything. A wake from another thread interrupts the sleep of the reactor. That is how
-//! channels of other crates, and futures that are completed by a thread, work here:
+//! channels of other crates, and futures that are completed by a thread, work here. What feeds a
+//! task from a thread is best such a channel, as those of this crate stay on their thread:
 //!
 //! ```
+//! use futures::StreamExt;
 //! use seedbed::cancellable;
 //! use std::thread;
 //!
 //! seedbed::run(async {
-//!     let (sender, answer) = futures::channel::oneshot::channel();
-//!     thread::spawn(move || sender.send(6 * 7));
-//!     assert_eq!(cancellable(answer).await??, 42);
+//!     let (sensor, mut readings) = futures::channel::mpsc::unbounded();
+//!     thread::spawn(move || (1..=3).try_for_each(|reading| sensor.unbounded_send(reading)));
+//!     let mut sum = 0;
+//!     while let Some(reading) = cancellable(readings.next()).await? {
+//!         sum += reading;
+//!     }
+//!     assert_eq!(sum, 6);
 //!     Ok(())
 //! })?;
 //! # Ok::<(), seedbed::Error>(())
 //! ```
-//!
-//! (The first `?` is for the cancellation, the second for a sender that was dropped.)
 //!
 //! # Several cores
 //!

@@ -70,9 +70,10 @@
 //! ## What is a failure
 //!
 //! An error that the program returns, a panic, a deadlock (every task waits, and no timer is set),
-//! and a livelock (no end after [many rounds](crate::testing::Explore::max_rounds)). A schedule
-//! that fails is made simpler for as long as it fails in the same way: of its deviations from first
-//! in, first out none can be left out.
+//! a task that is [stuck](super::scheduling#a-stuck-task-says-so), and a livelock (no end after
+//! [many rounds](crate::testing::Explore::max_rounds)). A schedule that fails is made simpler for as
+//! long as it fails in the same way: of its deviations from first in, first out none can be left
+//! out.
 //!
 //! ## How far it goes
 //!

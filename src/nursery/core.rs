@@ -28,7 +28,7 @@ use std::task::{Context, Poll, Waker};
 pub(crate) use guard::{Guard, Hold};
 
 use crate::context::{self, CONTEXT};
-use crate::error::{Cancelled, Group, Member, Reason};
+use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
 use crate::panic::{Payload, quietly};
@@ -308,7 +308,8 @@ impl Core {
                 }
             });
         }));
-        self.failures.borrow_mut().push(Member { error, spawned_at });
+        let origin = spawned_at.map_or(Origin::Body, Origin::Task);
+        self.failures.borrow_mut().push(Member { error, origin });
         if let Err(payload) = cancelled {
             self.panicked(payload, spawned_at.unwrap_or(self.place));
         }

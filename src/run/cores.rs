@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::task::{Poll, Waker};
 use std::thread;
 
-use crate::error::{Group, Member, Reason};
+use crate::error::{Group, Member, Origin, Reason};
 use crate::panic::{Payload, quietly};
 use crate::remote::CancelHandle;
 use crate::run::builder::not_running;
@@ -343,9 +343,10 @@ impl Shared {
         }
         let mut errors: Vec<_> = outcomes.into_iter().map(Result::err).collect();
         // One that has panicked after it had failed has no error.
-        let failures = failed.into_iter().filter_map(|core| errors[core].take());
-        let failures: Vec<_> =
-            failures.map(|error| Member { error, spawned_at: Some(self.place) }).collect();
+        let failures = failed.into_iter().filter_map(|core| {
+            errors[core].take().map(|error| Member { error, origin: Origin::Core(core) })
+        });
+        let failures: Vec<_> = failures.collect();
         let error = (!failures.is_empty()).then(|| Group::from_failures(self.place, failures));
         if let Some(error) = &error
             && self.state.lock().panic.is_some()

@@ -51,6 +51,12 @@ use crate::{Result, context};
 ///
 /// Clones are handles to the same scope, which may be kept anywhere on the thread: a scope may be
 /// cancelled before it is entered; after it is left that has no effect. A scope is entered once.
+/// To cancel it from other threads there is a [handle](Self::cancel_handle); it stays on its own:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::CancelScope>();
+/// ```
 ///
 /// ```
 /// use seedbed::{CancelScope, nursery, sleep_forever, yield_now};
@@ -211,13 +217,15 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
-    /// A handle that cancels the scope from any thread.
+    /// A handle that cancels the scope from any thread. All that are asked for cancel the same
+    /// scope; that of a scope that was left has no effect.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle::new(self.scope.shared())
     }
 
-    /// Whether the scope was cancelled, by a call or by its deadline.
+    /// Whether the scope was cancelled, by a call or by its deadline. A call to a
+    /// [handle](Self::cancel_handle) counts at once, also where checkpoints do not fail yet.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
         self.scope.cancel_called() || self.scope.cancel_asked()

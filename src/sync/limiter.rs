@@ -18,7 +18,8 @@ use crate::sync::waiters::{Outcome, Ticket, Waiters};
 /// not be had in any number, as a semaphore is. Unlike one, it knows how many permits there are
 /// in all, which [can be changed](Self::set_total).
 ///
-/// Clones are handles to the same limiter. It stays on its thread.
+/// Clones are handles to the same limiter. It stays on its thread, and so do its permits. A task
+/// may have several permits, where Trio's limiter has one for each task.
 ///
 /// ```
 /// use seedbed::{CapacityLimiter, nursery, yield_now};
@@ -87,7 +88,10 @@ impl CapacityLimiter {
         self.inner.available()
     }
 
-    /// Takes a permit, and waits for one if there is none. Who has waited longest is next.
+    /// Takes a permit, and waits for one if there is none. Who has waited longest is next. If the
+    /// future is dropped, the permit that it may have been given goes to the next.
+    ///
+    /// A checkpoint.
     ///
     /// # Errors
     ///

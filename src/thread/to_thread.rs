@@ -18,7 +18,9 @@ use crate::{Result, context, frame};
 pub(crate) const DEFAULT_LIMIT: usize = 40;
 
 /// Runs a function that blocks, or computes for long, on another thread, and waits for its value.
+/// Trio's `to_thread.run_sync`.
 ///
+/// A checkpoint: in a scope that is cancelled already the function is dropped, and was not called.
 /// The function begins when the [limiter](ToThread::limiter) has a permit for it. While it waits
 /// for that it can be cancelled. **Once it has begun it cannot:** a thread cannot be stopped, and
 /// a cancelled task that went on without it would leave it running. So it is waited for, and its
@@ -33,7 +35,7 @@ pub(crate) const DEFAULT_LIMIT: usize = 40;
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled) if it had not begun, or was abandoned;
+/// [`Cancelled`](crate::Cancelled) if it was not begun, or was abandoned;
 /// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run); an
 /// [`io::Error`](std::io::Error) if the system starts no further thread.
 ///
@@ -61,7 +63,8 @@ pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T
 }
 
 /// The limiter of [`to_thread`]'s threads where none is given: 40 in each `run`, unless its
-/// [`set_total`](CapacityLimiter::set_total) is called.
+/// [`set_total`](CapacityLimiter::set_total) is called. Trio's
+/// `current_default_thread_limiter`. No checkpoint.
 ///
 /// # Errors
 ///

@@ -31,7 +31,8 @@ pub(crate) trait Clock {
     /// A note of the present time, which takes less time to make than `now`.
     fn stamp(&self) -> u64;
 
-    /// The time at which a stamp was made; the earlier it was, the less exact.
+    /// The time at which a stamp was made, or a later one up to now; the earlier it was made, the
+    /// less exact.
     fn when(&self, stamp: u64) -> Nanos;
 
     /// Whether it moves by jumping to the next deadline.
@@ -63,14 +64,15 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 #[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
-    /// The counter's state then.
-    base_ticks: u64,
+    /// The counter's speed is measured from here on: its state, and a time no earlier.
+    since: Cell<(u64, Nanos)>,
 }
 
 #[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
-        SystemClock { base: Instant::now(), base_ticks: ticks() }
+        let ticks = ticks();
+        SystemClock { base: Instant::now(), since: Cell::new((ticks, 0)) }
     }
 }
 
@@ -89,12 +91,18 @@ impl Clock for SystemClock {
     }
 
     fn when(&self, stamp: u64) -> Nanos {
-        let (now, ticks) = (self.now(), ticks());
-        // By what the counter has made of the time since the clock began. One that has gone
-        // backwards, or stood still, counts as no time at all.
-        let run = ticks.saturating_sub(self.base_ticks).max(1);
-        let since = ticks.saturating_sub(stamp).min(run);
-        now - (u128::from(now) * u128::from(since) / u128::from(run)) as Nanos
+        // The counter first, here and in what was noted: if the thread is held up in between the
+        // estimate is late, and never early. A timeout must not be over before its time.
+        let (ticks, now) = (ticks(), self.now());
+        let (base_ticks, base) = self.since.get();
+        if ticks <= base_ticks {
+            // The machine was suspended, and the counter has begun anew.
+            self.since.set((ticks, now));
+            return now;
+        }
+        let run = ticks - base_ticks;
+        let ago = ticks.saturating_sub(stamp).min(run);
+        now - (u128::from(now - base) * u128::from(ago) / u128::from(run)) as Nanos
     }
 
     fn idle(&self, next: Option<Nanos>) -> Idle {
