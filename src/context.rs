@@ -172,10 +172,9 @@ pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
     impl Drop for Restore {
         fn drop(&mut self) {
             // SAFETY: invariant 2: whoever made it current is still further up the stack.
-            let scope = match unsafe { self.0.as_ref() } {
-                Some(scope) => scope.forwarded(),
-                None => ptr::null(),
-            };
+            let forward = unsafe { self.0.as_ref() }.and_then(Scope::forward);
+            // The pointer itself, not one made of a `&Scope`: the count lies beside that.
+            let scope = forward.map_or(self.0, ScopeRef::as_ptr);
             CONTEXT.with(|context| context.scope.set(scope));
         }
     }

@@ -817,3 +817,32 @@ fn r03_a_thread_that_cannot_be_started_is_an_error_and_costs_nothing() {
     .map_err(|error| assert!(error.is::<Deadlock>(), "{error}"))
     .unwrap_err();
 }
+
+/// What becomes of an abandoned job's value when its run has gone is foreign code, and may block.
+#[test]
+fn r03_a_thread_that_drops_a_value_nobody_wants_is_given_no_job() {
+    /// Takes until it is told.
+    struct Slow(mpsc::Receiver<()>, mpsc::Sender<()>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.1.send(()).unwrap();
+            let _ = self.0.recv();
+        }
+    }
+    let ((tell, told), (dropping, dropped)) = (mpsc::channel(), mpsc::channel());
+    let (mut barrier, stand) = gate();
+    run(async {
+        let job = to_thread(move || {
+            stand();
+            Slow(told, dropping)
+        });
+        let mut job = Box::pin(job.abandon_on_cancel(true));
+        assert!(poll_once(job.as_mut()).await.is_none());
+        barrier.begun().await
+    })
+    .unwrap();
+    barrier.open();
+    dropped.recv().unwrap();
+    // It would wait for itself.
+    run(async { to_thread(move || tell.send(()).unwrap()).await }).unwrap();
+}

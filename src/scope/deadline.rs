@@ -102,6 +102,9 @@ impl ScopeRef {
     /// Moves the deadline to this long from now, if it is later. For a scope that is still to be
     /// entered, where there may be no clock yet, the grace begins with that.
     pub(crate) fn limit_grace(&self, grace: Nanos) {
+        if self.has_left() {
+            return; // its clock may have gone, and a timer would be for nothing
+        }
         let limited = match self.deadline.get() {
             Deadline::At(deadline) => {
                 let earlier = context::with_runtime(|runtime| {

@@ -103,7 +103,10 @@ impl Drop for ScopeRef {
 
 /// Resets a node of which the last reference goes, and puts it into the pool.
 fn recycle(node: NonNull<Node>) {
-    // SAFETY: the last reference is being dropped, so nobody else has it.
+    // Children point to it, so this is no affair of an exclusive reference.
+    // SAFETY: the last reference is being dropped, and until then it is alive.
+    unsafe { node.as_ref() }.scope.put_out_children();
+    // SAFETY: nobody else has it.
     drop(unsafe { &mut *node.as_ptr() }.scope.reset());
     if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
         // SAFETY: it was made by `allocate`, and nobody has it any more.

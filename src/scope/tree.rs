@@ -145,16 +145,23 @@ impl Scope {
         self.place.set(place);
     }
 
-    /// Makes it as new, when nobody has it any more. It has been left, if it was entered. What it
-    /// had beside is to be dropped by the caller, as that is foreign code.
+    /// Nobody has it any more. Something may have been linked under it after it was left: it was
+    /// dropped from inside.
     #[inline]
-    #[must_use]
-    pub(super) fn reset(&mut self) -> Option<Box<Rare>> {
-        // Something may have been linked under it after it was left: it was dropped from inside.
+    pub(super) fn put_out_children(&self) {
         if !self.first_child.get().is_null() {
             self.move_children(ptr::null());
         }
+    }
+
+    /// Makes it as new, when nobody has it any more and its children have been put out. It has
+    /// been left, if it was entered. What it had beside is to be dropped by the caller, as that is
+    /// foreign code.
+    #[inline]
+    #[must_use]
+    pub(super) fn reset(&mut self) -> Option<Box<Rare>> {
         debug_assert!(self.parent.get().is_null(), "what is linked is somebody's");
+        debug_assert!(self.first_child.get().is_null(), "they were put out");
         self.members.check_empty();
         self.stage.set(Stage::New);
         self.own.set(Level::None);
@@ -489,18 +496,10 @@ impl Scope {
         self.rare().forward.get_or_init(|| to);
     }
 
+    /// The scope to make current in place of this one, which nearly always is itself.
     #[inline]
-    fn forward(&self) -> Option<&ScopeRef> {
+    pub(crate) fn forward(&self) -> Option<&ScopeRef> {
         self.rare.get()?.forward.get()
-    }
-
-    /// The scope to make current in place of this one: nearly always itself.
-    #[inline]
-    pub(crate) fn forwarded(&self) -> *const Scope {
-        match self.forward() {
-            Some(forward) => forward.as_ptr(),
-            None => self,
-        }
     }
 
     /// Whether `scope` is this one or below it. Takes no time for a scope with none below it.

@@ -80,10 +80,9 @@ impl Job {
 }
 
 impl Report {
-    /// If the run has gone the outcome is dropped here.
-    pub(super) fn send(self) {
-        let refused = self.token.report(self.call);
-        drop(refused);
+    /// It comes back if the run has gone: then the outcome is dropped with it.
+    pub(super) fn send(self) -> Result<(), Call> {
+        self.token.report(self.call)
     }
 }
 

@@ -59,33 +59,45 @@ impl Pool {
     fn work(&self, first: Job) {
         let worker = Arc::new(Worker { job: Mutex::new(None), given: Condvar::new() });
         let mut next = Some(first);
+        let mut refused = Vec::new();
         while let Some(job) = next {
             let report = job.run();
             // It is idle before anybody hears of the end of the job: one job after the other is
             // the same thread's.
             self.idle.lock().push(worker.clone());
-            report.send();
-            next = self.next_for(&worker);
+            refused.extend(report.send().err());
+            next = if refused.is_empty() {
+                self.next_for(&worker)
+            } else {
+                self.end_idleness(&worker).or_else(|| {
+                    // Foreign code, which may block: no job is to wait for that.
+                    refused.clear();
+                    self.idle.lock().push(worker.clone());
+                    self.next_for(&worker)
+                })
+            };
         }
     }
 
     /// Waits for the next job; `None` if none comes.
     fn next_for(&self, worker: &Arc<Worker>) -> Option<Job> {
-        worker.take(Some(IDLE)).or_else(|| {
-            let mut idle = self.idle.lock();
-            let place = idle.iter().position(|other| Arc::ptr_eq(other, worker));
-            match place {
-                Some(place) => {
-                    idle.remove(place);
-                    None
-                }
-                // Somebody has just taken it, and will give it a job.
-                None => {
-                    drop(idle);
-                    worker.take(None)
-                }
+        worker.take(Some(IDLE)).or_else(|| self.end_idleness(worker))
+    }
+
+    /// From now on nobody gives it a job. The one that it was given before that, if there is one.
+    fn end_idleness(&self, worker: &Arc<Worker>) -> Option<Job> {
+        let mut idle = self.idle.lock();
+        match idle.iter().position(|other| Arc::ptr_eq(other, worker)) {
+            Some(place) => {
+                idle.remove(place);
+                None
             }
-        })
+            // Somebody has just taken it, and will give it a job.
+            None => {
+                drop(idle);
+                worker.take(None)
+            }
+        }
     }
 }
 

@@ -61,18 +61,35 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The machine's monotonic clock.
+///
+/// A stamp becomes a time by the speed that the counter has had since both were read together.
 #[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
-    /// The counter's speed is measured from here on: its state, and a time no earlier.
-    since: Cell<(u64, Nanos)>,
+    /// When time and counter were read together, and what the counter said.
+    read: Cell<(Nanos, u64)>,
+    /// The latest stamp.
+    stamped: Cell<u64>,
 }
 
 #[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
+        // In this order, as in `when`: a thread that is interrupted in between makes a stamp later
+        // than it was, and what counts from it too long. No timeout may come early.
         let ticks = ticks();
-        SystemClock { base: Instant::now(), since: Cell::new((ticks, 0)) }
+        let base = Instant::now();
+        SystemClock { base, read: Cell::new((0, ticks)), stamped: Cell::new(ticks) }
+    }
+
+    /// A stamp of this state of the counter. One that has gone backwards, as it does where the
+    /// machine was asleep, has nothing to do with what it was before.
+    #[inline]
+    fn stamp_of(&self, ticks: u64) -> u64 {
+        if ticks < self.stamped.replace(ticks) {
+            self.read.set((self.now(), ticks));
+        }
+        ticks
     }
 }
 
@@ -87,22 +104,20 @@ impl Clock for SystemClock {
     }
 
     fn stamp(&self) -> u64 {
-        ticks()
+        self.stamp_of(ticks())
     }
 
     fn when(&self, stamp: u64) -> Nanos {
-        // The counter first, here and in what was noted: if the thread is held up in between the
-        // estimate is late, and never early. A timeout must not be over before its time.
-        let (ticks, now) = (ticks(), self.now());
-        let (base_ticks, base) = self.since.get();
-        if ticks <= base_ticks {
-            // The machine was suspended, and the counter has begun anew.
-            self.since.set((ticks, now));
+        let ticks = ticks();
+        let now = self.now();
+        let (read_at, read) = self.read.get();
+        // A counter that has gone backwards since, or stood still, counts as no time at all.
+        let (Some(run @ 1..), Some(since)) = (ticks.checked_sub(read), ticks.checked_sub(stamp))
+        else {
             return now;
-        }
-        let run = ticks - base_ticks;
-        let ago = ticks.saturating_sub(stamp).min(run);
-        now - (u128::from(now - base) * u128::from(ago) / u128::from(run)) as Nanos
+        };
+        let time = now - read_at;
+        now - (u128::from(time) * u128::from(since.min(run)) / u128::from(run)) as Nanos
     }
 
     fn idle(&self, next: Option<Nanos>) -> Idle {
@@ -213,5 +228,35 @@ impl Clock for VirtualClock {
             }
             None => Idle::Sleep(None),
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn an_hour_old() -> SystemClock {
+        let clock = SystemClock::new();
+        let base = clock.base.checked_sub(Duration::from_secs(3600)).expect("it has been up");
+        SystemClock { base, ..clock }
+    }
+
+    const MINUTE: Nanos = 60_000_000_000;
+
+    /// As it does on many machines while they sleep.
+    #[test]
+    fn a_counter_that_begins_again_makes_no_stamp_old() {
+        let clock = an_hour_old();
+        clock.read.set((0, u64::MAX / 2));
+        clock.stamped.set(u64::MAX / 2);
+        let stamp = clock.stamp();
+        assert!(clock.when(stamp) > 59 * MINUTE, "{}", clock.when(stamp));
+    }
+
+    #[test]
+    fn a_stamp_of_before_the_counter_began_again_is_one_of_now() {
+        let clock = an_hour_old();
+        let (stamp, before) = (u64::MAX / 2, clock.now());
+        assert!(clock.when(stamp) >= before);
     }
 }
