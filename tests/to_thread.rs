@@ -4,21 +4,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::task::Poll;
 use std::thread;
 
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CapacityLimiter, Deadlock, Error, Event, NotRunning, Result, Token, Yielder,
+    Builder, CapacityLimiter, Deadlock, Error, Event, NotRunning, Result, Stuck, Token, Yielder,
     cancel_scope, cancellable, checkpoint, current_default_thread_limiter, generator,
-    move_on_after, now, nursery, sleep, to_thread, yield_now,
+    move_on_after, now, nursery, sleep, sleep_forever, to_thread, yield_now,
 };
 use support::{catching, poll_once, recording, said, secs, shielded};
 
@@ -845,4 +847,60 @@ fn r03_a_thread_that_drops_a_value_nobody_wants_is_given_no_job() {
     dropped.recv().unwrap();
     // It would wait for itself.
     run(async { to_thread(move || tell.send(()).unwrap()).await }).unwrap();
+}
+
+/// R1: nothing that was started is left, also where a run fails in itself. What the thread may be
+/// waiting for, here the sender's end, is dropped first.
+#[test]
+fn r03_a_run_that_fails_in_itself_waits_too() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = mpsc::channel::<()>();
+    let tell = ended.clone();
+    let outcome = Builder::new().fail_when_stuck(true).run(async move {
+        let _sender = sender;
+        let event = Event::new();
+        nursery(async |n| {
+            n.spawn(to_thread(move || {
+                assert!(receiver.recv().is_err());
+                tell.store(true, Ordering::SeqCst);
+            }));
+            yield_now().await?; // it begins
+            let parked = pin!(nursery(async |n| {
+                n.spawn(event.wait());
+                Ok(())
+            }));
+            let Either::Right((_, _parked)) = select(parked, yield_now()).await else {
+                panic!("nothing has happened yet");
+            };
+            event.set();
+            sleep_forever().await
+        })
+        .await
+    });
+    assert!(outcome.unwrap_err().is::<Stuck>());
+    assert!(ended.load(Ordering::SeqCst));
+}
+
+/// Polled in one scope and awaited in another, by way of something that does not poll it again:
+/// the thread's end is what the cancelled scope waits for.
+#[test]
+fn r03_a_cancelled_scope_around_foreign_code_around_a_thread_is_not_stuck() {
+    let (sender, receiver) = mpsc::channel();
+    let value = Builder::new().clock(&VirtualClock::new()).fail_when_stuck(true).run(async {
+        let mut jobs = FuturesUnordered::new();
+        jobs.push(to_thread(move || receiver.recv().unwrap()));
+        poll_fn(|cx| Poll::Ready(assert!(jobs.poll_next_unpin(cx).is_pending()))).await;
+        let token = Token::current()?;
+        thread::spawn(move || {
+            // The run looks around, and sleeps, in between.
+            (0..3).for_each(|_| token.run_sync(|| ()).unwrap());
+            sender.send(42).unwrap();
+        });
+        cancel_scope(async |scope| {
+            scope.cancel();
+            jobs.next().await.unwrap()
+        })
+        .await
+    });
+    assert_eq!(value.unwrap(), Some(42));
 }

@@ -44,7 +44,7 @@ impl Runtime {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let system = Guard::new(self.system.clone(), true)?;
         let mut outcome = None;
-        {
+        let driven = {
             let mut body = pin!(async {
                 outcome =
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
@@ -58,7 +58,12 @@ impl Runtime {
                 }
             };
             let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
-            driven.inspect_err(|_| abandon_all(self))?;
+            driven.inspect_err(|_| abandon_all(self))
+        };
+        if let Err(error) = driven {
+            drop(system);
+            self.end_in_failure();
+            return Err(error);
         }
         let outcome = outcome.expect("the body has run");
         let later = catch_unwind(AssertUnwindSafe(|| system.core().resume_panic()));
@@ -89,6 +94,26 @@ impl Runtime {
         self.remote.inbox.refuse_calls();
         self.let_in();
         finalize_all(self).await;
+    }
+
+    /// Waits for what other threads do for a run that has failed as a whole. What they may be
+    /// waiting for has been dropped.
+    fn end_in_failure(&self) {
+        self.ending.set(true);
+        self.remote.inbox.refuse_calls();
+        loop {
+            self.let_in();
+            if !self.jobs.is_any_awaited() {
+                return;
+            }
+            if self.remote.inbox.fall_asleep() {
+                let slept = self.reactor.poll(None);
+                self.remote.inbox.woke_up();
+                if slept.is_err() {
+                    return; // the reactor itself has failed
+                }
+            }
+        }
     }
 
     /// What `run` returns for the outcome of the main scope.

@@ -158,6 +158,10 @@ impl Runtime {
         if scopes > 0 {
             self.system.scope().for_each(|scope| found.extend(look_at(scope)));
         }
+        if self.jobs.is_any_awaited() {
+            // The end of a job may be what a cancelled scope waits for, by way of something foreign.
+            found.retain(|found| !matches!(found.key, Key::Cancelled(_)));
+        }
         let mut lookout = self.lookout.borrow_mut();
         let mut reports = lookout.take_in(found, now, tick).into_iter();
         let next = lookout.next(now, tick);

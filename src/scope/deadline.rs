@@ -22,6 +22,8 @@ pub(crate) enum Deadline {
     /// This long after the stamp of the clock: it has been entered. Most scopes are left before
     /// anything in them waits, and so before the time has to be asked for and a timer set.
     Since(u64, Nanos),
+    /// As well, and somebody has asked when that is.
+    Unarmed(Nanos),
     /// At this instant or this long after it is entered, whatever comes first.
     EarlierOf(Instant, Nanos),
 }
@@ -30,7 +32,7 @@ impl Deadline {
     /// The time it comes to on this runtime's clock, now being the entry.
     fn resolve(self, runtime: &Runtime) -> Nanos {
         match self {
-            Deadline::At(time) => time,
+            Deadline::At(time) | Deadline::Unarmed(time) => time,
             Deadline::Instant(instant) => clock::nanos_of(&*runtime.clock, instant),
             Deadline::AfterEntry(time) => runtime.now().saturating_add(time),
             Deadline::Since(stamp, time) => runtime.clock.when(stamp).saturating_add(time),
@@ -71,7 +73,7 @@ impl ScopeRef {
     /// Something in the scope is going to wait.
     #[inline]
     pub(super) fn arm_deadline(&self) {
-        if let Deadline::Since(..) = self.deadline.get() {
+        if let Deadline::Since(..) | Deadline::Unarmed(_) = self.deadline.get() {
             self.start_deadline();
         }
     }
@@ -117,7 +119,7 @@ impl ScopeRef {
             }
             Deadline::Instant(instant) => Deadline::EarlierOf(instant, grace),
             Deadline::AfterEntry(time) => Deadline::AfterEntry(time.min(grace)),
-            Deadline::Since(..) => {
+            Deadline::Since(..) | Deadline::Unarmed(_) => {
                 self.start_deadline();
                 return self.limit_grace(grace);
             }
@@ -151,8 +153,32 @@ impl Scope {
         self.cancel(Level::Full, reason, by);
     }
 
+    /// Finds out when the deadline is: from now on that stays the same.
+    fn settle_deadline(&self) {
+        if let since @ Deadline::Since(..) = self.deadline.get() {
+            context::with_runtime(|runtime| {
+                if let Some(runtime) = runtime {
+                    self.deadline.set(Deadline::Unarmed(since.resolve(runtime)));
+                }
+            });
+        }
+    }
+
+    /// The scope is left. A deadline that never took effect has never been known, and is not
+    /// found out any more.
+    #[inline]
+    pub(super) fn end_deadline(&self) {
+        self.clear_timer();
+        match self.deadline.get() {
+            Deadline::Since(..) => self.deadline.set(Deadline::At(NEVER)),
+            Deadline::Unarmed(time) => self.deadline.set(Deadline::At(time)),
+            _ => {}
+        }
+    }
+
     /// The deadline as an instant, if it is known.
     pub(crate) fn deadline_instant(&self) -> Option<Instant> {
+        self.settle_deadline();
         match self.deadline.get() {
             Deadline::At(NEVER) | Deadline::AfterEntry(_) => None,
             Deadline::Instant(instant) | Deadline::EarlierOf(instant, _) => Some(instant),
@@ -175,9 +201,9 @@ impl Scope {
         let mut earliest = NEVER;
         let mut scope = self;
         loop {
-            if let open @ (Deadline::At(_) | Deadline::Since(..)) = scope.deadline.get() {
-                let deadline = context::with_runtime(|runtime| runtime.map(|r| open.resolve(r)));
-                earliest = earliest.min(deadline.unwrap_or(NEVER));
+            scope.settle_deadline();
+            if let Deadline::At(deadline) | Deadline::Unarmed(deadline) = scope.deadline.get() {
+                earliest = earliest.min(deadline);
             }
             match scope.parent() {
                 Some(parent) if !scope.shield() => scope = parent,

@@ -237,7 +237,8 @@ impl CancelScope {
         self.scope.cancelled_caught()
     }
 
-    /// The deadline; `None` if there is none, or if it counts from an entry still to come.
+    /// The deadline; `None` if there is none, or if it counts from an entry still to come, or if
+    /// the scope was left before anything in it waited or asked for it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.scope.deadline_instant()

@@ -745,7 +745,7 @@ impl Entered {
     #[inline]
     fn close(&mut self) {
         let scope = &*self.scope;
-        scope.clear_timer();
+        scope.end_deadline();
         scope.stage.set(Stage::Left);
         if let Some(shared) = scope.remote() {
             cancel_handle::leave(shared);
