@@ -889,7 +889,8 @@ fn r03_a_cancelled_scope_around_foreign_code_around_a_thread_is_not_stuck() {
     let value = Builder::new().clock(&VirtualClock::new()).fail_when_stuck(true).run(async {
         let mut jobs = FuturesUnordered::new();
         jobs.push(to_thread(move || receiver.recv().unwrap()));
-        poll_fn(|cx| Poll::Ready(assert!(jobs.poll_next_unpin(cx).is_pending()))).await;
+        let begun = poll_fn(|cx| Poll::Ready(jobs.poll_next_unpin(cx).is_pending())).await;
+        assert!(begun);
         let token = Token::current()?;
         thread::spawn(move || {
             // The run looks around, and sleeps, in between.
