@@ -63,7 +63,7 @@ pub(crate) struct Link<T, S> {
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
     running: Cell<bool>,
-    /// When it was driven last it did not get to a yield.
+    /// When it was driven last it did not get to a yield, or something else may wait beside it.
     waits: Cell<bool>,
     /// In which scope that was.
     waits_in: Cell<Option<ScopeRef>>,
@@ -182,7 +182,12 @@ impl<T, S> Link<T, S> {
             }
             match self.out.take() {
                 Some(value) if self.frame.is_held() => self.refuse(value),
-                Some(value) => return Poll::Ready(Step::Yielded(value)),
+                Some(value) => {
+                    if self.waits.get() {
+                        self.waits_in.set(context::current_scope());
+                    }
+                    return Poll::Ready(Step::Yielded(value));
+                }
                 None => return self.waits(),
             }
         }
@@ -404,6 +409,8 @@ impl<T, S> Future for Yield<'_, T, S> {
         }
         if waker::unit_of(cx.waker()) != Some(link.driver.get()) {
             link.foreign.set(Some(cx.waker().clone()));
+            // Beside the yield something else may wait.
+            link.waits.set(true);
         }
         Poll::Pending
     }

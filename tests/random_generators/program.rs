@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CancelScope, ContextManager, Deadlock, Error, Generator, GeneratorState, NotRunning,
-    Nursery, Result, YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope,
+    Nursery, Result, Stuck, YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope,
     checkpoint, context_manager, fail_after, generator, move_on_after, nursery, prevent_yields,
     sleep, with, yield_now,
 };
@@ -725,6 +725,7 @@ pub fn try_program(
             return Err(format!("it panicked: {text:?}"));
         }
         Ok(Err(error)) if error.find::<Deadlock>().is_some() => return Err("a deadlock".into()),
+        Ok(Err(error)) if error.is::<Stuck>() => return Err(format!("stuck: {error}")),
         Ok(_) => {}
     }
     if let Some(trouble) = world.trouble.take() {
