@@ -1,7 +1,7 @@
-//! An HTTP server: HTTP/1 and HTTP/2 on one port, on one thread.
+//! An HTTP server: HTTP/1 and HTTP/2 on one port, on one thread or on several.
 //!
 //! ```text
-//! cargo run --release --features hyper --example http_server -- --port 8080
+//! cargo run --release --features hyper --example http_server -- --port 8080 --cores 2
 //! curl -i localhost:8080/
 //! curl -i --http2-prior-knowledge localhost:8080/
 //! curl -i 'localhost:8080/slow?ms=300'      # 200; with ms=3000, 504 after a second
@@ -9,15 +9,18 @@
 //! curl -N 'localhost:8080/stream?lines=5'   # a line every half second
 //! ```
 //!
-//! Ctrl-C or SIGTERM stops it, once every request that has arrived is answered.
+//! Ctrl-C or SIGTERM stops it, on all cores, once every request that has arrived is answered.
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use futures::stream;
+use futures::channel::oneshot;
+use futures::{FutureExt, stream};
 use http_body_util::{Full, StreamBody};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -25,9 +28,9 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use seedbed::hyper::{Io, NurseryExecutor, Timer, closing, gracefully};
-use seedbed::net::{TcpListener, TcpStream};
+use seedbed::net::{TcpListener, TcpSocket, TcpStream};
 use seedbed::signal::{Signal, Signals};
-use seedbed::{Error, Result, Server, TooSlow, fail_after, nursery, sleep};
+use seedbed::{Error, Result, Server, TooSlow, cancellable, fail_after, nursery, sleep};
 
 /// How long a client may take to say what it wants.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -36,8 +39,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// How long requests may take to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The application's state. Handlers borrow it: everything happens on one thread and ends before
-/// `main` does, so there is no need for an `Arc`, or a `Mutex`.
+/// The application's state on one core. Handlers borrow it: they are all on one thread and end
+/// before `main` does, so there is no need for an `Arc`, or a `Mutex`.
 #[derive(Default)]
 struct App {
     hits: Cell<u64>,
@@ -45,32 +48,76 @@ struct App {
 
 fn main() -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let port = port()?;
-    seedbed::run(async {
+    let Options { port, cores } = options()?;
+    let reserved = reserve(port)?;
+    let address = reserved.local_addr()?;
+    // Core 0 is told when to stop, and drops its end; the others wait for that.
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (stop, stopped) = (Mutex::new(Some(stop)), stopped.shared());
+
+    let hits = seedbed::run_on_cores(cores, async |core| {
         let app = App::default();
         // From here on these do not end the process any more: `recv` tells of them.
-        let signals = Signals::new([Signal::TERM, Signal::INT])?;
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        println!("listening on http://{}", listener.local_addr()?);
+        let signals = match core {
+            0 => Some(Signals::new([Signal::TERM, Signal::INT])?),
+            _ => None,
+        };
+        let shutdown = async {
+            if let Some(signals) = &signals {
+                signals.recv().await?;
+                stop.lock().unwrap().take();
+            }
+            cancellable(stopped.clone()).await // it has been dropped: what it says is no matter
+        };
+        let listener = TcpListener::bind_reuse_port(address).await?;
+        if core == 0 {
+            println!("listening on http://{address}");
+        }
 
         Server::new(listener)
-            .shutdown_on(signals.recv())
+            .shutdown_on(shutdown)
             .grace(GRACE)
             .serve(async |stream, _peer| serve_connection(&app, stream).await)
             .await?;
-        println!("answered {} requests", app.hits.get());
-        Ok(())
-    })
+        Ok(app.hits.get())
+    })?;
+
+    print!("answered {} requests", hits.iter().sum::<u64>());
+    if cores > 1 {
+        let by_core = hits.iter().enumerate().map(|(core, hits)| format!("{hits} on core {core}"));
+        print!(": {}", by_core.collect::<Vec<_>>().join(", "));
+    }
+    println!();
+    Ok(())
 }
 
-/// `--port N`, or 8080; 0 lets the system choose.
-fn port() -> Result<u16> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Ok(8080),
-        ["--port", port] => Ok(port.parse()?),
-        _ => Err(Error::msg("usage: http_server [--port N]")),
+/// Finds the port at which all cores are going to listen, and keeps it for them.
+fn reserve(port: u16) -> Result<TcpSocket> {
+    let socket = TcpSocket::v4()?;
+    socket.set_reuse_address(true)?;
+    socket.bind(("127.0.0.1", port))?;
+    // Not before: with another server that is there already we do not want to share.
+    socket.set_reuse_port(true)?;
+    Ok(socket)
+}
+
+struct Options {
+    port: u16,
+    cores: usize,
+}
+
+/// `--port N`, or 8080; 0 lets the system choose. `--cores N`, or 1.
+fn options() -> Result<Options> {
+    let mut options = Options { port: 8080, cores: 1 };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(option) = arguments.next() {
+        match (option.as_str(), arguments.next()) {
+            ("--port", Some(port)) => options.port = port.parse()?,
+            ("--cores", Some(cores)) => options.cores = cores.parse::<NonZero<usize>>()?.get(),
+            _ => return Err(Error::msg("usage: http_server [--port N] [--cores N]")),
+        }
     }
+    Ok(options)
 }
 
 /// Serves one connection. It, too, borrows: what fails or panics in here ends this connection and

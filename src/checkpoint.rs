@@ -35,7 +35,7 @@ use crate::{Result, context, coop};
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn checkpoint() -> Checkpoint {
-    Checkpoint { step: Step::Start { always: false } }
+    Checkpoint { step: Step::Start, error: None }
 }
 
 /// A checkpoint that always lets every other task that is ready run first.
@@ -64,7 +64,7 @@ pub fn checkpoint() -> Checkpoint {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn yield_now() -> Checkpoint {
-    Checkpoint { step: Step::Start { always: true } }
+    Checkpoint { step: Step::Yield, error: None }
 }
 
 /// The future of [`checkpoint`] and [`yield_now`].
@@ -72,13 +72,15 @@ pub fn yield_now() -> Checkpoint {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Checkpoint {
     step: Step,
+    /// What it fails with, if that is known from the beginning.
+    error: Option<Error>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
-    Start {
-        always: bool,
-    },
+    Start,
+    /// As well, and it lets others run in any case.
+    Yield,
     Look,
     /// A failing checkpoint counts as well: a loop that does not heed it must not starve others.
     /// If a shield was raised meanwhile, it does not fail after all.
@@ -86,7 +88,6 @@ enum Step {
     /// An operation was cancelled before it began. It fails, and that counts, too: as much as in
     /// Trio, where some operations let others run twice before they fail.
     Fail {
-        error: Option<Error>,
         owed: u8,
     },
 }
@@ -95,15 +96,15 @@ impl Checkpoint {
     /// What an operation turns into that finds itself cancelled before it has begun. It counts
     /// as this many.
     pub(crate) fn failing(error: Error, owed: u8) -> Self {
-        Checkpoint { step: Step::Fail { error: Some(error), owed } }
+        Checkpoint { step: Step::Fail { owed }, error: Some(error) }
     }
 }
 
 /// Counts an operation. True if the task is to let others run now, for which this sees to it that
 /// it is polled again.
 #[inline]
-fn spend(always: bool, cx: &Context<'_>) -> bool {
-    let yields = (always || coop::spend()) && context::current_run() != 0;
+fn spend(cx: &Context<'_>) -> bool {
+    let yields = coop::spend() && context::current_run() != 0;
     if yields {
         cx.waker().wake_by_ref();
     }
@@ -113,25 +114,40 @@ fn spend(always: bool, cx: &Context<'_>) -> bool {
 impl Future for Checkpoint {
     type Output = Result<()>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        match this.step {
+            Step::Start if coop::pass() => Poll::Ready(Ok(())),
+            Step::Look if coop::check().is_ok() => Poll::Ready(Ok(())),
+            Step::Yield if context::current_run() != 0 => {
+                this.step = Step::Look;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => this.poll_stepwise(cx),
+        }
+    }
+}
+
+impl Checkpoint {
+    #[cold]
+    fn poll_stepwise(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
         loop {
-            let (next, yields) = match &mut this.step {
-                Step::Start { always } => (Step::Look, spend(*always, cx)),
+            let (next, yields) = match self.step {
+                Step::Start => (Step::Look, spend(cx)),
+                Step::Yield => (Step::Look, false), // nothing runs
                 Step::Look => match coop::check() {
                     Ok(()) => return Poll::Ready(Ok(())),
-                    Err(_) => (Step::LookAgain, spend(false, cx)),
+                    Err(_) => (Step::LookAgain, spend(cx)),
                 },
                 Step::LookAgain => return Poll::Ready(coop::check()),
-                Step::Fail { error, owed: 0 } => {
-                    return Poll::Ready(Err(error.take().expect("polled after it was ready")));
+                Step::Fail { owed: 0 } => {
+                    return Poll::Ready(Err(self.error.take().expect("polled after it was ready")));
                 }
-                Step::Fail { error, owed } => {
-                    (Step::Fail { error: error.take(), owed: *owed - 1 }, spend(false, cx))
-                }
+                Step::Fail { owed } => (Step::Fail { owed: owed - 1 }, spend(cx)),
             };
-            this.step = next;
+            self.step = next;
             if yields {
                 return Poll::Pending;
             }

@@ -7,7 +7,7 @@
 //!
 //! 1. `runtime` is null or points to the `Runtime` that the `run` further up this thread's stack
 //!    owns; `run` sets it back to null before that goes.
-//! 2. `scope` is null or points into an `Rc<Scope>` that whoever set it keeps until it has put
+//! 2. `scope` is null or points into an `ScopeRef` that whoever set it keeps until it has put
 //!    the former value back. The same goes for `frame`.
 
 use std::cell::Cell;
@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::frame::Frame;
 use crate::run::Runtime;
+use crate::scope::pool::{Pool, ScopeRef};
 use crate::scope::tree::Scope;
 use crate::shim::thread_static;
 use crate::wake::table::{Table, UnitId};
@@ -47,9 +48,23 @@ pub(crate) struct Context {
     pub(crate) handed: Cell<usize>,
     /// How many open scopes have been cancelled themselves.
     pub(crate) cancelled: Cell<usize>,
+    /// How many scopes are entered, for `testing::statistics`.
+    pub(crate) scopes: Cell<usize>,
+    /// Scopes that nobody uses.
+    pub(crate) spare_scopes: Pool,
     /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
     /// and stays in reach of other thread-locals' destructors.
     pub(crate) table: ManuallyDrop<Table>,
+}
+
+impl Context {
+    /// The scope that is being polled.
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        // SAFETY: invariant 2: whoever made it current holds a reference and is further up the
+        // stack.
+        unsafe { self.scope.get().as_ref() }
+    }
 }
 
 thread_static! {
@@ -67,6 +82,8 @@ thread_static! {
         queued: Cell::new(0),
         handed: Cell::new(0),
         cancelled: Cell::new(0),
+        scopes: Cell::new(0),
+        spare_scopes: Pool::new(),
         table: ManuallyDrop::new(Table::new()),
     };
 }
@@ -80,7 +97,9 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.queued.set(0);
         context.handed.set(0);
         context.cancelled.set(0);
+        context.scopes.set(0);
         context.slot.set(Some(slot));
+        context.spare_scopes.open();
     });
     EnteredRuntime(runtime)
 }
@@ -98,6 +117,7 @@ impl Drop for EnteredRuntime<'_> {
             context.slot.set(None);
             context.queued.set(0);
             context.table.clear();
+            context.spare_scopes.close();
         });
     }
 }
@@ -113,16 +133,14 @@ pub(crate) fn with_runtime<R>(f: impl FnOnce(Option<&Runtime>) -> R) -> R {
 /// Calls `f` with the scope that is being polled.
 #[inline]
 pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
-    let scope = CONTEXT.with(|context| context.scope.get());
-    // SAFETY: invariant 2: whoever made it current holds an `Rc` of it and is further up the
-    // stack.
-    f(unsafe { scope.as_ref() })
+    CONTEXT.with(|context| f(context.scope()))
 }
 
 /// The scope that is being polled, to keep.
-pub(crate) fn current_scope() -> Option<Rc<Scope>> {
+pub(crate) fn current_scope() -> Option<ScopeRef> {
+    let scope = CONTEXT.with(|context| context.scope.get());
     // SAFETY: invariant 2.
-    unsafe { keep(CONTEXT.with(|context| context.scope.get())) }
+    (!scope.is_null()).then(|| unsafe { ScopeRef::keep(scope) })
 }
 
 /// An `Rc` of what a pointer of the context points to.
@@ -143,37 +161,36 @@ unsafe fn keep<T>(current: *const T) -> Option<Rc<T>> {
 }
 
 #[inline]
-pub(crate) fn is_current_scope(scope: &Rc<Scope>) -> bool {
-    CONTEXT.with(|context| ptr::eq(context.scope.get(), Rc::as_ptr(scope)))
+pub(crate) fn is_current_scope(scope: &ScopeRef) -> bool {
+    CONTEXT.with(|context| ptr::eq(context.scope.get(), scope.as_ptr()))
 }
 
 /// Runs `f` with `scope` as the current one.
 #[inline(always)]
-pub(crate) fn in_scope<R>(scope: &Rc<Scope>, f: impl FnOnce() -> R) -> R {
+pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scope);
     impl Drop for Restore {
         fn drop(&mut self) {
             // SAFETY: invariant 2: whoever made it current is still further up the stack.
-            let scope = match unsafe { self.0.as_ref() } {
-                Some(scope) => scope.forwarded(),
-                None => ptr::null(),
-            };
+            let forward = unsafe { self.0.as_ref() }.and_then(Scope::forward);
+            // The pointer itself, not one made of a `&Scope`: the count lies beside that.
+            let scope = forward.map_or(self.0, ScopeRef::as_ptr);
             CONTEXT.with(|context| context.scope.set(scope));
         }
     }
     // `scope` stays borrowed, and so alive, until `f` has returned: invariant 2.
-    let _restore = CONTEXT.with(|context| Restore(context.scope.replace(Rc::as_ptr(scope))));
+    let _restore = CONTEXT.with(|context| Restore(context.scope.replace(scope.as_ptr())));
     f()
 }
 
 /// Wherever `old` is the current scope, or would be again, `new` is from now on.
 ///
 /// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 2).
-pub(crate) fn forward_scope(old: &Rc<Scope>, new: &Rc<Scope>) {
+pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
     old.set_forward(new.clone());
     CONTEXT.with(|context| {
-        if ptr::eq(context.scope.get(), Rc::as_ptr(old)) {
-            context.scope.set(Rc::as_ptr(new));
+        if ptr::eq(context.scope.get(), old.as_ptr()) {
+            context.scope.set(new.as_ptr());
         }
     });
 }

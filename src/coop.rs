@@ -1,13 +1,13 @@
 //! What every operation of this crate does besides its work: look for cancellation, be reachable
 //! by one while it waits, and let others run now and then.
 
-use std::rc::Rc;
 use std::task::Context;
 
 use crate::Result;
 use crate::context::{self, CONTEXT};
 use crate::error::{Error, NotRunning};
 use crate::run::order::Order;
+use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
 use crate::wake::waker;
 
@@ -26,6 +26,21 @@ fn failure(scope: Option<&Scope>) -> Error {
         Some(why) => why.into(),
         None => NotRunning.into(),
     }
+}
+
+/// Counts an operation that finishes at once and looks for cancellation, where neither has a
+/// consequence. Otherwise it does nothing, and is false.
+#[inline(always)]
+pub(crate) fn pass() -> bool {
+    CONTEXT.with(|context| {
+        let left = context.budget.get().saturating_sub(1);
+        let passes =
+            left > context.asks.get() && context.scope().is_some_and(|scope| !scope.is_cancelled());
+        if passes {
+            context.budget.set(left);
+        }
+        passes
+    })
 }
 
 /// Counts an operation that finishes at once. True if the task has had its share and must let
@@ -76,7 +91,7 @@ pub(crate) fn set_budget(budget: u32) {
 pub(crate) struct Watch(Option<Armed>);
 
 struct Armed {
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     /// The scope's count of cancellations when the wait began.
     since: u32,
     /// The waker left with the scope.

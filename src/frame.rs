@@ -140,7 +140,11 @@ impl Frame {
         self.counter.get() >= ONE
     }
 
-    fn hold(self: &Rc<Self>, what: Cow<'static, str>, place: &'static Location<'static>) -> Hold {
+    pub(crate) fn hold(
+        self: &Rc<Self>,
+        what: Cow<'static, str>,
+        place: &'static Location<'static>,
+    ) -> Hold {
         self.counter.set(self.counter.get() + ONE);
         self.opened.set(self.opened.get() + 1);
         let held = Held { what, place, order: self.opened.get() };

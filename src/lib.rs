@@ -41,6 +41,7 @@
 //! | to | see |
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
+//! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
 //! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
@@ -49,13 +50,16 @@
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`] |
+//! | limit how much goes on at once | [`CapacityLimiter`], [`Permit`] |
+//! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
+//! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`] |
+//! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`], [`testing::statistics`](testing::statistics()) |
 //!
 //! The [`guide`] explains how these fit together:
 //!
@@ -92,9 +96,9 @@
 //!
 //! # Limits
 //!
-//! A [`run`] uses one thread; a process may have one `run` on each of several threads. Networking
-//! and signals are for Unix, of which Linux is tested. Pointers have 64 bits. Looking up names,
-//! files and blocking work on other threads are not there yet. It is
+//! A [`run`] uses one thread; [`run_on_cores()`] has one on each of several, and no task moves from
+//! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
+//! 64 bits. TLS is not there, nor are files, but for what [`to_thread`](to_thread()) can do. It is
 //! not 1.0: names may change.
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -114,6 +118,7 @@ pub mod hyper;
 #[cfg(all(unix, not(loom)))]
 pub mod net;
 mod nursery;
+mod panic;
 mod remote;
 mod run;
 mod safe_channel;
@@ -127,6 +132,7 @@ pub mod signal;
 mod signal;
 mod sync;
 pub mod testing;
+mod thread;
 mod time;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;
@@ -150,6 +156,8 @@ pub use generator::{
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use remote::{CancelHandle, Token};
+#[cfg(not(loom))]
+pub use run::run_on_cores;
 pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
@@ -159,7 +167,8 @@ pub use scope::{
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
-    Closed, Event, EventWait, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError,
-    channel,
+    Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, Send, SendError,
+    Sender, TryRecvError, TrySendError, channel,
 };
+pub use thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};

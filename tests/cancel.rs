@@ -2802,3 +2802,25 @@ fn c15_a_failure_comes_up_through_a_thousand_nurseries() {
         drop(error);
     });
 }
+
+/// Its deadline was never armed, as nothing in it has waited.
+#[test]
+fn c13_a_scope_that_was_left_at_once_can_be_cancelled_gracefully_after_its_run() {
+    let scope = CancelScope::new().with_timeout(secs(10));
+    run(async { scope.enter(async |_| Ok(())).await }).unwrap();
+    scope.cancel_gracefully(secs(1));
+    assert!(!scope.cancel_called());
+}
+
+/// A virtual clock would jump to it.
+#[test]
+fn c13_a_scope_that_was_left_gets_no_timer() {
+    run(async {
+        let scope = CancelScope::new().with_timeout(secs(10));
+        scope.enter(async |_| Ok(())).await?;
+        scope.cancel_gracefully(secs(100));
+        assert_eq!(seedbed::testing::statistics()?.timers, 0);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -13,6 +13,7 @@ use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use interpreter::{Program, Trace};
+use seedbed::Builder;
 use serde_json::Value;
 
 /// A scenario that went another way than in Trio.
@@ -51,7 +52,10 @@ fn run_file(text: &str) -> (Vec<String>, usize) {
         let scenario: Value = serde_json::from_str(line).expect("a scenario is a line of JSON");
         let name = scenario["name"].as_str().unwrap_or("?").to_owned();
         let program = Program::parse(&scenario);
-        let outcome = catch_unwind(|| interpreter::run(&program));
+        // Every operation is a point of the schedule, as it is in Trio.
+        let choices = || Builder::new().budget(1).fail_when_stuck(true);
+        let run = || interpreter::run(&program, choices(), async || Ok(()));
+        let outcome = catch_unwind(run);
         match outcome.unwrap_or_else(|_| Err("it panicked".to_owned())) {
             Ok(trace) => {
                 if let Some(difference) = first_difference(&expected(&scenario), &trace) {

@@ -22,11 +22,11 @@ struct Server {
 
 impl Server {
     /// Returns when it listens. `limit` is on its descriptors.
-    fn start(limit: Option<u32>) -> Server {
+    fn start(cores: usize, limit: Option<u32>) -> Server {
         let limit = limit.map_or(String::new(), |limit| format!("ulimit -n {limit}; "));
         let mut process = Command::new("sh")
             .arg("-c")
-            .arg(format!("{limit}exec \"$0\" --port 0"))
+            .arg(format!("{limit}exec \"$0\" --port 0 --cores {cores}"))
             .arg(example("http_server"))
             .stdout(Stdio::piped())
             .spawn()
@@ -90,8 +90,8 @@ async fn ask_until_it_ends(address: &str, path: &str, asked: &Cell<u64>) -> Resu
 
 #[test]
 fn s02_the_http_server_answers_every_request_when_it_is_told_to_end() {
-    for signal in [Signal::TERM, Signal::INT] {
-        let server = Server::start(None);
+    for (signal, cores) in [(Signal::TERM, 1), (Signal::INT, 1), (Signal::TERM, 2)] {
+        let server = Server::start(cores, None);
         let asked = Cell::new(0);
         let answered = run(async {
             nursery(async |n| {
@@ -115,13 +115,17 @@ fn s02_the_http_server_answers_every_request_when_it_is_told_to_end() {
         })
         .unwrap();
         assert_eq!(answered, asked.get());
-        assert_eq!(server.end(), format!("answered {answered} requests\n"));
+        let said = server.end();
+        let total = said.split([':', '\n']).next();
+        assert_eq!(total, Some(&*format!("answered {answered} requests")));
+        // That each has had some is left to the kernel.
+        assert_eq!(said.matches("on core").count(), if cores == 1 { 0 } else { cores });
     }
 }
 
 #[test]
 fn s01_the_http_server_recovers_when_descriptors_have_run_out() {
-    let server = Server::start(Some(32));
+    let server = Server::start(1, Some(32));
     run(async {
         let mut clients = Vec::new();
         for _ in 0..64 {

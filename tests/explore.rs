@@ -719,6 +719,25 @@ mod search {
     }
 
     #[test]
+    fn what_is_kept_from_one_call_to_the_next_is_told_of() {
+        let calls = Cell::new(0); // ought to be made in the closure
+        let program = async || {
+            calls.set(calls.get() + 1);
+            nursery(async |n| {
+                n.spawn(checkpoint());
+                n.spawn(checkpoint());
+                Ok(())
+            })
+            .await?;
+            assert!(calls.get() < 3);
+            Ok(())
+        };
+        let failure = Explore::new().run(program).unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::NotDeterministic, "{failure}");
+        assert!(failure.to_string().contains("is kept from one call"), "{failure}");
+    }
+
+    #[test]
     fn a_schedule_of_another_program_is_told_of() {
         for schedule in ["2.2", "99.1"] {
             let failure = Explore::new().replay(schedule).run(backwards).unwrap_err();

@@ -6,7 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use futures::stream::{FuturesUnordered, TryStreamExt};
+use futures::future::Either;
+use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     AsyncgenHooks, Builder, Deadlock, Error, Event, Generator, GeneratorExit, GeneratorMisused,
@@ -1355,4 +1356,31 @@ fn f04_a_hook_that_panics_is_reported() {
         .unwrap();
     });
     assert_eq!(said(&records, "a finalizer hook has panicked"), 1);
+}
+
+/// What waits beside a yield, behind a combinator that polls only what was woken, began to wait in
+/// the consumer's scope. The scope in which the generator is closed reaches it all the same.
+#[test]
+fn c11_what_waits_beside_a_yield_is_reached_when_the_generator_is_closed() {
+    let clock = VirtualClock::new();
+    run_on(&clock, async {
+        nursery(async |n| {
+            let mut numbers = n.generator(async |y: Yielder<i32>| {
+                let beside = async { sleep(secs(3600)).await };
+                let yields = async { y.yield_(1).await.map(drop) };
+                let mut both = FuturesUnordered::new();
+                both.push(Either::Left(beside));
+                both.push(Either::Right(yields));
+                while let Some(outcome) = both.next().await {
+                    assert!(outcome.is_err());
+                }
+                Ok(())
+            });
+            assert_eq!(numbers.anext().await?, Some(1));
+            Ok(()) // dropped half-way
+        })
+        .await
+    })
+    .unwrap();
+    assert_eq!(clock.elapsed(), secs(0));
 }

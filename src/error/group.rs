@@ -5,7 +5,8 @@ use std::panic::Location;
 
 use super::{Error, Repr};
 
-/// All that failed in a nursery, in the order in which it happened.
+/// All that failed in a nursery, or on the cores of [`run_on_cores`](crate::run_on_cores()), in the
+/// order in which it happened.
 ///
 /// Python's `ExceptionGroup` (PEP 654), under Trio's strict rule: a nursery that fails always
 /// fails with a group, even of one, so that code which handles one failure need not be changed
@@ -37,11 +38,21 @@ pub struct Group {
     members: Vec<Member>,
 }
 
-/// A failure, and the task it happened in.
+/// A failure, and where it happened.
 pub(crate) struct Member {
     pub(crate) error: Error,
-    /// `None` for the nursery's body.
-    pub(crate) spawned_at: Option<&'static Location<'static>>,
+    pub(crate) origin: Origin,
+}
+
+/// Which part of a nursery, or of what is one of threads, has failed.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin {
+    Body,
+    /// The child that was spawned there.
+    Task(&'static Location<'static>),
+    /// Of [`run_on_cores`](crate::run_on_cores).
+    #[cfg(not(loom))]
+    Core(usize),
 }
 
 impl Group {
@@ -103,7 +114,7 @@ impl Group {
         self.members.len()
     }
 
-    /// Where the nursery was opened.
+    /// Where the nursery was opened, or [`run_on_cores`](crate::run_on_cores()) called.
     ///
     /// ```
     /// fn log(group: &seedbed::Group) {
@@ -161,9 +172,9 @@ impl Error {
         };
         let Group { place, members } = *group;
         let (mut matched, mut rest) = (Vec::new(), Vec::new());
-        for Member { error, spawned_at } in members {
+        for Member { error, origin } in members {
             let (yes, no) = error.split_by(matches);
-            let member = |error| Member { error, spawned_at };
+            let member = |error| Member { error, origin };
             matched.extend(yes.map(member));
             rest.extend(no.map(member));
         }

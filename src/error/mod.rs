@@ -23,7 +23,7 @@ mod tests;
 
 pub use cancelled::{Cancelled, Reason};
 pub use group::Group;
-pub(crate) use group::Member;
+pub(crate) use group::{Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
 pub use refused::{CallRefused, NotRun, Refusal};

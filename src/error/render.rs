@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::{self, Write};
 
 use super::convert::{Ours, ours};
-use super::{Cancelled, Error, Group, Member, Reason, Repr};
+use super::{Cancelled, Error, Group, Member, Origin, Reason, Repr};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +61,13 @@ impl fmt::Debug for Group {
 fn heading(group: &Group) -> String {
     let (count, place) = (group.len(), group.place());
     let failures = if count == 1 { "failure" } else { "failures" };
-    format!("{count} {failures} in the nursery opened at {place}")
+    match group.members()[0].origin {
+        Origin::Body | Origin::Task(_) => {
+            format!("{count} {failures} in the nursery opened at {place}")
+        }
+        #[cfg(not(loom))]
+        Origin::Core(_) => format!("{count} {failures} in the `run_on_cores` at {place}"),
+    }
 }
 
 /// Writes lines behind the branches of the tree they belong to.
@@ -114,11 +120,15 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Which task a nursery's failure happened in.
+    /// Where in a nursery a failure happened.
     fn origin(&mut self, lead: &str, member: Option<&Member>) -> fmt::Result {
-        match member.map(|member| member.spawned_at) {
-            Some(Some(place)) => self.line(format_args!("{lead}in the task spawned at {place}")),
-            Some(None) => self.line(format_args!("{lead}in the body of the nursery")),
+        match member.map(|member| member.origin) {
+            Some(Origin::Task(place)) => {
+                self.line(format_args!("{lead}in the task spawned at {place}"))
+            }
+            Some(Origin::Body) => self.line(format_args!("{lead}in the body of the nursery")),
+            #[cfg(not(loom))]
+            Some(Origin::Core(core)) => self.line(format_args!("{lead}on core {core}")),
             None => Ok(()),
         }
     }

@@ -17,7 +17,8 @@ use crate::error::Reason;
 use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::Core;
 use crate::run::{Runtime, catch_panic};
-use crate::scope::tree::{Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
 use crate::shim::thread_static;
 use crate::{Result, context, scope, yield_now};
 
@@ -196,7 +197,7 @@ pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
 /// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
 async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     let (name, place) = (generator.qualname(), generator.place());
-    let around = Rc::new(Scope::new(place));
+    let around = ScopeRef::new(place);
     around.set_shield(true);
     around.cancel(Level::Full, why, None);
     let outcome = scope::enter(around, "a finalizer", generator.aclose()).await;
@@ -365,7 +366,8 @@ impl Registration {
 }
 
 /// Closes the generators that are still alive, one at a time, again until none is left, and waits
-/// for those that are being closed already. If one panics the others are closed all the same.
+/// for those that are being closed already, and for what other threads do for the run. If one
+/// panics the others are closed all the same.
 pub(crate) async fn finalize_all(runtime: &Runtime) {
     let mut panic = None;
     loop {
@@ -391,8 +393,9 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
         }
         match () {
             () if found => {}
-            () if runtime.system_is_empty() => break,
-            () => runtime.system_empty().await,
+            () if !runtime.system_is_empty() => runtime.system_empty().await,
+            () if runtime.jobs.is_any_awaited() => runtime.jobs.none_awaited().await,
+            () => break,
         }
     }
     if let Some(payload) = panic {

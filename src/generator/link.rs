@@ -14,6 +14,7 @@ use crate::frame::Frame;
 use crate::generator::errors::{
     GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
 };
+use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
 use crate::wake::table::UnitId;
 use crate::wake::waker;
@@ -56,16 +57,16 @@ pub(crate) struct Link<T, S> {
     /// The scope in which the body is polled, to be compared only.
     around: Cell<*const Scope>,
     /// The scope around the yield, if the body has opened one and may yield inside of it.
-    scope: Cell<Option<Rc<Scope>>>,
+    scope: Cell<Option<ScopeRef>>,
     closing: Cell<Closing>,
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
     running: Cell<bool>,
-    /// When it was driven last it did not get to a yield.
+    /// When it was driven last it did not get to a yield, or something else may wait beside it.
     waits: Cell<bool>,
     /// In which scope that was.
-    waits_in: Cell<Option<Rc<Scope>>>,
+    waits_in: Cell<Option<ScopeRef>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,11 +114,11 @@ impl<T, S> Link<T, S> {
     #[cold]
     fn note_scope(&self) {
         let current = context::current_scope();
-        self.scope.set(current.filter(|scope| !ptr::eq(Rc::as_ptr(scope), self.around.get())));
+        self.scope.set(current.filter(|scope| !ptr::eq(scope.as_ptr(), self.around.get())));
     }
 
     /// The scope around the yield, to run in it what belongs there.
-    pub(crate) fn take_scope(&self) -> Option<Rc<Scope>> {
+    pub(crate) fn take_scope(&self) -> Option<ScopeRef> {
         self.scope.take()
     }
 
@@ -181,7 +182,12 @@ impl<T, S> Link<T, S> {
             }
             match self.out.take() {
                 Some(value) if self.frame.is_held() => self.refuse(value),
-                Some(value) => return Poll::Ready(Step::Yielded(value)),
+                Some(value) => {
+                    if self.waits.get() {
+                        self.waits_in.set(context::current_scope());
+                    }
+                    return Poll::Ready(Step::Yielded(value));
+                }
                 None => return self.waits(),
             }
         }
@@ -403,6 +409,8 @@ impl<T, S> Future for Yield<'_, T, S> {
         }
         if waker::unit_of(cx.waker()) != Some(link.driver.get()) {
             link.foreign.set(Some(cx.waker().clone()));
+            // Beside the yield something else may wait.
+            link.waits.set(true);
         }
         Poll::Pending
     }

@@ -4,9 +4,7 @@
 //!
 //! Between two `.await`s a task has the thread to itself: no locks, no atomics, and no other task
 //! sees a state half changed. The other side is that a task that computes for long, or calls what
-//! blocks, holds up all the others. There is no pool of threads yet for such work; until there is,
-//! use a thread of your own and a waker-based channel from any crate to hear of its end (see
-//! [below](#other-threads)).
+//! blocks, holds up all the others. Such work goes [to another thread](#blocking-work).
 //!
 //! # Checkpoints
 //!
@@ -83,25 +81,95 @@
 //! the same [`recv`](crate::Receiver::recv) (that is ordinary); a parked scope in which there is
 //! nothing ready but a timer; and anything while the thread is never without something to run.
 //!
-//! # Other threads
+//! # Blocking work
 //!
-//! Wakers may be sent to other threads, used there at any time, also after the run, and outlive
-//! everything. A wake from another thread interrupts the sleep of the reactor. That is how
-//! channels of other crates, and futures that are completed by a thread, work here:
+//! [`to_thread`](crate::to_thread()) runs a function on another thread and waits for its value:
 //!
 //! ```
-//! use seedbed::cancellable;
-//! use std::thread;
+//! use seedbed::to_thread;
 //!
 //! seedbed::run(async {
-//!     let (sender, answer) = futures::channel::oneshot::channel();
-//!     thread::spawn(move || sender.send(6 * 7));
-//!     assert_eq!(cancellable(answer).await??, 42);
+//!     let source = to_thread(|| std::fs::read_to_string("src/lib.rs")).await??;
+//!     let lines = to_thread(move || source.lines().count()).await?; // or what computes for long
+//!     assert!(lines > 0);
 //!     Ok(())
 //! })?;
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! (The first `?` is for the cancellation, the second for a sender that was dropped.)
+//! * **It borrows nothing,** as a future may be leaked, and its thread would go on. Move in what it
+//!   needs, and return it with the value.
+//! * **Once it has begun it is waited for,** cancelled or not: a thread cannot be stopped. A
+//!   [`fail_after`](crate::fail_after) around it lasts for as long as it does. For what does no harm
+//!   if it goes on, such as looking up a name, say
+//!   [`abandon_on_cancel(true)`](crate::ToThread::abandon_on_cancel).
+//! * **Its panic is the caller's,** as a child's is its nursery's.
+//! * **There is a limit:** 40 at once in each run, in the order in which they came. For what has a
+//!   limit of its own, say a database, give a [`CapacityLimiter`](crate::CapacityLimiter) of that
+//!   size. If such functions wait for each other, the limit has to be high enough for all of them.
+//! * **It can call back:** [`Token::current`](crate::Token::current) in the function is the token of
+//!   its run.
 //!
-//! For more cores, use one [`run`](crate::run()) on each of several threads.
+//! The threads are shared by all the runs of the process, and end when they have been idle for ten
+//! seconds.
+//!
+//! # Other threads
+//!
+//! A [`Token`](crate::Token) lets any thread run functions and tasks on a run's own thread, and a
+//! [`CancelHandle`](crate::CancelHandle) cancels a scope from anywhere. Neither keeps the run from
+//! ending. A call that comes too late is an error, which gives the function back; a cancellation that
+//! does has no effect.
+//!
+//! Wakers may be sent to other threads, used there at any time, also after the run, and outlive
+//! everything. A wake from another thread interrupts the sleep of the reactor. That is how
+//! channels of other crates, and futures that are completed by a thread, work here. What feeds a
+//! task from a thread is best such a channel, as those of this crate stay on their thread:
+//!
+//! ```
+//! use futures::StreamExt;
+//! use seedbed::cancellable;
+//! use std::thread;
+//!
+//! seedbed::run(async {
+//!     let (sensor, mut readings) = futures::channel::mpsc::unbounded();
+//!     thread::spawn(move || (1..=3).try_for_each(|reading| sensor.unbounded_send(reading)));
+//!     let mut sum = 0;
+//!     while let Some(reading) = cancellable(readings.next()).await? {
+//!         sum += reading;
+//!     }
+//!     assert_eq!(sum, 6);
+//!     Ok(())
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! # Several cores
+//!
+//! [`run_on_cores`](crate::run_on_cores()) has a `run` on each of several threads. They share what
+//! they borrow, and no task: each connection, timer and child stays on the core that made it, so
+//! all of the above is true on each. It is a nursery made of threads: a failure or a panic on one
+//! core cancels the others, and it returns when all have ended.
+//!
+//! ```
+//! use seedbed::net::{TcpListener, TcpSocket};
+//! use seedbed::serve;
+//!
+//! let reserved = TcpSocket::v4()?;
+//! reserved.bind("127.0.0.1:0")?;
+//! reserved.set_reuse_port(true)?; // the listeners of all cores share the port
+//! let address = reserved.local_addr()?;
+//! let greeting = String::from("hello\n"); // borrowed by all cores
+//! # let stop = std::time::Duration::from_millis(5);
+//! seedbed::run_on_cores(2, async |_core| {
+//!     let listener = TcpListener::bind_reuse_port(address).await?;
+//!     let server = serve(listener, async |stream, _| stream.write_all(greeting.as_bytes()).await);
+//!     # let server = async { seedbed::move_on_after(stop, server).await.map(drop) };
+//!     server.await
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! The kernel deals connections out by their addresses, not by who has time: with many short ones
+//! that comes to the same, with a few long ones it may not. What the cores count or keep together
+//! has to be `Sync`: better each keeps its own, and they are summed up in the end, as `main` returns
+//! a value for each core.

@@ -70,9 +70,10 @@
 //! ## What is a failure
 //!
 //! An error that the program returns, a panic, a deadlock (every task waits, and no timer is set),
-//! and a livelock (no end after [many rounds](crate::testing::Explore::max_rounds)). A schedule
-//! that fails is made simpler for as long as it fails in the same way: of its deviations from first
-//! in, first out none can be left out.
+//! a task that is [stuck](super::scheduling#a-stuck-task-says-so), and a livelock (no end after
+//! [many rounds](crate::testing::Explore::max_rounds)). A schedule that fails is made simpler for as
+//! long as it fails in the same way: of its deviations from first in, first out none can be left
+//! out.
 //!
 //! ## How far it goes
 //!
@@ -127,6 +128,10 @@
 //!
 //! [`now`](crate::now()) gives the time of that clock; [`std::time::Instant::now`] does not.
 //!
+//! While a thread is at work in [`to_thread`](crate::to_thread()) the clock stands still, as that
+//! takes real time: otherwise every timeout around it would be over at once. To test such a timeout
+//! [`advance`](crate::testing::VirtualClock::advance) the clock.
+//!
 //! # One run, with a seed
 //!
 //! On the virtual clock, and with no input from outside, a run is the same every time.
@@ -161,8 +166,9 @@
 //! # Deadlocks
 //!
 //! When every task waits, `run` waits too: a wake may come from another thread. In a test of a
-//! program that keeps to its thread [`Builder::detect_deadlock`](crate::Builder::detect_deadlock)
-//! makes that the error [`Deadlock`](crate::Deadlock).
+//! program that keeps to its thread, but for [`to_thread`](crate::to_thread()),
+//! [`Builder::detect_deadlock`](crate::Builder::detect_deadlock) makes that the error
+//! [`Deadlock`](crate::Deadlock).
 //!
 //! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) makes it an error as well if a
 //! task could go on and is not polled: see
@@ -170,4 +176,59 @@
 //!
 //! In `explore` both always are failures.
 //!
+//! # What is left behind
+//!
+//! [`statistics`](crate::testing::statistics()) counts what the run holds: tasks, scopes, timers,
+//! sources, generators. A test that takes it before and after finds what something that should
+//! have ended has left.
+//!
 //! [`explore`]: crate::testing::explore()
+//!
+//! # Other threads: loom
+//!
+//! What tasks and threads do to each other may go wrong in an order that no test happens to see.
+//! [loom](https://docs.rs/loom) runs a test in every order, and with every value that a relaxed
+//! load may see. Compiled with `--cfg loom`, this crate's locks, atomics and threads and the
+//! reactor's sleep are loom's, so that a model may have a [`run`](crate::run()) in it:
+//!
+//! ```toml
+//! [target.'cfg(loom)'.dependencies]
+//! loom = "0.7"
+//!
+//! [lints.rust]
+//! unexpected_cfgs = { level = "warn", check-cfg = ["cfg(loom)"] }
+//! ```
+//!
+//! ```
+//! # #[cfg(loom)] // loom is not there otherwise
+//! loom::model(|| {
+//!     let answer = std::sync::Arc::new(Answer::new()); // of yours, made of loom's parts
+//!     let giver = answer.clone();
+//!     let giver = loom::thread::spawn(move || giver.give(42));
+//!     let got = seedbed::run(async { Ok(answer.wait().await) });
+//!     assert_eq!(got.unwrap(), 42);
+//!     giver.join().unwrap();
+//! });
+//! ```
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test --release --test models
+//! ```
+//!
+//! A wake that is lost is a deadlock, which loom reports. In this crate's repository
+//! `loom-tests/tests/user_program.rs` is a whole example, with a bug that loom finds, and
+//! `loom-tests/README.md` tells what has been gone through for this crate itself.
+//!
+//! In a model
+//!
+//! * your own code has to use loom's types and threads, too, and to make them in the model: what
+//!   loom does not see it does not go through. [`to_thread`](crate::to_thread()), tokens and
+//!   cancel handles are seen;
+//! * time is that of a [`VirtualClock`](crate::testing::VirtualClock);
+//! * there is no network, no signals, no serving, and no features `hyper` and `tokio-io`: what the
+//!   kernel does cannot be gone through;
+//! * there are five threads at most, those of `to_thread` included. One that calls `run` must be
+//!   joined before the model ends, others need not be;
+//! * the time that it takes multiplies with every lock that is taken. Two threads that do one thing
+//!   each are enough for most bugs; with more, set the `preemption_bound` of `loom::model::Builder`,
+//!   to 3 for instance.

@@ -3,11 +3,10 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::scope::idle::wind_down;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 use crate::{Error, Result};
 
 /// How long a request may be on its way while its connection is about to be closed. It has to
@@ -50,7 +49,7 @@ where
     C: Future<Output = Result<(), E>>,
     E: Into<Error>,
 {
-    let scope = Rc::new(Scope::new(Location::caller()));
+    let scope = ScopeRef::new(Location::caller());
     async move {
         let ended =
             wind_down(scope, connection, PATIENCE, |connection, _| shutdown(connection)).await?;

@@ -5,22 +5,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use crate::{Error, Result};
 
-/// An IP address with a port, or what is one when it is written out: `"127.0.0.1:7000"`,
-/// `"[::1]:7000"`, `("127.0.0.1", 7000)`.
+/// One end of a connection:
 ///
-/// Not a name: looking one up would block the thread. [`std::net::ToSocketAddrs`] does, on a
-/// thread where that does not matter.
+/// * an IP address with a port, or the text of one: `"127.0.0.1:7000"`, `"[::1]:7000"`,
+///   `("127.0.0.1", 7000)`;
+/// * a host's name with a port: `"example.org:80"`, `("example.org", 80)`. It is
+///   [looked up](super::lookup_host) on another thread;
+/// * several addresses, in a `Vec` or a slice, of which one will do.
 ///
 /// # Errors
 ///
 /// What takes an address fails with an [`io::Error`] of the kind
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is given text that is not one.
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is given text that can be neither an
+/// address nor a name, or no address at all.
 ///
 /// ```
 /// use seedbed::net::TcpStream;
 /// use std::io;
 ///
-/// let error = seedbed::run(TcpStream::connect("example.org:80")).unwrap_err();
+/// let error = seedbed::run(TcpStream::connect("example.org")).unwrap_err(); // no port
 /// assert_eq!(error.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::InvalidInput);
 /// ```
 pub trait Address: sealed::Sealed {}
@@ -31,15 +34,43 @@ pub(super) mod sealed {
     use std::net::SocketAddr;
 
     pub trait Sealed {
-        fn socket_addr(&self) -> crate::Result<SocketAddr>;
+        fn named(&self) -> crate::Result<Named<'_>>;
     }
+
+    /// What an address says.
+    pub enum Named<'a> {
+        One(SocketAddr),
+        Several(&'a [SocketAddr]),
+        /// A host's name, and a port.
+        Host(&'a str, u16),
+    }
+}
+
+use sealed::Named;
+
+/// The address, where there can be but one, and nothing is looked up.
+pub(super) fn one(address: &impl Address) -> Result<SocketAddr> {
+    match address.named()? {
+        Named::One(address) | Named::Several(&[address]) => Ok(address),
+        Named::Several(addresses) => {
+            Err(invalid(format!("{} addresses, where one is wanted", addresses.len())))
+        }
+        Named::Host(host, _) => Err(invalid(format!(
+            "`{host}` is not an IP address, and names are not looked up here: \
+             use one of those that `seedbed::net::lookup_host` finds"
+        ))),
+    }
+}
+
+pub(super) fn invalid(text: String) -> Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text).into()
 }
 
 macro_rules! plain {
     ($($kind:ty),*) => {$(
         impl sealed::Sealed for $kind {
-            fn socket_addr(&self) -> Result<SocketAddr> {
-                Ok((*self).into())
+            fn named(&self) -> Result<Named<'_>> {
+                Ok(Named::One((*self).into()))
             }
         }
     )*};
@@ -47,44 +78,78 @@ macro_rules! plain {
 
 plain!(SocketAddr, SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16));
 
+impl sealed::Sealed for [SocketAddr] {
+    fn named(&self) -> Result<Named<'_>> {
+        match self {
+            [] => Err(invalid("a list of addresses with none in it".into())),
+            addresses => Ok(Named::Several(addresses)),
+        }
+    }
+}
+
+impl<const N: usize> sealed::Sealed for [SocketAddr; N] {
+    fn named(&self) -> Result<Named<'_>> {
+        self.as_slice().named()
+    }
+}
+
+impl sealed::Sealed for Vec<SocketAddr> {
+    fn named(&self) -> Result<Named<'_>> {
+        self.as_slice().named()
+    }
+}
+
 impl sealed::Sealed for str {
-    fn socket_addr(&self) -> Result<SocketAddr> {
-        self.parse().map_err(|_| not_an_address(self, "127.0.0.1:7000"))
+    fn named(&self) -> Result<Named<'_>> {
+        if let Ok(address) = self.parse() {
+            return Ok(Named::One(address));
+        }
+        let wrong = || {
+            invalid(format!(
+                "`{self}` is not an address: it takes a host and a port, \
+                 as in `127.0.0.1:7000`, `[::1]:7000` or `example.org:7000`"
+            ))
+        };
+        let (host, port) = self.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().map_err(|_| wrong())?;
+        // In brackets: an address with a zone that has a name, which the system knows.
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        match bare {
+            Some(host) => Ok(Named::Host(host, port)),
+            None if host.is_empty() || host.contains(':') => Err(wrong()),
+            None => Ok(Named::Host(host, port)),
+        }
     }
 }
 
 impl sealed::Sealed for String {
-    fn socket_addr(&self) -> Result<SocketAddr> {
-        self.as_str().socket_addr()
+    fn named(&self) -> Result<Named<'_>> {
+        self.as_str().named()
     }
 }
 
 impl sealed::Sealed for (&str, u16) {
-    fn socket_addr(&self) -> Result<SocketAddr> {
-        let (host, port) = *self;
-        let host: IpAddr = host.parse().map_err(|_| not_an_address(host, "127.0.0.1"))?;
-        Ok((host, port).into())
+    fn named(&self) -> Result<Named<'_>> {
+        named(self.0, self.1)
     }
 }
 
 impl sealed::Sealed for (String, u16) {
-    fn socket_addr(&self) -> Result<SocketAddr> {
-        (self.0.as_str(), self.1).socket_addr()
+    fn named(&self) -> Result<Named<'_>> {
+        named(&self.0, self.1)
+    }
+}
+
+fn named(host: &str, port: u16) -> Result<Named<'_>> {
+    match host.parse::<IpAddr>() {
+        Ok(host) => Ok(Named::One((host, port).into())),
+        Err(_) if host.is_empty() => Err(invalid("a host whose name is empty".into())),
+        Err(_) => Ok(Named::Host(host, port)),
     }
 }
 
 impl<A: sealed::Sealed + ?Sized> sealed::Sealed for &A {
-    fn socket_addr(&self) -> Result<SocketAddr> {
-        (**self).socket_addr()
+    fn named(&self) -> Result<Named<'_>> {
+        (**self).named()
     }
-}
-
-fn not_an_address(text: &str, example: &str) -> Error {
-    Error::from(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        format!(
-            "`{text}` is not an IP address as in `{example}`; names are not looked up yet, \
-             `std::net::ToSocketAddrs` does it where a thread may block"
-        ),
-    ))
 }

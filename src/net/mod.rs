@@ -54,12 +54,15 @@
 //!
 //! # Names
 //!
-//! Addresses are not looked up by name yet: see [`Address`].
+//! [`TcpStream::connect`] and [`TcpListener::bind`] take names as well as numbers: see [`Address`].
+//! [`lookup_host`] only looks one up.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `registration` | a source of the reactor, and how an operation waits for it |
 //! | `address` | what names the other end of a connection |
+//! | `names` | looking up hosts by their names |
+//! | `happy_eyeballs` | connecting to whichever of several addresses answers first |
 //! | `socket` | what differs between the kinds of streams |
 //! | `stream` | what they have in common: reading and writing |
 //! | `halves` | a stream as a part that reads and one that writes |
@@ -68,6 +71,8 @@
 mod accept;
 mod address;
 mod halves;
+mod happy_eyeballs;
+mod names;
 pub(crate) mod registration;
 mod socket;
 mod stream;
@@ -76,7 +81,8 @@ pub mod unix;
 
 pub use address::Address;
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use names::lookup_host;
 pub use socket::Socket;
 pub use stream::SocketStream;
-pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use tcp::{ConnectFailed, TcpListener, TcpSocket, TcpStream};
 pub use unix::{UnixListener, UnixStream};

@@ -17,9 +17,9 @@
 
 mod guard;
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -28,23 +28,23 @@ use std::task::{Context, Poll, Waker};
 pub(crate) use guard::{Guard, Hold};
 
 use crate::context::{self, CONTEXT};
-use crate::error::{Cancelled, Group, Member, Reason};
+use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
+use crate::panic::{Payload, quietly};
 use crate::run::Runtime;
-use crate::scope::tree::{Entered, Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::{Entered, Level};
 use crate::wake::unit::{ReadyQueue, Unit};
 use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
-
-type Payload = Box<dyn Any + Send>;
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
 #[repr(C)]
 pub(crate) struct Core {
     queue: ReadyQueue,
     body: Unit,
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     /// How many children have not ended, and what else keeps the nursery open.
     live: Cell<usize>,
     body_running: Cell<bool>,
@@ -65,7 +65,7 @@ impl Core {
         Rc::new(Core {
             queue: ReadyQueue::new(),
             body: Unit::new(),
-            scope: Rc::new(Scope::new(place)),
+            scope: ScopeRef::new(place),
             live: Cell::new(0),
             body_running: Cell::new(false),
             open: Cell::new(true),
@@ -78,12 +78,19 @@ impl Core {
         })
     }
 
-    pub(crate) fn scope(&self) -> &Rc<Scope> {
+    pub(crate) fn scope(&self) -> &ScopeRef {
         &self.scope
     }
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    /// Whether a unit is a child of some nursery, and not a nursery's body.
+    pub(crate) fn is_child(unit: &Unit) -> bool {
+        let queue = unit.queue();
+        let body = queue.wrapping_byte_add(offset_of!(Core, body));
+        !queue.is_null() && !ptr::addr_eq(body, unit)
     }
 
     /// Whether nothing in it is ready.
@@ -207,7 +214,7 @@ impl Core {
             foreign.extend(self.move_child(unit, to));
         }
         // From here on foreign code runs, which may drop either nursery.
-        self.scope.move_children(Rc::as_ptr(&to.scope));
+        self.scope.move_children(to.scope.as_ptr());
         // Operations that are woken through something foreign have to register anew.
         self.scope.wake_foreign();
         wake_all(foreign);
@@ -301,7 +308,8 @@ impl Core {
                 }
             });
         }));
-        self.failures.borrow_mut().push(Member { error, spawned_at });
+        let origin = spawned_at.map_or(Origin::Body, Origin::Task);
+        self.failures.borrow_mut().push(Member { error, origin });
         if let Err(payload) = cancelled {
             self.panicked(payload, spawned_at.unwrap_or(self.place));
         }
@@ -332,20 +340,14 @@ impl Core {
 
     /// Reports a panic that is not passed on.
     fn discard(&self, payload: Payload, place: &'static Location<'static>) {
-        // Subscribers and payloads are foreign code.
-        let mut outcome = catch_unwind(AssertUnwindSafe(|| {
+        quietly(|| {
             tracing::error!(
                 nursery = %self.place,
                 at = %place,
                 "a further panic in a nursery: only the first is passed on"
             );
             drop(payload);
-        }));
-        for _ in 0..3 {
-            let Err(payload) = outcome else { return };
-            outcome = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        }
-        std::mem::forget(outcome); // there has to be an end to it
+        });
     }
 
     fn poll_child(self: &Rc<Self>, unit: *const Unit, budget: u32) {
@@ -384,34 +386,42 @@ impl Core {
         // that polled the child, then that may even drop this nursery.
         let held = self.release(child.as_ptr());
         let place = child.place();
-        let (ended, why) = match outcome {
-            Ok(Poll::Ready(Ok(()))) => (true, None),
-            Ok(Poll::Ready(Err(error))) => (false, self.fail(error, Some(place))),
-            Ok(Poll::Pending) => (false, None),
-            Err(payload) => {
-                self.panicked(payload, place);
-                (false, self.scope.why())
-            }
-        };
-        // What the child's future and value do when they are dropped is foreign code, and so may
-        // be the waker of who waits for it.
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            if !ended {
-                // SAFETY: the child is not done, its poll is over, and it is nobody's member.
-                unsafe { child.fail(why) };
-            }
-        }));
+        if !matches!(outcome, Ok(Poll::Ready(Ok(())))) {
+            self.end_without_value(&child, outcome);
+        }
+        // What the child's value does when it is dropped is foreign code, and so may be the waker
+        // of who waits for it.
         let freed = catch_unwind(AssertUnwindSafe(|| {
             let (_held, child) = (held, child);
             if let Some(joiner) = child.set_done() {
                 joiner.wake();
             }
         }));
-        for payload in [dropped, freed].into_iter().filter_map(std::result::Result::err) {
+        if let Err(payload) = freed {
             self.panicked(payload, place);
         }
         if let Some(foreign) = self.finish_if_empty() {
             foreign.wake();
+        }
+    }
+
+    /// The part that differs for a child that failed, panicked, or has not ended.
+    #[cold]
+    fn end_without_value(&self, child: &ChildRef, outcome: std::thread::Result<Poll<Result<()>>>) {
+        let place = child.place();
+        let why = match outcome {
+            Ok(Poll::Ready(Err(error))) => self.fail(error, Some(place)),
+            Ok(_) => None,
+            Err(payload) => {
+                self.panicked(payload, place);
+                self.scope.why()
+            }
+        };
+        // What the child's future does when it is dropped is foreign code.
+        // SAFETY: the child is not done, its poll is over, and it is nobody's member.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
+        if let Err(payload) = dropped {
+            self.panicked(payload, place);
         }
     }
 

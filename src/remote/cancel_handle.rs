@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::context;
 use crate::error::Reason;
 use crate::remote::Token;
-use crate::scope::tree::{Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
 use crate::shim::{Arc, Mutex};
 use crate::time::clock;
 
@@ -62,7 +62,7 @@ enum Stage {
 struct Request {
     level: Level,
     reason: Reason,
-    by: &'static Location<'static>,
+    by: Option<&'static Location<'static>>,
     grace: Option<Duration>,
 }
 
@@ -74,25 +74,26 @@ impl CancelHandle {
     /// As [`CancelScope::cancel`](crate::CancelScope::cancel).
     #[track_caller]
     pub fn cancel(&self) {
-        self.ask(Level::Full, Reason::Requested(None), None, Location::caller());
+        self.ask(Level::Full, Reason::Requested(None), None, Some(Location::caller()));
     }
 
     /// As [`CancelScope::cancel_with`](crate::CancelScope::cancel_with).
     #[track_caller]
     pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
         let reason = Reason::Requested(Some(reason.into()));
-        self.ask(Level::Full, reason, None, Location::caller());
+        self.ask(Level::Full, reason, None, Some(Location::caller()));
     }
 
     /// As [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully). The grace
     /// begins when the scope's thread hears of it.
     #[track_caller]
     pub fn cancel_gracefully(&self, grace: Duration) {
-        self.ask(Level::Graceful, Reason::Requested(None), Some(grace), Location::caller());
+        self.ask(Level::Graceful, Reason::Requested(None), Some(grace), Some(Location::caller()));
     }
 
-    /// Cancels it because a sibling on another thread failed.
-    pub(crate) fn cancel_because(&self, reason: Reason, by: &'static Location<'static>) {
+    /// Cancels it because of what has happened on another thread.
+    #[cfg(not(loom))]
+    pub(crate) fn cancel_because(&self, reason: Reason, by: Option<&'static Location<'static>>) {
         self.ask(Level::Full, reason, None, by);
     }
 
@@ -101,7 +102,7 @@ impl CancelHandle {
         level: Level,
         reason: Reason,
         grace: Option<Duration>,
-        by: &'static Location<'static>,
+        by: Option<&'static Location<'static>>,
     ) {
         let mut link = self.0.lock();
         // As often as it likes: the first one of a level is what counts.
@@ -135,7 +136,7 @@ fn deliver(shared: &Shared, key: usize) {
     };
     let scope = context::with_runtime(|runtime| {
         let handled = runtime.expect("a runtime makes its calls itself").handled_scopes.borrow();
-        handled.get(key).and_then(Weak::upgrade)
+        handled.get(key).cloned()
     });
     // It is there, as it has not been left.
     if let Some(scope) = scope {
@@ -143,9 +144,9 @@ fn deliver(shared: &Shared, key: usize) {
     }
 }
 
-fn apply(requests: Vec<Request>, scope: &Rc<Scope>) {
+fn apply(requests: Vec<Request>, scope: &ScopeRef) {
     for Request { level, reason, by, grace } in requests {
-        scope.cancel(level, reason, Some(by));
+        scope.cancel(level, reason, by);
         if let Some(grace) = grace {
             scope.limit_grace(clock::nanos(grace));
         }
@@ -164,10 +165,10 @@ pub(crate) fn was_asked(shared: &Shared) -> bool {
 }
 
 /// The scope is entered, or was when it got its handle: from now on it is told.
-pub(crate) fn enter(shared: &Shared, scope: &Rc<Scope>) {
+pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     let requests = context::with_runtime(|runtime| {
         let Some(runtime) = runtime else { return Vec::new() };
-        let key = runtime.handled_scopes.borrow_mut().insert(Rc::downgrade(scope));
+        let key = runtime.handled_scopes.borrow_mut().insert(scope.clone());
         let mut link = shared.lock();
         link.stage = Stage::Inside(runtime.token(), key);
         std::mem::take(&mut link.requests)

@@ -17,7 +17,9 @@ pub(crate) type Call = Box<dyn FnOnce() + Send>;
 pub(crate) type Tenancy = u64;
 
 pub(crate) struct Inbox {
-    /// Whether there may be something in it.
+    /// Whether there is something in it. Written only with the lock held, so that whoever has had
+    /// the lock since something was put in knows of it; nobody else need know at once. Therefore
+    /// relaxed.
     hint: AtomicBool,
     contents: Mutex<Contents>,
 }
@@ -145,9 +147,6 @@ impl Inbox {
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut contents = self.contents.lock();
         contents.asleep = contents.is_empty();
-        if !contents.asleep {
-            self.hint.store(true, Ordering::Relaxed);
-        }
         contents.asleep
     }
 
@@ -186,8 +185,22 @@ impl Inbox {
     /// Leaves a call, which comes after those that were left before. It comes back if the runtime
     /// has gone or is about to.
     pub(crate) fn call(&self, tenancy: Tenancy, call: Call) -> Result<(), Call> {
+        self.leave(tenancy, call, |contents| contents.takes_calls)
+    }
+
+    /// Leaves a call that the runtime has been waiting for. It comes back only if that has gone.
+    pub(crate) fn report(&self, tenancy: Tenancy, call: Call) -> Result<(), Call> {
+        self.leave(tenancy, call, |contents| contents.interrupter.is_some())
+    }
+
+    fn leave(
+        &self,
+        tenancy: Tenancy,
+        call: Call,
+        is_taken: impl FnOnce(&Contents) -> bool,
+    ) -> Result<(), Call> {
         let mut contents = self.contents.lock();
-        if contents.tenancy != tenancy || !contents.takes_calls {
+        if contents.tenancy != tenancy || !is_taken(&contents) {
             drop(contents);
             return Err(call);
         }

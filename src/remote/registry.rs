@@ -92,39 +92,62 @@ mod places {
     }
 }
 
-/// In a model an inbox lives as long as its runtime: one that cannot be found is as good as one
-/// that nobody uses. All threads of a model are one of the system's.
+/// In a model inboxes last as long as an execution of it, and for those who come late a little
+/// longer. All threads of a model are one of the system's.
 #[cfg(loom)]
 mod places {
     use std::cell::RefCell;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::Inbox;
-    use crate::shim::Arc;
+    use crate::shim::{self, Mutex};
+    use crate::wake::table::MAX_RUNTIMES;
 
     pub(crate) type InboxRef = Arc<Inbox>;
 
+    struct Vacant {
+        /// The number of the execution.
+        execution: u64,
+        slots: Mutex<Vec<u16>>,
+    }
+
+    loom::lazy_static! {
+        static ref VACANT: Vacant = {
+            static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
+            let execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+            Vacant { execution, slots: Mutex::new(Vec::new()) }
+        };
+    }
+
     std::thread_local! {
-        static INBOXES: RefCell<Vec<Option<Arc<Inbox>>>> = const { RefCell::new(Vec::new()) };
+        /// Those of an execution, by number.
+        static INBOXES: RefCell<(u64, Vec<Arc<Inbox>>)> = const { RefCell::new((0, Vec::new())) };
     }
 
     pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
-        INBOXES.with_borrow(|inboxes| inboxes.get(usize::from(slot))?.clone())
+        INBOXES.with_borrow(|(_, inboxes)| inboxes.get(usize::from(slot)).cloned())
     }
 
     pub(super) fn take() -> Option<u16> {
-        let inbox = Some(Arc::new(Inbox::new()));
-        INBOXES.with_borrow_mut(|inboxes| {
-            let slot = inboxes.iter().position(Option::is_none).unwrap_or(inboxes.len());
-            match inboxes.get_mut(slot) {
-                Some(place) => *place = inbox,
-                None => inboxes.push(inbox),
-            }
-            Some(slot as u16)
+        let vacant = &*VACANT;
+        vacant.slots.lock().pop().or_else(|| {
+            INBOXES.with_borrow_mut(|places| {
+                if places.0 != vacant.execution {
+                    *places = (vacant.execution, Vec::new());
+                }
+                let slot = places.1.len();
+                (slot < MAX_RUNTIMES).then(|| {
+                    places.1.push(Arc::new(Inbox::new()));
+                    slot as u16
+                })
+            })
         })
     }
 
     pub(super) fn give_back(slot: u16) {
-        let inbox = INBOXES.with_borrow_mut(|inboxes| inboxes[usize::from(slot)].take());
-        drop(inbox);
+        if !shim::has_failed() {
+            VACANT.slots.lock().push(slot);
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::remote::inbox::{Call, Tenancy};
 use crate::remote::registry;
 use crate::run::catch_panic;
 use crate::shim::{Arc, Condvar, Mutex};
+use crate::thread::job;
 use crate::{NotRunning, Result, context};
 
 /// A way back to a running [`run`](crate::run()) from any thread: runs functions and tasks on its
@@ -46,13 +47,37 @@ impl Token {
         Token { slot, tenancy }
     }
 
-    /// The token of the run that is going on in this thread.
+    /// The token of the run that is going on in this thread, or that a function in
+    /// [`to_thread`](crate::to_thread()) works for.
     ///
     /// # Errors
     ///
     /// [`NotRunning`] if there is none.
+    ///
+    /// ```
+    /// use seedbed::{Token, sleep, to_thread};
+    /// use std::time::Duration;
+    ///
+    /// seedbed::run(async {
+    ///     let worked = to_thread(|| {
+    ///         // on another thread
+    ///         Token::current()?.run(async || sleep(Duration::from_millis(1)).await)?
+    ///     });
+    ///     worked.await?
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
     pub fn current() -> Result<Token> {
-        context::with_runtime(|runtime| Ok(runtime.ok_or(NotRunning)?.token()))
+        let here = context::with_runtime(|runtime| runtime.map(|runtime| runtime.token()));
+        Ok(here.or_else(job::employer).ok_or(NotRunning)?)
+    }
+
+    /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
+    pub(crate) fn report(self, call: Call) -> Result<(), Call> {
+        match registry::inbox(self.slot) {
+            Some(inbox) => inbox.report(self.tenancy, call),
+            None => Err(call),
+        }
     }
 
     /// Leaves a call for the runtime. It comes back if that has gone, or takes no more.
@@ -63,7 +88,8 @@ impl Token {
         }
     }
 
-    /// Runs a function on the runtime's thread, soon, and does not wait for it.
+    /// Runs a function on the runtime's thread, soon, and does not wait for it. Trio's
+    /// `TrioToken.run_sync_soon`.
     ///
     /// It may be called anywhere, in a signal handler's thread or on the runtime's own thread
     /// too, and never blocks. The function runs between tasks and in no cancel scope, so it should
@@ -115,9 +141,11 @@ impl Token {
         })
     }
 
-    /// Runs a function on the runtime's thread, and waits for its value.
+    /// Runs a function on the runtime's thread, and waits for its value. Trio's
+    /// `from_thread.run_sync`.
     ///
-    /// A panic of the function resumes here.
+    /// As with [`run_sync_soon`](Self::run_sync_soon) it runs between tasks, and should be short.
+    /// It is not cancelled.
     ///
     /// # Errors
     ///
@@ -127,6 +155,23 @@ impl Token {
     /// # Panics
     ///
     /// With the function's panic.
+    ///
+    /// ```
+    /// use seedbed::{Token, to_thread};
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! { static HITS: Cell<u32> = const { Cell::new(3) }; }
+    ///
+    /// seedbed::run(async {
+    ///     HITS.set(4);
+    ///     let token = Token::current()?;
+    ///     let there = move || (HITS.get(), token.run_sync(|| HITS.get()));
+    ///     let (there, here) = to_thread(there).await?;
+    ///     assert_eq!((there, here?), (3, 4));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
     #[track_caller]
     pub fn run_sync<F, T>(&self, f: F) -> Result<T, NotRun<F>>
     where
@@ -139,10 +184,11 @@ impl Token {
         Ok(answer.expect("a function that has begun has an end"))
     }
 
-    /// Runs an `async` closure on the runtime's thread as a task, and waits for its value.
+    /// Runs an `async` closure on the runtime's thread as a task, and waits for its value. Trio's
+    /// `from_thread.run`.
     ///
-    /// The closure is sent, its future need not be. The task belongs to the runtime
-    /// and is cancelled when the main future has ended. A panic of it resumes here.
+    /// The closure is sent, its future need not be. The task belongs to the runtime, is in no scope of
+    /// the program's, and is cancelled when the main future has ended.
     ///
     /// # Errors
     ///
@@ -238,7 +284,7 @@ impl Token {
 
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token").finish_non_exhaustive()
+        f.debug_struct("Token").field("run", &self.tenancy).finish_non_exhaustive()
     }
 }
 

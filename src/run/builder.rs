@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::error::AlreadyRunning;
 use crate::run::Runtime;
 use crate::run::order::Order;
+use crate::scope::pool::ScopeRef;
 use crate::shim::{DefaultClock, on_large_stack};
 use crate::testing::decisions::Decisions;
 use crate::time::clock::{Clock, VirtualClock};
@@ -17,7 +18,9 @@ use crate::{Result, context};
 /// error.
 ///
 /// Everything happens on this thread. When `run` returns, nothing it started is left: children
-/// have ended, because their nurseries have, and what else the future owned has been dropped.
+/// have ended, because their nurseries have, what else the future owned has been dropped, and the
+/// functions that it gave to [other threads](crate::to_thread()) have returned, unless they were
+/// abandoned.
 ///
 /// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
 /// [`Interrupted`](crate::Interrupted) when that has cleaned up; a second Ctrl-C ends the process
@@ -54,11 +57,11 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
 #[derive(Clone)]
 #[must_use = "a builder does nothing until its `run` is called"]
 pub struct Builder {
-    clock: Option<VirtualClock>,
-    seed: Option<u64>,
-    decisions: Option<Rc<Decisions>>,
+    pub(super) clock: Option<VirtualClock>,
+    pub(super) seed: Option<u64>,
+    pub(super) decisions: Option<Rc<Decisions>>,
     pub(super) budget: u32,
-    ctrl_c: bool,
+    pub(super) ctrl_c: bool,
     pub(super) detect_deadlock: bool,
     pub(super) fail_when_stuck: bool,
 }
@@ -123,9 +126,10 @@ impl Builder {
         self
     }
 
-    /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set
-    /// and no input is waited for, where `run` would wait for a wake from another thread. It is
-    /// not, by default. For tests of programs that keep to their thread.
+    /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set,
+    /// no input is waited for and no thread is at work in [`to_thread`](crate::to_thread()), where
+    /// `run` would wait for a wake from another thread. It is not, by default. For tests of programs
+    /// that have no other threads.
     ///
     /// ```
     /// use seedbed::{Builder, Deadlock, Event};
@@ -186,9 +190,19 @@ impl Builder {
         place: &'static Location<'static>,
         main: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        if let Some(outer) = context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
-            return Err(AlreadyRunning::new(place, outer).into());
-        }
+        self.run_in(ScopeRef::new(place), &|| (), main)
+    }
+
+    /// Runs a future with this as its main scope. `interrupted` is called when that is cancelled
+    /// because of Ctrl-C.
+    pub(super) fn run_in<T>(
+        self,
+        scope: ScopeRef,
+        interrupted: &dyn Fn(),
+        main: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let place = scope.place();
+        not_running(place)?;
         let clock: Rc<dyn Clock> = match &self.clock {
             Some(clock) => Rc::new(clock.clone()),
             None => Rc::new(DefaultClock::new()),
@@ -196,8 +210,16 @@ impl Builder {
         on_large_stack(|| {
             let runtime = Runtime::new(clock, &self, place)?;
             let _entered = context::enter_runtime(&runtime, runtime.remote.slot);
-            runtime.run_main(main, self.ctrl_c)
+            runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })
+    }
+}
+
+/// Fails in a thread that is in a `run` already.
+pub(super) fn not_running(place: &'static Location<'static>) -> Result<()> {
+    match context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
+        Some(outer) => Err(AlreadyRunning::new(place, outer).into()),
+        None => Ok(()),
     }
 }
 

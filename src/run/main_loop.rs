@@ -5,7 +5,6 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::run::Runtime;
 use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
 use crate::run::timer::Target;
+use crate::scope::pool::ScopeRef;
 use crate::scope::{
     self,
     tree::{Level, Scope},
@@ -36,26 +36,34 @@ impl Runtime {
     /// finalization of generators; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
+        scope: ScopeRef,
         main: impl Future<Output = Result<T>>,
         ctrl_c: bool,
+        interrupted: &dyn Fn(),
     ) -> Result<T> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
         let system = Guard::new(self.system.clone(), true)?;
-        let scope = Rc::new(Scope::new(self.place));
         let mut outcome = None;
-        {
+        let driven = {
             let mut body = pin!(async {
                 outcome =
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
                 self.end().await;
             });
             let heed = || {
-                if let Some(interrupt) = &interrupt {
-                    interrupt.heed(&scope);
+                if let Some(interrupt) = &interrupt
+                    && interrupt.heed(&scope)
+                {
+                    interrupted();
                 }
             };
             let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
-            driven.inspect_err(|_| abandon_all(self))?;
+            driven.inspect_err(|_| abandon_all(self))
+        };
+        if let Err(error) = driven {
+            drop(system);
+            self.end_in_failure();
+            return Err(error);
         }
         let outcome = outcome.expect("the body has run");
         let later = catch_unwind(AssertUnwindSafe(|| system.core().resume_panic()));
@@ -86,6 +94,26 @@ impl Runtime {
         self.remote.inbox.refuse_calls();
         self.let_in();
         finalize_all(self).await;
+    }
+
+    /// Waits for what other threads do for a run that has failed as a whole. What they may be
+    /// waiting for has been dropped.
+    fn end_in_failure(&self) {
+        self.ending.set(true);
+        self.remote.inbox.refuse_calls();
+        loop {
+            self.let_in();
+            if !self.jobs.is_any_awaited() {
+                return;
+            }
+            if self.remote.inbox.fall_asleep() {
+                let slept = self.reactor.poll(None);
+                self.remote.inbox.woke_up();
+                if slept.is_err() {
+                    return; // the reactor itself has failed
+                }
+            }
+        }
     }
 
     /// What `run` returns for the outcome of the main scope.
@@ -174,9 +202,14 @@ impl Runtime {
                     self.remote.inbox.woke_up();
                     continue;
                 };
-                if self.detect_deadlock && next.is_none() && !self.reactor.has_sources() {
+                let nothing_comes =
+                    next.is_none() && !self.reactor.has_sources() && self.jobs.is_empty();
+                if self.detect_deadlock && nothing_comes {
                     return Err(Deadlock.into());
                 }
+                // A thread takes real time, in which a virtual clock would run away from it.
+                let stands_still = self.clock.is_virtual() && self.jobs.is_any_awaited();
+                let next = next.filter(|_| !stands_still);
                 let slept = match self.clock.idle(next.into_iter().chain(stuck).min()) {
                     clock::Idle::Sleep(time) => {
                         asked = true;

@@ -2,6 +2,8 @@
 //! network and the clock, and sleeps when there is nothing to do.
 
 mod builder;
+#[cfg(not(loom))]
+mod cores;
 mod main_loop;
 pub(crate) mod order;
 #[cfg(not(loom))]
@@ -20,6 +22,8 @@ use std::rc::{Rc, Weak};
 use slab::Slab;
 
 pub use builder::{Builder, run};
+#[cfg(not(loom))]
+pub use cores::run_on_cores;
 pub(crate) use main_loop::catch_panic;
 
 use crate::Result;
@@ -32,7 +36,10 @@ use crate::run::order::Order;
 use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
 use crate::run::timer::Target;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
+use crate::sync::CapacityLimiter;
+use crate::thread::DEFAULT_LIMIT;
+use crate::thread::job::Jobs;
 use crate::time::clock::{Clock, Nanos};
 use crate::time::wheel::Wheel;
 
@@ -46,7 +53,7 @@ pub(crate) struct Runtime {
     /// Empty, kept for its memory.
     batch: Cell<Batch>,
     /// The scopes that other threads have handles to.
-    pub(crate) handled_scopes: RefCell<Slab<Weak<Scope>>>,
+    pub(crate) handled_scopes: RefCell<Slab<ScopeRef>>,
     /// Whether the main future has ended.
     ending: Cell<bool>,
     /// How many operations a unit may finish at once in one poll.
@@ -59,6 +66,10 @@ pub(crate) struct Runtime {
     system: Rc<Core>,
     /// The generators that were iterated and have not ended.
     pub(crate) generators: RefCell<Slab<Weak<dyn Closable>>>,
+    /// What other threads do for it.
+    pub(crate) jobs: Jobs,
+    /// For how many at once, if nothing is said.
+    pub(crate) thread_limiter: CapacityLimiter,
     /// Where `run` was called.
     pub(crate) place: &'static Location<'static>,
 }
@@ -87,6 +98,8 @@ impl Runtime {
             fail_when_stuck: choices.fail_when_stuck,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),
+            jobs: Jobs::new(),
+            thread_limiter: CapacityLimiter::new(DEFAULT_LIMIT),
             place,
         })
     }

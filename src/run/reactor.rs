@@ -74,7 +74,12 @@ impl Reactor {
 
     /// Whether there is any source that could have news.
     pub(crate) fn has_sources(&self) -> bool {
-        self.sources.borrow().len() > usize::from(self.quiet.get().is_some())
+        self.sources() > 0
+    }
+
+    /// How many there are.
+    pub(crate) fn sources(&self) -> usize {
+        self.sources.borrow().len() - usize::from(self.quiet.get().is_some())
     }
 
     /// Says that this source is only there to interrupt a sleep: while there is something to run,

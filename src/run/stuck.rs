@@ -21,6 +21,7 @@ use crate::run::Runtime;
 use crate::scope::tree::Scope;
 use crate::time::clock::Nanos;
 use crate::wake::table;
+use crate::wake::unit::Unit;
 
 /// How long something has to be stuck, on the system's clock, before that is reported.
 const PATIENCE: Nanos = 1_000_000_000;
@@ -157,6 +158,10 @@ impl Runtime {
         if scopes > 0 {
             self.system.scope().for_each(|scope| found.extend(look_at(scope)));
         }
+        if self.jobs.is_any_awaited() {
+            // The end of a job may be what a cancelled scope waits for, by way of something foreign.
+            found.retain(|found| !matches!(found.key, Key::Cancelled(_)));
+        }
         let mut lookout = self.lookout.borrow_mut();
         let mut reports = lookout.take_in(found, now, tick).into_iter();
         let next = lookout.next(now, tick);
@@ -178,7 +183,7 @@ impl Runtime {
 /// Finds the nurseries that have work ready, and whose hosts have run without polling them.
 fn find_nurseries(found: &mut Vec<Found>) {
     let mut seen = HashSet::new();
-    for unit in table::queued() {
+    for unit in table::find(Unit::is_queued) {
         // SAFETY: the table knows it, and no foreign code runs in here.
         let Some(core) = (unsafe { Core::of(unit) }) else { continue };
         let Some(since) = core.ready_since() else { continue };

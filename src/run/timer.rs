@@ -1,18 +1,17 @@
 //! A timer of the running runtime.
 
-use std::rc::Rc;
 use std::task::Waker;
 
 use crate::context;
 use crate::run::Runtime;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 use crate::time::clock::Nanos;
 use crate::time::wheel::TimerKey;
 
 /// What a timer does when it fires.
 pub(crate) enum Target {
     Wake(Waker),
-    Expire(Rc<Scope>),
+    Expire(ScopeRef),
 }
 
 /// A timer that was set, and the `run` whose it is: the key alone could name another timer in a

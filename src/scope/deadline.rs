@@ -1,12 +1,12 @@
 //! Deadlines of scopes.
 
-use std::rc::Rc;
 use std::time::Instant;
 
 use crate::context;
 use crate::error::Reason;
 use crate::run::Runtime;
 use crate::run::timer::{Target, Timer};
+use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
 use crate::time::clock::{self, NEVER, Nanos};
 
@@ -19,6 +19,11 @@ pub(crate) enum Deadline {
     Instant(Instant),
     /// This long after it is entered.
     AfterEntry(Nanos),
+    /// This long after the stamp of the clock: it has been entered. Most scopes are left before
+    /// anything in them waits, and so before the time has to be asked for and a timer set.
+    Since(u64, Nanos),
+    /// As well, and somebody has asked when that is.
+    Unarmed(Nanos),
     /// At this instant or this long after it is entered, whatever comes first.
     EarlierOf(Instant, Nanos),
 }
@@ -27,9 +32,10 @@ impl Deadline {
     /// The time it comes to on this runtime's clock, now being the entry.
     fn resolve(self, runtime: &Runtime) -> Nanos {
         match self {
-            Deadline::At(time) => time,
+            Deadline::At(time) | Deadline::Unarmed(time) => time,
             Deadline::Instant(instant) => clock::nanos_of(&*runtime.clock, instant),
             Deadline::AfterEntry(time) => runtime.now().saturating_add(time),
+            Deadline::Since(stamp, time) => runtime.clock.when(stamp).saturating_add(time),
             Deadline::EarlierOf(instant, time) => {
                 let instant = Deadline::Instant(instant).resolve(runtime);
                 instant.min(Deadline::AfterEntry(time).resolve(runtime))
@@ -38,9 +44,9 @@ impl Deadline {
     }
 }
 
-impl Scope {
+impl ScopeRef {
     /// Moves the deadline. One that has passed cancels an open scope at once.
-    pub(crate) fn set_deadline(self: &Rc<Self>, deadline: Deadline) {
+    pub(crate) fn set_deadline(&self, deadline: Deadline) {
         if self.has_left() {
             return;
         }
@@ -51,9 +57,30 @@ impl Scope {
         }
     }
 
+    /// The scope has been entered: a deadline counts from now. It takes effect with
+    /// [`arm_deadline`](Self::arm_deadline), before anything waits.
+    #[inline]
+    pub(super) fn begin_deadline(&self) {
+        match self.deadline.get() {
+            Deadline::AfterEntry(time @ 1..) => {
+                let stamp = context::with_runtime(|runtime| runtime.map(|r| r.clock.stamp()));
+                self.deadline.set(Deadline::Since(stamp.unwrap_or(0), time));
+            }
+            _ => self.start_deadline(),
+        }
+    }
+
+    /// Something in the scope is going to wait.
+    #[inline]
+    pub(super) fn arm_deadline(&self) {
+        if let Deadline::Since(..) | Deadline::Unarmed(_) = self.deadline.get() {
+            self.start_deadline();
+        }
+    }
+
     /// The scope is open: sets the timer for its deadline, or cancels it if that has passed.
-    pub(crate) fn start_deadline(self: &Rc<Self>) {
-        if matches!(self.deadline.get(), Deadline::At(NEVER)) {
+    pub(crate) fn start_deadline(&self) {
+        if !self.has_deadline() {
             return;
         }
         let passed = context::with_runtime(|runtime| {
@@ -74,8 +101,45 @@ impl Scope {
         }
     }
 
+    /// Moves the deadline to this long from now, if it is later. For a scope that is still to be
+    /// entered, where there may be no clock yet, the grace begins with that.
+    pub(crate) fn limit_grace(&self, grace: Nanos) {
+        if self.has_left() {
+            return; // its clock may have gone, and a timer would be for nothing
+        }
+        let limited = match self.deadline.get() {
+            Deadline::At(deadline) => {
+                let earlier = context::with_runtime(|runtime| {
+                    runtime.is_some_and(|runtime| deadline <= runtime.now().saturating_add(grace))
+                });
+                if earlier {
+                    return;
+                }
+                Deadline::AfterEntry(grace)
+            }
+            Deadline::Instant(instant) => Deadline::EarlierOf(instant, grace),
+            Deadline::AfterEntry(time) => Deadline::AfterEntry(time.min(grace)),
+            Deadline::Since(..) | Deadline::Unarmed(_) => {
+                self.start_deadline();
+                return self.limit_grace(grace);
+            }
+            Deadline::EarlierOf(instant, time) => Deadline::EarlierOf(instant, time.min(grace)),
+        };
+        self.set_deadline(limited);
+    }
+}
+
+impl Scope {
+    #[inline]
+    pub(crate) fn has_deadline(&self) -> bool {
+        !matches!(self.deadline.get(), Deadline::At(NEVER))
+    }
+
+    #[inline]
     pub(crate) fn clear_timer(&self) {
-        self.timer.replace(Timer::NONE).clear();
+        if self.timer.get() != Timer::NONE {
+            self.timer.replace(Timer::NONE).clear();
+        }
     }
 
     /// The deadline has passed.
@@ -89,34 +153,42 @@ impl Scope {
         self.cancel(Level::Full, reason, by);
     }
 
-    /// Moves the deadline to this long from now, if it is later. For a scope that is still to be
-    /// entered, where there may be no clock yet, the grace begins with that.
-    pub(crate) fn limit_grace(self: &Rc<Self>, grace: Nanos) {
-        let limited = match self.deadline.get() {
-            Deadline::At(deadline) => {
-                let earlier = context::with_runtime(|runtime| {
-                    runtime.is_some_and(|runtime| deadline <= runtime.now().saturating_add(grace))
-                });
-                if earlier {
-                    return;
+    /// Finds out when the deadline is: from now on that stays the same.
+    fn settle_deadline(&self) {
+        if let since @ Deadline::Since(..) = self.deadline.get() {
+            context::with_runtime(|runtime| {
+                if let Some(runtime) = runtime {
+                    self.deadline.set(Deadline::Unarmed(since.resolve(runtime)));
                 }
-                Deadline::AfterEntry(grace)
-            }
-            Deadline::Instant(instant) => Deadline::EarlierOf(instant, grace),
-            Deadline::AfterEntry(time) => Deadline::AfterEntry(time.min(grace)),
-            Deadline::EarlierOf(instant, time) => Deadline::EarlierOf(instant, time.min(grace)),
-        };
-        self.set_deadline(limited);
+            });
+        }
+    }
+
+    /// The scope is left. A deadline that never took effect has never been known, and is not
+    /// found out any more.
+    #[inline]
+    pub(super) fn end_deadline(&self) {
+        self.clear_timer();
+        match self.deadline.get() {
+            Deadline::Since(..) => self.deadline.set(Deadline::At(NEVER)),
+            Deadline::Unarmed(time) => self.deadline.set(Deadline::At(time)),
+            _ => {}
+        }
     }
 
     /// The deadline as an instant, if it is known.
     pub(crate) fn deadline_instant(&self) -> Option<Instant> {
+        self.settle_deadline();
         match self.deadline.get() {
             Deadline::At(NEVER) | Deadline::AfterEntry(_) => None,
             Deadline::Instant(instant) | Deadline::EarlierOf(instant, _) => Some(instant),
-            Deadline::At(time) => {
-                context::with_runtime(|runtime| clock::instant_of(&*runtime?.clock, time))
-            }
+            known => context::with_runtime(|runtime| {
+                let runtime = runtime?;
+                match known.resolve(runtime) {
+                    NEVER => None,
+                    time => clock::instant_of(&*runtime.clock, time),
+                }
+            }),
         }
     }
 
@@ -129,7 +201,8 @@ impl Scope {
         let mut earliest = NEVER;
         let mut scope = self;
         loop {
-            if let Deadline::At(deadline) = scope.deadline.get() {
+            scope.settle_deadline();
+            if let Deadline::At(deadline) | Deadline::Unarmed(deadline) = scope.deadline.get() {
                 earliest = earliest.min(deadline);
             }
             match scope.parent() {

@@ -2,11 +2,10 @@
 
 use std::future::Future;
 use std::panic::Location;
-use std::rc::Rc;
 
 use crate::Result;
 use crate::scope::enter;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 
 /// Marks `future` as finishing its work: a
 /// [graceful cancellation](crate::CancelScope::cancel_gracefully) leaves it alone until the grace
@@ -21,7 +20,7 @@ use crate::scope::tree::Scope;
 /// See [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully) for an example.
 #[track_caller]
 pub fn finishing<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
-    let scope = Rc::new(Scope::new(Location::caller()));
+    let scope = ScopeRef::new(Location::caller());
     scope.set_finishing();
     async move {
         let value = enter(scope, "a section that finishes its work", future).await?;

@@ -3,14 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::context;
 use crate::coop::Watch;
 use crate::error::{Cancelled, Error};
-use crate::scope::tree::{Entered, Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::{Entered, Level};
 use crate::time::alarm::Alarm;
 use crate::{Result, now};
 
@@ -52,7 +52,7 @@ use crate::{Result, now};
 /// ```
 #[track_caller]
 pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
-    let scope = Rc::new(Scope::new(Location::caller()));
+    let scope = ScopeRef::new(Location::caller());
     async move {
         let waiting = scope.clone();
         let mut why = None;
@@ -73,7 +73,7 @@ pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = 
 /// Polls `future`, in `scope`, as finishing its work. When `patience` has passed since a graceful
 /// cancellation came, and the future has been polled once more, it is told why.
 pub(crate) async fn wind_down<F, T, E>(
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     future: F,
     patience: Duration,
     tell: impl FnOnce(Pin<&mut F>, Cancelled),
@@ -83,7 +83,7 @@ where
     E: Into<Error>,
 {
     scope.set_finishing();
-    let entered = Entered::new(scope, "a section that is idle")?;
+    let mut entered = Entered::new(scope, "a section that is idle")?;
     let outcome = {
         let mut future = pin!(future);
         let mut tell = Some(tell);

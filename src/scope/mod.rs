@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `tree` | the tree of scopes, and how a cancellation travels down it |
+//! | `pool` | counted references to scopes, whose memory is used again |
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `finishing` | sections that a graceful cancellation lets finish |
@@ -14,6 +15,7 @@ mod cancellable;
 mod deadline;
 mod finishing;
 pub(crate) mod idle;
+pub(crate) mod pool;
 mod timeout;
 pub(crate) mod tree;
 mod unheeding;
@@ -22,8 +24,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -37,6 +38,7 @@ pub(crate) use unheeding::Unheeding;
 use crate::error::Reason;
 use crate::remote::CancelHandle;
 use crate::scope::deadline::Deadline;
+use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level, Scope};
 use crate::time::clock::{self, NEVER};
 use crate::{Result, context};
@@ -49,6 +51,12 @@ use crate::{Result, context};
 ///
 /// Clones are handles to the same scope, which may be kept anywhere on the thread: a scope may be
 /// cancelled before it is entered; after it is left that has no effect. A scope is entered once.
+/// To cancel it from other threads there is a [handle](Self::cancel_handle); it stays on its own:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<seedbed::CancelScope>();
+/// ```
 ///
 /// ```
 /// use seedbed::{CancelScope, nursery, sleep_forever, yield_now};
@@ -70,7 +78,7 @@ use crate::{Result, context};
 /// ```
 #[derive(Clone)]
 pub struct CancelScope {
-    scope: Rc<Scope>,
+    scope: ScopeRef,
 }
 
 /// Runs `body` in a new [`CancelScope`]. Short for `CancelScope::new().enter(body)`.
@@ -107,10 +115,10 @@ impl CancelScope {
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
-        CancelScope { scope: Rc::new(Scope::new(Location::caller())) }
+        CancelScope { scope: ScopeRef::new(Location::caller()) }
     }
 
-    pub(crate) fn of(scope: Rc<Scope>) -> Self {
+    pub(crate) fn of(scope: ScopeRef) -> Self {
         CancelScope { scope }
     }
 
@@ -197,6 +205,7 @@ impl CancelScope {
     }
 
     /// As [`cancel_gracefully`](Self::cancel_gracefully), with a reason.
+    #[cfg(all(unix, not(loom)))] // servers end so
     pub(crate) fn end_gracefully(
         &self,
         reason: &'static str,
@@ -208,13 +217,15 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
-    /// A handle that cancels the scope from any thread.
+    /// A handle that cancels the scope from any thread. All that are asked for cancel the same
+    /// scope; that of a scope that was left has no effect.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle::new(self.scope.shared())
     }
 
-    /// Whether the scope was cancelled, by a call or by its deadline.
+    /// Whether the scope was cancelled, by a call or by its deadline. A call to a
+    /// [handle](Self::cancel_handle) counts at once, also where checkpoints do not fail yet.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
         self.scope.cancel_called() || self.scope.cancel_asked()
@@ -226,7 +237,8 @@ impl CancelScope {
         self.scope.cancelled_caught()
     }
 
-    /// The deadline; `None` if there is none, or if it counts from an entry still to come.
+    /// The deadline; `None` if there is none, or if it counts from an entry still to come, or if
+    /// the scope was left before anything in it waited or asked for it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.scope.deadline_instant()
@@ -283,59 +295,43 @@ pin_project! {
         // Dropped while the scope is still open.
         #[pin]
         future: Option<F>,
-        stage: Stage,
+        entered: Entered,
+        what: &'static str,
     }
-}
-
-enum Stage {
-    Outside(Rc<Scope>, &'static str),
-    Inside(Entered),
-    Left,
 }
 
 /// `what` says what kind of scope it is, in the error of a generator that yields in it.
+#[inline]
 pub(crate) fn enter<T, F: Future<Output = Result<T>>>(
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     what: &'static str,
     future: F,
 ) -> Enter<F> {
-    Enter { future: Some(future), stage: Stage::Outside(scope, what) }
-}
-
-impl Stage {
-    fn enter(&mut self) -> Result<()> {
-        match std::mem::replace(self, Stage::Left) {
-            Stage::Outside(scope, what) => *self = Stage::Inside(Entered::new(scope, what)?),
-            stage => *self = stage,
-        }
-        Ok(())
-    }
-
-    fn leave<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
-        match std::mem::replace(self, Stage::Left) {
-            Stage::Inside(entered) => entered.leave(outcome),
-            Stage::Outside(..) | Stage::Left => unreachable!("it is inside"),
-        }
-    }
+    Enter { future: Some(future), entered: Entered::outside(scope), what }
 }
 
 impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
     type Output = Result<Option<T>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if matches!(this.stage, Stage::Outside(..)) {
-            this.stage.enter()?;
-        }
-        let (Stage::Inside(entered), Some(future)) =
-            (&*this.stage, this.future.as_mut().as_pin_mut())
-        else {
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!("the future of a cancel scope was polled after it was ready")
         };
-        entered.touch();
-        let outcome = ready!(context::in_scope(entered.scope(), || future.poll(cx)));
+        if this.entered.is_inside() {
+            this.entered.touch();
+        } else if let Err(error) = this.entered.enter(this.what) {
+            this.future.set(None);
+            return Poll::Ready(Err(error));
+        }
+        let scope = this.entered.scope();
+        let Poll::Ready(outcome) = context::in_scope(scope, || future.poll(cx)) else {
+            scope.arm_deadline();
+            return Poll::Pending;
+        };
         this.future.set(None);
-        Poll::Ready(this.stage.leave(outcome))
+        Poll::Ready(this.entered.leave(outcome))
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::future::Future;
 use std::panic::Location;
-use std::rc::Rc;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
 
 use crate::Result;
 use crate::error::TooSlow;
 use crate::scope::deadline::Deadline;
-use crate::scope::enter;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
+use crate::scope::{Enter, enter};
 use crate::time::clock;
 
 /// Runs `future` for `limit` at the most; `None` if that was not enough. Trio's `move_on_after`.
@@ -35,7 +38,7 @@ pub fn move_on_after<T>(
     limit: Duration,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<Option<T>>> {
-    let scope = Rc::new(Scope::new(Location::caller()));
+    let scope = ScopeRef::new(Location::caller());
     scope.set_deadline(Deadline::AfterEntry(clock::nanos(limit)));
     enter(scope, "a timeout", future)
 }
@@ -62,7 +65,7 @@ pub fn move_on_at<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<Option<T>>> {
-    let scope = Rc::new(Scope::new(Location::caller()));
+    let scope = ScopeRef::new(Location::caller());
     scope.set_deadline(Deadline::Instant(deadline));
     enter(scope, "a timeout", future)
 }
@@ -86,9 +89,9 @@ pub fn fail_after<T>(
     limit: Duration,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<T>> {
-    let place = Location::caller();
-    let inner = move_on_after(limit, future);
-    async move { inner.await?.ok_or_else(|| TooSlow::new(place, Some(limit)).into()) }
+    let scope = ScopeRef::new(Location::caller());
+    scope.set_deadline(Deadline::AfterEntry(clock::nanos(limit)));
+    Limit { place: scope.place(), limit: Some(limit), inner: enter(scope, "a timeout", future) }
 }
 
 /// Runs `future` until `deadline`, and fails with [`TooSlow`] if it had not ended by then. Trio's
@@ -109,7 +112,32 @@ pub fn fail_at<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<T>> {
-    let place = Location::caller();
-    let inner = move_on_at(deadline, future);
-    async move { inner.await?.ok_or_else(|| TooSlow::new(place, None).into()) }
+    let scope = ScopeRef::new(Location::caller());
+    scope.set_deadline(Deadline::Instant(deadline));
+    Limit { place: scope.place(), limit: None, inner: enter(scope, "a timeout", future) }
+}
+
+pin_project! {
+    /// A scope that must not be left without a value.
+    struct Limit<F> {
+        #[pin]
+        inner: Enter<F>,
+        place: &'static Location<'static>,
+        limit: Option<Duration>,
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for Limit<F> {
+    type Output = Result<T>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = ready!(this.inner.poll(cx));
+        Poll::Ready(
+            outcome.and_then(|value| {
+                value.ok_or_else(|| TooSlow::new(this.place, *this.limit).into())
+            }),
+        )
+    }
 }

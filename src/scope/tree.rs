@@ -18,17 +18,17 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::ptr;
-use std::rc::Rc;
 use std::task::Waker;
 
 use slab::Slab;
 
 use crate::context::{self, CONTEXT};
 use crate::error::{Cancelled, NotRunning, Reason, ScopeReused};
-use crate::frame::{self, Hold};
+use crate::frame::Hold;
 use crate::remote::cancel_handle;
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
+use crate::scope::pool::ScopeRef;
 use crate::time::clock::NEVER;
 use crate::wake::table::{self, UnitId};
 use crate::wake::unit::{Members, Unit};
@@ -71,71 +71,116 @@ pub(crate) struct Scope {
     first_child: Cell<*const Scope>,
     prev: Cell<*const Scope>,
     next: Cell<*const Scope>,
-    /// The scope that is current in place of this one, or null.
-    forward: OnceCell<Rc<Scope>>,
+    place: Cell<&'static Location<'static>>,
 
     stage: Cell<Stage>,
     /// What this scope itself was asked for.
     own: Cell<Level>,
     /// What the scopes above and this one come to: what a checkpoint looks at.
     effective: Cell<Level>,
-    /// How often a cancellation has come to what runs in this scope.
-    cancellations: Cell<u32>,
     shield: Cell<bool>,
     finishing: Cell<bool>,
     caught: Cell<bool>,
-    /// Why this scope was cancelled, when it was.
-    why: RefCell<Option<Cancelled>>,
+    handed: Cell<Handed>,
+    /// It was cancelled, and `run::stuck` has noticed that it is still open.
+    noticed: Cell<bool>,
+    /// How often a cancellation has come to what runs in this scope.
+    cancellations: Cell<u32>,
+    /// How many operations in here do not heed a cancellation, by design.
+    unheeding: Cell<u32>,
 
     pub(super) deadline: Cell<Deadline>,
     /// The timer set for the deadline, while the scope is open.
     pub(super) timer: Cell<Timer>,
 
-    /// What it shares with its handles on other threads, if it has any.
-    remote: OnceCell<cancel_handle::Shared>,
-
-    place: Cell<&'static Location<'static>>,
     /// The units that run directly in this scope: the children and the body of a nursery.
     pub(crate) members: Members,
     /// The unit whose poll last came through this scope.
     host: Cell<UnitId>,
-    handed: Cell<Handed>,
-    /// It was cancelled, and `run::stuck` has noticed that it is still open.
-    noticed: Cell<bool>,
-    /// How many operations in here do not heed a cancellation, by design.
-    unheeding: Cell<u32>,
+    /// What few scopes have.
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What few scopes have.
+#[derive(Default)]
+pub(super) struct Rare {
+    /// The scope that is current in place of this one.
+    forward: OnceCell<ScopeRef>,
+    /// Why this scope was cancelled, when it was.
+    why: RefCell<Option<Cancelled>>,
+    /// What it shares with its handles on other threads.
+    remote: OnceCell<cancel_handle::Shared>,
     /// Wakers of operations in this scope that are polled with a waker other than their unit's:
     /// something between the unit and the operation polls only what it was woken for.
     foreign: RefCell<Slab<Waker>>,
 }
 
 impl Scope {
-    pub(crate) fn new(place: &'static Location<'static>) -> Scope {
+    pub(super) fn new(place: &'static Location<'static>) -> Scope {
         Scope {
             parent: Cell::new(ptr::null()),
             first_child: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
-            forward: OnceCell::new(),
+            place: Cell::new(place),
             stage: Cell::new(Stage::New),
             own: Cell::new(Level::None),
             effective: Cell::new(Level::None),
-            cancellations: Cell::new(0),
             shield: Cell::new(false),
             finishing: Cell::new(false),
             caught: Cell::new(false),
-            why: RefCell::new(None),
-            deadline: Cell::new(Deadline::At(NEVER)),
-            timer: Cell::new(Timer::NONE),
-            remote: OnceCell::new(),
-            place: Cell::new(place),
-            members: Members::new(),
-            host: Cell::new(UnitId::NONE),
             handed: Cell::new(Handed::No),
             noticed: Cell::new(false),
+            cancellations: Cell::new(0),
             unheeding: Cell::new(0),
-            foreign: RefCell::new(Slab::new()),
+            deadline: Cell::new(Deadline::At(NEVER)),
+            timer: Cell::new(Timer::NONE),
+            members: Members::new(),
+            host: Cell::new(UnitId::NONE),
+            rare: OnceCell::new(),
         }
+    }
+
+    pub(super) fn set_place(&self, place: &'static Location<'static>) {
+        self.place.set(place);
+    }
+
+    /// Nobody has it any more. Something may have been linked under it after it was left: it was
+    /// dropped from inside.
+    #[inline]
+    pub(super) fn put_out_children(&self) {
+        if !self.first_child.get().is_null() {
+            self.move_children(ptr::null());
+        }
+    }
+
+    /// Makes it as new, when nobody has it any more and its children have been put out. It has
+    /// been left, if it was entered. What it had beside is to be dropped by the caller, as that is
+    /// foreign code.
+    #[inline]
+    #[must_use]
+    pub(super) fn reset(&mut self) -> Option<Box<Rare>> {
+        debug_assert!(self.parent.get().is_null(), "what is linked is somebody's");
+        debug_assert!(self.first_child.get().is_null(), "they were put out");
+        self.members.check_empty();
+        self.stage.set(Stage::New);
+        self.own.set(Level::None);
+        self.effective.set(Level::None);
+        self.shield.set(false);
+        self.finishing.set(false);
+        self.caught.set(false);
+        self.handed.set(Handed::No);
+        self.noticed.set(false);
+        // `cancellations` may begin anywhere: who counts them remembers where it began.
+        self.unheeding.set(0);
+        self.deadline.set(Deadline::At(NEVER));
+        self.timer.set(Timer::NONE);
+        self.host.set(UnitId::NONE);
+        self.rare.take()
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
     }
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
@@ -198,7 +243,7 @@ impl Scope {
 
     /// Why this scope itself was cancelled.
     pub(crate) fn why(&self) -> Option<Cancelled> {
-        self.why.borrow().clone()
+        self.rare.get()?.why.borrow().clone()
     }
 
     /// Cancels the scope. The first reason stays, unless the cancellation now goes further; a
@@ -224,7 +269,7 @@ impl Scope {
         if self.own.replace(level) == Level::None && self.is_entered() {
             CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
         }
-        drop(self.why.replace(Some(why)));
+        drop(self.rare().why.replace(Some(why)));
         self.refresh();
     }
 
@@ -305,55 +350,51 @@ impl Scope {
             foreign.extend(unsafe { Unit::make_ready(host) });
         }
         self.members.make_ready(foreign);
-        foreign.extend(self.foreign.borrow().iter().map(|(_, waker)| waker.clone()));
+        foreign.extend(self.foreign());
     }
 
     // Handles on other threads.
 
     /// What this scope shares with its handles on other threads.
-    pub(super) fn shared(self: &Rc<Self>) -> cancel_handle::Shared {
-        if let Some(shared) = self.remote.get() {
-            return shared.clone();
-        }
-        let shared = self.remote.get_or_init(cancel_handle::Link::new);
-        match self.stage.get() {
-            Stage::New => {}
-            Stage::Entered => cancel_handle::enter(shared, self),
-            Stage::Left => cancel_handle::leave(shared),
-        }
-        shared.clone()
+    fn remote(&self) -> Option<&cancel_handle::Shared> {
+        self.rare.get()?.remote.get()
     }
 
     /// Whether a handle on another thread has cancelled it, which it may not have heard of.
     pub(super) fn cancel_asked(&self) -> bool {
-        self.remote.get().is_some_and(cancel_handle::was_asked)
+        self.remote().is_some_and(cancel_handle::was_asked)
     }
 
     // Foreign wakers.
 
     pub(crate) fn watch(&self, waker: &Waker) -> usize {
         let waker = waker.clone();
-        self.foreign.borrow_mut().insert(waker)
+        self.rare().foreign.borrow_mut().insert(waker)
     }
 
     pub(crate) fn update_watch(&self, key: usize, waker: &Waker) {
-        if !self.foreign.borrow()[key].will_wake(waker) {
+        let foreign = &self.rare().foreign;
+        if !foreign.borrow()[key].will_wake(waker) {
             let waker = waker.clone();
-            let old = std::mem::replace(&mut self.foreign.borrow_mut()[key], waker);
+            let old = std::mem::replace(&mut foreign.borrow_mut()[key], waker);
             drop(old);
         }
     }
 
     pub(crate) fn unwatch(&self, key: usize) {
-        let waker = self.foreign.borrow_mut().remove(key);
+        let waker = self.rare().foreign.borrow_mut().remove(key);
         drop(waker);
+    }
+
+    fn foreign(&self) -> Vec<Waker> {
+        self.rare.get().map_or_else(Vec::new, |rare| {
+            rare.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect()
+        })
     }
 
     /// Wakes the operations that left a waker here, to look anew in which scope they are.
     pub(crate) fn wake_foreign(&self) {
-        let foreign: Vec<_> =
-            self.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect();
-        wake_all(foreign);
+        wake_all(self.foreign());
     }
 
     // What `run::stuck` asks.
@@ -361,7 +402,7 @@ impl Scope {
     /// An operation in here has been handed something.
     #[inline]
     pub(crate) fn hand(&self) {
-        let scope = self.forward.get().map_or(self, |to| to);
+        let scope = self.forward().map_or(self, |to| to);
         if scope.handed.get() == Handed::No && scope.is_entered() && scope.members.first().is_null()
         {
             scope.handed.set(Handed::Yes);
@@ -450,17 +491,15 @@ impl Scope {
     // The links.
 
     /// See `context::forward_scope`.
-    pub(crate) fn set_forward(&self, to: Rc<Scope>) {
+    pub(crate) fn set_forward(&self, to: ScopeRef) {
         // A child is handed over once.
-        self.forward.get_or_init(|| to);
+        self.rare().forward.get_or_init(|| to);
     }
 
-    /// The scope to make current in place of this one: nearly always itself.
-    pub(crate) fn forwarded(&self) -> *const Scope {
-        match self.forward.get() {
-            Some(forward) => Rc::as_ptr(forward),
-            None => self,
-        }
+    /// The scope to make current in place of this one, which nearly always is itself.
+    #[inline]
+    pub(crate) fn forward(&self) -> Option<&ScopeRef> {
+        self.rare.get()?.forward.get()
     }
 
     /// Whether `scope` is this one or below it. Takes no time for a scope with none below it.
@@ -513,13 +552,32 @@ impl Scope {
         }
     }
 
+    /// Puts this scope under the one that is being polled now, and notes the unit that polls it.
+    #[inline]
+    fn link_in_current(&self) {
+        let parent = CONTEXT.with(|context| {
+            self.host.set(context.unit.get());
+            match context.scope() {
+                Some(parent) if !parent.has_left() => ptr::from_ref(parent),
+                // One that was left (a context manager may have) is not in the tree any more.
+                _ => ptr::null(),
+            }
+        });
+        if self.parent.get() != parent {
+            self.move_to(parent);
+        }
+    }
+
     /// Puts this scope under `parent`. Polled from inside of itself, it stays where it is.
     #[inline(never)]
     fn move_to(&self, parent: *const Scope) {
         if !self.encloses(parent) {
             self.unlink();
             self.link(parent);
-            self.refresh();
+            // Nearly always nothing is cancelled, and nothing changes.
+            if self.own.get().max(self.level_above()) != self.effective.get() {
+                self.refresh();
+            }
         }
     }
 
@@ -535,51 +593,96 @@ impl Scope {
     }
 }
 
-impl Drop for Scope {
-    fn drop(&mut self) {
-        self.move_children(ptr::null());
+impl ScopeRef {
+    /// What the scope shares with its handles on other threads.
+    pub(super) fn shared(&self) -> cancel_handle::Shared {
+        if let Some(shared) = self.remote() {
+            return shared.clone();
+        }
+        let shared = self.rare().remote.get_or_init(cancel_handle::Link::new);
+        match self.stage.get() {
+            Stage::New => {}
+            Stage::Entered => cancel_handle::enter(shared, self),
+            Stage::Left => cancel_handle::leave(shared),
+        }
+        shared.clone()
     }
 }
 
-/// A scope that is in the tree. Dropping it takes the scope out.
+/// A scope that is to be in the tree, or is. Dropping it takes the scope out.
 pub(crate) struct Entered {
-    scope: Rc<Scope>,
+    scope: ScopeRef,
     /// Counts it in the frame that entered it.
-    _hold: Option<Hold>,
-    /// The `run` it was entered in, where its timer and its units are.
+    hold: Option<Hold>,
+    /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
     run: u32,
 }
 
 impl Entered {
+    /// A scope that is still to be entered.
+    #[inline]
+    pub(super) fn outside(scope: ScopeRef) -> Entered {
+        Entered { scope, hold: None, run: 0 }
+    }
+
     /// Enters a scope, whose deadline begins to run.
     ///
     /// # Errors
     ///
     /// If no runtime is running, or if the scope was entered before.
-    pub(crate) fn new(scope: Rc<Scope>, what: &'static str) -> crate::Result<Entered> {
-        let run = CONTEXT.with(|context| context.run.get());
-        if run == 0 {
-            return Err(NotRunning.into());
-        }
-        if scope.stage.get() != Stage::New {
-            return Err(ScopeReused::new(scope.place.get()).into());
-        }
-        scope.stage.set(Stage::Entered);
-        if scope.own.get() != Level::None {
-            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
-        }
-        let hold = frame::hold_in_current(|| what.into(), scope.place.get());
-        let entered = Entered { scope, _hold: hold, run };
-        entered.touch();
-        entered.scope.start_deadline();
-        if let Some(shared) = entered.scope.remote.get() {
-            cancel_handle::enter(shared, &entered.scope);
-        }
+    pub(crate) fn new(scope: ScopeRef, what: &'static str) -> crate::Result<Entered> {
+        let mut entered = Entered::outside(scope);
+        entered.enter(what)?;
+        entered.scope.arm_deadline();
         Ok(entered)
     }
 
-    pub(crate) fn scope(&self) -> &Rc<Scope> {
+    /// # Errors
+    ///
+    /// As [`new`](Self::new). It is outside then.
+    #[inline]
+    pub(super) fn enter(&mut self, what: &'static str) -> crate::Result<()> {
+        let run = context::current_run();
+        let scope = &*self.scope;
+        if run == 0 || scope.stage.get() != Stage::New {
+            return Err(self.refuse(run));
+        }
+        scope.stage.set(Stage::Entered);
+        self.run = run;
+        if let Some(frame) = context::current_frame() {
+            self.hold = Some(frame.hold(what.into(), scope.place.get()));
+        }
+        scope.link_in_current();
+        CONTEXT.with(|context| {
+            context.scopes.set(context.scopes.get() + 1);
+            if scope.own.get() != Level::None {
+                context.cancelled.set(context.cancelled.get() + 1);
+            }
+        });
+        if scope.has_deadline() {
+            self.scope.begin_deadline();
+        }
+        if let Some(shared) = scope.remote() {
+            cancel_handle::enter(shared, &self.scope);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&self, run: u32) -> crate::Error {
+        match run {
+            0 => NotRunning.into(),
+            _ => ScopeReused::new(self.scope.place.get()).into(),
+        }
+    }
+
+    pub(crate) fn scope(&self) -> &ScopeRef {
         &self.scope
+    }
+
+    #[inline]
+    pub(super) fn is_inside(&self) -> bool {
+        self.run != 0
     }
 
     /// To be called before each poll: the scope belongs under the one that is being polled now,
@@ -591,47 +694,41 @@ impl Entered {
     #[inline]
     pub(crate) fn touch(&self) {
         let scope = &*self.scope;
-        let run = CONTEXT.with(|context| {
-            scope.host.set(context.unit.get());
-            context.run.get()
-        });
-        scope.polled();
         assert!(
-            run == self.run,
+            context::current_run() == self.run,
             "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
             scope.place.get(),
         );
-        // One that was left (a context manager may have) is not in the tree any more.
-        let parent = context::with_scope(|parent| match parent {
-            Some(parent) if !parent.has_left() => ptr::from_ref(parent),
-            _ => ptr::null(),
-        });
-        if scope.parent.get() != parent {
-            scope.move_to(parent);
-        }
+        scope.polled();
+        scope.link_in_current();
     }
 
     /// Leaves the scope with the outcome of what ran in it, as Trio's scopes do: a cancellation
     /// is absorbed if this scope was cancelled and nothing from outside is visible through its
     /// shield. `Ok(None)`: there was nothing but cancellations.
-    pub(crate) fn leave<T>(self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
-        let scope = &*self.scope;
-        let absorbs = scope.cancel_called() && scope.level_above() < Level::Graceful;
-        match outcome {
+    #[inline]
+    pub(crate) fn leave<T>(&mut self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
+        let left = match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(error) if absorbs => {
-                let (absorbed, rest) = error.absorb_cancelled();
-                if absorbed {
-                    scope.caught.set(true);
-                }
-                rest.map_or(Ok(None), Err)
-            }
-            Err(error) => Err(error),
-        }
+            Err(error) => self.absorb(error).map(|()| None),
+        };
+        self.close();
+        left
     }
-}
 
-impl Entered {
+    #[cold]
+    fn absorb(&self, error: crate::Error) -> crate::Result<()> {
+        let scope = &*self.scope;
+        if !scope.cancel_called() || scope.level_above() >= Level::Graceful {
+            return Err(error);
+        }
+        let (absorbed, rest) = error.absorb_cancelled();
+        if absorbed {
+            scope.caught.set(true);
+        }
+        rest.map_or(Ok(()), Err)
+    }
+
     #[cold]
     fn uncount(&self) {
         if context::current_run() != self.run {
@@ -643,21 +740,41 @@ impl Entered {
                 .with(|context| context.cancelled.set(context.cancelled.get().saturating_sub(1)));
         }
     }
-}
 
-impl Drop for Entered {
-    fn drop(&mut self) {
+    /// Takes the scope out of the tree.
+    #[inline]
+    fn close(&mut self) {
         let scope = &*self.scope;
-        scope.clear_timer();
+        scope.end_deadline();
         scope.stage.set(Stage::Left);
-        if let Some(shared) = scope.remote.get() {
+        if let Some(shared) = scope.remote() {
             cancel_handle::leave(shared);
         }
         if scope.own.get() != Level::None || scope.is_handed() {
             self.uncount();
         }
         scope.unlink();
-        scope.move_children(ptr::null());
+        if !scope.first_child.get().is_null() {
+            scope.move_children(ptr::null());
+        }
         scope.effective.set(scope.own.get());
+        CONTEXT.with(|context| {
+            if context.run.get() == self.run {
+                context.scopes.set(context.scopes.get() - 1);
+            }
+        });
+        self.run = 0;
+        if self.hold.is_some() {
+            self.hold = None;
+        }
+    }
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_inside() {
+            self.close();
+        }
     }
 }

@@ -1,13 +1,11 @@
 //! Operations that do not heed a cancellation.
 
-use std::rc::Rc;
-
 use crate::context;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 
 /// While it lives, something in the current scope waits that does not heed a cancellation, and
 /// that is right: a cancelled scope which it keeps open is not [stuck](crate::Stuck).
-pub(crate) struct Unheeding(Rc<Scope>);
+pub(crate) struct Unheeding(ScopeRef);
 
 impl Unheeding {
     /// `None` where there is no scope.

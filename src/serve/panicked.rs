@@ -23,11 +23,7 @@ pub struct HandlerPanicked {
 
 impl HandlerPanicked {
     pub(super) fn new(payload: &(dyn Any + Send)) -> HandlerPanicked {
-        let message = match payload.downcast_ref::<&str>() {
-            Some(text) => (*text).to_owned(),
-            None => payload.downcast_ref::<String>().cloned().unwrap_or_default(),
-        };
-        HandlerPanicked { message }
+        HandlerPanicked { message: crate::panic::text(payload).to_owned() }
     }
 
     /// What the panic said; empty if it was not a text.

@@ -3,7 +3,7 @@
 //!
 //! | | natively | in a model |
 //! |---|---|---|
-//! | locks, conditions, atomics, shared pointers | `parking_lot`, `std` | loom's |
+//! | locks, conditions, atomics | `parking_lot`, `std` | loom's |
 //! | threads | `std` | loom's |
 //! | a condition's time-out | when the time is over | at once, after others had their turn |
 //! | statics, thread-locals | `std` | loom's: new for each execution |

@@ -1,27 +1,61 @@
 //! What loom can see through.
 
+use std::cell::Cell;
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::panic::catch_unwind;
+use std::sync::PoisonError;
+use std::thread::panicking;
 use std::time::Duration;
 
-pub(crate) use loom::sync::Arc;
 pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+// Its counts are the affair of `std`, and it can be dropped when a model has failed. Loom's cannot.
+pub(crate) use std::sync::Arc;
 
 pub(crate) use crate::time::clock::VirtualClock as DefaultClock;
 
+/// Whether the model has failed, and this thread is being unwound for it. Loom is of no use then,
+/// but destructors must come to their ends: a panic of one would abort the process, and take the
+/// other tests and the message with it.
+pub(crate) fn has_failed() -> bool {
+    std::thread_local! { static FAILED: Cell<bool> = const { Cell::new(false) }; }
+    // It is also unwound for panics that are nothing to the model.
+    if panicking() && !FAILED.get() {
+        FAILED.set(catch_unwind(loom::thread::current).is_err());
+    } else if !panicking() {
+        FAILED.set(false); // of an earlier model
+    }
+    FAILED.get()
+}
+
 /// As `parking_lot`'s.
 #[derive(Default)]
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+pub(crate) struct Mutex<T> {
+    order: loom::sync::Mutex<()>,
+    data: std::sync::Mutex<T>,
+}
 
-pub(crate) struct MutexGuard<'a, T>(&'a Mutex<T>, loom::sync::MutexGuard<'a, T>);
+pub(crate) struct MutexGuard<'a, T> {
+    mutex: &'a Mutex<T>,
+    // Dropped in this order.
+    data: std::sync::MutexGuard<'a, T>,
+    order: Option<loom::sync::MutexGuard<'a, ()>>,
+}
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Mutex(loom::sync::Mutex::new(value))
+        Mutex { order: loom::sync::Mutex::new(()), data: std::sync::Mutex::new(value) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(self, self.0.lock().expect("loom's locks are not poisoned"))
+        let order = (!has_failed()).then(|| self.order.lock().expect("never poisoned"));
+        self.locked(order)
+    }
+
+    fn locked<'a>(&'a self, order: Option<loom::sync::MutexGuard<'a, ()>>) -> MutexGuard<'a, T> {
+        // All threads of a model are one of the system's, so this one never blocks.
+        let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        MutexGuard { mutex: self, data, order }
     }
 }
 
@@ -29,13 +63,13 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.1
+        &self.data
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.1
+        &mut self.data
     }
 }
 
@@ -48,8 +82,9 @@ impl Condvar {
     }
 
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        let MutexGuard(mutex, guard) = guard;
-        MutexGuard(mutex, self.0.wait(guard).expect("loom's locks are not poisoned"))
+        let MutexGuard { mutex, data, order } = guard;
+        drop(data);
+        mutex.locked(order.map(|order| self.0.wait(order).expect("never poisoned")))
     }
 
     /// Loom's own waits without end. Here the time is over as soon as the lock can be had again,
@@ -59,13 +94,15 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         _time: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
-        let mutex = guard.0;
+        let mutex = guard.mutex;
         drop(guard);
         (mutex.lock(), true)
     }
 
     pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
+        if !has_failed() {
+            self.0.notify_one();
+        }
     }
 }
 
@@ -123,6 +160,10 @@ pub(crate) mod reactor {
         pub(crate) fn has_sources(&self) -> bool {
             false
         }
+
+        pub(crate) fn sources(&self) -> usize {
+            0
+        }
     }
 }
 
@@ -142,13 +183,27 @@ macro_rules! shared_static {
 }
 pub(crate) use shared_static;
 
+/// A thread-local of loom's, and what takes its place when the model has failed.
+pub(crate) struct ThreadStatic<T: 'static> {
+    pub(crate) key: &'static loom::thread::LocalKey<T>,
+    pub(crate) last: &'static std::thread::LocalKey<T>,
+}
+
+impl<T> ThreadStatic<T> {
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+        if has_failed() { self.last.with(f) } else { self.key.with(f) }
+    }
+}
+
 /// A value for each thread, made by a constant expression.
 macro_rules! thread_static {
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
-        loom::thread_local! {
-            $(#[$meta])*
-            $vis static $name: $type = $value;
-        }
+        $(#[$meta])*
+        $vis static $name: crate::shim::ThreadStatic<$type> = {
+            loom::thread_local! { static KEY: $type = $value; }
+            std::thread_local! { static LAST: $type = const { $value }; }
+            crate::shim::ThreadStatic { key: &KEY, last: &LAST }
+        };
     };
 }
 pub(crate) use thread_static;

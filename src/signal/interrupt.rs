@@ -2,12 +2,12 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
-use std::rc::Rc;
 
 use crate::Result;
 use crate::error::Reason;
 use crate::net::registration::{Registration, Side};
-use crate::scope::tree::{Level, Scope};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
 use crate::signal::disposition::Heeding;
 
 /// Heeds Ctrl-C for the `run` it belongs to, for as long as it lives.
@@ -31,15 +31,17 @@ impl Interrupt {
         Ok(Some(Interrupt { heeding, pipe }))
     }
 
-    /// Cancels the scope, if Ctrl-C was pressed.
-    pub(crate) fn heed(&self, scope: &Rc<Scope>) {
+    /// Cancels the scope, if Ctrl-C was pressed, and tells whether it was.
+    pub(crate) fn heed(&self, scope: &ScopeRef) -> bool {
         // A pipe that is full would not interrupt any more.
         while let Some(Ok(1..)) = self.pipe.attempt(Side::Read, |mut pipe| pipe.read(&mut [0; 64]))
         {
         }
-        if self.heeding.take() {
+        let pressed = self.heeding.take();
+        if pressed {
             scope.cancel(Level::Full, Reason::Interrupted, None);
         }
+        pressed
     }
 }
 

@@ -1,9 +1,7 @@
 //! Ctrl-C where this crate does not know how to heed it: it has its default effect.
 
-use std::rc::Rc;
-
 use crate::Result;
-use crate::scope::tree::Scope;
+use crate::scope::pool::ScopeRef;
 
 pub(crate) struct Interrupt;
 
@@ -12,5 +10,7 @@ impl Interrupt {
         Ok(None)
     }
 
-    pub(crate) fn heed(&self, _: &Rc<Scope>) {}
+    pub(crate) fn heed(&self, _: &ScopeRef) -> bool {
+        false
+    }
 }

@@ -467,7 +467,11 @@ impl<T> Future for Recv<'_, T> {
 }
 
 impl<T> Drop for Recv<'_, T> {
+    #[inline]
     fn drop(&mut self) {
+        if matches!(self.step, RecvStep::End) {
+            return;
+        }
         let shared = &self.receiver.shared;
         match std::mem::replace(&mut self.step, RecvStep::End) {
             RecvStep::Wait(ticket) => {

@@ -5,12 +5,15 @@
 //! | `waiters` | a fair queue of waiting operations, under all the rest |
 //! | `event` | something that happens once |
 //! | `channel` | bounded and rendezvous channels |
+//! | `limiter` | a limit on how much goes on at once |
 
 mod channel;
 mod event;
+mod limiter;
 mod waiters;
 
 pub use channel::{
     Closed, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError, channel,
 };
 pub use event::{Event, EventWait};
+pub use limiter::{Acquire, CapacityLimiter, Permit};

@@ -103,7 +103,15 @@ impl<T> Waiters<T> {
     /// Serves the first in the queue that was not cancelled: `give` turns what it brought into
     /// what it is given. Returns what `give` kept, and the waker to wake when nothing is borrowed
     /// any more.
+    #[inline]
     pub(crate) fn serve<R>(&self, give: impl FnOnce(T) -> (T, R)) -> Option<(R, Waker)> {
+        if self.inner.borrow().head == NONE {
+            return None;
+        }
+        self.serve_first(give)
+    }
+
+    fn serve_first<R>(&self, give: impl FnOnce(T) -> (T, R)) -> Option<(R, Waker)> {
         let mut inner = self.inner.borrow_mut();
         loop {
             let index = inner.head;
@@ -130,29 +138,28 @@ impl<T> Waiters<T> {
     /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
     /// when something does.
     pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+        // Nearly always: who waits is polled when it was served.
+        if let Some(value) = self.inner.borrow_mut().take_served(ticket) {
+            return Outcome::Served(value);
+        }
         // Out of its slot meanwhile: wakers are foreign code, and may come back here.
         let taken = std::mem::replace(&mut self.inner.borrow_mut().slot(ticket).state, State::Free);
-        let cancelled = match taken {
-            State::Waiting { value, waker, mut watch } => {
-                watch.arm(cx);
-                let kept = if waker.will_wake(cx.waker()) { waker } else { cx.waker().clone() };
-                let cancelled = watch.check().err();
-                let mut inner = self.inner.borrow_mut();
-                inner.slot(ticket).state = State::Waiting { value, waker: kept, watch };
-                if cancelled.is_none() && inner.slot(ticket).queued {
-                    return Outcome::Waiting;
-                }
-                cancelled
-            }
-            served => {
-                self.inner.borrow_mut().slot(ticket).state = served;
-                None
-            }
+        let State::Waiting { value, waker, mut watch } = taken else {
+            unreachable!("a ticket is good for as long as its operation")
         };
+        watch.arm(cx);
+        let kept = if waker.will_wake(cx.waker()) { waker } else { cx.waker().clone() };
+        let cancelled = watch.check().err();
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.slot(ticket).state = State::Waiting { value, waker: kept, watch };
+            if cancelled.is_none() && inner.slot(ticket).queued {
+                return Outcome::Waiting;
+            }
+        }
         match (self.leave(ticket), cancelled) {
             ((value, _), Some(error)) => Outcome::Cancelled(value, error),
-            ((value, true), None) => Outcome::Served(value),
-            ((value, false), None) => Outcome::PassedOver(value),
+            ((value, _), None) => Outcome::PassedOver(value),
         }
     }
 
@@ -181,6 +188,19 @@ impl<T> Inner<T> {
         slot
     }
 
+    /// What it was given, if it was served; its place is gone then.
+    fn take_served(&mut self, ticket: Ticket) -> Option<T> {
+        let slot = self.slot(ticket);
+        if !matches!(slot.state, State::Served(_)) {
+            return None;
+        }
+        let State::Served(value) = std::mem::replace(&mut slot.state, State::Free) else {
+            unreachable!("it was just looked at")
+        };
+        self.release(ticket.index);
+        Some(value)
+    }
+
     fn unlink(&mut self, index: u32) {
         self.slots[index as usize].queued = false;
         let Slot { prev, next, .. } = self.slots[index as usize];
@@ -203,3 +223,6 @@ impl<T> Inner<T> {
         self.free = index;
     }
 }
+
+#[cfg(test)]
+mod tests;

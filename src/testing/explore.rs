@@ -261,6 +261,12 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
             })
         });
         let cause = match self.run(schedule.clone(), Rest::First).outcome {
+            // That one was the first, and a failure of it would have come at once.
+            Err(_) if tried > 1 && schedule == Schedule::default() => Cause::NotDeterministic(
+                "first in, first out it passed, and now it fails: something is kept from one call \
+                 of the closure to the next, or comes from outside"
+                    .into(),
+            ),
             Err(again) if again.kind() == kind => again,
             _ => Cause::NotDeterministic("it failed, and did not when it was run again".into()),
         };
@@ -272,10 +278,12 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
         match (trial.outcome, trial.astray) {
             (Err(cause), _) => Err(Failure { cause, schedule: schedule_of(&trial.met), tried: 1 }),
             (Ok(()), Some(Astray { told, ways })) => {
+                let at = match ways {
+                    0 => format!("there is no decision {}", told.position),
+                    _ => format!("it has {ways} ways at decision {}", told.position),
+                };
                 let cause = Cause::NotDeterministic(format!(
-                    "it has {ways} ways at decision {}, so this cannot be a schedule of this \
-                     program as it is now",
-                    told.position
+                    "{at}, so this cannot be a schedule of the program as it is now"
                 ));
                 Err(Failure { cause, schedule, tried: 1 })
             }

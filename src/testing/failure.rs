@@ -134,11 +134,12 @@ impl fmt::Debug for Failure {
             Cause::Error(error) => ("it fails", format!("{error:?}")),
             Cause::Panic(text) => ("it panics", text.clone()),
             Cause::NotDeterministic(text) => {
-                writeln!(f, "the program is not deterministic, and cannot be explored:")?;
+                writeln!(f, "the program does not do the same again, and cannot be explored:")?;
                 indented(f, text)?;
                 return f.write_str(
                     "The usual causes are the order of a `HashMap`, real time, threads, and state \
-                     that is kept from one call of the closure to the next.",
+                     that is kept from one call of the closure to the next; of a schedule from \
+                     earlier, that the program has changed.",
                 );
             }
         };

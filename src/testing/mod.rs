@@ -11,6 +11,7 @@
 //! | `shorten` | a simpler schedule that fails as well |
 //! | `failure` | what was found |
 //! | `quiet` | panics that are not reported |
+//! | `statistics` | what a run holds |
 
 pub(crate) mod decisions;
 mod explore;
@@ -19,9 +20,11 @@ mod quiet;
 mod schedule;
 mod search;
 mod shorten;
+mod statistics;
 
 pub use explore::{Explore, Report, explore};
 pub use failure::{Failure, FailureKind};
 pub use schedule::{NotASchedule, Schedule};
+pub use statistics::{Statistics, statistics};
 
 pub use crate::time::clock::VirtualClock;

@@ -133,6 +133,18 @@ impl Sleep {
         })
     }
 
+    /// Goes on waiting, unless it is cancelled.
+    fn wait(&mut self, deadline: Nanos, cx: &Context<'_>) -> Poll<Result<()>> {
+        self.watch.arm(cx);
+        if let Err(error) = self.watch.check() {
+            self.timer.clear();
+            return Poll::Ready(Err(error));
+        }
+        self.arm(deadline, cx);
+        frame::awaits("sleep");
+        Poll::Pending
+    }
+
     /// Sets the timer, or makes it wake whoever polls now.
     fn arm(&mut self, deadline: Nanos, cx: &Context<'_>) {
         if deadline == NEVER {
@@ -156,7 +168,12 @@ impl Future for Sleep {
         let this = self.get_mut();
         loop {
             match &mut this.step {
-                Step::Start(until) => this.step = Self::start(*until),
+                Step::Start(until) => {
+                    this.step = Self::start(*until);
+                    if let Step::Wait(deadline) = this.step {
+                        return this.wait(deadline, cx);
+                    }
+                }
                 Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
                 Step::Wait(deadline) => {
                     let deadline = *deadline;
@@ -164,14 +181,7 @@ impl Future for Sleep {
                         runtime.is_some_and(|runtime| runtime.now() >= deadline)
                     });
                     if !passed {
-                        this.watch.arm(cx);
-                        if let Err(error) = this.watch.check() {
-                            this.timer.clear();
-                            return Poll::Ready(Err(error));
-                        }
-                        this.arm(deadline, cx);
-                        frame::awaits("sleep");
-                        return Poll::Pending;
+                        return this.wait(deadline, cx);
                     }
                     if !this.timer.is_current() {
                         // It was over before it had begun, and counts as any operation does that

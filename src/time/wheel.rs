@@ -132,7 +132,6 @@ impl<T> Wheel<T> {
     }
 
     /// How many timers there are, expired ones that were not handed out yet among them.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

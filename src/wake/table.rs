@@ -148,15 +148,14 @@ pub(crate) fn lookup_place(id: UnitId) -> Option<*const Unit> {
     })
 }
 
-/// The units that stand in a ready queue. Looks at all there are.
-pub(crate) fn queued() -> Vec<*const Unit> {
-    CONTEXT.with(|context| {
-        context.table.with(|inner| {
-            let units = inner.entries.iter().map(|entry| entry.unit);
-            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
-            units.filter(|unit| unsafe { unit.as_ref() }.is_some_and(Unit::is_queued)).collect()
-        })
-    })
+/// The units of the current runtime of which this is true. Takes time for each unit there is.
+pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
+    let units: Vec<_> = CONTEXT.with(|context| {
+        context.table.with(|inner| inner.entries.iter().map(|entry| entry.unit).collect())
+    });
+    // SAFETY: what is registered is alive (invariant 1 of `wake::unit`), and `which`, being given
+    // a shared reference and nothing else, drops none of them.
+    units.into_iter().filter(|unit| unsafe { unit.as_ref() }.is_some_and(which)).collect()
 }
 
 /// The unit with this number, if it is still registered with the current runtime.

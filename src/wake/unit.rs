@@ -109,17 +109,17 @@ impl Unit {
         }
     }
 
+    /// The queue it is attached to, or null.
+    pub(crate) fn queue(&self) -> *const ReadyQueue {
+        self.queue.get()
+    }
+
     pub(crate) fn id(&self) -> UnitId {
         self.id.get()
     }
 
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
-    }
-
-    /// The queue it is attached to, or null.
-    pub(crate) fn queue(&self) -> *const ReadyQueue {
-        self.queue.get()
     }
 
     /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to
@@ -399,13 +399,19 @@ impl Members {
             last = unit.siblings.prev.get();
         }
     }
-}
 
-impl Drop for Members {
-    fn drop(&mut self) {
+    /// To be called before the list goes, or is used for other units.
+    #[inline]
+    pub(crate) fn check_empty(&self) {
         // Invariant 2, as for the queue.
         if !self.first.get().is_null() {
             std::process::abort();
         }
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        self.check_empty();
     }
 }

@@ -21,6 +21,9 @@ pub type Trace = BTreeMap<String, Vec<Value>>;
 /// When the scope around `main` gives up, in seconds.
 const HORIZON: u64 = 10_000_000;
 
+/// Why a scenario cannot be run in which all wait for ever, hidden from the horizon by a shield.
+pub const HANGS: &str = "the scenario hangs";
+
 pub struct Program {
     events: Vec<String>,
     channels: Vec<(String, usize)>,
@@ -210,6 +213,9 @@ struct World {
     instances: RefCell<HashMap<String, Numbers>>,
 }
 
+/// The error of driving an instance that was dropped, or is being driven. Trio's traces have none.
+pub const MISUSED: &str = "Misused";
+
 type Numbers = Generator<'static, Value, Value>;
 
 /// What one body runs with.
@@ -230,8 +236,12 @@ enum Yields {
     Manager(Yielder<()>),
 }
 
-/// Runs a scenario; an error says why it cannot be run.
-pub fn run(program: &Program) -> Result<Trace, String> {
+/// Runs a scenario, and after it `last`, in the main task. An error says why it cannot be run.
+pub fn run(
+    program: &Program,
+    choices: Builder,
+    last: impl AsyncFnOnce() -> Result<()>,
+) -> Result<Trace, String> {
     let clock = VirtualClock::new();
     let world = Rc::new(World {
         clock: clock.clone(),
@@ -249,23 +259,22 @@ pub fn run(program: &Program) -> Result<Trace, String> {
         instances: RefCell::default(),
     });
     let main = Frame::new(&world, "main", None);
-    // Every operation is a point of the schedule, as it is in Trio.
-    let outcome =
-        Builder::new().clock(&clock).budget(1).detect_deadlock(true).fail_when_stuck(true).run(
-            async {
-                CancelScope::new()
-                    .with_timeout(Duration::from_secs(HORIZON))
-                    .enter(async |_| main.task(&program.main).await)
-                    .await
-            },
-        );
-    if let Err(error) = outcome
-        && error.is::<Deadlock>()
-    {
-        return Err("the scenario hangs".into());
-    } // `main` has logged any other error
+    let outcome = choices.clock(&clock).detect_deadlock(true).run(async {
+        let around = CancelScope::new().with_timeout(Duration::from_secs(HORIZON));
+        // `main` has logged its error, if there is one.
+        drop(around.enter(async |_| main.task(&program.main).await).await);
+        last().await
+    });
+    drop(main);
     world.instances.take(); // which hold the world
-    Ok(world.trace.take())
+    if Rc::strong_count(&world) > 1 {
+        return Err("something of the scenario is left".into());
+    }
+    match outcome {
+        Err(error) if error.is::<Deadlock>() => Err(HANGS.into()),
+        Err(error) => Err(error.to_string()),
+        Ok(()) => Ok(world.trace.take()),
+    }
 }
 
 impl Frame {
@@ -482,7 +491,9 @@ impl Frame {
         drive: impl AsyncFnOnce(&mut Numbers) -> Result<T>,
     ) -> Result<T> {
         let instances = &self.world.instances;
-        let mut taken = instances.borrow_mut().remove(id).expect("it is not being driven");
+        let Some(mut taken) = instances.borrow_mut().remove(id) else {
+            return Err(Raised(MISUSED.into()).into());
+        };
         let outcome = drive(&mut taken).await;
         instances.borrow_mut().insert(id.to_owned(), taken);
         outcome

@@ -2,13 +2,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Pid, Signal as Sent, kill_process};
 use seedbed::signal::{Signal, Signals};
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CancelScope, Cancelled, Interrupted, Reason, Result, cancel_scope, checkpoint,
-    nursery, run, sleep_forever, yield_now,
+    Builder, CancelScope, Cancelled, Error, Interrupted, Reason, Result, cancel_scope, checkpoint,
+    nursery, run, run_on_cores, sleep_forever, yield_now,
 };
 
 /// What the test does, and what the process it starts does.
@@ -35,6 +36,7 @@ cases! {
     r05_after_the_run_ctrl_c_has_its_default_effect
     r05_run_after_run
     r05_ctrl_c_that_comes_to_another_thread
+    r05_ctrl_c_cancels_all_cores
     r05_ctrl_c_turned_off
     r05_ctrl_c_in_another_thread
     r05_clean_up_after_ctrl_c_may_await
@@ -332,6 +334,55 @@ fn until_the_main_thread_sleeps() {
         .is_ok_and(|stat| !stat.contains(") S "))
     {
         std::thread::yield_now();
+    }
+}
+
+mod r05_ctrl_c_cancels_all_cores {
+    use super::*;
+
+    pub fn test(mut process: Process) {
+        for _ in 0..3 {
+            process.expect("up");
+            process.send(Sent::INT);
+        }
+        process.ends_well();
+    }
+
+    fn interrupted(
+        first: impl AsyncFn() -> Result<()> + Sync,
+        clean_up: impl Fn(usize) -> Result<()> + Sync,
+    ) -> Error {
+        let up = AtomicUsize::new(0);
+        let outcome = run_on_cores(3, async |core| {
+            if up.fetch_add(1, Ordering::SeqCst) == 2 {
+                say("up");
+            }
+            if core == 0 {
+                return first().await;
+            }
+            let error = sleep_forever().await.unwrap_err();
+            let cancelled: &Cancelled = error.downcast_ref().unwrap();
+            assert!(matches!(cancelled.reason(), Reason::Interrupted));
+            assert_eq!(cancelled.cancelled_by(), None);
+            clean_up(core)?;
+            Err(error)
+        });
+        outcome.unwrap_err()
+    }
+
+    pub fn process() {
+        let error = interrupted(async || sleep_forever().await, |_| Ok(()));
+        assert!(error.is::<Interrupted>());
+        // The core whose thread heeds it has nothing to do any more.
+        let error = interrupted(async || Ok(()), |_| Ok(()));
+        assert!(error.is::<Interrupted>());
+        // As in a `run`, a failure is what counts.
+        let error = interrupted(
+            async || sleep_forever().await,
+            |core| if core == 2 { Err(Error::msg("out of paper")) } else { Ok(()) },
+        );
+        assert_eq!(error.as_group().unwrap().len(), 1);
+        assert!(error.find::<Interrupted>().is_none());
     }
 }
 

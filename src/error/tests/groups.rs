@@ -80,8 +80,8 @@ fn c06_what_is_left_keeps_its_shape_and_places() {
     let inner = Group::from_failures(
         inner_place,
         vec![
-            Member { error: cancelled("x").into(), spawned_at: None },
-            Member { error: Error::msg("B"), spawned_at: Some(spawned) },
+            Member { error: cancelled("x").into(), origin: Origin::Body },
+            Member { error: Error::msg("B"), origin: Origin::Task(spawned) },
         ],
     );
     let raised = inner.as_group().unwrap().errors().last().unwrap().place();
@@ -98,7 +98,7 @@ fn c06_what_is_left_keeps_its_shape_and_places() {
     let [member] = inner.as_group().unwrap().members() else {
         panic!("{inner}");
     };
-    assert_eq!(member.spawned_at, Some(spawned));
+    assert!(matches!(member.origin, Origin::Task(place) if place == spawned));
     assert_eq!(member.error.place(), raised);
 }
 

@@ -24,7 +24,7 @@ fn cancelled(text: &'static str) -> Cancelled {
 
 #[track_caller]
 fn group<const N: usize>(errors: [Error; N]) -> Error {
-    let member = |error| Member { error, spawned_at: None };
+    let member = |error| Member { error, origin: Origin::Body };
     Group::from_failures(here(), errors.map(member).into())
 }
 

@@ -60,7 +60,7 @@ fn c09_cancelled_tells_code_as_well() {
 fn n02_a_group_is_one_line() {
     let nested = group([Error::msg("B"), Error::msg("C")]);
     let [outer, inner] = [here(), nested.place().unwrap()];
-    let member = |error| Member { error, spawned_at: None };
+    let member = |error| Member { error, origin: Origin::Body };
     let failures = [Error::msg("A\n\n  more of A\n"), nested].map(member);
     let error = Group::from_failures(outer, failures.into());
     let expected = format!(

@@ -24,7 +24,7 @@ fn raised(error: &Error) -> Place {
 }
 
 fn in_task(error: Error, spawned_at: Place) -> Member {
-    Member { error, spawned_at: Some(spawned_at) }
+    Member { error, origin: Origin::Task(spawned_at) }
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn n02_three_levels() {
     let innermost =
         Group::from_failures(request, vec![in_task(record, parse), in_task(gone, parse)]);
     let middle = Group::from_failures(pool, vec![in_task(slow, fetch), in_task(innermost, fetch)]);
-    let body = Member { error: late, spawned_at: None };
+    let body = Member { error: late, origin: Origin::Body };
     let error =
         Group::from_failures(listen, vec![in_task(reset, worker), in_task(middle, worker), body]);
 

@@ -7,6 +7,7 @@ use crate::Result;
 use crate::checkpoint::checkpoint;
 use crate::net::accept::{accept, accept_now};
 use crate::net::address::Address;
+use crate::net::names;
 use crate::net::registration::{Registration, Side};
 use crate::net::tcp::{TcpSocket, TcpStream};
 
@@ -44,21 +45,57 @@ impl TcpListener {
     /// (`SO_REUSEADDR`), and 1024 connections may wait to be accepted. A [`TcpSocket`] has other
     /// choices.
     ///
-    /// A [checkpoint](crate::checkpoint()), and asynchronous for the sake of names to come; it
-    /// does not wait.
+    /// A name is [looked up](crate::net::lookup_host). Of several addresses it is the first that
+    /// can be listened at, and no other.
+    ///
+    /// A [checkpoint](crate::checkpoint()); it waits only for a name.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); an [`io::Error`](std::io::Error) of the kind
-    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of the
-    /// system calls.
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`](std::io::Error): of the kind
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
+    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, the last one's if there
+    /// were several addresses.
     pub async fn bind(address: impl Address) -> Result<TcpListener> {
-        checkpoint().await?;
-        let address = address.socket_addr()?;
-        let socket = TcpSocket::for_address(address)?;
-        socket.set_reuse_address(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
+        bind_first(&address, |_| Ok(())).await
+    }
+
+    /// As [`bind`](Self::bind), and lets others listen at the same address (`SO_REUSEPORT`): the
+    /// listeners of several [cores](crate::run_on_cores), and of several processes of one user.
+    /// All of them have to ask for it.
+    ///
+    /// Linux shares the connections out as they come, by a hash of both addresses: evenly if they
+    /// are many, and whatever the listeners have to do. A connection stays with the listener it
+    /// was given to. If that is closed before it has accepted it, the connection is reset: a
+    /// listener that closes while others go on should have its queue emptied first, as a
+    /// [`Server`](crate::Server) does that is shut down. Other systems have other rules; some give
+    /// all connections to one listener.
+    ///
+    /// With port 0 each would listen at a port of its own; and at any other, a server that was begun
+    /// twice by mistake would not notice. A [`TcpSocket`] that is bound, and does not listen, finds
+    /// a port for all, and keeps it for them:
+    ///
+    /// ```
+    /// use seedbed::net::{TcpListener, TcpSocket};
+    ///
+    /// let port = TcpSocket::v4()?;
+    /// port.bind("127.0.0.1:0")?; // fails if another server listens there
+    /// port.set_reuse_port(true)?; // from now on it is shared
+    /// let address = port.local_addr()?;
+    /// seedbed::run_on_cores(2, async |_core| {
+    ///     let listener = TcpListener::bind_reuse_port(address).await?;
+    ///     assert_eq!(listener.local_addr()?, address);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
+    pub async fn bind_reuse_port(address: impl Address) -> Result<TcpListener> {
+        bind_first(&address, |socket| socket.set_reuse_port(true)).await
     }
 
     pub(super) fn new(listener: net::TcpListener) -> TcpListener {
@@ -139,6 +176,27 @@ impl TcpListener {
     /// The [`io::Error`](std::io::Error) of the system call.
     pub fn set_ttl(&self, ttl: u32) -> Result<()> {
         Ok(self.io.source().set_ttl(ttl)?)
+    }
+}
+
+/// Listens at the first of the addresses where that is possible.
+async fn bind_first(
+    address: &impl Address,
+    prepare: impl Fn(&TcpSocket) -> Result<()>,
+) -> Result<TcpListener> {
+    checkpoint().await?;
+    let listen = |address| {
+        let socket = TcpSocket::for_address(address)?;
+        socket.set_reuse_address(true)?;
+        prepare(&socket)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    let addresses = names::addresses(address).await?;
+    let (last, others) = addresses.split_last().expect("there is at least one");
+    match others.iter().find_map(|address| listen(*address).ok()) {
+        Some(listener) => Ok(listener),
+        None => listen(*last),
     }
 }
 

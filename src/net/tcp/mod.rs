@@ -1,11 +1,13 @@
 //! TCP.
 
+mod connect_failed;
 mod listener;
 mod socket;
 mod stream;
 
 use std::net;
 
+pub use connect_failed::ConnectFailed;
 pub use listener::TcpListener;
 pub use socket::TcpSocket;
 pub use stream::TcpStream;

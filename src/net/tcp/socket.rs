@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::Result;
 use crate::checkpoint::checkpoint;
-use crate::net::address::Address;
+use crate::net::address::{self, Address};
 use crate::net::registration::Side;
 use crate::net::tcp::{TcpListener, TcpStream};
 
@@ -67,10 +67,11 @@ impl TcpSocket {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an
-    /// [`Address`]; that of the system call.
+    /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not one
+    /// numeric [`Address`]: a socket has one family, and nothing is looked up here. That of the
+    /// system call.
     pub fn bind(&self, address: impl Address) -> Result<()> {
-        Ok(self.socket.bind(&address.socket_addr()?.into())?)
+        Ok(self.socket.bind(&address::one(&address)?.into())?)
     }
 
     /// Listens. `backlog` is how many connections may wait to be accepted.
@@ -83,14 +84,16 @@ impl TcpSocket {
         Ok(TcpListener::new(self.socket.into()))
     }
 
-    /// Connects. See [`TcpStream::connect`].
+    /// Connects. If it fails or is dropped there is no connection on this side; the peer may have
+    /// seen one that was closed.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`Cancelled`](crate::Cancelled); as [`bind`](Self::bind) for what is not one numeric
+    /// [`Address`]; the [`io::Error`] of the system calls.
     pub async fn connect(self, address: impl Address) -> Result<TcpStream> {
         checkpoint().await?;
-        match self.socket.connect(&address.socket_addr()?.into()) {
+        match self.socket.connect(&address::one(&address)?.into()) {
             Err(error) if !in_progress(&error) => return Err(error.into()),
             _ => {}
         }

@@ -10,7 +10,8 @@ use crate::Result;
 use crate::net::address::Address;
 use crate::net::registration::Side;
 use crate::net::stream::SocketStream;
-use crate::net::tcp::TcpSocket;
+use crate::net::tcp::{ConnectFailed, TcpSocket};
+use crate::net::{happy_eyeballs, names};
 
 /// A TCP connection.
 ///
@@ -39,18 +40,50 @@ impl SocketStream<net::TcpStream> {
     /// Connects to this address. For options that have to be set before, there is
     /// [`TcpSocket`].
     ///
+    /// A name is [looked up](crate::net::lookup_host). Where that gives several addresses, or a list
+    /// was given, it is the first that can be connected to (Happy Eyeballs, RFC 8305): they are
+    /// tried with the families, IPv6 and IPv4, in turn, each 250 milliseconds after the one before,
+    /// or as soon as that has failed. The other attempts are closed.
+    ///
     /// If it fails or is dropped there is no connection on this side; the peer may have seen one
     /// that was closed.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); an [`io::Error`] of the kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of the
-    /// system calls, [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens
-    /// there.
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`]: of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
+    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, of the kind
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there; if there
+    /// were several addresses, [`ConnectFailed`].
+    ///
+    /// ```
+    /// use seedbed::net::{TcpListener, TcpStream};
+    ///
+    /// seedbed::run(async {
+    ///     let listener = TcpListener::bind("localhost:0").await?;
+    ///     let port = listener.local_addr()?.port();
+    ///     let stream = TcpStream::connect(("localhost", port)).await?;
+    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
     pub async fn connect(address: impl Address) -> Result<TcpStream> {
-        let address = address.socket_addr()?;
-        TcpSocket::for_address(address)?.connect(address).await
+        let connect = async |address| TcpSocket::for_address(address)?.connect(address).await;
+        let addresses = names::addresses(&address).await?;
+        if let [address] = addresses[..] {
+            return connect(address).await;
+        }
+        let addresses = happy_eyeballs::interleave(&addresses);
+        // In a box: every task that connects to anything would have to be as large.
+        let race = Box::pin(happy_eyeballs::race(&addresses, connect));
+        match race.await? {
+            Ok(stream) => Ok(stream),
+            Err(errors) => {
+                let attempts = addresses.into_iter().zip(errors).collect();
+                Err(ConnectFailed::new(attempts).into_io().into())
+            }
+        }
     }
 
     /// As [`read`](Self::read), and leaves what it reads to be read again.

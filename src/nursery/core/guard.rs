@@ -55,7 +55,7 @@ impl Guard {
 
     /// Leaves the nursery's scope, when all have ended.
     pub(crate) fn leave<T>(mut self, outcome: Result<T>) -> Result<Option<T>> {
-        let entered = self.entered.take().expect("a nursery is left once");
+        let mut entered = self.entered.take().expect("a nursery is left once");
         entered.leave(outcome)
     }
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
 use super::*;
 
 struct Random(u64);
@@ -17,12 +20,6 @@ impl Random {
 
     fn below(&mut self, n: u64) -> u64 {
         self.next() % n
-    }
-
-    /// Of any magnitude, up to `bits` bits; each is as likely.
-    fn of_magnitude(&mut self, bits: u32) -> u64 {
-        let bits = self.below(u64::from(bits) + 1) as u32;
-        self.next().checked_shr(64 - bits).unwrap_or(0)
     }
 }
 
@@ -74,7 +71,8 @@ impl<T> Wheel<T> {
 /// A wheel, and what it should be like.
 struct Pair {
     wheel: Wheel<u64>,
-    model: BTreeMap<(u64, u64), TimerKey>,
+    /// By deadline and number, which says in which order they were set.
+    model: BTreeMap<(u64, u64), (TimerKey, u64)>,
     keys: Vec<(TimerKey, u64, u64)>,
     count: u64,
     now: u64,
@@ -90,21 +88,19 @@ impl Pair {
         self.count += 1;
         let key = self.wheel.insert(deadline, self.count);
         assert_ne!(key, TimerKey::NONE);
-        self.model.insert((deadline, self.count), key);
+        self.model.insert((deadline, self.count), (key, self.count));
         self.keys.push((key, deadline, self.count));
     }
 
-    /// Removes a random timer, which may have gone before.
-    fn remove(&mut self, random: &mut Random) {
-        if self.keys.is_empty() {
-            return;
-        }
-        let n = random.below(self.keys.len() as u64) as usize;
-        let (key, deadline, id) = self.keys[n];
-        if random.below(4) != 0 {
-            self.keys.swap_remove(n);
-        }
-        let mut expected = self.model.remove(&(deadline, id)).map(|_| id);
+    /// The key of a timer, which may have gone before.
+    fn any(&self, index: usize) -> Option<(TimerKey, u64, u64)> {
+        let index = index.checked_rem(self.keys.len())?;
+        Some(self.keys[index])
+    }
+
+    fn remove(&mut self, index: usize) {
+        let Some((key, deadline, number)) = self.any(index) else { return };
+        let mut expected = self.model.remove(&(deadline, number)).map(|(_, payload)| payload);
         assert_eq!(self.wheel.get_mut(key), expected.as_mut());
         assert_eq!(self.wheel.remove(key), expected);
         assert_eq!(self.wheel.remove(key), None);
@@ -112,15 +108,26 @@ impl Pair {
     }
 
     fn remove_first(&mut self) {
-        if let Some(((_, id), key)) = self.model.pop_first() {
-            assert_eq!(self.wheel.remove(key), Some(id));
+        if let Some((_, (key, payload))) = self.model.pop_first() {
+            assert_eq!(self.wheel.remove(key), Some(payload));
+        }
+    }
+
+    fn update(&mut self, index: usize) {
+        let Some((key, deadline, number)) = self.any(index) else { return };
+        let expected = self.model.get_mut(&(deadline, number));
+        let got = self.wheel.get_mut(key);
+        assert_eq!(got.is_some(), expected.is_some());
+        if let (Some(got), Some((_, expected))) = (got, expected) {
+            *expected += 1 << 32;
+            *got += 1 << 32;
         }
     }
 
     fn pop(&mut self, to: u64) -> bool {
         self.now = self.now.max(to);
         let first = self.model.first_entry().filter(|first| first.key().0 <= self.now);
-        let expected = first.map(|first| first.remove_entry().0);
+        let expected = first.map(|first| (first.key().0, first.remove().1));
         assert_eq!(self.wheel.pop_expired(to), expected);
         assert_eq!(self.wheel.now(), self.now);
         assert!(expected.is_some() || self.wheel.position == self.now);
@@ -133,64 +140,110 @@ impl Pair {
         assert_eq!(self.wheel.len(), self.model.len());
         assert_eq!(self.wheel.is_empty(), self.model.is_empty());
     }
+
+    fn step(&mut self, step: Step) {
+        let now = self.now;
+        match step {
+            Step::Insert(distance) => self.insert(now.saturating_add(distance)),
+            Step::InsertLate(distance) => self.insert(now.saturating_sub(distance)),
+            Step::InsertSame(index) => {
+                self.insert(self.any(index).map_or(u64::MAX, |(_, deadline, _)| deadline));
+            }
+            Step::Crowd { count, distance, apart } => {
+                let first = now.saturating_add(distance);
+                // Not in order, as 7 and 64 have no factor in common.
+                (0..count).for_each(|n| self.insert(first.saturating_add(n * 7 % 64 * apart)));
+            }
+            Step::Remove(index) => self.remove(index),
+            Step::RemoveFirst => self.remove_first(),
+            Step::RemoveFirsts(count) => {
+                for _ in 0..count {
+                    self.remove_first();
+                    self.compare();
+                }
+            }
+            Step::Update(index) => self.update(index),
+            Step::Pop(distance) => drop(self.pop(now.saturating_add(distance))),
+            Step::PopAll(distance) => while self.pop(now.saturating_add(distance)) {},
+            Step::PopNext => {
+                let next = self.wheel.next_deadline().unwrap_or(now);
+                while self.pop(next) {}
+            }
+            // Which makes no difference.
+            Step::Back(distance) => drop(self.pop(now.saturating_sub(distance))),
+            Step::Compare => self.compare(),
+        }
+    }
 }
 
-/// A million operations, in runs that differ in how far timers and steps in time reach, in
-/// whether they crowd together, in how many there are, and in how often the next is asked for.
+/// What is done to a wheel. Distances are from its present time.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Insert(u64),
+    InsertLate(u64),
+    InsertSame(usize),
+    Crowd { count: u64, distance: u64, apart: u64 },
+    Remove(usize),
+    RemoveFirst,
+    RemoveFirsts(u64),
+    Update(usize),
+    Pop(u64),
+    PopAll(u64),
+    PopNext,
+    Back(u64),
+    Compare,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    // Of any magnitude; each is as likely.
+    let far =
+        (any::<u64>(), 0..=64_u32).prop_map(|(n, bits)| n.checked_shr(64 - bits).unwrap_or(0));
+    let near = 0..5000_u64;
+    let distance = prop_oneof![far.clone(), near];
+    let index = 0..10_000_usize;
+    let crowd = (17..200_u64, far, 1..100_000_u64);
+    let step = prop_oneof![
+        8 => distance.clone().prop_map(Step::Insert),
+        1 => distance.clone().prop_map(Step::InsertLate),
+        2 => index.clone().prop_map(Step::InsertSame),
+        1 => crowd.prop_map(|(count, distance, apart)| Step::Crowd { count, distance, apart }),
+        4 => index.clone().prop_map(Step::Remove),
+        2 => Just(Step::RemoveFirst),
+        1 => (1..50_u64).prop_map(Step::RemoveFirsts),
+        2 => index.prop_map(Step::Update),
+        2 => distance.clone().prop_map(Step::Pop),
+        1 => distance.clone().prop_map(Step::PopAll),
+        3 => Just(Step::PopNext),
+        1 => distance.prop_map(Step::Back),
+        4 => Just(Step::Compare),
+    ];
+    prop::collection::vec(step, 1..200)
+}
+
+/// Whatever is done to it. `PROPTEST_CASES=100000` tries more.
 #[test]
 fn agrees_with_a_sorted_map() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut heaps = 0;
-    for run in 0..100 {
+    let heaps = Cell::new(0);
+    let config =
+        Config { rng_seed: RngSeed::Fixed(0), failure_persistence: None, ..Config::default() };
+    let outcome = TestRunner::new(config).run(&steps(), |steps| {
         let mut pair = Pair::new();
-        let reach = 1 + random.below(64) as u32;
-        let step = 1 + random.below(u64::from(reach)) as u32;
-        let spread = random.below(2) == 0;
-        let crowd = [0, 20, 300, 3000][run % 4];
-        let lazy = 1 + random.below(20);
-        if run % 3 != 0 {
-            assert!(!pair.pop(random.of_magnitude(64)));
-        }
-        for operation in 0..10_000 {
-            let now = pair.now;
-            let few = pair.model.len() < crowd;
-            let distance = match spread {
-                true => random.of_magnitude(reach),
-                false => random.next() >> (64 - reach),
-            };
-            match random.below(if few { 9 } else { 12 }) {
-                0..4 => pair.insert(now.saturating_add(distance)),
-                4 => pair.insert(now.saturating_sub(distance)),
-                5 => {
-                    let n = random.below(pair.keys.len() as u64 + 1) as usize;
-                    let same = pair.keys.get(n).map_or(u64::MAX, |timer| timer.1);
-                    pair.insert(same);
-                }
-                6 if few => pair.compare(),
-                6 => drop(pair.pop(now.saturating_add(random.of_magnitude(step)))),
-                // Back in time, which makes no difference.
-                7 if few => drop(pair.pop(now.saturating_sub(distance))),
-                7 => {
-                    let next = pair.wheel.next_deadline().unwrap_or(now);
-                    while pair.pop(next) {}
-                }
-                8 => pair.remove_first(),
-                _ => pair.remove(&mut random),
-            }
-            if random.below(lazy) == 0 {
-                pair.compare();
-            }
-            if operation % 200 == 0 {
-                heaps += pair.wheel.check();
+        for (n, step) in steps.into_iter().enumerate() {
+            pair.step(step);
+            if n % 16 == 0 {
+                heaps.set(heaps.get() + pair.wheel.check());
             }
         }
+        heaps.set(heaps.get() + pair.wheel.check());
         while pair.pop(u64::MAX) {
             pair.compare();
         }
         assert!(pair.model.is_empty() && pair.wheel.check() == 0);
-    }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
     // There is a heap now and then, or else all this has not tried them.
-    assert!(heaps > 100, "{heaps}");
+    assert!(heaps.get() > 100, "{}", heaps.get());
 }
 
 /// The same few thousand timers all in one slot, whose earliest is moved to its end or to

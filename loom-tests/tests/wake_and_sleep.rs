@@ -1,0 +1,80 @@
+//! A wake against going to sleep (R2).
+//!
+//! The run looks whether something has come, says that it is about to sleep, and sleeps. Another
+//! thread's wake may come before the task has left its waker; between that and the look; between
+//! the look and the announcement; between the announcement and the sleep; in the sleep; and while
+//! the run wakes up, which is when the next wake must find it awake or asleep, and not in between.
+//! The look itself goes without the lock, and may see an old value. A wake that is lost is a
+//! deadlock of the model.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::Extent::All;
+use loom_tests::{Slot, model};
+use seedbed::nursery;
+
+#[test]
+fn r02_a_wake_reaches_a_run_that_goes_to_sleep() {
+    model(All, || {
+        let slot = Slot::new();
+        let giver = slot.clone();
+        thread::spawn(move || giver.give(1));
+        let got = seedbed::run(async { Ok(slot.take().await) });
+        assert_eq!(got.unwrap(), 1);
+    });
+}
+
+/// The second wake may come while the run sleeps, wakes up, or falls asleep again.
+#[test]
+fn r02_a_wake_reaches_a_run_that_wakes_up() {
+    model(All, || {
+        let (first, second) = (Slot::new(), Slot::new());
+        let givers = (first.clone(), second.clone());
+        thread::spawn(move || {
+            givers.0.give(1);
+            givers.1.give(2);
+        });
+        let got = seedbed::run(async { Ok([first.take().await, second.take().await]) });
+        assert_eq!(got.unwrap(), [1, 2]);
+    });
+}
+
+/// Only one of them interrupts the sleep, and neither is lost.
+#[test]
+fn r02_two_threads_wake_two_tasks() {
+    model(All, || {
+        let slots = [Slot::new(), Slot::new()];
+        for slot in slots.clone() {
+            thread::spawn(move || slot.give(1));
+        }
+        let run = seedbed::run(nursery(async |n| {
+            let [one, two] = &slots;
+            n.spawn(async {
+                one.take().await;
+                Ok(())
+            });
+            n.spawn(async {
+                two.take().await;
+                Ok(())
+            });
+            Ok(())
+        }));
+        run.unwrap();
+    });
+}
+
+/// A sleep that ends with nothing to do begins again.
+#[test]
+fn r02_a_run_sleeps_again_after_a_wake_for_nothing() {
+    model(All, || {
+        let slot = Slot::new();
+        let giver = slot.clone();
+        let run = seedbed::run(async {
+            let waker = std::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone())).await;
+            thread::spawn(move || waker.wake());
+            thread::spawn(move || giver.give(1));
+            Ok(slot.take().await)
+        });
+        assert_eq!(run.unwrap(), 1);
+    });
+}

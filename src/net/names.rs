@@ -1,0 +1,64 @@
+//! Looking up hosts by their names.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use crate::net::address::Address;
+use crate::net::address::sealed::Named;
+use crate::{Result, checkpoint, to_thread};
+
+/// Looks up a host's addresses, in the order in which the system would have them tried. What is
+/// numeric is returned as it is. Trio's `socket.getaddrinfo`. A checkpoint.
+///
+/// [`TcpStream::connect`](super::TcpStream::connect) and
+/// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
+///
+/// The system is asked (`getaddrinfo`), which knows its files, services and caches, and has no
+/// way to ask without blocking. So this is done with [`to_thread`], under the
+/// [default limiter](crate::current_default_thread_limiter), and
+/// [abandoned](crate::ToThread::abandon_on_cancel) when it is cancelled: the thread is busy until
+/// the system gives up, and nobody waits for it.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+/// [`run`](crate::run); an [`io::Error`] that names the host: what the system says, of the kind
+/// [`NotFound`](io::ErrorKind::NotFound) if the host has no address, or of the kind
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`].
+///
+/// ```
+/// use seedbed::net::lookup_host;
+///
+/// seedbed::run(async {
+///     let addresses = lookup_host(("localhost", 80)).await?;
+///     assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub async fn lookup_host(address: impl Address) -> Result<Vec<SocketAddr>> {
+    checkpoint().await?;
+    Ok(addresses(&address).await?.into_owned())
+}
+
+/// The addresses, at least one. No checkpoint where nothing is looked up.
+pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketAddr]>> {
+    match address.named()? {
+        Named::One(address) => Ok(vec![address].into()),
+        Named::Several(addresses) => Ok(addresses.into()),
+        Named::Host(host, port) => Ok(look_up(host, port).await?.into()),
+    }
+}
+
+async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    let asked = (host.to_owned(), port);
+    let answer = to_thread(move || asked.to_socket_addrs()).abandon_on_cancel(true).await?;
+    let found = answer.map(Vec::from_iter).and_then(|addresses| match addresses.is_empty() {
+        true => Err(io::Error::new(io::ErrorKind::NotFound, "it has no addresses")),
+        false => Ok(addresses),
+    });
+    Ok(found.map_err(|error| {
+        io::Error::new(error.kind(), format!("looking up `{host}:{port}`: {error}"))
+    })?)
+}

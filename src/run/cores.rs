@@ -1,0 +1,376 @@
+//! Several cores: a `run` on each of as many threads, and all of them as one.
+//!
+//! It is a nursery made of threads. Its children are runs, of which the caller's own thread has the
+//! first. What they share is small, and under one lock: how to cancel each, and what has failed.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::mem;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::task::{Poll, Waker};
+use std::thread;
+
+use crate::error::{Group, Member, Origin, Reason};
+use crate::panic::{Payload, quietly};
+use crate::remote::CancelHandle;
+use crate::run::builder::not_running;
+use crate::run::{Builder, catch_panic};
+use crate::scope::Unheeding;
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Scope;
+use crate::shim::Mutex;
+use crate::{CancelScope, Error, Interrupted, Result, context};
+
+/// Runs `main(core)` on each of so many threads, core 0 on this one, and returns their values in
+/// the order of the cores. 0 cores are as many as the machine has for this process
+/// ([`available_parallelism`](thread::available_parallelism)).
+///
+/// Each core is a [`run`](crate::run()) with a reactor of its own. Nothing moves between them:
+/// what one core has made stays on its thread. What `main` borrows they share, so that has to be
+/// `Sync`, but needs no `Arc`. To share out the connections to a server there is
+/// [`TcpListener::bind_reuse_port`](crate::net::TcpListener::bind_reuse_port); to send from one to
+/// the other, the channels of the standard library and of other crates
+/// ([how](crate::guide::scheduling#other-threads)), and [`Token`](crate::Token).
+///
+/// It is structured as a [nursery](crate::nursery()) is: where one core fails or panics all others
+/// are cancelled, and it returns when all have ended. Ctrl-C, where `run` heeds it, cancels all. A
+/// core that ends without an error leaves the others running.
+///
+/// The system chooses which thread runs on which core of the machine: nothing is pinned.
+///
+/// # Errors
+///
+/// A [`Group`] of what the cores have failed with, in the order in which they failed, also if it
+/// is one; [`Interrupted`](crate::Interrupted), if that is all there was. If nothing could be
+/// begun: [`AlreadyRunning`](crate::AlreadyRunning), if this thread is in a `run` already; an
+/// [`io::Error`] if the system has no more threads, of the kind
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for [choices](Builder::run_on_cores) that
+/// concern one thread.
+///
+/// # Panics
+///
+/// With the first panic of a core, once all have ended. Others go to `tracing`.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// let sum = AtomicU32::new(0); // borrowed by all cores
+/// let values = seedbed::run_on_cores(4, async |core| {
+///     sum.fetch_add(core as u32, Ordering::Relaxed);
+///     Ok(core * core)
+/// })?;
+/// assert_eq!(values, [0, 1, 4, 9]);
+/// assert_eq!(sum.into_inner(), 6);
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn run_on_cores<T: Send>(
+    cores: usize,
+    main: impl AsyncFn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    Builder::new().run_on_cores(cores, main)
+}
+
+impl Builder {
+    /// Runs on several cores with these choices, each of which every core has. See
+    /// [`run_on_cores`].
+    ///
+    /// Not to be combined with a [`clock`](Self::clock), which jumps when its own thread has
+    /// nothing to do, nor with [`detect_deadlock`](Self::detect_deadlock), which does not know
+    /// what other threads are about to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_on_cores`].
+    ///
+    /// # Panics
+    ///
+    /// As [`run_on_cores`].
+    ///
+    /// ```
+    /// let values = seedbed::Builder::new().budget(1).run_on_cores(2, async |core| Ok(core))?;
+    /// assert_eq!(values, [0, 1]);
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run_on_cores<T: Send>(
+        self,
+        cores: usize,
+        main: impl AsyncFn(usize) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let place = Location::caller();
+        not_running(place)?;
+        let Builder {
+            clock,
+            seed,
+            decisions: _, // never without a clock
+            budget,
+            ctrl_c,
+            detect_deadlock,
+            fail_when_stuck,
+        } = self;
+        if clock.is_some() || detect_deadlock {
+            let choice = if detect_deadlock { "detect_deadlock" } else { "clock" };
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "the `run_on_cores` at {place} cannot have `Builder::{choice}`, \
+                     which concerns one thread; leave it out, or use one core and `run`"
+                ),
+            )
+            .into());
+        }
+        let cores = match cores {
+            0 => thread::available_parallelism().map_or(1, NonZero::get),
+            cores => cores,
+        };
+        let shared = &Shared::new(place, cores - 1);
+        let run = |core| {
+            let builder = Builder { seed, budget, ctrl_c, fail_when_stuck, ..Builder::new() };
+            shared.run(core, builder, async { main(core).await })
+        };
+        let outcomes: io::Result<Vec<_>> = thread::scope(|threads| {
+            let run = &run;
+            let start = |core| {
+                let thread = thread::Builder::new().name(format!("core {core}"));
+                thread.spawn_scoped(threads, move || {
+                    let _ended = Ended(shared);
+                    run(core)
+                })
+            };
+            let others: Vec<_> = (1..cores)
+                .map(start)
+                .collect::<io::Result<_>>()
+                .inspect_err(|error| shared.cancel_others(0, because(error.to_string())))?;
+            let first = run(0);
+            let others = others
+                .into_iter()
+                .map(|core| core.join().unwrap_or_else(|payload| resume_unwind(payload)));
+            Ok([first].into_iter().chain(others).collect())
+        });
+        let outcomes = outcomes.inspect_err(|_| shared.resume_panic())?;
+        shared.outcome(outcomes)
+    }
+}
+
+/// What the cores have in common.
+struct Shared {
+    place: &'static Location<'static>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The main scopes of those that have begun.
+    scopes: Vec<(usize, CancelHandle)>,
+    /// Why all were cancelled.
+    cancelled: Option<Reason>,
+    /// Those that have failed, in the order in which they did.
+    failed: Vec<usize>,
+    /// The first there was.
+    panic: Option<Payload>,
+    /// How many others than the first core have not ended, and who waits until they have.
+    others: usize,
+    waiting: Option<Waker>,
+}
+
+fn because(failure: String) -> Reason {
+    Reason::ChildFailed(failure)
+}
+
+impl Shared {
+    fn new(place: &'static Location<'static>, others: usize) -> Shared {
+        let state = State {
+            scopes: Vec::new(),
+            cancelled: None,
+            failed: Vec::new(),
+            panic: None,
+            others,
+            waiting: None,
+        };
+        Shared { place, state: Mutex::new(state) }
+    }
+
+    /// Runs one core, on its thread. There is no value if it has panicked.
+    fn run<T>(
+        &self,
+        core: usize,
+        builder: Builder,
+        main: impl Future<Output = Result<T>>,
+    ) -> Result<Option<T>> {
+        let scope = ScopeRef::new(self.place);
+        self.begin(core, CancelScope::of(scope.clone()).cancel_handle());
+        let interrupted = || self.cancel_others(core, Reason::Interrupted);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            builder.run_in(scope, &interrupted, self.watch(core, main))
+        }));
+        // What the body did has been told; this is what its run did besides.
+        match outcome {
+            Ok(outcome) => {
+                if let Err(error) = &outcome
+                    && !error.is_cancelled()
+                    && !error.is::<Interrupted>()
+                {
+                    self.failed(core, error);
+                }
+                outcome
+            }
+            Err(payload) => {
+                self.panicked(core, payload);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The body of a core's run: its main future, whose failure the others hear of at once, not
+    /// when the run has been cleaned up.
+    async fn watch<T>(
+        &self,
+        core: usize,
+        main: impl Future<Output = Result<T>>,
+    ) -> Result<Option<T>> {
+        let outcome = match catch_panic(main).await {
+            Ok(outcome) => outcome.map(Some),
+            Err(payload) => {
+                self.panicked(core, payload);
+                Ok(None)
+            }
+        };
+        if let Err(error) = &outcome {
+            let cancelled = context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled));
+            if !(cancelled && error.cancellation().is_some()) {
+                self.failed(core, error);
+            }
+        }
+        if core == 0 {
+            // Ctrl-C is heeded on this thread, and only while its run goes on.
+            self.others_ended().await;
+        }
+        outcome
+    }
+
+    /// A core is about to begin, with this as its main scope.
+    fn begin(&self, core: usize, scope: CancelHandle) {
+        let mut state = self.state.lock();
+        if let Some(reason) = &state.cancelled {
+            self.cancel(&scope, reason);
+        }
+        state.scopes.push((core, scope));
+    }
+
+    /// Cancels a core for the reason there is to cancel all.
+    fn cancel(&self, scope: &CancelHandle, reason: &Reason) {
+        // Who has spawned the one that failed, as in a nursery.
+        let by = matches!(reason, Reason::ChildFailed(_)).then_some(self.place);
+        scope.cancel_because(reason.clone(), by);
+    }
+
+    /// Cancels all cores but this one, which fails already or has been interrupted. The first
+    /// reason is what counts.
+    fn cancel_others(&self, core: usize, reason: Reason) {
+        let mut state = self.state.lock();
+        if state.cancelled.is_none() {
+            for (_, scope) in state.scopes.iter().filter(|(other, _)| *other != core) {
+                self.cancel(scope, &reason);
+            }
+            state.cancelled = Some(reason);
+        }
+    }
+
+    fn failed(&self, core: usize, error: &Error) {
+        if self.state.lock().failed.contains(&core) {
+            return;
+        }
+        let reason = because(error.one_line()); // foreign code
+        self.state.lock().failed.push(core);
+        self.cancel_others(core, reason);
+    }
+
+    fn panicked(&self, core: usize, payload: Payload) {
+        // Kept before the others are cancelled, who may panic because of that.
+        let further = {
+            let mut state = self.state.lock();
+            match state.panic {
+                None => {
+                    state.panic = Some(payload);
+                    None
+                }
+                Some(_) => Some(payload),
+            }
+        };
+        self.cancel_others(core, because("it panicked".into()));
+        if let Some(payload) = further {
+            quietly(|| {
+                tracing::error!(
+                    core,
+                    at = %self.place,
+                    "a further core panicked: only the first is passed on"
+                );
+                drop(payload);
+            });
+        }
+    }
+
+    /// Waits until all cores but the first have ended. No checkpoint.
+    async fn others_ended(&self) {
+        let _unheeding = Unheeding::new();
+        poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if state.others == 0 {
+                return Poll::Ready(());
+            }
+            state.waiting = Some(cx.waker().clone()); // the runtime's own: a number
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Goes on with the first panic there was, if there was one.
+    fn resume_panic(&self) {
+        let payload = self.state.lock().panic.take();
+        if let Some(payload) = payload {
+            resume_unwind(payload);
+        }
+    }
+
+    /// What all of it has come to.
+    fn outcome<T>(&self, outcomes: Vec<Result<Option<T>>>) -> Result<Vec<T>> {
+        let failed = mem::take(&mut self.state.lock().failed);
+        if failed.is_empty() {
+            self.resume_panic();
+            let values = outcomes.into_iter();
+            return values.map(|value| Ok(value?.expect("it has not panicked"))).collect();
+        }
+        let mut errors: Vec<_> = outcomes.into_iter().map(Result::err).collect();
+        // One that has panicked after it had failed has no error.
+        let failures = failed.into_iter().filter_map(|core| {
+            errors[core].take().map(|error| Member { error, origin: Origin::Core(core) })
+        });
+        let failures: Vec<_> = failures.collect();
+        let error = (!failures.is_empty()).then(|| Group::from_failures(self.place, failures));
+        if let Some(error) = &error
+            && self.state.lock().panic.is_some()
+        {
+            quietly(
+                || tracing::error!(at = %self.place, %error, "lost to a panic on another core"),
+            );
+        }
+        self.resume_panic();
+        Err(error.expect("what has failed has an error"))
+    }
+}
+
+/// Dropped where a core other than the first ends.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.others -= 1;
+        let waiting = if state.others == 0 { state.waiting.take() } else { None };
+        drop(state);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+}

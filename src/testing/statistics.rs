@@ -1,0 +1,75 @@
+//! What a run holds at present.
+
+use crate::Result;
+use crate::context::{self, CONTEXT};
+use crate::error::NotRunning;
+use crate::nursery::core::Core;
+use crate::wake::table;
+
+/// What a run holds at present: see [`statistics`].
+///
+/// What the program itself has left open is in here as well, so that two of them, from before and
+/// after something that should leave nothing behind, are to be equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Tasks that have not ended: the main future, the children of nurseries, and those in which
+    /// the run closes generators that were dropped.
+    pub tasks: usize,
+    /// Cancel scopes that were entered and not left, nurseries' own among them. Two are the run's:
+    /// the main scope, which Ctrl-C cancels, and that of its own tasks.
+    pub scopes: usize,
+    /// Timers that are set: sleeps, and deadlines of entered scopes.
+    pub timers: usize,
+    /// What is registered with the reactor: sockets, and listeners for signals.
+    pub sources: usize,
+    /// Generators that were iterated and have not ended. A [nursery's](crate::Nursery::generator)
+    /// are its own affair, and not counted.
+    pub generators: usize,
+}
+
+/// Counts what the present run holds. Trio's `current_statistics`.
+///
+/// Nothing is counted in advance for it but scopes, so it takes time in proportion to the number
+/// of tasks. It is no checkpoint.
+///
+/// # Errors
+///
+/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+///
+/// ```
+/// use seedbed::testing::statistics;
+/// use seedbed::{move_on_after, nursery, sleep_forever, yield_now};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let before = statistics()?;
+///     nursery(async |n| {
+///         n.spawn(move_on_after(Duration::from_secs(60), sleep_forever()));
+///         yield_now().await?; // it begins to wait
+///         let within = statistics()?;
+///         assert_eq!(within.tasks - before.tasks, 1);
+///         assert_eq!(within.scopes - before.scopes, 2); // the nursery's and the timeout's
+///         assert_eq!(within.timers - before.timers, 1);
+///         n.scope().cancel();
+///         Ok(())
+///     })
+///     .await?;
+///     assert_eq!(statistics()?, before);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn statistics() -> Result<Statistics> {
+    let children = table::find(Core::is_child).len();
+    context::with_runtime(|runtime| {
+        let runtime = runtime.ok_or(NotRunning)?;
+        Ok(Statistics {
+            tasks: 1 + children,
+            scopes: CONTEXT.with(|context| context.scopes.get()),
+            timers: runtime.timers.borrow().len(),
+            sources: runtime.reactor.sources(),
+            generators: runtime.generators.borrow().len(),
+        })
+    })
+}

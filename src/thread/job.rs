@@ -1,0 +1,251 @@
+//! Jobs: what a thread does for a runtime, and what the runtime knows of those under way.
+//!
+//! ```text
+//! runtime's thread                                      another thread
+//!   Jobs::start ── Entry, with a key, and the permit
+//!        └──────── Job: work, token, key ─────────────► Job::run
+//!   Jobs::arrive ◄── call with key and outcome ──────── Report::send
+//!        └─ out of the table; permit given back; the waiting task woken
+//! ```
+//!
+//! An outcome belongs to one thread at any time, so no lock guards it. Where it is dropped, because
+//! nobody wants it any more, its panic is reported.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+use crate::context;
+use crate::panic::{Payload, quietly};
+use crate::remote::Token;
+use crate::remote::inbox::Call;
+use crate::shim::thread_static;
+use crate::sync::Permit;
+use crate::thread::pool;
+
+thread_static! {
+    /// The run whose job this thread does.
+    static EMPLOYER: Cell<Option<Token>> = Cell::new(None);
+}
+
+/// The run whose job this thread does, if it does one.
+pub(crate) fn employer() -> Option<Token> {
+    EMPLOYER.with(Cell::get)
+}
+
+/// The work itself. It is told the job's key, and returns the call that takes its outcome home.
+pub(super) type Work = Box<dyn FnOnce(usize) -> Call + Send>;
+
+pub(super) fn work<T: Send + 'static>(
+    f: impl FnOnce() -> T + Send + 'static,
+    place: &'static Location<'static>,
+) -> Work {
+    Box::new(move |key| {
+        let outcome = Outcome { outcome: Some(catch_unwind(AssertUnwindSafe(f))), place };
+        Box::new(move || {
+            context::with_runtime(|runtime| {
+                let runtime = runtime.expect("a runtime makes its calls itself");
+                runtime.jobs.arrive(key, outcome);
+            });
+        })
+    })
+}
+
+/// What is given to a thread.
+pub(super) struct Job {
+    work: Work,
+    token: Token,
+    key: usize,
+}
+
+/// What a thread has to say in the end.
+pub(super) struct Report {
+    token: Token,
+    call: Call,
+}
+
+impl Job {
+    pub(super) fn run(self) -> Report {
+        EMPLOYER.with(|employer| employer.set(Some(self.token)));
+        let call = (self.work)(self.key);
+        EMPLOYER.with(|employer| employer.set(None));
+        Report { token: self.token, call }
+    }
+}
+
+impl Report {
+    /// It comes back if the run has gone: then the outcome is dropped with it.
+    pub(super) fn send(self) -> Result<(), Call> {
+        self.token.report(self.call)
+    }
+}
+
+/// The value or the panic of a job.
+struct Outcome<T> {
+    outcome: Option<Result<T, Payload>>,
+    place: &'static Location<'static>,
+}
+
+impl<T> Drop for Outcome<T> {
+    fn drop(&mut self) {
+        let place = self.place;
+        let outcome = self.outcome.take();
+        quietly(|| {
+            // Values have destructors, which panic as well.
+            let dropped = catch_unwind(AssertUnwindSafe(|| outcome.transpose().map(drop)));
+            if let Ok(Err(payload)) | Err(payload) = dropped {
+                tracing::error!(
+                    job = %place,
+                    panic = crate::panic::text(&*payload),
+                    "a job on another thread panicked, and nobody waits for it any more"
+                );
+            }
+        });
+    }
+}
+
+/// The jobs of a runtime that threads are at.
+pub(crate) struct Jobs {
+    /// Of type [`Entry`].
+    under_way: RefCell<Slab<Rc<dyn Any>>>,
+    /// How many of them were not abandoned.
+    awaited: Cell<usize>,
+    /// Woken when it is none.
+    none_awaited: Cell<Option<Waker>>,
+}
+
+impl Jobs {
+    pub(crate) fn new() -> Jobs {
+        Jobs {
+            under_way: RefCell::new(Slab::new()),
+            awaited: Cell::new(0),
+            none_awaited: Cell::new(None),
+        }
+    }
+
+    /// Whether no thread works for this runtime.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.under_way.borrow().is_empty()
+    }
+
+    /// Whether there is a job that was not abandoned.
+    pub(crate) fn is_any_awaited(&self) -> bool {
+        self.awaited.get() > 0
+    }
+
+    /// Waits, in the body of the system's nursery, until there is none that was not abandoned.
+    pub(crate) async fn none_awaited(&self) {
+        poll_fn(|cx| {
+            if !self.is_any_awaited() {
+                return Poll::Ready(());
+            }
+            self.none_awaited.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Gives the work to a thread. The permit is given back when that has ended it.
+    pub(super) fn start<T: 'static>(
+        &self,
+        token: Token,
+        work: Work,
+        permit: Permit,
+    ) -> io::Result<Rc<Entry<T>>> {
+        let entry = Rc::new(Entry {
+            outcome: Cell::new(None),
+            waker: RefCell::new(None),
+            permit: Cell::new(Some(permit)),
+            stage: Cell::new(Stage::Awaited),
+            token,
+        });
+        let key = self.under_way.borrow_mut().insert(entry.clone());
+        self.awaited.set(self.awaited.get() + 1);
+        pool::submit(Job { work, token, key }).inspect_err(|_| {
+            let gone = self.under_way.borrow_mut().remove(key);
+            drop(gone);
+            self.one_awaited_less();
+        })?;
+        Ok(entry)
+    }
+
+    /// A thread has ended its job.
+    fn arrive<T: 'static>(&self, key: usize, outcome: Outcome<T>) {
+        let entry = self.under_way.borrow_mut().remove(key);
+        let entry = entry.downcast::<Entry<T>>().expect("the key is this job's");
+        if entry.stage.replace(Stage::Arrived) == Stage::Awaited {
+            self.one_awaited_less();
+        }
+        entry.outcome.set(Some(outcome));
+        drop(entry.permit.take());
+        if let Some(waker) = entry.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn one_awaited_less(&self) {
+        self.awaited.set(self.awaited.get() - 1);
+        if !self.is_any_awaited()
+            && let Some(waker) = self.none_awaited.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+/// A job under way, as the runtime and its task see it.
+pub(super) struct Entry<T> {
+    outcome: Cell<Option<Outcome<T>>>,
+    /// The task that waits for it.
+    waker: RefCell<Option<Waker>>,
+    permit: Cell<Option<Permit>>,
+    stage: Cell<Stage>,
+    token: Token,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Awaited,
+    Abandoned,
+    Arrived,
+}
+
+impl<T> Entry<T> {
+    /// The value or the panic, if it is here.
+    pub(super) fn take(&self) -> Option<Result<T, Payload>> {
+        self.outcome.take()?.outcome.take()
+    }
+
+    /// If it is under way, neither its task nor the end of the run waits for it.
+    pub(super) fn abandon(&self) {
+        context::with_runtime(|runtime| {
+            // It may be dropped in a later run, or in none, if its own has failed.
+            let runtime = runtime.filter(|runtime| runtime.token() == self.token);
+            if let (Some(runtime), Stage::Awaited) = (runtime, self.stage.get()) {
+                self.stage.set(Stage::Abandoned);
+                runtime.jobs.one_awaited_less();
+            }
+        });
+    }
+
+    /// Makes sure that this waker is the one that is woken when it ends.
+    pub(super) fn arm(&self, cx: &Context<'_>) {
+        if self.waker.borrow().as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return;
+        }
+        let former = self.waker.replace(Some(cx.waker().clone()));
+        drop(former); // foreign code
+    }
+
+    /// Nobody is woken any more.
+    pub(super) fn disarm(&self) {
+        let former = self.waker.take();
+        drop(former); // foreign code
+    }
+}

@@ -1,0 +1,74 @@
+//! What the process as a whole holds: memory, descriptors, and how many of those it may have.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+/// The system's allocator, and how many bytes of it are in use.
+pub struct Counting;
+
+fn count(bytes: usize, sign: isize) {
+    LIVE.fetch_add(sign * bytes.cast_signed(), Ordering::Relaxed);
+}
+
+// SAFETY: it is the system's, but for a number that needs no memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(layout.size(), -1);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// How many bytes are allocated.
+pub fn memory() -> isize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+/// The numbers of the descriptors that are open.
+fn open() -> Vec<u64> {
+    let listed = std::fs::read_dir("/dev/fd").expect("a process may look at its descriptors");
+    let number = |name: OsString| name.to_str().and_then(|name| name.parse().ok());
+    let listed = listed.map(|entry| entry.expect("it is there").file_name());
+    let listed: Vec<u64> = listed.map(|name| number(name).expect("a number")).collect();
+    // The one by which they were listed, which has gone, had the lowest number there was.
+    let lowest = File::open("/dev/null").expect("one more").as_raw_fd();
+    listed.into_iter().filter(|number| *number != u64::from(lowest.cast_unsigned())).collect()
+}
+
+/// How many descriptors are open.
+pub fn descriptors() -> usize {
+    open().len()
+}
+
+/// Lets the process have only so many more descriptors than there are, until it is dropped.
+pub struct Scarcity(Rlimit);
+
+impl Scarcity {
+    pub fn new(left: usize) -> Scarcity {
+        let before = getrlimit(Resource::Nofile);
+        // The limit is on the numbers, of which the lowest is given out that is free.
+        let open = open();
+        let current = (0..).filter(|number| !open.contains(number)).nth(left);
+        setrlimit(Resource::Nofile, Rlimit { current, ..before }).expect("a limit may be lowered");
+        Scarcity(before)
+    }
+}
+
+impl Drop for Scarcity {
+    fn drop(&mut self) {
+        setrlimit(Resource::Nofile, self.0).expect("it was so before");
+    }
+}
