@@ -1,5 +1,8 @@
 //! N: nurseries.
 
+#[path = "support/listener.rs"]
+mod listener;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -1828,6 +1831,7 @@ struct Events(Arc<Mutex<Vec<String>>>);
 
 impl Events {
     fn record<R>(&self, f: impl FnOnce() -> R) -> R {
+        listener::always();
         tracing::subscriber::with_default(self.clone(), f)
     }
 
@@ -2039,6 +2043,7 @@ fn n11_a_subscriber_that_panics() {
         fn exit(&self, _: &tracing::span::Id) {}
     }
     let dropped = Rc::new(());
+    listener::always();
     let payload = tracing::subscriber::with_default(Panicking, || {
         catch_unwind(AssertUnwindSafe(|| {
             run(async {

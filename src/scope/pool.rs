@@ -102,6 +102,7 @@ impl Drop for ScopeRef {
 }
 
 /// Resets a node of which the last reference goes, and puts it into the pool.
+#[inline]
 fn recycle(node: NonNull<Node>) {
     // Children point to it, so this is no affair of an exclusive reference.
     // SAFETY: the last reference is being dropped, and until then it is alive.

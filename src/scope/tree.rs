@@ -552,20 +552,17 @@ impl Scope {
         }
     }
 
-    /// Puts this scope under the one that is being polled now, and notes the unit that polls it.
+    /// Notes the unit that polls this scope now, and returns the scope that it is polled in.
     #[inline]
-    fn link_in_current(&self) {
-        let parent = CONTEXT.with(|context| {
+    fn note_host(&self) -> *const Scope {
+        CONTEXT.with(|context| {
             self.host.set(context.unit.get());
             match context.scope() {
                 Some(parent) if !parent.has_left() => ptr::from_ref(parent),
                 // One that was left (a context manager may have) is not in the tree any more.
                 _ => ptr::null(),
             }
-        });
-        if self.parent.get() != parent {
-            self.move_to(parent);
-        }
+        })
     }
 
     /// Puts this scope under `parent`. Polled from inside of itself, it stays where it is.
@@ -574,10 +571,15 @@ impl Scope {
         if !self.encloses(parent) {
             self.unlink();
             self.link(parent);
-            // Nearly always nothing is cancelled, and nothing changes.
-            if self.own.get().max(self.level_above()) != self.effective.get() {
-                self.refresh();
-            }
+            self.look_up();
+        }
+    }
+
+    /// What is above has changed. Nearly always nothing is cancelled, and it makes no difference.
+    #[inline]
+    fn look_up(&self) {
+        if self.own.get().max(self.level_above()) != self.effective.get() {
+            self.refresh();
         }
     }
 
@@ -652,7 +654,8 @@ impl Entered {
         if let Some(frame) = context::current_frame() {
             self.hold = Some(frame.hold(what.into(), scope.place.get()));
         }
-        scope.link_in_current();
+        scope.link(scope.note_host());
+        scope.look_up();
         CONTEXT.with(|context| {
             context.scopes.set(context.scopes.get() + 1);
             if scope.own.get() != Level::None {
@@ -700,7 +703,10 @@ impl Entered {
             scope.place.get(),
         );
         scope.polled();
-        scope.link_in_current();
+        let parent = scope.note_host();
+        if scope.parent.get() != parent {
+            scope.move_to(parent);
+        }
     }
 
     /// Leaves the scope with the outcome of what ran in it, as Trio's scopes do: a cancellation

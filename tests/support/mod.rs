@@ -2,6 +2,8 @@
 //! warnings.
 #![allow(dead_code, reason = "not every test binary needs all of it")]
 
+mod listener;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -224,6 +226,7 @@ impl Subscriber for Recorder {
 
 /// Runs `f`, and returns what it warned of as well.
 pub fn recording<T>(f: impl FnOnce() -> T) -> (T, Vec<Record>) {
+    listener::always();
     let records = Arc::new(Mutex::new(Vec::new()));
     let value = tracing::subscriber::with_default(Recorder(records.clone()), f);
     let records = records.lock().unwrap().clone();
