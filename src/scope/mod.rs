@@ -2,7 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `tree` | the tree of scopes, and how a cancellation travels down it |
+//! | `tree` | the tree of scopes, how a cancellation travels down it, how one is entered and left |
 //! | `pool` | counted references to scopes, whose memory is used again |
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timeout` | scopes around one future, with a time limit |

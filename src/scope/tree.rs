@@ -15,16 +15,19 @@
 //!    are collected, and woken when the walk is over. Safe code cannot make a waker whose clone
 //!    does more than count.
 
+mod attended;
+mod entered;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::ptr;
 use std::task::Waker;
 
+pub(crate) use entered::Entered;
 use slab::Slab;
 
-use crate::context::{self, CONTEXT};
-use crate::error::{Cancelled, NotRunning, Reason, ScopeReused};
-use crate::frame::Hold;
+use crate::context::CONTEXT;
+use crate::error::{Cancelled, Reason};
 use crate::remote::cancel_handle;
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
@@ -397,97 +400,6 @@ impl Scope {
         wake_all(self.foreign());
     }
 
-    // What `run::stuck` asks.
-
-    /// An operation in here has been handed something.
-    #[inline]
-    pub(crate) fn hand(&self) {
-        let scope = self.forward().map_or(self, |to| to);
-        if scope.handed.get() == Handed::No && scope.is_entered() && scope.members.first().is_null()
-        {
-            scope.handed.set(Handed::Yes);
-            CONTEXT.with(|context| context.handed.set(context.handed.get() + 1));
-        }
-    }
-
-    /// The scope is polled, and with it what it was handed.
-    #[inline]
-    pub(crate) fn polled(&self) {
-        if self.is_handed() {
-            self.taken();
-        }
-    }
-
-    #[cold]
-    fn taken(&self) {
-        self.handed.set(Handed::No);
-        CONTEXT.with(|context| context.handed.set(context.handed.get().saturating_sub(1)));
-    }
-
-    pub(crate) fn is_handed(&self) -> bool {
-        self.handed.get() != Handed::No
-    }
-
-    /// Notices that it was handed something. True if that was noticed before.
-    pub(crate) fn notice_handed(&self) -> bool {
-        self.handed.replace(Handed::Noticed) == Handed::Noticed
-    }
-
-    /// Notices that it is open though cancelled. True if that was noticed before.
-    pub(crate) fn notice_open(&self) -> bool {
-        self.noticed.replace(true)
-    }
-
-    /// Counts an operation that does not heed a cancellation.
-    pub(super) fn add_unheeding(&self) {
-        self.unheeding.set(self.unheeding.get() + 1);
-    }
-
-    pub(super) fn remove_unheeding(&self) {
-        self.unheeding.set(self.unheeding.get() - 1);
-    }
-
-    pub(crate) fn is_unheeding(&self) -> bool {
-        self.unheeding.get() != 0
-    }
-
-    /// Whether no scope is in it.
-    pub(crate) fn is_innermost(&self) -> bool {
-        self.first_child.get().is_null()
-    }
-
-    /// Whether the unit that polls it is still to run.
-    pub(crate) fn host_is_queued(&self) -> bool {
-        // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
-        table::lookup(self.host.get()).is_some_and(|host| unsafe { &*host }.is_queued())
-    }
-
-    /// Calls `look` with this scope and all below, which it must leave as they are.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&Scope)) {
-        let mut scope = self;
-        loop {
-            look(scope);
-            // SAFETY (all): invariant 1: nothing is linked or unlinked meanwhile.
-            if let Some(child) = unsafe { scope.first_child.get().as_ref() } {
-                scope = child;
-                continue;
-            }
-            loop {
-                if ptr::eq(scope, self) {
-                    return;
-                }
-                if let Some(next) = unsafe { scope.next.get().as_ref() } {
-                    scope = next;
-                    break;
-                }
-                match unsafe { scope.parent.get().as_ref() } {
-                    Some(parent) => scope = parent,
-                    None => return,
-                }
-            }
-        }
-    }
-
     // The links.
 
     /// See `context::forward_scope`.
@@ -608,179 +520,5 @@ impl ScopeRef {
             Stage::Left => cancel_handle::leave(shared),
         }
         shared.clone()
-    }
-}
-
-/// A scope that is to be in the tree, or is. Dropping it takes the scope out.
-pub(crate) struct Entered {
-    scope: ScopeRef,
-    /// Counts it in the frame that entered it.
-    hold: Option<Hold>,
-    /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
-    run: u32,
-}
-
-impl Entered {
-    /// A scope that is still to be entered.
-    #[inline]
-    pub(super) fn outside(scope: ScopeRef) -> Entered {
-        Entered { scope, hold: None, run: 0 }
-    }
-
-    /// Enters a scope, whose deadline begins to run.
-    ///
-    /// # Errors
-    ///
-    /// If no runtime is running, or if the scope was entered before.
-    pub(crate) fn new(scope: ScopeRef, what: &'static str) -> crate::Result<Entered> {
-        let mut entered = Entered::outside(scope);
-        entered.enter(what)?;
-        entered.scope.arm_deadline();
-        Ok(entered)
-    }
-
-    /// # Errors
-    ///
-    /// As [`new`](Self::new). It is outside then.
-    #[inline]
-    pub(super) fn enter(&mut self, what: &'static str) -> crate::Result<()> {
-        let run = context::current_run();
-        let scope = &*self.scope;
-        if run == 0 || scope.stage.get() != Stage::New {
-            return Err(self.refuse(run));
-        }
-        scope.stage.set(Stage::Entered);
-        self.run = run;
-        if let Some(frame) = context::current_frame() {
-            self.hold = Some(frame.hold(what.into(), scope.place.get()));
-        }
-        scope.link(scope.note_host());
-        scope.look_up();
-        CONTEXT.with(|context| {
-            context.scopes.set(context.scopes.get() + 1);
-            if scope.own.get() != Level::None {
-                context.cancelled.set(context.cancelled.get() + 1);
-            }
-        });
-        if scope.has_deadline() {
-            self.scope.begin_deadline();
-        }
-        if let Some(shared) = scope.remote() {
-            cancel_handle::enter(shared, &self.scope);
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn refuse(&self, run: u32) -> crate::Error {
-        match run {
-            0 => NotRunning.into(),
-            _ => ScopeReused::new(self.scope.place.get()).into(),
-        }
-    }
-
-    pub(crate) fn scope(&self) -> &ScopeRef {
-        &self.scope
-    }
-
-    #[inline]
-    pub(super) fn is_inside(&self) -> bool {
-        self.run != 0
-    }
-
-    /// To be called before each poll: the scope belongs under the one that is being polled now,
-    /// and to the unit that polls it.
-    ///
-    /// # Panics
-    ///
-    /// If it was entered in another `run`: what it waits for would never come.
-    #[inline]
-    pub(crate) fn touch(&self) {
-        let scope = &*self.scope;
-        assert!(
-            context::current_run() == self.run,
-            "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
-            scope.place.get(),
-        );
-        scope.polled();
-        let parent = scope.note_host();
-        if scope.parent.get() != parent {
-            scope.move_to(parent);
-        }
-    }
-
-    /// Leaves the scope with the outcome of what ran in it, as Trio's scopes do: a cancellation
-    /// is absorbed if this scope was cancelled and nothing from outside is visible through its
-    /// shield. `Ok(None)`: there was nothing but cancellations.
-    #[inline]
-    pub(crate) fn leave<T>(&mut self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
-        let left = match outcome {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => self.absorb(error).map(|()| None),
-        };
-        self.close();
-        left
-    }
-
-    #[cold]
-    fn absorb(&self, error: crate::Error) -> crate::Result<()> {
-        let scope = &*self.scope;
-        if !scope.cancel_called() || scope.level_above() >= Level::Graceful {
-            return Err(error);
-        }
-        let (absorbed, rest) = error.absorb_cancelled();
-        if absorbed {
-            scope.caught.set(true);
-        }
-        rest.map_or(Ok(()), Err)
-    }
-
-    #[cold]
-    fn uncount(&self) {
-        if context::current_run() != self.run {
-            return; // it is not counted in this one
-        }
-        self.scope.polled();
-        if self.scope.own.get() != Level::None {
-            CONTEXT
-                .with(|context| context.cancelled.set(context.cancelled.get().saturating_sub(1)));
-        }
-    }
-
-    /// Takes the scope out of the tree.
-    #[inline]
-    fn close(&mut self) {
-        let scope = &*self.scope;
-        scope.end_deadline();
-        scope.stage.set(Stage::Left);
-        if let Some(shared) = scope.remote() {
-            cancel_handle::leave(shared);
-        }
-        if scope.own.get() != Level::None || scope.is_handed() {
-            self.uncount();
-        }
-        scope.unlink();
-        if !scope.first_child.get().is_null() {
-            scope.move_children(ptr::null());
-        }
-        scope.effective.set(scope.own.get());
-        CONTEXT.with(|context| {
-            if context.run.get() == self.run {
-                context.scopes.set(context.scopes.get() - 1);
-            }
-        });
-        self.run = 0;
-        if self.hold.is_some() {
-            self.hold = None;
-        }
-    }
-}
-
-impl Drop for Entered {
-    #[inline]
-    fn drop(&mut self) {
-        if self.is_inside() {
-            self.close();
-        }
     }
 }
