@@ -75,7 +75,7 @@ impl Scope {
         let mut scope = self;
         loop {
             look(scope);
-            // SAFETY (all): invariant 1: nothing is linked or unlinked meanwhile.
+            // SAFETY (all): invariant 1 of `tree`: nothing is linked or unlinked meanwhile.
             if let Some(child) = unsafe { scope.first_child.get().as_ref() } {
                 scope = child;
                 continue;
