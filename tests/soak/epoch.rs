@@ -1,6 +1,6 @@
 //! Epochs, the lives in them, and what must hold after each.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, panic_any, resume_unwind};
 use std::pin::pin;
@@ -14,7 +14,7 @@ use seedbed::net::{TcpListener, TcpSocket, UnixStream};
 use seedbed::testing::{VirtualClock, statistics};
 use seedbed::{
     Builder, CancelScope, Error, Event, HandlerPanicked, Nursery, Result, Server, TooSlow, Yielder,
-    fail_after, generator, nursery, yield_now,
+    cancel_scope, fail_after, generator, nursery, yield_now,
 };
 
 use crate::client::{self, Plan};
@@ -176,6 +176,22 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
 
 /// Has more of everything at a time than any life will, so that the run has made room for it.
 async fn make_room() -> Result<()> {
+    // Scopes are used again, and so many are kept.
+    let (open, all_are_open) = (Cell::new(0), Event::new());
+    nursery(async |n| {
+        for _ in 0..512 {
+            n.spawn(cancel_scope(async |_| {
+                open.set(open.get() + 1);
+                all_are_open.wait().await
+            }));
+        }
+        while open.get() < 512 {
+            yield_now().await?;
+        }
+        all_are_open.set();
+        Ok(())
+    })
+    .await?;
     let pairs: Vec<_> = (0..256).map(|_| UnixStream::pair()).collect::<Result<_>>()?;
     nursery(async |n| {
         for (reader, _) in &pairs {
