@@ -156,7 +156,10 @@ impl Runtime {
             find_nurseries(&mut found);
         }
         if scopes > 0 {
-            self.system.scope().for_each(|scope| found.extend(look_at(scope)));
+            self.system.scope().walk(|scope| {
+                found.extend(look_at(scope));
+                true
+            });
         }
         if self.jobs.is_any_awaited() {
             // The end of a job may be what a cancelled scope waits for, by way of something foreign.

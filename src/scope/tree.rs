@@ -311,8 +311,7 @@ impl Scope {
     /// ready what has to notice.
     fn refresh(&self) {
         let mut foreign = Vec::new();
-        let mut scope = self;
-        'walk: loop {
+        self.walk(|scope| {
             let before = scope.effective.get();
             let after = scope.own.get().max(scope.level_above());
             scope.effective.set(after);
@@ -322,8 +321,18 @@ impl Scope {
                 }
                 scope.make_ready(&mut foreign);
             }
+            after != before
+        });
+        wake_all(foreign);
+    }
+
+    /// Calls `visit` with this scope, and with what is below each scope for which it is true.
+    /// It must link and unlink nothing. Without recursion: scopes may be nested deep.
+    pub(crate) fn walk(&self, mut visit: impl FnMut(&Scope) -> bool) {
+        let mut scope = self;
+        loop {
             // SAFETY (all three): invariants 1 and 2: nothing is linked or unlinked meanwhile.
-            if after != before
+            if visit(scope)
                 && let Some(child) = unsafe { scope.first_child.get().as_ref() }
             {
                 scope = child;
@@ -331,7 +340,7 @@ impl Scope {
             }
             loop {
                 if ptr::eq(scope, self) {
-                    break 'walk;
+                    return;
                 }
                 if let Some(next) = unsafe { scope.next.get().as_ref() } {
                     scope = next;
@@ -339,11 +348,10 @@ impl Scope {
                 }
                 match unsafe { scope.parent.get().as_ref() } {
                     Some(parent) => scope = parent,
-                    None => break 'walk,
+                    None => return,
                 }
             }
         }
-        wake_all(foreign);
     }
 
     /// Makes ready everything that runs directly in this scope.

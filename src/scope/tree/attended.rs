@@ -1,7 +1,5 @@
 //! Whether what is in a scope is attended to: what `run::stuck` asks.
 
-use std::ptr;
-
 use super::{Handed, Scope};
 use crate::context::CONTEXT;
 use crate::wake::table;
@@ -68,31 +66,5 @@ impl Scope {
     pub(crate) fn host_is_queued(&self) -> bool {
         // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
         table::lookup(self.host.get()).is_some_and(|host| unsafe { &*host }.is_queued())
-    }
-
-    /// Calls `look` with this scope and all below, which it must leave as they are.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&Scope)) {
-        let mut scope = self;
-        loop {
-            look(scope);
-            // SAFETY (all): invariant 1 of `tree`: nothing is linked or unlinked meanwhile.
-            if let Some(child) = unsafe { scope.first_child.get().as_ref() } {
-                scope = child;
-                continue;
-            }
-            loop {
-                if ptr::eq(scope, self) {
-                    return;
-                }
-                if let Some(next) = unsafe { scope.next.get().as_ref() } {
-                    scope = next;
-                    break;
-                }
-                match unsafe { scope.parent.get().as_ref() } {
-                    Some(parent) => scope = parent,
-                    None => return,
-                }
-            }
-        }
     }
 }
