@@ -9,12 +9,15 @@
 //!    owns; `run` sets it back to null before that goes.
 //! 2. `scope` is null or points into an `ScopeRef` that whoever set it keeps until it has put
 //!    the former value back. The same goes for `frame`.
+//! 3. `polled` is null, or points to the unit that a nursery further up this thread's stack is
+//!    polling, and keeps meanwhile.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
 
 use crate::frame::Frame;
 use crate::run::Runtime;
@@ -22,6 +25,8 @@ use crate::scope::pool::{Pool, ScopeRef};
 use crate::scope::tree::Scope;
 use crate::shim::thread_static;
 use crate::wake::table::{Table, UnitId};
+use crate::wake::unit::Unit;
+use crate::wake::waker::waker;
 
 pub(crate) struct Context {
     runtime: Cell<*const Runtime>,
@@ -32,18 +37,23 @@ pub(crate) struct Context {
     scope: Cell<*const Scope>,
     frame: Cell<*const Frame>,
     pub(crate) unit: Cell<UnitId>,
+    /// The unit itself, while it is being polled.
+    pub(crate) polled: Cell<*const Unit>,
     /// How many operations the present unit may still finish at once before it lets others run.
     pub(crate) budget: Cell<u32>,
     /// With no more than this many left it is asked whether the unit lets others run: 0, but where
     /// a test decides it at each operation.
     pub(crate) asks: Cell<u32>,
-    /// How many wakes may still happen before the run loop looks at the network and the clock.
-    /// Each stands for a poll; the hosts that are polled on the way down do not count.
-    pub(crate) turn: Cell<u32>,
+    /// How many wakes may still happen before somebody looks at the network and the clock; below 0
+    /// that is overdue. Each stands for a poll; the hosts that are polled on the way down do not
+    /// count.
+    pub(crate) turn: Cell<i32>,
+    /// How often that may still be done from inside a nursery before the run loop does it.
+    pub(crate) looks: Cell<u32>,
     /// Rounds of the scheduler: what becomes ready in one is polled in a later one.
     pub(crate) tick: Cell<u32>,
-    /// How many units stand in ready queues, all told.
-    pub(crate) queued: Cell<usize>,
+    /// How many ready queues have units in them.
+    pub(crate) ready_queues: Cell<usize>,
     /// How many open scopes have been handed something and were not polled since.
     pub(crate) handed: Cell<usize>,
     /// How many open scopes have been cancelled themselves.
@@ -75,11 +85,13 @@ thread_static! {
         scope: Cell::new(ptr::null()),
         frame: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
+        polled: Cell::new(ptr::null()),
         budget: Cell::new(0),
         asks: Cell::new(0),
         turn: Cell::new(0),
+        looks: Cell::new(0),
         tick: Cell::new(0),
-        queued: Cell::new(0),
+        ready_queues: Cell::new(0),
         handed: Cell::new(0),
         cancelled: Cell::new(0),
         scopes: Cell::new(0),
@@ -94,7 +106,7 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
     CONTEXT.with(|context| {
         context.runtime.set(runtime);
         context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
-        context.queued.set(0);
+        context.ready_queues.set(0);
         context.handed.set(0);
         context.cancelled.set(0);
         context.scopes.set(0);
@@ -115,7 +127,7 @@ impl Drop for EnteredRuntime<'_> {
             context.runtime.set(ptr::null());
             context.run.set(0);
             context.slot.set(None);
-            context.queued.set(0);
+            context.ready_queues.set(0);
             context.table.clear();
             context.spare_scopes.close();
         });
@@ -238,21 +250,87 @@ pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R
     f()
 }
 
-/// Runs `f` as the unit with this number, with a budget of its own.
-#[inline]
-pub(crate) fn in_unit<R>(unit: UnitId, budget: u32, f: impl FnOnce() -> R) -> R {
-    struct Restore(UnitId, u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CONTEXT.with(|context| {
-                context.unit.set(self.0);
-                context.budget.set(self.1);
-            });
-        }
+/// Makes a unit the one that is being polled, with a budget of its own. Returns its waker.
+///
+/// # Safety
+///
+/// The unit is alive until [`Host::polled`] is called, or the `Host` goes.
+#[inline(always)]
+pub(crate) unsafe fn poll_unit(unit: *const Unit, budget: u32) -> ManuallyDrop<Waker> {
+    // SAFETY: the caller's promise.
+    let id = unsafe { &*unit }.id();
+    CONTEXT.with(|context| {
+        context.unit.set(id);
+        context.polled.set(unit);
+        context.budget.set(budget);
+    });
+    waker(id)
+}
+
+/// The unit that is being polled, if it is one of this thread's; null between two polls.
+pub(crate) fn polled_unit() -> *const Unit {
+    CONTEXT.with(|context| context.polled.get())
+}
+
+/// What was being polled when a nursery began to poll its units. It is put back when the nursery
+/// has done that, once for all of them.
+pub(crate) struct Host {
+    unit: UnitId,
+    polled: *const Unit,
+    frame: *const Frame,
+    budget: Cell<u32>,
+}
+
+impl Host {
+    pub(crate) fn new() -> Host {
+        CONTEXT.with(|context| Host {
+            unit: context.unit.get(),
+            polled: context.polled.replace(ptr::null()),
+            frame: context.frame.get(),
+            budget: Cell::new(context.budget.get()),
+        })
     }
-    let _restore =
-        CONTEXT.with(|context| Restore(context.unit.replace(unit), context.budget.replace(budget)));
-    f()
+
+    pub(crate) fn budget(&self) -> u32 {
+        self.budget.get()
+    }
+
+    /// Sets what is left to the host.
+    pub(crate) fn set_budget(&self, budget: u32) {
+        self.budget.set(budget);
+    }
+
+    /// What is polled next runs in the host's frame.
+    #[inline]
+    pub(crate) fn show_frame(&self) {
+        CONTEXT.with(|context| context.frame.set(self.frame));
+    }
+
+    /// What is polled next has no frame: there is nobody to yield to.
+    #[inline]
+    pub(crate) fn hide_frame(&self) {
+        CONTEXT.with(|context| context.frame.set(ptr::null()));
+    }
+
+    /// The poll of a unit is over, and the unit may go.
+    #[inline]
+    pub(crate) fn polled(&self) {
+        CONTEXT.with(|context| {
+            context.unit.set(self.unit);
+            context.polled.set(ptr::null());
+        });
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        CONTEXT.with(|context| {
+            context.unit.set(self.unit);
+            context.polled.set(self.polled);
+            context.frame.set(self.frame);
+            context.budget.set(self.budget.get());
+        });
+    }
 }
 
 /// The number of the present `run` in this process; 0 when there is none.

@@ -19,6 +19,7 @@ mod guard;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem::ManuallyDrop;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
@@ -27,7 +28,7 @@ use std::task::{Context, Poll, Waker};
 
 pub(crate) use guard::{Guard, Hold};
 
-use crate::context::{self, CONTEXT};
+use crate::context::{self, Host};
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{Child, ChildRef};
@@ -36,8 +37,11 @@ use crate::run::Runtime;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
 use crate::wake::unit::{ReadyQueue, Unit};
-use crate::wake::{wake_all, waker};
+use crate::wake::wake_all;
 use crate::{Error, Result, coop};
+
+/// A nursery's body.
+pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
 #[repr(C)]
@@ -55,7 +59,8 @@ pub(crate) struct Core {
     tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
     panic: Cell<Option<Payload>>,
-    /// Where the only child goes when its poll is over.
+    /// Whether the only child goes elsewhere when its poll is over, and where.
+    is_moving: Cell<bool>,
     moving_to: Cell<Option<Rc<Core>>>,
     place: &'static Location<'static>,
 }
@@ -73,6 +78,7 @@ impl Core {
             tell_body: Cell::new(false),
             failures: RefCell::new(Vec::new()),
             panic: Cell::new(None),
+            is_moving: Cell::new(false),
             moving_to: Cell::new(None),
             place,
         })
@@ -205,6 +211,7 @@ impl Core {
         let mut foreign = Vec::new();
         if self.queue.is_draining() {
             // This nursery is being polled, and so, as it runs no other code, is its child.
+            self.is_moving.set(true);
             self.moving_to.set(Some(to.clone()));
             // The caller goes on in the next round, counted from now.
             // SAFETY: the body's unit is a field of this core.
@@ -350,23 +357,31 @@ impl Core {
         });
     }
 
-    fn poll_child(self: &Rc<Self>, unit: *const Unit, budget: u32) {
-        // SAFETY: invariant 2; the clone's own reference is given up again by its drop.
-        let child = unsafe { std::mem::ManuallyDrop::new(ChildRef::from_raw(unit.cast())) };
+    /// Polls a child. `Polling` puts back what is current.
+    #[inline]
+    fn poll_child(&self, host: &Host, unit: *const Unit, budget: u32) {
+        // SAFETY: invariant 2; that it is attached, the reference is not given up.
+        let child = unsafe { ManuallyDrop::new(ChildRef::from_raw(unit.cast())) };
+        // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
+        let waker = unsafe { context::poll_unit(unit, budget) };
+        host.hide_frame();
+        // SAFETY: a child that is attached is not done; invariants 3 and 4.
+        let polled = unsafe { child.poll(&mut Context::from_waker(&waker)) };
+        host.polled();
+        if polled.is_ready() || self.is_moving.get() {
+            host.show_frame();
+            self.after_poll(unit, Ok(polled));
+        }
+    }
+
+    /// Deals with a child that has ended, or that was handed to another nursery.
+    #[inline(never)]
+    fn after_poll(&self, unit: *const Unit, outcome: std::thread::Result<Poll<Result<()>>>) {
+        // SAFETY: as in `poll_child`.
+        let child = unsafe { ManuallyDrop::new(ChildRef::from_raw(unit.cast())) };
         let child = ChildRef::clone(&child);
-        // SAFETY: `child` is a reference to the node.
-        let id = unsafe { &*unit }.id();
-        let waker = waker::waker(id);
-        let mut cx = Context::from_waker(&waker);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            // A child is a frame of its own, with nobody to yield to.
-            context::in_frame(None, || {
-                // SAFETY: a child that is attached is not done; invariants 3 and 4.
-                context::in_unit(id, budget, || unsafe { child.poll(&mut cx) })
-            })
-        }));
+        self.is_moving.set(false);
         match self.moving_to.take() {
-            None if matches!(outcome, Ok(Poll::Pending)) => {}
             None => self.end_child(child, outcome),
             Some(to) if to.is_open() => {
                 let foreign = self.move_child(unit, &to);
@@ -436,7 +451,7 @@ impl Core {
         runtime: &Runtime,
         cx: &mut Context<'_>,
         first: bool,
-        mut body: impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
+        body: &mut Body<'_>,
     ) -> Poll<()> {
         struct Drained<'a>(&'a ReadyQueue);
         impl Drop for Drained<'_> {
@@ -449,24 +464,19 @@ impl Core {
         self.queue.set_draining(true);
         let drained = Drained(&self.queue);
         let finished = context::in_scope(&self.scope, || {
-            if first && self.poll_body(runtime, true, &mut body) && !self.close_left() {
-                return true;
-            }
+            let host = Host::new();
+            let mut first = first;
             loop {
-                while let Some(unit) = self.queue.pop(&runtime.order) {
-                    if !ptr::eq(unit, &self.body) {
-                        self.poll_child(unit, runtime.budget);
-                    } else if self.body_running.get() {
-                        if self.poll_body(runtime, false, &mut body) && !self.close_left() {
+                // One for all that are polled: who panicked is the unit that is current.
+                match catch_unwind(AssertUnwindSafe(|| self.drain(&host, runtime, first, body))) {
+                    Ok(finished) => return finished,
+                    Err(payload) => {
+                        if self.end_in_panic(&host, first, payload) && !self.close_left() {
                             return true;
                         }
-                    } else if self.live.get() == 0 && !self.close_left() {
-                        return true;
                     }
                 }
-                if self.queue.is_empty() || !self.next_tick() {
-                    return false;
-                }
+                first = false;
             }
         });
         drop(drained);
@@ -480,17 +490,34 @@ impl Core {
         Poll::Pending
     }
 
-    /// Begins the scheduler's next round from here, if the run loop would come straight back: if
-    /// nothing is ready outside this nursery, and it is not time to look at the network. So the
-    /// depth of the tree costs nothing while one nursery is busy.
-    fn next_tick(&self) -> bool {
-        CONTEXT.with(|context| {
-            if context.queued.get() != self.queue.len() || context.turn.get() == 0 {
+    /// Polls what is ready, until nothing is that has to be polled from here. True if all have
+    /// ended.
+    fn drain(
+        self: &Rc<Self>,
+        host: &Host,
+        runtime: &Runtime,
+        first: bool,
+        body: &mut Body<'_>,
+    ) -> bool {
+        if first && self.poll_body(host, runtime, true, body) && !self.close_left() {
+            return true;
+        }
+        loop {
+            while let Some(unit) = self.queue.pop(&runtime.order) {
+                if !ptr::eq(unit, &self.body) {
+                    self.poll_child(host, unit, runtime.budget);
+                } else if self.body_running.get() {
+                    if self.poll_body(host, runtime, false, body) && !self.close_left() {
+                        return true;
+                    }
+                } else if self.live.get() == 0 && !self.close_left() {
+                    return true;
+                }
+            }
+            if self.queue.is_empty() || !runtime.next_round() {
                 return false;
             }
-            context.tick.set(context.tick.get().wrapping_add(1));
-            true
-        })
+        }
     }
 
     /// Polls the body. True if it has ended and there is nothing to wait for.
@@ -499,31 +526,30 @@ impl Core {
     /// loop that opens nurseries must let others run, too.
     fn poll_body(
         &self,
+        host: &Host,
         runtime: &Runtime,
         first: bool,
-        body: &mut impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
+        body: &mut Body<'_>,
     ) -> bool {
-        let id = self.body.id();
-        let waker = waker::waker(id);
-        let mut cx = Context::from_waker(&waker);
-        let mut budget = if first { coop::budget() } else { runtime.budget };
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            context::in_unit(id, budget, || {
-                let outcome = body(&mut cx);
-                // Leaving a nursery costs as much as an operation that could finish at once.
-                let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
-                budget = coop::budget();
-                (outcome, yields)
-            })
-        }));
+        let budget = if first { host.budget() } else { runtime.budget };
+        // SAFETY: the unit is a field of this core, which its guard keeps.
+        let waker = unsafe { context::poll_unit(&self.body, budget) };
+        host.show_frame();
+        let outcome = body(&mut Context::from_waker(&waker));
+        // Leaving a nursery costs as much as an operation that could finish at once.
+        let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
         if first {
-            coop::set_budget(budget);
+            host.set_budget(coop::budget());
         }
-        let (outcome, yields) = match outcome {
-            Ok((Poll::Pending, _)) => return false,
-            Ok((Poll::Ready(outcome), yields)) => (Ok(outcome), yields),
-            Err(payload) => (Err(payload), false),
-        };
+        host.polled();
+        match outcome {
+            Poll::Pending => false,
+            Poll::Ready(outcome) => self.end_body(Ok(outcome), yields),
+        }
+    }
+
+    /// Deals with the end of the body. True if there is nothing to wait for.
+    fn end_body(&self, outcome: std::thread::Result<Result<()>>, yields: bool) -> bool {
         self.body_running.set(false);
         match outcome {
             Ok(Ok(())) => {}
@@ -539,6 +565,26 @@ impl Core {
             return false;
         }
         self.live.get() == 0
+    }
+
+    /// Deals with a panic of what was being polled. True if there is nothing left to wait for.
+    #[cold]
+    fn end_in_panic(&self, host: &Host, first: bool, payload: Payload) -> bool {
+        let unit = context::polled_unit();
+        if ptr::eq(unit, &self.body) {
+            if first {
+                host.set_budget(coop::budget());
+            }
+            host.polled();
+            return self.end_body(Err(payload), false);
+        }
+        if unit.is_null() {
+            resume_unwind(payload); // it was none of them
+        }
+        host.polled();
+        host.show_frame();
+        self.after_poll(unit, Err(payload));
+        false
     }
 
     /// What has failed, in the order in which it did.

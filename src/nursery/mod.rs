@@ -200,7 +200,7 @@ where
                 let first = std::mem::replace(&mut first, false);
                 // SAFETY: this is the nursery's own future.
                 unsafe {
-                    guard.core().drive(guard.entered(), runtime, cx, first, |cx| {
+                    guard.core().drive(guard.entered(), runtime, cx, first, &mut |cx| {
                         body.as_mut().poll(cx).map(|outcome| {
                             value = Some(outcome?);
                             Ok(())

@@ -168,7 +168,7 @@ where
                 };
                 // SAFETY: this is the cradle's own future.
                 unsafe {
-                    guard.core().drive(guard.entered(), runtime, cx, false, |_| Poll::Pending)
+                    guard.core().drive(guard.entered(), runtime, cx, false, &mut |_| Poll::Pending)
                 }
             })
         })

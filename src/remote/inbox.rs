@@ -133,6 +133,11 @@ impl Inbox {
         self.hint.load(Ordering::Relaxed) && self.take_all(batch)
     }
 
+    /// Whether there seems to be something to take.
+    pub(crate) fn has_hint(&self) -> bool {
+        self.hint.load(Ordering::Relaxed)
+    }
+
     #[cold]
     fn take_all(&self, batch: &mut Batch) -> bool {
         debug_assert!(batch.woken.is_empty() && batch.calls.is_empty());

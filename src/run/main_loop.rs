@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
-use crate::nursery::core::{Core, Guard};
+use crate::nursery::core::{Body, Core, Guard};
 use crate::run::Runtime;
 use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
@@ -27,7 +27,11 @@ use crate::wake::waker::wake_from_elsewhere;
 use crate::{Result, coop};
 
 /// How many wakes may happen before the loop looks at the network and the clock again.
-const TURN: u32 = 256;
+const TURN: i32 = 256;
+
+/// How often this is done from inside of a nursery, while nothing outside of it is ready, before
+/// the loop does it itself.
+const LOOKS: u32 = 32;
 
 impl Runtime {
     /// Polls the main future to its end, and what it leaves behind.
@@ -57,7 +61,7 @@ impl Runtime {
                     interrupted();
                 }
             };
-            let driven = self.drive_system(&system, &heed, |cx| body.as_mut().poll(cx).map(Ok));
+            let driven = self.drive_system(&system, &heed, &mut |cx| body.as_mut().poll(cx).map(Ok));
             driven.inspect_err(|_| abandon_all(self))
         };
         if let Err(error) = driven {
@@ -133,25 +137,28 @@ impl Runtime {
         &self,
         system: &Guard,
         heed_interrupt: &impl Fn(),
-        mut body: impl FnMut(&mut Context<'_>) -> Poll<Result<()>>,
+        body: &mut Body<'_>,
     ) -> Result<()> {
         // Nobody polls the system's nursery but this loop, which looks for itself.
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = true;
         coop::begin(self.budget, &self.order);
         loop {
-            CONTEXT.with(|context| context.turn.set(self.turn()));
+            CONTEXT.with(|context| {
+                context.turn.set(self.turn());
+                context.looks.set(LOOKS);
+            });
             loop {
                 CONTEXT.with(|context| context.tick.set(context.tick.get().wrapping_add(1)));
                 let core = system.core();
                 // SAFETY: this stands for the nursery's own future.
                 let polled =
-                    unsafe { core.drive(system.entered(), self, &mut cx, first, &mut body) };
+                    unsafe { core.drive(system.entered(), self, &mut cx, first, body) };
                 first = false;
                 if polled.is_ready() {
                     return Ok(());
                 }
-                let over = CONTEXT.with(|context| context.turn.get() == 0);
+                let over = CONTEXT.with(|context| context.turn.get() <= 0);
                 if over || core.is_idle() {
                     break;
                 }
@@ -162,10 +169,42 @@ impl Runtime {
 
     /// How many wakes may happen before the loop looks around. Timers that were passed over may fire
     /// in any round.
-    fn turn(&self) -> u32 {
+    fn turn(&self) -> i32 {
         let passed_over = self.order.decided().is_some()
             && self.timers.borrow().next_deadline().is_some_and(|next| next <= self.now());
         if passed_over { 0 } else { TURN }
+    }
+
+    /// Begins the scheduler's next round from inside a nursery, if the loop would come straight
+    /// back there: if nothing is ready outside of it. So the depth of the tree costs nothing
+    /// while one nursery is busy.
+    pub(crate) fn next_round(&self) -> bool {
+        CONTEXT.with(|context| {
+            let goes_on = || context.ready_queues.get() == 1;
+            if !goes_on() || context.turn.get() <= 0 && !(self.look_from_inside() && goes_on()) {
+                return false;
+            }
+            context.tick.set(context.tick.get().wrapping_add(1));
+            true
+        })
+    }
+
+    /// Looks at the network and the clock from where it is. False if the loop has to do that.
+    #[cold]
+    fn look_from_inside(&self) -> bool {
+        let looks = CONTEXT.with(|context| context.looks.get());
+        if looks == 0 || !self.order.is_first_in_first_out() || self.remote.inbox.has_hint() {
+            return false;
+        }
+        if self.reactor.has_sources() && self.reactor.poll(Some(Duration::ZERO)).is_err() {
+            return false; // the loop gets the same error
+        }
+        self.fire_timers(false);
+        CONTEXT.with(|context| {
+            context.looks.set(looks - 1);
+            context.turn.set(TURN);
+        });
+        true
     }
 
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns

@@ -50,7 +50,7 @@ impl Order {
     pub(crate) fn interrupts(&self) -> bool {
         match self {
             Order::Decided(decisions) => {
-                CONTEXT.with(|context| context.queued.get()) > 0 && decisions.decide(2) == 1
+                CONTEXT.with(|context| context.ready_queues.get()) > 0 && decisions.decide(2) == 1
             }
             _ => false,
         }

@@ -142,7 +142,7 @@ impl Runtime {
     pub(super) fn look_for_stuck(&self) -> Result<Idle> {
         let (queued, scopes, tick) = CONTEXT.with(|context| {
             let scopes = context.handed.get() + context.cancelled.get();
-            (context.queued.get(), scopes, context.tick.get())
+            (context.ready_queues.get(), scopes, context.tick.get())
         });
         if queued + scopes == 0 {
             return Ok(Idle::Until(None));

@@ -155,7 +155,7 @@ impl Unit {
     ///
     /// As `make_ready`.
     unsafe fn make_ready_in(mut this: *const Unit, tick: u32, stop: UnitId) -> Option<Waker> {
-        CONTEXT.with(|context| context.turn.set(context.turn.get().saturating_sub(1)));
+        CONTEXT.with(|context| context.turn.set(context.turn.get().wrapping_sub(1)));
         loop {
             // SAFETY: the caller's promise, and below invariant 1.
             let unit = unsafe { &*this };
@@ -193,7 +193,8 @@ pub(crate) struct ReadyQueue {
     /// True while the owner takes units out: it need not be told of new ones.
     draining: Cell<bool>,
     host: Cell<Option<Waker>>,
-    len: Cell<usize>,
+    /// The `run` that counts this queue among those that have units in them.
+    counted_in: Cell<u32>,
     attached: Cell<usize>,
 }
 
@@ -204,17 +205,13 @@ impl ReadyQueue {
             tail: Cell::new(ptr::null()),
             draining: Cell::new(false),
             host: Cell::new(None),
-            len: Cell::new(0),
+            counted_in: Cell::new(0),
             attached: Cell::new(0),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.head.get().is_null()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len.get()
     }
 
     /// The tick in which the first of the units became ready. While nobody takes units out it
@@ -253,23 +250,26 @@ impl ReadyQueue {
         Some(answer)
     }
 
+    #[inline]
     fn push(&self, this: *const Unit, tick: u32) {
         // SAFETY: `make_ready_in`, the only caller, has a unit that is alive.
         let unit = unsafe { &*this };
         unit.tick.set(tick);
-        CONTEXT.with(|context| context.queued.set(context.queued.get() + 1));
         unit.queued.set(true);
-        self.len.set(self.len.get() + 1);
-        unit.ready.prev.set(self.tail.get());
         unit.ready.next.set(ptr::null());
+        let tail = self.tail.replace(this);
+        unit.ready.prev.set(tail);
         // SAFETY: invariant 1: linked units are alive.
-        match unsafe { self.tail.get().as_ref() } {
+        match unsafe { tail.as_ref() } {
             Some(tail) => tail.ready.next.set(this),
-            None => self.head.set(this),
+            None => {
+                self.head.set(this);
+                self.count();
+            }
         }
-        self.tail.set(this);
     }
 
+    #[inline]
     fn unlink(&self, unit: &Unit) {
         let (prev, next) = (unit.ready.prev.get(), unit.ready.next.get());
         // SAFETY (both): invariant 1: linked units are alive.
@@ -282,11 +282,31 @@ impl ReadyQueue {
             None => self.tail.set(prev),
         }
         unit.queued.set(false);
-        self.len.set(self.len.get() - 1);
-        CONTEXT.with(|context| context.queued.set(context.queued.get().saturating_sub(1)));
+        if self.head.get().is_null() {
+            self.uncount();
+        }
+    }
+
+    /// It has units in it.
+    fn count(&self) {
+        CONTEXT.with(|context| {
+            self.counted_in.set(context.run.get());
+            context.ready_queues.set(context.ready_queues.get() + 1);
+        });
+    }
+
+    /// It is empty.
+    fn uncount(&self) {
+        CONTEXT.with(|context| {
+            // In a later `run` it is not counted.
+            if self.counted_in.get() == context.run.get() {
+                context.ready_queues.set(context.ready_queues.get() - 1);
+            }
+        });
     }
 
     /// Takes out the next unit that became ready before the present tick.
+    #[inline]
     pub(crate) fn pop(&self, order: &Order) -> Option<*const Unit> {
         let now = CONTEXT.with(|context| context.tick.get());
         let mut this = self.head.get();
@@ -295,14 +315,22 @@ impl ReadyQueue {
             return None;
         }
         if !order.is_first_in_first_out() {
-            for _ in 0..order.choose(self.older_than(now, order.reach())) {
-                // SAFETY: invariant 1; there are as many as `older_than` counted.
-                this = unsafe { &*this }.ready.next.get();
-            }
+            this = self.choose(order, now);
         }
         // SAFETY: invariant 1.
         self.unlink(unsafe { &*this });
         Some(this)
+    }
+
+    /// One of those that became ready before the tick `now`, of which there are some.
+    #[cold]
+    fn choose(&self, order: &Order, now: u32) -> *const Unit {
+        let mut this = self.head.get();
+        for _ in 0..order.choose(self.older_than(now, order.reach())) {
+            // SAFETY: invariant 1; there are as many as `older_than` counted.
+            this = unsafe { &*this }.ready.next.get();
+        }
+        this
     }
 
     /// How many units at the head became ready before the tick `now`, counted up to a limit.

@@ -39,11 +39,17 @@ pub(crate) fn is_of_current_unit(waker: &Waker) -> bool {
 
 /// Makes a unit of this thread's runtime ready, or tells the runtime it belongs to.
 pub(crate) fn wake_unit(id: UnitId) {
-    if CONTEXT.with(|context| context.slot.get() == Some(id.slot())) {
-        make_ready(table::lookup(id));
-    } else {
-        registry::wake(id);
-    }
+    CONTEXT.with(|context| {
+        let polled = context.polled.get();
+        if context.unit.get() == id && !polled.is_null() {
+            // It wakes itself, and need not be looked for.
+            make_ready(Some(polled));
+        } else if context.slot.get() == Some(id.slot()) {
+            make_ready(table::lookup(id));
+        } else {
+            registry::wake(id);
+        }
+    });
 }
 
 /// Makes a unit of this thread's runtime ready that another thread has woken.
