@@ -6,7 +6,8 @@
 //! # Invariants
 //!
 //! 1. `runtime` is null or points to the `Runtime` that the `run` further up this thread's stack
-//!    owns; `run` sets it back to null before that goes.
+//!    owns; `run` sets it back to null before that goes. The same goes for `table`,
+//!    of which that has an `Rc`.
 //! 2. `scope` is null or points into an `ScopeRef` that whoever set it keeps until it has put
 //!    the former value back. The same goes for `frame`.
 //! 3. `polled` is null, or points to the unit that a nursery further up this thread's stack is
@@ -32,8 +33,11 @@ pub(crate) struct Context {
     runtime: Cell<*const Runtime>,
     /// The number of the present `run` in this process; 0 when there is none.
     pub(crate) run: Cell<u32>,
-    /// The runtime's place in the process's registry, which is part of its units' numbers.
-    pub(crate) slot: Cell<Option<u16>>,
+    /// The runtime's place in the process's registry, which is part of its units' numbers;
+    /// [`NO_SLOT`] when there is none.
+    pub(crate) slot: Cell<u16>,
+    /// Its units.
+    table: Cell<*const Table>,
     scope: Cell<*const Scope>,
     frame: Cell<*const Frame>,
     pub(crate) unit: Cell<UnitId>,
@@ -62,12 +66,19 @@ pub(crate) struct Context {
     pub(crate) scopes: Cell<usize>,
     /// Scopes that nobody uses.
     pub(crate) spare_scopes: Pool,
-    /// Not dropped with the thread (`run` clears it), so that the context needs no destructor
-    /// and stays in reach of other thread-locals' destructors.
-    pub(crate) table: ManuallyDrop<Table>,
 }
 
+/// The slot that is never given out.
+const NO_SLOT: u16 = u16::MAX;
+
 impl Context {
+    /// The units of the runtime.
+    #[inline]
+    pub(crate) fn table(&self) -> Option<&Table> {
+        // SAFETY: invariant 1: the runtime has it.
+        unsafe { self.table.get().as_ref() }
+    }
+
     /// The scope that is being polled.
     #[inline]
     pub(crate) fn scope(&self) -> Option<&Scope> {
@@ -81,7 +92,8 @@ thread_static! {
     pub(crate) static CONTEXT: Context = Context {
         runtime: Cell::new(ptr::null()),
         run: Cell::new(0),
-        slot: Cell::new(None),
+        slot: Cell::new(NO_SLOT),
+        table: Cell::new(ptr::null()),
         scope: Cell::new(ptr::null()),
         frame: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
@@ -96,12 +108,11 @@ thread_static! {
         cancelled: Cell::new(0),
         scopes: Cell::new(0),
         spare_scopes: Pool::new(),
-        table: ManuallyDrop::new(Table::new()),
     };
 }
 
 /// Makes `runtime` the one of this thread until the guard is dropped.
-pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRuntime<'a> {
+pub(crate) fn enter_runtime(runtime: &Runtime) -> EnteredRuntime<'_> {
     static RUNS: AtomicU32 = AtomicU32::new(1);
     CONTEXT.with(|context| {
         context.runtime.set(runtime);
@@ -110,27 +121,27 @@ pub(crate) fn enter_runtime<'a>(runtime: &'a Runtime, slot: u16) -> EnteredRunti
         context.handed.set(0);
         context.cancelled.set(0);
         context.scopes.set(0);
-        context.slot.set(Some(slot));
+        context.slot.set(runtime.table.slot());
+        context.table.set(Rc::as_ptr(&runtime.table));
         context.spare_scopes.open();
     });
     EnteredRuntime(runtime)
 }
 
 /// While it lives, its runtime is the thread's.
-pub(crate) struct EnteredRuntime<'a>(
-    #[expect(dead_code, reason = "keeps the runtime borrowed")] &'a Runtime,
-);
+pub(crate) struct EnteredRuntime<'a>(&'a Runtime);
 
 impl Drop for EnteredRuntime<'_> {
     fn drop(&mut self) {
         CONTEXT.with(|context| {
             context.runtime.set(ptr::null());
             context.run.set(0);
-            context.slot.set(None);
+            context.slot.set(NO_SLOT);
+            context.table.set(ptr::null());
             context.ready_queues.set(0);
-            context.table.clear();
             context.spare_scopes.close();
         });
+        self.0.table.close();
     }
 }
 
@@ -207,6 +218,12 @@ pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
     });
 }
 
+/// The units of the runtime, to keep.
+pub(crate) fn current_table() -> Option<Rc<Table>> {
+    // SAFETY: invariant 1.
+    unsafe { keep(CONTEXT.with(|context| context.table.get())) }
+}
+
 /// The frame that is being polled, to keep.
 #[inline]
 pub(crate) fn current_frame() -> Option<Rc<Frame>> {
@@ -256,15 +273,16 @@ pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R
 ///
 /// The unit is alive until [`Host::polled`] is called, or the `Host` goes.
 #[inline(always)]
-pub(crate) unsafe fn poll_unit(unit: *const Unit, budget: u32) -> ManuallyDrop<Waker> {
+pub(crate) unsafe fn poll_unit(this: *const Unit, budget: u32) -> ManuallyDrop<Waker> {
     // SAFETY: the caller's promise.
-    let id = unsafe { &*unit }.id();
+    let unit = unsafe { &*this };
     CONTEXT.with(|context| {
+        let id = unit.id(context.slot.get());
         context.unit.set(id);
-        context.polled.set(unit);
+        context.polled.set(this);
         context.budget.set(budget);
-    });
-    waker(id)
+        waker(id)
+    })
 }
 
 /// The unit that is being polled, if it is one of this thread's; null between two polls.

@@ -1,56 +1,50 @@
-//! A child of a nursery: one heap node that holds the unit, what the nursery needs to know, and
-//! the future, later its value.
+//! A child of a nursery: one node of the runtime's table that holds the unit, what the nursery
+//! needs to know, and the future, later its value.
 //!
 //! # Invariants
 //!
 //! 1. A node is a `Node<F, T>` behind a pointer to its first field. All types are `repr(C)` with
-//!    that field first, and every pointer to a node comes from its `Box`, so it may be cast back.
-//! 2. `refs` counts the nursery (while the child is among its members) and the [`Task`]. The node
-//!    is freed when it comes to 0, and not while it is polled, because the nursery polls only its
-//!    members.
-//! 3. `stage` is touched through the functions of the node's own vtable: by the nursery until
-//!    `done` is set, and by the `Task` only from then on. The future in it never moves.
+//!    that field first, and every pointer to a node comes from the table, so it may be cast back.
+//! 2. A node has two owners at the most: a [`Held`], the nursery's, until the child has ended, and
+//!    a [`Handle`], the [`Task`]'s. `Flag::HELD` and `Flag::TASK` say which there are. The last of
+//!    them frees it; if it stands in a ready queue, its memory goes when it is taken out there.
+//! 3. What `stage` holds is what the flags `FUTURE`, `VALUE` and `FAILED` say: one, or nothing. It
+//!    is touched through the functions of the node's own vtable: by the nursery while there is a
+//!    `Held`, and by the `Task` only from then on. The future in it never moves.
 //! 4. The future's lifetime is erased. The nursery drops it before `'scope` ends, or leaks it
 //!    together with itself and never polls it again.
 //!
 //! [`Task`]: crate::nursery::Task
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
 use crate::error::Cancelled;
-use crate::wake::unit::Unit;
+use crate::wake::chunk::NodeLayout;
+use crate::wake::roster::Roster;
+use crate::wake::table::Table;
+use crate::wake::unit::{Flag, NO_INDEX, Unit};
+use crate::wake::waker;
+use crate::{Result, context};
 
 /// What is known of a child whatever its future is.
 #[repr(C)]
 pub(crate) struct Child {
-    pub(crate) unit: Unit,
+    unit: Unit,
     vtable: &'static VTable,
-    refs: Cell<u32>,
-    done: Cell<bool>,
-    /// Whoever waits for the child's value.
-    joiner: Cell<Option<Waker>>,
     place: &'static Location<'static>,
 }
 
-impl Child {
-    /// Where it was spawned.
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-}
-
 struct VTable {
-    poll: unsafe fn(*const Child, &mut Context<'_>) -> Poll<Result<()>>,
-    fail: unsafe fn(*const Child, Option<Cancelled>),
-    take: unsafe fn(*const Child, *mut ()),
-    free: unsafe fn(*const Child),
+    poll: unsafe fn(NonNull<Child>, &mut Context<'_>) -> Poll<Result<()>>,
+    fail: unsafe fn(NonNull<Child>, Option<Cancelled>),
+    take: unsafe fn(NonNull<Child>, *mut ()),
+    free: unsafe fn(NonNull<Child>),
 }
 
 #[repr(C)]
@@ -59,176 +53,286 @@ struct Node<F, T> {
     stage: UnsafeCell<Stage<F, T>>,
 }
 
-enum Stage<F, T> {
-    Running(F),
-    Done(T),
-    Failed(Cancelled),
-    Empty,
+#[repr(C)]
+union Stage<F, T> {
+    future: ManuallyDrop<F>,
+    value: ManuallyDrop<T>,
+    failed: ManuallyDrop<Cancelled>,
 }
 
 impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     const VTABLE: VTable =
         VTable { poll: Self::poll, fail: Self::fail, take: Self::take, free: Self::free };
 
-    /// Replaces the stage, also when dropping the old one panics.
+    /// # Safety
+    ///
+    /// The child is alive and its node is of this type, as for all that follow.
+    unsafe fn stage(child: NonNull<Child>) -> *mut Stage<F, T> {
+        // SAFETY: invariant 1.
+        unsafe { (*child.cast::<Self>().as_ptr()).stage.get() }
+    }
+
+    /// Drops the future.
     ///
     /// # Safety
     ///
-    /// `stage` is valid and borrowed by nobody.
-    unsafe fn replace(stage: *mut Stage<F, T>, new: Stage<F, T>) {
-        struct Write<F, T>(*mut Stage<F, T>, ManuallyDrop<Stage<F, T>>);
-        impl<F, T> Drop for Write<F, T> {
-            fn drop(&mut self) {
-                // SAFETY: the place is valid, what was in it is gone, and `self.1` is used once.
-                unsafe { ptr::write(self.0, ManuallyDrop::take(&mut self.1)) };
-            }
+    /// The stage is the caller's, and there is a future.
+    unsafe fn drop_future(child: NonNull<Child>) {
+        // SAFETY: the caller's promise. It counts as gone should dropping it panic. A pinned future
+        // is dropped in place.
+        unsafe {
+            child.as_ref().unit.clear(Flag::FUTURE);
+            ManuallyDrop::drop(&mut (*Self::stage(child)).future);
         }
-        let _write = Write(stage, ManuallyDrop::new(new));
-        // SAFETY: the caller's promise. A pinned future is dropped in place.
-        unsafe { ptr::drop_in_place(stage) };
     }
 
-    unsafe fn poll(child: *const Child, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // SAFETY: invariant 1.
-        let stage = unsafe { (*child.cast::<Self>()).stage.get() };
-        // SAFETY: invariant 3: the child is not done, so the stage is the nursery's, which polls
-        // it once at a time.
-        let Stage::Running(future) = (unsafe { &mut *stage }) else {
-            unreachable!("a child is polled until it is done")
+    unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // SAFETY: invariants 1 and 3: there is a `Held`, so the stage is the nursery's, which polls
+        // the child once at a time until its end: what is in it is the future. That stays there.
+        let polled = unsafe {
+            Pin::new_unchecked(&mut *(*Self::stage(child)).future).poll(cx)
         };
-        // SAFETY: the future stays in its node until it is dropped there.
-        match unsafe { Pin::new_unchecked(future) }.poll(cx) {
+        match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(value)) => {
                 // SAFETY: as above.
-                unsafe { Self::replace(stage, Stage::Done(value)) };
+                unsafe {
+                    Self::drop_future(child);
+                    (*Self::stage(child)).value = ManuallyDrop::new(value);
+                    child.as_ref().unit.set(Flag::VALUE);
+                }
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }
 
-    unsafe fn fail(child: *const Child, why: Option<Cancelled>) {
-        // SAFETY: invariants 1 and 3.
-        unsafe {
-            let stage = (*child.cast::<Self>()).stage.get();
-            Self::replace(stage, why.map_or(Stage::Empty, Stage::Failed));
+    unsafe fn fail(child: NonNull<Child>, why: Option<Cancelled>) {
+        // SAFETY (both): invariants 1 and 3. Nothing is in the stage when it is written to.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
+            if child.as_ref().unit.has(Flag::FUTURE) {
+                Self::drop_future(child);
+            }
+        }));
+        if let Some(why) = why {
+            unsafe {
+                (*Self::stage(child)).failed = ManuallyDrop::new(why);
+                child.as_ref().unit.set(Flag::FAILED);
+            }
+        }
+        if let Err(payload) = dropped {
+            resume_unwind(payload);
         }
     }
 
-    unsafe fn take(child: *const Child, out: *mut ()) {
-        // SAFETY: invariants 1 and 3: the child is done; `out` is what `ChildRef::take` passes.
+    unsafe fn take(child: NonNull<Child>, out: *mut ()) {
+        // SAFETY: invariants 1 and 3: the child has ended; `out` is what `Handle::take` passes.
         unsafe {
-            let stage = (*child.cast::<Self>()).stage.get();
-            // What is moved here is not the future any more.
-            *out.cast::<Option<std::result::Result<T, Cancelled>>>() =
-                match ptr::replace(stage, Stage::Empty) {
-                    Stage::Done(value) => Some(Ok(value)),
-                    Stage::Failed(why) => Some(Err(why)),
-                    Stage::Running(_) | Stage::Empty => None,
-                };
+            let unit = &child.as_ref().unit;
+            let stage = &mut *Self::stage(child);
+            *out.cast::<Option<std::result::Result<T, Cancelled>>>() = if unit.has(Flag::VALUE) {
+                unit.clear(Flag::VALUE);
+                Some(Ok(ManuallyDrop::take(&mut stage.value)))
+            } else if unit.has(Flag::FAILED) {
+                unit.clear(Flag::FAILED);
+                Some(Err(ManuallyDrop::take(&mut stage.failed)))
+            } else {
+                None
+            };
         }
     }
 
-    unsafe fn free(child: *const Child) {
-        // SAFETY: invariants 1 and 2: it came from a `Box`, and this was the last reference.
-        drop(unsafe { Box::from_raw(child.cast::<Self>().cast_mut()) });
+    unsafe fn free(child: NonNull<Child>) {
+        /// Frees the memory also when dropping what is in it panics.
+        struct Free(NonNull<Child>);
+        impl Drop for Free {
+            fn drop(&mut self) {
+                // SAFETY: the last owner has gone.
+                unsafe {
+                    if !self.0.as_ref().unit.is_queued() {
+                        Table::free(self.0.cast());
+                    }
+                }
+            }
+        }
+        let _free = Free(child);
+        // SAFETY: invariant 3: the last owner has gone, and its stage with it.
+        unsafe {
+            let unit = &child.as_ref().unit;
+            let stage = Self::stage(child);
+            if unit.has(Flag::VALUE) {
+                unit.clear(Flag::VALUE);
+                ManuallyDrop::drop(&mut (*stage).value);
+            } else if unit.has(Flag::FAILED) {
+                unit.clear(Flag::FAILED);
+                ManuallyDrop::drop(&mut (*stage).failed);
+            } else if unit.has(Flag::FUTURE) {
+                Self::drop_future(child);
+            }
+        }
     }
 }
 
-/// A counted reference to a node.
-pub(crate) struct ChildRef(*const Child);
+impl Child {
+    /// Where it was spawned.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
 
-impl ChildRef {
-    /// Puts a future into a node of its own.
+    /// Polls the future of a child.
     ///
     /// # Safety
     ///
-    /// The future's lifetime is forgotten: it must be polled only while what it borrows is there.
-    pub(crate) unsafe fn new<F, T>(future: F, place: &'static Location<'static>) -> ChildRef
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let node = Box::new(Node {
-            child: Child {
-                unit: Unit::new(),
-                vtable: &Node::<F, T>::VTABLE,
-                refs: Cell::new(1),
-                done: Cell::new(false),
-                joiner: Cell::new(None),
-                place,
-            },
-            stage: UnsafeCell::new(Stage::<F, T>::Running(future)),
-        });
-        ChildRef(Box::into_raw(node).cast::<Child>().cast_const())
+    /// The child has a `Held`, has not ended, is not being polled, and what its future borrows is
+    /// there.
+    #[inline]
+    pub(crate) unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // SAFETY: the caller's promise.
+        unsafe { (child.as_ref().vtable.poll)(child, cx) }
     }
+}
 
-    /// A reference that was given up with `into_raw`.
+/// Puts a future into a node of its own, which the nursery and a task have.
+///
+/// # Safety
+///
+/// The future's lifetime is forgotten: it must be polled only while what it borrows is there.
+#[inline]
+pub(crate) unsafe fn new<F, T>(
+    roster: &Roster,
+    future: F,
+    place: &'static Location<'static>,
+) -> (Held, Handle)
+where
+    F: Future<Output = Result<T>>,
+{
+    let node = roster.allocate(const { NodeLayout::of::<Node<F, T>>() });
+    let child = node.cast::<Child>();
+    // SAFETY: the memory is that of such a node, and nobody else has it. What is there of the unit
+    // stays.
+    unsafe {
+        (&raw mut (*child.as_ptr()).vtable).write(&Node::<F, T>::VTABLE);
+        (&raw mut (*child.as_ptr()).place).write(place);
+        let stage = &raw mut (*child.cast::<Node<F, T>>().as_ptr()).stage;
+        stage.write(UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }));
+    }
+    // SAFETY: it is a valid unit, in use or not.
+    unsafe { node.as_ref() }.begin();
+    (Held(child), Handle(child))
+}
+
+/// The nursery's ownership of a node. Dropping it says that the child has ended: its value is the
+/// `Task`'s from then on, whose waker is woken.
+pub(crate) struct Held(NonNull<Child>);
+
+impl Held {
+    /// One that was given up with `into_raw`.
     ///
     /// # Safety
     ///
-    /// The reference counted then must not be used in any other way.
-    pub(crate) unsafe fn from_raw(child: *const Child) -> ChildRef {
-        ChildRef(child)
+    /// It is not used in any other way.
+    pub(crate) unsafe fn from_raw(child: NonNull<Child>) -> Held {
+        Held(child)
     }
 
-    pub(crate) fn into_raw(self) -> *const Child {
+    pub(crate) fn into_raw(self) -> NonNull<Child> {
         ManuallyDrop::new(self).0
     }
 
-    pub(crate) fn as_ptr(&self) -> *const Child {
-        self.0
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        // SAFETY: invariant 2.
+        unsafe { self.0.as_ref() }.place
     }
 
+    /// Drops the future, if there still is one, and leaves word for the `Task` why there is no
+    /// value.
+    ///
+    /// # Safety
+    ///
+    /// The child is not being polled.
+    pub(crate) unsafe fn fail(&self, why: Option<Cancelled>) {
+        // SAFETY: the caller's promise; invariant 2.
+        unsafe { (self.0.as_ref().vtable.fail)(self.0, why) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // SAFETY: invariant 2.
+        let child = unsafe { self.0.as_ref() };
+        child.unit.clear(Flag::HELD);
+        if child.unit.has(Flag::TASK) {
+            let joiner = child.unit.note.replace(NO_INDEX);
+            let foreign = child.take_foreign_joiner();
+            // The child may be freed by what is woken.
+            if joiner != NO_INDEX {
+                waker::wake_place(joiner);
+            }
+            if let Some(foreign) = foreign {
+                foreign.wake();
+            }
+        } else {
+            // SAFETY: it was the last owner.
+            unsafe { (child.vtable.free)(self.0) };
+        }
+    }
+}
+
+impl Child {
+    /// The waker of who waits for it, where that is not a unit of this runtime.
+    fn take_foreign_joiner(&self) -> Option<Waker> {
+        if !self.unit.has(Flag::NOTE) {
+            return None;
+        }
+        self.unit.clear(Flag::NOTE);
+        context::with_runtime(|runtime| {
+            let runtime = runtime?;
+            runtime.joiners.borrow_mut().remove(&ptr::from_ref(self).addr())
+        })
+    }
+}
+
+/// The `Task`'s ownership of a node.
+pub(crate) struct Handle(NonNull<Child>);
+
+impl Handle {
     fn child(&self) -> &Child {
-        // SAFETY: invariant 2: `self` is one of the references.
-        unsafe { &*self.0 }
+        // SAFETY: invariant 2.
+        unsafe { self.0.as_ref() }
     }
 
+    /// Where the child was spawned.
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.child().place
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.child().done.get()
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.child().unit.has(Flag::HELD)
     }
 
-    /// Polls the future.
-    ///
-    /// # Safety
-    ///
-    /// The child is not done, is not being polled, and what its future borrows is there.
-    pub(crate) unsafe fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // SAFETY: the caller's promise.
-        unsafe { (self.child().vtable.poll)(self.0, cx) }
-    }
-
-    /// Drops the future, and leaves word for the `Task` why there is no value.
-    ///
-    /// # Safety
-    ///
-    /// The child is not done and not being polled.
-    pub(crate) unsafe fn fail(&self, why: Option<Cancelled>) {
-        // SAFETY: the caller's promise.
-        unsafe { (self.child().vtable.fail)(self.0, why) }
-    }
-
-    /// The stage is the `Task`'s from now on. Returns whom to tell.
-    pub(crate) fn set_done(&self) -> Option<Waker> {
-        self.child().done.set(true);
-        self.child().joiner.take()
-    }
-
+    /// Whom to wake when it ends.
     pub(crate) fn set_joiner(&self, waker: &Waker) {
-        let old = self.child().joiner.replace(Some(waker.clone()));
-        drop(old);
+        let unit = &self.child().unit;
+        let old = self.child().take_foreign_joiner();
+        match waker::index_here(waker) {
+            Some(index) => unit.note.set(index),
+            None => context::with_runtime(|runtime| {
+                let Some(runtime) = runtime else { return };
+                unit.note.set(NO_INDEX);
+                unit.set(Flag::NOTE);
+                let address = self.0.as_ptr().addr();
+                runtime.joiners.borrow_mut().insert(address, waker.clone());
+            }),
+        }
+        drop(old); // foreign code
     }
 
     /// The child's value, once.
     ///
     /// # Safety
     ///
-    /// The child is done and its future's value is a `T`.
+    /// The child has ended and its future's value is a `T`.
     pub(crate) unsafe fn take<T>(&self) -> Option<std::result::Result<T, Cancelled>> {
         let mut out = None::<std::result::Result<T, Cancelled>>;
         // SAFETY: the caller's promise; `out` is of the type that `take` writes.
@@ -237,20 +341,13 @@ impl ChildRef {
     }
 }
 
-impl Clone for ChildRef {
-    fn clone(&self) -> Self {
-        let refs = &self.child().refs;
-        refs.set(refs.get() + 1);
-        ChildRef(self.0)
-    }
-}
-
-impl Drop for ChildRef {
+impl Drop for Handle {
     fn drop(&mut self) {
         let child = self.child();
-        child.refs.set(child.refs.get() - 1);
-        if child.refs.get() == 0 {
-            // SAFETY: the last reference has gone.
+        let _joiner = child.take_foreign_joiner(); // foreign code, dropped last
+        child.unit.clear(Flag::TASK);
+        if !child.unit.has(Flag::HELD) {
+            // SAFETY: it was the last owner.
             unsafe { (child.vtable.free)(self.0) };
         }
     }

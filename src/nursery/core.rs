@@ -4,25 +4,23 @@
 //!
 //! 1. A core lives in an `Rc`, so it does not move, and its [`Guard`] keeps it until every child
 //!    has been taken out. A leaked guard leaks the core.
-//! 2. What is attached to `queue` is the body's unit or the first field of a `Child`, of which the
-//!    nursery holds a counted reference in raw form: `adopt` makes it, `release` takes it back.
+//! 2. What is attached to `roster` is its body or the first field of a `Child`, of which the
+//!    nursery has the `Held` in raw form: `adopt` gives it up, `release` takes it back.
 //! 3. Children are polled only by `Core::drive`, which borrows what the nursery's own future
 //!    borrows: while that is polled, all that the children borrow is there.
 //! 4. A child that is being polled is attached to the core whose `drive` polls it, or to none.
 //!    Foreign code that runs meanwhile can do to any other nursery what it likes, but cannot
 //!    poll or drop this one, which is borrowed. So a hand-over waits for the end of the poll.
-//! 5. Nothing but a core attaches a unit (`adopt`, `Guard::new`), and it gives a pointer to itself
-//!    for one to its queue. So the queue of a unit that is attached is a core, and by invariant 2
-//!    of `wake::unit` that is alive.
+//! 5. There is no roster but in a core, and nothing but a core attaches a unit (`adopt`) or opens a
+//!    roster (`Guard::new`), for which it gives a pointer to itself. So what a unit is attached to,
+//!    and the roster of a scope, is a core, which is alive as long as that.
 
 mod guard;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::mem::ManuallyDrop;
-use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -31,23 +29,23 @@ pub(crate) use guard::{Guard, Hold};
 use crate::context::{self, Host};
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
-use crate::nursery::child::{Child, ChildRef};
+use crate::nursery::child::{self, Child, Handle, Held};
 use crate::panic::{Payload, quietly};
 use crate::run::Runtime;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
-use crate::wake::unit::{ReadyQueue, Unit};
+use crate::wake::roster::Roster;
+use crate::wake::unit::Unit;
 use crate::wake::wake_all;
 use crate::{Error, Result, coop};
 
 /// A nursery's body.
 pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
 
-/// The shared part of a nursery. `repr(C)`, so that a pointer to the queue is one to the core.
+/// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is one to the core.
 #[repr(C)]
 pub(crate) struct Core {
-    queue: ReadyQueue,
-    body: Unit,
+    roster: Roster,
     scope: ScopeRef,
     /// How many children have not ended, and what else keeps the nursery open.
     live: Cell<usize>,
@@ -68,8 +66,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(place: &'static Location<'static>) -> Rc<Core> {
         Rc::new(Core {
-            queue: ReadyQueue::new(),
-            body: Unit::new(),
+            roster: Roster::new(),
             scope: ScopeRef::new(place),
             live: Cell::new(0),
             body_running: Cell::new(false),
@@ -94,14 +91,14 @@ impl Core {
 
     /// Whether a unit is a child of some nursery, and not a nursery's body.
     pub(crate) fn is_child(unit: &Unit) -> bool {
-        let queue = unit.queue();
-        let body = queue.wrapping_byte_add(offset_of!(Core, body));
-        !queue.is_null() && !ptr::addr_eq(body, unit)
+        // SAFETY: what a unit is attached to is there (invariant 2 of `wake::unit`).
+        let roster = unsafe { unit.roster().as_ref() };
+        roster.is_some_and(|roster| !ptr::eq(roster.body(), unit))
     }
 
     /// Whether nothing in it is ready.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue.is_empty()
+        self.roster.is_idle()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -132,18 +129,18 @@ impl Core {
         self: &Rc<Self>,
         future: F,
         place: &'static Location<'static>,
-    ) -> ChildRef
+    ) -> Handle
     where
         F: Future<Output = Result<T>>,
     {
         // SAFETY: the caller's promise and invariant 3.
-        let child = unsafe { ChildRef::new(future, place) };
-        self.adopt(child.clone());
-        // SAFETY: the unit is alive: `child` is a reference to its node.
-        if let Some(foreign) = unsafe { Unit::make_ready(child.as_ptr().cast()) } {
+        let (held, handle) = unsafe { child::new(&self.roster, future, place) };
+        let unit = self.adopt(held);
+        // SAFETY: it is attached.
+        if let Some(foreign) = unsafe { Unit::make_ready(unit) } {
             foreign.wake();
         }
-        child
+        handle
     }
 
     /// Keeps in mind to close a generator before the nursery ends.
@@ -181,41 +178,40 @@ impl Core {
     }
 
     /// Takes a child in.
-    fn adopt(self: &Rc<Self>, child: ChildRef) {
-        let child = child.into_raw();
+    fn adopt(self: &Rc<Self>, child: Held) -> *const Unit {
+        let unit = child.into_raw().as_ptr().cast_const().cast();
         self.live.set(self.live.get() + 1);
-        // SAFETY: a node does not move; invariant 1 for the queue and the scope. The unit is the
-        // node's first field, the queue the core's.
-        unsafe { Unit::attach(child.cast(), Rc::as_ptr(self).cast(), &self.scope.members) };
+        // SAFETY: invariant 1 for the roster, which is the core's first field. As long as the child
+        // is attached its `Held` is not dropped.
+        unsafe { Roster::attach(Rc::as_ptr(self).cast(), unit) };
+        unit
     }
 
     /// Takes a child out.
-    fn release(&self, child: *const Child) -> ChildRef {
+    fn release(&self, unit: NonNull<Unit>) -> Held {
         // SAFETY: invariant 2.
-        let child = unsafe { ChildRef::from_raw(child) };
-        // SAFETY: `child` is a reference to the node.
-        unsafe { &*child.as_ptr() }.unit.detach();
+        self.roster.detach(unsafe { unit.as_ref() });
         self.live.set(self.live.get() - 1);
-        child
+        // SAFETY: invariant 2: `adopt` gave it up.
+        unsafe { Held::from_raw(unit.cast()) }
     }
 
     /// Hands the only child of this nursery, and the scopes it has open, to another one that is
     /// open. What runs in the child is in the other's scope at once; the child itself follows
     /// when its poll is over, if it is being polled.
     pub(crate) fn hand_over(&self, to: &Rc<Core>) {
-        let unit = self.only_child();
-        if unit.is_null() {
+        let Some(unit) = NonNull::new(self.roster.first().cast_mut()) else {
             return; // it has ended
-        }
+        };
         context::forward_scope(&self.scope, &to.scope);
         let mut foreign = Vec::new();
-        if self.queue.is_draining() {
+        if self.roster.is_draining() {
             // This nursery is being polled, and so, as it runs no other code, is its child.
             self.is_moving.set(true);
             self.moving_to.set(Some(to.clone()));
             // The caller goes on in the next round, counted from now.
-            // SAFETY: the body's unit is a field of this core.
-            let host = unsafe { Unit::make_ready(&self.body) };
+            // SAFETY: the body is attached as long as the nursery is being polled.
+            let host = unsafe { Unit::make_ready(self.roster.body()) };
             debug_assert!(host.is_none(), "who polls the queue need not be told");
         } else {
             foreign.extend(self.move_child(unit, to));
@@ -229,27 +225,21 @@ impl Core {
 
     /// Moves a child that is not being polled. The wakers are to be woken last of all: they are
     /// foreign code, which may drop the other nursery.
-    fn move_child(&self, unit: *const Unit, to: &Rc<Core>) -> impl Iterator<Item = Waker> + use<> {
-        // SAFETY: it is among the members.
-        let queued = unsafe { &*unit }.is_queued();
-        let child = self.release(unit.cast());
-        to.adopt(child);
+    fn move_child(&self, unit: NonNull<Unit>, to: &Rc<Core>) -> impl Iterator<Item = Waker> + use<> {
+        // SAFETY: it is attached here.
+        let queued = unsafe { unit.as_ref() }.is_queued();
+        if queued {
+            self.roster.unqueue(unit.as_ptr());
+        }
+        let unit = to.adopt(self.release(unit));
         let mut foreign = [None, None];
         // It has not heard of a cancellation that came before it did.
         if queued || to.scope.is_cancelled() {
-            // SAFETY: `to` has a reference to the node.
+            // SAFETY: it is attached.
             foreign[0] = unsafe { Unit::make_ready(unit) };
         }
         foreign[1] = self.finish_if_empty();
         foreign.into_iter().flatten()
-    }
-
-    fn only_child(&self) -> *const Unit {
-        self.children().next().unwrap_or(ptr::null())
-    }
-
-    fn children(&self) -> impl Iterator<Item = *const Unit> {
-        self.scope.members.iter().filter(|&unit| !ptr::eq(unit, &self.body))
     }
 
     /// Sees to it that the nursery's future is polled again when nothing is left to wait for:
@@ -257,40 +247,46 @@ impl Core {
     #[must_use]
     fn finish_if_empty(&self) -> Option<Waker> {
         if self.live.get() == 0 && (!self.body_running.get() || self.tell_body.get()) {
+            // SAFETY: it is attached, if there is one.
+            let body = unsafe { self.roster.body().as_ref() }?;
             // It may have been made ready earlier, by the cancellation that ended the children.
-            self.body.unqueue();
-            // SAFETY: the body's unit is a field of this core.
-            return unsafe { Unit::make_ready(&self.body) };
+            if body.is_queued() {
+                self.roster.unqueue(body);
+            }
+            // SAFETY: as above.
+            return unsafe { Unit::make_ready(self.roster.body()) };
         }
         None
     }
 
     // What is asked when it seems to be stuck.
 
-    /// The nursery whose body or child a unit is, if it is attached to one.
+    /// The nursery whose roster it is.
     ///
     /// # Safety
     ///
-    /// The unit is alive, and the answer is not used any more when foreign code runs.
-    pub(crate) unsafe fn of<'a>(unit: *const Unit) -> Option<&'a Core> {
+    /// It came from a unit that is attached, or from a scope, and the answer is not used any more
+    /// when foreign code runs.
+    pub(crate) unsafe fn of<'a>(roster: *const Roster) -> &'a Core {
         // SAFETY: the caller's promise; invariant 5.
-        unsafe { (*unit).queue().cast::<Core>().as_ref() }
+        unsafe { &*roster.cast::<Core>() }
     }
 
     /// The tick in which the first of those that are ready became so.
     pub(crate) fn ready_since(&self) -> Option<u32> {
-        self.queue.ready_since()
+        self.roster.ready_since()
     }
 
     /// Whether there is anything in it that could wait. If not, something outside keeps it open.
     pub(crate) fn runs_something(&self) -> bool {
-        self.body_running.get() || self.children().next().is_some()
+        self.body_running.get() || !self.roster.first().is_null()
     }
 
     /// Where its children were spawned, or those of them that are ready.
     pub(crate) fn tasks(&self, ready: bool) -> Vec<&'static Location<'static>> {
-        // SAFETY (both): members are alive, and all but the body are children (invariant 2).
-        let children = self.children().filter(|&unit| !ready || unsafe { &*unit }.is_queued());
+        // SAFETY (both): what is attached is alive, and a child (invariant 2).
+        let children =
+            self.roster.children().filter(|&unit| !ready || unsafe { &*unit }.is_queued());
         children.map(|unit| unsafe { &*unit.cast::<Child>() }.place()).collect()
     }
 
@@ -359,14 +355,12 @@ impl Core {
 
     /// Polls a child. `Polling` puts back what is current.
     #[inline]
-    fn poll_child(&self, host: &Host, unit: *const Unit, budget: u32) {
-        // SAFETY: invariant 2; that it is attached, the reference is not given up.
-        let child = unsafe { ManuallyDrop::new(ChildRef::from_raw(unit.cast())) };
+    fn poll_child(&self, host: &Host, unit: NonNull<Unit>, budget: u32) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = unsafe { context::poll_unit(unit, budget) };
+        let waker = unsafe { context::poll_unit(unit.as_ptr(), budget) };
         host.hide_frame();
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
-        let polled = unsafe { child.poll(&mut Context::from_waker(&waker)) };
+        let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
         host.polled();
         if polled.is_ready() || self.is_moving.get() {
             host.show_frame();
@@ -376,43 +370,35 @@ impl Core {
 
     /// Deals with a child that has ended, or that was handed to another nursery.
     #[inline(never)]
-    fn after_poll(&self, unit: *const Unit, outcome: std::thread::Result<Poll<Result<()>>>) {
-        // SAFETY: as in `poll_child`.
-        let child = unsafe { ManuallyDrop::new(ChildRef::from_raw(unit.cast())) };
-        let child = ChildRef::clone(&child);
-        self.is_moving.set(false);
+    fn after_poll(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
+        if !self.is_moving.replace(false) {
+            return self.end_child(unit, outcome);
+        }
         match self.moving_to.take() {
-            None => self.end_child(child, outcome),
             Some(to) if to.is_open() => {
                 let foreign = self.move_child(unit, &to);
                 if !matches!(outcome, Ok(Poll::Pending)) {
-                    to.end_child(child, outcome);
+                    to.end_child(unit, outcome);
                 }
                 wake_all(foreign);
             }
             // The other nursery was dropped in the meantime, and so are its children.
-            Some(_) => self.end_child(child, outcome),
+            _ => self.end_child(unit, outcome),
         }
     }
 
     /// Deals with a child that has ended. One that has not is dropped.
-    fn end_child(&self, child: ChildRef, outcome: std::thread::Result<Poll<Result<()>>>) {
+    fn end_child(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
         // First of all: what follows is foreign code in large part, and if it is not this nursery
         // that polled the child, then that may even drop this nursery.
-        let held = self.release(child.as_ptr());
+        let child = self.release(unit);
         let place = child.place();
         if !matches!(outcome, Ok(Poll::Ready(Ok(())))) {
             self.end_without_value(&child, outcome);
         }
         // What the child's value does when it is dropped is foreign code, and so may be the waker
         // of who waits for it.
-        let freed = catch_unwind(AssertUnwindSafe(|| {
-            let (_held, child) = (held, child);
-            if let Some(joiner) = child.set_done() {
-                joiner.wake();
-            }
-        }));
-        if let Err(payload) = freed {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
             self.panicked(payload, place);
         }
         if let Some(foreign) = self.finish_if_empty() {
@@ -422,7 +408,7 @@ impl Core {
 
     /// The part that differs for a child that failed, panicked, or has not ended.
     #[cold]
-    fn end_without_value(&self, child: &ChildRef, outcome: std::thread::Result<Poll<Result<()>>>) {
+    fn end_without_value(&self, child: &Held, outcome: std::thread::Result<Poll<Result<()>>>) {
         let place = child.place();
         let why = match outcome {
             Ok(Poll::Ready(Err(error))) => self.fail(error, Some(place)),
@@ -433,7 +419,7 @@ impl Core {
             }
         };
         // What the child's future does when it is dropped is foreign code.
-        // SAFETY: the child is not done, its poll is over, and it is nobody's member.
+        // SAFETY: its poll is over.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
         if let Err(payload) = dropped {
             self.panicked(payload, place);
@@ -453,16 +439,16 @@ impl Core {
         first: bool,
         body: &mut Body<'_>,
     ) -> Poll<()> {
-        struct Drained<'a>(&'a ReadyQueue);
+        struct Drained<'a>(&'a Roster);
         impl Drop for Drained<'_> {
             fn drop(&mut self) {
                 self.0.set_draining(false);
             }
         }
         entered.touch();
-        self.queue.set_host(cx.waker());
-        self.queue.set_draining(true);
-        let drained = Drained(&self.queue);
+        self.roster.set_host(cx.waker());
+        self.roster.set_draining(true);
+        let drained = Drained(&self.roster);
         let finished = context::in_scope(&self.scope, || {
             let host = Host::new();
             let mut first = first;
@@ -484,7 +470,7 @@ impl Core {
             self.open.set(false);
             return Poll::Ready(());
         }
-        if !self.queue.is_empty() {
+        if !self.roster.is_idle() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -503,8 +489,8 @@ impl Core {
             return true;
         }
         loop {
-            while let Some(unit) = self.queue.pop(&runtime.order) {
-                if !ptr::eq(unit, &self.body) {
+            while let Some(unit) = self.roster.pop(&runtime.order) {
+                if !ptr::eq(unit.as_ptr(), self.roster.body()) {
                     self.poll_child(host, unit, runtime.budget);
                 } else if self.body_running.get() {
                     if self.poll_body(host, runtime, false, body) && !self.close_left() {
@@ -514,7 +500,7 @@ impl Core {
                     return true;
                 }
             }
-            if self.queue.is_empty() || !runtime.next_round() {
+            if self.roster.is_idle() || !runtime.next_round() {
                 return false;
             }
         }
@@ -532,8 +518,8 @@ impl Core {
         body: &mut Body<'_>,
     ) -> bool {
         let budget = if first { host.budget() } else { runtime.budget };
-        // SAFETY: the unit is a field of this core, which its guard keeps.
-        let waker = unsafe { context::poll_unit(&self.body, budget) };
+        // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
+        let waker = unsafe { context::poll_unit(self.roster.body(), budget) };
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.
@@ -571,16 +557,16 @@ impl Core {
     #[cold]
     fn end_in_panic(&self, host: &Host, first: bool, payload: Payload) -> bool {
         let unit = context::polled_unit();
-        if ptr::eq(unit, &self.body) {
+        if ptr::eq(unit, self.roster.body()) {
             if first {
                 host.set_budget(coop::budget());
             }
             host.polled();
             return self.end_body(Err(payload), false);
         }
-        if unit.is_null() {
-            resume_unwind(payload); // it was none of them
-        }
+        let Some(unit) = NonNull::new(unit.cast_mut()) else {
+            resume_unwind(payload) // it was none of them
+        };
         host.polled();
         host.show_frame();
         self.after_poll(unit, Err(payload));

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::checkpoint::Checkpoint;
 use crate::coop::{self, Watch};
-use crate::nursery::child::ChildRef;
+use crate::nursery::child::Handle;
 use crate::{Result, frame};
 
 /// A handle to a child, which gives its value when it is awaited.
@@ -18,7 +18,7 @@ use crate::{Result, frame};
 /// what comes out here is the [`Cancelled`](crate::Cancelled) that the failure caused. So it is if
 /// the nursery is dropped.
 pub struct Task<'scope, T> {
-    child: ChildRef,
+    child: Handle,
     watch: Watch,
     step: Step,
     _value: PhantomData<(&'scope (), T)>,
@@ -33,14 +33,14 @@ enum Step {
 
 impl<T> Task<'_, T> {
     /// The child's value must be a `T`.
-    pub(super) fn new(child: ChildRef) -> Self {
+    pub(super) fn new(child: Handle) -> Self {
         Task { child, watch: Watch::new(), step: Step::Start, _value: PhantomData }
     }
 
     /// Whether the child has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.child.is_done()
+        self.child.has_ended()
     }
 }
 
@@ -59,7 +59,7 @@ impl<T> Future for Task<'_, T> {
                 Step::Start => {
                     this.step = match coop::check() {
                         Err(error) => Step::Fail(Checkpoint::failing(error, 1)),
-                        Ok(()) if this.child.is_done() && coop::spend() => {
+                        Ok(()) if this.child.has_ended() && coop::spend() => {
                             cx.waker().wake_by_ref();
                             this.step = Step::Wait;
                             return Poll::Pending;
@@ -71,7 +71,7 @@ impl<T> Future for Task<'_, T> {
                     // A value that is not taken now stays with the task.
                     this.watch.arm(cx);
                     let cancelled = this.watch.check();
-                    if cancelled.is_ok() && !this.child.is_done() {
+                    if cancelled.is_ok() && !this.child.has_ended() {
                         this.child.set_joiner(cx.waker());
                         frame::awaits("Task");
                         return Poll::Pending;

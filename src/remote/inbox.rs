@@ -66,7 +66,7 @@ impl Wakes {
     }
 
     fn add(&mut self, id: UnitId) {
-        let index = id.index();
+        let index = id.index() as usize;
         if index >= self.marks.len() {
             self.marks.resize(index + 1, Mark { round: 0, position: 0 });
         }

@@ -209,7 +209,7 @@ impl Builder {
         };
         on_large_stack(|| {
             let runtime = Runtime::new(clock, &self, place)?;
-            let _entered = context::enter_runtime(&runtime, runtime.remote.slot);
+            let _entered = context::enter_runtime(&runtime);
             runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })
     }

@@ -14,10 +14,12 @@ mod stuck;
 pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
+use std::task::Waker;
 
 use slab::Slab;
 
@@ -42,10 +44,15 @@ use crate::thread::DEFAULT_LIMIT;
 use crate::thread::job::Jobs;
 use crate::time::clock::{Clock, Nanos};
 use crate::time::wheel::Wheel;
+use crate::wake::table::Table;
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
     pub(crate) clock: Rc<dyn Clock>,
+    /// The units.
+    pub(crate) table: Rc<Table>,
+    /// The wakers that are no units' of this run, of who waits for the child at an address.
+    pub(crate) joiners: RefCell<HashMap<usize, Waker>>,
     pub(crate) timers: RefCell<Wheel<Target>>,
     pub(crate) reactor: Reactor,
     /// What other threads know of it.
@@ -82,8 +89,11 @@ impl Runtime {
     ) -> io::Result<Runtime> {
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
+        let table = Table::new(remote.slot);
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
         Ok(Runtime {
+            table,
+            joiners: RefCell::default(),
             clock,
             timers: RefCell::new(Wheel::new()),
             reactor,

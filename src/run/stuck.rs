@@ -187,8 +187,9 @@ impl Runtime {
 fn find_nurseries(found: &mut Vec<Found>) {
     let mut seen = HashSet::new();
     for unit in table::find(Unit::is_queued) {
-        // SAFETY: the table knows it, and no foreign code runs in here.
-        let Some(core) = (unsafe { Core::of(unit) }) else { continue };
+        // SAFETY (both): the table knows it, and no foreign code runs in here.
+        let Some(roster) = (unsafe { (*unit).roster().as_ref() }) else { continue };
+        let core = unsafe { Core::of(roster) };
         let Some(since) = core.ready_since() else { continue };
         let address = ptr::from_ref(core).addr();
         // If its host is to run, then it is only in something that is stuck.
@@ -217,8 +218,8 @@ fn look_at(scope: &Scope) -> Option<Found> {
     if !scope.is_cancelled() || !scope.is_innermost() || scope.is_unheeding() {
         return None;
     }
-    // SAFETY: members are alive, and no foreign code runs in here.
-    let nursery = unsafe { scope.members.first().as_ref().and_then(|unit| Core::of(unit)) };
+    // SAFETY: no foreign code runs in here.
+    let nursery = scope.roster().map(|roster| unsafe { Core::of(roster) });
     let tasks = match nursery {
         // It is found among the nurseries, or kept open from outside.
         Some(nursery) if !nursery.is_idle() || !nursery.runs_something() => return None,

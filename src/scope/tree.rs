@@ -11,7 +11,9 @@
 //!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
 //!    `Entered` leaks the scope, still linked, still valid. A scope that something was linked
 //!    under after it was left (it was dropped from inside) puts that out when it is freed.
-//! 2. Walking the tree calls no foreign code, but that it clones wakers: those that are not ours
+//! 2. `roster` is null or points to the roster of a nursery that is open: its guard sets it, and
+//!    sets it back to null before that goes.
+//! 3. Walking the tree calls no foreign code, but that it clones wakers: those that are not ours
 //!    are collected, and woken when the walk is over. Safe code cannot make a waker whose clone
 //!    does more than count.
 
@@ -34,7 +36,8 @@ use crate::scope::deadline::Deadline;
 use crate::scope::pool::ScopeRef;
 use crate::time::clock::NEVER;
 use crate::wake::table::{self, UnitId};
-use crate::wake::unit::{Members, Unit};
+use crate::wake::roster::Roster;
+use crate::wake::unit::Unit;
 use crate::wake::wake_all;
 
 /// How far a cancellation goes.
@@ -96,8 +99,8 @@ pub(crate) struct Scope {
     /// The timer set for the deadline, while the scope is open.
     pub(super) timer: Cell<Timer>,
 
-    /// The units that run directly in this scope: the children and the body of a nursery.
-    pub(crate) members: Members,
+    /// The units that run directly in this scope, where it is an open nursery's; or null.
+    roster: Cell<*const Roster>,
     /// The unit whose poll last came through this scope.
     host: Cell<UnitId>,
     /// What few scopes have.
@@ -138,7 +141,7 @@ impl Scope {
             unheeding: Cell::new(0),
             deadline: Cell::new(Deadline::At(NEVER)),
             timer: Cell::new(Timer::NONE),
-            members: Members::new(),
+            roster: Cell::new(ptr::null()),
             host: Cell::new(UnitId::NONE),
             rare: OnceCell::new(),
         }
@@ -165,7 +168,9 @@ impl Scope {
     pub(super) fn reset(&mut self) -> Option<Box<Rare>> {
         debug_assert!(self.parent.get().is_null(), "what is linked is somebody's");
         debug_assert!(self.first_child.get().is_null(), "they were put out");
-        self.members.check_empty();
+        if !self.roster.get().is_null() {
+            std::process::abort(); // invariant 2: its guard has a reference
+        }
         self.stage.set(Stage::New);
         self.own.set(Level::None);
         self.effective.set(Level::None);
@@ -219,6 +224,22 @@ impl Scope {
 
     pub(crate) fn has_left(&self) -> bool {
         self.stage.get() == Stage::Left
+    }
+
+    /// Says which units run directly in this scope, or with null that none do any more.
+    ///
+    /// # Safety
+    ///
+    /// The roster stays where it is until null is set.
+    pub(crate) unsafe fn set_roster(&self, roster: *const Roster) {
+        self.roster.set(roster);
+    }
+
+    /// The units that run directly in this scope, if it is an open nursery's.
+    pub(crate) fn roster(&self) -> Option<&Roster> {
+        // SAFETY: invariant 2. The answer is used before any foreign code runs, which might drop
+        // the nursery.
+        unsafe { self.roster.get().as_ref() }
     }
 
     /// The scope it is in, if it is in one.
@@ -331,7 +352,7 @@ impl Scope {
     pub(crate) fn walk(&self, mut visit: impl FnMut(&Scope) -> bool) {
         let mut scope = self;
         loop {
-            // SAFETY (all three): invariants 1 and 2: nothing is linked or unlinked meanwhile.
+            // SAFETY (all three): invariants 1 and 3: nothing is linked or unlinked meanwhile.
             if visit(scope)
                 && let Some(child) = unsafe { scope.first_child.get().as_ref() }
             {
@@ -360,7 +381,9 @@ impl Scope {
             // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
             foreign.extend(unsafe { Unit::make_ready(host) });
         }
-        self.members.make_ready(foreign);
+        if let Some(roster) = self.roster() {
+            roster.make_ready(foreign);
+        }
         foreign.extend(self.foreign());
     }
 

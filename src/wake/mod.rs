@@ -3,10 +3,14 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `unit` | a piece of work with a waker of its own, and the lists it is linked into |
-//! | `table` | from a waker's number to the unit it stands for |
+//! | `unit` | a piece of work with a waker of its own |
+//! | `roster` | the units of one nursery, and those that are ready |
+//! | `table` | the units of one run: from a waker's number to the unit it stands for |
+//! | `chunk` | their memory |
 //! | `waker` | `std::task::Waker` as a number |
 
+pub(crate) mod chunk;
+pub(crate) mod roster;
 pub(crate) mod table;
 pub(crate) mod unit;
 pub(crate) mod waker;

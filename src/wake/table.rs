@@ -1,40 +1,51 @@
-//! From the number in a waker to the unit it stands for.
+//! The units of one run: their memory, and from the number in a waker to the unit it stands for.
 //!
 //! A waker holds a number, not a pointer: cloning and dropping one costs nothing and touches no
-//! memory, and a waker may outlive everything it was made for. The price is this table, one entry
-//! of 16 bytes a unit.
+//! memory, and a waker may outlive everything it was made for. A number is made of three parts:
+//! the runtime's slot among the runtimes of the process, the index of a node in the runtime's
+//! table, and the node's generation, so that a number whose unit has gone is recognised.
+//! Generations wrap, and begin anew where memory was given back: an old waker may wake a stranger.
+//! That is a spurious wake, which every future must bear.
 //!
-//! A number is made of three parts: the runtime's slot among the runtimes of the process, the
-//! index of an entry in its table, and the entry's generation, so that a number whose unit has
-//! gone is recognised. Generations wrap, and begin anew in each `run`: an old waker may wake a
-//! stranger. That is a spurious wake, which every future must bear.
+//! # Invariants
+//!
+//! 1. What `chunks` and `rooms` point to is alive: a chunk is in `chunks` from when it is made
+//!    until it is freed, and in the list of its class while it has room. Chunks of one node are
+//!    in no list.
+//! 2. A table is alive while anything is in it: the run, each nursery and each chunk count in it.
+//! 3. Nothing here calls foreign code.
 
-use std::cell::UnsafeCell;
-use std::ptr;
+use std::cell::{Cell, UnsafeCell};
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
 use crate::context::CONTEXT;
+use crate::wake::chunk::{Chunk, NodeLayout};
 use crate::wake::unit::Unit;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("seedbed packs three numbers into a waker's data pointer and needs 64-bit pointers");
 
 const SLOT_BITS: u32 = 16;
-const INDEX_BITS: u32 = 28;
-const GENERATION_BITS: u32 = 20;
-const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
+const INDEX_BITS: u32 = 32;
+const GENERATION_BITS: u32 = 16;
 
 /// The most runtimes that can run at the same time in one process. The last slot is never given
 /// out, so that no number is [`UnitId::NONE`].
 pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 
+/// How many empty chunks of each class are kept for use again.
+const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 16 };
+
 /// A unit's number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) struct UnitId(pub(crate) usize);
 
 impl UnitId {
     pub(crate) const NONE: UnitId = UnitId(usize::MAX);
 
-    pub(crate) fn new(slot: u16, index: u32, generation: u32) -> Self {
+    #[inline]
+    pub(crate) fn new(slot: u16, index: u32, generation: u16) -> Self {
         UnitId(
             (slot as usize) << (INDEX_BITS + GENERATION_BITS)
                 | (index as usize) << GENERATION_BITS
@@ -42,132 +53,203 @@ impl UnitId {
         )
     }
 
+    #[inline]
     pub(crate) fn slot(self) -> u16 {
         (self.0 >> (INDEX_BITS + GENERATION_BITS)) as u16
     }
 
-    pub(crate) fn index(self) -> usize {
-        (self.0 >> GENERATION_BITS) & ((1 << INDEX_BITS) - 1)
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        (self.0 >> GENERATION_BITS) as u32
     }
 
-    fn generation(self) -> u32 {
-        self.0 as u32 & GENERATION_MASK
+    #[inline]
+    fn generation(self) -> u16 {
+        self.0 as u16
     }
 }
 
-struct Entry {
-    /// Null when the entry is free.
-    unit: *const Unit,
-    generation: u32,
-    /// The next free entry, when this one is free.
-    next_free: u32,
-}
-
-const NO_ENTRY: u32 = u32::MAX;
-
-/// The table of one runtime. It lives in the thread's context, next to what is being polled.
+/// The units of one run. See the module's documentation.
 pub(crate) struct Table {
-    inner: UnsafeCell<Inner>,
+    slot: u16,
+    /// By their numbers; null where a number is free.
+    chunks: UnsafeCell<Vec<*const Chunk>>,
+    free_numbers: UnsafeCell<Vec<u32>>,
+    /// For each class of sizes the chunks that have room.
+    rooms: [Room; NodeLayout::CLASSES],
+    /// The run has ended: nothing is kept any more.
+    closed: Cell<bool>,
 }
 
-struct Inner {
-    entries: Vec<Entry>,
-    free: u32,
+pub(super) struct Room {
+    pub(super) first: Cell<*const Chunk>,
+    /// How many of the chunks are empty.
+    pub(super) empty: Cell<u32>,
 }
 
 impl Table {
-    pub(crate) const fn new() -> Self {
-        Table { inner: UnsafeCell::new(Inner { entries: Vec::new(), free: NO_ENTRY }) }
-    }
-
-    /// Forgets every unit, when the runtime ends.
-    pub(crate) fn clear(&self) {
-        self.with(|inner| {
-            inner.entries = Vec::new();
-            inner.free = NO_ENTRY;
-        });
-    }
-
-    fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
-        // SAFETY: a `Table` belongs to one thread, and the closures, all in this file, call
-        // nothing that could come back here.
-        f(unsafe { &mut *self.inner.get() })
-    }
-}
-
-/// Gives a unit a number in the current runtime; `NONE` where no runtime is running, and such a
-/// unit cannot be woken.
-pub(crate) fn register(unit: *const Unit) -> UnitId {
-    CONTEXT.with(|context| {
-        let Some(slot) = context.slot.get() else { return UnitId::NONE };
-        let id = context.table.with(|inner| {
-            let index = inner.free;
-            if index != NO_ENTRY {
-                let entry = &mut inner.entries[index as usize];
-                inner.free = entry.next_free;
-                entry.unit = unit;
-                return Some(UnitId::new(slot, index, entry.generation));
-            }
-            let index = inner.entries.len();
-            if index >= 1 << INDEX_BITS {
-                return None;
-            }
-            inner.entries.push(Entry { unit, generation: 0, next_free: NO_ENTRY });
-            Some(UnitId::new(slot, index as u32, 0))
-        });
-        // Out here, as a panic hook is foreign code.
-        id.unwrap_or_else(|| panic!("more than {} tasks in one runtime", 1 << INDEX_BITS))
-    })
-}
-
-/// Makes the number mean nothing any more.
-pub(crate) fn unregister(id: UnitId, unit: *const Unit) {
-    CONTEXT.with(|context| {
-        context.table.with(|inner| {
-            // A unit of an earlier runtime may be dropped in a later one, whose table may use the
-            // same number for another unit: the pointer tells them apart.
-            if let Some(entry) = inner.entries.get_mut(id.index())
-                && ptr::eq(entry.unit, unit)
-            {
-                entry.unit = ptr::null();
-                entry.generation = (entry.generation + 1) & GENERATION_MASK;
-                entry.next_free = inner.free;
-                inner.free = id.index() as u32;
-            }
-        });
-    });
-}
-
-/// The unit that has the place of this number at present, whatever had it before.
-pub(crate) fn lookup_place(id: UnitId) -> Option<*const Unit> {
-    CONTEXT.with(|context| {
-        context.table.with(|inner| {
-            let entry = inner.entries.get(id.index())?;
-            (!entry.unit.is_null()).then_some(entry.unit)
+    /// The table of the runtime with this slot.
+    pub(crate) fn new(slot: u16) -> Rc<Table> {
+        const ROOM: Room = Room { first: Cell::new(ptr::null()), empty: Cell::new(0) };
+        Rc::new(Table {
+            slot,
+            chunks: UnsafeCell::new(Vec::new()),
+            free_numbers: UnsafeCell::new(Vec::new()),
+            rooms: [ROOM; NodeLayout::CLASSES],
+            closed: Cell::new(false),
         })
+    }
+
+    pub(crate) fn slot(&self) -> u16 {
+        self.slot
+    }
+
+    /// Memory for a node, of which only what belongs to its place is set.
+    ///
+    /// # Panics
+    ///
+    /// If there are too many.
+    #[inline]
+    pub(crate) fn allocate(self: &Rc<Self>, layout: NodeLayout) -> NonNull<Unit> {
+        if !layout.is_alone() {
+            let room = &self.rooms[layout.class()];
+            // SAFETY: invariant 1.
+            if let Some(chunk) = unsafe { room.first.get().as_ref() } {
+                return chunk.take(room);
+            }
+        }
+        self.allocate_chunk(layout)
+    }
+
+    #[cold]
+    fn allocate_chunk(self: &Rc<Self>, layout: NodeLayout) -> NonNull<Unit> {
+        // SAFETY (both): invariant 3: nobody else has them meanwhile.
+        let chunks = unsafe { &mut *self.chunks.get() };
+        let number = unsafe { &mut *self.free_numbers.get() }.pop().unwrap_or_else(|| {
+            chunks.push(ptr::null());
+            chunks.len() as u32 - 1
+        });
+        assert!(number < Chunk::MOST, "more tasks in one runtime than can be numbered");
+        let chunk = Chunk::allocate(self.clone(), number, layout);
+        chunks[number as usize] = chunk;
+        // SAFETY: it was just made.
+        let chunk = unsafe { &*chunk };
+        if layout.is_alone() {
+            return chunk.take_only();
+        }
+        let room = &self.rooms[layout.class()];
+        chunk.add_to(room);
+        chunk.take(room)
+    }
+
+    /// Frees a node.
+    ///
+    /// # Safety
+    ///
+    /// It came from `allocate`, of whichever table, and nobody has it any more.
+    #[inline]
+    pub(crate) unsafe fn free(node: NonNull<Unit>) {
+        // SAFETY: the caller's promise.
+        let chunk = unsafe { Chunk::of(node) };
+        // SAFETY: a chunk with a node in it is alive.
+        let alive = unsafe { chunk.as_ref() };
+        let table = alive.table();
+        let is_spare = if alive.is_alone() {
+            true
+        } else {
+            let room = &table.rooms[alive.class()];
+            alive.put(node, room) && (room.empty.get() > KEPT || table.closed.get())
+        };
+        if is_spare {
+            // SAFETY: it has no node that is in use.
+            unsafe { Table::free_chunk(chunk) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The chunk is alive, and nobody uses a node of it.
+    #[cold]
+    unsafe fn free_chunk(chunk: NonNull<Chunk>) {
+        // SAFETY (all): the caller's promise, and invariant 3.
+        unsafe {
+            let chunk = chunk.as_ref();
+            let table = chunk.table();
+            if !chunk.is_alone() {
+                chunk.remove_from(&table.rooms[chunk.class()]);
+            }
+            (&mut *table.chunks.get())[chunk.number() as usize] = ptr::null();
+            (&mut *table.free_numbers.get()).push(chunk.number());
+        }
+        // With it goes its count in the table, and perhaps the table.
+        // SAFETY: the caller's promise; it is in no list any more.
+        unsafe { Chunk::free(chunk) };
+    }
+
+    /// To be called when the run has ended: gives back what is kept. What is still in use is given
+    /// back when it is freed.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        for room in &self.rooms {
+            let mut next = room.first.get();
+            // SAFETY (both): invariant 1.
+            while let Some(chunk) = unsafe { next.as_ref() } {
+                next = chunk.next_with_room();
+                if chunk.is_empty() {
+                    unsafe { Table::free_chunk(NonNull::from(chunk)) };
+                }
+            }
+        }
+    }
+
+    /// The node with this index, whatever is in it. Null if there is none.
+    #[inline]
+    pub(crate) fn node(&self, index: u32) -> *const Unit {
+        // SAFETY: invariant 3: nobody changes it meanwhile.
+        let chunks = unsafe { &*self.chunks.get() };
+        let number = Chunk::number_of(index) as usize;
+        match chunks.get(number) {
+            // SAFETY: invariant 1.
+            Some(&chunk) if !chunk.is_null() => unsafe { &*chunk }.node(index),
+            _ => ptr::null(),
+        }
+    }
+
+    fn find(&self, which: fn(&Unit) -> bool) -> Vec<*const Unit> {
+        // SAFETY: invariant 3.
+        let chunks = unsafe { &*self.chunks.get() };
+        // SAFETY: invariant 1.
+        let chunks = chunks.iter().filter_map(|chunk| unsafe { chunk.as_ref() });
+        // SAFETY: nodes of a chunk are valid, in use or not, and `which`, being given a shared
+        // reference and nothing else, frees none of them.
+        chunks.flat_map(Chunk::nodes).filter(|&unit| which(unsafe { &*unit })).collect()
+    }
+}
+
+/// The node with this index in the current runtime, whatever is in it.
+#[inline]
+pub(crate) fn node(index: u32) -> Option<*const Unit> {
+    CONTEXT.with(|context| {
+        let node = context.table()?.node(index);
+        (!node.is_null()).then_some(node)
     })
 }
 
 /// The units of the current runtime of which this is true. Takes time for each unit there is.
 pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
-    let units: Vec<_> = CONTEXT.with(|context| {
-        context.table.with(|inner| inner.entries.iter().map(|entry| entry.unit).collect())
-    });
-    // SAFETY: what is registered is alive (invariant 1 of `wake::unit`), and `which`, being given
-    // a shared reference and nothing else, drops none of them.
-    units.into_iter().filter(|unit| unsafe { unit.as_ref() }.is_some_and(which)).collect()
+    CONTEXT.with(|context| context.table().map_or_else(Vec::new, |table| table.find(which)))
 }
 
-/// The unit with this number, if it is still registered with the current runtime.
+/// The unit with this number, if the current runtime still has it.
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {
-        if context.slot.get() != Some(id.slot()) {
+        let table = context.table()?;
+        if table.slot != id.slot() {
             return None;
         }
-        context.table.with(|inner| {
-            let entry = inner.entries.get(id.index())?;
-            (entry.generation == id.generation() && !entry.unit.is_null()).then_some(entry.unit)
-        })
+        let node = table.node(id.index());
+        // SAFETY: a node of a chunk is valid, in use or not.
+        (unsafe { node.as_ref() }?.generation() == id.generation()).then_some(node)
     })
 }

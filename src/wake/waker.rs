@@ -31,6 +31,19 @@ pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
     ptr::eq(waker.vtable(), &VTABLE).then(|| UnitId(waker.data().addr()))
 }
 
+/// The index of the unit it wakes, if that is one of the current runtime.
+#[inline]
+pub(crate) fn index_here(waker: &Waker) -> Option<u32> {
+    let id = unit_of(waker)?;
+    CONTEXT.with(|context| context.slot.get() == id.slot()).then(|| id.index())
+}
+
+/// Makes the unit ready that has the place with this index in the current runtime, whatever had it
+/// before.
+pub(crate) fn wake_place(index: u32) {
+    make_ready(table::node(index));
+}
+
 /// Whether it is the waker of the unit that is being polled.
 #[inline]
 pub(crate) fn is_of_current_unit(waker: &Waker) -> bool {
@@ -44,7 +57,7 @@ pub(crate) fn wake_unit(id: UnitId) {
         if context.unit.get() == id && !polled.is_null() {
             // It wakes itself, and need not be looked for.
             make_ready(Some(polled));
-        } else if context.slot.get() == Some(id.slot()) {
+        } else if context.slot.get() == id.slot() {
             make_ready(table::lookup(id));
         } else {
             registry::wake(id);
@@ -56,7 +69,7 @@ pub(crate) fn wake_unit(id: UnitId) {
 pub(crate) fn wake_from_elsewhere(woken: Woken) {
     make_ready(match woken.any_generation {
         false => table::lookup(woken.id),
-        true => table::lookup_place(woken.id),
+        true => table::node(woken.id.index()),
     });
 }
 

@@ -1,13 +1,14 @@
 //! What keeps a nursery's children, and what keeps a nursery open.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::Result;
 use crate::error::{Cancelled, Reason};
 use crate::nursery::core::Core;
 use crate::scope::tree::Entered;
-use crate::wake::unit::Unit;
+use crate::wake::roster::Roster;
 
 /// Keeps a nursery open, as a child does.
 pub(crate) struct Hold(Rc<Core>);
@@ -39,9 +40,13 @@ impl Guard {
     pub(crate) fn new(core: Rc<Core>, has_body: bool) -> Result<Guard> {
         let entered = Entered::new(core.scope.clone(), "a nursery")?;
         core.body_running.set(has_body);
-        // SAFETY: the unit is a field of the core, which does not move and which the guard keeps;
-        // it is detached when the guard is dropped.
-        unsafe { Unit::attach(&core.body, Rc::as_ptr(&core).cast(), &core.scope.members) };
+        let roster = Rc::as_ptr(&core).cast();
+        // SAFETY: it is the first field of the core, which does not move and which the guard keeps.
+        // It is closed when the guard is dropped, and the scope is told.
+        unsafe {
+            Roster::open(roster);
+            core.scope.set_roster(roster);
+        }
         Ok(Guard { core, entered: Some(entered) })
     }
 
@@ -64,7 +69,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let core = &self.core;
         core.open.set(false);
-        core.body.detach();
+        core.roster.detach_body();
         let mut panic = None;
         let mut why = None;
         // Keeps the first panic; subscribers, children and wakers are foreign code.
@@ -84,26 +89,23 @@ impl Drop for Guard {
             });
         }
         loop {
-            let unit = core.scope.members.first();
-            if unit.is_null() {
-                break;
-            }
-            let child = core.release(unit.cast());
+            let Some(unit) = NonNull::new(core.roster.first().cast_mut()) else { break };
+            let child = core.release(unit);
+            let place = child.place();
             let why = why.get_or_insert_with(|| {
                 let reason = Reason::Requested(Some("its nursery was dropped".into()));
                 Cancelled::new(core.place, None, reason)
             });
-            guarded(child.place(), &mut || {
-                // SAFETY: a member is not done, it has just been taken out, so this happens once,
-                // and nobody polls it: its own nursery does not while that is dropped.
+            guarded(place, &mut || {
+                // SAFETY: nobody polls it: its own nursery does not while that is dropped.
                 unsafe { child.fail(Some(why.clone())) };
             });
-            guarded(child.place(), &mut || {
-                if let Some(joiner) = child.set_done() {
-                    joiner.wake();
-                }
-            });
+            let mut child = Some(child);
+            guarded(place, &mut || drop(child.take()));
         }
+        // SAFETY: nothing is there any more.
+        unsafe { core.scope.set_roster(ptr::null()) };
+        core.roster.close();
         if let Some(payload) = panic
             && !std::thread::panicking()
         {

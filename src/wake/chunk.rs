@@ -1,0 +1,267 @@
+//! Memory for units: nodes of one size side by side, so that taking and giving back one is a few
+//! instructions, without the allocator's own bookkeeping.
+//!
+//! # Invariants
+//!
+//! 1. A chunk is one allocation: padding, the header, and its nodes. The header is right before the
+//!    first node. All pointers to its nodes come from that allocation.
+//! 2. All nodes are valid `Unit`s at any time: the memory is zeroed when it is made, which is a
+//!    valid unit, and whoever uses a node leaves its `Unit` valid.
+//! 3. A node is in use, or in `unused`, or its number is `fresh` or above.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+
+use crate::wake::table::{Room, Table};
+use crate::wake::unit::Unit;
+
+/// How many nodes a chunk has; one where they are large. One under the sanitizer, too: it is to
+/// notice what is used after it was freed.
+const NODES: u32 = if cfg!(seedbed_sanitize) { 1 } else { 64 };
+const NODE_BITS: u32 = 6;
+
+/// The size and alignment of a node.
+#[derive(Clone, Copy)]
+pub(crate) struct NodeLayout(Layout);
+
+impl NodeLayout {
+    /// Classes are 8 bytes apart. In class 0 is what has a chunk of its own.
+    pub(super) const CLASSES: usize = 64;
+
+    /// That of a node that begins with a `Unit`.
+    pub(crate) const fn of<N>() -> NodeLayout {
+        NodeLayout(Layout::new::<N>())
+    }
+
+    #[inline]
+    pub(super) const fn class(self) -> usize {
+        let class = self.0.size() / 8;
+        if self.0.align() > 8 || class >= Self::CLASSES || NODES == 1 { 0 } else { class }
+    }
+
+    #[inline]
+    pub(super) const fn is_alone(self) -> bool {
+        self.class() == 0
+    }
+}
+
+#[repr(C)]
+pub(super) struct Chunk {
+    table: Rc<Table>,
+    number: u32,
+    class: u32,
+    /// The distance of two nodes.
+    stride: u32,
+    in_use: Cell<u32>,
+    fresh: Cell<u32>,
+    /// How far the header is from the beginning of the allocation, and what that is like.
+    padding: u32,
+    layout: Layout,
+    /// Where the nodes begin.
+    nodes: *const Unit,
+    unused: Cell<*const Unit>,
+    /// The other chunks of the class that have room.
+    prev: Cell<*const Chunk>,
+    next: Cell<*const Chunk>,
+}
+
+impl Chunk {
+    /// How many there may be in one table.
+    pub(super) const MOST: u32 = (u32::MAX >> NODE_BITS) - 1;
+
+    /// A chunk without nodes in use.
+    pub(super) fn allocate(table: Rc<Table>, number: u32, node: NodeLayout) -> *const Chunk {
+        let count = if node.is_alone() { 1 } else { NODES as usize };
+        let size = node.0.size() * count;
+        let nodes = Layout::from_size_align(size, node.0.align()).expect("a node fits in memory");
+        let (layout, first) = Layout::new::<Chunk>().extend(nodes).expect("a node fits in memory");
+        let padding = first - size_of::<Chunk>();
+        // SAFETY: it is not empty: the header is in it.
+        let memory = unsafe { alloc_zeroed(layout) };
+        if memory.is_null() {
+            handle_alloc_error(layout);
+        }
+        // SAFETY: invariant 1: the header fits there and is aligned, as the nodes' alignment is at
+        // least as large and its size a multiple of its own.
+        unsafe {
+            let chunk = memory.add(padding).cast::<Chunk>();
+            chunk.write(Chunk {
+                table,
+                number,
+                class: node.class() as u32,
+                stride: node.0.size() as u32,
+                in_use: Cell::new(0),
+                fresh: Cell::new(0),
+                padding: padding as u32,
+                layout,
+                nodes: memory.add(first).cast(),
+                unused: Cell::new(ptr::null()),
+                prev: Cell::new(ptr::null()),
+                next: Cell::new(ptr::null()),
+            });
+            chunk
+        }
+    }
+
+    /// # Safety
+    ///
+    /// It came from `allocate`, and nobody has it or a node of it any more.
+    pub(super) unsafe fn free(chunk: NonNull<Chunk>) {
+        // SAFETY: the caller's promise; invariant 1.
+        unsafe {
+            let Chunk { table, padding, layout, .. } = chunk.as_ptr().read();
+            dealloc(chunk.as_ptr().cast::<u8>().sub(padding as usize), layout);
+            drop(table);
+        }
+    }
+
+    /// The chunk that a node is in.
+    ///
+    /// # Safety
+    ///
+    /// It is a node of a chunk.
+    #[inline]
+    pub(super) unsafe fn of(node: NonNull<Unit>) -> NonNull<Chunk> {
+        // SAFETY: the caller's promise; invariants 1 and 2. A chunk of one has no other node.
+        unsafe {
+            let unit = node.as_ref();
+            let before = (unit.index() % (1 << NODE_BITS)) as usize * unit.class() as usize * 8;
+            node.byte_sub(before).cast::<Chunk>().sub(1)
+        }
+    }
+
+    #[inline]
+    pub(super) fn number_of(index: u32) -> u32 {
+        index >> NODE_BITS
+    }
+
+    /// The node with this index. Null if it was never used.
+    #[inline]
+    pub(super) fn node(&self, index: u32) -> *const Unit {
+        let nth = index % (1 << NODE_BITS);
+        if nth < self.fresh.get() { self.nth(nth) } else { ptr::null() }
+    }
+
+    #[inline]
+    fn nth(&self, nth: u32) -> *const Unit {
+        // SAFETY: invariant 1.
+        unsafe { self.nodes.byte_add((nth * self.stride) as usize) }
+    }
+
+    /// The nodes that were ever used.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = *const Unit> {
+        (0..self.fresh.get()).map(|nth| self.nth(nth))
+    }
+
+    /// Takes a node out. There is room, and `room` is where it stands for that.
+    #[inline]
+    pub(super) fn take(&self, room: &Room) -> NonNull<Unit> {
+        let in_use = self.in_use.get();
+        if in_use == 0 {
+            room.empty.set(room.empty.get() - 1);
+        }
+        self.in_use.set(in_use + 1);
+        if in_use + 1 == NODES {
+            self.remove_from(room);
+        }
+        // SAFETY: invariant 2.
+        match NonNull::new(self.unused.get().cast_mut()) {
+            Some(node) => {
+                // SAFETY: invariant 2.
+                self.unused.set(unsafe { node.as_ref() }.next_unused());
+                node
+            }
+            None => self.take_fresh(),
+        }
+    }
+
+    /// Takes the only node out.
+    pub(super) fn take_only(&self) -> NonNull<Unit> {
+        self.in_use.set(1);
+        self.take_fresh()
+    }
+
+    #[inline]
+    fn take_fresh(&self) -> NonNull<Unit> {
+        let nth = self.fresh.get();
+        self.fresh.set(nth + 1);
+        let node = NonNull::new(self.nth(nth).cast_mut()).expect("it is in an allocation");
+        // SAFETY: invariant 2.
+        unsafe { node.as_ref() }.set_place(self.number << NODE_BITS | nth, self.class as u8);
+        node
+    }
+
+    /// Puts a node back. True if the chunk is empty now.
+    #[inline]
+    pub(super) fn put(&self, node: NonNull<Unit>, room: &Room) -> bool {
+        // SAFETY: invariant 2.
+        unsafe { node.as_ref() }.set_unused(self.unused.replace(node.as_ptr()));
+        let in_use = self.in_use.get();
+        self.in_use.set(in_use - 1);
+        if in_use == NODES {
+            self.add_to(room);
+        }
+        if in_use == 1 {
+            room.empty.set(room.empty.get() + 1);
+        }
+        in_use == 1
+    }
+
+    /// Lists it among those that have room.
+    pub(super) fn add_to(&self, room: &Room) {
+        let next = room.first.replace(self);
+        self.prev.set(ptr::null());
+        self.next.set(next);
+        // SAFETY: what is listed is alive (invariant 1 of `wake::table`).
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.prev.set(self);
+        }
+        if self.is_empty() {
+            room.empty.set(room.empty.get() + 1);
+        }
+    }
+
+    /// Takes it out of those that have room.
+    pub(super) fn remove_from(&self, room: &Room) {
+        let (prev, next) = (self.prev.get(), self.next.get());
+        // SAFETY (both): what is listed is alive (invariant 1 of `wake::table`).
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.next.set(next),
+            None => room.first.set(next),
+        }
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.prev.set(prev);
+        }
+        if self.is_empty() {
+            room.empty.set(room.empty.get() - 1);
+        }
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    #[inline]
+    pub(super) fn class(&self) -> usize {
+        self.class as usize
+    }
+
+    #[inline]
+    pub(super) fn is_alone(&self) -> bool {
+        self.class == 0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_use.get() == 0
+    }
+
+    pub(super) fn next_with_room(&self) -> *const Chunk {
+        self.next.get()
+    }
+}

@@ -1,0 +1,417 @@
+//! The units of one nursery: all of them, those that are ready, first in, first out, and who is to
+//! be told when there are some.
+//!
+//! # Invariants
+//!
+//! 1. A unit that is attached is in use. It may be taken out of the table's memory only when it
+//!    has been detached.
+//! 2. What stands in the ready queue has `Flag::QUEUED`, and its memory is there: a unit that was
+//!    detached meanwhile, a ghost, is freed when it is taken out, if nobody has it any more.
+//! 3. A roster that goes has nothing attached, and its queue is empty: it checks.
+
+use std::cell::{Cell, OnceCell};
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::context::{self, CONTEXT};
+use crate::run::order::Order;
+use crate::wake::chunk::NodeLayout;
+use crate::wake::table::{Table, UnitId};
+use crate::wake::unit::{Flag, NO_INDEX, Unit};
+use crate::wake::waker;
+
+/// The units of one nursery. See the module's documentation.
+pub(crate) struct Roster {
+    /// Those that are ready.
+    head: Cell<*const Unit>,
+    tail: Cell<*const Unit>,
+    /// True while the owner takes units out: it need not be told of new ones.
+    draining: Cell<bool>,
+    /// The `run` that counts this queue among those that have units in them.
+    counted_in: Cell<u32>,
+    /// How many in the queue were detached.
+    ghosts: Cell<u32>,
+    /// The children, in the order in which they came.
+    first: Cell<*const Unit>,
+    last: Cell<*const Unit>,
+    /// The nursery's body, while that is attached.
+    body: Cell<*const Unit>,
+    host: Cell<Option<Waker>>,
+    /// Where its units are.
+    table: OnceCell<Rc<Table>>,
+}
+
+impl Roster {
+    pub(crate) const fn new() -> Self {
+        Roster {
+            head: Cell::new(ptr::null()),
+            tail: Cell::new(ptr::null()),
+            draining: Cell::new(false),
+            counted_in: Cell::new(0),
+            ghosts: Cell::new(0),
+            first: Cell::new(ptr::null()),
+            last: Cell::new(ptr::null()),
+            body: Cell::new(ptr::null()),
+            host: Cell::new(None),
+            table: OnceCell::new(),
+        }
+    }
+
+    /// Attaches a body, with memory of the current runtime, where the children's will be, too.
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is running.
+    ///
+    /// # Safety
+    ///
+    /// The roster must stay where it is until it has been closed.
+    pub(crate) unsafe fn open(this: *const Roster) {
+        // SAFETY: the caller's promise.
+        let roster = unsafe { &*this };
+        let current = || context::current_table().expect("a nursery is opened in a run");
+        let body = roster.table.get_or_init(current).allocate(NodeLayout::of::<Unit>());
+        // SAFETY: it was just allocated.
+        let unit = unsafe { body.as_ref() };
+        unit.set(Flag::HELD);
+        unit.roster.set(this);
+        roster.body.set(body.as_ptr());
+    }
+
+    /// Detaches and frees the body, when there are no children any more.
+    pub(crate) fn close(&self) {
+        self.detach_body();
+        self.sweep();
+        if !self.head.get().is_null() || !self.first.get().is_null() {
+            std::process::abort(); // invariant 3
+        }
+    }
+
+    /// Nothing wakes the body any more.
+    pub(crate) fn detach_body(&self) {
+        let Some(body) = NonNull::new(self.body.replace(ptr::null()).cast_mut()) else { return };
+        // SAFETY: `open` allocated it.
+        let unit = unsafe { body.as_ref() };
+        unit.roster.set(ptr::null());
+        unit.clear(Flag::HELD);
+        if unit.is_queued() {
+            self.ghosts.set(self.ghosts.get() + 1);
+        } else {
+            // SAFETY: nobody has it any more.
+            unsafe { Table::free(body) };
+        }
+    }
+
+    /// Memory for a child.
+    pub(crate) fn allocate(&self, layout: NodeLayout) -> NonNull<Unit> {
+        self.table.get().expect("it was opened").allocate(layout)
+    }
+
+    /// The nursery's body; null once it is detached.
+    #[inline]
+    pub(crate) fn body(&self) -> *const Unit {
+        self.body.get()
+    }
+
+    // The children.
+
+    /// Attaches a child.
+    ///
+    /// # Safety
+    ///
+    /// It is attached to nothing, belongs to the runtime whose roster this is, and stays in use
+    /// until it is detached. The roster stays where it is for as long.
+    #[inline]
+    pub(crate) unsafe fn attach(this: *const Roster, child: *const Unit) {
+        // SAFETY (both): the caller's promise.
+        let (roster, unit) = unsafe { (&*this, &*child) };
+        unit.roster.set(this);
+        unit.next.set(NO_INDEX);
+        // SAFETY: invariant 1.
+        match unsafe { roster.last.replace(child).as_ref() } {
+            Some(last) => {
+                unit.prev.set(last.index());
+                last.next.set(unit.index());
+            }
+            None => {
+                unit.prev.set(NO_INDEX);
+                roster.first.set(child);
+            }
+        }
+    }
+
+    /// Detaches a child.
+    #[inline]
+    pub(crate) fn detach(&self, unit: &Unit) {
+        debug_assert!(ptr::eq(unit.roster.get(), self), "it is attached here");
+        let (prev, next) = (self.node(unit.prev.get()), self.node(unit.next.get()));
+        // SAFETY (both): invariant 1.
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.next.set(unit.next.get()),
+            None => self.first.set(next),
+        }
+        match unsafe { next.as_ref() } {
+            Some(next) => next.prev.set(unit.prev.get()),
+            None => self.last.set(prev),
+        }
+        unit.roster.set(ptr::null());
+        if unit.is_queued() {
+            self.ghosts.set(self.ghosts.get() + 1);
+        }
+    }
+
+    #[inline]
+    fn node(&self, index: u32) -> *const Unit {
+        match self.table.get() {
+            Some(table) if index != NO_INDEX => table.node(index),
+            _ => ptr::null(),
+        }
+    }
+
+    /// The child that came first, or null.
+    pub(crate) fn first(&self) -> *const Unit {
+        self.first.get()
+    }
+
+    /// The children, of whom none may come or go as long as the answer is used.
+    pub(crate) fn children(&self) -> impl Iterator<Item = *const Unit> {
+        let mut next = self.first.get();
+        std::iter::from_fn(move || {
+            let this = next;
+            // SAFETY: invariant 1.
+            next = self.node(unsafe { this.as_ref() }?.next.get());
+            Some(this)
+        })
+    }
+
+    /// Makes all ready, the body and then the children in the order in which they came. Foreign
+    /// wakers that have to be woken for it are added to `foreign`.
+    pub(crate) fn make_ready(&self, foreign: &mut Vec<Waker>) {
+        let body = self.body.get();
+        // SAFETY (all): invariant 1, and `make_ready` neither attaches nor detaches.
+        if !body.is_null() {
+            foreign.extend(unsafe { Unit::make_ready(body) });
+        }
+        for child in self.children() {
+            foreign.extend(unsafe { Unit::make_ready(child) });
+        }
+    }
+
+    // Who polls them.
+
+    #[inline]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    pub(crate) fn set_draining(&self, draining: bool) {
+        self.draining.set(draining);
+    }
+
+    /// Says who polls the owner of this roster.
+    pub(crate) fn set_host(&self, waker: &Waker) {
+        let old = self.host.take();
+        match old {
+            Some(old) if old.will_wake(waker) => self.host.set(Some(old)),
+            old => {
+                self.host.set(Some(waker.clone()));
+                drop(old); // foreign code, run when the roster is whole again
+            }
+        }
+    }
+
+    /// The host as a unit of this runtime, or else a clone of its waker.
+    pub(super) fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
+        let host = self.host.take()?;
+        let answer = waker::unit_of(&host).ok_or_else(|| host.clone());
+        self.host.set(Some(host));
+        Some(answer)
+    }
+
+    // The ready queue.
+
+    /// Whether nothing is ready.
+    pub(crate) fn is_idle(&self) -> bool {
+        if self.ghosts.get() > 0 {
+            self.sweep();
+        }
+        self.head.get().is_null()
+    }
+
+    /// The tick in which the first of the units became ready. While nobody takes units out it
+    /// stays the same, and no later wait for somebody to come has the same one.
+    pub(crate) fn ready_since(&self) -> Option<u32> {
+        // SAFETY: invariant 2.
+        unsafe { self.head.get().as_ref() }.map(|head| head.tick.get())
+    }
+
+    /// Adds a unit that is attached and not queued. True if it is the first.
+    #[inline]
+    pub(super) fn push(&self, this: *const Unit, tick: u32) -> bool {
+        // SAFETY: `make_ready`, the only caller, has a unit that is attached.
+        let unit = unsafe { &*this };
+        unit.tick.set(tick);
+        unit.set(Flag::QUEUED);
+        unit.next_ready.set(ptr::null());
+        // SAFETY: invariant 2.
+        match unsafe { self.tail.replace(this).as_ref() } {
+            Some(tail) => {
+                tail.next_ready.set(this);
+                false
+            }
+            None => {
+                self.head.set(this);
+                self.count();
+                true
+            }
+        }
+    }
+
+    /// It has units in it.
+    fn count(&self) {
+        CONTEXT.with(|context| {
+            self.counted_in.set(context.run.get());
+            context.ready_queues.set(context.ready_queues.get() + 1);
+        });
+    }
+
+    /// It is empty.
+    fn uncount(&self) {
+        CONTEXT.with(|context| {
+            // In a later `run` it is not counted.
+            if self.counted_in.get() == context.run.get() {
+                context.ready_queues.set(context.ready_queues.get() - 1);
+            }
+        });
+    }
+
+    /// Takes out the next unit that became ready before the present tick.
+    #[inline]
+    pub(crate) fn pop(&self, order: &Order) -> Option<NonNull<Unit>> {
+        let now = CONTEXT.with(|context| context.tick.get());
+        loop {
+            let this = self.head.get();
+            // SAFETY: invariant 2.
+            let unit = unsafe { this.as_ref() }?;
+            if unit.tick.get() == now {
+                return None;
+            }
+            if !order.is_first_in_first_out() {
+                return self.choose(order, now);
+            }
+            self.unlink(ptr::null(), unit);
+            if ptr::eq(unit.roster.get(), self) {
+                return NonNull::new(this.cast_mut());
+            }
+            self.bury(this);
+        }
+    }
+
+    /// Takes a unit out of the queue, in which it stands behind `before`, or first.
+    #[inline]
+    fn unlink(&self, before: *const Unit, unit: &Unit) {
+        let next = unit.next_ready.get();
+        // SAFETY: invariant 2.
+        match unsafe { before.as_ref() } {
+            Some(before) => before.next_ready.set(next),
+            None => self.head.set(next),
+        }
+        if next.is_null() {
+            self.tail.set(before);
+            if before.is_null() {
+                self.uncount();
+            }
+        }
+        unit.clear(Flag::QUEUED);
+    }
+
+    /// Deals with a ghost that was taken out.
+    #[cold]
+    fn bury(&self, ghost: *const Unit) {
+        self.ghosts.set(self.ghosts.get() - 1);
+        // SAFETY: invariant 2: it has only now been taken out.
+        let unit = unsafe { &*ghost };
+        if let Some(node) = NonNull::new(ghost.cast_mut())
+            && !unit.has(Flag::HELD)
+            && !unit.has(Flag::TASK)
+        {
+            // SAFETY: nobody has it any more.
+            unsafe { Table::free(node) };
+        }
+    }
+
+    /// Takes out all ghosts.
+    fn sweep(&self) {
+        self.take_out(|unit| !ptr::eq(unit.roster.get(), self));
+    }
+
+    /// Takes a unit out that is attached here. Takes time for each that stands before it.
+    pub(crate) fn unqueue(&self, this: *const Unit) {
+        self.take_out(|unit| ptr::eq(unit, this));
+    }
+
+    /// Takes out those in the queue for which it is true.
+    fn take_out(&self, goes: impl Fn(&Unit) -> bool) {
+        let mut before = ptr::null();
+        let mut this = self.head.get();
+        // SAFETY: invariant 2.
+        while let Some(unit) = unsafe { this.as_ref() } {
+            let next = unit.next_ready.get();
+            if goes(unit) {
+                self.unlink(before, unit);
+                if !ptr::eq(unit.roster.get(), self) {
+                    self.bury(this);
+                }
+            } else {
+                before = this;
+            }
+            this = next;
+        }
+    }
+
+    /// Takes out one of those that became ready before the tick `now`.
+    #[cold]
+    fn choose(&self, order: &Order, now: u32) -> Option<NonNull<Unit>> {
+        if self.ghosts.get() > 0 {
+            self.sweep();
+        }
+        let older = self.older_than(now, order.reach());
+        if older == 0 {
+            return None;
+        }
+        let mut before = ptr::null();
+        let mut this = self.head.get();
+        // SAFETY (both): invariant 2; there are as many as `older_than` counted.
+        for _ in 0..order.choose(older) {
+            before = this;
+            this = unsafe { &*this }.next_ready.get();
+        }
+        self.unlink(before, unsafe { &*this });
+        NonNull::new(this.cast_mut())
+    }
+
+    /// How many units at the head became ready before the tick `now`, counted up to a limit.
+    fn older_than(&self, now: u32, limit: usize) -> usize {
+        let mut count = 0;
+        let mut next = self.head.get();
+        // SAFETY: invariant 2.
+        while let Some(unit) = unsafe { next.as_ref() } {
+            if unit.tick.get() == now || count == limit {
+                break;
+            }
+            count += 1;
+            next = unit.next_ready.get();
+        }
+        count
+    }
+}
+
+impl Drop for Roster {
+    fn drop(&mut self) {
+        // Invariant 3. An abort is the only safe answer to a roster that units still point to.
+        if !self.head.get().is_null() || !self.first.get().is_null() || !self.body.get().is_null() {
+            std::process::abort();
+        }
+    }
+}
