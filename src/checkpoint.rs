@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::Error;
+use crate::wake::waker;
 use crate::{Result, context, coop};
 
 /// A checkpoint and nothing else.
@@ -122,7 +123,7 @@ impl Future for Checkpoint {
             Step::Look if coop::check().is_ok() => Poll::Ready(Ok(())),
             Step::Yield if context::current_run() != 0 => {
                 this.step = Step::Look;
-                cx.waker().wake_by_ref();
+                waker::yield_now(cx.waker());
                 Poll::Pending
             }
             _ => this.poll_stepwise(cx),

@@ -18,7 +18,7 @@
 
 use std::cell::UnsafeCell;
 use std::future::Future;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -45,6 +45,8 @@ struct VTable {
     fail: unsafe fn(NonNull<Child>, Option<Cancelled>),
     take: unsafe fn(NonNull<Child>, *mut ()),
     free: unsafe fn(NonNull<Child>),
+    /// Whether dropping the value may do anything.
+    value_needs_drop: bool,
 }
 
 #[repr(C)]
@@ -61,8 +63,13 @@ union Stage<F, T> {
 }
 
 impl<F: Future<Output = Result<T>>, T> Node<F, T> {
-    const VTABLE: VTable =
-        VTable { poll: Self::poll, fail: Self::fail, take: Self::take, free: Self::free };
+    const VTABLE: VTable = VTable {
+        poll: Self::poll,
+        fail: Self::fail,
+        take: Self::take,
+        free: Self::free,
+        value_needs_drop: needs_drop::<T>(),
+    };
 
     /// # Safety
     ///
@@ -89,9 +96,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // SAFETY: invariants 1 and 3: there is a `Held`, so the stage is the nursery's, which polls
         // the child once at a time until its end: what is in it is the future. That stays there.
-        let polled = unsafe {
-            Pin::new_unchecked(&mut *(*Self::stage(child)).future).poll(cx)
-        };
+        let polled = unsafe { Pin::new_unchecked(&mut *(*Self::stage(child)).future).poll(cx) };
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(value)) => {
@@ -244,6 +249,20 @@ impl Held {
         unsafe { self.0.as_ref() }.place
     }
 
+    /// Gives up a child that has ended with a value, if that takes no foreign code: if nobody wants
+    /// the value.
+    #[inline]
+    pub(crate) fn free_at_once(self) -> std::result::Result<(), Held> {
+        // SAFETY: invariant 2.
+        let child = unsafe { self.0.as_ref() };
+        if child.unit.has_any(Flag::TASK, Flag::QUEUED) || child.vtable.value_needs_drop {
+            return Err(self);
+        }
+        // SAFETY: it is the last owner, and what is in the node needs no dropping.
+        unsafe { Table::free(self.into_raw().cast()) };
+        Ok(())
+    }
+
     /// Drops the future, if there still is one, and leaves word for the `Task` why there is no
     /// value.
     ///
@@ -280,10 +299,13 @@ impl Drop for Held {
 
 impl Child {
     /// The waker of who waits for it, where that is not a unit of this runtime.
+    #[inline]
     fn take_foreign_joiner(&self) -> Option<Waker> {
-        if !self.unit.has(Flag::NOTE) {
-            return None;
-        }
+        if self.unit.has(Flag::NOTE) { self.find_foreign_joiner() } else { None }
+    }
+
+    #[cold]
+    fn find_foreign_joiner(&self) -> Option<Waker> {
         self.unit.clear(Flag::NOTE);
         context::with_runtime(|runtime| {
             let runtime = runtime?;
@@ -328,6 +350,17 @@ impl Handle {
         drop(old); // foreign code
     }
 
+    #[cold]
+    fn drop_slowly(&mut self) {
+        let child = self.child();
+        let _joiner = child.take_foreign_joiner(); // foreign code, dropped last
+        child.unit.clear(Flag::TASK);
+        if !child.unit.has(Flag::HELD) {
+            // SAFETY: it was the last owner.
+            unsafe { (child.vtable.free)(self.0) };
+        }
+    }
+
     /// The child's value, once.
     ///
     /// # Safety
@@ -342,13 +375,13 @@ impl Handle {
 }
 
 impl Drop for Handle {
+    #[inline]
     fn drop(&mut self) {
         let child = self.child();
-        let _joiner = child.take_foreign_joiner(); // foreign code, dropped last
-        child.unit.clear(Flag::TASK);
-        if !child.unit.has(Flag::HELD) {
-            // SAFETY: it was the last owner.
-            unsafe { (child.vtable.free)(self.0) };
+        if child.unit.has(Flag::NOTE) || !child.unit.has(Flag::HELD) {
+            self.drop_slowly();
+        } else {
+            child.unit.clear(Flag::TASK);
         }
     }
 }

@@ -225,7 +225,11 @@ impl Core {
 
     /// Moves a child that is not being polled. The wakers are to be woken last of all: they are
     /// foreign code, which may drop the other nursery.
-    fn move_child(&self, unit: NonNull<Unit>, to: &Rc<Core>) -> impl Iterator<Item = Waker> + use<> {
+    fn move_child(
+        &self,
+        unit: NonNull<Unit>,
+        to: &Rc<Core>,
+    ) -> impl Iterator<Item = Waker> + use<> {
         // SAFETY: it is attached here.
         let queued = unsafe { unit.as_ref() }.is_queued();
         if queued {
@@ -362,14 +366,40 @@ impl Core {
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
         host.polled();
-        if polled.is_ready() || self.is_moving.get() {
+        if self.is_moving.get() || matches!(polled, Poll::Ready(Err(_))) {
             host.show_frame();
             self.after_poll(unit, Ok(polled));
+        } else if polled.is_ready() {
+            host.show_frame();
+            self.end_with_value(unit);
         }
     }
 
-    /// Deals with a child that has ended, or that was handed to another nursery.
-    #[inline(never)]
+    /// Deals with a child that has ended with a value.
+    #[inline]
+    fn end_with_value(&self, unit: NonNull<Unit>) {
+        let child = self.release(unit);
+        let place = child.place();
+        if let Err(child) = child.free_at_once() {
+            self.drop_child(child, place);
+        }
+        if self.live.get() == 0
+            && let Some(foreign) = self.finish_if_empty()
+        {
+            foreign.wake();
+        }
+    }
+
+    /// Gives up a child that has ended. What its value does when it is dropped is foreign code, and
+    /// so may be the waker of who waits for it.
+    fn drop_child(&self, child: Held, place: &'static Location<'static>) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
+            self.panicked(payload, place);
+        }
+    }
+
+    /// Deals with a child that has failed or panicked, or that was handed to another nursery.
+    #[cold]
     fn after_poll(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
         if !self.is_moving.replace(false) {
             return self.end_child(unit, outcome);
@@ -396,11 +426,7 @@ impl Core {
         if !matches!(outcome, Ok(Poll::Ready(Ok(())))) {
             self.end_without_value(&child, outcome);
         }
-        // What the child's value does when it is dropped is foreign code, and so may be the waker
-        // of who waits for it.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
-            self.panicked(payload, place);
-        }
+        self.drop_child(child, place);
         if let Some(foreign) = self.finish_if_empty() {
             foreign.wake();
         }
@@ -510,13 +536,7 @@ impl Core {
     ///
     /// The first time it is polled by its host there and then, and shares the host's budget: a
     /// loop that opens nurseries must let others run, too.
-    fn poll_body(
-        &self,
-        host: &Host,
-        runtime: &Runtime,
-        first: bool,
-        body: &mut Body<'_>,
-    ) -> bool {
+    fn poll_body(&self, host: &Host, runtime: &Runtime, first: bool, body: &mut Body<'_>) -> bool {
         let budget = if first { host.budget() } else { runtime.budget };
         // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
         let waker = unsafe { context::poll_unit(self.roster.body(), budget) };

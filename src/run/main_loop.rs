@@ -61,7 +61,8 @@ impl Runtime {
                     interrupted();
                 }
             };
-            let driven = self.drive_system(&system, &heed, &mut |cx| body.as_mut().poll(cx).map(Ok));
+            let driven =
+                self.drive_system(&system, &heed, &mut |cx| body.as_mut().poll(cx).map(Ok));
             driven.inspect_err(|_| abandon_all(self))
         };
         if let Err(error) = driven {
@@ -152,8 +153,7 @@ impl Runtime {
                 CONTEXT.with(|context| context.tick.set(context.tick.get().wrapping_add(1)));
                 let core = system.core();
                 // SAFETY: this stands for the nursery's own future.
-                let polled =
-                    unsafe { core.drive(system.entered(), self, &mut cx, first, body) };
+                let polled = unsafe { core.drive(system.entered(), self, &mut cx, first, body) };
                 first = false;
                 if polled.is_ready() {
                     return Ok(());

@@ -35,8 +35,8 @@ use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
 use crate::scope::pool::ScopeRef;
 use crate::time::clock::NEVER;
-use crate::wake::table::{self, UnitId};
 use crate::wake::roster::Roster;
+use crate::wake::table::{self, UnitId};
 use crate::wake::unit::Unit;
 use crate::wake::wake_all;
 

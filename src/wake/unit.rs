@@ -49,7 +49,7 @@ pub(crate) struct Flag(u8);
 
 impl Flag {
     /// It stands in a ready queue.
-    pub(super) const QUEUED: Flag = Flag(1);
+    pub(crate) const QUEUED: Flag = Flag(1);
     /// A nursery has it.
     pub(crate) const HELD: Flag = Flag(2);
     /// A `Task` has it.
@@ -114,6 +114,11 @@ impl Unit {
     }
 
     #[inline]
+    pub(crate) fn has_any(&self, one: Flag, other: Flag) -> bool {
+        self.flags.get() & (one.0 | other.0) != 0
+    }
+
+    #[inline]
     pub(crate) fn set(&self, flag: Flag) {
         self.flags.set(self.flags.get() | flag.0);
     }
@@ -153,6 +158,23 @@ impl Unit {
         let now = CONTEXT.with(|context| context.tick.get());
         // SAFETY: the caller's promise.
         unsafe { Unit::make_ready_in(this, now, ptr::null()) }
+    }
+
+    /// Makes the unit that is being polled ready, for the next tick. False if it is not this one.
+    #[inline]
+    pub(crate) fn yield_now(id: UnitId) -> bool {
+        CONTEXT.with(|context| {
+            // SAFETY: invariant 3 of `context`: it is being polled.
+            let Some(unit) = (unsafe { context.polled.get().as_ref() }) else { return false };
+            // SAFETY: invariant 2.
+            let Some(roster) = (unsafe { unit.roster.get().as_ref() }) else { return false };
+            if context.unit.get() != id || unit.is_queued() || !roster.is_draining() {
+                return false;
+            }
+            context.turn.set(context.turn.get().wrapping_sub(1));
+            roster.push(context.polled.get(), context.tick.get());
+            true
+        })
     }
 
     /// As `make_ready`, but the unit is polled in the present tick, if its owner is. The unit that

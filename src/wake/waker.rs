@@ -84,6 +84,14 @@ fn make_ready(unit: Option<*const Unit>) {
     }
 }
 
+/// Wakes a waker of what is polled right now.
+#[inline]
+pub(crate) fn yield_now(waker: &Waker) {
+    if !unit_of(waker).is_some_and(Unit::yield_now) {
+        waker.wake_by_ref();
+    }
+}
+
 /// Wakes a waker of what is polled right now: where it is one of this runtime's, what it stands
 /// for is polled in the present round of the scheduler, not in the next.
 pub(crate) fn wake_now(waker: &Waker) {

@@ -9,8 +9,7 @@ impl Scope {
     #[inline]
     pub(crate) fn hand(&self) {
         let scope = self.forward().map_or(self, |to| to);
-        if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none()
-        {
+        if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none() {
             scope.handed.set(Handed::Yes);
             CONTEXT.with(|context| context.handed.set(context.handed.get() + 1));
         }
