@@ -43,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) unit: Cell<UnitId>,
     /// The unit itself, while it is being polled.
     pub(crate) polled: Cell<*const Unit>,
+    /// See [`Host::is_uncalled`].
+    uncalled: Cell<bool>,
     /// How many operations the present unit may still finish at once before it lets others run.
     pub(crate) budget: Cell<u32>,
     /// With no more than this many left it is asked whether the unit lets others run: 0, but where
@@ -98,6 +100,7 @@ thread_static! {
         frame: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
         polled: Cell::new(ptr::null()),
+        uncalled: Cell::new(true),
         budget: Cell::new(0),
         asks: Cell::new(0),
         turn: Cell::new(0),
@@ -267,24 +270,6 @@ pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R
     f()
 }
 
-/// Makes a unit the one that is being polled, with a budget of its own. Returns its waker.
-///
-/// # Safety
-///
-/// The unit is alive until [`Host::polled`] is called, or the `Host` goes.
-#[inline(always)]
-pub(crate) unsafe fn poll_unit(this: *const Unit, budget: u32) -> ManuallyDrop<Waker> {
-    // SAFETY: the caller's promise.
-    let unit = unsafe { &*this };
-    CONTEXT.with(|context| {
-        let id = unit.id(context.slot.get());
-        context.unit.set(id);
-        context.polled.set(this);
-        context.budget.set(budget);
-        waker(id)
-    })
-}
-
 /// The unit that is being polled, if it is one of this thread's; null between two polls.
 pub(crate) fn polled_unit() -> *const Unit {
     CONTEXT.with(|context| context.polled.get())
@@ -297,6 +282,7 @@ pub(crate) struct Host {
     polled: *const Unit,
     frame: *const Frame,
     budget: Cell<u32>,
+    uncalled: bool,
 }
 
 impl Host {
@@ -306,7 +292,33 @@ impl Host {
             polled: context.polled.replace(ptr::null()),
             frame: context.frame.get(),
             budget: Cell::new(context.budget.get()),
+            uncalled: context.uncalled.get(),
         })
+    }
+
+    /// Makes a unit the one that is being polled, with a budget of its own. Returns its waker.
+    ///
+    /// # Safety
+    ///
+    /// The unit is alive until [`polled`](Self::polled) is called, or the `Host` goes.
+    #[inline(always)]
+    pub(crate) unsafe fn poll(&self, this: *const Unit, budget: u32) -> ManuallyDrop<Waker> {
+        // SAFETY: the caller's promise.
+        let unit = unsafe { &*this };
+        CONTEXT.with(|context| {
+            let id = unit.id(context.slot.get());
+            context.unit.set(id);
+            context.polled.set(this);
+            context.budget.set(budget);
+            context.uncalled.set(!unit.take_woken() && self.uncalled);
+            waker(id)
+        })
+    }
+
+    /// Whether it is polled for nothing but the nurseries that it polls, and so are all hosts
+    /// above it: whatever else is polled there has nothing to do.
+    pub(crate) fn is_uncalled(&self) -> bool {
+        self.uncalled
     }
 
     pub(crate) fn budget(&self) -> u32 {
@@ -347,6 +359,7 @@ impl Drop for Host {
             context.polled.set(self.polled);
             context.frame.set(self.frame);
             context.budget.set(self.budget.get());
+            context.uncalled.set(self.uncalled);
         });
     }
 }

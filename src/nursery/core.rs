@@ -36,7 +36,7 @@ use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
 use crate::wake::roster::Roster;
 use crate::wake::unit::Unit;
-use crate::wake::wake_all;
+use crate::wake::{wake_all, waker};
 use crate::{Error, Result, coop};
 
 /// A nursery's body.
@@ -361,7 +361,7 @@ impl Core {
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>, budget: u32) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = unsafe { context::poll_unit(unit.as_ptr(), budget) };
+        let waker = unsafe { host.poll(unit.as_ptr(), budget) };
         host.hide_frame();
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
@@ -497,7 +497,7 @@ impl Core {
             return Poll::Ready(());
         }
         if !self.roster.is_idle() {
-            cx.waker().wake_by_ref();
+            waker::poll_nursery_again(cx.waker());
         }
         Poll::Pending
     }
@@ -526,7 +526,7 @@ impl Core {
                     return true;
                 }
             }
-            if self.roster.is_idle() || !runtime.next_round() {
+            if self.roster.is_idle() || !runtime.next_round(host.is_uncalled()) {
                 return false;
             }
         }
@@ -539,7 +539,7 @@ impl Core {
     fn poll_body(&self, host: &Host, runtime: &Runtime, first: bool, body: &mut Body<'_>) -> bool {
         let budget = if first { host.budget() } else { runtime.budget };
         // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
-        let waker = unsafe { context::poll_unit(self.roster.body(), budget) };
+        let waker = unsafe { host.poll(self.roster.body(), budget) };
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.

@@ -178,10 +178,15 @@ impl Runtime {
     /// Begins the scheduler's next round from inside a nursery, if the loop would come straight
     /// back there: if nothing is ready outside of it. So the depth of the tree costs nothing
     /// while one nursery is busy.
-    pub(crate) fn next_round(&self) -> bool {
+    ///
+    /// What is polled beside the nursery, by the same hosts, may have something to do, too. Unless
+    /// it is known that it has not, as the hosts are `uncalled`, it waits for one turn at the most.
+    pub(crate) fn next_round(&self, uncalled: bool) -> bool {
         CONTEXT.with(|context| {
             let goes_on = || context.ready_queues.get() == 1;
-            if !goes_on() || context.turn.get() <= 0 && !(self.look_from_inside() && goes_on()) {
+            if !goes_on()
+                || context.turn.get() <= 0 && !(uncalled && self.look_from_inside() && goes_on())
+            {
                 return false;
             }
             context.tick.set(context.tick.get().wrapping_add(1));

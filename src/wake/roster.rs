@@ -17,7 +17,7 @@ use std::task::Waker;
 use crate::context::{self, CONTEXT};
 use crate::run::order::Order;
 use crate::wake::chunk::NodeLayout;
-use crate::wake::table::{Table, UnitId};
+use crate::wake::table::{self, Table, UnitId};
 use crate::wake::unit::{Flag, NO_INDEX, Unit};
 use crate::wake::waker;
 
@@ -221,8 +221,31 @@ impl Roster {
         }
     }
 
+    /// Makes its host ready, for this tick, as far up as need be: up to the root, up to the unit
+    /// `stop`, or up to the first foreign waker, which is returned and must be woken by the caller.
+    #[cold]
+    pub(crate) fn call_host(&self, tick: u32, stop: *const Unit) -> Option<Waker> {
+        let mut roster = self;
+        loop {
+            let this = match roster.host_unit()? {
+                Ok(id) => table::lookup(id)?,
+                Err(foreign) => return Some(foreign),
+            };
+            // SAFETY: what the table knows is valid.
+            let unit = unsafe { &*this };
+            if unit.is_queued() || ptr::eq(this, stop) {
+                return None;
+            }
+            // SAFETY: what a unit is attached to is there (invariant 2 of `wake::unit`).
+            roster = unsafe { unit.roster.get().as_ref() }?;
+            if !roster.push(this, tick) || roster.is_draining() {
+                return None;
+            }
+        }
+    }
+
     /// The host as a unit of this runtime, or else a clone of its waker.
-    pub(super) fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
+    fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
         let host = self.host.take()?;
         let answer = waker::unit_of(&host).ok_or_else(|| host.clone());
         self.host.set(Some(host));

@@ -54,7 +54,9 @@ impl Flag {
     pub(crate) const HELD: Flag = Flag(2);
     /// A `Task` has it.
     pub(crate) const TASK: Flag = Flag(4);
-    /// Two for who has the node.
+    /// It was woken since its latest poll by something other than a nursery that it polls.
+    pub(super) const WOKEN: Flag = Flag(128);
+    /// For who has the node.
     pub(crate) const NOTE: Flag = Flag(8);
     pub(crate) const VALUE: Flag = Flag(16);
     pub(crate) const FUTURE: Flag = Flag(32);
@@ -128,6 +130,14 @@ impl Unit {
         self.flags.set(self.flags.get() & !flag.0);
     }
 
+    /// Whether it was woken since its latest poll, which begins now.
+    #[inline]
+    pub(crate) fn take_woken(&self) -> bool {
+        let woken = self.has(Flag::WOKEN);
+        self.clear(Flag::WOKEN);
+        woken
+    }
+
     /// Its number in the runtime with this slot, which has to be its own.
     #[inline]
     pub(crate) fn id(&self, slot: u16) -> UnitId {
@@ -161,8 +171,10 @@ impl Unit {
     }
 
     /// Makes the unit that is being polled ready, for the next tick. False if it is not this one.
+    ///
+    /// Unless it is for a nursery that it polls, that counts as a wake.
     #[inline]
-    pub(crate) fn yield_now(id: UnitId) -> bool {
+    pub(crate) fn poll_again(id: UnitId, for_nursery: bool) -> bool {
         CONTEXT.with(|context| {
             // SAFETY: invariant 3 of `context`: it is being polled.
             let Some(unit) = (unsafe { context.polled.get().as_ref() }) else { return false };
@@ -171,7 +183,10 @@ impl Unit {
             if context.unit.get() != id || unit.is_queued() || !roster.is_draining() {
                 return false;
             }
-            context.turn.set(context.turn.get().wrapping_sub(1));
+            if !for_nursery {
+                context.turn.set(context.turn.get().wrapping_sub(1));
+                unit.set(Flag::WOKEN);
+            }
             roster.push(context.polled.get(), context.tick.get());
             true
         })
@@ -200,6 +215,7 @@ impl Unit {
     unsafe fn make_ready_in(this: *const Unit, tick: u32, stop: *const Unit) -> Option<Waker> {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
+        unit.set(Flag::WOKEN);
         if unit.is_queued() || unit.roster.get().is_null() || ptr::eq(this, stop) {
             return None;
         }
@@ -209,33 +225,6 @@ impl Unit {
         if !roster.push(this, tick) || roster.is_draining() {
             return None;
         }
-        // SAFETY: as above.
-        unsafe { Unit::call_host(roster, tick, stop) }
-    }
-
-    /// Makes ready who polls the units of this roster, as far up as need be.
-    ///
-    /// # Safety
-    ///
-    /// The roster is one that a unit is attached to.
-    #[cold]
-    unsafe fn call_host(roster: &Roster, tick: u32, stop: *const Unit) -> Option<Waker> {
-        let mut roster = roster;
-        loop {
-            let this = match roster.host_unit()? {
-                Ok(id) => table::lookup(id)?,
-                Err(foreign) => return Some(foreign),
-            };
-            // SAFETY: what the table knows is valid; invariant 2.
-            let unit = unsafe { &*this };
-            if unit.is_queued() || unit.roster.get().is_null() || ptr::eq(this, stop) {
-                return None;
-            }
-            // SAFETY: invariant 2.
-            roster = unsafe { &*unit.roster.get() };
-            if !roster.push(this, tick) || roster.is_draining() {
-                return None;
-            }
-        }
+        roster.call_host(tick, stop)
     }
 }

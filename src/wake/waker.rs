@@ -87,7 +87,14 @@ fn make_ready(unit: Option<*const Unit>) {
 /// Wakes a waker of what is polled right now.
 #[inline]
 pub(crate) fn yield_now(waker: &Waker) {
-    if !unit_of(waker).is_some_and(Unit::yield_now) {
+    if !unit_of(waker).is_some_and(|id| Unit::poll_again(id, false)) {
+        waker.wake_by_ref();
+    }
+}
+
+/// Wakes a waker of what is polled right now, for a nursery that wants to be polled again.
+pub(crate) fn poll_nursery_again(waker: &Waker) {
+    if !unit_of(waker).is_some_and(|id| Unit::poll_again(id, true)) {
         waker.wake_by_ref();
     }
 }
