@@ -311,14 +311,7 @@ impl<T> Future for Send<'_, T> {
         match this.step {
             SendStep::Start => this.start(cx),
             SendStep::Wait(ticket) => this.look(ticket, cx),
-            SendStep::Sent => this.succeed(),
-            SendStep::Closed => this.fail(Closed.into()),
-            SendStep::Failing => {
-                let failing = this.failing.as_mut().expect("it fails");
-                let outcome = ready!(Pin::new(failing).poll(cx));
-                this.fail(outcome.expect_err("it fails"))
-            }
-            SendStep::End => panic!("`Sender::send` was polled after it was ready"),
+            _ => this.go_on(cx),
         }
     }
 }
@@ -400,6 +393,21 @@ impl<T> Send<'_, T> {
         if coop::spend() { self.pause(SendStep::Closed, cx) } else { self.fail(Closed.into()) }
     }
 
+    /// Goes on when others have run.
+    #[cold]
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        match self.step {
+            SendStep::Sent => self.succeed(),
+            SendStep::Closed => self.fail(Closed.into()),
+            SendStep::Failing => {
+                let failing = self.failing.as_mut().expect("it fails");
+                let outcome = ready!(Pin::new(failing).poll(cx));
+                self.fail(outcome.expect_err("it fails"))
+            }
+            _ => panic!("`Sender::send` was polled after it was ready"),
+        }
+    }
+
     /// Lets others run before it goes on.
     #[cold]
     fn pause(&mut self, next: SendStep, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
@@ -457,8 +465,7 @@ impl<T> Future for Recv<'_, T> {
         match this.step {
             RecvStep::Start => this.start(cx),
             RecvStep::Wait(ticket) => this.look(ticket, cx),
-            RecvStep::Holding => this.let_go(cx),
-            RecvStep::End => panic!("`Receiver::recv` was polled after it was ready"),
+            _ => this.let_go(cx),
         }
     }
 }
@@ -518,14 +525,15 @@ impl<T> Recv<'_, T> {
         Poll::Pending
     }
 
+    /// Goes on when others have run.
     #[cold]
     fn let_go(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        let outcome = match &mut self.held {
-            Held::Nothing => unreachable!("it has an outcome"),
-            Held::Failure(failing) => {
+        let outcome = match (self.step, &mut self.held) {
+            (RecvStep::Holding, Held::Failure(failing)) => {
                 Err(ready!(Pin::new(failing).poll(cx)).expect_err("it fails"))
             }
-            Held::Received(received) => Ok(received.take()),
+            (RecvStep::Holding, Held::Received(received)) => Ok(received.take()),
+            _ => panic!("`Receiver::recv` was polled after it was ready"),
         };
         self.end(outcome)
     }
