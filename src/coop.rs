@@ -221,12 +221,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     #[inline]
     pub(crate) fn begin(cx: &Context<'_>) -> Self {
-        let mut watch = Watch(Armed::in_current_scope());
-        let waker = KeptWaker::new(cx.waker());
-        if !matches!(waker, KeptWaker::Unit(unit) if unit == context::current_unit()) {
-            watch.arm_foreign(cx);
-        }
-        Waiting { watch, waker }
+        Waiting { waker: KeptWaker::new(cx.waker()), watch: Watch::armed(cx) }
     }
 
     /// To be called whenever the operation goes on waiting.
