@@ -219,7 +219,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(cx: &Context<'_>) -> Self {
         Waiting { waker: KeptWaker::new(cx.waker()), watch: Watch::armed(cx) }
     }
