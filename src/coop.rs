@@ -219,6 +219,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// For a wait that begins now.
     #[inline(always)]
     pub(crate) fn begin(cx: &Context<'_>) -> Self {
         Waiting { waker: KeptWaker::new(cx.waker()), watch: Watch::armed(cx) }
@@ -234,6 +235,7 @@ impl Waiting {
         }
     }
 
+    /// As [`Watch::is_cancelled`].
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.watch.is_cancelled()
