@@ -163,6 +163,7 @@ pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
 }
 
 /// The scope that is being polled, to keep.
+#[inline]
 pub(crate) fn current_scope() -> Option<ScopeRef> {
     let scope = CONTEXT.with(|context| context.scope.get());
     // SAFETY: invariant 2.

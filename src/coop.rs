@@ -1,7 +1,7 @@
 //! What every operation of this crate does besides its work: look for cancellation, be reachable
 //! by one while it waits, and let others run now and then.
 
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use crate::Result;
 use crate::context::{self, CONTEXT};
@@ -9,6 +9,7 @@ use crate::error::{Error, NotRunning};
 use crate::run::order::Order;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
+use crate::wake::table::UnitId;
 use crate::wake::waker;
 
 /// Looks for cancellation.
@@ -94,9 +95,11 @@ struct Armed {
     scope: ScopeRef,
     /// The scope's count of cancellations when the wait began.
     since: u32,
-    /// The waker left with the scope.
-    foreign: Option<usize>,
+    /// The waker left with the scope, or `NOT_LEFT`.
+    foreign: u32,
 }
+
+const NOT_LEFT: u32 = u32::MAX;
 
 impl Watch {
     pub(crate) const fn new() -> Self {
@@ -104,9 +107,12 @@ impl Watch {
     }
 
     /// A watch over a wait that begins now.
+    #[inline]
     pub(crate) fn armed(cx: &Context<'_>) -> Self {
-        let mut watch = Watch::new();
-        watch.arm(cx);
+        let mut watch = Watch(Armed::in_current_scope());
+        if !waker::is_of_current_unit(cx.waker()) {
+            watch.arm_foreign(cx);
+        }
         watch
     }
 
@@ -117,11 +123,7 @@ impl Watch {
             Some(armed) if context::is_current_scope(&armed.scope) => {}
             _ => {
                 self.disarm();
-                self.0 = context::current_scope().map(|scope| {
-                    // An operation that was moved into a cancelled scope fails as well.
-                    let late = u32::from(scope.is_cancelled());
-                    Armed { since: scope.cancellations().wrapping_sub(late), scope, foreign: None }
-                });
+                self.0 = Armed::in_current_scope();
             }
         }
         if !waker::is_of_current_unit(cx.waker()) {
@@ -133,8 +135,11 @@ impl Watch {
     fn arm_foreign(&mut self, cx: &Context<'_>) {
         let Some(armed) = &mut self.0 else { return };
         match armed.foreign {
-            Some(key) => armed.scope.update_watch(key, cx.waker()),
-            None => armed.foreign = Some(armed.scope.watch(cx.waker())),
+            NOT_LEFT => {
+                let key = armed.scope.watch(cx.waker());
+                armed.foreign = u32::try_from(key).expect("less than 4 billion wakers");
+            }
+            key => armed.scope.update_watch(key as usize, cx.waker()),
         }
     }
 
@@ -165,13 +170,26 @@ impl Watch {
 
     #[inline]
     pub(crate) fn disarm(&mut self) {
-        if let Some(Armed { scope, foreign: Some(key), .. }) = self.0.take() {
-            scope.unwatch(key);
-        }
+        self.0 = None;
     }
 }
 
 impl Armed {
+    #[inline]
+    fn in_current_scope() -> Option<Armed> {
+        context::current_scope().map(|scope| {
+            // An operation that was moved into a cancelled scope fails as well.
+            let late = u32::from(scope.is_cancelled());
+            let since = scope.cancellations().wrapping_sub(late);
+            Armed { scope, since, foreign: NOT_LEFT }
+        })
+    }
+
+    #[cold]
+    fn take_back(&self) {
+        self.scope.unwatch(self.foreign as usize);
+    }
+
     #[cold]
     fn fail(&mut self) -> Result<()> {
         match self.scope.cause() {
@@ -185,9 +203,87 @@ impl Armed {
     }
 }
 
-impl Drop for Watch {
+impl Drop for Armed {
     #[inline]
     fn drop(&mut self) {
-        self.disarm();
+        if self.foreign != NOT_LEFT {
+            self.take_back();
+        }
+    }
+}
+
+/// What an operation leaves with whoever has what it waits for.
+pub(crate) struct Waiting {
+    watch: Watch,
+    waker: KeptWaker,
+}
+
+impl Waiting {
+    /// For a wait that begins now.
+    #[inline(always)]
+    pub(crate) fn begin(cx: &Context<'_>) -> Self {
+        Waiting { waker: KeptWaker::new(cx.waker()), watch: Watch::armed(cx) }
+    }
+
+    /// To be called whenever the operation goes on waiting.
+    pub(crate) fn go_on(&mut self, cx: &Context<'_>) {
+        self.watch.arm(cx);
+        let is_kept =
+            matches!(&self.waker, KeptWaker::Foreign(waker) if waker.will_wake(cx.waker()));
+        if !is_kept {
+            self.waker = KeptWaker::new(cx.waker());
+        }
+    }
+
+    /// As [`Watch::is_cancelled`].
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.watch.is_cancelled()
+    }
+
+    /// As [`Watch::check`].
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.watch.check()
+    }
+
+    /// What it waited for has come. Returns the waker, to be woken.
+    #[must_use]
+    #[inline]
+    pub(crate) fn hand(self) -> KeptWaker {
+        self.watch.handed();
+        self.waker
+    }
+}
+
+/// Nobody waits.
+impl Default for Waiting {
+    #[inline]
+    fn default() -> Self {
+        Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) }
+    }
+}
+
+/// A waker that is kept: where it stands for a unit, as most do, the unit's number, which is woken
+/// and dropped without asking what it is.
+pub(crate) enum KeptWaker {
+    Unit(UnitId),
+    Foreign(Waker),
+}
+
+impl KeptWaker {
+    #[inline]
+    fn new(waker: &Waker) -> Self {
+        match waker::unit_of(waker) {
+            Some(unit) => KeptWaker::Unit(unit),
+            None => KeptWaker::Foreign(waker.clone()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn wake(self) {
+        match self {
+            KeptWaker::Unit(unit) => waker::wake_unit(unit),
+            KeptWaker::Foreign(waker) => waker.wake(),
+        }
     }
 }

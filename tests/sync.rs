@@ -4,12 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::poll;
 use futures::stream::{FuturesUnordered, StreamExt};
+use futures::{FutureExt, poll};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CancelScope, Closed, Error, Event, Receiver, Result, Sender, TryRecvError,
@@ -1295,4 +1296,28 @@ fn senders_that_wait_are_cancelled_with_their_nursery() {
         Ok(())
     })
     .unwrap();
+}
+
+/// Whether they were ready at once or let others run before, as with a budget of 1.
+#[test]
+fn what_is_ready_is_not_polled_again() {
+    async fn check(mut operation: impl Future + Unpin) {
+        (&mut operation).await;
+        let again = AssertUnwindSafe(operation).catch_unwind().await;
+        let panic = again.map(drop).unwrap_err();
+        let text = panic.downcast_ref::<&str>().copied().unwrap_or_default();
+        assert!(text.ends_with("was polled after it was ready"), "{text}");
+    }
+    for budget in [1, 100] {
+        let all = async {
+            let (sender, receiver) = channel(1);
+            check(sender.send(1)).await;
+            check(receiver.recv()).await;
+            sender.close();
+            check(sender.send(2)).await; // it is closed
+            check(receiver.recv()).await; // it has ended
+            Ok(())
+        };
+        builder().budget(budget).run(all).unwrap();
+    }
 }

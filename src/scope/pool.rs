@@ -48,6 +48,7 @@ impl ScopeRef {
         ScopeRef(NonNull::from(Box::leak(Box::new(node))))
     }
 
+    #[inline]
     pub(crate) fn as_ptr(&self) -> *const Scope {
         self.0.as_ptr().cast_const().cast()
     }
@@ -57,6 +58,7 @@ impl ScopeRef {
     /// # Safety
     ///
     /// It came from [`as_ptr`](Self::as_ptr) of a reference that is still there.
+    #[inline]
     pub(crate) unsafe fn keep(scope: *const Scope) -> ScopeRef {
         // SAFETY: the caller's promise; it is not null, as a reference is not.
         let kept = ManuallyDrop::new(ScopeRef(unsafe {
@@ -65,6 +67,7 @@ impl ScopeRef {
         ScopeRef::clone(&kept)
     }
 
+    #[inline]
     fn node(&self) -> &Node {
         // SAFETY: invariant 1.
         unsafe { self.0.as_ref() }
@@ -102,7 +105,6 @@ impl Drop for ScopeRef {
 }
 
 /// Resets a node of which the last reference goes, and puts it into the pool.
-#[inline]
 fn recycle(node: NonNull<Node>) {
     // Children point to it, so this is no affair of an exclusive reference.
     // SAFETY: the last reference is being dropped, and until then it is alive.

@@ -12,7 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::Result;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
@@ -77,10 +77,9 @@ struct Shared<T> {
     capacity: usize,
     /// In the order of their numbers. With what was put back it may be more than `capacity`.
     buffer: RefCell<VecDeque<Numbered<T>>>,
-    /// Each with its message; served with `None` when that was taken, with the message when the
-    /// channel was closed.
+    /// Each with its message. It is taken when they are served, but when the channel was closed.
     senders: Waiters<Option<T>>,
-    /// Served with a message, or with `None` at the end.
+    /// Given a message when they are served, or nothing at the end.
     receivers: Waiters<Option<Numbered<T>>>,
     open_senders: Cell<usize>,
     open_receivers: Cell<usize>,
@@ -93,16 +92,17 @@ impl<T> Shared<T> {
     /// No more messages are taken in; what is buffered can still be received.
     fn close(&self) {
         self.closed.set(true);
-        while let Some(((), waker)) = self.senders.serve(|message| (message, ())) {
-            waker.wake();
+        while let Some(sender) = self.senders.next() {
+            sender.serve().wake();
         }
         if self.buffer.borrow().is_empty() {
-            while let Some(((), waker)) = self.receivers.serve(|_| (None, ())) {
-                waker.wake();
+            while let Some(receiver) = self.receivers.next() {
+                receiver.serve().wake();
             }
         }
     }
 
+    #[inline]
     fn accept(&self, message: T) -> Numbered<T> {
         let number = self.accepted.get();
         self.accepted.set(number + 1);
@@ -110,46 +110,50 @@ impl<T> Shared<T> {
     }
 
     /// Hands a message to a receiver or to the buffer, or gives it back.
+    #[inline]
     fn put(&self, message: T) -> Result<(), T> {
-        let mut message = Some(message);
-        let served = self.receivers.serve(|_| (message.take().map(|m| self.accept(m)), ()));
-        if let Some(((), waker)) = served {
-            waker.wake();
+        if let Some(mut receiver) = self.receivers.next() {
+            *receiver.value() = Some(self.accept(message));
+            receiver.serve().wake();
+            return Ok(());
         }
-        match message {
-            Some(message) if self.buffer.borrow().len() < self.capacity => {
-                self.buffer.borrow_mut().push_back(self.accept(message));
-                Ok(())
-            }
-            Some(message) => Err(message),
-            None => Ok(()),
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.len() >= self.capacity {
+            return Err(message);
         }
+        buffer.push_back(self.accept(message));
+        Ok(())
     }
 
     /// The next message, from the buffer or from a sender that waits.
+    #[inline]
     fn take(&self) -> Option<Numbered<T>> {
-        let mut message = self.buffer.borrow_mut().pop_front();
+        let mut buffer = self.buffer.borrow_mut();
+        let first = buffer.pop_front();
         // There may be more in the buffer than there is room for, if some was put back.
-        if message.is_none() || self.buffer.borrow().len() < self.capacity {
-            let sent = self.senders.serve(|message| (None, message.map(|m| self.accept(m))));
-            if let Some((sent, waker)) = sent {
-                match message {
-                    Some(_) => self.buffer.borrow_mut().extend(sent),
-                    None => message = sent,
-                }
-                waker.wake();
-            }
+        if first.is_some() && buffer.len() >= self.capacity {
+            return first;
         }
-        message
+        let Some(mut sender) = self.senders.next() else { return first };
+        let sent = self.accept(sender.value().take().expect("who waits to send has a message"));
+        let taken = match first {
+            Some(first) => {
+                buffer.push_back(sent);
+                first
+            }
+            None => sent,
+        };
+        drop(buffer);
+        sender.serve().wake();
+        Some(taken)
     }
 
     /// Puts a message back that was taken and will not be received after all.
     fn put_back(&self, message: Numbered<T>) {
-        let mut message = Some(message);
-        if let Some(((), waker)) = self.receivers.serve(|_| (message.take(), ())) {
-            waker.wake();
-        }
-        if let Some(message) = message {
+        if let Some(mut receiver) = self.receivers.next() {
+            *receiver.value() = Some(message);
+            receiver.serve().wake();
+        } else {
             let mut buffer = self.buffer.borrow_mut();
             let place = buffer.partition_point(|other| other.number < message.number);
             buffer.insert(place, message);
@@ -171,7 +175,7 @@ impl<T> Sender<T> {
     /// [`SendError`], with the message, if it was cancelled before the message was sent, or if the
     /// channel is closed or has no receiver any more. With `?` it becomes an [`Error`].
     pub fn send(&self, message: T) -> Send<'_, T> {
-        Send { sender: self, message: Some(message), step: SendStep::Start }
+        Send { sender: self, message: Some(message), step: SendStep::Start, failing: None }
     }
 
     /// Sends a message if there is room, or a receiver waiting, now. Not a checkpoint.
@@ -230,7 +234,7 @@ impl<T> Receiver<T> {
     ///
     /// [`Cancelled`](crate::Cancelled).
     pub fn recv(&self) -> Recv<'_, T> {
-        Recv { receiver: self, step: RecvStep::Start }
+        Recv { receiver: self, step: RecvStep::Start, held: Held::Nothing }
     }
 
     /// Receives a message if there is one now. Not a checkpoint.
@@ -278,13 +282,16 @@ pub struct Send<'a, T> {
     /// The message, while it is not on its way.
     message: Option<T>,
     step: SendStep,
+    /// What it does in the step of this name.
+    failing: Option<Checkpoint>,
 }
 
+#[derive(Clone, Copy)]
 enum SendStep {
     Start,
-    /// It failed before it began.
-    Fail(Checkpoint),
     Wait(Ticket),
+    /// It was cancelled before it began.
+    Failing,
     /// The message is sent; others run before the task goes on.
     Sent,
     /// It cannot be sent; others run before the task goes on.
@@ -295,86 +302,123 @@ enum SendStep {
 // The message is moved, never pinned.
 impl<T> Unpin for Send<'_, T> {}
 
+impl<T> Future for Send<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.step {
+            SendStep::Start => this.start(cx),
+            SendStep::Wait(ticket) => this.look(ticket, cx),
+            _ => this.go_on(cx),
+        }
+    }
+}
+
 impl<T> Send<'_, T> {
+    #[inline(always)]
+    fn start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let shared = &*self.sender.shared;
+        if let Err(error) = coop::check() {
+            return self.begin_failing(error, cx);
+        }
+        if shared.closed.get() {
+            return self.find_closed(cx);
+        }
+        let message = self.message.take().expect("it was not sent yet");
+        match shared.put(message) {
+            Ok(()) if coop::spend() => self.pause(SendStep::Sent, cx),
+            Ok(()) => self.succeed(),
+            Err(message) => {
+                let ticket = shared.senders.join(Some(message), cx, "Sender::send");
+                self.step = SendStep::Wait(ticket);
+                Poll::Pending
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn look(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        match self.sender.shared.senders.look(ticket, cx) {
+            Outcome::Waiting => Poll::Pending,
+            Outcome::Served(None) => self.succeed(),
+            Outcome::Served(message) => {
+                self.message = message;
+                self.fail(Closed.into())
+            }
+            Outcome::Cancelled(message, error) => {
+                self.message = message;
+                self.fail(error)
+            }
+            Outcome::PassedOver(message) => {
+                self.message = message;
+                self.begin_again(cx)
+            }
+        }
+    }
+
+    #[inline]
+    fn succeed(&mut self) -> Poll<Result<(), SendError<T>>> {
+        self.step = SendStep::End;
+        Poll::Ready(Ok(()))
+    }
+
+    #[cold]
     fn fail(&mut self, why: Error) -> Poll<Result<(), SendError<T>>> {
         self.step = SendStep::End;
         let message = self.message.take().expect("the message was not sent");
         Poll::Ready(Err(SendError { message, why }))
     }
-}
 
-impl<T> Future for Send<'_, T> {
-    type Output = Result<(), SendError<T>>;
+    #[cold]
+    fn begin_failing(
+        &mut self,
+        why: Error,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        self.step = SendStep::Failing;
+        self.failing = Some(Checkpoint::failing(why, 2));
+        Pin::new(self).poll(cx)
+    }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let shared = &this.sender.shared;
-        loop {
-            match &mut this.step {
-                SendStep::Start => {
-                    if let Err(error) = coop::check() {
-                        this.step = SendStep::Fail(Checkpoint::failing(error, 2));
-                        continue;
-                    }
-                    if shared.closed.get() {
-                        if coop::spend() {
-                            this.step = SendStep::Closed;
-                            cx.waker().wake_by_ref();
-                            return Poll::Pending;
-                        }
-                        return this.fail(Closed.into());
-                    }
-                    let message = this.message.take().expect("it was not sent yet");
-                    let Err(message) = shared.put(message) else {
-                        if coop::spend() {
-                            this.step = SendStep::Sent;
-                            cx.waker().wake_by_ref();
-                            return Poll::Pending;
-                        }
-                        this.step = SendStep::End;
-                        return Poll::Ready(Ok(()));
-                    };
-                    this.step =
-                        SendStep::Wait(shared.senders.join(Some(message), cx, "Sender::send"));
-                    return Poll::Pending;
-                }
-                SendStep::Fail(failing) => {
-                    let Poll::Ready(outcome) = Pin::new(failing).poll(cx) else {
-                        return Poll::Pending;
-                    };
-                    return this.fail(outcome.expect_err("it fails"));
-                }
-                SendStep::Wait(ticket) => match shared.senders.look(*ticket, cx) {
-                    Outcome::Waiting => return Poll::Pending,
-                    Outcome::Served(None) => {
-                        this.step = SendStep::End;
-                        return Poll::Ready(Ok(()));
-                    }
-                    Outcome::Served(message) => {
-                        this.message = message;
-                        return this.fail(Closed.into());
-                    }
-                    Outcome::Cancelled(message, error) => {
-                        this.message = message;
-                        return this.fail(error);
-                    }
-                    Outcome::PassedOver(message) => {
-                        this.message = message;
-                        this.step = SendStep::Start;
-                    }
-                },
-                SendStep::Sent => {
-                    this.step = SendStep::End;
-                    return Poll::Ready(Ok(()));
-                }
-                SendStep::Closed => return this.fail(Closed.into()),
-                SendStep::End => panic!("`Sender::send` was polled after it was ready"),
+    #[cold]
+    fn begin_again(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        self.step = SendStep::Start;
+        Pin::new(self).poll(cx)
+    }
+
+    #[cold]
+    fn find_closed(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        if coop::spend() { self.pause(SendStep::Closed, cx) } else { self.fail(Closed.into()) }
+    }
+
+    /// Goes on when others have run.
+    #[cold]
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        match self.step {
+            SendStep::Sent => self.succeed(),
+            SendStep::Closed => self.fail(Closed.into()),
+            SendStep::Failing => {
+                let failing = self.failing.as_mut().expect("it fails");
+                let outcome = ready!(Pin::new(failing).poll(cx));
+                self.fail(outcome.expect_err("it fails"))
             }
+            _ => panic!("`Sender::send` was polled after it was ready"),
         }
+    }
+
+    /// Lets others run before it goes on.
+    #[cold]
+    fn pause(&mut self, next: SendStep, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        self.step = next;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
 impl<T> Drop for Send<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if let SendStep::Wait(ticket) = self.step {
             let unsent = self.sender.shared.senders.leave(ticket);
@@ -387,19 +431,26 @@ impl<T> Drop for Send<'_, T> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a, T> {
     receiver: &'a Receiver<T>,
-    step: RecvStep<T>,
+    step: RecvStep,
+    held: Held<T>,
 }
 
-enum RecvStep<T> {
+#[derive(Clone, Copy)]
+enum RecvStep {
     Start,
-    /// It was cancelled before it began.
-    Fail(Checkpoint),
     Wait(Ticket),
-    /// There is a message; others run before the task goes on with it.
-    Received(Numbered<T>),
-    /// The channel has ended; others run before the task is told.
-    Ended,
+    /// It has an outcome; others run before the task is told.
+    Holding,
     End,
+}
+
+/// An outcome that is held back until others have run.
+enum Held<T> {
+    Nothing,
+    /// It was cancelled before it began.
+    Failure(Checkpoint),
+    /// A message, or the end.
+    Received(Option<Numbered<T>>),
 }
 
 // The message is moved, never pinned.
@@ -408,79 +459,96 @@ impl<T> Unpin for Recv<'_, T> {}
 impl<T> Future for Recv<'_, T> {
     type Output = Result<Option<T>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let shared = &this.receiver.shared;
-        loop {
-            match &mut this.step {
-                RecvStep::Start => {
-                    if let Err(error) = coop::check() {
-                        this.step = RecvStep::Fail(Checkpoint::failing(error, 2));
-                        continue;
-                    }
-                    let message = shared.take();
-                    if message.is_none() && !shared.closed.get() {
-                        this.step =
-                            RecvStep::Wait(shared.receivers.join(None, cx, "Receiver::recv"));
-                        return Poll::Pending;
-                    }
-                    if coop::spend() {
-                        this.step = message.map_or(RecvStep::Ended, RecvStep::Received);
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    this.step = RecvStep::End;
-                    return Poll::Ready(Ok(message.map(|taken| taken.message)));
-                }
-                RecvStep::Fail(failing) => {
-                    return Pin::new(failing).poll(cx).map(|outcome| outcome.map(|()| None));
-                }
-                RecvStep::Wait(ticket) => {
-                    let outcome = match shared.receivers.look(*ticket, cx) {
-                        Outcome::Waiting => return Poll::Pending,
-                        Outcome::Served(message) => Ok(message.map(|taken| taken.message)),
-                        Outcome::Cancelled(_, error) => Err(error),
-                        Outcome::PassedOver(_) => {
-                            this.step = RecvStep::Start;
-                            continue;
-                        }
-                    };
-                    this.step = RecvStep::End;
-                    return Poll::Ready(outcome);
-                }
-                RecvStep::Received(_) => {
-                    let RecvStep::Received(Numbered { message, .. }) =
-                        std::mem::replace(&mut this.step, RecvStep::End)
-                    else {
-                        unreachable!("it was just looked at")
-                    };
-                    return Poll::Ready(Ok(Some(message)));
-                }
-                RecvStep::Ended => {
-                    this.step = RecvStep::End;
-                    return Poll::Ready(Ok(None));
-                }
-                RecvStep::End => panic!("`Receiver::recv` was polled after it was ready"),
-            }
+        match this.step {
+            RecvStep::Start => this.start(cx),
+            RecvStep::Wait(ticket) => this.look(ticket, cx),
+            _ => this.let_go(cx),
         }
+    }
+}
+
+impl<T> Recv<'_, T> {
+    #[inline(always)]
+    fn start(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let shared = &*self.receiver.shared;
+        if let Err(error) = coop::check() {
+            return self.begin_failing(error, cx);
+        }
+        let received = shared.take();
+        if received.is_none() && !shared.closed.get() {
+            self.step = RecvStep::Wait(shared.receivers.join(None, cx, "Receiver::recv"));
+            return Poll::Pending;
+        }
+        if coop::spend() {
+            return self.hold(received, cx);
+        }
+        self.end(Ok(received))
+    }
+
+    #[inline(always)]
+    fn look(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match self.receiver.shared.receivers.look(ticket, cx) {
+            Outcome::Waiting => Poll::Pending,
+            Outcome::Served(received) => self.end(Ok(received)),
+            Outcome::Cancelled(_, error) => self.end(Err(error)),
+            Outcome::PassedOver(_) => self.begin_again(cx),
+        }
+    }
+
+    #[inline]
+    fn end(&mut self, outcome: Result<Option<Numbered<T>>>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::End;
+        Poll::Ready(outcome.map(|received| received.map(|numbered| numbered.message)))
+    }
+
+    #[cold]
+    fn begin_failing(&mut self, why: Error, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::Holding;
+        self.held = Held::Failure(Checkpoint::failing(why, 2));
+        self.let_go(cx)
+    }
+
+    #[cold]
+    fn begin_again(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::Start;
+        Pin::new(self).poll(cx)
+    }
+
+    #[cold]
+    fn hold(&mut self, received: Option<Numbered<T>>, cx: &Context<'_>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::Holding;
+        self.held = Held::Received(received);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Goes on when others have run.
+    #[cold]
+    fn let_go(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let outcome = match (self.step, &mut self.held) {
+            (RecvStep::Holding, Held::Failure(failing)) => {
+                Err(ready!(Pin::new(failing).poll(cx)).expect_err("it fails"))
+            }
+            (RecvStep::Holding, Held::Received(received)) => Ok(received.take()),
+            _ => panic!("`Receiver::recv` was polled after it was ready"),
+        };
+        self.end(outcome)
     }
 }
 
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if matches!(self.step, RecvStep::End) {
-            return;
-        }
-        let shared = &self.receiver.shared;
-        match std::mem::replace(&mut self.step, RecvStep::End) {
-            RecvStep::Wait(ticket) => {
-                if let (Some(message), _) = shared.receivers.leave(ticket) {
-                    shared.put_back(message);
-                }
-            }
-            RecvStep::Received(message) => shared.put_back(message),
-            RecvStep::Start | RecvStep::Fail(_) | RecvStep::Ended | RecvStep::End => {}
+        let unread = match (self.step, &mut self.held) {
+            (RecvStep::Wait(ticket), _) => self.receiver.shared.receivers.leave(ticket).0,
+            (RecvStep::Holding, Held::Received(received)) => received.take(),
+            _ => return,
+        };
+        if let Some(message) = unread {
+            self.receiver.shared.put_back(message);
         }
     }
 }

@@ -41,8 +41,8 @@ impl Event {
     /// Says that it has happened, and lets all go on who wait for it. Again, it has no effect.
     pub fn set(&self) {
         self.set.set(true);
-        while let Some(((), waker)) = self.waiters.serve(|()| ((), ())) {
-            waker.wake();
+        while let Some(waiter) = self.waiters.next() {
+            waiter.serve().wake();
         }
     }
 

@@ -133,12 +133,9 @@ impl Inner {
     /// Gives those who wait what there is. Hence nobody waits while there is any.
     fn serve(&self) {
         while self.available() > 0 {
-            let served = self.waiters.serve(|()| {
-                self.borrow_one();
-                ((), ())
-            });
-            let Some(((), waker)) = served else { return };
-            waker.wake();
+            let Some(waiter) = self.waiters.next() else { return };
+            self.borrow_one();
+            waiter.serve().wake();
         }
     }
 }

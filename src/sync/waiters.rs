@@ -6,54 +6,54 @@
 //! operation has happened, whatever comes in between before its task runs. Who was cancelled is
 //! not served any more.
 
-use std::cell::RefCell;
-use std::task::{Context, Waker};
+use std::cell::{RefCell, RefMut};
+use std::mem;
+use std::task::Context;
 
-use crate::coop::Watch;
+use crate::coop::{KeptWaker, Waiting};
 use crate::error::Error;
 use crate::frame;
 
-/// A queue of waiters of which each holds a `T`.
+/// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
 pub(crate) struct Waiters<T> {
     inner: RefCell<Inner<T>>,
 }
 
 struct Inner<T> {
+    /// Places that stay where they are while there is a waiter in them, and are changed in place.
     slots: Vec<Slot<T>>,
     free: u32,
     head: u32,
+    /// The last one, unless the queue is empty.
     tail: u32,
 }
 
+/// The number of no place.
 const NONE: u32 = u32::MAX;
 
 struct Slot<T> {
-    state: State<T>,
-    /// In the queue while waiting, in the free list while free.
+    value: T,
+    waiting: Waiting,
+    /// The one before in the queue, unless this is the first.
     prev: u32,
+    /// The next one in the queue, or in the list of the free ones.
     next: u32,
-    queued: bool,
-    /// Tells a slot from its earlier uses.
-    generation: u32,
+    state: State,
 }
 
-enum State<T> {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
     Free,
-    Waiting {
-        value: T,
-        waker: Waker,
-        watch: Watch,
-    },
+    Waiting,
+    /// Out of the queue, as it was cancelled; the operation has not looked yet.
+    PassedOver,
     /// Out of the queue, with what it was given; the operation has not looked yet.
-    Served(T),
+    Served,
 }
 
-/// A place in the queue.
+/// A place in the queue, which is good until its operation is told that it waits no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    index: u32,
-    generation: u32,
-}
+pub(crate) struct Ticket(u32);
 
 /// What has become of a waiter. Unless it waits, its place is gone.
 pub(crate) enum Outcome<T> {
@@ -66,7 +66,31 @@ pub(crate) enum Outcome<T> {
     PassedOver(T),
 }
 
-impl<T> Waiters<T> {
+/// The waiter whose turn it is. It is out of the queue, so it must be served.
+#[must_use = "it is out of the queue"]
+pub(crate) struct Next<'a, T> {
+    slot: RefMut<'a, Slot<T>>,
+}
+
+impl<T> Next<'_, T> {
+    /// What it brought, to be made what it is given.
+    #[inline]
+    pub(crate) fn value(&mut self) -> &mut T {
+        &mut self.slot.value
+    }
+
+    /// It has what it waited for. Returns the waker to wake when nothing is borrowed any more.
+    #[must_use]
+    #[inline]
+    pub(crate) fn serve(mut self) -> KeptWaker {
+        self.slot.state = State::Served;
+        let waiting = mem::take(&mut self.slot.waiting);
+        drop(self);
+        waiting.hand() // foreign code
+    }
+}
+
+impl<T: Default> Waiters<T> {
     pub(crate) const fn new() -> Self {
         Waiters {
             inner: RefCell::new(Inner { slots: Vec::new(), free: NONE, head: NONE, tail: NONE }),
@@ -74,92 +98,76 @@ impl<T> Waiters<T> {
     }
 
     /// Joins the queue at its end.
+    #[inline]
     pub(crate) fn join(&self, value: T, cx: &Context<'_>, operation: &'static str) -> Ticket {
         frame::awaits(operation);
-        let state = State::Waiting { value, waker: cx.waker().clone(), watch: Watch::armed(cx) };
-        let mut inner = self.inner.borrow_mut();
-        let inner = &mut *inner;
-        let index = if inner.free == NONE {
-            inner.slots.push(Slot { state, prev: NONE, next: NONE, queued: true, generation: 0 });
-            u32::try_from(inner.slots.len() - 1).expect("more than 4 billion waiters")
-        } else {
-            let index = inner.free;
-            let slot = &mut inner.slots[index as usize];
-            inner.free = slot.next;
-            slot.state = state;
-            slot.queued = true;
-            slot.next = NONE;
-            index
-        };
-        inner.slots[index as usize].prev = inner.tail;
-        match inner.tail {
+        let waiting = Waiting::begin(cx);
+        let inner = &mut *self.inner.borrow_mut();
+        if inner.free == NONE {
+            inner.grow();
+        }
+        let index = inner.free;
+        let slot = &mut inner.slots[index as usize];
+        inner.free = slot.next;
+        slot.value = value;
+        // What was there is taken out by now: its destructor would look in vain.
+        mem::forget(mem::replace(&mut slot.waiting, waiting));
+        slot.prev = inner.tail;
+        slot.next = NONE;
+        slot.state = State::Waiting;
+        match inner.head {
             NONE => inner.head = index,
-            tail => inner.slots[tail as usize].next = index,
+            _ => inner.slots[inner.tail as usize].next = index,
         }
         inner.tail = index;
-        Ticket { index, generation: inner.slots[index as usize].generation }
+        Ticket(index)
     }
 
-    /// Serves the first in the queue that was not cancelled: `give` turns what it brought into
-    /// what it is given. Returns what `give` kept, and the waker to wake when nothing is borrowed
-    /// any more.
+    /// Takes the first out of the queue that was not cancelled. It must be served.
     #[inline]
-    pub(crate) fn serve<R>(&self, give: impl FnOnce(T) -> (T, R)) -> Option<(R, Waker)> {
-        if self.inner.borrow().head == NONE {
-            return None;
-        }
-        self.serve_first(give)
-    }
-
-    fn serve_first<R>(&self, give: impl FnOnce(T) -> (T, R)) -> Option<(R, Waker)> {
+    pub(crate) fn next(&self) -> Option<Next<'_, T>> {
         let mut inner = self.inner.borrow_mut();
-        loop {
-            let index = inner.head;
-            if index == NONE {
-                return None;
-            }
-            inner.unlink(index);
-            let slot = &mut inner.slots[index as usize];
-            match std::mem::replace(&mut slot.state, State::Free) {
-                State::Waiting { value, waker, watch } if !watch.is_cancelled() => {
-                    let (given, kept) = give(value);
-                    slot.state = State::Served(given);
-                    drop(inner);
-                    watch.handed();
-                    drop(watch); // foreign code
-                    return Some((kept, waker));
-                }
-                // It was woken when it was cancelled, and will look.
-                state => slot.state = state,
-            }
-        }
+        inner.pass_over_cancelled();
+        let slot = RefMut::filter_map(inner, |inner| {
+            let slot = inner.slots.get_mut(inner.head as usize)?;
+            inner.head = slot.next;
+            Some(slot)
+        });
+        Some(Next { slot: slot.ok()? })
     }
 
     /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
     /// when something does.
+    #[inline]
     pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { slots, free, .. } = &mut *inner;
+        let slot = &mut slots[ticket.0 as usize];
         // Nearly always: who waits is polled when it was served.
-        if let Some(value) = self.inner.borrow_mut().take_served(ticket) {
-            return Outcome::Served(value);
+        if slot.state == State::Served {
+            return Outcome::Served(slot.release(ticket, free));
         }
+        drop(inner);
+        self.look_closely(ticket, cx)
+    }
+
+    #[cold]
+    fn look_closely(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
         // Out of its slot meanwhile: wakers are foreign code, and may come back here.
-        let taken = std::mem::replace(&mut self.inner.borrow_mut().slot(ticket).state, State::Free);
-        let State::Waiting { value, waker, mut watch } = taken else {
-            unreachable!("a ticket is good for as long as its operation")
-        };
-        watch.arm(cx);
-        let kept = if waker.will_wake(cx.waker()) { waker } else { cx.waker().clone() };
-        let cancelled = watch.check().err();
+        let mut waiting = mem::take(&mut self.inner.borrow_mut().slots[ticket.0 as usize].waiting);
+        waiting.go_on(cx);
+        let cancelled = waiting.check().err();
         {
-            let mut inner = self.inner.borrow_mut();
-            inner.slot(ticket).state = State::Waiting { value, waker: kept, watch };
-            if cancelled.is_none() && inner.slot(ticket).queued {
+            let slot = &mut self.inner.borrow_mut().slots[ticket.0 as usize];
+            slot.waiting = waiting;
+            if cancelled.is_none() && slot.state == State::Waiting {
                 return Outcome::Waiting;
             }
         }
         match (self.leave(ticket), cancelled) {
-            ((value, _), Some(error)) => Outcome::Cancelled(value, error),
-            ((value, _), None) => Outcome::PassedOver(value),
+            ((value, true), _) => Outcome::Served(value),
+            ((value, false), Some(error)) => Outcome::Cancelled(value, error),
+            ((value, false), None) => Outcome::PassedOver(value),
         }
     }
 
@@ -167,60 +175,70 @@ impl<T> Waiters<T> {
     /// served.
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, bool) {
         let mut inner = self.inner.borrow_mut();
-        if inner.slot(ticket).queued {
-            inner.unlink(ticket.index);
+        if inner.slots[ticket.0 as usize].state == State::Waiting {
+            inner.unlink(ticket);
         }
-        let state = std::mem::replace(&mut inner.slot(ticket).state, State::Free);
-        inner.release(ticket.index);
+        let Inner { slots, free, .. } = &mut *inner;
+        let slot = &mut slots[ticket.0 as usize];
+        let served = slot.state == State::Served;
+        let waiting = mem::take(&mut slot.waiting);
+        let value = slot.release(ticket, free);
         drop(inner);
-        match state {
-            State::Waiting { value, .. } => (value, false),
-            State::Served(value) => (value, true),
-            State::Free => unreachable!("a ticket is good for as long as its operation"),
-        }
+        drop(waiting); // foreign code
+        (value, served)
+    }
+}
+
+impl<T: Default> Inner<T> {
+    /// Adds a free place.
+    #[cold]
+    fn grow(&mut self) {
+        self.free = u32::try_from(self.slots.len()).expect("more than 4 billion waiters");
+        self.slots.push(Slot {
+            value: T::default(),
+            waiting: Waiting::default(),
+            prev: NONE,
+            next: NONE,
+            state: State::Free,
+        });
     }
 }
 
 impl<T> Inner<T> {
-    fn slot(&mut self, ticket: Ticket) -> &mut Slot<T> {
-        let slot = &mut self.slots[ticket.index as usize];
-        debug_assert_eq!(slot.generation, ticket.generation, "a ticket was used twice");
-        slot
-    }
-
-    /// What it was given, if it was served; its place is gone then.
-    fn take_served(&mut self, ticket: Ticket) -> Option<T> {
-        let slot = self.slot(ticket);
-        if !matches!(slot.state, State::Served(_)) {
-            return None;
+    /// Takes those out at the head that were cancelled: they were woken then, and will look.
+    #[inline]
+    fn pass_over_cancelled(&mut self) {
+        while let Some(slot) = self.slots.get_mut(self.head as usize)
+            && slot.waiting.is_cancelled()
+        {
+            slot.state = State::PassedOver;
+            self.head = slot.next;
         }
-        let State::Served(value) = std::mem::replace(&mut slot.state, State::Free) else {
-            unreachable!("it was just looked at")
-        };
-        self.release(ticket.index);
-        Some(value)
     }
 
-    fn unlink(&mut self, index: u32) {
-        self.slots[index as usize].queued = false;
-        let Slot { prev, next, .. } = self.slots[index as usize];
-        match prev {
-            NONE => self.head = next,
-            prev => self.slots[prev as usize].next = next,
+    /// Takes one out that is in the queue.
+    fn unlink(&mut self, ticket: Ticket) {
+        let Slot { prev, next, .. } = self.slots[ticket.0 as usize];
+        if self.head == ticket.0 {
+            self.head = next;
+        } else {
+            self.slots[prev as usize].next = next;
         }
         match next {
             NONE => self.tail = prev,
             next => self.slots[next as usize].prev = prev,
         }
     }
+}
 
-    fn release(&mut self, index: u32) {
-        let free = self.free;
-        let slot = &mut self.slots[index as usize];
-        slot.generation = slot.generation.wrapping_add(1);
-        slot.next = free;
-        slot.prev = NONE;
-        self.free = index;
+impl<T: Default> Slot<T> {
+    /// Makes this place free, of which `waiting` was taken out, for what is in it.
+    #[inline]
+    fn release(&mut self, ticket: Ticket, free: &mut u32) -> T {
+        debug_assert_ne!(self.state, State::Free, "a ticket is good for as long as its operation");
+        self.state = State::Free;
+        self.next = mem::replace(free, ticket.0);
+        mem::take(&mut self.value)
     }
 }
 
