@@ -91,7 +91,7 @@ impl Context {
 }
 
 thread_static! {
-    pub(crate) static CONTEXT: Context = Context {
+    static OF_THREAD: Context = Context {
         runtime: Cell::new(ptr::null()),
         run: Cell::new(0),
         slot: Cell::new(NO_SLOT),
@@ -112,6 +112,22 @@ thread_static! {
         scopes: Cell::new(0),
         spare_scopes: Pool::new(),
     };
+}
+
+/// The context of the present thread.
+pub(crate) struct Current;
+
+pub(crate) const CONTEXT: Current = Current;
+
+impl Current {
+    /// Calls `f` with it. Whatever `f` is, this is inlined: what is inlined of the standard
+    /// library's `with` depends on that.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Context) -> R) -> R {
+        let context = OF_THREAD.with(ptr::from_ref);
+        // SAFETY: it has no destructor, and goes only with the thread.
+        f(unsafe { &*context })
+    }
 }
 
 /// Makes `runtime` the one of this thread until the guard is dropped.
