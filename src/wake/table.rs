@@ -15,6 +15,7 @@
 //! 2. A table is alive while anything is in it: the run, each nursery and each chunk count in it.
 //! 3. Nothing here calls foreign code.
 
+use std::array;
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -90,12 +91,11 @@ pub(super) struct Room {
 impl Table {
     /// The table of the runtime with this slot.
     pub(crate) fn new(slot: u16) -> Rc<Table> {
-        const ROOM: Room = Room { first: Cell::new(ptr::null()), empty: Cell::new(0) };
         Rc::new(Table {
             slot,
             chunks: UnsafeCell::new(Vec::new()),
             free_numbers: UnsafeCell::new(Vec::new()),
-            rooms: [ROOM; NodeLayout::CLASSES],
+            rooms: array::from_fn(|_| Room { first: Cell::new(ptr::null()), empty: Cell::new(0) }),
             closed: Cell::new(false),
         })
     }

@@ -88,8 +88,7 @@ impl Drop for Guard {
                 );
             });
         }
-        loop {
-            let Some(unit) = NonNull::new(core.roster.first().cast_mut()) else { break };
+        while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
             let child = core.release(unit);
             let place = child.place();
             let why = why.get_or_insert_with(|| {
