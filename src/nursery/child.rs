@@ -263,6 +263,12 @@ impl Held {
         Ok(())
     }
 
+    /// Whether there is somebody to leave word for.
+    pub(crate) fn is_wanted(&self) -> bool {
+        // SAFETY: invariant 2.
+        unsafe { self.0.as_ref() }.unit.has(Flag::TASK)
+    }
+
     /// Drops the future, if there still is one, and leaves word for the `Task` why there is no
     /// value.
     ///

@@ -295,11 +295,13 @@ impl Core {
     }
 
     /// Counts a failure, and cancels all the others.
-    fn fail(
-        &self,
-        error: Error,
-        spawned_at: Option<&'static Location<'static>>,
-    ) -> Option<Cancelled> {
+    fn fail(&self, error: Error, spawned_at: Option<&'static Location<'static>>) {
+        let origin = spawned_at.map_or(Origin::Body, Origin::Task);
+        // Nearly always: of those that were cancelled together all but the first.
+        if self.scope.is_fully_cancelled() {
+            self.failures.borrow_mut().push(Member { error, origin });
+            return;
+        }
         // A graceful cancellation stays one: those that finish their work are not to be hit by
         // the siblings that stopped at once.
         let level = match self.scope.effective() {
@@ -315,12 +317,10 @@ impl Core {
                 }
             });
         }));
-        let origin = spawned_at.map_or(Origin::Body, Origin::Task);
         self.failures.borrow_mut().push(Member { error, origin });
         if let Err(payload) = cancelled {
             self.panicked(payload, spawned_at.unwrap_or(self.place));
         }
-        self.scope.why()
     }
 
     /// Keeps the first panic to be passed on, and cancels all the others.
@@ -436,14 +436,18 @@ impl Core {
     #[cold]
     fn end_without_value(&self, child: &Held, outcome: std::thread::Result<Poll<Result<()>>>) {
         let place = child.place();
-        let why = match outcome {
-            Ok(Poll::Ready(Err(error))) => self.fail(error, Some(place)),
-            Ok(_) => None,
+        let failed = match outcome {
+            Ok(Poll::Ready(Err(error))) => {
+                self.fail(error, Some(place));
+                true
+            }
+            Ok(_) => false,
             Err(payload) => {
                 self.panicked(payload, place);
-                self.scope.why()
+                true
             }
         };
+        let why = if failed && child.is_wanted() { self.scope.why() } else { None };
         // What the child's future does when it is dropped is foreign code.
         // SAFETY: its poll is over.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));

@@ -5,11 +5,11 @@
 //!
 //! 1. A chunk is one allocation: padding, the header, and its nodes. The header is right before the
 //!    first node. All pointers to its nodes come from that allocation.
-//! 2. All nodes are valid `Unit`s at any time: the memory is zeroed when it is made, which is a
-//!    valid unit, and whoever uses a node leaves its `Unit` valid.
-//! 3. A node is in use, or in `unused`, or its number is `fresh` or above.
+//! 2. The nodes below `fresh` are valid `Unit`s at any time: whoever uses one leaves its `Unit`
+//!    valid. Nobody has a pointer to one of the others.
+//! 3. A node below `fresh` is in use, or in `unused`.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -79,7 +79,7 @@ impl Chunk {
         let (layout, first) = Layout::new::<Chunk>().extend(nodes).expect("a node fits in memory");
         let padding = first - size_of::<Chunk>();
         // SAFETY: it is not empty: the header is in it.
-        let memory = unsafe { alloc_zeroed(layout) };
+        let memory = unsafe { alloc(layout) };
         if memory.is_null() {
             handle_alloc_error(layout);
         }
@@ -188,8 +188,8 @@ impl Chunk {
         let nth = self.fresh.get();
         self.fresh.set(nth + 1);
         let node = NonNull::new(self.nth(nth).cast_mut()).expect("it is in an allocation");
-        // SAFETY: invariant 2.
-        unsafe { node.as_ref() }.set_place(self.number << NODE_BITS | nth, self.class as u8);
+        // SAFETY: it is memory for a node, which begins with a unit, and nobody has it yet.
+        unsafe { node.write(Unit::new(self.number << NODE_BITS | nth, self.class as u8)) };
         node
     }
 

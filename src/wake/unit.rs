@@ -23,8 +23,6 @@ use crate::wake::roster::Roster;
 use crate::wake::table::{self, UnitId};
 
 /// A piece of work with a waker of its own. See the module's documentation.
-///
-/// All zeros is one that is not in use.
 #[repr(C)]
 pub(crate) struct Unit {
     pub(super) roster: Cell<*const Roster>,
@@ -35,9 +33,9 @@ pub(crate) struct Unit {
     pub(super) next: Cell<u32>,
     /// The tick in which the unit became ready: it runs in a later one.
     pub(super) tick: Cell<u32>,
-    index: Cell<u32>,
+    index: u32,
     generation: Cell<u16>,
-    class: Cell<u8>,
+    class: u8,
     flags: Cell<u8>,
     /// For who has the node.
     pub(crate) note: Cell<u32>,
@@ -69,19 +67,31 @@ pub(crate) const NO_INDEX: u32 = u32::MAX;
 impl Unit {
     // What belongs to the place of the node.
 
-    pub(super) fn set_place(&self, index: u32, class: u8) {
-        self.index.set(index);
-        self.class.set(class);
+    /// A unit that is not in use.
+    #[inline]
+    pub(super) const fn new(index: u32, class: u8) -> Unit {
+        Unit {
+            roster: Cell::new(ptr::null()),
+            next_ready: Cell::new(ptr::null()),
+            prev: Cell::new(NO_INDEX),
+            next: Cell::new(NO_INDEX),
+            tick: Cell::new(0),
+            index,
+            generation: Cell::new(0),
+            class,
+            flags: Cell::new(0),
+            note: Cell::new(NO_INDEX),
+        }
     }
 
     #[inline]
     pub(crate) fn index(&self) -> u32 {
-        self.index.get()
+        self.index
     }
 
     #[inline]
     pub(super) fn class(&self) -> u8 {
-        self.class.get()
+        self.class
     }
 
     #[inline]
@@ -141,7 +151,7 @@ impl Unit {
     /// Its number in the runtime with this slot, which has to be its own.
     #[inline]
     pub(crate) fn id(&self, slot: u16) -> UnitId {
-        UnitId::new(slot, self.index.get(), self.generation.get())
+        UnitId::new(slot, self.index, self.generation.get())
     }
 
     /// The roster it is attached to, or null.
