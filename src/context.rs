@@ -170,6 +170,7 @@ pub(crate) fn is_current_scope(scope: &ScopeRef) -> bool {
 pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scope);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             // SAFETY: invariant 2: whoever made it current is still further up the stack.
             let forward = unsafe { self.0.as_ref() }.and_then(Scope::forward);
@@ -228,6 +229,7 @@ pub(crate) fn is_current_frame(frame: &Rc<Frame>) -> bool {
 pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Frame);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             CONTEXT.with(|context| context.frame.set(self.0));
         }
@@ -243,6 +245,7 @@ pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R
 pub(crate) fn in_unit<R>(unit: UnitId, budget: u32, f: impl FnOnce() -> R) -> R {
     struct Restore(UnitId, u32);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             CONTEXT.with(|context| {
                 context.unit.set(self.0);

@@ -89,6 +89,12 @@ impl Frame {
         self.counter.set(self.counter.get() & !SUSPENDED);
     }
 
+    /// Whether a yield waits, and there is nothing else to heed.
+    #[inline]
+    pub(crate) fn is_only_suspended(&self) -> bool {
+        self.counter.get() == SUSPENDED
+    }
+
     /// Whether what is open here forbids a yield.
     #[inline]
     pub(crate) fn is_held(&self) -> bool {

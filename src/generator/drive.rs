@@ -81,7 +81,7 @@ impl<T, S> Inner<'_, T, S> {
     }
 
     /// Polls the body on. `None` when it has ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         /// The end of a body that panics.
         struct Panicked<'i, 'a, T, S>(&'i Inner<'a, T, S>);
@@ -121,21 +121,28 @@ impl<T, S> Inner<'_, T, S> {
         Ok(None) // it has ended
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        match self.state.get() {
-            State::Created => self.begin()?,
-            State::Suspended => {
-                self.state.set(State::Running);
-                self.link.resume(Resume::Next);
-            }
-            State::Running if self.finalizing.get() => {
-                return Poll::Ready(Err(self.misused("it is being finalized").into()));
-            }
-            State::Running => {}
-            State::Finished => return Poll::Ready(Ok(None)),
+        if self.state.get() == State::Suspended {
+            self.state.set(State::Running);
+            self.link.resume(Resume::Next);
+        } else if let Some(answer) = self.answer() {
+            return Poll::Ready(answer);
         }
         self.poll_body(cx)
+    }
+
+    /// The answer of a generator that is not suspended, if its body is not to be polled for it.
+    #[inline(never)]
+    fn answer(&self) -> Option<Result<Option<T>>> {
+        match self.state.get() {
+            State::Created => self.begin().err().map(Err),
+            State::Running if self.finalizing.get() => {
+                Some(Err(self.misused("it is being finalized").into()))
+            }
+            State::Running | State::Suspended => None,
+            State::Finished => Some(Ok(None)),
+        }
     }
 
     /// Closes. `begun` tells the first poll from the later ones.
@@ -181,6 +188,7 @@ pub struct Anext<'g, 'a, T, S> {
 impl<T, S> Future for Anext<'_, '_, T, S> {
     type Output = Result<Option<T>>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.inner.poll_next(cx)
     }

@@ -16,7 +16,6 @@ use crate::generator::errors::{
 };
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
-use crate::wake::table::UnitId;
 use crate::wake::waker;
 use crate::{Result, context};
 
@@ -48,13 +47,15 @@ pub(crate) struct Link<T, S> {
     out: Cell<Option<T>>,
     left: Cell<Left>,
     sent: Cell<Option<Result<S>>>,
-    /// The unit that drives the body.
-    driver: Cell<UnitId>,
-    /// The waker that the suspended yield was polled with, if it is not the driver's.
+    /// The waker that the body is being polled with, to be compared only; null while it is not
+    /// polled.
+    driver: Cell<*const Waker>,
+    /// The waker that the suspended yield was polled with, if it is not the driver's. Something
+    /// `waits` then.
     foreign: Cell<Option<Waker>>,
     /// Where the body is suspended.
     at: Cell<Option<&'static Location<'static>>>,
-    /// The scope in which the body is polled, to be compared only.
+    /// The scope in which the body of a context manager is polled, to be compared only.
     around: Cell<*const Scope>,
     /// The scope around the yield, if the body has opened one and may yield inside of it.
     scope: Cell<Option<ScopeRef>>,
@@ -62,7 +63,6 @@ pub(crate) struct Link<T, S> {
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
-    running: Cell<bool>,
     /// When it was driven last it did not get to a yield, or something else may wait beside it.
     waits: Cell<bool>,
     /// In which scope that was.
@@ -91,7 +91,7 @@ impl<T, S> Link<T, S> {
             out: Cell::new(None),
             left: Cell::new(Left::Nothing),
             sent: Cell::new(None),
-            driver: Cell::new(UnitId::NONE),
+            driver: Cell::new(ptr::null()),
             foreign: Cell::new(None),
             at: Cell::new(None),
             around: Cell::new(ptr::null()),
@@ -99,7 +99,6 @@ impl<T, S> Link<T, S> {
             closing: Cell::new(Closing::No),
             ignored: Cell::new(None),
             ended: Cell::new(false),
-            running: Cell::new(false),
             waits: Cell::new(false),
             waits_in: Cell::new(None),
         })
@@ -123,7 +122,7 @@ impl<T, S> Link<T, S> {
     }
 
     /// Says what the suspended yield returns when the body is polled next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resume(&self, with: Resume<S>) {
         match with {
             Resume::Next => self.left.set(Left::Next),
@@ -131,8 +130,15 @@ impl<T, S> Link<T, S> {
             Resume::Raise(error) => self.send(Err(error)),
         }
         self.at.set(None);
-        // A yield in a nursery, or in another library's combinator, is not polled unless its own
-        // waker is woken.
+        if self.waits.get() {
+            self.wake_foreign();
+        }
+    }
+
+    /// A yield in a nursery, or in another library's combinator, is not polled unless its own
+    /// waker is woken.
+    #[cold]
+    fn wake_foreign(&self) {
         if let Some(foreign) = self.foreign.take() {
             waker::wake_now(&foreign);
         }
@@ -154,28 +160,56 @@ impl<T, S> Link<T, S> {
         }
     }
 
+    /// As `poll`, for the body of a context manager, which may yield inside the scopes it opens.
+    pub(crate) fn poll_manager(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
+        self.around.set(context::with_scope(|scope| scope.map_or(ptr::null(), ptr::from_ref)));
+        self.poll(body, cx)
+    }
+
     /// Polls the body, in its frame, until it yields or ends.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
+        if self.waits.get() {
+            self.goes_on();
+        }
+        let outcome = self.poll_once(body, cx);
+        if outcome.is_pending()
+            && self.frame.is_only_suspended()
+            && !self.waits.get()
+            && let Some(value) = self.out.take()
+        {
+            return Poll::Ready(Step::Yielded(value));
+        }
+        self.poll_on(body, outcome, cx)
+    }
+
+    #[inline(always)]
+    fn poll_once(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         /// The end of a body that panics.
         struct Panicked<'a, T, S>(&'a Link<T, S>);
         impl<T, S> Drop for Panicked<'_, T, S> {
             fn drop(&mut self) {
-                self.0.running.set(false);
+                self.0.driver.set(ptr::null());
                 self.0.end();
             }
         }
-        self.driver.set(context::current_unit());
-        self.around.set(context::with_scope(|scope| scope.map_or(ptr::null(), ptr::from_ref)));
-        if self.waits.get() {
-            self.goes_on();
-        }
+        self.driver.set(cx.waker());
+        let panicked = Panicked(self);
+        let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+        std::mem::forget(panicked);
+        self.driver.set(ptr::null());
+        outcome
+    }
+
+    /// What follows a poll of the body that was not plainly a yield.
+    #[inline(never)]
+    fn poll_on(
+        &self,
+        body: &mut Body<'_>,
+        mut outcome: Poll<Result<()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<T>> {
         loop {
-            self.running.set(true);
-            let panicked = Panicked(self);
-            let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
-            std::mem::forget(panicked);
-            self.running.set(false);
             if let Poll::Ready(outcome) = outcome {
                 self.end();
                 return Poll::Ready(Step::Ended(outcome));
@@ -190,6 +224,7 @@ impl<T, S> Link<T, S> {
                 }
                 None => return self.waits(),
             }
+            outcome = self.poll_once(body, cx);
         }
     }
 
@@ -207,7 +242,7 @@ impl<T, S> Link<T, S> {
     /// A body that waits may be driven in another scope than before. What waits in it behind a
     /// combinator that polls only what was woken would not notice, and not be reached by that
     /// scope.
-    #[cold]
+    #[inline(never)]
     fn goes_on(&self) {
         self.waits.set(false);
         if let Some(before) = self.waits_in.take()
@@ -250,7 +285,7 @@ impl<T, S> Link<T, S> {
 
     /// Whether the body is what runs, or what has called what runs.
     pub(crate) fn is_running(&self) -> bool {
-        self.running.get()
+        !self.driver.get().is_null()
     }
 
     /// The body has ended, or will not be polled any more.
@@ -316,8 +351,15 @@ pub struct Yield<'a, T, S> {
 impl<T, S> Unpin for Yield<'_, T, S> {}
 
 impl<T, S> Yield<'_, T, S> {
-    /// Why the body must not be suspended here. `Pending` if it is not to go on at all.
+    /// The body must not be suspended here.
     #[cold]
+    fn refuse(&self, value: T) -> Poll<Error> {
+        let refusal = self.refusal();
+        drop(value); // foreign code
+        refusal
+    }
+
+    /// Why. `Pending` if the body is not to go on at all.
     fn refusal(&self) -> Poll<Error> {
         let link = self.link;
         if link.ended.get() {
@@ -349,6 +391,24 @@ impl<T, S> Yield<'_, T, S> {
 }
 
 impl<T, S> Yield<'_, T, S> {
+    /// It is polled with another waker than the body is, and when it was resumed, that has to be
+    /// woken. Beside the yield something else may wait.
+    #[cold]
+    fn wait_for(&self, waker: &Waker) {
+        self.link.foreign.set(Some(waker.clone()));
+        self.link.waits.set(true);
+    }
+
+    /// What was sent in, or is to be raised here.
+    #[inline(never)]
+    fn take_sent(&mut self) -> Result<Option<S>> {
+        let link = self.link;
+        link.left.set(Left::Nothing);
+        self.waits = false;
+        link.frame.resume();
+        link.sent.take().expect("something was sent").map(Some)
+    }
+
     /// A `select` in the body has given up this yield: the body may go on to another. A value that
     /// was not handed over yet is not; an error that was to be raised here is raised there.
     #[cold]
@@ -376,7 +436,7 @@ impl<T, S> Yield<'_, T, S> {
 impl<T, S> Future for Yield<'_, T, S> {
     type Output = Result<Option<S>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let link = this.link;
@@ -385,32 +445,26 @@ impl<T, S> Future for Yield<'_, T, S> {
             if !context::is_current_frame(&link.frame)
                 || !link.frame.suspend() && !link.suspend_manager()
             {
-                return this.refusal().map(Err);
+                return this.refuse(value).map(Err);
             }
             this.waits = true;
             link.out.set(Some(value));
             link.at.set(Some(this.place));
             link.left.set(Left::Nothing); // whatever it was meant for has been dropped
         } else {
-            match link.left.replace(Left::Nothing) {
+            match link.left.get() {
                 Left::Nothing => {}
                 Left::Next => {
+                    link.left.set(Left::Nothing);
                     this.waits = false;
                     link.frame.resume();
                     return Poll::Ready(Ok(None));
                 }
-                Left::Sent | Left::Refused => {
-                    this.waits = false;
-                    link.frame.resume();
-                    let sent = link.sent.take().expect("something was sent");
-                    return Poll::Ready(sent.map(Some));
-                }
+                Left::Sent | Left::Refused => return Poll::Ready(this.take_sent()),
             }
         }
-        if waker::unit_of(cx.waker()) != Some(link.driver.get()) {
-            link.foreign.set(Some(cx.waker().clone()));
-            // Beside the yield something else may wait.
-            link.waits.set(true);
+        if !ptr::eq(cx.waker(), link.driver.get()) {
+            this.wait_for(cx.waker());
         }
         Poll::Pending
     }
