@@ -83,7 +83,7 @@ where
     let place = Location::caller();
     async move {
         let ContextManager { link, body: mut manager, place: made_at } = manager;
-        let resource = match poll_fn(|cx| link.poll_manager(&mut manager, cx)).await {
+        let resource = match poll_fn(|cx| link.poll(&mut manager, cx)).await {
             Step::Yielded(resource) => resource,
             Step::Ended(outcome) => {
                 outcome?;
@@ -101,7 +101,7 @@ where
             poll_fn(|cx| {
                 if goes_on {
                     // If it does not wait at its yield, there was a `select` in it, for one.
-                    match link.poll_manager(&mut manager, cx) {
+                    match link.poll(&mut manager, cx) {
                         Poll::Ready(step) => return Poll::Ready(Err(Left::Early(Some(step)))),
                         Poll::Pending if link.suspended_at().is_none() => {
                             return Poll::Ready(Err(Left::Early(None)));
@@ -139,7 +139,7 @@ where
             }
         };
         link.resume(resume);
-        let left = catch_panic(poll_fn(|cx| link.poll_manager(&mut manager, cx))).await;
+        let left = catch_panic(poll_fn(|cx| link.poll(&mut manager, cx))).await;
         std::mem::forget(entered); // and left
         drop(manager);
         let left = match (left, panic.is_some()) {

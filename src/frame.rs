@@ -30,14 +30,18 @@ pub(crate) struct Frame {
 }
 
 /// Something open, in [`Frame::counter`].
-const ONE: u32 = 8;
+const ONE: u32 = 32;
 /// A yield waits, until it has noticed that it was resumed: there is one at a time.
 const SUSPENDED: u32 = 1;
+/// It was resumed with a plain next, and has not noticed yet. Only beside `SUSPENDED`.
+const NEXT: u32 = 2;
 /// The body is being closed, or has ended, or an error waits to be raised at its next yield.
-const CLOSING: u32 = 2;
+const CLOSING: u32 = 4;
 /// The body of a context manager may yield anywhere: what it holds open then is handed to the
 /// frame that entered it. Not a reason against a yield, but one to look closer.
-const HANDS_OVER: u32 = 4;
+const HANDS_OVER: u32 = 8;
+/// The body may wait for something other than its yield. Not a reason against one either.
+const WAITS: u32 = 16;
 
 /// Something that forbids a yield.
 #[derive(Clone)]
@@ -73,20 +77,19 @@ impl Frame {
         may
     }
 
-    /// Suspends the body, if it is a context manager's, which may hold what it likes.
-    pub(crate) fn suspend_manager(&self) -> bool {
+    /// As `suspend`, where more than a look at the counter is needed: a context manager's body
+    /// may hold what it likes.
+    pub(crate) fn suspend_closely(&self) -> bool {
         let counter = self.counter.get();
-        let may = counter & (HANDS_OVER | SUSPENDED | CLOSING) == HANDS_OVER;
+        let may = counter & (SUSPENDED | CLOSING) == 0 && !self.is_held();
         if may {
             self.counter.set(counter | SUSPENDED);
         }
         may
     }
 
-    /// The yield that waited has noticed that it was resumed, or was given up.
-    #[inline]
-    pub(crate) fn resume(&self) {
-        self.counter.set(self.counter.get() & !SUSPENDED);
+    pub(crate) fn hands_over(&self) -> bool {
+        self.counter.get() & HANDS_OVER != 0
     }
 
     /// Whether a yield waits, and there is nothing else to heed.
@@ -95,12 +98,72 @@ impl Frame {
         self.counter.get() == SUSPENDED
     }
 
+    /// Whether no yield waits, and there is nothing else to heed when the body waits.
+    #[inline]
+    pub(crate) fn is_only_held(&self) -> bool {
+        self.counter.get() & (ONE - 1) == 0
+    }
+
+    /// Resumes the yield that waits, if one does, with a plain next.
+    pub(crate) fn set_next(&self) {
+        if self.is_suspended() {
+            self.counter.set(self.counter.get() | NEXT);
+        }
+    }
+
+    /// Lets a body go on with a plain next, that waits at a yield, or for something else and, as
+    /// it is asked then, where it was before. False, and nothing is done, if there is more to heed.
+    #[inline(always)]
+    pub(crate) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> bool {
+        match self.counter.get() {
+            SUSPENDED => self.counter.set(SUSPENDED | NEXT),
+            counter if counter & (ONE - 1) == WAITS && is_where_it_was() => {
+                self.counter.set(counter & !WAITS);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether the yield that waits was resumed with a plain next, and there is nothing else to
+    /// heed. It has noticed then.
+    #[inline]
+    pub(crate) fn take_only_next(&self) -> bool {
+        let resumed = self.counter.get() == SUSPENDED | NEXT;
+        if resumed {
+            self.counter.set(0);
+        }
+        resumed
+    }
+
+    pub(crate) fn is_next(&self) -> bool {
+        self.counter.get() & NEXT != 0
+    }
+
+    /// The yield that waited has noticed that it was resumed, or was given up.
+    pub(crate) fn resume(&self) {
+        self.counter.set(self.counter.get() & !(SUSPENDED | NEXT));
+    }
+
+    /// Whether the body may wait for something other than its yield.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.counter.get() & WAITS != 0
+    }
+
+    #[inline]
+    pub(crate) fn set_waits(&self, waits: bool) {
+        let others = self.counter.get() & !WAITS;
+        self.counter.set(if waits { others | WAITS } else { others });
+    }
+
     /// Whether what is open here forbids a yield.
     #[inline]
     pub(crate) fn is_held(&self) -> bool {
         self.counter.get() >= ONE && self.counter.get() & HANDS_OVER == 0
     }
 
+    #[inline]
     pub(crate) fn is_suspended(&self) -> bool {
         self.counter.get() & SUSPENDED != 0
     }

@@ -30,23 +30,22 @@ pub(crate) enum Resume<S> {
     Raise(Error),
 }
 
-/// What the driver has left for the yield.
+/// What is in `Link::sent`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum Sent {
     Nothing,
-    /// A plain next: nearly always this.
-    Next,
-    /// What is in `Link::sent`.
-    Sent,
-    /// As well, but it does not come from the driver: the yield is refused after all.
-    Refused,
+    /// What the driver has left for the yield that waits, or for the next.
+    ByDriver,
+    /// It does not come from the driver: the yield is refused after all.
+    Refusal,
 }
 
 pub(crate) struct Link<T, S> {
     pub(crate) frame: Rc<Frame>,
     out: Cell<Option<T>>,
-    left: Cell<Left>,
     sent: Cell<Option<Result<S>>>,
+    /// A plain next is in the frame's counter instead.
+    left: Cell<Sent>,
     /// The waker that the body is being polled with, to be compared only; null while it is not
     /// polled.
     driver: Cell<*const Waker>,
@@ -55,18 +54,16 @@ pub(crate) struct Link<T, S> {
     foreign: Cell<Option<Waker>>,
     /// Where the body is suspended.
     at: Cell<Option<&'static Location<'static>>>,
-    /// The scope in which the body of a context manager is polled, to be compared only.
+    /// The scope in which the body was polled last, where that was looked at, to be compared only.
     around: Cell<*const Scope>,
+    /// Keeps it, so that nothing else gets to be there.
+    kept: Cell<Option<ScopeRef>>,
     /// The scope around the yield, if the body has opened one and may yield inside of it.
     scope: Cell<Option<ScopeRef>>,
     closing: Cell<Closing>,
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
-    /// When it was driven last it did not get to a yield, or something else may wait beside it.
-    waits: Cell<bool>,
-    /// In which scope that was.
-    waits_in: Cell<Option<ScopeRef>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,18 +86,17 @@ impl<T, S> Link<T, S> {
         Rc::new(Link {
             frame: Frame::new(hands_over),
             out: Cell::new(None),
-            left: Cell::new(Left::Nothing),
             sent: Cell::new(None),
+            left: Cell::new(Sent::Nothing),
             driver: Cell::new(ptr::null()),
             foreign: Cell::new(None),
             at: Cell::new(None),
             around: Cell::new(ptr::null()),
+            kept: Cell::new(None),
             scope: Cell::new(None),
             closing: Cell::new(Closing::No),
             ignored: Cell::new(None),
             ended: Cell::new(false),
-            waits: Cell::new(false),
-            waits_in: Cell::new(None),
         })
     }
 
@@ -122,30 +118,22 @@ impl<T, S> Link<T, S> {
     }
 
     /// Says what the suspended yield returns when the body is polled next.
-    #[inline(always)]
     pub(crate) fn resume(&self, with: Resume<S>) {
         match with {
-            Resume::Next => self.left.set(Left::Next),
+            Resume::Next => self.frame.set_next(),
             Resume::Value(value) => self.send(Ok(value)),
             Resume::Raise(error) => self.send(Err(error)),
         }
         self.at.set(None);
-        if self.waits.get() {
-            self.wake_foreign();
-        }
-    }
-
-    /// A yield in a nursery, or in another library's combinator, is not polled unless its own
-    /// waker is woken.
-    #[cold]
-    fn wake_foreign(&self) {
+        // A yield in a nursery, or in another library's combinator, is not polled unless its own
+        // waker is woken.
         if let Some(foreign) = self.foreign.take() {
             waker::wake_now(&foreign);
         }
     }
 
     fn send(&self, what: Result<S>) {
-        self.left.set(Left::Sent);
+        self.left.set(Sent::ByDriver);
         self.sent.set(Some(what));
     }
 
@@ -160,27 +148,60 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// As `poll`, for the body of a context manager, which may yield inside the scopes it opens.
-    pub(crate) fn poll_manager(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
-        self.around.set(context::with_scope(|scope| scope.map_or(ptr::null(), ptr::from_ref)));
-        self.poll(body, cx)
+    /// A plain next, where the body waits at its yield, or for something else in the present scope,
+    /// and there is nothing else to heed. Otherwise `None`, and nothing is done.
+    #[inline(always)]
+    pub(crate) fn go_on(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Option<Poll<Step<T>>> {
+        let frame = &*self.frame;
+        if !frame.go_on(|| self.is_around()) {
+            return None;
+        }
+        self.at.set(None);
+        let outcome = self.poll_once(body, cx);
+        if outcome.is_pending() {
+            if frame.is_only_suspended() {
+                if let Some(value) = self.out.take() {
+                    return Some(Poll::Ready(Step::Yielded(value)));
+                }
+            } else if frame.is_only_held() && self.is_around() {
+                frame.set_waits(true);
+                return Some(Poll::Pending);
+            }
+        }
+        Some(self.poll_on(outcome, body, cx))
     }
 
     /// Polls the body, in its frame, until it yields or ends.
-    #[inline(always)]
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
-        if self.waits.get() {
-            self.goes_on();
-        }
+        self.look_around();
+        self.frame.set_waits(false);
         let outcome = self.poll_once(body, cx);
-        if outcome.is_pending()
-            && self.frame.is_only_suspended()
-            && !self.waits.get()
-            && let Some(value) = self.out.take()
-        {
-            return Poll::Ready(Step::Yielded(value));
+        self.poll_on(outcome, body, cx)
+    }
+
+    /// Whether it was in the present scope that the body was polled last.
+    #[inline(always)]
+    fn is_around(&self) -> bool {
+        context::with_scope(|scope| {
+            ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref))
+        })
+    }
+
+    /// Notes the present scope. A body that waits may be driven in another one than before. What
+    /// waits in it behind a combinator that polls only what was woken would not notice, and not be
+    /// reached by that scope.
+    fn look_around(&self) {
+        if self.is_around() {
+            return;
         }
-        self.poll_on(body, outcome, cx)
+        let scope = context::current_scope();
+        self.around.set(scope.as_ref().map_or(ptr::null(), ScopeRef::as_ptr));
+        let before = self.kept.replace(scope);
+        if self.frame.waits()
+            && let Some(before) = before
+        {
+            before.wake_foreign();
+        }
     }
 
     #[inline(always)]
@@ -201,12 +222,12 @@ impl<T, S> Link<T, S> {
         outcome
     }
 
-    /// What follows a poll of the body that was not plainly a yield.
+    /// What follows a poll of the body.
     #[inline(never)]
     fn poll_on(
         &self,
-        body: &mut Body<'_>,
         mut outcome: Poll<Result<()>>,
+        body: &mut Body<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {
         loop {
@@ -217,8 +238,8 @@ impl<T, S> Link<T, S> {
             match self.out.take() {
                 Some(value) if self.frame.is_held() => self.refuse(value),
                 Some(value) => {
-                    if self.waits.get() {
-                        self.waits_in.set(context::current_scope());
+                    if self.frame.waits() {
+                        self.look_around();
                     }
                     return Poll::Ready(Step::Yielded(value));
                 }
@@ -234,32 +255,9 @@ impl<T, S> Link<T, S> {
             self.end();
             return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
         }
-        self.waits.set(true);
-        self.waits_in.set(context::current_scope());
+        self.look_around();
+        self.frame.set_waits(true);
         Poll::Pending
-    }
-
-    /// A body that waits may be driven in another scope than before. What waits in it behind a
-    /// combinator that polls only what was woken would not notice, and not be reached by that
-    /// scope.
-    #[inline(never)]
-    fn goes_on(&self) {
-        self.waits.set(false);
-        if let Some(before) = self.waits_in.take()
-            && !context::is_current_scope(&before)
-        {
-            before.wake_foreign();
-        }
-    }
-
-    /// As `Frame::suspend`, where more than a look at the counter is needed.
-    #[cold]
-    fn suspend_manager(&self) -> bool {
-        let may = self.frame.suspend_manager();
-        if may {
-            self.note_scope();
-        }
-        may
     }
 
     /// Something that forbids a yield was opened beside one, by a `join` in the body.
@@ -268,18 +266,18 @@ impl<T, S> Link<T, S> {
         let (held, place) = (self.frame.forbids(), self.at.get());
         let (Some(held), Some(place)) = (held, place) else { unreachable!("it is suspended") };
         self.resume(Resume::Raise(YieldInCancelScope::new(held, place).into()));
-        self.left.set(Left::Refused);
+        self.left.set(Sent::Refusal);
         drop(value); // foreign code
     }
 
     /// The error that was to be raised at a yield which was given up before.
     pub(crate) fn take_undelivered(&self) -> Option<Error> {
         match self.left.get() {
-            Left::Sent => {
-                self.left.set(Left::Nothing);
+            Sent::ByDriver => {
+                self.left.set(Sent::Nothing);
                 self.sent.take().and_then(Result::err)
             }
-            Left::Nothing | Left::Next | Left::Refused => None,
+            Sent::Nothing | Sent::Refusal => None,
         }
     }
 
@@ -293,7 +291,8 @@ impl<T, S> Link<T, S> {
         if !self.ended.replace(true) {
             self.at.set(None);
             self.foreign.take();
-            self.waits_in.take();
+            self.around.set(ptr::null());
+            self.kept.take();
             self.frame.end();
         }
     }
@@ -351,15 +350,8 @@ pub struct Yield<'a, T, S> {
 impl<T, S> Unpin for Yield<'_, T, S> {}
 
 impl<T, S> Yield<'_, T, S> {
-    /// The body must not be suspended here.
+    /// Why the body must not be suspended here. `Pending` if the body is not to go on at all.
     #[cold]
-    fn refuse(&self, value: T) -> Poll<Error> {
-        let refusal = self.refusal();
-        drop(value); // foreign code
-        refusal
-    }
-
-    /// Why. `Pending` if the body is not to go on at all.
     fn refusal(&self) -> Poll<Error> {
         let link = self.link;
         if link.ended.get() {
@@ -391,22 +383,55 @@ impl<T, S> Yield<'_, T, S> {
 }
 
 impl<T, S> Yield<'_, T, S> {
-    /// It is polled with another waker than the body is, and when it was resumed, that has to be
-    /// woken. Beside the yield something else may wait.
-    #[cold]
-    fn wait_for(&self, waker: &Waker) {
-        self.link.foreign.set(Some(waker.clone()));
-        self.link.waits.set(true);
+    /// A poll that neither hands the value over nor returns at once.
+    #[inline(never)]
+    fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Option<S>>> {
+        let link = self.link;
+        if let Some(value) = value {
+            if !context::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
+                let refusal = self.refusal();
+                drop(value); // foreign code
+                return refusal.map(Err);
+            }
+            if link.frame.hands_over() {
+                link.note_scope();
+            }
+            self.hand_over(value);
+        } else if link.frame.is_next() {
+            self.waits = false;
+            link.frame.resume();
+            return Poll::Ready(Ok(None));
+        } else if link.left.get() != Sent::Nothing {
+            link.left.set(Sent::Nothing);
+            self.waits = false;
+            link.frame.resume();
+            let sent = link.sent.take().expect("something was sent");
+            return Poll::Ready(sent.map(Some));
+        }
+        self.wait(cx);
+        Poll::Pending
     }
 
-    /// What was sent in, or is to be raised here.
-    #[inline(never)]
-    fn take_sent(&mut self) -> Result<Option<S>> {
-        let link = self.link;
-        link.left.set(Left::Nothing);
-        self.waits = false;
-        link.frame.resume();
-        link.sent.take().expect("something was sent").map(Some)
+    #[inline(always)]
+    fn hand_over(&mut self, value: T) {
+        self.waits = true;
+        self.link.out.set(Some(value));
+        self.link.at.set(Some(self.place));
+    }
+
+    #[inline(always)]
+    fn wait(&self, cx: &mut Context<'_>) {
+        if !ptr::eq(cx.waker(), self.link.driver.get()) {
+            self.wait_beside(cx.waker());
+        }
+    }
+
+    /// It is polled with another waker than the body is, and that has to be woken when it is
+    /// resumed. Beside the yield something else may wait.
+    #[cold]
+    fn wait_beside(&self, waker: &Waker) {
+        self.link.foreign.set(Some(waker.clone()));
+        self.link.frame.set_waits(true);
     }
 
     /// A `select` in the body has given up this yield: the body may go on to another. A value that
@@ -417,16 +442,15 @@ impl<T, S> Yield<'_, T, S> {
         link.at.set(None);
         link.foreign.take();
         link.frame.resume();
-        if link.left.get() == Left::Sent {
-            match link.sent.take() {
-                Some(Err(error)) => {
-                    link.sent.set(Some(Err(error)));
-                    link.frame.set_closing();
-                }
-                sent => {
-                    link.left.set(Left::Nothing);
-                    drop(sent); // foreign code
-                }
+        let (left, sent) = (link.left.get(), link.sent.take());
+        match sent {
+            Some(Err(error)) if left == Sent::ByDriver => {
+                link.sent.set(Some(Err(error)));
+                link.frame.set_closing();
+            }
+            sent => {
+                link.left.set(Sent::Nothing);
+                drop(sent); // foreign code
             }
         }
         drop(link.out.take()); // foreign code
@@ -439,34 +463,20 @@ impl<T, S> Future for Yield<'_, T, S> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let link = this.link;
-        if let Some(value) = this.value.take() {
+        let frame = &this.link.frame;
+        match this.value.take() {
             // The frame's counter stands for all that forbids a yield.
-            if !context::is_current_frame(&link.frame)
-                || !link.frame.suspend() && !link.suspend_manager()
-            {
-                return this.refuse(value).map(Err);
+            Some(value) if context::is_current_frame(frame) && frame.suspend() => {
+                this.hand_over(value);
+                this.wait(cx);
+                Poll::Pending
             }
-            this.waits = true;
-            link.out.set(Some(value));
-            link.at.set(Some(this.place));
-            link.left.set(Left::Nothing); // whatever it was meant for has been dropped
-        } else {
-            match link.left.get() {
-                Left::Nothing => {}
-                Left::Next => {
-                    link.left.set(Left::Nothing);
-                    this.waits = false;
-                    link.frame.resume();
-                    return Poll::Ready(Ok(None));
-                }
-                Left::Sent | Left::Refused => return Poll::Ready(this.take_sent()),
+            None if frame.take_only_next() => {
+                this.waits = false;
+                Poll::Ready(Ok(None))
             }
+            value => this.poll_closely(value, cx),
         }
-        if !ptr::eq(cx.waker(), link.driver.get()) {
-            this.wait_for(cx.waker());
-        }
-        Poll::Pending
     }
 }
 
