@@ -203,12 +203,6 @@ pub(crate) fn current_frame() -> Option<Rc<Frame>> {
     unsafe { keep(CONTEXT.with(|context| context.frame.get())) }
 }
 
-/// The unit that is being polled.
-#[inline]
-pub(crate) fn current_unit() -> UnitId {
-    CONTEXT.with(|context| context.unit.get())
-}
-
 /// Calls `f` with the frame that is being polled, if there is one.
 #[inline]
 pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {

@@ -49,8 +49,8 @@ pub(crate) struct Link<T, S> {
     /// The waker that the body is being polled with, to be compared only; null while it is not
     /// polled.
     driver: Cell<*const Waker>,
-    /// The waker that the suspended yield was polled with, if it is not the driver's. Something
-    /// `waits` then.
+    /// The waker that the suspended yield was polled with, if it is not the driver's. The frame
+    /// says then that the body waits, so that the next resumption is no plain one.
     foreign: Cell<Option<Waker>>,
     /// Where the body is suspended.
     at: Cell<Option<&'static Location<'static>>>,
@@ -133,8 +133,25 @@ impl<T, S> Link<T, S> {
     }
 
     fn send(&self, what: Result<S>) {
-        self.left.set(Sent::ByDriver);
-        self.sent.set(Some(what));
+        if self.frame.is_suspended() {
+            self.left.set(Sent::ByDriver);
+            self.sent.set(Some(what));
+        } else {
+            self.keep_error(what);
+        }
+    }
+
+    /// The yield that something was sent to is not there any more: an error is raised at the next
+    /// one, a value is not sent.
+    fn keep_error(&self, what: Result<S>) {
+        match what {
+            Err(error) => {
+                self.left.set(Sent::ByDriver);
+                self.sent.set(Some(Err(error)));
+                self.frame.set_closing();
+            }
+            Ok(value) => drop(value), // foreign code
+        }
     }
 
     /// Closes: raises `GeneratorExit` at the yield the body is suspended at, or at the next one.
@@ -442,16 +459,9 @@ impl<T, S> Yield<'_, T, S> {
         link.at.set(None);
         link.foreign.take();
         link.frame.resume();
-        let (left, sent) = (link.left.get(), link.sent.take());
-        match sent {
-            Some(Err(error)) if left == Sent::ByDriver => {
-                link.sent.set(Some(Err(error)));
-                link.frame.set_closing();
-            }
-            sent => {
-                link.left.set(Sent::Nothing);
-                drop(sent); // foreign code
-            }
+        match (link.left.replace(Sent::Nothing), link.sent.take()) {
+            (Sent::ByDriver, Some(sent)) => link.keep_error(sent),
+            (_, refusal) => drop(refusal),
         }
         drop(link.out.take()); // foreign code
     }
