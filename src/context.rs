@@ -213,6 +213,7 @@ pub(crate) fn is_current_scope(scope: &ScopeRef) -> bool {
 pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scope);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             // SAFETY: invariant 2: whoever made it current is still further up the stack.
             let forward = unsafe { self.0.as_ref() }.and_then(Scope::forward);
@@ -251,12 +252,6 @@ pub(crate) fn current_frame() -> Option<Rc<Frame>> {
     unsafe { keep(CONTEXT.with(|context| context.frame.get())) }
 }
 
-/// The unit that is being polled.
-#[inline]
-pub(crate) fn current_unit() -> UnitId {
-    CONTEXT.with(|context| context.unit.get())
-}
-
 /// Calls `f` with the frame that is being polled, if there is one.
 #[inline]
 pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
@@ -277,6 +272,7 @@ pub(crate) fn is_current_frame(frame: &Rc<Frame>) -> bool {
 pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Frame);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             CONTEXT.with(|context| context.frame.set(self.0));
         }
@@ -370,6 +366,7 @@ impl Host {
 }
 
 impl Drop for Host {
+    #[inline]
     fn drop(&mut self) {
         CONTEXT.with(|context| {
             context.unit.set(self.unit);

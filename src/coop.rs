@@ -72,10 +72,12 @@ pub(crate) fn begin(budget: u32, order: &Order) {
 }
 
 /// How many operations the present unit may still finish at once.
+#[inline]
 pub(crate) fn budget() -> u32 {
     CONTEXT.with(|context| context.budget.get())
 }
 
+#[inline]
 pub(crate) fn set_budget(budget: u32) {
     CONTEXT.with(|context| context.budget.set(budget));
 }

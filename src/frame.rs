@@ -8,9 +8,8 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
+use std::ptr;
 use std::rc::Rc;
-
-use slab::Slab;
 
 use crate::context;
 
@@ -19,41 +18,49 @@ pub(crate) struct Frame {
     /// How many things that forbid a yield are open, in units of [`ONE`]; the bits below that say
     /// what else forbids one, so that a yield has one integer to look at.
     counter: Cell<u32>,
-    /// What they are, for the error's sake.
-    holds: RefCell<Slab<Held>>,
-    /// Counts what was ever opened, to tell what was opened last.
-    opened: Cell<u64>,
-    /// When the frame has ended, what was still held counts in the one that ran it.
-    passed_on: RefCell<Vec<(usize, Hold)>>,
+    /// What they are, for the error's sake, in the order in which they were opened. What is left
+    /// out of order stays as a gap; the last one is none.
+    holds: RefCell<Vec<Entry>>,
     /// The operation that was reached last.
     awaiting: Cell<Option<&'static str>>,
 }
 
 /// Something open, in [`Frame::counter`].
-const ONE: u32 = 8;
+const ONE: u32 = 32;
 /// A yield waits, until it has noticed that it was resumed: there is one at a time.
 const SUSPENDED: u32 = 1;
+/// It was resumed with a plain next, and has not noticed yet. Only beside `SUSPENDED`.
+const NEXT: u32 = 2;
 /// The body is being closed, or has ended, or an error waits to be raised at its next yield.
-const CLOSING: u32 = 2;
+const CLOSING: u32 = 4;
 /// The body of a context manager may yield anywhere: what it holds open then is handed to the
 /// frame that entered it. Not a reason against a yield, but one to look closer.
-const HANDS_OVER: u32 = 4;
+const HANDS_OVER: u32 = 8;
+/// The body may wait for something other than its yield. Not a reason against one either.
+const WAITS: u32 = 16;
 
 /// Something that forbids a yield.
 #[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) what: Cow<'static, str>,
     pub(crate) place: &'static Location<'static>,
-    order: u64,
+}
+
+/// One of [`Frame::holds`].
+struct Entry {
+    /// Greater than that of all before it.
+    number: u64,
+    /// `None` in a gap.
+    held: Option<Held>,
+    /// When the frame has ended, what was still held counts in the one that ran it.
+    passed_on: Option<Hold>,
 }
 
 impl Frame {
     pub(crate) fn new(hands_over: bool) -> Rc<Frame> {
         Rc::new(Frame {
             counter: Cell::new(if hands_over { HANDS_OVER } else { 0 }),
-            holds: RefCell::new(Slab::new()),
-            opened: Cell::new(0),
-            passed_on: RefCell::new(Vec::new()),
+            holds: RefCell::new(Vec::new()),
             awaiting: Cell::new(None),
         })
     }
@@ -73,20 +80,84 @@ impl Frame {
         may
     }
 
-    /// Suspends the body, if it is a context manager's, which may hold what it likes.
-    pub(crate) fn suspend_manager(&self) -> bool {
+    /// As `suspend`, where more than a look at the counter is needed: a context manager's body
+    /// may hold what it likes.
+    pub(crate) fn suspend_closely(&self) -> bool {
         let counter = self.counter.get();
-        let may = counter & (HANDS_OVER | SUSPENDED | CLOSING) == HANDS_OVER;
+        let may = counter & (SUSPENDED | CLOSING) == 0 && !self.is_held();
         if may {
             self.counter.set(counter | SUSPENDED);
         }
         may
     }
 
-    /// The yield that waited has noticed that it was resumed, or was given up.
+    pub(crate) fn hands_over(&self) -> bool {
+        self.counter.get() & HANDS_OVER != 0
+    }
+
+    /// Whether a yield waits, and there is nothing else to heed.
     #[inline]
+    pub(crate) fn is_only_suspended(&self) -> bool {
+        self.counter.get() == SUSPENDED
+    }
+
+    /// Whether no yield waits, and there is nothing else to heed when the body waits.
+    #[inline]
+    pub(crate) fn is_only_held(&self) -> bool {
+        self.counter.get() & (ONE - 1) == 0
+    }
+
+    /// Resumes the yield that waits, if one does, with a plain next.
+    pub(crate) fn set_next(&self) {
+        if self.is_suspended() {
+            self.counter.set(self.counter.get() | NEXT);
+        }
+    }
+
+    /// Lets a body go on with a plain next, that waits at a yield, or for something else and, as
+    /// it is asked then, where it was before. False, and nothing is done, if there is more to heed.
+    #[inline(always)]
+    pub(crate) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> bool {
+        match self.counter.get() {
+            SUSPENDED => self.counter.set(SUSPENDED | NEXT),
+            counter if counter & (ONE - 1) == WAITS && is_where_it_was() => {
+                self.counter.set(counter & !WAITS);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether the yield that waits was resumed with a plain next, and there is nothing else to
+    /// heed. It has noticed then.
+    #[inline]
+    pub(crate) fn take_only_next(&self) -> bool {
+        let resumed = self.counter.get() == SUSPENDED | NEXT;
+        if resumed {
+            self.counter.set(0);
+        }
+        resumed
+    }
+
+    pub(crate) fn is_next(&self) -> bool {
+        self.counter.get() & NEXT != 0
+    }
+
+    /// The yield that waited has noticed that it was resumed, or was given up.
     pub(crate) fn resume(&self) {
-        self.counter.set(self.counter.get() & !SUSPENDED);
+        self.counter.set(self.counter.get() & !(SUSPENDED | NEXT));
+    }
+
+    /// Whether the body may wait for something other than its yield.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.counter.get() & WAITS != 0
+    }
+
+    #[inline]
+    pub(crate) fn set_waits(&self, waits: bool) {
+        let others = self.counter.get() & !WAITS;
+        self.counter.set(if waits { others | WAITS } else { others });
     }
 
     /// Whether what is open here forbids a yield.
@@ -95,6 +166,7 @@ impl Frame {
         self.counter.get() >= ONE && self.counter.get() & HANDS_OVER == 0
     }
 
+    #[inline]
     pub(crate) fn is_suspended(&self) -> bool {
         self.counter.get() & SUSPENDED != 0
     }
@@ -114,7 +186,7 @@ impl Frame {
         if !self.is_held() {
             return None;
         }
-        self.holds.borrow().iter().map(|(_, held)| held).max_by_key(|held| held.order).cloned()
+        self.holds.borrow().last().and_then(|entry| entry.held.clone())
     }
 
     /// The frame has ended: what is still held, because a guard was kept, counts in the frame
@@ -123,34 +195,83 @@ impl Frame {
         self.set_closing();
         if self.holds_any()
             && let Some(heir) = context::current_frame()
+            && !ptr::eq(&*heir, self)
         {
-            let holds = self.holds.borrow();
-            let passed_on =
-                holds.iter().map(|(key, held)| (key, heir.hold(held.what.clone(), held.place)));
-            self.passed_on.borrow_mut().extend(passed_on);
+            for entry in self.holds.borrow_mut().iter_mut() {
+                let held = entry.held.clone();
+                entry.passed_on = held.map(|held| heir.clone().hold(held.what, held.place));
+            }
         }
     }
 
     /// Counts all that is open here in another frame as well, for as long as the answer lives.
     pub(crate) fn hand_over(&self, to: &Rc<Frame>) -> Vec<Hold> {
-        self.holds.borrow().iter().map(|(_, held)| to.hold(held.what.clone(), held.place)).collect()
+        let holds = self.holds.borrow();
+        let held = holds.iter().filter_map(|entry| entry.held.clone());
+        held.map(|held| to.clone().hold(held.what, held.place)).collect()
     }
 
     pub(crate) fn holds_any(&self) -> bool {
         self.counter.get() >= ONE
     }
 
+    /// How many are open.
+    #[inline]
+    fn held(&self) -> usize {
+        (self.counter.get() / ONE) as usize
+    }
+
+    #[inline]
     pub(crate) fn hold(
-        self: &Rc<Self>,
+        self: Rc<Self>,
         what: Cow<'static, str>,
         place: &'static Location<'static>,
     ) -> Hold {
         self.counter.set(self.counter.get() + ONE);
-        self.opened.set(self.opened.get() + 1);
-        let held = Held { what, place, order: self.opened.get() };
-        let key = self.holds.borrow_mut().insert(held);
-        Hold { frame: self.clone(), key }
+        let number = {
+            let mut holds = self.holds.borrow_mut();
+            let number = holds.last().map_or(0, |last| last.number + 1);
+            holds.push(Entry { number, held: Some(Held { what, place }), passed_on: None });
+            number
+        };
+        Hold { frame: self, number }
     }
+
+    /// Takes out what has this number. The answer is what it was passed on to.
+    #[inline]
+    fn release(&self, number: u64) -> Option<Hold> {
+        let mut holds = self.holds.borrow_mut();
+        match holds.last() {
+            Some(last) if last.number == number && last.passed_on.is_none() => {
+                let all_but_last = holds.len() - 1;
+                holds.truncate(all_but_last);
+                if holds.len() > self.held() {
+                    trim(&mut holds);
+                }
+                None
+            }
+            _ => self.release_earlier(number, &mut holds),
+        }
+    }
+
+    /// Leaves a gap, of which there are never more than of the others.
+    #[cold]
+    fn release_earlier(&self, number: u64, holds: &mut Vec<Entry>) -> Option<Hold> {
+        let index = holds.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        holds[index].held = None;
+        let passed_on = holds[index].passed_on.take();
+        trim(holds);
+        if holds.len() > 2 * self.held() {
+            holds.retain(|entry| entry.held.is_some());
+        }
+        passed_on
+    }
+}
+
+/// The last is no gap.
+#[cold]
+fn trim(holds: &mut Vec<Entry>) {
+    while holds.pop_if(|last| last.held.is_none()).is_some() {}
 }
 
 /// Notes that the current frame, if there is one, waits for an operation.
@@ -171,19 +292,15 @@ pub(crate) fn hold_in_current(
 /// One count in a frame.
 pub(crate) struct Hold {
     frame: Rc<Frame>,
-    key: usize,
+    number: u64,
 }
 
 impl Drop for Hold {
+    #[inline]
     fn drop(&mut self) {
-        let held = self.frame.holds.borrow_mut().remove(self.key);
-        self.frame.counter.set(self.frame.counter.get() - ONE);
-        let passed_on = {
-            let mut passed_on = self.frame.passed_on.borrow_mut();
-            let index = passed_on.iter().position(|(key, _)| *key == self.key);
-            index.map(|index| passed_on.swap_remove(index))
-        };
-        drop((held, passed_on));
+        let frame = &*self.frame;
+        frame.counter.set(frame.counter.get() - ONE);
+        drop(frame.release(self.number));
     }
 }
 

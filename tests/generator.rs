@@ -3,10 +3,12 @@
 
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures::future::{Either, join, join_all, select};
 use futures::stream::{FuturesUnordered, select_all};
@@ -14,9 +16,10 @@ use futures::{Stream, StreamExt, TryStreamExt, poll};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     AsendError, CancelScope, Cancelled, Error, Event, Generator, GeneratorExit, GeneratorMisused,
-    GeneratorState, IgnoredGeneratorExit, NotRunning, Result, SyncGenerator, YieldInCancelScope,
-    Yielder, YielderMisused, aclosing, cancel_scope, channel, checkpoint, fail_after, generator,
-    move_on_after, nursery, prevent_yields, sleep, sleep_forever, sync_generator, yield_now,
+    GeneratorState, IgnoredGeneratorExit, NotRunning, Result, SyncGenerator, Yield,
+    YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope, channel, checkpoint,
+    fail_after, generator, move_on_after, nursery, prevent_yields, sleep, sleep_forever,
+    sync_generator, yield_now,
 };
 use support::{
     Drops, Log, cancelled, catching, count, counting, panics, poll_once, recording, run, run_on,
@@ -1167,6 +1170,36 @@ fn g10_send_throw_and_close() {
     assert!(g.next().is_none(), "closed before it had begun");
     assert_eq!(text(sums(&log).throw(Error::msg("early"))), "early");
     assert!(log.take().is_empty());
+}
+
+/// What holds the yield may be out of the body's hands, and be dropped while that is suspended.
+#[test]
+fn g10_an_error_for_a_yield_that_is_gone_is_raised_at_the_next() {
+    let yielder = OnceCell::new();
+    let waiting: RefCell<Option<Yield<'_, i32, ()>>> = RefCell::default();
+    let mut g = sync_generator(async |y: Yielder<i32>| {
+        let y = yielder.get_or_init(|| y);
+        for i in 0.. {
+            waiting.replace(Some(y.yield_(i)));
+            let went_on = poll_fn(|cx| match &mut *waiting.borrow_mut() {
+                Some(waiting) => Pin::new(waiting).poll(cx).map(Some),
+                None => Poll::Ready(None),
+            });
+            match went_on.await {
+                Some(outcome) => _ = outcome?,
+                None => _ = y.yield_(-i).await?,
+            }
+        }
+        Ok(())
+    });
+    assert_eq!(g.next().unwrap().unwrap(), 0);
+    assert_eq!(g.next().unwrap().unwrap(), 1);
+    waiting.take();
+    assert_eq!(g.send(()).unwrap(), Some(-1)); // the value is lost with its yield
+    assert_eq!(g.next().unwrap().unwrap(), 2);
+    waiting.take();
+    assert_eq!(text(g.throw(Error::msg("thrown"))), "thrown");
+    assert!(g.next().is_none());
 }
 
 #[test]

@@ -1315,6 +1315,32 @@ fn y07_guards_dropped_in_any_order() {
     .unwrap();
 }
 
+/// There is always one open, so nothing begins anew: whatever is dropped, the newest is named.
+#[test]
+fn y07_guards_that_overlap_without_end() {
+    run(async {
+        let g = generator(async |y: Yielder<()>| {
+            for at in [0, 1, 2] {
+                let mut guards: Vec<_> =
+                    (0..3).map(|n| (n, prevent_yields(n.to_string()))).collect();
+                for n in 3..30 {
+                    drop(guards.remove(at));
+                    let newest = guards.last().unwrap().0.to_string();
+                    assert_eq!(refused(y.yield_(()).await).reason(), newest, "at {at}");
+                    guards.push((n, prevent_yields(n.to_string())));
+                    assert_eq!(refused(y.yield_(()).await).reason(), n.to_string(), "at {at}");
+                }
+                drop(guards);
+                assert!(may_yield(&y).await);
+            }
+            Ok(())
+        });
+        assert_eq!(exhaust(g).await?, 3);
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn y07_guards_dropped_in_another_frame_or_task() {
     run(async {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use crate::error::{Error, NotRunning};
 use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Resume, Step};
-use crate::generator::{Generator, GeneratorState as State, Inner};
+use crate::generator::{Generator, GeneratorState as State, Inner, Progress};
 use crate::scope::Unheeding;
 use crate::{Result, context};
 
@@ -65,6 +65,15 @@ impl<'a, T, S> Generator<'a, T, S> {
     }
 }
 
+/// The end of a body that panics.
+struct Panicked<'i, 'a, T, S>(&'i Inner<'a, T, S>);
+
+impl<T, S> Drop for Panicked<'_, '_, T, S> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
 impl<T, S> Inner<'_, T, S> {
     /// Before the first poll of the body.
     fn begin(&self) -> Result<()> {
@@ -72,7 +81,7 @@ impl<T, S> Inner<'_, T, S> {
             return Err(NotRunning.into());
         }
         self.registered.set(self.finalizer.begin(&self.this));
-        self.state.set(State::Running);
+        self.progress.set(Progress::Begun);
         Ok(())
     }
 
@@ -81,36 +90,33 @@ impl<T, S> Inner<'_, T, S> {
     }
 
     /// Polls the body on. `None` when it has ended.
-    #[inline]
     pub(super) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        /// The end of a body that panics.
-        struct Panicked<'i, 'a, T, S>(&'i Inner<'a, T, S>);
-        impl<T, S> Drop for Panicked<'_, '_, T, S> {
-            fn drop(&mut self) {
-                self.0.finish();
-            }
-        }
-        // Out of its slot while it runs: it cannot drive itself, and is gone if it panics.
-        let Some(mut body) = self.body.take() else { return Poll::Ready(self.without_body()) };
         let panicked = Panicked(self);
-        let step = self.link.poll(&mut body, cx);
+        // It cannot drive itself meanwhile.
+        let step = if let Ok(mut body) = self.body.try_borrow_mut()
+            && let Some(body) = &mut *body
+        {
+            Some(self.link.poll(body, cx))
+        } else {
+            None
+        };
         std::mem::forget(panicked);
         match step {
-            Poll::Pending => {
-                self.body.set(Some(body));
-                Poll::Pending
-            }
-            Poll::Ready(Step::Yielded(value)) => {
-                self.body.set(Some(body));
-                self.state.set(State::Suspended);
-                Poll::Ready(Ok(Some(value)))
-            }
-            Poll::Ready(Step::Ended(outcome)) => {
-                self.finish();
-                drop(body);
-                Poll::Ready(outcome.map(|()| None))
-            }
+            Some(step) => self.after(step),
+            None => Poll::Ready(self.without_body()),
         }
+    }
+
+    /// What follows a poll of the body.
+    #[inline(always)]
+    fn after(&self, step: Poll<Step<T>>) -> Poll<Result<Option<T>>> {
+        step.map(|step| match step {
+            Step::Yielded(value) => Ok(Some(value)),
+            Step::Ended(outcome) => {
+                self.finish();
+                outcome.map(|()| None)
+            }
+        })
     }
 
     #[cold]
@@ -121,14 +127,28 @@ impl<T, S> Inner<'_, T, S> {
         Ok(None) // it has ended
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        match self.state.get() {
+        let panicked = Panicked(self);
+        let step = if let Ok(mut body) = self.body.try_borrow_mut()
+            && let Some(body) = &mut *body
+        {
+            self.link.go_on(body, cx)
+        } else {
+            None
+        };
+        std::mem::forget(panicked);
+        match step {
+            Some(step) => self.after(step),
+            None => self.poll_next_closely(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_next_closely(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match self.state() {
             State::Created => self.begin()?,
-            State::Suspended => {
-                self.state.set(State::Running);
-                self.link.resume(Resume::Next);
-            }
+            State::Suspended => self.link.resume(Resume::Next),
             State::Running if self.finalizing.get() => {
                 return Poll::Ready(Err(self.misused("it is being finalized").into()));
             }
@@ -141,17 +161,14 @@ impl<T, S> Inner<'_, T, S> {
     /// Closes. `begun` tells the first poll from the later ones.
     pub(super) fn poll_close(&self, begun: &mut bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !std::mem::replace(begun, true) {
-            match self.state.get() {
+            match self.state() {
                 State::Created => self.finish(),
-                State::Suspended | State::Running => {
-                    self.state.set(State::Running);
-                    self.link.exit();
-                }
+                State::Suspended | State::Running => self.link.exit(),
                 State::Finished => {}
             }
         }
         loop {
-            if self.state.get() == State::Finished {
+            if self.state() == State::Finished {
                 return Poll::Ready(Ok(()));
             }
             match self.poll_body(cx) {
@@ -160,7 +177,6 @@ impl<T, S> Inner<'_, T, S> {
                 // An `anext` was dropped in flight, and this is the value it would have given.
                 Poll::Ready(Ok(Some(value))) => {
                     drop(value);
-                    self.state.set(State::Running);
                     self.link.exit();
                 }
                 Poll::Ready(Err(error)) if error.is::<GeneratorExit>() => {
@@ -181,6 +197,7 @@ pub struct Anext<'g, 'a, T, S> {
 impl<T, S> Future for Anext<'_, '_, T, S> {
     type Output = Result<Option<T>>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.inner.poll_next(cx)
     }
@@ -214,9 +231,8 @@ impl<T, S> Asend<'_, '_, T, S> {
     fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, AsendError<S>>> {
         let inner = self.inner;
         if let Some(value) = self.value.take() {
-            let what = match inner.state.get() {
+            let what = match inner.state() {
                 State::Suspended => {
-                    inner.state.set(State::Running);
                     inner.link.resume(Resume::Value(value));
                     return inner.poll_body(cx).map_err(AsendError::Failed);
                 }
@@ -258,9 +274,8 @@ impl<T, S> Athrow<'_, '_, T, S> {
     fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         let inner = self.inner;
         if let Some(error) = self.error.take() {
-            match inner.state.get() {
+            match inner.state() {
                 State::Suspended => {
-                    inner.state.set(State::Running);
                     inner.link.resume(Resume::Raise(error));
                 }
                 State::Created => {
@@ -294,7 +309,7 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.inner.finalizing.get() && this.inner.state.get() == State::Running {
+        if this.inner.finalizing.get() && this.inner.state() == State::Running {
             if this.inner.link.is_running() {
                 return Poll::Ready(this.inner.without_body().map(drop));
             }

@@ -57,11 +57,11 @@ impl<T, S> Closable for Inner<'_, T, S> {
     }
 
     fn is_running(&self) -> bool {
-        self.state.get() == GeneratorState::Running
+        self.state() == GeneratorState::Running
     }
 
     fn is_finished(&self) -> bool {
-        self.state.get() == GeneratorState::Finished
+        self.state() == GeneratorState::Finished
     }
 
     fn set_finalizing(&self, finalizing: bool) {

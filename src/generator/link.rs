@@ -16,7 +16,6 @@ use crate::generator::errors::{
 };
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
-use crate::wake::table::UnitId;
 use crate::wake::waker;
 use crate::{Result, context};
 
@@ -31,42 +30,40 @@ pub(crate) enum Resume<S> {
     Raise(Error),
 }
 
-/// What the driver has left for the yield.
+/// What is in `Link::sent`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum Sent {
     Nothing,
-    /// A plain next: nearly always this.
-    Next,
-    /// What is in `Link::sent`.
-    Sent,
-    /// As well, but it does not come from the driver: the yield is refused after all.
-    Refused,
+    /// What the driver has left for the yield that waits, or for the next.
+    ByDriver,
+    /// It does not come from the driver: the yield is refused after all.
+    Refusal,
 }
 
 pub(crate) struct Link<T, S> {
     pub(crate) frame: Rc<Frame>,
     out: Cell<Option<T>>,
-    left: Cell<Left>,
     sent: Cell<Option<Result<S>>>,
-    /// The unit that drives the body.
-    driver: Cell<UnitId>,
-    /// The waker that the suspended yield was polled with, if it is not the driver's.
+    /// A plain next is in the frame's counter instead.
+    left: Cell<Sent>,
+    /// The waker that the body is being polled with, to be compared only; null while it is not
+    /// polled.
+    driver: Cell<*const Waker>,
+    /// The waker that the suspended yield was polled with, if it is not the driver's. The frame
+    /// says then that the body waits, so that the next resumption is no plain one.
     foreign: Cell<Option<Waker>>,
     /// Where the body is suspended.
     at: Cell<Option<&'static Location<'static>>>,
-    /// The scope in which the body is polled, to be compared only.
+    /// The scope in which the body was polled last, where that was looked at, to be compared only.
     around: Cell<*const Scope>,
+    /// Keeps it, so that nothing else gets to be there.
+    kept: Cell<Option<ScopeRef>>,
     /// The scope around the yield, if the body has opened one and may yield inside of it.
     scope: Cell<Option<ScopeRef>>,
     closing: Cell<Closing>,
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
-    running: Cell<bool>,
-    /// When it was driven last it did not get to a yield, or something else may wait beside it.
-    waits: Cell<bool>,
-    /// In which scope that was.
-    waits_in: Cell<Option<ScopeRef>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,19 +86,17 @@ impl<T, S> Link<T, S> {
         Rc::new(Link {
             frame: Frame::new(hands_over),
             out: Cell::new(None),
-            left: Cell::new(Left::Nothing),
             sent: Cell::new(None),
-            driver: Cell::new(UnitId::NONE),
+            left: Cell::new(Sent::Nothing),
+            driver: Cell::new(ptr::null()),
             foreign: Cell::new(None),
             at: Cell::new(None),
             around: Cell::new(ptr::null()),
+            kept: Cell::new(None),
             scope: Cell::new(None),
             closing: Cell::new(Closing::No),
             ignored: Cell::new(None),
             ended: Cell::new(false),
-            running: Cell::new(false),
-            waits: Cell::new(false),
-            waits_in: Cell::new(None),
         })
     }
 
@@ -123,10 +118,9 @@ impl<T, S> Link<T, S> {
     }
 
     /// Says what the suspended yield returns when the body is polled next.
-    #[inline]
     pub(crate) fn resume(&self, with: Resume<S>) {
         match with {
-            Resume::Next => self.left.set(Left::Next),
+            Resume::Next => self.frame.set_next(),
             Resume::Value(value) => self.send(Ok(value)),
             Resume::Raise(error) => self.send(Err(error)),
         }
@@ -139,8 +133,25 @@ impl<T, S> Link<T, S> {
     }
 
     fn send(&self, what: Result<S>) {
-        self.left.set(Left::Sent);
-        self.sent.set(Some(what));
+        if self.frame.is_suspended() {
+            self.left.set(Sent::ByDriver);
+            self.sent.set(Some(what));
+        } else {
+            self.keep_error(what);
+        }
+    }
+
+    /// The yield that something was sent to is not there any more: an error is raised at the next
+    /// one, a value is not sent.
+    fn keep_error(&self, what: Result<S>) {
+        match what {
+            Err(error) => {
+                self.left.set(Sent::ByDriver);
+                self.sent.set(Some(Err(error)));
+                self.frame.set_closing();
+            }
+            Ok(value) => drop(value), // foreign code
+        }
     }
 
     /// Closes: raises `GeneratorExit` at the yield the body is suspended at, or at the next one.
@@ -154,28 +165,89 @@ impl<T, S> Link<T, S> {
         }
     }
 
+    /// A plain next, where the body waits at its yield, or for something else in the present scope,
+    /// and there is nothing else to heed. Otherwise `None`, and nothing is done.
+    #[inline(always)]
+    pub(crate) fn go_on(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Option<Poll<Step<T>>> {
+        let frame = &*self.frame;
+        if !frame.go_on(|| self.is_around()) {
+            return None;
+        }
+        self.at.set(None);
+        let outcome = self.poll_once(body, cx);
+        if outcome.is_pending() {
+            if frame.is_only_suspended() {
+                if let Some(value) = self.out.take() {
+                    return Some(Poll::Ready(Step::Yielded(value)));
+                }
+            } else if frame.is_only_held() && self.is_around() {
+                frame.set_waits(true);
+                return Some(Poll::Pending);
+            }
+        }
+        Some(self.poll_on(outcome, body, cx))
+    }
+
     /// Polls the body, in its frame, until it yields or ends.
-    #[inline]
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
+        self.look_around();
+        self.frame.set_waits(false);
+        let outcome = self.poll_once(body, cx);
+        self.poll_on(outcome, body, cx)
+    }
+
+    /// Whether it was in the present scope that the body was polled last.
+    #[inline(always)]
+    fn is_around(&self) -> bool {
+        context::with_scope(|scope| {
+            ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref))
+        })
+    }
+
+    /// Notes the present scope. A body that waits may be driven in another one than before. What
+    /// waits in it behind a combinator that polls only what was woken would not notice, and not be
+    /// reached by that scope.
+    fn look_around(&self) {
+        if self.is_around() {
+            return;
+        }
+        let scope = context::current_scope();
+        self.around.set(scope.as_ref().map_or(ptr::null(), ScopeRef::as_ptr));
+        let before = self.kept.replace(scope);
+        if self.frame.waits()
+            && let Some(before) = before
+        {
+            before.wake_foreign();
+        }
+    }
+
+    #[inline(always)]
+    fn poll_once(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         /// The end of a body that panics.
         struct Panicked<'a, T, S>(&'a Link<T, S>);
         impl<T, S> Drop for Panicked<'_, T, S> {
             fn drop(&mut self) {
-                self.0.running.set(false);
+                self.0.driver.set(ptr::null());
                 self.0.end();
             }
         }
-        self.driver.set(context::current_unit());
-        self.around.set(context::with_scope(|scope| scope.map_or(ptr::null(), ptr::from_ref)));
-        if self.waits.get() {
-            self.goes_on();
-        }
+        self.driver.set(cx.waker());
+        let panicked = Panicked(self);
+        let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+        std::mem::forget(panicked);
+        self.driver.set(ptr::null());
+        outcome
+    }
+
+    /// What follows a poll of the body.
+    #[inline(never)]
+    fn poll_on(
+        &self,
+        mut outcome: Poll<Result<()>>,
+        body: &mut Body<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<T>> {
         loop {
-            self.running.set(true);
-            let panicked = Panicked(self);
-            let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
-            std::mem::forget(panicked);
-            self.running.set(false);
             if let Poll::Ready(outcome) = outcome {
                 self.end();
                 return Poll::Ready(Step::Ended(outcome));
@@ -183,13 +255,14 @@ impl<T, S> Link<T, S> {
             match self.out.take() {
                 Some(value) if self.frame.is_held() => self.refuse(value),
                 Some(value) => {
-                    if self.waits.get() {
-                        self.waits_in.set(context::current_scope());
+                    if self.frame.waits() {
+                        self.look_around();
                     }
                     return Poll::Ready(Step::Yielded(value));
                 }
                 None => return self.waits(),
             }
+            outcome = self.poll_once(body, cx);
         }
     }
 
@@ -199,32 +272,9 @@ impl<T, S> Link<T, S> {
             self.end();
             return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
         }
-        self.waits.set(true);
-        self.waits_in.set(context::current_scope());
+        self.look_around();
+        self.frame.set_waits(true);
         Poll::Pending
-    }
-
-    /// A body that waits may be driven in another scope than before. What waits in it behind a
-    /// combinator that polls only what was woken would not notice, and not be reached by that
-    /// scope.
-    #[cold]
-    fn goes_on(&self) {
-        self.waits.set(false);
-        if let Some(before) = self.waits_in.take()
-            && !context::is_current_scope(&before)
-        {
-            before.wake_foreign();
-        }
-    }
-
-    /// As `Frame::suspend`, where more than a look at the counter is needed.
-    #[cold]
-    fn suspend_manager(&self) -> bool {
-        let may = self.frame.suspend_manager();
-        if may {
-            self.note_scope();
-        }
-        may
     }
 
     /// Something that forbids a yield was opened beside one, by a `join` in the body.
@@ -233,24 +283,24 @@ impl<T, S> Link<T, S> {
         let (held, place) = (self.frame.forbids(), self.at.get());
         let (Some(held), Some(place)) = (held, place) else { unreachable!("it is suspended") };
         self.resume(Resume::Raise(YieldInCancelScope::new(held, place).into()));
-        self.left.set(Left::Refused);
+        self.left.set(Sent::Refusal);
         drop(value); // foreign code
     }
 
     /// The error that was to be raised at a yield which was given up before.
     pub(crate) fn take_undelivered(&self) -> Option<Error> {
         match self.left.get() {
-            Left::Sent => {
-                self.left.set(Left::Nothing);
+            Sent::ByDriver => {
+                self.left.set(Sent::Nothing);
                 self.sent.take().and_then(Result::err)
             }
-            Left::Nothing | Left::Next | Left::Refused => None,
+            Sent::Nothing | Sent::Refusal => None,
         }
     }
 
     /// Whether the body is what runs, or what has called what runs.
     pub(crate) fn is_running(&self) -> bool {
-        self.running.get()
+        !self.driver.get().is_null()
     }
 
     /// The body has ended, or will not be polled any more.
@@ -258,7 +308,8 @@ impl<T, S> Link<T, S> {
         if !self.ended.replace(true) {
             self.at.set(None);
             self.foreign.take();
-            self.waits_in.take();
+            self.around.set(ptr::null());
+            self.kept.take();
             self.frame.end();
         }
     }
@@ -316,7 +367,7 @@ pub struct Yield<'a, T, S> {
 impl<T, S> Unpin for Yield<'_, T, S> {}
 
 impl<T, S> Yield<'_, T, S> {
-    /// Why the body must not be suspended here. `Pending` if it is not to go on at all.
+    /// Why the body must not be suspended here. `Pending` if the body is not to go on at all.
     #[cold]
     fn refusal(&self) -> Poll<Error> {
         let link = self.link;
@@ -349,6 +400,57 @@ impl<T, S> Yield<'_, T, S> {
 }
 
 impl<T, S> Yield<'_, T, S> {
+    /// A poll that neither hands the value over nor returns at once.
+    #[inline(never)]
+    fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Option<S>>> {
+        let link = self.link;
+        if let Some(value) = value {
+            if !context::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
+                let refusal = self.refusal();
+                drop(value); // foreign code
+                return refusal.map(Err);
+            }
+            if link.frame.hands_over() {
+                link.note_scope();
+            }
+            self.hand_over(value);
+        } else if link.frame.is_next() {
+            self.waits = false;
+            link.frame.resume();
+            return Poll::Ready(Ok(None));
+        } else if link.left.get() != Sent::Nothing {
+            link.left.set(Sent::Nothing);
+            self.waits = false;
+            link.frame.resume();
+            let sent = link.sent.take().expect("something was sent");
+            return Poll::Ready(sent.map(Some));
+        }
+        self.wait(cx);
+        Poll::Pending
+    }
+
+    #[inline(always)]
+    fn hand_over(&mut self, value: T) {
+        self.waits = true;
+        self.link.out.set(Some(value));
+        self.link.at.set(Some(self.place));
+    }
+
+    #[inline(always)]
+    fn wait(&self, cx: &mut Context<'_>) {
+        if !ptr::eq(cx.waker(), self.link.driver.get()) {
+            self.wait_beside(cx.waker());
+        }
+    }
+
+    /// It is polled with another waker than the body is, and that has to be woken when it is
+    /// resumed. Beside the yield something else may wait.
+    #[cold]
+    fn wait_beside(&self, waker: &Waker) {
+        self.link.foreign.set(Some(waker.clone()));
+        self.link.frame.set_waits(true);
+    }
+
     /// A `select` in the body has given up this yield: the body may go on to another. A value that
     /// was not handed over yet is not; an error that was to be raised here is raised there.
     #[cold]
@@ -357,17 +459,9 @@ impl<T, S> Yield<'_, T, S> {
         link.at.set(None);
         link.foreign.take();
         link.frame.resume();
-        if link.left.get() == Left::Sent {
-            match link.sent.take() {
-                Some(Err(error)) => {
-                    link.sent.set(Some(Err(error)));
-                    link.frame.set_closing();
-                }
-                sent => {
-                    link.left.set(Left::Nothing);
-                    drop(sent); // foreign code
-                }
-            }
+        match (link.left.replace(Sent::Nothing), link.sent.take()) {
+            (Sent::ByDriver, Some(sent)) => link.keep_error(sent),
+            (_, refusal) => drop(refusal),
         }
         drop(link.out.take()); // foreign code
     }
@@ -376,43 +470,23 @@ impl<T, S> Yield<'_, T, S> {
 impl<T, S> Future for Yield<'_, T, S> {
     type Output = Result<Option<S>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let link = this.link;
-        if let Some(value) = this.value.take() {
+        let frame = &this.link.frame;
+        match this.value.take() {
             // The frame's counter stands for all that forbids a yield.
-            if !context::is_current_frame(&link.frame)
-                || !link.frame.suspend() && !link.suspend_manager()
-            {
-                return this.refusal().map(Err);
+            Some(value) if context::is_current_frame(frame) && frame.suspend() => {
+                this.hand_over(value);
+                this.wait(cx);
+                Poll::Pending
             }
-            this.waits = true;
-            link.out.set(Some(value));
-            link.at.set(Some(this.place));
-            link.left.set(Left::Nothing); // whatever it was meant for has been dropped
-        } else {
-            match link.left.replace(Left::Nothing) {
-                Left::Nothing => {}
-                Left::Next => {
-                    this.waits = false;
-                    link.frame.resume();
-                    return Poll::Ready(Ok(None));
-                }
-                Left::Sent | Left::Refused => {
-                    this.waits = false;
-                    link.frame.resume();
-                    let sent = link.sent.take().expect("something was sent");
-                    return Poll::Ready(sent.map(Some));
-                }
+            None if frame.take_only_next() => {
+                this.waits = false;
+                Poll::Ready(Ok(None))
             }
+            value => this.poll_closely(value, cx),
         }
-        if waker::unit_of(cx.waker()) != Some(link.driver.get()) {
-            link.foreign.set(Some(cx.waker().clone()));
-            // Beside the yield something else may wait.
-            link.waits.set(true);
-        }
-        Poll::Pending
     }
 }
 

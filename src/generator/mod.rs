@@ -52,6 +52,14 @@ pub enum GeneratorState {
     Finished,
 }
 
+/// What a [`GeneratorState`] is made of, besides the link.
+#[derive(Clone, Copy)]
+enum Progress {
+    Created,
+    Begun,
+    Finished,
+}
+
 /// An asynchronous generator: a body that hands out values one at a time, and waits in between.
 ///
 /// Made by [`generator`], or by [`Nursery::generator`](crate::Nursery::generator) where the body
@@ -68,9 +76,9 @@ pub struct Generator<'a, T, S = ()> {
 
 pub(crate) struct Inner<'a, T, S> {
     link: Rc<Link<T, S>>,
-    /// Gone when the body has ended.
-    body: Cell<Option<Body<'a>>>,
-    state: Cell<GeneratorState>,
+    /// Gone when the body has ended, and borrowed while it runs.
+    body: RefCell<Option<Body<'a>>>,
+    progress: Cell<Progress>,
     finalizer: Box<dyn Finalize<'a> + 'a>,
     /// Itself, for the finalizer.
     this: Weak<dyn Closable + 'a>,
@@ -138,9 +146,9 @@ impl<'a, T, S> Generator<'a, T, S> {
         let yielder = Yielder::new(link.clone());
         Generator {
             inner: Rc::new_cyclic(|this: &Weak<Inner<'a, T, S>>| Inner {
-                body: Cell::new(Some(Box::pin(body(yielder)))),
+                body: RefCell::new(Some(Box::pin(body(yielder)))),
                 link,
-                state: Cell::new(GeneratorState::Created),
+                progress: Cell::new(Progress::Created),
                 finalizer,
                 this: this.clone(),
                 finalizing: Cell::new(false),
@@ -179,7 +187,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// How far it is. PEP 525's `ag_running` is `Running`.
     #[must_use]
     pub fn state(&self) -> GeneratorState {
-        self.inner.state.get()
+        self.inner.state()
     }
 
     /// The yield it is suspended at. PEP 525's `ag_frame` gives the line.
@@ -224,13 +232,26 @@ fn last_segment(path: &str) -> &str {
 impl<'a, T, S> Inner<'a, T, S> {
     /// The body has ended, or is not to run any more.
     fn finish(&self) {
-        self.state.set(GeneratorState::Finished);
+        self.progress.set(Progress::Finished);
         self.deregister();
         self.link.end();
         if let Some(waiting) = self.finished.take() {
             waiting.wake();
         }
-        drop(self.body.take()); // foreign code
+        let body = self.body.try_borrow_mut().ok().and_then(|mut body| body.take());
+        drop(body); // foreign code
+    }
+
+    fn state(&self) -> GeneratorState {
+        match self.progress.get() {
+            Progress::Created => GeneratorState::Created,
+            Progress::Begun if self.link.is_running() => GeneratorState::Running,
+            Progress::Begun => match self.link.suspended_at() {
+                Some(_) => GeneratorState::Suspended,
+                None => GeneratorState::Running,
+            },
+            Progress::Finished => GeneratorState::Finished,
+        }
     }
 
     /// Takes it out of the runtime's list of those to be closed at the end. False if it was not
@@ -242,7 +263,7 @@ impl<'a, T, S> Inner<'a, T, S> {
 
 impl<T, S> Drop for Generator<'_, T, S> {
     fn drop(&mut self) {
-        match self.inner.state.get() {
+        match self.inner.state() {
             GeneratorState::Created => self.inner.finish(),
             // Its finalizer has it already. (Its own body may be what drops it.)
             GeneratorState::Running if self.inner.finalizing.get() => {}

@@ -55,7 +55,7 @@ where
     }
 }
 
-impl<T, S> SyncGenerator<'_, T, S> {
+impl<'a, T, S> SyncGenerator<'a, T, S> {
     /// As `next`, and makes the yield that the body is suspended at return `Some(value)`.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl<T, S> SyncGenerator<'_, T, S> {
             return Ok(());
         }
         self.link.exit();
-        match self.poll() {
+        match self.drive(Link::poll) {
             Ok(_) => Ok(()),
             Err(error) if error.is::<GeneratorExit>() => Ok(()),
             Err(error) => Err(error),
@@ -113,16 +113,20 @@ impl<T, S> SyncGenerator<'_, T, S> {
         if std::mem::replace(&mut self.started, true) {
             self.link.resume(with);
         }
-        self.poll()
+        self.drive(Link::poll)
     }
 
-    fn poll(&mut self) -> Result<Option<T>> {
+    #[inline(always)]
+    fn drive(
+        &mut self,
+        poll: impl FnOnce(&Link<T, S>, &mut Body<'a>, &mut Context<'_>) -> Poll<Step<T>>,
+    ) -> Result<Option<T>> {
         // Out of its slot while it runs: it is gone if it panics.
         let Some(mut body) = self.body.take() else { return Ok(None) };
         // It has nobody to let run: a checkpoint in it only looks for cancellation.
         let budget = coop::budget();
         coop::set_budget(u32::MAX);
-        let step = self.link.poll(&mut body, &mut Context::from_waker(Waker::noop()));
+        let step = poll(&self.link, &mut body, &mut Context::from_waker(Waker::noop()));
         coop::set_budget(budget);
         match step {
             Poll::Ready(Step::Yielded(value)) => {
@@ -148,7 +152,15 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        self.go_on(Resume::Next).transpose()
+        self.started = true;
+        let next = self.drive(|link, body, cx| match link.go_on(body, cx) {
+            Some(step) => step,
+            None => {
+                link.resume(Resume::Next);
+                link.poll(body, cx)
+            }
+        });
+        next.transpose()
     }
 }
 
