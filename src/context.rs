@@ -170,6 +170,7 @@ pub(crate) fn is_current_scope(scope: &ScopeRef) -> bool {
 pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scope);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             // SAFETY: invariant 2: whoever made it current is still further up the stack.
             let forward = unsafe { self.0.as_ref() }.and_then(Scope::forward);

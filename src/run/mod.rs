@@ -35,18 +35,17 @@ use crate::remote::registry::Tenant;
 use crate::run::order::Order;
 use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
-use crate::run::timer::Target;
+use crate::run::timer::Timers;
 use crate::scope::pool::ScopeRef;
 use crate::sync::CapacityLimiter;
 use crate::thread::DEFAULT_LIMIT;
 use crate::thread::job::Jobs;
 use crate::time::clock::{Clock, Nanos};
-use crate::time::wheel::Wheel;
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
     pub(crate) clock: Rc<dyn Clock>,
-    pub(crate) timers: RefCell<Wheel<Target>>,
+    pub(crate) timers: RefCell<Timers>,
     pub(crate) reactor: Reactor,
     /// What other threads know of it.
     remote: Tenant,
@@ -85,7 +84,7 @@ impl Runtime {
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
         Ok(Runtime {
             clock,
-            timers: RefCell::new(Wheel::new()),
+            timers: RefCell::new(Timers::new()),
             reactor,
             remote,
             batch: Cell::default(),

@@ -14,7 +14,8 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::context::CONTEXT;
-use crate::scope::tree::Scope;
+use crate::scope::deadline::Deadline;
+use crate::scope::tree::{Rare, Scope};
 
 /// How many are kept. Under the sanitizer none: it is to notice what is used after it was freed.
 const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
@@ -31,6 +32,13 @@ struct Node {
 pub(crate) struct ScopeRef(NonNull<Node>);
 
 impl ScopeRef {
+    #[inline]
+    pub(super) fn with_deadline(place: &'static Location<'static>, deadline: Deadline) -> ScopeRef {
+        let scope = ScopeRef::new(place);
+        scope.deadline.set(deadline);
+        scope
+    }
+
     pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
         let node = CONTEXT.with(|context| context.spare_scopes.take());
         let Some(node) = node else { return ScopeRef::allocate(place) };
@@ -93,26 +101,38 @@ impl Drop for ScopeRef {
     #[inline]
     fn drop(&mut self) {
         let refs = self.node().refs.get() - 1;
-        if refs > 0 {
-            self.node().refs.set(refs);
-        } else {
+        self.node().refs.set(refs);
+        if refs == 0 {
             recycle(self.0);
         }
     }
 }
 
 /// Resets a node of which the last reference goes, and puts it into the pool.
-#[inline]
+#[inline(never)]
 fn recycle(node: NonNull<Node>) {
     // Children point to it, so this is no affair of an exclusive reference.
     // SAFETY: the last reference is being dropped, and until then it is alive.
     unsafe { node.as_ref() }.scope.put_out_children();
     // SAFETY: nobody else has it.
-    drop(unsafe { &mut *node.as_ptr() }.scope.reset());
-    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
-        // SAFETY: it was made by `allocate`, and nobody has it any more.
-        drop(unsafe { Box::from_raw(node.as_ptr()) });
+    if let Some(rare) = unsafe { &mut *node.as_ptr() }.scope.reset() {
+        drop_rare(rare);
     }
+    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
+        free(node);
+    }
+}
+
+#[cold]
+fn drop_rare(rare: Box<Rare>) {
+    drop(rare);
+}
+
+/// What nobody has any more.
+#[cold]
+fn free(node: NonNull<Node>) {
+    // SAFETY: it was made by `allocate`, and nobody has it any more.
+    drop(unsafe { Box::from_raw(node.as_ptr()) });
 }
 
 /// The scopes of a thread that nobody uses.
@@ -157,8 +177,7 @@ impl Pool {
     pub(crate) fn close(&self) {
         self.open.set(false);
         while let Some(node) = self.take() {
-            // SAFETY: it was made by `allocate`, and nobody has what is in the pool.
-            drop(unsafe { Box::from_raw(node.as_ptr()) });
+            free(node);
         }
     }
 }

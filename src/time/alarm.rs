@@ -43,7 +43,7 @@ impl Future for Alarm {
             if this.timer.is_current() {
                 this.timer.update(runtime, cx.waker());
             } else {
-                this.timer = Timer::set(runtime, deadline, Target::Wake(cx.waker().clone()));
+                this.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
             }
             Poll::Pending
         })

@@ -6,6 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+#[cfg(not(loom))]
+use crate::time::counter::{self, Counter};
+
 /// Nanoseconds since the clock began.
 pub(crate) type Nanos = u64;
 
@@ -28,7 +31,12 @@ pub(crate) trait Clock {
 
     fn now(&self) -> Nanos;
 
-    /// A note of the present time, which takes less time to make than `now`.
+    /// The present time or microseconds later, which takes less time to tell.
+    fn now_or_later(&self) -> Nanos {
+        self.now()
+    }
+
+    /// A note of the present time, which takes less time still.
     fn stamp(&self) -> u64;
 
     /// The time at which a stamp was made, or a later one up to now; the earlier it was made, the
@@ -61,35 +69,27 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The machine's monotonic clock.
-///
-/// A stamp becomes a time by the speed that the counter has had since both were read together.
 #[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
-    /// When time and counter were read together, and what the counter said.
-    read: Cell<(Nanos, u64)>,
-    /// The latest stamp.
-    stamped: Cell<u64>,
+    counter: Counter,
+    /// The latest time that `now_or_later` has told. What is set later is not to come earlier.
+    told: Cell<Nanos>,
 }
 
 #[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
-        // In this order, as in `when`: a thread that is interrupted in between makes a stamp later
-        // than it was, and what counts from it too long. No timeout may come early.
-        let ticks = ticks();
-        let base = Instant::now();
-        SystemClock { base, read: Cell::new((0, ticks)), stamped: Cell::new(ticks) }
+        let counter = Counter::new(counter::ticks(), counter::is_steady());
+        SystemClock { base: Instant::now(), counter, told: Cell::new(0) }
     }
 
-    /// A stamp of this state of the counter. One that has gone backwards, as it does where the
-    /// machine was asleep, has nothing to do with what it was before.
-    #[inline]
-    fn stamp_of(&self, ticks: u64) -> u64 {
-        if ticks < self.stamped.replace(ticks) {
-            self.read.set((self.now(), ticks));
-        }
-        ticks
+    /// The time, and the counter just before.
+    fn read(&self) -> (u64, Nanos) {
+        let ticks = counter::ticks();
+        let now = nanos(self.base.elapsed());
+        self.counter.read(ticks, now);
+        (ticks, now)
     }
 }
 
@@ -100,44 +100,30 @@ impl Clock for SystemClock {
     }
 
     fn now(&self) -> Nanos {
-        nanos(self.base.elapsed())
+        self.read().1
+    }
+
+    fn now_or_later(&self) -> Nanos {
+        let now = self.counter.time_at(counter::ticks()).unwrap_or_else(|| self.now());
+        let told = now.max(self.told.get());
+        self.told.set(told);
+        told
     }
 
     fn stamp(&self) -> u64 {
-        self.stamp_of(ticks())
+        counter::ticks()
     }
 
     fn when(&self, stamp: u64) -> Nanos {
-        let ticks = ticks();
-        let now = self.now();
-        let (read_at, read) = self.read.get();
-        // A counter that has gone backwards since, or stood still, counts as no time at all.
-        let (Some(run @ 1..), Some(since)) = (ticks.checked_sub(read), ticks.checked_sub(stamp))
-        else {
-            return now;
-        };
-        let time = now - read_at;
-        now - (u128::from(time) * u128::from(since.min(run)) / u128::from(run)) as Nanos
+        self.counter.time_at(stamp).unwrap_or_else(|| {
+            let (ticks, now) = self.read();
+            self.counter.time_before(stamp, ticks, now)
+        })
     }
 
     fn idle(&self, next: Option<Nanos>) -> Idle {
         Idle::Sleep(next.map(|next| Duration::from_nanos(next.saturating_sub(self.now()))))
     }
-}
-
-/// The processor's counter of time, of unknown speed: a tenth of what asking for the time costs.
-#[cfg(all(not(loom), target_arch = "x86_64"))]
-#[inline]
-fn ticks() -> u64 {
-    // SAFETY: every processor of this kind has it.
-    unsafe { std::arch::x86_64::_rdtsc() }
-}
-
-/// Where there is none that is known to be good, nanoseconds.
-#[cfg(all(not(loom), not(target_arch = "x86_64")))]
-fn ticks() -> u64 {
-    static BASE: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    nanos(BASE.get_or_init(Instant::now).elapsed())
 }
 
 /// A clock that stands still while anything can run and jumps to the next deadline when nothing
@@ -228,35 +214,5 @@ impl Clock for VirtualClock {
             }
             None => Idle::Sleep(None),
         }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    fn an_hour_old() -> SystemClock {
-        let clock = SystemClock::new();
-        let base = clock.base.checked_sub(Duration::from_secs(3600)).expect("it has been up");
-        SystemClock { base, ..clock }
-    }
-
-    const MINUTE: Nanos = 60_000_000_000;
-
-    /// As it does on many machines while they sleep.
-    #[test]
-    fn a_counter_that_begins_again_makes_no_stamp_old() {
-        let clock = an_hour_old();
-        clock.read.set((0, u64::MAX / 2));
-        clock.stamped.set(u64::MAX / 2);
-        let stamp = clock.stamp();
-        assert!(clock.when(stamp) > 59 * MINUTE, "{}", clock.when(stamp));
-    }
-
-    #[test]
-    fn a_stamp_of_before_the_counter_began_again_is_one_of_now() {
-        let clock = an_hour_old();
-        let (stamp, before) = (u64::MAX / 2, clock.now());
-        assert!(clock.when(stamp) >= before);
     }
 }

@@ -49,17 +49,17 @@ impl Entered {
         }
         scope.stage.set(Stage::Entered);
         self.run = run;
-        if let Some(frame) = context::current_frame() {
-            self.hold = Some(frame.hold(what.into(), scope.place.get()));
-        }
         scope.link(scope.note_host());
-        scope.look_up();
-        CONTEXT.with(|context| {
-            context.scopes.set(context.scopes.get() + 1);
-            if scope.own.get() != Level::None {
-                context.cancelled.set(context.cancelled.get() + 1);
-            }
-        });
+        CONTEXT.with(|context| context.scopes.set(context.scopes.get() + 1));
+        let mut in_frame = false;
+        context::with_frame(|_| in_frame = true);
+        if in_frame {
+            self.hold(what);
+        }
+        let scope = &*self.scope;
+        if scope.is_anything_cancelled() {
+            self.enter_cancelled();
+        }
         if scope.has_deadline() {
             self.scope.begin_deadline();
         }
@@ -67,6 +67,21 @@ impl Entered {
             cancel_handle::enter(shared, &self.scope);
         }
         Ok(())
+    }
+
+    /// Counts it in the frame that is being polled.
+    #[inline(never)]
+    fn hold(&mut self, what: &'static str) {
+        let place = self.scope.place.get();
+        self.hold = context::current_frame().map(|frame| frame.hold(what.into(), place));
+    }
+
+    #[cold]
+    fn enter_cancelled(&self) {
+        self.scope.look_up();
+        if self.scope.own.get() != Level::None {
+            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+        }
     }
 
     #[cold]
@@ -149,7 +164,9 @@ impl Entered {
     #[inline]
     fn close(&mut self) {
         let scope = &*self.scope;
-        scope.end_deadline();
+        if scope.has_deadline() {
+            scope.end_deadline();
+        }
         scope.stage.set(Stage::Left);
         if let Some(shared) = scope.remote() {
             cancel_handle::leave(shared);
