@@ -44,7 +44,7 @@ use crate::time::clock::{Clock, Nanos};
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
-    pub(crate) clock: Rc<dyn Clock>,
+    pub(crate) clock: Clock,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) reactor: Reactor,
     /// What other threads know of it.
@@ -75,7 +75,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     fn new(
-        clock: Rc<dyn Clock>,
+        clock: Clock,
         choices: &Builder,
         place: &'static Location<'static>,
     ) -> io::Result<Runtime> {

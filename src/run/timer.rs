@@ -91,6 +91,7 @@ impl Timers {
         Some(self.unpack(stored))
     }
 
+    #[inline]
     fn insert(&mut self, deadline: Nanos, target: Target) -> TimerKey {
         let stored = self.pack(target);
         self.wheel.insert(deadline, stored)
@@ -153,6 +154,7 @@ pub(crate) struct Timer {
 impl Timer {
     pub(crate) const NONE: Timer = Timer { key: TimerKey::NONE, run: 0 };
 
+    #[inline]
     pub(crate) fn set(runtime: &Runtime, deadline: Nanos, target: Target) -> Timer {
         let key = runtime.timers.borrow_mut().insert(deadline, target);
         Timer { key, run: context::current_run() }

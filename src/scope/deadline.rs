@@ -11,7 +11,11 @@ use crate::scope::tree::{Level, Scope};
 use crate::time::clock::{self, NEVER, Nanos};
 
 /// When a scope is cancelled.
+///
+/// `repr(u8)`, as it is looked at where a scope is entered and left: in the spare values of an
+/// `Instant` the kind would take more reckoning.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(crate) enum Deadline {
     Never,
     /// At this time of the running clock, which is not [`NEVER`].
@@ -39,7 +43,7 @@ impl Deadline {
         match self {
             Deadline::Never => NEVER,
             Deadline::At(time) | Deadline::Unarmed(time) => time,
-            Deadline::Instant(instant) => clock::nanos_of(&*runtime.clock, instant),
+            Deadline::Instant(instant) => clock::nanos_of(&runtime.clock, instant),
             Deadline::AfterEntry(time) => runtime.now().saturating_add(time),
             Deadline::Since(stamp, time) => runtime.clock.when(stamp).saturating_add(time),
             Deadline::EarlierOf(instant, time) => {
@@ -65,7 +69,7 @@ impl ScopeRef {
 
     /// The scope has been entered: a deadline counts from now. It takes effect with
     /// [`arm_deadline`](Self::arm_deadline), before anything waits.
-    #[inline]
+    #[inline(never)]
     pub(super) fn begin_deadline(&self) {
         match self.deadline.get() {
             Deadline::AfterEntry(time @ 1..) => {
@@ -176,11 +180,10 @@ impl Scope {
     /// found out any more.
     #[inline]
     pub(super) fn end_deadline(&self) {
-        self.clear_timer();
         match self.deadline.get() {
             Deadline::Since(..) => self.deadline.set(Deadline::Never),
             Deadline::Unarmed(time) => self.deadline.set(Deadline::at(time)),
-            _ => {}
+            _ => self.clear_timer(),
         }
     }
 
@@ -194,7 +197,7 @@ impl Scope {
                 let runtime = runtime?;
                 match known.resolve(runtime) {
                     NEVER => None,
-                    time => clock::instant_of(&*runtime.clock, time),
+                    time => clock::instant_of(&runtime.clock, time),
                 }
             }),
         }

@@ -370,7 +370,7 @@ pub fn current_effective_deadline() -> Option<Instant> {
     context::with_runtime(|runtime| {
         match context::with_scope(|scope| scope.map(Scope::effective_deadline))? {
             NEVER => None,
-            deadline => clock::instant_of(&*runtime?.clock, deadline),
+            deadline => clock::instant_of(&runtime?.clock, deadline),
         }
     })
 }

@@ -24,42 +24,72 @@ pub(crate) enum Idle {
     Jumped,
 }
 
-/// A source of time.
-pub(crate) trait Clock {
-    /// When the clock began.
-    fn base(&self) -> Instant;
+/// The clock of a run.
+pub(crate) enum Clock {
+    #[cfg(not(loom))]
+    System(SystemClock),
+    Virtual(VirtualClock),
+}
 
-    fn now(&self) -> Nanos;
+/// Does the same with either clock.
+macro_rules! either {
+    ($self:expr, $clock:ident => $value:expr) => {
+        match $self {
+            #[cfg(not(loom))]
+            Clock::System($clock) => $value,
+            Clock::Virtual($clock) => $value,
+        }
+    };
+}
+
+impl Clock {
+    /// When the clock began.
+    pub(crate) fn base(&self) -> Instant {
+        either!(self, clock => clock.base())
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        either!(self, clock => clock.now())
+    }
 
     /// The present time or microseconds later, which takes less time to tell.
-    fn now_or_later(&self) -> Nanos {
-        self.now()
+    #[inline]
+    pub(crate) fn now_or_later(&self) -> Nanos {
+        either!(self, clock => clock.now_or_later())
     }
 
     /// A note of the present time, which takes less time still.
-    fn stamp(&self) -> u64;
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        either!(self, clock => clock.stamp())
+    }
 
     /// The time at which a stamp was made, or a later one up to now; the earlier it was made, the
     /// less exact.
-    fn when(&self, stamp: u64) -> Nanos;
+    #[inline]
+    pub(crate) fn when(&self, stamp: u64) -> Nanos {
+        either!(self, clock => clock.when(stamp))
+    }
 
     /// Whether it moves by jumping to the next deadline.
-    fn is_virtual(&self) -> bool {
-        false
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self, Clock::Virtual(_))
     }
 
     /// Nothing can run until `next`, or until something happens outside.
-    fn idle(&self, next: Option<Nanos>) -> Idle;
+    pub(crate) fn idle(&self, next: Option<Nanos>) -> Idle {
+        either!(self, clock => clock.idle(next))
+    }
 }
 
 /// The instant as nanoseconds since the clock's beginning; what lies before it is 0.
-pub(crate) fn nanos_of(clock: &dyn Clock, instant: Instant) -> Nanos {
+pub(crate) fn nanos_of(clock: &Clock, instant: Instant) -> Nanos {
     nanos(instant.saturating_duration_since(clock.base()))
 }
 
 /// The instant this many nanoseconds after the clock's beginning; `None` where `Instant` does not
 /// reach that far.
-pub(crate) fn instant_of(clock: &dyn Clock, nanos: Nanos) -> Option<Instant> {
+pub(crate) fn instant_of(clock: &Clock, nanos: Nanos) -> Option<Instant> {
     clock.base().checked_add(Duration::from_nanos(nanos))
 }
 
@@ -85,16 +115,14 @@ impl SystemClock {
     }
 
     /// The time, and the counter just before.
+    #[inline(never)]
     fn read(&self) -> (u64, Nanos) {
         let ticks = counter::ticks();
         let now = nanos(self.base.elapsed());
         self.counter.read(ticks, now);
         (ticks, now)
     }
-}
 
-#[cfg(not(loom))]
-impl Clock for SystemClock {
     fn base(&self) -> Instant {
         self.base
     }
@@ -103,22 +131,32 @@ impl Clock for SystemClock {
         self.read().1
     }
 
+    #[inline]
     fn now_or_later(&self) -> Nanos {
-        let now = self.counter.time_at(counter::ticks()).unwrap_or_else(|| self.now());
+        let known = self.counter.time_at(counter::ticks());
+        let now = known.unwrap_or_else(
+            #[cold]
+            || self.now(),
+        );
         let told = now.max(self.told.get());
         self.told.set(told);
         told
     }
 
+    #[inline]
     fn stamp(&self) -> u64 {
         counter::ticks()
     }
 
+    #[inline]
     fn when(&self, stamp: u64) -> Nanos {
-        self.counter.time_at(stamp).unwrap_or_else(|| {
-            let (ticks, now) = self.read();
-            self.counter.time_before(stamp, ticks, now)
-        })
+        self.counter.time_at(stamp).unwrap_or_else(
+            #[cold]
+            || {
+                let (ticks, now) = self.read();
+                self.counter.time_before(stamp, ticks, now)
+            },
+        )
     }
 
     fn idle(&self, next: Option<Nanos>) -> Idle {
@@ -185,7 +223,7 @@ impl Default for VirtualClock {
     }
 }
 
-impl Clock for VirtualClock {
+impl VirtualClock {
     fn base(&self) -> Instant {
         self.inner.base
     }
@@ -194,16 +232,16 @@ impl Clock for VirtualClock {
         self.inner.now.get()
     }
 
+    fn now_or_later(&self) -> Nanos {
+        self.now()
+    }
+
     fn stamp(&self) -> u64 {
         self.now()
     }
 
     fn when(&self, stamp: u64) -> Nanos {
         stamp
-    }
-
-    fn is_virtual(&self) -> bool {
-        true
     }
 
     fn idle(&self, next: Option<Nanos>) -> Idle {

@@ -1,8 +1,8 @@
 //! The time as reckoned from the processor's counter, which is read in a third of the time that
 //! asking the system takes.
 //!
-//! The counter's speed is measured whenever the system's clock is asked, over a millisecond or
-//! more, and believed when two measurements agree. From the latest reading of both, the time is
+//! The counter's speed is measured over a millisecond or more, whenever the system's clock is
+//! asked, and believed when two measurements agree. From the latest reading of both, the time is
 //! reckoned on with the faster of the two and a little more, for a millisecond: what is set for then
 //! may come late by microseconds, and not early. A suspended machine, another processor or a
 //! counter that begins anew give measurements that disagree, or a count far from the latest.
@@ -13,6 +13,10 @@ use crate::time::clock::Nanos;
 
 /// For how long the time may be reckoned on from a reading, and the least for a measurement.
 const MILLISECOND: Nanos = 1_000_000;
+
+/// The least for a measurement of a speed that is believed. A thread may be interrupted between
+/// reading one and the other, which is not to matter then.
+const LONG: Nanos = 16 * MILLISECOND;
 
 pub(super) struct Counter {
     /// Whether the system itself reckons with it.
@@ -52,7 +56,7 @@ impl Counter {
         self.ticks.set(ticks);
         self.time.set(time);
         let (first, began) = self.since.get();
-        if time - began >= MILLISECOND {
+        if time - began >= if self.good_for.get() > 0 { LONG } else { MILLISECOND } {
             self.measured(ticks.wrapping_sub(first), time - began);
             self.since.set((ticks, time));
         }

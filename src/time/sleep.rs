@@ -131,7 +131,7 @@ impl Sleep {
                     (runtime.clock.now_or_later().saturating_add(time), time == 0)
                 }
                 Until::Instant(instant) => {
-                    let deadline = clock::nanos_of(&*runtime.clock, instant);
+                    let deadline = clock::nanos_of(&runtime.clock, instant);
                     (deadline, deadline <= runtime.now())
                 }
                 Until::Never => (NEVER, false),

@@ -52,9 +52,9 @@ const NIL: u32 = u32::MAX;
 /// In place of an entry's predecessor: it is in the run.
 const IN_RUN: u32 = u32::MAX - 1;
 
-/// Up to this many entries a slot is sorted rather than dealt out to lower levels. Its memory stays
-/// in the processor's cache meanwhile.
-const RUN: u32 = 4096;
+/// Up to this many entries a slot is sorted rather than dealt out to lower levels: as many as take a
+/// millisecond or two.
+const RUN: u32 = 1 << 16;
 
 /// Up to this many entries it is cheaper to look through a slot each time than to keep a heap.
 const SHORT: u32 = 16;

@@ -11,18 +11,18 @@ use crate::scope::pool::ScopeRef;
 
 /// A scope that is to be in the tree, or is. Dropping it takes the scope out.
 pub(crate) struct Entered {
-    scope: ScopeRef,
     /// Counts it in the frame that entered it.
     hold: Option<Hold>,
     /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
     run: u32,
+    scope: ScopeRef,
 }
 
 impl Entered {
     /// A scope that is still to be entered.
     #[inline]
     pub(in crate::scope) fn outside(scope: ScopeRef) -> Entered {
-        Entered { scope, hold: None, run: 0 }
+        Entered { hold: None, run: 0, scope }
     }
 
     /// Enters a scope, whose deadline begins to run.
@@ -53,34 +53,27 @@ impl Entered {
         CONTEXT.with(|context| context.scopes.set(context.scopes.get() + 1));
         let mut in_frame = false;
         context::with_frame(|_| in_frame = true);
-        if in_frame {
-            self.hold(what);
+        if in_frame || scope.is_anything_cancelled() || scope.rare.get().is_some() {
+            self.enter_noted(what);
         }
-        let scope = &*self.scope;
-        if scope.is_anything_cancelled() {
-            self.enter_cancelled();
-        }
-        if scope.has_deadline() {
+        if self.scope.has_deadline() {
             self.scope.begin_deadline();
-        }
-        if let Some(shared) = scope.remote() {
-            cancel_handle::enter(shared, &self.scope);
         }
         Ok(())
     }
 
-    /// Counts it in the frame that is being polled.
+    /// There is somebody who has to know, or to be heard.
     #[inline(never)]
-    fn hold(&mut self, what: &'static str) {
-        let place = self.scope.place.get();
-        self.hold = context::current_frame().map(|frame| frame.hold(what.into(), place));
-    }
-
-    #[cold]
-    fn enter_cancelled(&self) {
-        self.scope.look_up();
-        if self.scope.own.get() != Level::None {
+    fn enter_noted(&mut self, what: &'static str) {
+        let scope = &*self.scope;
+        self.hold =
+            context::current_frame().map(|frame| frame.hold(what.into(), scope.place.get()));
+        scope.look_up();
+        if scope.own.get() != Level::None {
             CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+        }
+        if let Some(shared) = scope.remote() {
+            cancel_handle::enter(shared, &self.scope);
         }
     }
 
@@ -148,8 +141,12 @@ impl Entered {
         rest.map_or(Ok(()), Err)
     }
 
+    /// Somebody has to know.
     #[cold]
-    fn uncount(&self) {
+    fn leave_noted(&self) {
+        if let Some(shared) = self.scope.remote() {
+            cancel_handle::leave(shared);
+        }
         if context::current_run() != self.run {
             return; // it is not counted in this one
         }
@@ -160,6 +157,11 @@ impl Entered {
         }
     }
 
+    #[inline(never)]
+    fn let_go(&mut self) {
+        self.hold = None;
+    }
+
     /// Takes the scope out of the tree.
     #[inline]
     fn close(&mut self) {
@@ -168,11 +170,8 @@ impl Entered {
             scope.end_deadline();
         }
         scope.stage.set(Stage::Left);
-        if let Some(shared) = scope.remote() {
-            cancel_handle::leave(shared);
-        }
-        if scope.own.get() != Level::None || scope.is_handed() {
-            self.uncount();
+        if scope.rare.get().is_some() || scope.is_handed() {
+            self.leave_noted();
         }
         scope.unlink();
         if !scope.first_child.get().is_null() {
@@ -186,7 +185,7 @@ impl Entered {
         });
         self.run = 0;
         if self.hold.is_some() {
-            self.hold = None;
+            self.let_go();
         }
     }
 }
