@@ -11,31 +11,32 @@
 //! deadline to deadline and has to stop at each of them, in order; and it need not, as 11 levels
 //! of 64 slots do for all the 2^64 nanoseconds. A deadline is read as a number of 11 digits of 6
 //! bits. The highest digit that differs from the wheel's position is the timer's level, and the
-//! value of that digit its slot. When the position comes to a slot, the slot's timers are dealt
-//! out to lower levels. On the lowest, all the timers of a slot have the same deadline.
+//! value of that digit its slot. On the lowest level, all the timers of a slot have the same
+//! deadline.
 //!
-//! To be dealt out level by level a timer is touched once for each, and where there are many, each
-//! touch is a cache miss. So a slot that is not too long is sorted instead, once the position has
-//! come to it: it becomes the *run*, an array of deadlines and numbers that stands beside the wheel
-//! until all of it has gone. What is set meanwhile goes into the wheel, and is merged.
+//! When the position comes to a slot of a higher level, wheels deal the slot's timers out to the
+//! levels below. That touches each timer once for every level, and where there are many, every touch
+//! is a cache miss. Here they are sorted at once, into the *run*: an array of deadlines and keys that
+//! is looked at together with the wheel. What is set for the same range later is merged into it when
+//! the position comes to its slot, at most once for each level.
 //!
-//! The next deadline is in the run, or in the first slot in use. A slot knows its earliest timer until that one
-//! goes, and then looks for the next when asked. There may be a million timers in a slot, and the
-//! earliest may be the one that goes each time (connections that put off their idle timeouts in
-//! turn), so a long slot is looked through once, and then has a heap.
+//! The next deadline is in the run, or in the first slot in use. A slot knows its earliest timer
+//! until that one goes, and then looks for the next when asked. There may be a million timers in a
+//! slot, and the earliest may be the one that goes each time (connections that put off their idle
+//! timeouts in turn), so a long slot is looked through once, and then has a heap.
 //!
 //! # Invariants
 //!
-//! 1. `position <= now`, and an entry whose deadline is not before `position` is in the slot that
-//!    `place` gives. The position only moves to where dealing out one slot keeps this true. An
-//!    entry set for a time before the position is in the slot `LATE`.
+//! 1. `position <= now`, and an entry of the wheel whose deadline is not before `position` is in the
+//!    slot that `place` gives. The position only moves to where emptying one slot keeps this true.
+//!    An entry set for a time before the position is in the slot `LATE`.
 //! 2. So equal deadlines are always in the same slot; and a slot is in order of insertion, as
-//!    entries are only put at its end, and dealt out from its beginning.
-//! 3. `Slot::earliest` is the first of the slot's earliest entries, or `NIL`: not known.
-//!    A slot's heap is empty, or has all the slot's entries, and some that have gone.
-//! 4. An entry is in a slot or in the run, where its `prev` is `IN_RUN`. The run is in reverse order;
-//!    it has entries that have gone as well, but the last one has not. All that is in the wheel was
-//!    set after what is in the run and has the same deadline.
+//!    entries are only put at its end.
+//! 3. `Slot::earliest` is the first of the slot's earliest entries, with the deadline beside it, or
+//!    `NIL`: not known. A slot's heap has all its entries, and some that have gone.
+//! 4. An entry is in a slot, or in the run; its `prev` is `IN_RUN` then. The run is in reverse order,
+//!    and its last entry has not gone, though others may have. What is in the wheel was set after
+//!    what is in the run with the same deadline.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -51,10 +52,6 @@ const NIL: u32 = u32::MAX;
 
 /// In place of an entry's predecessor: it is in the run.
 const IN_RUN: u32 = u32::MAX - 1;
-
-/// Up to this many entries a slot is sorted rather than dealt out to lower levels: as many as take a
-/// millisecond or two.
-const RUN: u32 = 1 << 16;
 
 /// Up to this many entries it is cheaper to look through a slot each time than to keep a heap.
 const SHORT: u32 = 16;
@@ -83,8 +80,6 @@ const _: () = assert!(size_of::<TimerKey>() == 8);
 /// timers ever have the same key.
 const RETIRED: u32 = u32::MAX;
 
-/// Where its payload has 12 bytes, it is half a line of the processor's cache.
-#[repr(align(32))]
 struct Entry<T> {
     deadline: u64,
     /// Or `IN_RUN`.
@@ -307,24 +302,11 @@ impl<T> Wheel<T> {
                     }
                 }
                 Some(place) if self.start(place) <= self.now && before(self.start(place)) => {
+                    self.position = self.start(place);
                     if place < SLOTS {
-                        self.position = self.start(place);
                         return Some(self.slots[place].head);
                     }
-                    if run.is_none() && self.slots[place].len <= RUN {
-                        self.position = self.start(place);
-                        self.sort(place);
-                        continue;
-                    }
-                    // As far as possible without passing a timer, so that the earliest skips the
-                    // levels between; but looking for it would cost more than that saves.
-                    let slot = &self.slots[place];
-                    self.position = if slot.earliest.get() == NIL {
-                        self.start(place)
-                    } else {
-                        slot.deadline.get().min(self.now)
-                    };
-                    self.deal_out(place);
+                    self.sort(place);
                     continue;
                 }
                 _ if run.is_none_or(|(first, _)| first > self.now) => {
@@ -493,8 +475,12 @@ impl<T> Wheel<T> {
         (deadline, payload)
     }
 
-    /// Makes the entries of a slot the run, of which nothing is left.
+    /// Moves the entries of a slot that the position has come to into the run.
     fn sort(&mut self, place: usize) {
+        let last = self.start(place) | ((1 << (place / SLOTS) as u32 * DIGIT_BITS) - 1);
+        let among = self.run.partition_point(|due| due.deadline > last);
+        let run = self.run.split_off(among);
+        // Of those with the same deadline, the last to be set comes first.
         let mut index = self.slots[place].tail;
         self.clear(place);
         while let Some(entry) = self.entries.get_mut(index as usize) {
@@ -502,18 +488,8 @@ impl<T> Wheel<T> {
             self.run.push(Due { deadline: entry.deadline, key });
             index = std::mem::replace(&mut entry.prev, IN_RUN);
         }
-        self.run.sort_by_key(|due| Reverse(due.deadline));
-    }
-
-    /// Distributes the entries of a slot that the position has come to.
-    fn deal_out(&mut self, place: usize) {
-        let mut index = self.slots[place].head;
-        self.clear(place);
-        while let Some(entry) = self.entries.get(index as usize) {
-            let next = entry.next;
-            self.link(index, entry.deadline);
-            index = next;
-        }
+        self.run.extend(run);
+        self.run[among..].sort_by_key(|due| Reverse(due.deadline));
     }
 
     fn clear(&mut self, place: usize) {

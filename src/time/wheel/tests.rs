@@ -284,6 +284,31 @@ fn a_long_slot_whose_earliest_always_goes() {
     assert!(pair.wheel.is_empty());
 }
 
+/// What is set for among them, when they are sorted already, is merged.
+#[test]
+fn timers_among_those_that_were_sorted() {
+    let mut random = Random(5);
+    let mut pair = Pair::new();
+    let slot = 1 << 36;
+    for _ in 0..5000 {
+        pair.insert(slot + random.below(1 << 20) * (1 << 10));
+    }
+    for turn in 0..4000 {
+        let next = pair.wheel.next_deadline().expect("there are more");
+        while pair.pop(next) {}
+        let near = 1 << random.below(31);
+        pair.insert(next + random.below(near));
+        pair.insert(slot + random.below(1 << 20) * (1 << 10));
+        pair.remove(random.below(pair.keys.len() as u64) as usize);
+        pair.compare();
+        if turn % 1000 == 0 {
+            pair.wheel.check();
+        }
+    }
+    while pair.pop(slot * 2) {}
+    assert!(pair.wheel.is_empty());
+}
+
 #[test]
 fn a_heap_does_not_outgrow_its_slot() {
     let mut wheel = Wheel::new();
