@@ -186,6 +186,7 @@ impl Armed {
 }
 
 impl Drop for Watch {
+    #[inline]
     fn drop(&mut self) {
         self.disarm();
     }

@@ -52,7 +52,7 @@ enum Stored {
     Expire(Packed<ScopeRef>),
 }
 
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Packed<T>(T);
 
 const _: () = assert!(size_of::<Option<Stored>>() == 12);

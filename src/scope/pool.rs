@@ -138,14 +138,13 @@ fn free(node: NonNull<Node>) {
 /// The scopes of a thread that nobody uses.
 pub(crate) struct Pool {
     first: Cell<*const Node>,
-    len: Cell<usize>,
-    /// Whether a `run` is going on, which will empty it.
-    open: Cell<bool>,
+    /// How many more it takes: none where there is no `run` that will empty it.
+    room: Cell<usize>,
 }
 
 impl Pool {
     pub(crate) const fn new() -> Pool {
-        Pool { first: Cell::new(ptr::null()), len: Cell::new(0), open: Cell::new(false) }
+        Pool { first: Cell::new(ptr::null()), room: Cell::new(0) }
     }
 
     #[inline]
@@ -153,31 +152,31 @@ impl Pool {
         let node = NonNull::new(self.first.get().cast_mut())?;
         // SAFETY: invariant 2: what is in the pool is valid.
         self.first.set(unsafe { node.as_ref() }.next.get());
-        self.len.set(self.len.get() - 1);
+        self.room.set(self.room.get() + 1);
         Some(node)
     }
 
     /// False if it has enough.
     #[inline]
     fn put(&self, node: NonNull<Node>) -> bool {
-        let has_room = self.len.get() < KEPT && self.open.get();
-        if has_room {
+        let room = self.room.get();
+        if room > 0 {
             // SAFETY: the caller has it.
             unsafe { node.as_ref() }.next.set(self.first.replace(node.as_ptr()));
-            self.len.set(self.len.get() + 1);
+            self.room.set(room - 1);
         }
-        has_room
+        room > 0
     }
 
     pub(crate) fn open(&self) {
-        self.open.set(true);
+        self.room.set(KEPT);
     }
 
     /// Frees what is in it, and takes nothing more.
     pub(crate) fn close(&self) {
-        self.open.set(false);
         while let Some(node) = self.take() {
             free(node);
         }
+        self.room.set(0);
     }
 }

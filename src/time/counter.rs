@@ -78,14 +78,15 @@ impl Counter {
     #[inline]
     pub(super) fn time_at(&self, ticks: u64) -> Option<Nanos> {
         let since = ticks.wrapping_sub(self.ticks.get());
-        (since < self.good_for.get()).then(|| self.time.get() + (since * self.fast.get() >> 32))
+        (since < self.good_for.get()).then(|| self.time.get() + ((since * self.fast.get()) >> 32))
     }
 
     /// The time at an earlier count, or a later one up to `now`, when it has come to `ticks`.
     pub(super) fn time_before(&self, stamp: u64, ticks: u64, now: Nanos) -> Nanos {
         // One that has gone backwards counts as no time at all.
-        let since = u128::from(ticks.saturating_sub(stamp)) * u128::from(self.slow.get()) >> 32;
-        now - u64::try_from(since).unwrap_or(0).min(now)
+        let since = u128::from(ticks.saturating_sub(stamp));
+        let since = (since * u128::from(self.slow.get())) >> 32;
+        now - u64::try_from(since).map_or(0, |since| since.min(now))
     }
 }
 

@@ -470,14 +470,14 @@ impl<T> Wheel<T> {
             slot.earliest.set(NIL);
         }
         if slot.len == 0 {
-            self.clear(place);
+            self.not_in_use(place);
         }
         (deadline, payload)
     }
 
     /// Moves the entries of a slot that the position has come to into the run.
     fn sort(&mut self, place: usize) {
-        let last = self.start(place) | ((1 << (place / SLOTS) as u32 * DIGIT_BITS) - 1);
+        let last = self.start(place) | ((1 << ((place / SLOTS) as u32 * DIGIT_BITS)) - 1);
         let among = self.run.partition_point(|due| due.deadline > last);
         let run = self.run.split_off(among);
         // Of those with the same deadline, the last to be set comes first.
@@ -494,6 +494,12 @@ impl<T> Wheel<T> {
 
     fn clear(&mut self, place: usize) {
         self.slots[place] = Slot::empty();
+        self.not_in_use(place);
+    }
+
+    /// A slot has no entries any more.
+    #[inline]
+    fn not_in_use(&mut self, place: usize) {
         let heaps = self.heaps.get_mut();
         if !heaps.is_empty() {
             heaps.remove(&place);
