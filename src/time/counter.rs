@@ -120,11 +120,14 @@ mod tests {
     use super::*;
 
     const MINUTE: Nanos = 60_000_000_000;
+    const STEP: Nanos = 20_000_000;
 
-    /// One of three ticks a nanosecond that was read every two milliseconds, up to this time.
-    fn running(until: Nanos) -> Counter {
-        let counter = Counter::new(7, true);
-        (0..=until).step_by(2_000_000).for_each(|time| counter.read(7 + 3 * time, time));
+    /// One of three ticks a nanosecond that was read at each step, up to this one.
+    fn running(steps: u64, steady: bool) -> Counter {
+        let counter = Counter::new(7, steady);
+        for time in (0..=steps).map(|step| step * STEP) {
+            counter.read(7 + 3 * time, time);
+        }
         counter
     }
 
@@ -145,34 +148,47 @@ mod tests {
 
     #[test]
     fn one_that_the_system_does_not_use_is_not_believed() {
-        let counter = Counter { steady: false, ..running(10_000_000) };
-        counter.read(7 + 3 * 12_000_000, 12_000_000);
-        assert_eq!(counter.time_at(7 + 3 * 12_000_000), None);
-        assert!(counter.time_before(7, 7 + 3 * 12_000_000, 12_000_000) < 50_000);
+        let counter = running(5, false);
+        let (ticks, time) = (7 + 3 * 5 * STEP, 5 * STEP);
+        assert_eq!(counter.time_at(ticks), None);
+        assert_eq!(running(5, true).time_at(ticks), Some(time));
+        let before = counter.time_before(ticks - 3_000_000, ticks, time);
+        assert!((time - 1_000_000..time - 990_000).contains(&before), "{before}");
     }
 
     /// It runs on while the system's clock stands still, or begins anew.
     #[test]
     fn a_machine_that_was_suspended_makes_it_disagree() {
         for jumped in [7 + 3 * MINUTE, 11] {
-            let counter = running(10_000_000);
+            let counter = running(5, true);
             assert_eq!(counter.time_at(jumped), None);
             for n in 1..=4 {
-                let time = 10_000_000 + n * 2_000_000;
-                counter.read(jumped + 3 * n * 2_000_000, time);
-                let known = counter.time_at(jumped + 3 * n * 2_000_000);
-                assert_eq!(known, (n > 2).then_some(time));
+                let (ticks, time) = (jumped + 3 * n * STEP, (5 + n) * STEP);
+                counter.read(ticks, time);
+                assert_eq!(counter.time_at(ticks), (n > 2).then_some(time));
                 // It may seem later than it was, and not earlier.
-                let stamp = jumped + 3 * (n * 2_000_000 - 500_000);
-                let before = counter.time_before(stamp, jumped + 3 * n * 2_000_000, time);
+                let before = counter.time_before(ticks - 1_500_000, ticks, time);
                 assert!((time - 500_000..=time).contains(&before), "{before}");
             }
         }
     }
 
+    /// A thread that is interrupted between reading one and the other makes what follows late, not
+    /// early, and the speed is known again after two measurements.
+    #[test]
+    fn a_reading_that_was_interrupted() {
+        let counter = running(5, true);
+        let late = 5_000_000;
+        counter.read(7 + 3 * (6 * STEP - late), 6 * STEP);
+        assert_eq!(counter.time_at(7 + 3 * 6 * STEP), None);
+        for n in 7..=9 {
+            counter.read(7 + 3 * n * STEP, n * STEP);
+            assert_eq!(counter.time_at(7 + 3 * n * STEP).is_some(), n > 8);
+        }
+    }
+
     #[test]
     fn a_stamp_of_before_the_counter_began_anew_is_one_of_now() {
-        let counter = running(10_000_000);
-        assert_eq!(counter.time_before(7 + 3 * 10_000_000, 11, MINUTE), MINUTE);
+        assert_eq!(running(5, true).time_before(7 + 3 * STEP, 11, MINUTE), MINUTE);
     }
 }
