@@ -74,7 +74,8 @@ impl Counter {
         self.good_for.set(if believed { (MILLISECOND << 32) / self.fast.get().max(1) } else { 0 });
     }
 
-    /// The time at this count, or up to two microseconds later, if it can be told.
+    /// The time at this count, or microseconds later, if it can be told. Later still, if the thread
+    /// was interrupted in the latest reading.
     #[inline]
     pub(super) fn time_at(&self, ticks: u64) -> Option<Nanos> {
         let since = ticks.wrapping_sub(self.ticks.get());
