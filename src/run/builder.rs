@@ -9,7 +9,7 @@ use crate::error::AlreadyRunning;
 use crate::run::Runtime;
 use crate::run::order::Order;
 use crate::scope::pool::ScopeRef;
-use crate::shim::{DefaultClock, on_large_stack};
+use crate::shim::{default_clock, on_large_stack};
 use crate::testing::decisions::Decisions;
 use crate::time::clock::{Clock, VirtualClock};
 use crate::{Result, context};
@@ -203,10 +203,7 @@ impl Builder {
     ) -> Result<T> {
         let place = scope.place();
         not_running(place)?;
-        let clock: Rc<dyn Clock> = match &self.clock {
-            Some(clock) => Rc::new(clock.clone()),
-            None => Rc::new(DefaultClock::new()),
-        };
+        let clock = self.clock.clone().map_or_else(default_clock, Clock::Virtual);
         on_large_stack(|| {
             let runtime = Runtime::new(clock, &self, place)?;
             let _entered = context::enter_runtime(&runtime);

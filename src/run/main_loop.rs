@@ -15,7 +15,6 @@ use crate::nursery::core::{Body, Core, Guard};
 use crate::run::Runtime;
 use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
-use crate::run::timer::Target;
 use crate::scope::pool::ScopeRef;
 use crate::scope::{
     self,
@@ -295,8 +294,7 @@ impl Runtime {
                 }
             };
             match fired {
-                Some((_, Target::Wake(waker))) => waker.wake(),
-                Some((_, Target::Expire(scope))) => scope.expire(),
+                Some(target) => target.fire(),
                 None => return,
             }
         }

@@ -37,23 +37,22 @@ use crate::remote::registry::Tenant;
 use crate::run::order::Order;
 use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
-use crate::run::timer::Target;
+use crate::run::timer::Timers;
 use crate::scope::pool::ScopeRef;
 use crate::sync::CapacityLimiter;
 use crate::thread::DEFAULT_LIMIT;
 use crate::thread::job::Jobs;
 use crate::time::clock::{Clock, Nanos};
-use crate::time::wheel::Wheel;
 use crate::wake::table::Table;
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
-    pub(crate) clock: Rc<dyn Clock>,
+    pub(crate) clock: Clock,
     /// The units.
     pub(crate) table: Rc<Table>,
     /// The wakers that are no units' of this run, of who waits for the child at an address.
     pub(crate) joiners: RefCell<HashMap<usize, Waker>>,
-    pub(crate) timers: RefCell<Wheel<Target>>,
+    pub(crate) timers: RefCell<Timers>,
     pub(crate) reactor: Reactor,
     /// What other threads know of it.
     remote: Tenant,
@@ -83,7 +82,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     fn new(
-        clock: Rc<dyn Clock>,
+        clock: Clock,
         choices: &Builder,
         place: &'static Location<'static>,
     ) -> io::Result<Runtime> {
@@ -95,7 +94,7 @@ impl Runtime {
             table,
             joiners: RefCell::default(),
             clock,
-            timers: RefCell::new(Wheel::new()),
+            timers: RefCell::new(Timers::new()),
             reactor,
             remote,
             batch: Cell::default(),

@@ -11,9 +11,14 @@ use crate::scope::tree::{Level, Scope};
 use crate::time::clock::{self, NEVER, Nanos};
 
 /// When a scope is cancelled.
+///
+/// `repr(u8)`, as it is looked at where a scope is entered and left: in the spare values of an
+/// `Instant` the kind would take more reckoning.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(crate) enum Deadline {
-    /// At this time of the running clock, or [`NEVER`].
+    Never,
+    /// At this time of the running clock, which is not [`NEVER`].
     At(Nanos),
     /// At this instant; the scope is not open yet, so there may be no clock to ask.
     Instant(Instant),
@@ -29,11 +34,16 @@ pub(crate) enum Deadline {
 }
 
 impl Deadline {
+    fn at(time: Nanos) -> Deadline {
+        if time == NEVER { Deadline::Never } else { Deadline::At(time) }
+    }
+
     /// The time it comes to on this runtime's clock, now being the entry.
     fn resolve(self, runtime: &Runtime) -> Nanos {
         match self {
+            Deadline::Never => NEVER,
             Deadline::At(time) | Deadline::Unarmed(time) => time,
-            Deadline::Instant(instant) => clock::nanos_of(&*runtime.clock, instant),
+            Deadline::Instant(instant) => clock::nanos_of(&runtime.clock, instant),
             Deadline::AfterEntry(time) => runtime.now().saturating_add(time),
             Deadline::Since(stamp, time) => runtime.clock.when(stamp).saturating_add(time),
             Deadline::EarlierOf(instant, time) => {
@@ -59,7 +69,7 @@ impl ScopeRef {
 
     /// The scope has been entered: a deadline counts from now. It takes effect with
     /// [`arm_deadline`](Self::arm_deadline), before anything waits.
-    #[inline]
+    #[inline(never)]
     pub(super) fn begin_deadline(&self) {
         match self.deadline.get() {
             Deadline::AfterEntry(time @ 1..) => {
@@ -86,11 +96,12 @@ impl ScopeRef {
         let passed = context::with_runtime(|runtime| {
             let Some(runtime) = runtime else { return false };
             let deadline = self.deadline.get().resolve(runtime);
-            self.deadline.set(Deadline::At(deadline));
+            self.deadline.set(Deadline::at(deadline));
             if deadline == NEVER || self.is_fully_cancelled() {
                 return false;
             }
-            if deadline <= runtime.now() {
+            // Mostly it has not, and the clock that takes longer need not be asked.
+            if deadline <= runtime.clock.now_or_later() && deadline <= runtime.now() {
                 return true;
             }
             self.timer.set(Timer::set(runtime, deadline, Target::Expire(self.clone())));
@@ -108,6 +119,7 @@ impl ScopeRef {
             return; // its clock may have gone, and a timer would be for nothing
         }
         let limited = match self.deadline.get() {
+            Deadline::Never => Deadline::AfterEntry(grace),
             Deadline::At(deadline) => {
                 let earlier = context::with_runtime(|runtime| {
                     runtime.is_some_and(|runtime| deadline <= runtime.now().saturating_add(grace))
@@ -132,12 +144,12 @@ impl ScopeRef {
 impl Scope {
     #[inline]
     pub(crate) fn has_deadline(&self) -> bool {
-        !matches!(self.deadline.get(), Deadline::At(NEVER))
+        !matches!(self.deadline.get(), Deadline::Never)
     }
 
     #[inline]
     pub(crate) fn clear_timer(&self) {
-        if self.timer.get() != Timer::NONE {
+        if !self.timer.get().is_none() {
             self.timer.replace(Timer::NONE).clear();
         }
     }
@@ -164,15 +176,14 @@ impl Scope {
         }
     }
 
-    /// The scope is left. A deadline that never took effect has never been known, and is not
+    /// A scope with a deadline is left. One that never took effect has never been known, and is not
     /// found out any more.
     #[inline]
     pub(super) fn end_deadline(&self) {
-        self.clear_timer();
         match self.deadline.get() {
-            Deadline::Since(..) => self.deadline.set(Deadline::At(NEVER)),
-            Deadline::Unarmed(time) => self.deadline.set(Deadline::At(time)),
-            _ => {}
+            Deadline::Since(..) => self.deadline.set(Deadline::Never),
+            Deadline::Unarmed(time) => self.deadline.set(Deadline::at(time)),
+            _ => self.clear_timer(),
         }
     }
 
@@ -180,13 +191,13 @@ impl Scope {
     pub(crate) fn deadline_instant(&self) -> Option<Instant> {
         self.settle_deadline();
         match self.deadline.get() {
-            Deadline::At(NEVER) | Deadline::AfterEntry(_) => None,
+            Deadline::Never | Deadline::AfterEntry(_) => None,
             Deadline::Instant(instant) | Deadline::EarlierOf(instant, _) => Some(instant),
             known => context::with_runtime(|runtime| {
                 let runtime = runtime?;
                 match known.resolve(runtime) {
                     NEVER => None,
-                    time => clock::instant_of(&*runtime.clock, time),
+                    time => clock::instant_of(&runtime.clock, time),
                 }
             }),
         }

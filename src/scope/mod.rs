@@ -107,7 +107,14 @@ pub fn cancel_scope<F, T>(body: F) -> impl Future<Output = Result<Option<T>>>
 where
     F: AsyncFnOnce(&CancelScope) -> Result<T>,
 {
-    CancelScope::new().enter(body)
+    run_in(CancelScope::new(), body)
+}
+
+async fn run_in<F, T>(scope: CancelScope, body: F) -> Result<Option<T>>
+where
+    F: AsyncFnOnce(&CancelScope) -> Result<T>,
+{
+    enter(scope.scope.clone(), "a cancel scope", body(&scope)).await
 }
 
 impl CancelScope {
@@ -158,8 +165,7 @@ impl CancelScope {
     where
         F: AsyncFnOnce(&CancelScope) -> Result<T>,
     {
-        let scope = self.clone();
-        async move { enter(scope.scope.clone(), "a cancel scope", body(&scope)).await }
+        run_in(self.clone(), body)
     }
 
     /// Cancels the scope: every checkpoint in it fails from now on. Again, or after the scope was
@@ -247,7 +253,7 @@ impl CancelScope {
     /// Moves the deadline, or takes it away. One that has passed cancels an open scope at once.
     /// After the scope was left it has no effect.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
-        self.scope.set_deadline(deadline.map_or(Deadline::At(NEVER), Deadline::Instant));
+        self.scope.set_deadline(deadline.map_or(Deadline::Never, Deadline::Instant));
     }
 
     /// Moves the deadline to this long from now; on a scope still to be entered, this long after
@@ -364,7 +370,7 @@ pub fn current_effective_deadline() -> Option<Instant> {
     context::with_runtime(|runtime| {
         match context::with_scope(|scope| scope.map(Scope::effective_deadline))? {
             NEVER => None,
-            deadline => clock::instant_of(&*runtime?.clock, deadline),
+            deadline => clock::instant_of(&runtime?.clock, deadline),
         }
     })
 }

@@ -14,7 +14,8 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::context::CONTEXT;
-use crate::scope::tree::Scope;
+use crate::scope::deadline::Deadline;
+use crate::scope::tree::{Rare, Scope};
 
 /// How many are kept. Under the sanitizer none: it is to notice what is used after it was freed.
 const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
@@ -31,6 +32,13 @@ struct Node {
 pub(crate) struct ScopeRef(NonNull<Node>);
 
 impl ScopeRef {
+    #[inline]
+    pub(super) fn with_deadline(place: &'static Location<'static>, deadline: Deadline) -> ScopeRef {
+        let scope = ScopeRef::new(place);
+        scope.deadline.set(deadline);
+        scope
+    }
+
     pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
         let node = CONTEXT.with(|context| context.spare_scopes.take());
         let Some(node) = node else { return ScopeRef::allocate(place) };
@@ -96,38 +104,50 @@ impl Drop for ScopeRef {
     #[inline]
     fn drop(&mut self) {
         let refs = self.node().refs.get() - 1;
-        if refs > 0 {
-            self.node().refs.set(refs);
-        } else {
+        self.node().refs.set(refs);
+        if refs == 0 {
             recycle(self.0);
         }
     }
 }
 
 /// Resets a node of which the last reference goes, and puts it into the pool.
+#[inline(never)]
 fn recycle(node: NonNull<Node>) {
     // Children point to it, so this is no affair of an exclusive reference.
     // SAFETY: the last reference is being dropped, and until then it is alive.
     unsafe { node.as_ref() }.scope.put_out_children();
     // SAFETY: nobody else has it.
-    drop(unsafe { &mut *node.as_ptr() }.scope.reset());
-    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
-        // SAFETY: it was made by `allocate`, and nobody has it any more.
-        drop(unsafe { Box::from_raw(node.as_ptr()) });
+    if let Some(rare) = unsafe { &mut *node.as_ptr() }.scope.reset() {
+        drop_rare(rare);
     }
+    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
+        free(node);
+    }
+}
+
+#[cold]
+fn drop_rare(rare: Box<Rare>) {
+    drop(rare);
+}
+
+/// What nobody has any more.
+#[cold]
+fn free(node: NonNull<Node>) {
+    // SAFETY: it was made by `allocate`, and nobody has it any more.
+    drop(unsafe { Box::from_raw(node.as_ptr()) });
 }
 
 /// The scopes of a thread that nobody uses.
 pub(crate) struct Pool {
     first: Cell<*const Node>,
-    len: Cell<usize>,
-    /// Whether a `run` is going on, which will empty it.
-    open: Cell<bool>,
+    /// How many more it takes: none where there is no `run` that will empty it.
+    room: Cell<usize>,
 }
 
 impl Pool {
     pub(crate) const fn new() -> Pool {
-        Pool { first: Cell::new(ptr::null()), len: Cell::new(0), open: Cell::new(false) }
+        Pool { first: Cell::new(ptr::null()), room: Cell::new(0) }
     }
 
     #[inline]
@@ -135,32 +155,31 @@ impl Pool {
         let node = NonNull::new(self.first.get().cast_mut())?;
         // SAFETY: invariant 2: what is in the pool is valid.
         self.first.set(unsafe { node.as_ref() }.next.get());
-        self.len.set(self.len.get() - 1);
+        self.room.set(self.room.get() + 1);
         Some(node)
     }
 
     /// False if it has enough.
     #[inline]
     fn put(&self, node: NonNull<Node>) -> bool {
-        let has_room = self.len.get() < KEPT && self.open.get();
-        if has_room {
+        let room = self.room.get();
+        if room > 0 {
             // SAFETY: the caller has it.
             unsafe { node.as_ref() }.next.set(self.first.replace(node.as_ptr()));
-            self.len.set(self.len.get() + 1);
+            self.room.set(room - 1);
         }
-        has_room
+        room > 0
     }
 
     pub(crate) fn open(&self) {
-        self.open.set(true);
+        self.room.set(KEPT);
     }
 
     /// Frees what is in it, and takes nothing more.
     pub(crate) fn close(&self) {
-        self.open.set(false);
         while let Some(node) = self.take() {
-            // SAFETY: it was made by `allocate`, and nobody has what is in the pool.
-            drop(unsafe { Box::from_raw(node.as_ptr()) });
+            free(node);
         }
+        self.room.set(0);
     }
 }

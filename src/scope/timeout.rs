@@ -38,8 +38,8 @@ pub fn move_on_after<T>(
     limit: Duration,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<Option<T>>> {
-    let scope = ScopeRef::new(Location::caller());
-    scope.set_deadline(Deadline::AfterEntry(clock::nanos(limit)));
+    let scope =
+        ScopeRef::with_deadline(Location::caller(), Deadline::AfterEntry(clock::nanos(limit)));
     enter(scope, "a timeout", future)
 }
 
@@ -65,8 +65,7 @@ pub fn move_on_at<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<Option<T>>> {
-    let scope = ScopeRef::new(Location::caller());
-    scope.set_deadline(Deadline::Instant(deadline));
+    let scope = ScopeRef::with_deadline(Location::caller(), Deadline::Instant(deadline));
     enter(scope, "a timeout", future)
 }
 
@@ -89,8 +88,8 @@ pub fn fail_after<T>(
     limit: Duration,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<T>> {
-    let scope = ScopeRef::new(Location::caller());
-    scope.set_deadline(Deadline::AfterEntry(clock::nanos(limit)));
+    let scope =
+        ScopeRef::with_deadline(Location::caller(), Deadline::AfterEntry(clock::nanos(limit)));
     Limit { place: scope.place(), limit: Some(limit), inner: enter(scope, "a timeout", future) }
 }
 
@@ -112,8 +111,7 @@ pub fn fail_at<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<T>> {
-    let scope = ScopeRef::new(Location::caller());
-    scope.set_deadline(Deadline::Instant(deadline));
+    let scope = ScopeRef::with_deadline(Location::caller(), Deadline::Instant(deadline));
     Limit { place: scope.place(), limit: None, inner: enter(scope, "a timeout", future) }
 }
 

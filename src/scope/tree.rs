@@ -34,7 +34,6 @@ use crate::remote::cancel_handle;
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
 use crate::scope::pool::ScopeRef;
-use crate::time::clock::NEVER;
 use crate::wake::roster::Roster;
 use crate::wake::table::{self, UnitId};
 use crate::wake::unit::Unit;
@@ -75,6 +74,7 @@ enum Handed {
 pub(crate) struct Scope {
     parent: Cell<*const Scope>,
     first_child: Cell<*const Scope>,
+    /// Both mean nothing without a parent.
     prev: Cell<*const Scope>,
     next: Cell<*const Scope>,
     place: Cell<&'static Location<'static>>,
@@ -139,7 +139,7 @@ impl Scope {
             noticed: Cell::new(false),
             cancellations: Cell::new(0),
             unheeding: Cell::new(0),
-            deadline: Cell::new(Deadline::At(NEVER)),
+            deadline: Cell::new(Deadline::Never),
             timer: Cell::new(Timer::NONE),
             roster: Cell::new(ptr::null()),
             host: Cell::new(UnitId::NONE),
@@ -147,6 +147,7 @@ impl Scope {
         }
     }
 
+    #[inline]
     pub(super) fn set_place(&self, place: &'static Location<'static>) {
         self.place.set(place);
     }
@@ -181,8 +182,8 @@ impl Scope {
         self.noticed.set(false);
         // `cancellations` may begin anywhere: who counts them remembers where it began.
         self.unheeding.set(0);
-        self.deadline.set(Deadline::At(NEVER));
-        self.timer.set(Timer::NONE);
+        self.deadline.set(Deadline::Never);
+        debug_assert!(self.timer.get().is_none(), "an open scope's");
         self.host.set(UnitId::NONE);
         self.rare.take()
     }
@@ -243,6 +244,7 @@ impl Scope {
     }
 
     /// The scope it is in, if it is in one.
+    #[inline]
     pub(super) fn parent(&self) -> Option<&Scope> {
         // SAFETY: invariant 1. The answer is used before anything is linked or unlinked: its
         // lifetime is that of `self`, and the callers call nothing else meanwhile.
@@ -461,11 +463,12 @@ impl Scope {
         false
     }
 
+    #[inline]
     fn link(&self, parent: *const Scope) {
         self.parent.set(parent);
-        self.prev.set(ptr::null());
         // SAFETY (both): invariant 1; `parent` is the scope that is being polled.
         if let Some(parent) = unsafe { parent.as_ref() } {
+            self.prev.set(ptr::null());
             let first = parent.first_child.get();
             self.next.set(first);
             if let Some(first) = unsafe { first.as_ref() } {
@@ -475,23 +478,17 @@ impl Scope {
         }
     }
 
+    #[inline]
     fn unlink(&self) {
-        let (parent, prev, next) = (
-            self.parent.replace(ptr::null()),
-            self.prev.replace(ptr::null()),
-            self.next.replace(ptr::null()),
-        );
-        // SAFETY (all): invariant 1.
+        // SAFETY (all): invariant 1. Without a parent it has no siblings.
+        let Some(parent) = (unsafe { self.parent.replace(ptr::null()).as_ref() }) else { return };
+        let (prev, next) = (self.prev.get(), self.next.get());
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(prev);
         }
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.next.set(next),
-            None => {
-                if let Some(parent) = unsafe { parent.as_ref() } {
-                    parent.first_child.set(next);
-                }
-            }
+            None => parent.first_child.set(next),
         }
     }
 
@@ -518,6 +515,13 @@ impl Scope {
         }
     }
 
+    /// Whether something is cancelled here or above.
+    #[inline]
+    fn is_anything_cancelled(&self) -> bool {
+        self.effective.get() != Level::None
+            || self.parent().is_some_and(|parent| parent.effective.get() != Level::None)
+    }
+
     /// What is above has changed. Nearly always nothing is cancelled, and it makes no difference.
     #[inline]
     fn look_up(&self) {
@@ -527,6 +531,7 @@ impl Scope {
     }
 
     /// Puts all the scopes directly below this one under `parent` instead.
+    #[cold]
     pub(crate) fn move_children(&self, parent: *const Scope) {
         // SAFETY: invariant 1.
         while let Some(child) = unsafe { self.first_child.get().as_ref() } {

@@ -12,7 +12,12 @@ pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
 // Its counts are the affair of `std`, and it can be dropped when a model has failed. Loom's cannot.
 pub(crate) use std::sync::Arc;
 
-pub(crate) use crate::time::clock::VirtualClock as DefaultClock;
+use crate::time::clock::{Clock, VirtualClock};
+
+/// The clock of a run that was given none.
+pub(crate) fn default_clock() -> Clock {
+    Clock::Virtual(VirtualClock::new())
+}
 
 /// Whether the model has failed, and this thread is being unwound for it. Loom is of no use then,
 /// but destructors must come to their ends: a panic of one would abort the process, and take the

@@ -9,7 +9,12 @@ pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use mio::Waker as Interrupter;
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 
-pub(crate) use crate::time::clock::SystemClock as DefaultClock;
+use crate::time::clock::{Clock, SystemClock};
+
+/// The clock of a run that was given none.
+pub(crate) fn default_clock() -> Clock {
+    Clock::System(SystemClock::new())
+}
 
 pub(crate) struct Condvar(parking_lot::Condvar);
 

@@ -35,7 +35,7 @@ impl Future for Alarm {
         let this = self.get_mut();
         context::with_runtime(|runtime| {
             let runtime = runtime.expect("a timer was polled outside of `seedbed::run`");
-            let deadline = clock::nanos_of(&*runtime.clock, this.deadline);
+            let deadline = clock::nanos_of(&runtime.clock, this.deadline);
             if runtime.now() >= deadline {
                 std::mem::replace(&mut this.timer, Timer::NONE).clear();
                 return Poll::Ready(());
@@ -43,7 +43,7 @@ impl Future for Alarm {
             if this.timer.is_current() {
                 this.timer.update(runtime, cx.waker());
             } else {
-                this.timer = Timer::set(runtime, deadline, Target::Wake(cx.waker().clone()));
+                this.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
             }
             Poll::Pending
         })

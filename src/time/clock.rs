@@ -6,6 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+#[cfg(not(loom))]
+use crate::time::counter::{self, Counter};
+
 /// Nanoseconds since the clock began.
 pub(crate) type Nanos = u64;
 
@@ -21,37 +24,72 @@ pub(crate) enum Idle {
     Jumped,
 }
 
-/// A source of time.
-pub(crate) trait Clock {
+/// The clock of a run.
+pub(crate) enum Clock {
+    #[cfg(not(loom))]
+    System(SystemClock),
+    Virtual(VirtualClock),
+}
+
+/// Does the same with either clock.
+macro_rules! either {
+    ($self:expr, $clock:ident => $value:expr) => {
+        match $self {
+            #[cfg(not(loom))]
+            Clock::System($clock) => $value,
+            Clock::Virtual($clock) => $value,
+        }
+    };
+}
+
+impl Clock {
     /// When the clock began.
-    fn base(&self) -> Instant;
+    pub(crate) fn base(&self) -> Instant {
+        either!(self, clock => clock.base())
+    }
 
-    fn now(&self) -> Nanos;
+    pub(crate) fn now(&self) -> Nanos {
+        either!(self, clock => clock.now())
+    }
 
-    /// A note of the present time, which takes less time to make than `now`.
-    fn stamp(&self) -> u64;
+    /// The present time or microseconds later, which takes less time to tell.
+    #[inline]
+    pub(crate) fn now_or_later(&self) -> Nanos {
+        either!(self, clock => clock.now_or_later())
+    }
+
+    /// A note of the present time, which takes less time still.
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        either!(self, clock => clock.stamp())
+    }
 
     /// The time at which a stamp was made, or a later one up to now; the earlier it was made, the
     /// less exact.
-    fn when(&self, stamp: u64) -> Nanos;
+    #[inline]
+    pub(crate) fn when(&self, stamp: u64) -> Nanos {
+        either!(self, clock => clock.when(stamp))
+    }
 
     /// Whether it moves by jumping to the next deadline.
-    fn is_virtual(&self) -> bool {
-        false
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self, Clock::Virtual(_))
     }
 
     /// Nothing can run until `next`, or until something happens outside.
-    fn idle(&self, next: Option<Nanos>) -> Idle;
+    pub(crate) fn idle(&self, next: Option<Nanos>) -> Idle {
+        either!(self, clock => clock.idle(next))
+    }
 }
 
 /// The instant as nanoseconds since the clock's beginning; what lies before it is 0.
-pub(crate) fn nanos_of(clock: &dyn Clock, instant: Instant) -> Nanos {
+pub(crate) fn nanos_of(clock: &Clock, instant: Instant) -> Nanos {
     nanos(instant.saturating_duration_since(clock.base()))
 }
 
 /// The instant this many nanoseconds after the clock's beginning; `None` where `Instant` does not
 /// reach that far.
-pub(crate) fn instant_of(clock: &dyn Clock, nanos: Nanos) -> Option<Instant> {
+pub(crate) fn instant_of(clock: &Clock, nanos: Nanos) -> Option<Instant> {
     clock.base().checked_add(Duration::from_nanos(nanos))
 }
 
@@ -61,83 +99,69 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The machine's monotonic clock.
-///
-/// A stamp becomes a time by the speed that the counter has had since both were read together.
 #[cfg(not(loom))]
 pub(crate) struct SystemClock {
     base: Instant,
-    /// When time and counter were read together, and what the counter said.
-    read: Cell<(Nanos, u64)>,
-    /// The latest stamp.
-    stamped: Cell<u64>,
+    counter: Counter,
+    /// The latest time that `now_or_later` has told. What is set later is not to come earlier.
+    told: Cell<Nanos>,
 }
 
 #[cfg(not(loom))]
 impl SystemClock {
     pub(crate) fn new() -> Self {
-        // In this order, as in `when`: a thread that is interrupted in between makes a stamp later
-        // than it was, and what counts from it too long. No timeout may come early.
-        let ticks = ticks();
-        let base = Instant::now();
-        SystemClock { base, read: Cell::new((0, ticks)), stamped: Cell::new(ticks) }
+        let counter = Counter::new(counter::ticks(), counter::is_steady());
+        SystemClock { base: Instant::now(), counter, told: Cell::new(0) }
     }
 
-    /// A stamp of this state of the counter. One that has gone backwards, as it does where the
-    /// machine was asleep, has nothing to do with what it was before.
-    #[inline]
-    fn stamp_of(&self, ticks: u64) -> u64 {
-        if ticks < self.stamped.replace(ticks) {
-            self.read.set((self.now(), ticks));
-        }
-        ticks
+    /// The time, and the counter just before.
+    #[inline(never)]
+    fn read(&self) -> (u64, Nanos) {
+        let ticks = counter::ticks();
+        let now = nanos(self.base.elapsed());
+        self.counter.read(ticks, now);
+        (ticks, now)
     }
-}
 
-#[cfg(not(loom))]
-impl Clock for SystemClock {
     fn base(&self) -> Instant {
         self.base
     }
 
     fn now(&self) -> Nanos {
-        nanos(self.base.elapsed())
+        self.read().1
     }
 
+    #[inline]
+    fn now_or_later(&self) -> Nanos {
+        let known = self.counter.time_at(counter::ticks());
+        let now = known.unwrap_or_else(
+            #[cold]
+            || self.now(),
+        );
+        let told = now.max(self.told.get());
+        self.told.set(told);
+        told
+    }
+
+    #[inline]
     fn stamp(&self) -> u64 {
-        self.stamp_of(ticks())
+        counter::ticks()
     }
 
+    #[inline]
     fn when(&self, stamp: u64) -> Nanos {
-        let ticks = ticks();
-        let now = self.now();
-        let (read_at, read) = self.read.get();
-        // A counter that has gone backwards since, or stood still, counts as no time at all.
-        let (Some(run @ 1..), Some(since)) = (ticks.checked_sub(read), ticks.checked_sub(stamp))
-        else {
-            return now;
-        };
-        let time = now - read_at;
-        now - (u128::from(time) * u128::from(since.min(run)) / u128::from(run)) as Nanos
+        self.counter.time_at(stamp).unwrap_or_else(
+            #[cold]
+            || {
+                let (ticks, now) = self.read();
+                self.counter.time_before(stamp, ticks, now)
+            },
+        )
     }
 
     fn idle(&self, next: Option<Nanos>) -> Idle {
         Idle::Sleep(next.map(|next| Duration::from_nanos(next.saturating_sub(self.now()))))
     }
-}
-
-/// The processor's counter of time, of unknown speed: a tenth of what asking for the time costs.
-#[cfg(all(not(loom), target_arch = "x86_64"))]
-#[inline]
-fn ticks() -> u64 {
-    // SAFETY: every processor of this kind has it.
-    unsafe { std::arch::x86_64::_rdtsc() }
-}
-
-/// Where there is none that is known to be good, nanoseconds.
-#[cfg(all(not(loom), not(target_arch = "x86_64")))]
-fn ticks() -> u64 {
-    static BASE: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    nanos(BASE.get_or_init(Instant::now).elapsed())
 }
 
 /// A clock that stands still while anything can run and jumps to the next deadline when nothing
@@ -199,13 +223,17 @@ impl Default for VirtualClock {
     }
 }
 
-impl Clock for VirtualClock {
+impl VirtualClock {
     fn base(&self) -> Instant {
         self.inner.base
     }
 
     fn now(&self) -> Nanos {
         self.inner.now.get()
+    }
+
+    fn now_or_later(&self) -> Nanos {
+        self.now()
     }
 
     fn stamp(&self) -> u64 {
@@ -216,10 +244,6 @@ impl Clock for VirtualClock {
         stamp
     }
 
-    fn is_virtual(&self) -> bool {
-        true
-    }
-
     fn idle(&self, next: Option<Nanos>) -> Idle {
         match next {
             Some(next) => {
@@ -228,35 +252,5 @@ impl Clock for VirtualClock {
             }
             None => Idle::Sleep(None),
         }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    fn an_hour_old() -> SystemClock {
-        let clock = SystemClock::new();
-        let base = clock.base.checked_sub(Duration::from_secs(3600)).expect("it has been up");
-        SystemClock { base, ..clock }
-    }
-
-    const MINUTE: Nanos = 60_000_000_000;
-
-    /// As it does on many machines while they sleep.
-    #[test]
-    fn a_counter_that_begins_again_makes_no_stamp_old() {
-        let clock = an_hour_old();
-        clock.read.set((0, u64::MAX / 2));
-        clock.stamped.set(u64::MAX / 2);
-        let stamp = clock.stamp();
-        assert!(clock.when(stamp) > 59 * MINUTE, "{}", clock.when(stamp));
-    }
-
-    #[test]
-    fn a_stamp_of_before_the_counter_began_again_is_one_of_now() {
-        let clock = an_hour_old();
-        let (stamp, before) = (u64::MAX / 2, clock.now());
-        assert!(clock.when(stamp) >= before);
     }
 }

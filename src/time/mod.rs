@@ -2,6 +2,8 @@
 
 pub(crate) mod alarm;
 pub(crate) mod clock;
+#[cfg(not(loom))]
+mod counter;
 mod interval;
 mod sleep;
 pub(crate) mod wheel;

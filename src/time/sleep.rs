@@ -87,7 +87,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn sleep_forever() -> Sleep {
-    Sleep::new(Until::Time(NEVER))
+    Sleep::new(Until::Never)
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -109,7 +109,7 @@ enum Step {
 enum Until {
     After(Nanos),
     Instant(Instant),
-    Time(Nanos),
+    Never,
 }
 
 impl Sleep {
@@ -117,19 +117,36 @@ impl Sleep {
         Sleep { step: Step::Start(until), timer: Timer::NONE, watch: Watch::new() }
     }
 
-    fn start(until: Until) -> Step {
+    /// Begins to wait, and is false if there is nothing to wait for, or it is cancelled.
+    #[inline]
+    fn start(&mut self, until: Until, cx: &Context<'_>) -> bool {
         if let Err(error) = coop::check() {
-            return Step::Checkpoint(Checkpoint::failing(error, 1));
+            self.step = Step::Checkpoint(Checkpoint::failing(error, 1));
+            return false;
         }
         context::with_runtime(|runtime| {
             let runtime = runtime.expect("the check has passed");
-            let now = runtime.now();
-            let deadline = match until {
-                Until::After(time) => now.saturating_add(time),
-                Until::Instant(instant) => clock::nanos_of(&*runtime.clock, instant),
-                Until::Time(time) => time,
+            let (deadline, passed) = match until {
+                Until::After(time) => {
+                    (runtime.clock.now_or_later().saturating_add(time), time == 0)
+                }
+                Until::Instant(instant) => {
+                    let deadline = clock::nanos_of(&runtime.clock, instant);
+                    (deadline, deadline <= runtime.now())
+                }
+                Until::Never => (NEVER, false),
             };
-            if deadline <= now { Step::Checkpoint(checkpoint()) } else { Step::Wait(deadline) }
+            if passed {
+                self.step = Step::Checkpoint(checkpoint());
+                return false;
+            }
+            self.step = Step::Wait(deadline);
+            self.watch.arm(cx);
+            if deadline != NEVER {
+                self.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
+            }
+            frame::awaits("sleep");
+            true
         })
     }
 
@@ -155,7 +172,7 @@ impl Sleep {
             if self.timer.is_current() {
                 self.timer.update(runtime, cx.waker());
             } else {
-                self.timer = Timer::set(runtime, deadline, Target::Wake(cx.waker().clone()));
+                self.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
             }
         });
     }
@@ -169,16 +186,18 @@ impl Future for Sleep {
         loop {
             match &mut this.step {
                 Step::Start(until) => {
-                    this.step = Self::start(*until);
-                    if let Step::Wait(deadline) = this.step {
-                        return this.wait(deadline, cx);
+                    let until = *until;
+                    if this.start(until, cx) {
+                        return Poll::Pending;
                     }
                 }
                 Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
                 Step::Wait(deadline) => {
                     let deadline = *deadline;
                     let passed = context::with_runtime(|runtime| {
-                        runtime.is_some_and(|runtime| runtime.now() >= deadline)
+                        runtime.is_some_and(|runtime| {
+                            this.timer.has_fired(runtime) || runtime.now() >= deadline
+                        })
                     });
                     if !passed {
                         return this.wait(deadline, cx);
@@ -199,6 +218,7 @@ impl Future for Sleep {
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
         self.timer.clear();
     }

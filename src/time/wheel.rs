@@ -11,27 +11,36 @@
 //! deadline to deadline and has to stop at each of them, in order; and it need not, as 11 levels
 //! of 64 slots do for all the 2^64 nanoseconds. A deadline is read as a number of 11 digits of 6
 //! bits. The highest digit that differs from the wheel's position is the timer's level, and the
-//! value of that digit its slot. When the position comes to a slot, the slot's timers are dealt
-//! out to lower levels. On the lowest, all the timers of a slot have the same deadline.
+//! value of that digit its slot. On the lowest level, all the timers of a slot have the same
+//! deadline.
 //!
-//! The next deadline is in the first slot in use. A slot knows its earliest timer until that one
-//! goes, and then looks for the next when asked. There may be a million timers in a slot, and the
-//! earliest may be the one that goes each time (connections that put off their idle timeouts in
-//! turn), so a long slot is looked through once, and then has a heap.
+//! When the position comes to a slot of a higher level, wheels deal the slot's timers out to the
+//! levels below. That touches each timer once for every level, and where there are many, every touch
+//! is a cache miss. Here they are sorted at once, into the *run*: an array of deadlines and keys that
+//! is looked at together with the wheel. What is set for the same range later is merged into it when
+//! the position comes to its slot, at most once for each level.
+//!
+//! The next deadline is in the run, or in the first slot in use. A slot knows its earliest timer
+//! until that one goes, and then looks for the next when asked. There may be a million timers in a
+//! slot, and the earliest may be the one that goes each time (connections that put off their idle
+//! timeouts in turn), so a long slot is looked through once, and then has a heap.
 //!
 //! # Invariants
 //!
-//! 1. `position <= now`, and an entry whose deadline is not before `position` is in the slot that
-//!    `place` gives. The position only moves to where dealing out one slot keeps this true. An
-//!    entry set for a time before the position is in the slot `LATE`.
+//! 1. `position <= now`, and an entry of the wheel whose deadline is not before `position` is in the
+//!    slot that `place` gives. The position only moves to where emptying one slot keeps this true.
+//!    An entry set for a time before the position is in the slot `LATE`.
 //! 2. So equal deadlines are always in the same slot; and a slot is in order of insertion, as
-//!    entries are only put at its end, and dealt out from its beginning.
-//! 3. `Slot::earliest` is the first of the slot's earliest entries, or `NIL`: not known.
-//!    `Slot::heap` is empty, or has all the slot's entries, and some that have gone.
+//!    entries are only put at its end.
+//! 3. `Slot::earliest` is the first of the slot's earliest entries, with the deadline beside it, or
+//!    `NIL`: not known. A slot's heap has all its entries, and some that have gone.
+//! 4. An entry is in a slot, or in the run; its `prev` is `IN_RUN` then. The run is in reverse order,
+//!    and its last entry has not gone, though others may have. What is in the wheel was set after
+//!    what is in the run with the same deadline.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
@@ -40,6 +49,9 @@ const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
 const LATE: usize = LEVELS * SLOTS;
 
 const NIL: u32 = u32::MAX;
+
+/// In place of an entry's predecessor: it is in the run.
+const IN_RUN: u32 = u32::MAX - 1;
 
 /// Up to this many entries it is cheaper to look through a slot each time than to keep a heap.
 const SHORT: u32 = 16;
@@ -70,6 +82,7 @@ const RETIRED: u32 = u32::MAX;
 
 struct Entry<T> {
     deadline: u64,
+    /// Or `IN_RUN`.
     prev: u32,
     /// In a free entry, the next free one.
     next: u32,
@@ -82,18 +95,26 @@ struct Entry<T> {
 /// it comes to the top, where its key gives it away.
 type Heap = BinaryHeap<Reverse<(u64, u64, TimerKey)>>;
 
+/// An entry of the run; one that goes stays until the run has come to it.
+#[derive(Clone, Copy)]
+struct Due {
+    deadline: u64,
+    key: TimerKey,
+}
+
+#[derive(Clone)]
 struct Slot {
     head: u32,
     tail: u32,
     len: u32,
     earliest: Cell<u32>,
-    heap: Cell<Heap>,
+    /// That of `earliest`.
+    deadline: Cell<u64>,
 }
 
 impl Slot {
-    fn new() -> Self {
-        let (earliest, heap) = (Cell::new(NIL), Cell::default());
-        Slot { head: NIL, tail: NIL, len: 0, earliest, heap }
+    const fn empty() -> Slot {
+        Slot { head: NIL, tail: NIL, len: 0, earliest: Cell::new(NIL), deadline: Cell::new(0) }
     }
 }
 
@@ -109,6 +130,9 @@ pub(crate) struct Wheel<T> {
     /// How many timers there have been, which numbers them for the heaps.
     inserted: u64,
     slots: Box<[Slot]>,
+    /// By slot, those there are. Few slots need one.
+    heaps: RefCell<BTreeMap<usize, Heap>>,
+    run: Vec<Due>,
     /// A bit for each slot that is not empty, for each level and for `LATE`.
     used_slots: [u64; LEVELS + 1],
     /// A bit for each of `used_slots` that is not 0.
@@ -125,7 +149,9 @@ impl<T> Wheel<T> {
             free: NIL,
             len: 0,
             inserted: 0,
-            slots: (0..=LATE).map(|_| Slot::new()).collect(),
+            slots: vec![Slot::empty(); LATE + 1].into(),
+            heaps: RefCell::default(),
+            run: Vec::new(),
             used_slots: [0; LEVELS + 1],
             used_levels: 0,
         }
@@ -151,40 +177,60 @@ impl<T> Wheel<T> {
     ///
     /// # Panics
     ///
-    /// If there are 2^32 - 1 timers.
+    /// If there are 2^32 - 2 timers.
     pub(crate) fn insert(&mut self, deadline: u64, payload: T) -> TimerKey {
         let mut index = self.free;
-        if let Some(entry) = self.entries.get_mut(index as usize) {
+        let generation = if let Some(entry) = self.entries.get_mut(index as usize) {
             self.free = entry.next;
             entry.deadline = deadline;
             entry.payload = Some(payload);
+            entry.generation
         } else {
-            index = new_index(self.entries.len());
-            self.entries.push(Entry {
-                deadline,
-                prev: NIL,
-                next: NIL,
-                generation: 0,
-                payload: Some(payload),
-            });
-        }
+            index = self.add(deadline, payload);
+            0
+        };
         self.len += 1;
         self.inserted += 1;
-        self.link(index);
-        self.key(index)
+        self.link(index, deadline);
+        TimerKey { index, generation }
+    }
+
+    /// Makes room for one more.
+    #[inline(never)]
+    fn add(&mut self, deadline: u64, payload: T) -> u32 {
+        let index = new_index(self.entries.len());
+        let payload = Some(payload);
+        self.entries.push(Entry { deadline, prev: NIL, next: NIL, generation: 0, payload });
+        index
     }
 
     /// Takes a timer out, unless it has fired or was removed before.
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
-        self.get_mut(key)?;
+        if !self.is_set(key) {
+            return None;
+        }
         self.take(key.index).1
     }
 
+    /// Whether a timer has neither fired nor been removed.
+    #[inline]
+    pub(crate) fn is_set(&self, key: TimerKey) -> bool {
+        // A free entry has the generation of its next timer, whose key nobody has.
+        self.entries
+            .get(key.index as usize)
+            .is_some_and(|entry| entry.generation == key.generation && key.generation != RETIRED)
+    }
+
     /// The payload of a timer, unless it has fired or was removed.
+    pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
+        let entry = self.entries.get(key.index as usize)?;
+        entry.payload.as_ref().filter(|_| entry.generation == key.generation)
+    }
+
+    /// As [`get`](Self::get).
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
         let entry = self.entries.get_mut(key.index as usize)?;
-        let payload = entry.payload.as_mut();
-        payload.filter(|_| entry.generation == key.generation)
+        entry.payload.as_mut().filter(|_| entry.generation == key.generation)
     }
 
     /// The earliest deadline of all; it may have passed.
@@ -192,11 +238,15 @@ impl<T> Wheel<T> {
     /// It is known, unless the earliest timer of a slot was removed. Finding another takes
     /// logarithmic time, if looking through a slot is counted as part of the insertions into it.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        let place = self.first_place()?;
-        if place < SLOTS {
-            return Some(self.start(place));
-        }
-        Some(self.entries[self.earliest(place) as usize].deadline)
+        let run = self.run.last().map(|due| due.deadline);
+        let Some(place) = self.first_place() else { return run };
+        let first = if place < SLOTS {
+            self.start(place)
+        } else {
+            self.earliest(place);
+            self.slots[place].deadline.get()
+        };
+        Some(run.map_or(first, |run| run.min(first)))
     }
 
     /// Moves the time forward to `now`, and takes out the earliest timer if it has expired. Timers
@@ -217,45 +267,56 @@ impl<T> Wheel<T> {
         choose: impl FnOnce(usize) -> Option<usize>,
     ) -> Option<(u64, T)> {
         let first = self.find_expired(now)?;
-        let nth = choose(self.simultaneous(first).count())?;
-        let index = self.simultaneous(first).nth(nth)?;
+        let deadline = self.entries[first as usize].deadline;
+        let nth = choose(self.simultaneous(deadline).count())?;
+        let index = self.simultaneous(deadline).nth(nth)?;
         self.fire(index)
     }
 
-    /// An entry and those after it in its slot that have the same deadline.
-    fn simultaneous(&self, first: u32) -> impl Iterator<Item = u32> {
+    /// The entries with this deadline, in the order in which they were set.
+    fn simultaneous(&self, deadline: u64) -> impl Iterator<Item = u32> {
+        let run = self.run.iter().rev().take_while(move |due| due.deadline == deadline);
+        let run = run.filter(|due| self.is_set(due.key)).map(|due| due.key.index);
+        let slot = self.list(&self.slots[self.place(deadline)]);
+        run.chain(slot.filter(move |(_, entry)| entry.deadline == deadline).map(|(index, _)| index))
+    }
+
+    /// The entries of a slot.
+    fn list(&self, slot: &Slot) -> impl Iterator<Item = (u32, &Entry<T>)> {
         let entry = |index: u32| self.entries.get(index as usize).map(|entry| (index, entry));
-        let deadline = self.entries[first as usize].deadline;
-        std::iter::successors(entry(first), move |(_, last)| entry(last.next))
-            .filter(move |(_, entry)| entry.deadline == deadline)
-            .map(|(index, _)| index)
+        std::iter::successors(entry(slot.head), move |(_, last)| entry(last.next))
     }
 
     /// Moves the time forward to `now`, and finds the earliest entry if it has expired.
     fn find_expired(&mut self, now: u64) -> Option<u32> {
         self.now = self.now.max(now);
         loop {
-            let place = self.first_place();
-            let Some(place) = place.filter(|&p| p == LATE || self.start(p) <= self.now) else {
-                // No slot in use begins on the way there, so nothing has to be dealt out.
-                self.position = self.now;
-                return None;
-            };
-            if place == LATE {
-                return Some(self.earliest(LATE));
+            let run = self.run.last().map(|due| (due.deadline, due.key.index));
+            // What is in the wheel is of interest if it is due and before the run.
+            let before = |deadline: u64| run.is_none_or(|(first, _)| deadline < first);
+            match self.first_place() {
+                Some(LATE) => {
+                    let earliest = self.earliest(LATE);
+                    if before(self.slots[LATE].deadline.get()) {
+                        return Some(earliest);
+                    }
+                }
+                Some(place) if self.start(place) <= self.now && before(self.start(place)) => {
+                    self.position = self.start(place);
+                    if place < SLOTS {
+                        return Some(self.slots[place].head);
+                    }
+                    self.sort(place);
+                    continue;
+                }
+                _ if run.is_none_or(|(first, _)| first > self.now) => {
+                    // No slot in use begins on the way there, so nothing has to be dealt out.
+                    self.position = self.now;
+                    return None;
+                }
+                _ => {}
             }
-            if place < SLOTS {
-                self.position = self.start(place);
-                return Some(self.slots[place].head);
-            }
-            // As far as possible without passing a timer, so that the earliest skips the levels
-            // between; but looking for it would cost more than that saves.
-            let earliest = self.slots[place].earliest.get();
-            self.position = match self.entries.get(earliest as usize) {
-                Some(entry) => entry.deadline.min(self.now),
-                None => self.start(place),
-            };
-            self.deal_out(place);
+            return run.map(|(_, index)| index);
         }
     }
 
@@ -302,73 +363,79 @@ impl<T> Wheel<T> {
     fn earliest(&self, place: usize) -> u32 {
         let slot = &self.slots[place];
         if slot.earliest.get() == NIL {
-            slot.earliest.set(self.find_earliest(slot));
+            let earliest = self.find_earliest(place);
+            slot.earliest.set(earliest);
+            slot.deadline.set(self.entries[earliest as usize].deadline);
         }
         slot.earliest.get()
     }
 
     #[cold]
-    fn find_earliest(&self, slot: &Slot) -> u32 {
-        let entry = |index: u32| self.entries.get(index as usize).map(|entry| (index, entry));
-        let list = std::iter::successors(entry(slot.head), |(_, last)| entry(last.next));
-        let mut heap = slot.heap.take();
-        if heap.is_empty() {
-            if slot.len <= SHORT {
-                let earliest = list.min_by_key(|(_, entry)| entry.deadline);
-                return earliest.map_or(NIL, |(index, _)| index);
-            }
+    fn find_earliest(&self, place: usize) -> u32 {
+        let slot = &self.slots[place];
+        let mut heaps = self.heaps.borrow_mut();
+        if slot.len <= SHORT && !heaps.contains_key(&place) {
+            let earliest = self.list(slot).min_by_key(|(_, entry)| entry.deadline);
+            return earliest.map_or(NIL, |(index, _)| index);
+        }
+        let heap = heaps.entry(place).or_insert_with(|| {
             // These numbers are lower than those of timers that are yet to come.
             let mut entries = Vec::with_capacity(slot.len as usize);
-            entries.extend((0..).zip(list).map(|(number, (index, entry))| {
+            entries.extend((0..).zip(self.list(slot)).map(|(number, (index, entry))| {
                 Reverse((entry.deadline, number, self.key(index)))
             }));
-            heap = entries.into();
-        }
+            entries.into()
+        });
         while let Some(Reverse((.., key))) = heap.peek()
             && self.key(key.index) != *key
         {
             heap.pop();
         }
-        let earliest = heap.peek().map_or(NIL, |top| top.0.2.index);
-        slot.heap.set(heap);
-        earliest
+        heap.peek().map_or(NIL, |top| top.0.2.index)
     }
 
     /// Puts an entry at the end of its slot.
-    fn link(&mut self, index: u32) {
-        let deadline = self.entries[index as usize].deadline;
+    fn link(&mut self, index: u32, deadline: u64) {
         let place = self.place(deadline);
         let slot = &mut self.slots[place];
         let tail = slot.tail;
+        slot.tail = index;
+        slot.len += 1;
         if let Some(last) = self.entries.get_mut(tail as usize) {
             last.next = index;
-            let earliest = self.entries.get(slot.earliest.get() as usize);
-            if earliest.is_some_and(|earliest| deadline < earliest.deadline) {
+            if deadline < slot.deadline.get() && slot.earliest.get() != NIL {
                 slot.earliest.set(index);
+                slot.deadline.set(deadline);
             }
         } else {
             slot.head = index;
             slot.earliest.set(index);
+            slot.deadline.set(deadline);
             self.used_slots[place / SLOTS] |= 1 << (place % SLOTS);
             self.used_levels |= 1 << (place / SLOTS);
         }
-        slot.tail = index;
-        slot.len += 1;
         let entry = &mut self.entries[index as usize];
         (entry.prev, entry.next) = (tail, NIL);
-        let generation = entry.generation;
-        let heap = slot.heap.get_mut();
-        if !heap.is_empty() {
-            let key = TimerKey { index, generation };
-            heap.push(Reverse((deadline, self.inserted, key)));
+        if !self.heaps.get_mut().is_empty() {
+            self.add_to_heap(index, place);
+        }
+    }
+
+    /// The slot has one entry more.
+    #[cold]
+    fn add_to_heap(&mut self, index: u32, place: usize) {
+        let key = self.key(index);
+        let heaps = self.heaps.get_mut();
+        if let Some(heap) = heaps.get_mut(&place) {
+            heap.push(Reverse((self.entries[index as usize].deadline, self.inserted, key)));
             // When most of it has gone, another can be made, should one be needed.
-            if heap.len() / 2 > slot.len as usize + SHORT as usize {
-                *heap = Heap::new();
+            if heap.len() / 2 > self.slots[place].len as usize + SHORT as usize {
+                heaps.remove(&place);
             }
         }
     }
 
-    /// Takes an entry out of its slot and frees it.
+    /// Takes an entry out of its slot, or of the run, and frees it.
     fn take(&mut self, index: u32) -> (u64, Option<T>) {
         let entry = &mut self.entries[index as usize];
         let (deadline, prev, next) = (entry.deadline, entry.prev, entry.next);
@@ -379,6 +446,14 @@ impl<T> Wheel<T> {
             self.free = index;
         }
         self.len -= 1;
+        if prev == IN_RUN {
+            while let Some(last) = self.run.last()
+                && !self.is_set(last.key)
+            {
+                self.run.pop();
+            }
+            return (deadline, payload);
+        }
 
         let place = self.place(deadline);
         let slot = &mut self.slots[place];
@@ -395,24 +470,40 @@ impl<T> Wheel<T> {
             slot.earliest.set(NIL);
         }
         if slot.len == 0 {
-            self.clear(place);
+            self.not_in_use(place);
         }
         (deadline, payload)
     }
 
-    /// Distributes the entries of a slot that the position has come to.
-    fn deal_out(&mut self, place: usize) {
-        let mut index = self.slots[place].head;
+    /// Moves the entries of a slot that the position has come to into the run.
+    fn sort(&mut self, place: usize) {
+        let last = self.start(place) | ((1 << ((place / SLOTS) as u32 * DIGIT_BITS)) - 1);
+        let among = self.run.partition_point(|due| due.deadline > last);
+        let run = self.run.split_off(among);
+        // Of those with the same deadline, the last to be set comes first.
+        let mut index = self.slots[place].tail;
         self.clear(place);
-        while let Some(entry) = self.entries.get(index as usize) {
-            let next = entry.next;
-            self.link(index);
-            index = next;
+        while let Some(entry) = self.entries.get_mut(index as usize) {
+            let key = TimerKey { index, generation: entry.generation };
+            self.run.push(Due { deadline: entry.deadline, key });
+            index = std::mem::replace(&mut entry.prev, IN_RUN);
         }
+        self.run.extend(run);
+        self.run[among..].sort_by_key(|due| Reverse(due.deadline));
     }
 
     fn clear(&mut self, place: usize) {
-        self.slots[place] = Slot::new();
+        self.slots[place] = Slot::empty();
+        self.not_in_use(place);
+    }
+
+    /// A slot has no entries any more.
+    #[inline]
+    fn not_in_use(&mut self, place: usize) {
+        let heaps = self.heaps.get_mut();
+        if !heaps.is_empty() {
+            heaps.remove(&place);
+        }
         let level = place / SLOTS;
         self.used_slots[level] &= !(1 << (place % SLOTS));
         if self.used_slots[level] == 0 {
@@ -423,8 +514,8 @@ impl<T> Wheel<T> {
 
 fn new_index(len: usize) -> u32 {
     match u32::try_from(len) {
-        Ok(index) if index != NIL => index,
-        _ => panic!("too many timers: there can be 2^32 - 1 at a time"),
+        Ok(index) if index < IN_RUN => index,
+        _ => panic!("too many timers: there can be 2^32 - 2 at a time"),
     }
 }
 

@@ -11,18 +11,18 @@ use crate::scope::pool::ScopeRef;
 
 /// A scope that is to be in the tree, or is. Dropping it takes the scope out.
 pub(crate) struct Entered {
-    scope: ScopeRef,
     /// Counts it in the frame that entered it.
     hold: Option<Hold>,
     /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
     run: u32,
+    scope: ScopeRef,
 }
 
 impl Entered {
     /// A scope that is still to be entered.
     #[inline]
     pub(in crate::scope) fn outside(scope: ScopeRef) -> Entered {
-        Entered { scope, hold: None, run: 0 }
+        Entered { hold: None, run: 0, scope }
     }
 
     /// Enters a scope, whose deadline begins to run.
@@ -49,24 +49,32 @@ impl Entered {
         }
         scope.stage.set(Stage::Entered);
         self.run = run;
-        if let Some(frame) = context::current_frame() {
-            self.hold = Some(frame.hold(what.into(), scope.place.get()));
-        }
         scope.link(scope.note_host());
-        scope.look_up();
-        CONTEXT.with(|context| {
-            context.scopes.set(context.scopes.get() + 1);
-            if scope.own.get() != Level::None {
-                context.cancelled.set(context.cancelled.get() + 1);
-            }
-        });
-        if scope.has_deadline() {
+        CONTEXT.with(|context| context.scopes.set(context.scopes.get() + 1));
+        let mut in_frame = false;
+        context::with_frame(|_| in_frame = true);
+        if in_frame || scope.is_anything_cancelled() || scope.rare.get().is_some() {
+            self.enter_noted(what);
+        }
+        if self.scope.has_deadline() {
             self.scope.begin_deadline();
+        }
+        Ok(())
+    }
+
+    /// There is somebody who has to know, or to be heard.
+    #[inline(never)]
+    fn enter_noted(&mut self, what: &'static str) {
+        let scope = &*self.scope;
+        self.hold =
+            context::current_frame().map(|frame| frame.hold(what.into(), scope.place.get()));
+        scope.look_up();
+        if scope.own.get() != Level::None {
+            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
         }
         if let Some(shared) = scope.remote() {
             cancel_handle::enter(shared, &self.scope);
         }
-        Ok(())
     }
 
     #[cold]
@@ -133,8 +141,12 @@ impl Entered {
         rest.map_or(Ok(()), Err)
     }
 
+    /// Somebody has to know.
     #[cold]
-    fn uncount(&self) {
+    fn leave_noted(&self) {
+        if let Some(shared) = self.scope.remote() {
+            cancel_handle::leave(shared);
+        }
         if context::current_run() != self.run {
             return; // it is not counted in this one
         }
@@ -145,17 +157,21 @@ impl Entered {
         }
     }
 
+    #[inline(never)]
+    fn let_go(&mut self) {
+        self.hold = None;
+    }
+
     /// Takes the scope out of the tree.
     #[inline]
     fn close(&mut self) {
         let scope = &*self.scope;
-        scope.end_deadline();
-        scope.stage.set(Stage::Left);
-        if let Some(shared) = scope.remote() {
-            cancel_handle::leave(shared);
+        if scope.has_deadline() {
+            scope.end_deadline();
         }
-        if scope.own.get() != Level::None || scope.is_handed() {
-            self.uncount();
+        scope.stage.set(Stage::Left);
+        if scope.rare.get().is_some() || scope.is_handed() {
+            self.leave_noted();
         }
         scope.unlink();
         if !scope.first_child.get().is_null() {
@@ -169,7 +185,7 @@ impl Entered {
         });
         self.run = 0;
         if self.hold.is_some() {
-            self.hold = None;
+            self.let_go();
         }
     }
 }

@@ -50,21 +50,31 @@ impl<T> Wheel<T> {
             assert_eq!((slot.tail, slot.len), (prev, count));
             let known = slot.earliest.get();
             assert!(known == NIL || Some(known) == earliest.map(|(_, index)| index));
-            let heap = slot.heap.take();
-            if !heap.is_empty() {
+            if known != NIL {
+                assert_eq!(slot.deadline.get(), self.entries[known as usize].deadline);
+            }
+            if let Some(heap) = self.heaps.borrow().get(&place) {
                 heaps += 1;
                 let mut held: Vec<_> = heap.iter().map(|entry| entry.0.2).collect();
                 held.sort_unstable();
                 assert!(live.iter().all(|key| held.binary_search(key).is_ok()));
             }
-            slot.heap.set(heap);
             len += count as usize;
         }
+        assert!(self.run.is_sorted_by(|a, b| a.deadline >= b.deadline));
+        assert!(self.run.last().is_none_or(|last| self.is_set(last.key)));
+        let in_run = self.run.iter().filter(|due| self.is_set(due.key));
+        len += in_run.inspect(|due| assert!(self.is_in_run(due))).count();
         for (level, slots) in self.used_slots.iter().enumerate() {
             assert_eq!(*slots != 0, self.used_levels >> level & 1 == 1);
         }
         assert_eq!(len, self.len);
         heaps
+    }
+
+    fn is_in_run(&self, due: &Due) -> bool {
+        let entry = &self.entries[due.key.index as usize];
+        (entry.prev, entry.deadline) == (IN_RUN, due.deadline)
     }
 }
 
@@ -274,6 +284,31 @@ fn a_long_slot_whose_earliest_always_goes() {
     assert!(pair.wheel.is_empty());
 }
 
+/// What is set for among them, when they are sorted already, is merged.
+#[test]
+fn timers_among_those_that_were_sorted() {
+    let mut random = Random(5);
+    let mut pair = Pair::new();
+    let slot = 1 << 36;
+    for _ in 0..5000 {
+        pair.insert(slot + random.below(1 << 20) * (1 << 10));
+    }
+    for turn in 0..4000 {
+        let next = pair.wheel.next_deadline().expect("there are more");
+        while pair.pop(next) {}
+        let near = 1 << random.below(31);
+        pair.insert(next + random.below(near));
+        pair.insert(slot + random.below(1 << 20) * (1 << 10));
+        pair.remove(random.below(pair.keys.len() as u64) as usize);
+        pair.compare();
+        if turn % 1000 == 0 {
+            pair.wheel.check();
+        }
+    }
+    while pair.pop(slot * 2) {}
+    assert!(pair.wheel.is_empty());
+}
+
 #[test]
 fn a_heap_does_not_outgrow_its_slot() {
     let mut wheel = Wheel::new();
@@ -290,7 +325,7 @@ fn a_heap_does_not_outgrow_its_slot() {
         wheel.remove(key);
     }
     wheel.check();
-    assert!(wheel.slots.iter_mut().all(|slot| slot.heap.get_mut().len() < 300));
+    assert!(wheel.heaps.get_mut().values().all(|heap| heap.len() < 300));
 }
 
 #[test]
@@ -432,13 +467,13 @@ fn payloads_are_dropped_once() {
 
 #[test]
 fn the_last_index() {
-    assert_eq!(new_index(u32::MAX as usize - 1), u32::MAX - 1);
+    assert_eq!(new_index(IN_RUN as usize - 1), IN_RUN - 1);
 }
 
 #[test]
 #[should_panic(expected = "too many timers")]
 fn past_the_last_index() {
-    new_index(u32::MAX as usize);
+    new_index(IN_RUN as usize);
 }
 
 /// Of the timers with the earliest deadline any can be taken out, those that were late when they
