@@ -299,7 +299,11 @@ impl Core {
         let origin = spawned_at.map_or(Origin::Body, Origin::Task);
         // Nearly always: of those that were cancelled together all but the first.
         if self.scope.is_fully_cancelled() {
-            self.failures.borrow_mut().push(Member { error, origin });
+            let mut failures = self.failures.borrow_mut();
+            if failures.len() == failures.capacity() {
+                failures.reserve(self.live.get() + 1); // each of them will probably be one
+            }
+            failures.push(Member { error, origin });
             return;
         }
         // A graceful cancellation stays one: those that finish their work are not to be hit by
