@@ -67,6 +67,8 @@ pub(crate) struct Link<T, S> {
     waits: Cell<bool>,
     /// In which scope that was.
     waits_in: Cell<Option<ScopeRef>>,
+    /// With which waker, if it was not the driver's.
+    waits_with: Cell<Option<Waker>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,7 @@ impl<T, S> Link<T, S> {
             running: Cell::new(false),
             waits: Cell::new(false),
             waits_in: Cell::new(None),
+            waits_with: Cell::new(None),
         })
     }
 
@@ -188,19 +191,22 @@ impl<T, S> Link<T, S> {
                     }
                     return Poll::Ready(Step::Yielded(value));
                 }
-                None => return self.waits(),
+                None => return self.waits(cx),
             }
         }
     }
 
     /// The body waits for something other than its yield.
-    fn waits(&self) -> Poll<Step<T>> {
+    fn waits(&self, cx: &Context<'_>) -> Poll<Step<T>> {
         if let Some(place) = self.ignored.take() {
             self.end();
             return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
         }
         self.waits.set(true);
         self.waits_in.set(context::current_scope());
+        if waker::unit_of(cx.waker()) != Some(self.driver.get()) {
+            self.waits_with.set(Some(cx.waker().clone()));
+        }
         Poll::Pending
     }
 
@@ -210,10 +216,20 @@ impl<T, S> Link<T, S> {
     #[cold]
     fn goes_on(&self) {
         self.waits.set(false);
+        self.waits_with.take();
         if let Some(before) = self.waits_in.take()
             && !context::is_current_scope(&before)
         {
             before.wake_foreign();
+        }
+    }
+
+    /// Wakes whoever drives the body, which is in flight.
+    #[cold]
+    pub(crate) fn wake_driver(&self) {
+        match self.waits_with.take() {
+            Some(foreign) => foreign.wake(),
+            None => waker::wake_unit(self.driver.get()),
         }
     }
 
@@ -259,6 +275,7 @@ impl<T, S> Link<T, S> {
             self.at.set(None);
             self.foreign.take();
             self.waits_in.take();
+            self.waits_with.take();
             self.frame.end();
         }
     }
