@@ -9,7 +9,7 @@
 #![cfg(loom)]
 
 use loom::thread;
-use loom_tests::Extent::All;
+use loom_tests::Extent::{All, Preemptions};
 use loom_tests::{Slot, model};
 use seedbed::nursery;
 
@@ -42,7 +42,7 @@ fn r02_a_wake_reaches_a_run_that_wakes_up() {
 /// Only one of them interrupts the sleep, and neither is lost.
 #[test]
 fn r02_two_threads_wake_two_tasks() {
-    model(All, || {
+    model(Preemptions(3), || {
         let slots = [Slot::new(), Slot::new()];
         for slot in slots.clone() {
             thread::spawn(move || slot.give(1));
@@ -66,7 +66,7 @@ fn r02_two_threads_wake_two_tasks() {
 /// A sleep that ends with nothing to do begins again.
 #[test]
 fn r02_a_run_sleeps_again_after_a_wake_for_nothing() {
-    model(All, || {
+    model(Preemptions(3), || {
         let slot = Slot::new();
         let giver = slot.clone();
         let run = seedbed::run(async {
