@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use futures::future::Either;
+use futures::future::{Either, FutureExt, LocalBoxFuture, TryFutureExt, join};
 use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use seedbed::testing::VirtualClock;
 use seedbed::{
@@ -668,6 +668,61 @@ fn f03_a_clean_up_that_drives_what_is_being_finalized() {
     assert_eq!(lines, ["cleaning", "refused: true", "cleaned", "closed: Finished"]);
 }
 
+/// Also behind what polls only what was woken.
+#[test]
+fn f03_whoever_drives_what_is_finalized_meanwhile_hears_of_it() {
+    type Drive = for<'a> fn(&'a mut Numbers) -> LocalBoxFuture<'a, Result<()>>;
+    let drives: [(&str, Drive); 4] = [
+        ("anext", |g| g.anext().map_ok(drop).boxed_local()),
+        ("asend", |g| g.asend(()).map_ok(drop).err_into().boxed_local()),
+        ("athrow", |g| g.athrow(Error::msg("thrown in")).map_ok(drop).boxed_local()),
+        ("aclose", |g| g.aclose().boxed_local()),
+    ];
+    let test = |how: &str, drive: Drive, in_nursery: bool| {
+        let (log, clock, kept) = (Log::new(), VirtualClock::new(), Kept::default());
+        let (slow, inside) = (log.clone(), log.clone());
+        let main = async {
+            // It is iterated first, and so it is closed first.
+            let mut inner = begun(async move |y: Yielder<u32>| {
+                let outcome = y.yield_(0).await;
+                shielded(sleep(secs(1))).await?;
+                slow.add("cleaned");
+                outcome.map(drop)
+            })
+            .await?;
+            let mut outer = generator(async move |y: Yielder<u32>| {
+                let drive = async {
+                    let outcome = drive(&mut inner).await;
+                    inside.add("heard");
+                    outcome
+                };
+                if in_nursery {
+                    return shielded(nursery(async |n| {
+                        n.spawn(drive);
+                        Ok(())
+                    }))
+                    .await;
+                }
+                let all = FuturesUnordered::new();
+                all.push(drive.boxed_local());
+                all.push(y.yield_(1).map_ok(drop).boxed_local());
+                all.collect::<Vec<_>>().await.into_iter().collect()
+            });
+            assert_eq!(poll_once(outer.anext()).await.is_some(), !in_nursery);
+            keep(&kept, outer);
+            Ok(())
+        };
+        let (outcome, _) = recording(|| run_on(&clock, main));
+        assert!(outcome.is_ok(), "{how}, in a nursery: {in_nursery}: {outcome:?}");
+        assert_eq!(log.take(), ["cleaned", "heard"], "{how}, in a nursery: {in_nursery}");
+        assert_eq!(clock.elapsed(), secs(1));
+    };
+    for (how, drive) in drives {
+        test(how, drive, false);
+        test(how, drive, true);
+    }
+}
+
 #[test]
 fn f03_a_clean_up_that_drops_what_is_being_finalized() {
     let log = Log::new();
@@ -1321,6 +1376,41 @@ fn f05_one_that_is_forgotten_is_closed_before_the_nursery_ends() {
         .unwrap();
     });
     assert_eq!(said(&records, "left suspended at the end of its nursery"), 1);
+}
+
+/// It does not take the body away from the finalizer.
+#[test]
+fn f05_whoever_drives_what_the_nursery_closes_hears_of_it() {
+    let log = Log::new();
+    let (outcome, _) = recording(|| {
+        run(async {
+            nursery(async |n| {
+                let mut inner = n.generator(async |y: Yielder<u32>| {
+                    let outcome = y.yield_(0).await;
+                    for _ in 0..3 {
+                        shielded(yield_now()).await?;
+                    }
+                    log.add("cleaned");
+                    outcome.map(drop)
+                });
+                inner.anext().await?;
+                let log = &log;
+                let mut outer = n.generator(async move |y: Yielder<u32>| {
+                    let drive = async {
+                        let error = inner.athrow(Error::msg("thrown in")).await.unwrap_err();
+                        log.add(format!("refused: {}", error.is::<GeneratorMisused>()));
+                    };
+                    join(drive, y.yield_(1)).await.1.map(drop)
+                });
+                outer.anext().await?;
+                std::mem::forget(outer);
+                Ok(())
+            })
+            .await
+        })
+    });
+    outcome.unwrap();
+    assert_eq!(log.take(), ["refused: true", "cleaned"]);
 }
 
 /// A hook that gives the generator up skips its clean-up, and that is reported.

@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use loom::thread;
-use loom_tests::Extent::{All, Preemptions};
+use loom_tests::Extent::Preemptions;
 use loom_tests::{Slot, model};
 use seedbed::nursery;
 
@@ -69,7 +69,7 @@ fn r02_a_wake_for_a_child_that_has_gone_and_its_successor() {
 /// hear of both at once: the first must not hide the second.
 #[test]
 fn r02_a_late_wake_does_not_hide_one_for_the_successor() {
-    model(All, || {
+    model(Preemptions(3), || {
         let slot = Slot::new();
         let giver = slot.clone();
         let run = seedbed::run(nursery(async |n| {

@@ -14,13 +14,13 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::sync::Arc;
 use loom::thread;
-use loom_tests::Extent::All;
+use loom_tests::Extent::{All, Preemptions};
 use loom_tests::{Slot, model};
 use seedbed::nursery;
 
 #[test]
 fn r02_the_last_waker_is_dropped_elsewhere_while_the_child_completes() {
-    model(All, || {
+    model(Preemptions(3), || {
         let slot = Slot::new();
         let giver = slot.clone();
         // Loom finds it if this is left over, or goes too early.

@@ -8,8 +8,14 @@
 //! deadlock of the model.
 #![cfg(loom)]
 
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::Ordering::Relaxed;
 use loom::thread;
-use loom_tests::Extent::All;
+use loom_tests::Extent::{All, Preemptions};
 use loom_tests::{Slot, model};
 use seedbed::nursery;
 
@@ -42,7 +48,7 @@ fn r02_a_wake_reaches_a_run_that_wakes_up() {
 /// Only one of them interrupts the sleep, and neither is lost.
 #[test]
 fn r02_two_threads_wake_two_tasks() {
-    model(All, || {
+    model(Preemptions(3), || {
         let slots = [Slot::new(), Slot::new()];
         for slot in slots.clone() {
             thread::spawn(move || slot.give(1));
@@ -66,7 +72,7 @@ fn r02_two_threads_wake_two_tasks() {
 /// A sleep that ends with nothing to do begins again.
 #[test]
 fn r02_a_run_sleeps_again_after_a_wake_for_nothing() {
-    model(All, || {
+    model(Preemptions(3), || {
         let slot = Slot::new();
         let giver = slot.clone();
         let run = seedbed::run(async {
@@ -76,5 +82,31 @@ fn r02_a_run_sleeps_again_after_a_wake_for_nothing() {
             Ok(slot.take().await)
         });
         assert_eq!(run.unwrap(), 1);
+    });
+}
+
+/// One of them may find that the task is woken already. What it did before is seen all the same.
+#[test]
+fn r02_two_threads_wake_one_task() {
+    model(Preemptions(3), || {
+        let done = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+        let mut begun = false;
+        let run = seedbed::run(async {
+            poll_fn(|cx| {
+                if !std::mem::replace(&mut begun, true) {
+                    for which in 0..2 {
+                        let (done, waker) = (done.clone(), cx.waker().clone());
+                        thread::spawn(move || {
+                            done[which].store(true, Relaxed);
+                            waker.wake();
+                        });
+                    }
+                }
+                let all = done.iter().all(|done| done.load(Relaxed));
+                if all { Poll::Ready(Ok(())) } else { Poll::Pending }
+            })
+            .await
+        });
+        run.unwrap();
     });
 }

@@ -149,11 +149,18 @@ impl<T, S> Inner<'_, T, S> {
         match self.state() {
             State::Created => self.begin()?,
             State::Suspended => self.link.resume(Resume::Next),
-            State::Running if self.finalizing.get() => {
-                return Poll::Ready(Err(self.misused("it is being finalized").into()));
-            }
-            State::Running => {}
+            State::Running => return self.poll_on(cx),
             State::Finished => return Poll::Ready(Ok(None)),
+        }
+        self.poll_body(cx)
+    }
+
+    /// Polls a body on that is in flight, unless its finalizer has taken it over: two must not
+    /// drive one body.
+    #[inline]
+    fn poll_on(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        if self.finalizing.get() && self.state() == State::Running {
+            return Poll::Ready(Err(self.misused("it is being finalized").into()));
         }
         self.poll_body(cx)
     }
@@ -245,7 +252,7 @@ impl<T, S> Asend<'_, '_, T, S> {
             };
             return Poll::Ready(Err(AsendError::Refused(value, inner.misused(what))));
         }
-        inner.poll_body(cx).map_err(AsendError::Failed)
+        inner.poll_on(cx).map_err(AsendError::Failed)
     }
 }
 
@@ -277,6 +284,7 @@ impl<T, S> Athrow<'_, '_, T, S> {
             match inner.state() {
                 State::Suspended => {
                     inner.link.resume(Resume::Raise(error));
+                    return inner.poll_body(cx);
                 }
                 State::Created => {
                     inner.finish();
@@ -291,7 +299,7 @@ impl<T, S> Athrow<'_, '_, T, S> {
                 }
             }
         }
-        inner.poll_body(cx)
+        inner.poll_on(cx)
     }
 }
 

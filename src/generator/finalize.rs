@@ -33,6 +33,8 @@ pub(crate) trait Closable {
     fn is_finished(&self) -> bool;
     /// Says whether it is the finalizer that drives it.
     fn set_finalizing(&self, finalizing: bool);
+    /// Says so of one that was not dropped, which something else may be driving: that hears of it.
+    fn take_over(&self);
     /// Takes it out of the list of those to be closed at the end. False if it was not there.
     fn deregister(&self) -> bool;
     /// Drops the body as it is.
@@ -68,6 +70,13 @@ impl<T, S> Closable for Inner<'_, T, S> {
         self.finalizing.set(finalizing);
     }
 
+    fn take_over(&self) {
+        self.finalizing.set(true);
+        if self.is_running() {
+            self.link.wake_driver();
+        }
+    }
+
     fn deregister(&self) -> bool {
         Inner::deregister(self)
     }
@@ -97,6 +106,12 @@ pub struct Unfinished<'a> {
 impl<'a> Unfinished<'a> {
     fn new(generator: Rc<dyn Closable + 'a>) -> Self {
         Unfinished { generator, closing: Cell::new(false) }
+    }
+
+    /// One that was not dropped, but is left when all else has ended.
+    fn left(generator: Rc<dyn Closable + 'a>) -> Self {
+        generator.take_over();
+        Unfinished::new(generator)
     }
 }
 
@@ -191,7 +206,7 @@ pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
         suspended_at = generator.suspended_at().map(tracing::field::display),
         "a generator was left suspended at the end of its nursery, which closes it"
     );
-    close_quietly(Unfinished::new(generator), DROPPED).await
+    close_quietly(Unfinished::left(generator), DROPPED).await
 }
 
 /// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
@@ -382,7 +397,7 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
             }
             found = true;
             let closed =
-                catch_panic(close_quietly(Unfinished::new(generator), Reason::Shutdown)).await;
+                catch_panic(close_quietly(Unfinished::left(generator), Reason::Shutdown)).await;
             match (closed.err(), &panic) {
                 (later, None) => panic = later,
                 (None, Some(_)) => {}

@@ -16,6 +16,7 @@ use crate::generator::errors::{
 };
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
+use crate::wake::table::UnitId;
 use crate::wake::waker;
 use crate::{Result, context};
 
@@ -64,6 +65,10 @@ pub(crate) struct Link<T, S> {
     /// Where the body yielded again while it was being closed.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
+    /// The unit that drove a body that waits.
+    waits_as: Cell<UnitId>,
+    /// With which waker that was, if it was not the unit's.
+    waits_with: Cell<Option<Waker>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +102,8 @@ impl<T, S> Link<T, S> {
             closing: Cell::new(Closing::No),
             ignored: Cell::new(None),
             ended: Cell::new(false),
+            waits_as: Cell::new(UnitId::NONE),
+            waits_with: Cell::new(None),
         })
     }
 
@@ -182,6 +189,7 @@ impl<T, S> Link<T, S> {
                 }
             } else if frame.is_only_held() && self.is_around() {
                 frame.set_waits(true);
+                self.note_driver(cx);
                 return Some(Poll::Pending);
             }
         }
@@ -192,6 +200,7 @@ impl<T, S> Link<T, S> {
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
         self.look_around();
         self.frame.set_waits(false);
+        self.waits_with.take();
         let outcome = self.poll_once(body, cx);
         self.poll_on(outcome, body, cx)
     }
@@ -260,21 +269,40 @@ impl<T, S> Link<T, S> {
                     }
                     return Poll::Ready(Step::Yielded(value));
                 }
-                None => return self.waits(),
+                None => return self.waits(cx),
             }
             outcome = self.poll_once(body, cx);
         }
     }
 
     /// The body waits for something other than its yield.
-    fn waits(&self) -> Poll<Step<T>> {
+    fn waits(&self, cx: &Context<'_>) -> Poll<Step<T>> {
         if let Some(place) = self.ignored.take() {
             self.end();
             return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
         }
         self.look_around();
         self.frame.set_waits(true);
+        self.note_driver(cx);
         Poll::Pending
+    }
+
+    /// Notes who has polled a body that waits.
+    #[inline]
+    fn note_driver(&self, cx: &Context<'_>) {
+        match waker::current_unit(cx.waker()) {
+            Some(unit) => self.waits_as.set(unit),
+            None => self.waits_with.set(Some(cx.waker().clone())),
+        }
+    }
+
+    /// Wakes whoever drives the body, which is in flight.
+    #[cold]
+    pub(crate) fn wake_driver(&self) {
+        waker::wake_unit(self.waits_as.get());
+        if let Some(foreign) = self.waits_with.take() {
+            foreign.wake();
+        }
     }
 
     /// Something that forbids a yield was opened beside one, by a `join` in the body.
@@ -310,6 +338,7 @@ impl<T, S> Link<T, S> {
             self.foreign.take();
             self.around.set(ptr::null());
             self.kept.take();
+            self.waits_with.take();
             self.frame.end();
         }
     }

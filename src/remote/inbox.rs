@@ -3,11 +3,18 @@
 //! One lock guards all of it, so that there is one order of everything: what is put in before
 //! the reactor says that it falls asleep keeps it awake, and whoever puts something in after that
 //! is told to wake it. The flag beside the lock is a hint that spares an awake reactor the lock.
+//!
+//! Nearly all wakes go beside the lock: there is room for one woken unit in a word of its own,
+//! `first`. Who finds the room empty puts the unit in; who finds the unit there leaves it there;
+//! everybody else takes the lock. The room is closed while the reactor sleeps, and it closes it only
+//! if it is empty. Whoever interrupts the sleep opens it. To leave a unit there is to write it anew:
+//! so whoever takes it out knows of all that happened before each of its wakes. For the same reason
+//! the word is always exchanged, and never just stored.
 
 use std::mem;
 use std::sync::atomic::AtomicU64;
 
-use crate::shim::{Arc, AtomicBool, Interrupter, Mutex, MutexGuard, Ordering};
+use crate::shim::{Arc, AtomicBool, AtomicUsize, Interrupter, Mutex, MutexGuard, Ordering};
 use crate::wake::table::UnitId;
 
 /// Something to run on the runtime's thread. If it is dropped instead, the runtime has gone.
@@ -16,8 +23,18 @@ pub(crate) type Call = Box<dyn FnOnce() + Send>;
 /// Which of the runtimes of the process it is, over all time. There is no 0.
 pub(crate) type Tenancy = u64;
 
+/// In place of a unit's number in `Inbox::first`: there is room for one.
+const EMPTY: usize = UnitId::NONE.0;
+/// There is none, as the reactor sleeps, or nobody uses the inbox. Written, and written over, only
+/// with the lock held. No unit has this number: its slot is that of `NONE`, which is never given out.
+const CLOSED: usize = EMPTY - 1;
+
+/// On a cache line of its own: threads of other runtimes write to the next one.
+#[repr(align(64))]
 pub(crate) struct Inbox {
-    /// Whether there is something in it. Written only with the lock held, so that whoever has had
+    /// A unit that was woken, or what stands in its place.
+    first: AtomicUsize,
+    /// Whether there is something behind the lock. Written only with the lock held, so that whoever has had
     /// the lock since something was put in knows of it; nobody else need know at once. Therefore
     /// relaxed.
     hint: AtomicBool,
@@ -29,8 +46,8 @@ struct Contents {
     /// What interrupts the reactor. `None` while no runtime uses the inbox.
     interrupter: Option<Arc<Interrupter>>,
     takes_calls: bool,
-    /// The reactor sleeps, or is about to. Whoever turns this off interrupts it, so that a sleep
-    /// costs one system call at most.
+    /// The reactor sleeps, or is about to, and the room for the first woken unit is closed. Whoever
+    /// turns this off interrupts it, so that a sleep costs one system call at most.
     asleep: bool,
     woken: Wakes,
     calls: Vec<Call>,
@@ -101,6 +118,7 @@ pub(crate) struct Batch {
 impl Inbox {
     pub(super) fn new() -> Self {
         Inbox {
+            first: AtomicUsize::new(CLOSED),
             hint: AtomicBool::new(false),
             contents: Mutex::new(Contents {
                 tenancy: 0,
@@ -123,6 +141,7 @@ impl Inbox {
         contents.interrupter = Some(Arc::new(interrupter));
         contents.takes_calls = true;
         contents.asleep = false;
+        self.first.swap(EMPTY, Ordering::Relaxed);
         contents.tenancy
     }
 
@@ -130,7 +149,8 @@ impl Inbox {
     #[inline]
     pub(crate) fn take(&self, batch: &mut Batch) -> bool {
         // What is missed here is found before the reactor sleeps.
-        self.hint.load(Ordering::Relaxed) && self.take_all(batch)
+        let first = self.first.load(Ordering::Relaxed) != EMPTY;
+        (first || self.hint.load(Ordering::Relaxed)) && self.take_all(batch)
     }
 
     /// Whether there seems to be something to take.
@@ -141,22 +161,36 @@ impl Inbox {
     #[cold]
     fn take_all(&self, batch: &mut Batch) -> bool {
         debug_assert!(batch.woken.is_empty() && batch.calls.is_empty());
-        let mut contents = self.contents.lock();
-        self.hint.store(false, Ordering::Relaxed);
-        contents.woken.swap(&mut batch.woken);
-        mem::swap(&mut contents.calls, &mut batch.calls);
+        if self.hint.load(Ordering::Relaxed) {
+            let mut contents = self.contents.lock();
+            self.hint.store(false, Ordering::Relaxed);
+            contents.woken.swap(&mut batch.woken);
+            mem::swap(&mut contents.calls, &mut batch.calls);
+        }
+        // Its wakes were made before this, and what was done before them is to be seen.
+        let first = self.first.swap(EMPTY, Ordering::Acquire);
+        debug_assert!(first != CLOSED, "it is awake");
+        if first != EMPTY {
+            batch.woken.push(Woken { id: UnitId(first), any_generation: false });
+        }
         !batch.woken.is_empty() || !batch.calls.is_empty()
     }
 
-    /// Says that the reactor is about to sleep. False if there is something to do first.
+    /// Says that the reactor is about to sleep. False if there is something to do first. If not,
+    /// [`woke_up`](Self::woke_up) is to be called before anything is taken.
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut contents = self.contents.lock();
-        contents.asleep = contents.is_empty();
+        let closes =
+            || self.first.compare_exchange(EMPTY, CLOSED, Ordering::Relaxed, Ordering::Relaxed);
+        contents.asleep = contents.is_empty() && closes().is_ok();
         contents.asleep
     }
 
     pub(crate) fn woke_up(&self) {
-        self.contents.lock().asleep = false;
+        let mut contents = self.contents.lock();
+        if mem::take(&mut contents.asleep) {
+            self.first.swap(EMPTY, Ordering::Relaxed);
+        }
     }
 
     /// Takes no more calls. Those that are there stay, and wakes still come.
@@ -168,6 +202,7 @@ impl Inbox {
     pub(super) fn close(&self) {
         let mut contents = self.contents.lock();
         contents.takes_calls = false;
+        self.first.swap(CLOSED, Ordering::Relaxed);
         let interrupter = contents.interrupter.take();
         let calls = mem::take(&mut contents.calls);
         contents.woken = Wakes::new();
@@ -179,12 +214,27 @@ impl Inbox {
 
     /// Wakes a unit. Does nothing if the runtime has gone.
     pub(crate) fn wake(&self, id: UnitId) {
+        for there in [id.0, EMPTY] {
+            let (put_in, other) = (Ordering::Release, Ordering::Relaxed);
+            if self.first.compare_exchange(there, id.0, put_in, other).is_ok() {
+                return;
+            }
+        }
+        self.wake_locked(id);
+    }
+
+    #[cold]
+    fn wake_locked(&self, id: UnitId) {
         let mut contents = self.contents.lock();
         if contents.interrupter.is_none() {
             return;
         }
-        contents.woken.add(id);
-        self.notify(contents);
+        if contents.asleep {
+            self.interrupt(contents, id);
+        } else {
+            contents.woken.add(id);
+            self.hint.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Leaves a call, which comes after those that were left before. It comes back if the runtime
@@ -210,21 +260,22 @@ impl Inbox {
             return Err(call);
         }
         contents.calls.push(call);
-        self.notify(contents);
+        self.hint.store(true, Ordering::Relaxed);
+        if contents.asleep {
+            self.interrupt(contents, UnitId::NONE);
+        }
         Ok(())
     }
 
-    /// Tells the reactor that something was put in.
-    fn notify(&self, mut contents: MutexGuard<'_, Contents>) {
-        self.hint.store(true, Ordering::Relaxed);
-        if mem::take(&mut contents.asleep) {
-            let interrupter = contents.interrupter.clone();
-            drop(contents); // the reactor wants the lock when it has woken up
-            if let Some(interrupter) = interrupter {
-                // There is no one to tell if this fails, and it cannot while the descriptor is
-                // open.
-                let _ = interrupter.wake();
-            }
+    /// Interrupts the reactor's sleep, with `first` in the room that was closed.
+    fn interrupt(&self, mut contents: MutexGuard<'_, Contents>, first: UnitId) {
+        contents.asleep = false;
+        self.first.swap(first.0, Ordering::Release);
+        let interrupter = contents.interrupter.clone();
+        drop(contents); // the reactor wants the lock when it has woken up
+        if let Some(interrupter) = interrupter {
+            // There is no one to tell if this fails, and it cannot while the descriptor is open.
+            let _ = interrupter.wake();
         }
     }
 }

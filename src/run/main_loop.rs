@@ -104,6 +104,7 @@ impl Runtime {
     /// waiting for has been dropped.
     fn end_in_failure(&self) {
         self.ending.set(true);
+        self.remote.inbox.woke_up(); // it may have failed when it was about to sleep
         self.remote.inbox.refuse_calls();
         loop {
             self.let_in();

@@ -50,23 +50,25 @@ impl Reactor {
 
     /// Waits for events, for `timeout` at the most, and wakes what they are for.
     pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<()> {
-        // No waker is woken before the last event has been looked at: what it runs may deregister
-        // a source and register another under the same key, and an event of the former would be
-        // taken for one of the latter. The kernel keeps none for a source that has gone.
-        let mut woken = self.woken.take();
-        {
+        let mut woken = {
             let mut events = self.events.borrow_mut();
             match self.poll.borrow_mut().poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
                 other => other?,
             }
+            // No waker is woken before the last event has been looked at: what it runs may
+            // deregister a source and register another under the same key, and an event of the
+            // former would be taken for one of the latter. The kernel keeps none for a source that
+            // has gone.
+            let mut woken = self.woken.take();
             let sources = self.sources.borrow();
             for event in &*events {
                 if let Some(readiness) = sources.get(event.token().0) {
                     readiness.tell(event, &mut woken);
                 }
             }
-        }
+            woken
+        };
         woken.drain(..).for_each(Waiter::wake);
         self.woken.replace(woken);
         Ok(())

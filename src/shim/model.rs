@@ -33,6 +33,44 @@ pub(crate) fn has_failed() -> bool {
     FAILED.get()
 }
 
+/// As `std`'s.
+pub(crate) struct AtomicUsize {
+    value: loom::sync::atomic::AtomicUsize,
+    /// In its place when the model has failed.
+    last: std::sync::atomic::AtomicUsize,
+}
+
+impl AtomicUsize {
+    pub(crate) fn new(value: usize) -> Self {
+        AtomicUsize {
+            value: loom::sync::atomic::AtomicUsize::new(value),
+            last: std::sync::atomic::AtomicUsize::new(value),
+        }
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> usize {
+        if has_failed() { self.last.load(order) } else { self.value.load(order) }
+    }
+
+    pub(crate) fn swap(&self, value: usize, order: Ordering) -> usize {
+        if has_failed() { self.last.swap(value, order) } else { self.value.swap(value, order) }
+    }
+
+    pub(crate) fn compare_exchange(
+        &self,
+        current: usize,
+        new: usize,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<usize, usize> {
+        if has_failed() {
+            self.last.compare_exchange(current, new, success, failure)
+        } else {
+            self.value.compare_exchange(current, new, success, failure)
+        }
+    }
+}
+
 /// As `parking_lot`'s.
 #[derive(Default)]
 pub(crate) struct Mutex<T> {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 pub(crate) use std::sync::Arc;
-pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(crate) use mio::Waker as Interrupter;
 pub(crate) use parking_lot::{Mutex, MutexGuard};

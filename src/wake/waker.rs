@@ -44,10 +44,16 @@ pub(crate) fn wake_place(index: u32) {
     make_ready(table::node(index));
 }
 
+/// The unit that is being polled, if it is its waker.
+#[inline]
+pub(crate) fn current_unit(waker: &Waker) -> Option<UnitId> {
+    unit_of(waker).filter(|&unit| CONTEXT.with(|context| context.unit.get() == unit))
+}
+
 /// Whether it is the waker of the unit that is being polled.
 #[inline]
 pub(crate) fn is_of_current_unit(waker: &Waker) -> bool {
-    unit_of(waker).is_some_and(|unit| CONTEXT.with(|context| context.unit.get() == unit))
+    current_unit(waker).is_some()
 }
 
 /// Makes a unit of this thread's runtime ready, or tells the runtime it belongs to.

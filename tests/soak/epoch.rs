@@ -14,11 +14,11 @@ use seedbed::net::{TcpListener, TcpSocket, UnixStream};
 use seedbed::testing::{VirtualClock, statistics};
 use seedbed::{
     Builder, CancelScope, Error, Event, HandlerPanicked, Nursery, Result, Server, TooSlow, Yielder,
-    cancel_scope, fail_after, generator, nursery, yield_now,
+    cancel_scope, fail_after, generator, nursery, sleep, yield_now,
 };
 
 use crate::client::{self, Plan};
-use crate::process::{Scarcity, descriptors, memory};
+use crate::process::{Scarcity, descriptors, interrupt, memory};
 use crate::server::{Connection, Counted, handle};
 use crate::world::{Count, Life, Planned, Random};
 
@@ -116,6 +116,7 @@ pub fn main() -> ExitCode {
         ),
     };
     std::thread::spawn(watch);
+    std::thread::spawn(interrupt);
     let mut totals = Totals::default();
     let mut epochs = 0;
     for seed in seeds {
@@ -189,6 +190,12 @@ async fn make_room() -> Result<()> {
             yield_now().await?;
         }
         all_are_open.set();
+        Ok(())
+    })
+    .await?;
+    // Timers are sorted when they come due.
+    nursery(async |n| {
+        (0..256).for_each(|_| drop(n.spawn(sleep(Duration::from_millis(1)))));
         Ok(())
     })
     .await?;

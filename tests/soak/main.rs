@@ -5,8 +5,9 @@
 //! their clients in the same process. While a server lives, an *operation* is drawn again and
 //! again: clients come, alone or many at once, read and write slowly, half-close, reset, vanish
 //! half-way; handlers panic, fail, reset, stall; either side is cancelled, or its time is up; the
-//! clock jumps; there are no descriptors left. Then the life ends, in one of many ways: when all
-//! clients have, or gracefully, cancelled, dropped or with a panic in the midst of it.
+//! clock jumps; there are no descriptors left; signals interrupt system calls. Then the life ends, in
+//! one of many ways: when all clients have, or gracefully, cancelled, dropped or with a panic in the
+//! midst of it.
 //!
 //! What must hold:
 //!

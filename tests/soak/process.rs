@@ -4,9 +4,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
+use signal_hook::consts::SIGUSR1;
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
@@ -51,6 +54,16 @@ fn open() -> Vec<u64> {
 /// How many descriptors are open.
 pub fn descriptors() -> usize {
     open().len()
+}
+
+/// Interrupts the main thread's system calls, again and again, with a signal that means nothing.
+pub fn interrupt() {
+    let seen = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGUSR1, seen).expect("it may have a handler");
+    loop {
+        std::thread::sleep(Duration::from_millis(1));
+        kill_process(getpid(), Signal::USR1).expect("a process may signal itself");
+    }
 }
 
 /// Lets the process have only so many more descriptors than there are, until it is dropped.
