@@ -36,7 +36,7 @@ const GENERATION_BITS: u32 = 16;
 pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 
 /// How many empty chunks of each class are kept for use again.
-const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 16 };
+const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
 
 /// A unit's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -1,11 +1,13 @@
 //! Epochs, the lives in them, and what must hold after each.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, panic_any, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -177,13 +179,25 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
 
 /// Has more of everything at a time than any life will, so that the run has made room for it.
 async fn make_room() -> Result<()> {
-    // Scopes are used again, and so many are kept.
+    // The memory of children of all sizes is used again, and so much of each is kept.
+    let done = Cell::new(false);
+    nursery(async |n| {
+        spawn_of_all_sizes(n, &done);
+        yield_now().await?;
+        done.set(true);
+        Ok(())
+    })
+    .await?;
+    // That of scopes and nurseries, too.
     let (open, all_are_open) = (Cell::new(0), Event::new());
     nursery(async |n| {
         for _ in 0..512 {
-            n.spawn(cancel_scope(async |_| {
-                open.set(open.get() + 1);
-                all_are_open.wait().await
+            n.spawn(nursery(async |_| {
+                cancel_scope(async |_| {
+                    open.set(open.get() + 1);
+                    all_are_open.wait().await
+                })
+                .await
             }));
         }
         while open.get() < 512 {
@@ -216,6 +230,32 @@ async fn make_room() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Waits until it is done, and is as large as it says.
+struct Large<'a, const BYTES: usize>(&'a Cell<bool>, [u8; BYTES]);
+
+impl<const BYTES: usize> Future for Large<'_, BYTES> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.0.get() {
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn spawn_of_all_sizes<'scope>(n: &'scope Nursery<'scope, '_>, done: &'scope Cell<bool>) {
+    macro_rules! spawn {
+        ($($bytes:literal)*) => {
+            $((0..512).for_each(|_| drop(n.spawn(Large(done, [0; $bytes]))));)*
+        };
+    }
+    spawn!(0 8 16 24 32 40 48 56 64 72 80 88 96 104 112 120 128 136 144 152 160 168 176 184 192 200);
+    spawn!(208 216 224 232 240 248 256 264 272 280 288 296 304 312 320 328 336 344 352 360 368 376);
+    spawn!(384 392 400 408 416 424 432 440 448 1000);
 }
 
 /// A life, and what it must leave.
