@@ -224,7 +224,15 @@ impl Runtime {
     }
 
     /// Lets in what other threads have left.
+    #[inline]
     fn let_in(&self) {
+        if self.remote.inbox.may_have_news() {
+            self.let_in_all();
+        }
+    }
+
+    #[cold]
+    fn let_in_all(&self) {
         let mut batch = self.batch.take();
         if self.remote.inbox.take(&mut batch) {
             batch.woken.drain(..).for_each(wake_from_elsewhere);
