@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `listener` | what connections come from |
+//! | `connection` | one of them: its handler, and how that ends |
 //! | `connections` | how many there are, and may be |
 //! | `accept` | letting connections in, and the last of them |
 //! | `accept_error` | what happens when accepting fails |
@@ -10,23 +11,25 @@
 
 mod accept;
 mod accept_error;
+mod connection;
 mod connections;
 mod listener;
 mod panicked;
 
 use std::cell::Cell;
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
 pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
-use crate::scope::is_ending;
-use crate::scope::tree::Scope;
-use crate::serve::connections::{Connections, Open};
-use crate::{Error, Nursery, Result, context, finishing, nursery};
+use crate::scope::pool::ScopeRef;
+use crate::scope::{enter, is_ending};
+use crate::serve::connection::{Connection, Failures};
+use crate::serve::connections::Connections;
+use crate::{Error, Nursery, Result, finishing, nursery};
 
 /// How long connections may take to finish, unless [`Server::grace`] says otherwise.
 const GRACE: Duration = Duration::from_secs(10);
@@ -233,36 +236,15 @@ impl<'a, L: Listener> Server<'a, L> {
     {
         let Server { listener, most, grace, signal, on_error, resume_panics, place } = self;
         let connections = Connections::new(most);
-        let handle = async |stream, peer: L::Address, open: Open<'_>| {
-            let outcome = panicked::catch(async { handler(stream, peer.clone()).await }).await;
-            let error = match outcome {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) if is_ending() => match error.absorb_cancelled() {
-                    (_, Some(rest)) => rest,
-                    (_, None) => {
-                        if is_cancelled() {
-                            open.cut_short();
-                        }
-                        return Ok(());
-                    }
-                },
-                Ok(Err(error)) => error,
-                Err(payload) if resume_panics => resume_unwind(payload),
-                Err(payload) => HandlerPanicked::new(&*payload).into(),
-            };
-            match &on_error {
-                Some(on_error) => on_error(error, &peer),
-                None => report(error, &peer),
-            }
-            Ok(())
-        };
+        let failures = Failures { on_error, resume_panics };
         let failure = Cell::new(None);
         let shut_down = |n: &Nursery<'_, '_>, error: Option<Error>| {
             let first = failure.take();
             failure.set(first.or(error));
             n.scope().end_gracefully("the server is shutting down", place, grace);
         };
-        let (connections, handle, shut_down) = (&connections, &handle, &shut_down);
+        let (connections, handler) = (&connections, &handler);
+        let (failures, shut_down) = (&failures, &shut_down);
         let outcome = nursery(async move |n| {
             if let Some(signal) = signal {
                 n.spawn(async move {
@@ -275,9 +257,13 @@ impl<'a, L: Listener> Server<'a, L> {
                     }
                 });
             }
-            let serve = |(stream, peer)| {
-                let open = connections.open();
-                n.spawn(finishing(handle(stream, peer, open)));
+            let serve = |(stream, peer): (L::Stream, L::Address)| {
+                let from = peer.clone();
+                let call = move || handler(stream, from);
+                let connection = Connection::new(call, peer, connections.open(), failures);
+                let scope = ScopeRef::new(place);
+                scope.set_finishing();
+                drop(n.spawn(enter(scope, "a section that finishes its work", connection)));
             };
             let error = accept::forever(&listener, connections, &serve).await;
             let outcome = match error.cancellation() {
@@ -319,16 +305,4 @@ impl<L: Listener + std::fmt::Debug> std::fmt::Debug for Server<'_, L> {
             .field("grace", &self.grace)
             .finish_non_exhaustive()
     }
-}
-
-fn report<A: std::fmt::Debug>(error: Error, peer: &A) {
-    if error.is::<HandlerPanicked>() {
-        tracing::error!(?peer, %error, "a handler has a bug; the server goes on");
-    } else {
-        tracing::warn!(?peer, %error, "a connection failed");
-    }
-}
-
-fn is_cancelled() -> bool {
-    context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }
