@@ -128,7 +128,7 @@ impl<S: AsFd> Registration<S> {
     where
         F: FnMut(&S) -> io::Result<R>,
     {
-        Operate { registration: self, attempt, side, step: Step::Begin }
+        Operate { operation: Operation::new(self, side), attempt }
     }
 
     /// Tries an operation if there is hope that it would not block; `None` if it would.
@@ -211,8 +211,26 @@ impl<S: fmt::Debug> fmt::Debug for Registration<S> {
 /// be three times as large.
 #[must_use = "futures do nothing unless awaited"]
 pub(crate) struct Operate<'a, S, F> {
-    registration: &'a Registration<S>,
+    operation: Operation<'a, S>,
     attempt: F,
+}
+
+// Nothing in it is pinned.
+impl<S, F> Unpin for Operate<'_, S, F> {}
+
+impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
+    type Output = Result<R>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        let this = self.get_mut();
+        this.operation.poll(cx, &mut this.attempt)
+    }
+}
+
+/// How far an operation has come.
+pub(crate) struct Operation<'a, S> {
+    registration: &'a Registration<S>,
     side: Side,
     step: Step,
 }
@@ -225,22 +243,26 @@ enum Step {
     Wait(Ticket),
 }
 
-// Nothing in it is pinned.
-impl<S, F> Unpin for Operate<'_, S, F> {}
-
-impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
-    type Output = Result<R>;
-
+impl<'a, S: AsFd> Operation<'a, S> {
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
-        let this = self.get_mut();
-        let link = &this.registration.link;
+    pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
+        Operation { registration, side, step: Step::Begin }
+    }
+
+    /// Goes on with it. When it has succeeded the next one begins.
+    #[inline]
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<Result<R>> {
+        let link = &self.registration.link;
         link.renew();
         loop {
-            match &mut this.step {
+            match &mut self.step {
                 Step::Begin => {
-                    let ready = link.readiness.direction(this.side).is_ready();
-                    this.step = match coop::check() {
+                    let ready = link.readiness.direction(self.side).is_ready();
+                    self.step = match coop::check() {
                         Err(error) => Step::Checkpoint(Checkpoint::failing(error, 1)),
                         Ok(()) if !ready || coop::pass() => Step::Try,
                         Ok(()) => Step::Checkpoint(checkpoint()),
@@ -248,28 +270,40 @@ impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
                 }
                 Step::Checkpoint(checkpoint) => {
                     ready!(Pin::new(checkpoint).poll(cx))?;
-                    this.step = Step::Try;
+                    self.step = Step::Try;
                 }
                 Step::Try => {
-                    if let Some(outcome) = this.registration.attempt(this.side, &mut this.attempt) {
+                    if let Some(outcome) = self.registration.attempt(self.side, &mut attempt) {
+                        self.step = Step::Begin;
                         return Poll::Ready(Ok(outcome?));
                     }
                     coop::check()?;
-                    link.register(&this.registration.source)?;
-                    this.step = Step::Wait(link.readiness.join(this.side, cx));
+                    link.register(&self.registration.source)?;
+                    self.step = Step::Wait(link.readiness.join(self.side, cx));
                     return Poll::Pending;
                 }
                 Step::Wait(ticket) => match link.readiness.look(*ticket, cx) {
                     Look::Waiting => return Poll::Pending,
-                    Look::Told => this.step = Step::Try,
+                    Look::Told => self.step = Step::Try,
                     Look::Cancelled(error) => return Poll::Ready(Err(error)),
                 },
             }
         }
     }
+
+    /// In its place, one that does nothing.
+    pub(crate) fn poll_checkpoint(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Step::Begin = self.step {
+            self.step = Step::Checkpoint(checkpoint());
+        }
+        match &mut self.step {
+            Step::Checkpoint(checkpoint) => Pin::new(checkpoint).poll(cx),
+            _ => unreachable!("it has nothing to try"),
+        }
+    }
 }
 
-impl<S, F> Drop for Operate<'_, S, F> {
+impl<S> Drop for Operation<'_, S> {
     #[inline]
     fn drop(&mut self) {
         if let Step::Wait(ticket) = self.step {

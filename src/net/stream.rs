@@ -1,7 +1,7 @@
 //! Streams: what TCP and the Unix domain have in common, reading and writing.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
@@ -17,7 +17,7 @@ use rustix::net::RecvFlags;
 
 use crate::checkpoint::checkpoint;
 use crate::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::net::registration::{Registration, Side};
+use crate::net::registration::{Operation, Registration, Side};
 use crate::net::socket::Socket;
 use crate::{Error, Result};
 
@@ -201,17 +201,25 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// As [`write`](Self::write).
-    pub async fn write_all(&self, mut bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() {
-            return checkpoint().await;
-        }
-        while !bytes.is_empty() {
-            match self.write(bytes).await? {
-                0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                n => bytes = &bytes[n..],
+    pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        let mut operation = Operation::new(&self.io, Side::Write);
+        poll_fn(move |cx| {
+            if bytes.is_empty() {
+                return operation.poll_checkpoint(cx);
             }
-        }
-        Ok(())
+            loop {
+                let write = |socket: &S| self.note_write(bytes.len(), socket.io().write(bytes));
+                match ready!(operation.poll(cx, write))? {
+                    0 => {
+                        return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                    }
+                    n => bytes = &bytes[n..],
+                }
+                if bytes.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
     }
 
     /// Does nothing but be a [checkpoint](crate::checkpoint()): a stream keeps nothing back.
