@@ -25,8 +25,7 @@ use std::time::Duration;
 pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
-use crate::scope::pool::ScopeRef;
-use crate::scope::{enter, is_ending};
+use crate::scope::is_ending;
 use crate::serve::connection::{Connection, Failures};
 use crate::serve::connections::Connections;
 use crate::{Error, Nursery, Result, finishing, nursery};
@@ -257,28 +256,29 @@ impl<'a, L: Listener> Server<'a, L> {
                     }
                 });
             }
-            let serve = |(stream, peer): (L::Stream, L::Address)| {
-                let from = peer.clone();
-                let call = move || handler(stream, from);
-                let connection = Connection::new(call, peer, connections.open(), failures);
-                let scope = ScopeRef::new(place);
-                scope.set_finishing();
-                drop(n.spawn(enter(scope, "a section that finishes its work", connection)));
-            };
-            let error = accept::forever(&listener, connections, &serve).await;
-            let outcome = match error.cancellation() {
-                Some(_) if is_ending() => Err(error),
-                _ => {
-                    shut_down(n, Some(error));
-                    Ok(())
+            let mut outcome = Ok(());
+            // Connections have a nursery of their own, so that one scope says for all of them that
+            // they finish their work.
+            finishing(nursery(async |served| {
+                let serve = |(stream, peer): (L::Stream, L::Address)| {
+                    let from = peer.clone();
+                    let call = move || handler(stream, from);
+                    let connection = Connection::new(call, peer, connections.open(), failures);
+                    drop(served.spawn(connection));
+                };
+                let error = accept::until_ending(&listener, connections, &serve, place).await;
+                match error.cancellation() {
+                    Some(_) if is_ending() => outcome = Err(error),
+                    _ => shut_down(n, Some(error)),
                 }
-            };
-            let last = finishing(accept::last(listener, connections, &serve));
-            if let Err(error) = last.await
-                && error.cancellation().is_none()
-            {
-                tracing::warn!(%error, "could not accept the last connections");
-            }
+                if let Err(error) = accept::last(listener, connections, &serve).await
+                    && error.cancellation().is_none()
+                {
+                    tracing::warn!(%error, "could not accept the last connections");
+                }
+                Ok(())
+            }))
+            .await?;
             outcome
         })
         .await;
