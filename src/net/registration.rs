@@ -168,20 +168,19 @@ impl<S: AsFd> Registration<S> {
                 ready!(pay(direction, cx));
             }
             if let Err(error) = coop::check() {
-                end(direction);
+                end(&self.link.readiness, side);
                 return Poll::Ready(Err(error.into()));
             }
         }
         if let Some(outcome) = self.attempt(side, attempt) {
-            end(direction);
+            end(&self.link.readiness, side);
             return Poll::Ready(outcome);
         }
         if let Err(error) = self.link.register(&self.source) {
-            end(direction);
+            end(&self.link.readiness, side);
             return Poll::Ready(Err(error.into()));
         }
-        waits(direction, cx);
-        self.link.readiness.wait_unowned(side, cx.waker());
+        wait(&self.link.readiness, side, cx);
         Poll::Pending
     }
 
@@ -192,7 +191,7 @@ impl<S: AsFd> Registration<S> {
         if direction.paid.get() || !coop::pass() {
             ready!(pay(direction, cx));
             let outcome = coop::check();
-            end(direction);
+            end(&self.link.readiness, side);
             outcome?;
         }
         Poll::Ready(Ok(()))
@@ -321,25 +320,26 @@ fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
     Poll::Ready(())
 }
 
-/// It waits for news.
+/// Such an operation waits for news.
 #[inline]
-fn waits(direction: &Direction, cx: &Context<'_>) {
-    direction.paid.set(true); // others run meanwhile
+fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
+    readiness.direction(side).paid.set(true); // others run meanwhile
     if !waker::is_of_current_unit(cx.waker()) {
-        watch(direction, cx);
+        watch(readiness.watch(side), cx);
     }
+    readiness.wait_unowned(side, cx.waker());
 }
 
 #[cold]
-fn watch(direction: &Direction, cx: &Context<'_>) {
-    let mut watch = direction.watch.take().unwrap_or_else(|| Box::new(Watch::new()));
+fn watch(place: &Cell<Option<Box<Watch>>>, cx: &Context<'_>) {
+    let mut watch = place.take().unwrap_or_else(|| Box::new(Watch::new()));
     watch.arm(cx);
-    direction.watch.set(Some(watch));
+    place.set(Some(watch));
 }
 
 /// It has ended.
 #[inline]
-fn end(direction: &Direction) {
-    direction.paid.set(false);
-    drop(direction.watch.take());
+fn end(readiness: &Readiness, side: Side) {
+    readiness.direction(side).paid.set(false);
+    drop(readiness.watch(side).take());
 }

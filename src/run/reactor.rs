@@ -123,6 +123,9 @@ pub(crate) struct Readiness {
     pub(crate) place: Place,
     read: Direction,
     write: Direction,
+    /// Of such an operation that waits with a waker which is not its unit's own. For the others
+    /// the tree of scopes finds the unit.
+    watches: [Cell<Option<Box<Watch>>>; 2],
     waiting: RefCell<Waiting>,
 }
 
@@ -142,13 +145,9 @@ pub(crate) struct Direction {
     /// There is more to come than one short read or write shows: the end, an error, what follows
     /// urgent data.
     lasting: Cell<bool>,
-    // How far the present operation has come that goes this way through foreign traits, whose
-    // `poll` functions have no state of their own.
-    /// It has let others run, or its task had not used up its budget.
+    /// The present operation that goes this way through foreign traits, whose `poll` functions have
+    /// no state of their own, has let others run, or its task had not used up its budget.
     pub(crate) paid: Cell<bool>,
-    /// It waits with a waker that is not its unit's own. For the others the tree of scopes finds
-    /// the unit.
-    pub(crate) watch: Cell<Option<Box<Watch>>>,
 }
 
 /// Which way an operation goes.
@@ -197,6 +196,7 @@ impl Default for Readiness {
             place: Place { run: Cell::new(0), key: Cell::new(0) },
             read: Direction::default(),
             write: Direction::default(),
+            watches: [const { Cell::new(None) }; 2],
             waiting: RefCell::new(waiting),
         }
     }
@@ -205,12 +205,7 @@ impl Default for Readiness {
 impl Default for Direction {
     fn default() -> Self {
         // A new source is worth a try: the kernel tells only what changes.
-        Direction {
-            ready: Cell::new(true),
-            lasting: Cell::new(false),
-            paid: Cell::new(false),
-            watch: Cell::new(None),
-        }
+        Direction { ready: Cell::new(true), lasting: Cell::new(false), paid: Cell::new(false) }
     }
 }
 
@@ -257,6 +252,11 @@ impl Readiness {
             Side::Read => &self.read,
             Side::Write => &self.write,
         }
+    }
+
+    #[inline]
+    pub(crate) fn watch(&self, side: Side) -> &Cell<Option<Box<Watch>>> {
+        &self.watches[side as usize]
     }
 
     fn tell(&self, event: &Event, woken: &mut Vec<Waiter>) {

@@ -2,42 +2,14 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::panic::Location;
-use std::pin::Pin;
-use std::time::Duration;
 
-use crate::scope::idle::wind_down;
-use crate::scope::pool::ScopeRef;
-use crate::scope::tree::Level;
 use crate::serve::accept_error::AcceptErrors;
 use crate::serve::connections::Connections;
 use crate::serve::listener::Listener;
-use crate::{Cancelled, Error, Result, checkpoint};
+use crate::{Result, checkpoint};
 
-/// Serves connections until the server is ending, or the listener fails; says which.
-///
-/// It runs where connections finish their work. Other than they, it stops at once.
-pub(super) async fn until_ending<L: Listener>(
-    listener: &L,
-    connections: &Connections,
-    serve: &impl Fn((L::Stream, L::Address)),
-    place: &'static Location<'static>,
-) -> Error {
-    let scope = ScopeRef::new(place);
-    let accepting = scope.clone();
-    let mut why = None;
-    let stop = |_: Pin<&mut _>, cause: Cancelled| {
-        accepting.cancel_because(Level::Graceful, || cause.clone());
-        why = Some(cause);
-    };
-    let accept = forever(listener, connections, serve);
-    match wind_down(scope, accept, Duration::ZERO, stop).await {
-        Err(error) => error,
-        Ok(None) => why.expect("nobody else has a handle to this scope").into(),
-    }
-}
-
-async fn forever<L: Listener>(
+/// Serves connections until that is cancelled, or the listener fails.
+pub(super) async fn forever<L: Listener>(
     listener: &L,
     connections: &Connections,
     serve: &impl Fn((L::Stream, L::Address)),

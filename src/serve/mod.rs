@@ -6,6 +6,7 @@
 //! | `connection` | one of them: its handler, and how that ends |
 //! | `connections` | how many there are, and may be |
 //! | `accept` | letting connections in, and the last of them |
+//! | `ending` | what stops at once when the server is ending |
 //! | `accept_error` | what happens when accepting fails |
 //! | `panicked` | handlers that panic |
 
@@ -13,6 +14,7 @@ mod accept;
 mod accept_error;
 mod connection;
 mod connections;
+mod ending;
 mod listener;
 mod panicked;
 
@@ -26,9 +28,11 @@ pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
 use crate::scope::is_ending;
+use crate::scope::pool::ScopeRef;
 use crate::serve::connection::{Connection, Failures};
 use crate::serve::connections::Connections;
-use crate::{Error, Nursery, Result, finishing, nursery};
+use crate::serve::ending::until_ending;
+use crate::{CancelScope, Error, Result, finishing, nursery};
 
 /// How long connections may take to finish, unless [`Server::grace`] says otherwise.
 const GRACE: Duration = Duration::from_secs(10);
@@ -237,39 +241,38 @@ impl<'a, L: Listener> Server<'a, L> {
         let connections = Connections::new(most);
         let failures = Failures { on_error, resume_panics };
         let failure = Cell::new(None);
-        let shut_down = |n: &Nursery<'_, '_>, error: Option<Error>| {
+        let server = CancelScope::of(ScopeRef::new(place));
+        let shut_down = |error: Option<Error>| {
             let first = failure.take();
             failure.set(first.or(error));
-            n.scope().end_gracefully("the server is shutting down", place, grace);
+            server.end_gracefully("the server is shutting down", place, grace);
         };
-        let (connections, handler) = (&connections, &handler);
-        let (failures, shut_down) = (&failures, &shut_down);
-        let outcome = nursery(async move |n| {
-            if let Some(signal) = signal {
-                n.spawn(async move {
-                    match signal.await {
-                        Err(error) if is_ending() && error.cancellation().is_some() => Err(error),
-                        outcome => {
-                            shut_down(n, outcome.err());
-                            Ok(())
-                        }
-                    }
-                });
-            }
+        let (connections, failures) = (&connections, &failures);
+        let (handler, shut_down) = (&handler, &shut_down);
+        // One scope says for all connections that they finish their work. What is to stop at once
+        // does so by itself.
+        let outcome = server.enter(async |_| {
             let mut outcome = Ok(());
-            // Connections have a nursery of their own, so that one scope says for all of them that
-            // they finish their work.
-            finishing(nursery(async |served| {
+            finishing(nursery(async |n| {
+                if let Some(signal) = signal {
+                    n.spawn(async move {
+                        match until_ending(signal, place).await {
+                            Err(error) if is_ending() && error.cancellation().is_some() => {}
+                            outcome => shut_down(outcome.err()),
+                        }
+                        Ok(())
+                    });
+                }
                 let serve = |(stream, peer): (L::Stream, L::Address)| {
                     let from = peer.clone();
                     let call = move || handler(stream, from);
-                    let connection = Connection::new(call, peer, connections.open(), failures);
-                    drop(served.spawn(connection));
+                    drop(n.spawn(Connection::new(call, peer, connections.open(), failures)));
                 };
-                let error = accept::until_ending(&listener, connections, &serve, place).await;
+                let accepting = accept::forever(&listener, connections, &serve);
+                let Err(error) = until_ending(accepting, place).await;
                 match error.cancellation() {
                     Some(_) if is_ending() => outcome = Err(error),
-                    _ => shut_down(n, Some(error)),
+                    _ => shut_down(Some(error)),
                 }
                 if let Err(error) = accept::last(listener, connections, &serve).await
                     && error.cancellation().is_none()
@@ -280,8 +283,8 @@ impl<'a, L: Listener> Server<'a, L> {
             }))
             .await?;
             outcome
-        })
-        .await;
+        });
+        let outcome = outcome.await.map(drop);
         match connections.cut_short() {
             0 => {}
             connections => tracing::warn!(
