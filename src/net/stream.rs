@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -12,13 +12,14 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::event::{PollFd, PollFlags, Timespec};
-#[cfg(feature = "hyper")]
-use rustix::net::RecvFlags;
 
 use crate::checkpoint::checkpoint;
 use crate::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::registration::{Operation, Registration, Side};
 use crate::net::socket::Socket;
+#[cfg(feature = "hyper")]
+use crate::net::transfer::receive_uninit;
+use crate::net::transfer::{receive, send, send_vectored};
 use crate::{Error, Result};
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
@@ -105,7 +106,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled), and nothing has been read; the [`io::Error`] of the
     /// system call.
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), socket.io().read(buffer)))
+        self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), receive(socket, buffer)))
     }
 
     /// As [`read`](Self::read), into several buffers, one after the other.
@@ -173,8 +174,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled), and nothing has been written; the [`io::Error`] of the
     /// system call.
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
-        self.io
-            .operate(Side::Write, |socket| self.note_write(bytes.len(), socket.io().write(bytes)))
+        self.io.operate(Side::Write, |socket| self.note_write(bytes.len(), send(socket, bytes)))
     }
 
     /// As [`write`](Self::write), from several buffers, one after the other.
@@ -186,7 +186,7 @@ impl<S: Socket> SocketStream<S> {
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
         self.io
             .operate(Side::Write, |socket| {
-                self.note_write(length, socket.io().write_vectored(buffers))
+                self.note_write(length, send_vectored(socket, buffers, length))
             })
             .await
     }
@@ -208,7 +208,7 @@ impl<S: Socket> SocketStream<S> {
                 return operation.poll_checkpoint(cx);
             }
             loop {
-                let write = |socket: &S| self.note_write(bytes.len(), socket.io().write(bytes));
+                let write = |socket: &S| self.note_write(bytes.len(), send(socket, bytes));
                 match ready!(operation.poll(cx, write))? {
                     0 => {
                         return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
@@ -320,8 +320,7 @@ impl<S: Socket> SocketStream<S> {
         buffer: &mut [MaybeUninit<u8>],
     ) -> Poll<io::Result<usize>> {
         self.io.poll_operation(Side::Read, cx, |socket| {
-            let received = rustix::net::recv(socket, &mut *buffer, RecvFlags::empty());
-            let outcome = received.map(|((read, _), _)| read.len()).map_err(io::Error::from);
+            let outcome = receive_uninit(socket, buffer);
             self.note_read(buffer.len(), outcome)
         })
     }
@@ -363,7 +362,7 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.io.poll_operation(Side::Read, cx, |socket| {
-            self.note_read(buffer.len(), socket.io().read(buffer))
+            self.note_read(buffer.len(), receive(socket, buffer))
         })
     }
 
@@ -386,7 +385,7 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.io.poll_operation(Side::Write, cx, |socket| {
-            self.note_write(bytes.len(), socket.io().write(bytes))
+            self.note_write(bytes.len(), send(socket, bytes))
         })
     }
 
@@ -397,7 +396,7 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
     ) -> Poll<io::Result<usize>> {
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
         self.io.poll_operation(Side::Write, cx, |socket| {
-            self.note_write(length, socket.io().write_vectored(buffers))
+            self.note_write(length, send_vectored(socket, buffers, length))
         })
     }
 
