@@ -9,20 +9,19 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 use std::{io, mem};
 
-use mio::event::{Event, Source};
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::event::Source;
+use mio::{Interest, Poll, Registry, Token};
 use slab::Slab;
 
 use crate::Error;
 use crate::coop::Watch;
+use crate::run::news::{News, Queue};
 
-const EVENTS: usize = 1024;
 /// The token of the waker by which other threads interrupt a sleep.
 const REMOTE: Token = Token(usize::MAX);
 
 pub(crate) struct Reactor {
-    poll: RefCell<Poll>,
-    events: RefCell<Events>,
+    queue: RefCell<Queue>,
     registry: Registry,
     sources: RefCell<Slab<Rc<Readiness>>>,
     /// The source that is only there to interrupt a sleep.
@@ -38,8 +37,7 @@ impl Reactor {
         let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(&registry, REMOTE)?;
         let reactor = Reactor {
-            poll: RefCell::new(poll),
-            events: RefCell::new(Events::with_capacity(EVENTS)),
+            queue: RefCell::new(Queue::new(poll)),
             registry,
             sources: RefCell::new(Slab::new()),
             quiet: Cell::new(None),
@@ -54,22 +52,17 @@ impl Reactor {
         // a source and register another under the same key, and an event of the former would be
         // taken for one of the latter. The kernel keeps none for a source that has gone.
         let mut woken = self.woken.take();
-        {
-            let mut events = self.events.borrow_mut();
-            match self.poll.borrow_mut().poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-                other => other?,
+        let waited = self.queue.borrow_mut().wait(timeout, |key, news| {
+            if let Some(readiness) = self.sources.borrow().get(key) {
+                readiness.tell(news, &mut woken);
             }
-            let sources = self.sources.borrow();
-            for event in &*events {
-                if let Some(readiness) = sources.get(event.token().0) {
-                    readiness.tell(event, &mut woken);
-                }
-            }
-        }
+        });
         woken.drain(..).for_each(Waiter::wake);
         self.woken.replace(woken);
-        Ok(())
+        match waited {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            other => other,
+        }
     }
 
     /// Whether there is any source that could have news.
@@ -259,17 +252,15 @@ impl Readiness {
         &self.watches[side as usize]
     }
 
-    fn tell(&self, event: &Event, woken: &mut Vec<Waiter>) {
+    fn tell(&self, news: News, woken: &mut Vec<Waiter>) {
         // An error or a hang-up is something that the next read or write reports.
-        let error = event.is_error();
-        let (read_closed, write_closed) = (event.is_read_closed(), event.is_write_closed());
-        let read = event.is_readable() || read_closed || error;
-        let write = event.is_writable() || write_closed || error;
+        let read = news.readable || news.read_closed || news.error;
+        let write = news.writable || news.write_closed || news.error;
         if read {
-            self.read.set_ready(read_closed || error || event.is_priority());
+            self.read.set_ready(news.read_closed || news.error || news.priority);
         }
         if write {
-            self.write.set_ready(write_closed || error);
+            self.write.set_ready(news.write_closed || news.error);
         }
         let is_news = |side| match side {
             Side::Read => read,
