@@ -1,6 +1,6 @@
-//! The system calls that move bytes. On Linux they do without the C library, whose functions can be
-//! cancelled, in a program with threads: that takes as long as all else that is done here for a
-//! message.
+//! The system calls that move bytes. On Linux they are made in place, not through the C library: on
+//! a virtual machine each took half a microsecond less, of three. Why was not found out; that the
+//! library's functions can be cancelled is not it, as its `syscall` took as long.
 
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;

@@ -1,7 +1,6 @@
 //! News of sources, as the kernel tells them.
 //!
-//! On Linux it is asked without the C library, whose function can be cancelled in a program with
-//! threads: that takes as long as all else that is done here for an event.
+//! On Linux the system call is made in place, for the reason that `net/transfer.rs` gives.
 
 use std::io;
 use std::time::Duration;
