@@ -1,11 +1,17 @@
 //! A stream, for hyper.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
+#[cfg(unix)]
+use std::ptr;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
+
+#[cfg(unix)]
+use crate::net::{TcpStream, UnixStream};
 
 /// Makes a stream one that hyper reads and writes: any of this crate's, and whatever else is
 /// [`AsyncRead`] and [`AsyncWrite`].
@@ -52,14 +58,44 @@ impl<S> Io<S> {
     }
 }
 
+/// Reads from a stream of this crate, into memory that need not be initialized. hyper offers 8 KiB or
+/// more, three times per request, and does not say that it was zeroed before. `None` for other
+/// streams.
+#[cfg(unix)]
+fn poll_read_ours<S>(
+    stream: &S,
+    cx: &Context<'_>,
+    room: &mut [MaybeUninit<u8>],
+) -> Option<Poll<io::Result<usize>>> {
+    fn downcast<S, T: 'static>(stream: &S) -> Option<&T> {
+        let is_same = typeid::of::<S>() == typeid::of::<T>();
+        // SAFETY: it is the same type, and has no lifetimes.
+        is_same.then(|| unsafe { &*ptr::from_ref(stream).cast::<T>() })
+    }
+    if let Some(stream) = downcast::<S, TcpStream>(stream) {
+        return Some(stream.poll_read_uninit(cx, room));
+    }
+    downcast::<S, UnixStream>(stream).map(|stream| stream.poll_read_uninit(cx, room))
+}
+
+#[cfg(not(unix))]
+fn poll_read_ours<S>(
+    _: &S,
+    _: &Context<'_>,
+    _: &mut [MaybeUninit<u8>],
+) -> Option<Poll<io::Result<usize>>> {
+    None
+}
+
 impl<S: AsyncRead + Unpin> Read for Io<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        /// How much is read at once. `AsyncRead` reads into initialized memory only, so the room is
-        /// zeroed before, and hyper offers up to 400 KiB after some large reads.
+        /// How much is read at once from a stream of others. `AsyncRead` reads into initialized
+        /// memory only, so the room is zeroed before, and hyper offers up to 400 KiB after some
+        /// large reads.
         const MOST: usize = 16 * 1024;
         let this = self.get_mut();
         let rest = &this.prefix[this.prefix_read..];
@@ -72,11 +108,19 @@ impl<S: AsyncRead + Unpin> Read for Io<S> {
             }
             return Poll::Ready(Ok(()));
         }
-        let room = buffer.initialize_unfilled_to(buffer.remaining().min(MOST));
-        let length = room.len();
-        let n = ready!(Pin::new(&mut this.stream).poll_read(cx, room))?;
-        assert!(n <= length, "a stream says that it has read more than there was room for");
-        // SAFETY: that many bytes were initialized above.
+        // SAFETY: what is initialized stays so.
+        let room = unsafe { buffer.as_mut() };
+        let most = room.len().min(MOST);
+        let n = match poll_read_ours(&this.stream, cx, room) {
+            Some(polled) => ready!(polled)?,
+            None => {
+                let room = buffer.initialize_unfilled_to(most);
+                let n = ready!(Pin::new(&mut this.stream).poll_read(cx, room))?;
+                assert!(n <= most, "a stream says that it has read more than there was room for");
+                n
+            }
+        };
+        // SAFETY: that many bytes were read into it, or initialized before.
         unsafe { buffer.advance(n) };
         Poll::Ready(Ok(()))
     }

@@ -65,6 +65,7 @@
 //! | `happy_eyeballs` | connecting to whichever of several addresses answers first |
 //! | `socket` | what differs between the kinds of streams |
 //! | `stream` | what they have in common: reading and writing |
+//! | `transfer` | the system calls for that |
 //! | `halves` | a stream as a part that reads and one that writes |
 //! | `tcp`, `unix` | the kinds |
 
@@ -77,6 +78,7 @@ pub(crate) mod registration;
 mod socket;
 mod stream;
 pub mod tcp;
+mod transfer;
 pub mod unix;
 
 pub use address::Address;

@@ -6,9 +6,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -16,15 +17,10 @@ use mio::unix::SourceFd;
 
 use crate::checkpoint::{Checkpoint, checkpoint};
 use crate::coop::{self, Watch};
+pub(crate) use crate::run::reactor::Side;
 use crate::run::reactor::{Direction, Look, Readiness, Ticket};
+use crate::wake::waker;
 use crate::{Result, context};
-
-/// Which way an operation goes.
-#[derive(Clone, Copy)]
-pub(crate) enum Side {
-    Read,
-    Write,
-}
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S> {
@@ -34,55 +30,54 @@ pub(crate) struct Registration<S> {
     source: S,
 }
 
-/// The place in a reactor.
+/// The place in a reactor, which is given up when this is dropped.
 struct Link {
-    /// The `run` whose reactor it is; 0 if there is none.
-    run: Cell<u32>,
-    key: Cell<usize>,
-    fd: Cell<RawFd>,
     readiness: Rc<Readiness>,
+    fd: Cell<RawFd>,
 }
 
 impl Link {
-    fn direction(&self, side: Side) -> &Direction {
-        match side {
-            Side::Read => &self.readiness.read,
-            Side::Write => &self.readiness.write,
-        }
-    }
-
     /// Forgets what an earlier `run` knew of the source.
+    #[inline]
     fn renew(&self) {
-        if self.run.get() != context::current_run() && self.run.get() != 0 {
-            self.run.set(0);
-            self.readiness.read.reset();
-            self.readiness.write.reset();
+        let place = &self.readiness.place;
+        if place.run.get() != context::current_run() && place.run.get() != 0 {
+            place.run.set(0);
+            self.readiness.reset();
         }
     }
 
-    fn register(&self, fd: RawFd) -> Result<()> {
+    #[inline]
+    fn register(&self, source: &impl AsFd) -> Result<()> {
         self.renew();
-        if self.run.get() != 0 {
+        if self.readiness.place.run.get() != 0 {
             return Ok(());
         }
+        self.register_anew(source.as_fd().as_raw_fd())
+    }
+
+    #[cold]
+    fn register_anew(&self, fd: RawFd) -> Result<()> {
         let key = context::with_runtime(|runtime| {
             let runtime = runtime.expect("there is one, or the check would have failed");
             runtime.reactor.register(&mut SourceFd(&fd), &self.readiness)
         })?;
-        self.key.set(key);
+        let place = &self.readiness.place;
+        place.key.set(key);
         self.fd.set(fd);
-        self.run.set(context::current_run());
+        place.run.set(context::current_run());
         Ok(())
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        let place = &self.readiness.place;
         // The reactor of an earlier run is closed, and has forgotten its sources.
-        if self.run.get() != 0 && self.run.get() == context::current_run() {
+        if place.run.get() != 0 && place.run.get() == context::current_run() {
             context::with_runtime(|runtime| {
                 if let Some(runtime) = runtime {
-                    runtime.reactor.deregister(self.key.get(), &mut SourceFd(&self.fd.get()));
+                    runtime.reactor.deregister(place.key.get(), &mut SourceFd(&self.fd.get()));
                 }
             });
         }
@@ -91,15 +86,10 @@ impl Drop for Link {
 
 impl<S: AsFd> Registration<S> {
     pub(crate) fn new(source: S) -> Self {
-        let link = Link {
-            run: Cell::new(0),
-            key: Cell::new(0),
-            fd: Cell::new(-1),
-            readiness: Rc::default(),
-        };
-        Registration { link, source }
+        Registration { link: Link { readiness: Rc::default(), fd: Cell::new(-1) }, source }
     }
 
+    #[inline]
     pub(crate) fn source(&self) -> &S {
         &self.source
     }
@@ -111,10 +101,10 @@ impl<S: AsFd> Registration<S> {
 
     /// Registers the source before it is used, as one that is only there to interrupt a sleep.
     pub(crate) fn register_quietly(&self) -> Result<()> {
-        self.link.register(self.source.as_fd().as_raw_fd())?;
+        self.link.register(&self.source)?;
         context::with_runtime(|runtime| {
             if let Some(runtime) = runtime {
-                runtime.reactor.set_quiet(self.link.key.get());
+                runtime.reactor.set_quiet(self.link.readiness.place.key.get());
             }
         });
         Ok(())
@@ -122,8 +112,9 @@ impl<S: AsFd> Registration<S> {
 
     /// An operation got less than it asked for, on a source where that means that there is no
     /// more at present.
+    #[inline]
     pub(crate) fn exhausted(&self, side: Side) {
-        self.link.direction(side).exhausted();
+        self.link.readiness.direction(side).exhausted();
     }
 
     /// An operation: `attempt`, again each time the kernel has news, until it does not fail with
@@ -132,33 +123,22 @@ impl<S: AsFd> Registration<S> {
     /// It is a checkpoint, and `attempt` succeeds in the same poll that returns its value:
     /// cancelled or dropped, the operation has not happened. Whether the news or a cancellation
     /// came first is what decides between the two.
-    pub(crate) async fn operate<R>(
-        &self,
-        side: Side,
-        mut attempt: impl FnMut(&S) -> io::Result<R>,
-    ) -> Result<R> {
-        if let Err(error) = coop::check() {
-            Checkpoint::failing(error, 1).await?;
-        }
-        self.link.renew();
-        if self.link.direction(side).is_ready() {
-            checkpoint().await?;
-        }
-        loop {
-            if let Some(outcome) = self.attempt(side, &mut attempt) {
-                return Ok(outcome?);
-            }
-            self.wait(side).await?;
-        }
+    #[inline]
+    pub(crate) fn operate<R, F>(&self, side: Side, attempt: F) -> Operate<'_, S, F>
+    where
+        F: FnMut(&S) -> io::Result<R>,
+    {
+        Operate { operation: Operation::new(self, side), attempt }
     }
 
     /// Tries an operation if there is hope that it would not block; `None` if it would.
+    #[inline]
     pub(crate) fn attempt<R>(
         &self,
         side: Side,
         mut attempt: impl FnMut(&S) -> io::Result<R>,
     ) -> Option<io::Result<R>> {
-        let direction = self.link.direction(side);
+        let direction = self.link.readiness.direction(side);
         while direction.is_ready() {
             match attempt(&self.source) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.clear_ready(),
@@ -169,34 +149,52 @@ impl<S: AsFd> Registration<S> {
         None
     }
 
-    /// Waits for news.
-    async fn wait(&self, side: Side) -> Result<()> {
-        /// Gives the place among those who wait back.
-        struct Place<'a>(&'a Direction, Option<Ticket>);
-        impl Drop for Place<'_> {
-            fn drop(&mut self) {
-                if let Some(ticket) = self.1.take() {
-                    self.0.leave(ticket);
-                }
+    /// As [`operate`](Self::operate), for `poll` functions of foreign traits, which have no state
+    /// of their own: nobody says where one operation ends and the next begins.
+    ///
+    /// Where two tasks use the same stream the same way both are woken; reached by a cancellation
+    /// are both if they are polled with their own wakers, else the last one.
+    #[inline]
+    pub(crate) fn poll_operation<R>(
+        &self,
+        side: Side,
+        cx: &Context<'_>,
+        attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.link.renew();
+        let direction = self.link.readiness.direction(side);
+        if !direction.is_ready() || direction.paid.get() || !coop::pass() {
+            if direction.is_ready() || coop::check().is_err() {
+                ready!(pay(direction, cx));
+            }
+            if let Err(error) = coop::check() {
+                end(&self.link.readiness, side);
+                return Poll::Ready(Err(error.into()));
             }
         }
-        coop::check()?;
-        self.link.register(self.source.as_fd().as_raw_fd())?;
-        let mut place = Place(self.link.direction(side), None);
-        poll_fn(|cx| {
-            self.link.renew();
-            let Place(direction, ticket) = &mut place;
-            match *ticket {
-                None => *ticket = Some(direction.join(cx)),
-                Some(ticket) => match direction.look(ticket, cx) {
-                    Look::Waiting => {}
-                    Look::Told => return Poll::Ready(Ok(())),
-                    Look::Cancelled(error) => return Poll::Ready(Err(error)),
-                },
-            }
-            Poll::Pending
-        })
-        .await
+        if let Some(outcome) = self.attempt(side, attempt) {
+            end(&self.link.readiness, side);
+            return Poll::Ready(outcome);
+        }
+        if let Err(error) = self.link.register(&self.source) {
+            end(&self.link.readiness, side);
+            return Poll::Ready(Err(error.into()));
+        }
+        wait(&self.link.readiness, side, cx);
+        Poll::Pending
+    }
+
+    /// A foreign operation that does nothing.
+    #[inline]
+    pub(crate) fn poll_checkpoint(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        let direction = self.link.readiness.direction(side);
+        if direction.paid.get() || !coop::pass() {
+            ready!(pay(direction, cx));
+            let outcome = coop::check();
+            end(&self.link.readiness, side);
+            outcome?;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -206,82 +204,142 @@ impl<S: fmt::Debug> fmt::Debug for Registration<S> {
     }
 }
 
-/// The operations that go one way through foreign traits, whose `poll` functions have no state of
-/// their own: nobody says where one operation ends and the next begins.
+/// The future of [`Registration::operate`].
 ///
-/// Where two tasks use the same stream the same way both are woken; reached by a cancellation are
-/// both if they are polled with their own wakers, else the last one.
-pub(crate) struct Shared(Cell<Progress>);
-
-/// How far the present operation has come.
-struct Progress {
-    /// It has let others run, or its task had not used up its budget.
-    paid: bool,
-    watch: Watch,
+/// Written out by hand: it is in every task that waits for its peer, and an `async` block would
+/// be three times as large.
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Operate<'a, S, F> {
+    operation: Operation<'a, S>,
+    attempt: F,
 }
 
-impl Progress {
-    const NEW: Progress = Progress { paid: false, watch: Watch::new() };
+// Nothing in it is pinned.
+impl<S, F> Unpin for Operate<'_, S, F> {}
 
-    fn pay(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if !self.paid {
-            self.paid = true;
-            if coop::spend() && context::current_run() != 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(())
+impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
+    type Output = Result<R>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        let this = self.get_mut();
+        this.operation.poll(cx, &mut this.attempt)
     }
 }
 
-impl Shared {
-    pub(crate) const fn new() -> Self {
-        Shared(Cell::new(Progress::NEW))
+/// How far an operation has come.
+pub(crate) struct Operation<'a, S> {
+    registration: &'a Registration<S>,
+    side: Side,
+    step: Step,
+}
+
+enum Step {
+    Begin,
+    /// It was cancelled before it began, or has to let others run first.
+    Checkpoint(Checkpoint),
+    Try,
+    Wait(Ticket),
+}
+
+impl<'a, S: AsFd> Operation<'a, S> {
+    #[inline]
+    pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
+        Operation { registration, side, step: Step::Begin }
     }
 
-    /// As [`Registration::operate`].
-    pub(crate) fn poll<S: AsFd, R>(
-        &self,
-        registration: &Registration<S>,
-        side: Side,
-        cx: &Context<'_>,
-        attempt: impl FnMut(&S) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        self.with_progress(|progress| {
-            let Registration { link, source } = registration;
-            link.renew();
-            if link.direction(side).is_ready() || coop::check().is_err() {
-                ready!(progress.pay(cx));
+    /// Goes on with it. When it has succeeded the next one begins.
+    #[inline]
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<Result<R>> {
+        let link = &self.registration.link;
+        link.renew();
+        loop {
+            match &mut self.step {
+                Step::Begin => {
+                    let ready = link.readiness.direction(self.side).is_ready();
+                    self.step = match coop::check() {
+                        Err(error) => Step::Checkpoint(Checkpoint::failing(error, 1)),
+                        Ok(()) if !ready || coop::pass() => Step::Try,
+                        Ok(()) => Step::Checkpoint(checkpoint()),
+                    };
+                }
+                Step::Checkpoint(checkpoint) => {
+                    ready!(Pin::new(checkpoint).poll(cx))?;
+                    self.step = Step::Try;
+                }
+                Step::Try => {
+                    if let Some(outcome) = self.registration.attempt(self.side, &mut attempt) {
+                        self.step = Step::Begin;
+                        return Poll::Ready(Ok(outcome?));
+                    }
+                    coop::check()?;
+                    link.register(&self.registration.source)?;
+                    self.step = Step::Wait(link.readiness.join(self.side, cx));
+                    return Poll::Pending;
+                }
+                Step::Wait(ticket) => match link.readiness.look(*ticket, cx) {
+                    Look::Waiting => return Poll::Pending,
+                    Look::Told => self.step = Step::Try,
+                    Look::Cancelled(error) => return Poll::Ready(Err(error)),
+                },
             }
-            coop::check()?;
-            if let Some(outcome) = registration.attempt(side, attempt) {
-                return Poll::Ready(outcome);
-            }
-            link.register(source.as_fd().as_raw_fd())?;
-            progress.paid = true; // others run meanwhile
-            progress.watch.arm(cx);
-            link.direction(side).wait_unowned(cx.waker());
-            Poll::Pending
-        })
-    }
-
-    /// An operation that does nothing.
-    pub(crate) fn poll_checkpoint(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        self.with_progress(|progress| {
-            ready!(progress.pay(cx));
-            Poll::Ready(coop::check().map_err(io::Error::from))
-        })
-    }
-
-    /// Takes the progress out, because wakers are foreign code, and puts it back, or a new one if
-    /// the operation has ended.
-    fn with_progress<R>(&self, poll: impl FnOnce(&mut Progress) -> Poll<R>) -> Poll<R> {
-        let mut progress = self.0.replace(Progress::NEW);
-        let outcome = poll(&mut progress);
-        if outcome.is_pending() {
-            self.0.set(progress);
         }
-        outcome
     }
+
+    /// In its place, one that does nothing.
+    pub(crate) fn poll_checkpoint(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Step::Begin = self.step {
+            self.step = Step::Checkpoint(checkpoint());
+        }
+        match &mut self.step {
+            Step::Checkpoint(checkpoint) => Pin::new(checkpoint).poll(cx),
+            _ => unreachable!("it has nothing to try"),
+        }
+    }
+}
+
+impl<S> Drop for Operation<'_, S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Step::Wait(ticket) = self.step {
+            self.registration.link.readiness.leave(ticket);
+        }
+    }
+}
+
+/// Counts an operation that goes this way through foreign traits, once.
+fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
+    if !direction.paid.replace(true) && coop::spend() && context::current_run() != 0 {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    Poll::Ready(())
+}
+
+/// Such an operation waits for news.
+#[inline]
+fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
+    readiness.direction(side).paid.set(true); // others run meanwhile
+    if !waker::is_of_current_unit(cx.waker()) {
+        watch(readiness.watch(side), cx);
+    }
+    readiness.wait_unowned(side, cx.waker());
+}
+
+#[cold]
+fn watch(place: &Cell<Option<Box<Watch>>>, cx: &Context<'_>) {
+    let mut watch = place.take().unwrap_or_else(|| Box::new(Watch::new()));
+    watch.arm(cx);
+    place.set(Some(watch));
+}
+
+/// It has ended.
+#[inline]
+fn end(readiness: &Readiness, side: Side) {
+    readiness.direction(side).paid.set(false);
+    drop(readiness.watch(side).take());
 }

@@ -1,7 +1,7 @@
 //! What differs between the kinds of streams.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{self, Shutdown};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix;
@@ -21,7 +21,7 @@ pub(super) mod sealed {
         /// Whether a short read or write means that the next one would block.
         const SHORT_IS_LAST: bool;
 
-        fn io(&self) -> impl Read + Write;
+        fn io(&self) -> impl Read;
         fn shutdown(&self, how: Shutdown) -> std::io::Result<()>;
         fn set_nonblocking(&self) -> std::io::Result<()>;
     }
@@ -32,7 +32,7 @@ impl sealed::Sealed for net::TcpStream {
     // As tokio and others rely on, and true of epoll and kqueue.
     const SHORT_IS_LAST: bool = true;
 
-    fn io(&self) -> impl Read + Write {
+    fn io(&self) -> impl Read {
         self
     }
 
@@ -50,7 +50,7 @@ impl sealed::Sealed for unix::net::UnixStream {
     // A read ends short, with more behind, where the peer has passed descriptors.
     const SHORT_IS_LAST: bool = false;
 
-    fn io(&self) -> impl Read + Write {
+    fn io(&self) -> impl Read {
         self
     }
 

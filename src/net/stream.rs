@@ -1,7 +1,10 @@
 //! Streams: what TCP and the Unix domain have in common, reading and writing.
 
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice, IoSliceMut, Read};
+#[cfg(feature = "hyper")]
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
@@ -12,8 +15,11 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::checkpoint::checkpoint;
 use crate::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::net::registration::{Registration, Shared, Side};
+use crate::net::registration::{Operation, Registration, Side};
 use crate::net::socket::Socket;
+#[cfg(feature = "hyper")]
+use crate::net::transfer::receive_uninit;
+use crate::net::transfer::{receive, send, send_vectored};
 use crate::{Error, Result};
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
@@ -57,18 +63,12 @@ use crate::{Error, Result};
 /// ```
 pub struct SocketStream<S: Socket> {
     io: Registration<S>,
-    reading: Shared,
-    writing: Shared,
 }
 
 impl<S: Socket> SocketStream<S> {
     /// Over a socket that is in non-blocking mode already.
     pub(super) fn new(socket: S) -> Self {
-        SocketStream {
-            io: Registration::new(socket),
-            reading: Shared::new(),
-            writing: Shared::new(),
-        }
+        SocketStream { io: Registration::new(socket) }
     }
 
     pub(super) fn registration(&self) -> &Registration<S> {
@@ -105,10 +105,8 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// [`Cancelled`](crate::Cancelled), and nothing has been read; the [`io::Error`] of the
     /// system call.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.io
-            .operate(Side::Read, |socket| self.note_read(buffer.len(), socket.io().read(buffer)))
-            .await
+    pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
+        self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), receive(socket, buffer)))
     }
 
     /// As [`read`](Self::read), into several buffers, one after the other.
@@ -175,10 +173,8 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// [`Cancelled`](crate::Cancelled), and nothing has been written; the [`io::Error`] of the
     /// system call.
-    pub async fn write(&self, bytes: &[u8]) -> Result<usize> {
-        self.io
-            .operate(Side::Write, |socket| self.note_write(bytes.len(), socket.io().write(bytes)))
-            .await
+    pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
+        self.io.operate(Side::Write, |socket| self.note_write(bytes.len(), send(socket, bytes)))
     }
 
     /// As [`write`](Self::write), from several buffers, one after the other.
@@ -190,7 +186,7 @@ impl<S: Socket> SocketStream<S> {
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
         self.io
             .operate(Side::Write, |socket| {
-                self.note_write(length, socket.io().write_vectored(buffers))
+                self.note_write(length, send_vectored(socket, buffers, length))
             })
             .await
     }
@@ -205,17 +201,25 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// As [`write`](Self::write).
-    pub async fn write_all(&self, mut bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() {
-            return checkpoint().await;
-        }
-        while !bytes.is_empty() {
-            match self.write(bytes).await? {
-                0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                n => bytes = &bytes[n..],
+    pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        let mut operation = Operation::new(&self.io, Side::Write);
+        poll_fn(move |cx| {
+            if bytes.is_empty() {
+                return operation.poll_checkpoint(cx);
             }
-        }
-        Ok(())
+            loop {
+                let write = |socket: &S| self.note_write(bytes.len(), send(socket, bytes));
+                match ready!(operation.poll(cx, write))? {
+                    0 => {
+                        return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                    }
+                    n => bytes = &bytes[n..],
+                }
+                if bytes.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
     }
 
     /// Does nothing but be a [checkpoint](crate::checkpoint()): a stream keeps nothing back.
@@ -307,6 +311,20 @@ impl<S: Socket> SocketStream<S> {
         halves::into_split(self)
     }
 
+    /// As [`AsyncRead::poll_read`], into memory that need not be initialized. What has been read is
+    /// at its beginning, and initialized.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn poll_read_uninit(
+        &self,
+        cx: &Context<'_>,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_operation(Side::Read, cx, |socket| {
+            let outcome = receive_uninit(socket, buffer);
+            self.note_read(buffer.len(), outcome)
+        })
+    }
+
     fn note_read(&self, room: usize, outcome: io::Result<usize>) -> io::Result<usize> {
         self.note(Side::Read, room, outcome)
     }
@@ -343,8 +361,8 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.reading.poll(&self.io, Side::Read, cx, |socket| {
-            self.note_read(buffer.len(), socket.io().read(buffer))
+        self.io.poll_operation(Side::Read, cx, |socket| {
+            self.note_read(buffer.len(), receive(socket, buffer))
         })
     }
 
@@ -354,7 +372,7 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let room = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.reading.poll(&self.io, Side::Read, cx, |socket| {
+        self.io.poll_operation(Side::Read, cx, |socket| {
             self.note_read(room, socket.io().read_vectored(buffers))
         })
     }
@@ -366,8 +384,8 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.writing.poll(&self.io, Side::Write, cx, |socket| {
-            self.note_write(bytes.len(), socket.io().write(bytes))
+        self.io.poll_operation(Side::Write, cx, |socket| {
+            self.note_write(bytes.len(), send(socket, bytes))
         })
     }
 
@@ -377,17 +395,17 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.writing.poll(&self.io, Side::Write, cx, |socket| {
-            self.note_write(length, socket.io().write_vectored(buffers))
+        self.io.poll_operation(Side::Write, cx, |socket| {
+            self.note_write(length, send_vectored(socket, buffers, length))
         })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writing.poll_checkpoint(cx)
+        self.io.poll_checkpoint(Side::Write, cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.writing.poll_checkpoint(cx))?;
+        ready!(self.io.poll_checkpoint(Side::Write, cx))?;
         match self.io.source().shutdown(Shutdown::Write) {
             // Closed already, by a peer that has reset the connection.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),

@@ -145,21 +145,14 @@ impl Inbox {
         contents.tenancy
     }
 
-    /// Takes what is in it, in exchange for an empty batch. False if there is nothing.
+    /// Whether something was put in. What is missed here is found before the reactor sleeps.
     #[inline]
+    pub(crate) fn may_have_news(&self) -> bool {
+        self.first.load(Ordering::Relaxed) != EMPTY || self.hint.load(Ordering::Relaxed)
+    }
+
+    /// Takes what is in it, in exchange for an empty batch. False if there is nothing.
     pub(crate) fn take(&self, batch: &mut Batch) -> bool {
-        // What is missed here is found before the reactor sleeps.
-        let first = self.first.load(Ordering::Relaxed) != EMPTY;
-        (first || self.hint.load(Ordering::Relaxed)) && self.take_all(batch)
-    }
-
-    /// Whether there seems to be something to take.
-    pub(crate) fn has_hint(&self) -> bool {
-        self.hint.load(Ordering::Relaxed)
-    }
-
-    #[cold]
-    fn take_all(&self, batch: &mut Batch) -> bool {
         debug_assert!(batch.woken.is_empty() && batch.calls.is_empty());
         if self.hint.load(Ordering::Relaxed) {
             let mut contents = self.contents.lock();

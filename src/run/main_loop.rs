@@ -198,7 +198,7 @@ impl Runtime {
     #[cold]
     fn look_from_inside(&self) -> bool {
         let looks = CONTEXT.with(|context| context.looks.get());
-        if looks == 0 || !self.order.is_first_in_first_out() || self.remote.inbox.has_hint() {
+        if looks == 0 || !self.order.is_first_in_first_out() || self.remote.inbox.may_have_news() {
             return false;
         }
         if self.reactor.has_sources() && self.reactor.poll(Some(Duration::ZERO)).is_err() {
@@ -268,7 +268,15 @@ impl Runtime {
     }
 
     /// Lets in what other threads have left.
+    #[inline]
     fn let_in(&self) {
+        if self.remote.inbox.may_have_news() {
+            self.let_in_all();
+        }
+    }
+
+    #[cold]
+    fn let_in_all(&self) {
         let mut batch = self.batch.take();
         if self.remote.inbox.take(&mut batch) {
             batch.woken.drain(..).for_each(wake_from_elsewhere);

@@ -5,6 +5,8 @@ mod builder;
 #[cfg(not(loom))]
 mod cores;
 mod main_loop;
+#[cfg(not(loom))]
+mod news;
 pub(crate) mod order;
 #[cfg(not(loom))]
 pub(crate) mod reactor;

@@ -1,34 +1,29 @@
 //! Letting connections in, and the last of them when the server shuts down.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
 use crate::serve::accept_error::AcceptErrors;
 use crate::serve::connections::Connections;
 use crate::serve::listener::Listener;
-use crate::{Error, Result, checkpoint};
+use crate::{Result, checkpoint};
 
 /// Serves connections until that is cancelled, or the listener fails.
 pub(super) async fn forever<L: Listener>(
     listener: &L,
     connections: &Connections,
     serve: &impl Fn((L::Stream, L::Address)),
-) -> Error {
+) -> Result<Infallible> {
     let mut errors = AcceptErrors::new();
-    let accepting = async {
-        loop {
-            connections.room().await?;
-            match listener.accept().await {
-                Ok(connection) => {
-                    errors.over();
-                    serve(connection);
-                }
-                Err(error) => errors.bear(error, connections).await?,
+    loop {
+        connections.room().await?;
+        match listener.accept().await {
+            Ok(connection) => {
+                errors.over();
+                serve(connection);
             }
+            Err(error) => errors.bear(error, connections).await?,
         }
-    };
-    match accepting.await {
-        Ok(never) => never,
-        Err(error) => error,
     }
 }
 

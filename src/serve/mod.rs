@@ -3,20 +3,24 @@
 //! | file | concept |
 //! |---|---|
 //! | `listener` | what connections come from |
+//! | `connection` | one of them: its handler, and how that ends |
 //! | `connections` | how many there are, and may be |
 //! | `accept` | letting connections in, and the last of them |
+//! | `ending` | what stops at once when the server is ending |
 //! | `accept_error` | what happens when accepting fails |
 //! | `panicked` | handlers that panic |
 
 mod accept;
 mod accept_error;
+mod connection;
 mod connections;
+mod ending;
 mod listener;
 mod panicked;
 
 use std::cell::Cell;
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -24,9 +28,11 @@ pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
 use crate::scope::is_ending;
-use crate::scope::tree::Scope;
-use crate::serve::connections::{Connections, Open};
-use crate::{Error, Nursery, Result, context, finishing, nursery};
+use crate::scope::pool::ScopeRef;
+use crate::serve::connection::{Connection, Failures};
+use crate::serve::connections::Connections;
+use crate::serve::ending::until_ending;
+use crate::{CancelScope, Error, Result, finishing, nursery};
 
 /// How long connections may take to finish, unless [`Server::grace`] says otherwise.
 const GRACE: Duration = Duration::from_secs(10);
@@ -233,69 +239,52 @@ impl<'a, L: Listener> Server<'a, L> {
     {
         let Server { listener, most, grace, signal, on_error, resume_panics, place } = self;
         let connections = Connections::new(most);
-        let handle = async |stream, peer: L::Address, open: Open<'_>| {
-            let outcome = panicked::catch(async { handler(stream, peer.clone()).await }).await;
-            let error = match outcome {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) if is_ending() => match error.absorb_cancelled() {
-                    (_, Some(rest)) => rest,
-                    (_, None) => {
-                        if is_cancelled() {
-                            open.cut_short();
-                        }
-                        return Ok(());
-                    }
-                },
-                Ok(Err(error)) => error,
-                Err(payload) if resume_panics => resume_unwind(payload),
-                Err(payload) => HandlerPanicked::new(&*payload).into(),
-            };
-            match &on_error {
-                Some(on_error) => on_error(error, &peer),
-                None => report(error, &peer),
-            }
-            Ok(())
-        };
+        let failures = Failures { on_error, resume_panics };
         let failure = Cell::new(None);
-        let shut_down = |n: &Nursery<'_, '_>, error: Option<Error>| {
+        let server = CancelScope::of(ScopeRef::new(place));
+        let shut_down = |error: Option<Error>| {
             let first = failure.take();
             failure.set(first.or(error));
-            n.scope().end_gracefully("the server is shutting down", place, grace);
+            server.end_gracefully("the server is shutting down", place, grace);
         };
-        let (connections, handle, shut_down) = (&connections, &handle, &shut_down);
-        let outcome = nursery(async move |n| {
-            if let Some(signal) = signal {
-                n.spawn(async move {
-                    match signal.await {
-                        Err(error) if is_ending() && error.cancellation().is_some() => Err(error),
-                        outcome => {
-                            shut_down(n, outcome.err());
-                            Ok(())
+        let (connections, failures) = (&connections, &failures);
+        let (handler, shut_down) = (&handler, &shut_down);
+        // One scope says for all connections that they finish their work. What is to stop at once
+        // does so by itself.
+        let outcome = server.enter(async |_| {
+            let mut outcome = Ok(());
+            finishing(nursery(async |n| {
+                if let Some(signal) = signal {
+                    n.spawn(async move {
+                        match until_ending(signal, place).await {
+                            Err(error) if is_ending() && error.cancellation().is_some() => {}
+                            outcome => shut_down(outcome.err()),
                         }
-                    }
-                });
-            }
-            let serve = |(stream, peer)| {
-                let open = connections.open();
-                n.spawn(finishing(handle(stream, peer, open)));
-            };
-            let error = accept::forever(&listener, connections, &serve).await;
-            let outcome = match error.cancellation() {
-                Some(_) if is_ending() => Err(error),
-                _ => {
-                    shut_down(n, Some(error));
-                    Ok(())
+                        Ok(())
+                    });
                 }
-            };
-            let last = finishing(accept::last(listener, connections, &serve));
-            if let Err(error) = last.await
-                && error.cancellation().is_none()
-            {
-                tracing::warn!(%error, "could not accept the last connections");
-            }
+                let serve = |(stream, peer): (L::Stream, L::Address)| {
+                    let from = peer.clone();
+                    let call = move || handler(stream, from);
+                    drop(n.spawn(Connection::new(call, peer, connections.open(), failures)));
+                };
+                let accepting = accept::forever(&listener, connections, &serve);
+                let Err(error) = until_ending(accepting, place).await;
+                match error.cancellation() {
+                    Some(_) if is_ending() => outcome = Err(error),
+                    _ => shut_down(Some(error)),
+                }
+                if let Err(error) = accept::last(listener, connections, &serve).await
+                    && error.cancellation().is_none()
+                {
+                    tracing::warn!(%error, "could not accept the last connections");
+                }
+                Ok(())
+            }))
+            .await?;
             outcome
-        })
-        .await;
+        });
+        let outcome = outcome.await.map(drop);
         match connections.cut_short() {
             0 => {}
             connections => tracing::warn!(
@@ -319,16 +308,4 @@ impl<L: Listener + std::fmt::Debug> std::fmt::Debug for Server<'_, L> {
             .field("grace", &self.grace)
             .finish_non_exhaustive()
     }
-}
-
-fn report<A: std::fmt::Debug>(error: Error, peer: &A) {
-    if error.is::<HandlerPanicked>() {
-        tracing::error!(?peer, %error, "a handler has a bug; the server goes on");
-    } else {
-        tracing::warn!(?peer, %error, "a connection failed");
-    }
-}
-
-fn is_cancelled() -> bool {
-    context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }

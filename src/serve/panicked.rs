@@ -3,10 +3,6 @@
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 
 /// The handler of a connection panicked. See [`Server::on_error`](crate::Server::on_error).
 ///
@@ -39,14 +35,3 @@ impl fmt::Display for HandlerPanicked {
 }
 
 impl StdError for HandlerPanicked {}
-
-/// Runs a future; its panic is `Err`.
-pub(super) async fn catch<F: Future>(future: F) -> std::thread::Result<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Err(payload) => Poll::Ready(Err(payload)),
-    })
-    .await
-}

@@ -1,0 +1,29 @@
+//! What a server stops at once when it is ending, while its connections finish their work.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::scope::idle::wind_down;
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
+use crate::{Cancelled, Result};
+
+/// Runs `future`, which a graceful cancellation reaches although what runs here finishes its work.
+pub(super) async fn until_ending<T>(
+    future: impl Future<Output = Result<T>>,
+    place: &'static Location<'static>,
+) -> Result<T> {
+    let scope = ScopeRef::new(place);
+    let inner = scope.clone();
+    let mut why = None;
+    let stop = |_: Pin<&mut _>, cause: Cancelled| {
+        inner.cancel_because(Level::Graceful, || cause.clone());
+        why = Some(cause);
+    };
+    match wind_down(scope, future, Duration::ZERO, stop).await? {
+        Some(value) => Ok(value),
+        None => Err(why.expect("nobody else has a handle to this scope").into()),
+    }
+}
