@@ -51,7 +51,9 @@ impl NodeLayout {
 pub(super) struct Chunk {
     table: Rc<Table>,
     number: u32,
-    class: u32,
+    /// Where those of its nodes begin.
+    generation: u16,
+    class: u8,
     /// The distance of two nodes.
     stride: u32,
     in_use: Cell<u32>,
@@ -72,7 +74,12 @@ impl Chunk {
     pub(super) const MOST: u32 = (u32::MAX >> NODE_BITS) - 1;
 
     /// A chunk without nodes in use.
-    pub(super) fn allocate(table: Rc<Table>, number: u32, node: NodeLayout) -> *const Chunk {
+    pub(super) fn allocate(
+        table: Rc<Table>,
+        number: u32,
+        generation: u16,
+        node: NodeLayout,
+    ) -> *const Chunk {
         let count = if node.is_alone() { 1 } else { NODES as usize };
         let size = node.0.size() * count;
         let nodes = Layout::from_size_align(size, node.0.align()).expect("a node fits in memory");
@@ -90,7 +97,8 @@ impl Chunk {
             chunk.write(Chunk {
                 table,
                 number,
-                class: node.class() as u32,
+                generation,
+                class: node.class() as u8,
                 stride: node.0.size() as u32,
                 in_use: Cell::new(0),
                 fresh: Cell::new(0),
@@ -189,7 +197,9 @@ impl Chunk {
         self.fresh.set(nth + 1);
         let node = NonNull::new(self.nth(nth).cast_mut()).expect("it is in an allocation");
         // SAFETY: it is memory for a node, which begins with a unit, and nobody has it yet.
-        unsafe { node.write(Unit::new(self.number << NODE_BITS | nth, self.class as u8)) };
+        unsafe {
+            node.write(Unit::new(self.number << NODE_BITS | nth, self.generation, self.class));
+        }
         node
     }
 

@@ -4,8 +4,8 @@
 //! memory, and a waker may outlive everything it was made for. A number is made of three parts:
 //! the runtime's slot among the runtimes of the process, the index of a node in the runtime's
 //! table, and the node's generation, so that a number whose unit has gone is recognised.
-//! Generations wrap, and begin anew where memory was given back: an old waker may wake a stranger.
-//! That is a spurious wake, which every future must bear.
+//! Generations wrap, and begin anew with each chunk, though somewhere else each time: an old waker
+//! may wake a stranger, if rarely. That is a spurious wake, which every future must bear.
 //!
 //! # Invariants
 //!
@@ -19,6 +19,7 @@ use std::array;
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::context::CONTEXT;
 use crate::wake::chunk::{Chunk, NodeLayout};
@@ -37,6 +38,9 @@ pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 
 /// How many empty chunks of each class are kept for use again.
 const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
+
+/// How far apart generations begin: odd, so that it takes 2^16 steps to come back.
+const STEP: u16 = 40503;
 
 /// A unit's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -78,6 +82,8 @@ pub(crate) struct Table {
     free_numbers: UnsafeCell<Vec<u32>>,
     /// For each class of sizes the chunks that have room.
     rooms: [Room; NodeLayout::CLASSES],
+    /// Where the generations of the next chunk's nodes begin.
+    generation: Cell<u16>,
     /// The run has ended: nothing is kept any more.
     closed: Cell<bool>,
 }
@@ -91,11 +97,13 @@ pub(super) struct Room {
 impl Table {
     /// The table of the runtime with this slot.
     pub(crate) fn new(slot: u16) -> Rc<Table> {
+        static TABLES: AtomicU16 = AtomicU16::new(0);
         Rc::new(Table {
             slot,
             chunks: UnsafeCell::new(Vec::new()),
             free_numbers: UnsafeCell::new(Vec::new()),
             rooms: array::from_fn(|_| Room { first: Cell::new(ptr::null()), empty: Cell::new(0) }),
+            generation: Cell::new(TABLES.fetch_add(1, Ordering::Relaxed).wrapping_mul(STEP)),
             closed: Cell::new(false),
         })
     }
@@ -130,7 +138,9 @@ impl Table {
             chunks.len() as u32 - 1
         });
         assert!(number < Chunk::MOST, "more tasks in one runtime than can be numbered");
-        let chunk = Chunk::allocate(self.clone(), number, layout);
+        let generation = self.generation.get();
+        self.generation.set(generation.wrapping_add(STEP));
+        let chunk = Chunk::allocate(self.clone(), number, generation, layout);
         chunks[number as usize] = chunk;
         // SAFETY: it was just made.
         let chunk = unsafe { &*chunk };

@@ -69,7 +69,7 @@ impl Unit {
 
     /// A unit that is not in use.
     #[inline]
-    pub(super) const fn new(index: u32, class: u8) -> Unit {
+    pub(super) const fn new(index: u32, generation: u16, class: u8) -> Unit {
         Unit {
             roster: Cell::new(ptr::null()),
             next_ready: Cell::new(ptr::null()),
@@ -77,7 +77,7 @@ impl Unit {
             next: Cell::new(NO_INDEX),
             tick: Cell::new(0),
             index,
-            generation: Cell::new(0),
+            generation: Cell::new(generation),
             class,
             flags: Cell::new(0),
             note: Cell::new(NO_INDEX),
