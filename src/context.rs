@@ -25,7 +25,7 @@ use crate::run::Runtime;
 use crate::scope::pool::{Pool, ScopeRef};
 use crate::scope::tree::Scope;
 use crate::shim::thread_static;
-use crate::wake::table::{Table, UnitId};
+use crate::wake::table::{RunId, Table, UnitId};
 use crate::wake::unit::Unit;
 use crate::wake::waker::waker;
 
@@ -33,9 +33,8 @@ pub(crate) struct Context {
     runtime: Cell<*const Runtime>,
     /// The number of the present `run` in this process; 0 when there is none.
     pub(crate) run: Cell<u32>,
-    /// The runtime's place in the process's registry, which is part of its units' numbers;
-    /// [`NO_SLOT`] when there is none.
-    pub(crate) slot: Cell<u16>,
+    /// The run's part of its units' numbers.
+    pub(crate) unit_run: Cell<RunId>,
     /// Its units.
     table: Cell<*const Table>,
     scope: Cell<*const Scope>,
@@ -70,9 +69,6 @@ pub(crate) struct Context {
     pub(crate) spare_scopes: Pool,
 }
 
-/// The slot that is never given out.
-const NO_SLOT: u16 = u16::MAX;
-
 impl Context {
     /// The units of the runtime.
     #[inline]
@@ -94,7 +90,7 @@ thread_static! {
     static OF_THREAD: Context = Context {
         runtime: Cell::new(ptr::null()),
         run: Cell::new(0),
-        slot: Cell::new(NO_SLOT),
+        unit_run: Cell::new(RunId::NONE),
         table: Cell::new(ptr::null()),
         scope: Cell::new(ptr::null()),
         frame: Cell::new(ptr::null()),
@@ -140,7 +136,7 @@ pub(crate) fn enter_runtime(runtime: &Runtime) -> EnteredRuntime<'_> {
         context.handed.set(0);
         context.cancelled.set(0);
         context.scopes.set(0);
-        context.slot.set(runtime.table.slot());
+        context.unit_run.set(runtime.table.run());
         context.table.set(Rc::as_ptr(&runtime.table));
         context.spare_scopes.open();
     });
@@ -155,7 +151,7 @@ impl Drop for EnteredRuntime<'_> {
         CONTEXT.with(|context| {
             context.runtime.set(ptr::null());
             context.run.set(0);
-            context.slot.set(NO_SLOT);
+            context.unit_run.set(RunId::NONE);
             context.table.set(ptr::null());
             context.ready_queues.set(0);
             context.spare_scopes.close();
@@ -319,7 +315,7 @@ impl Host {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         CONTEXT.with(|context| {
-            let id = unit.id(context.slot.get());
+            let id = unit.id(context.unit_run.get());
             context.unit.set(id);
             context.polled.set(this);
             context.budget.set(budget);

@@ -371,6 +371,43 @@ fn r02_no_wake_is_lost_among_many() {
     }
 }
 
+/// A waker of a run that has ended, and a task of a later one that may have its place: neither
+/// from this thread nor from another does it poll what it was not made for.
+#[test]
+fn r06_an_old_waker_wakes_no_stranger() {
+    let waker_of_child = |polls: &Cell<usize>, old: Option<&Waker>| {
+        let kept = RefCell::new(None);
+        builder()
+            .run(nursery(async |n| {
+                n.spawn(poll_fn(|cx| {
+                    polls.set(polls.get() + 1);
+                    if kept.replace(Some(cx.waker().clone())).is_some() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    Poll::Pending
+                }));
+                yield_now().await?;
+                if let Some(old) = old {
+                    old.wake_by_ref();
+                    thread::scope(|s| s.spawn(|| old.wake_by_ref()).join()).unwrap();
+                    for _ in 0..10 {
+                        sleep(secs(1)).await?;
+                    }
+                    assert_eq!(polls.get(), 1);
+                }
+                let own = kept.borrow().clone().expect("it was polled");
+                own.wake();
+                Ok(())
+            }))
+            .unwrap();
+        kept.take().unwrap()
+    };
+    let old = waker_of_child(&Cell::new(0), None);
+    let polls = Cell::new(0);
+    waker_of_child(&polls, Some(&old));
+    assert_eq!(polls.get(), 2);
+}
+
 /// Wakes during the shutdown, after it, and into later runs: at worst they are spurious.
 #[test]
 fn r02_wakes_during_and_after_shutdown_are_harmless() {

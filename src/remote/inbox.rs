@@ -219,8 +219,8 @@ impl Inbox {
     #[cold]
     fn wake_locked(&self, id: UnitId) {
         let mut contents = self.contents.lock();
-        if contents.interrupter.is_none() {
-            return;
+        if contents.interrupter.is_none() || !id.run().may_be(contents.tenancy) {
+            return; // it has gone
         }
         if contents.asleep {
             self.interrupt(contents, id);
@@ -282,6 +282,7 @@ impl Contents {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::wake::table::RunId;
 
     fn woken(wakes: &mut Wakes) -> Vec<(UnitId, bool)> {
         let mut units = Vec::new();
@@ -290,9 +291,11 @@ mod tests {
     }
 
     /// A thread that wakes without pause does not make the queue grow.
+    const RUN: RunId = RunId::NONE;
+
     #[test]
     fn r02_a_unit_is_in_the_queue_once() {
-        let (one, other) = (UnitId::new(0, 1, 5), UnitId::new(0, 7, 0));
+        let (one, other) = (UnitId::new(RUN, 1, 5), UnitId::new(RUN, 7, 0));
         let mut wakes = Wakes::new();
         for _ in 0..1000 {
             wakes.add(one);
@@ -307,7 +310,7 @@ mod tests {
     /// Old wakers and new ones of the same place: whoever is there now must be woken.
     #[test]
     fn r02_units_with_the_same_place_are_in_the_queue_once_for_all() {
-        let (old, new) = (UnitId::new(0, 1, 5), UnitId::new(0, 1, 6));
+        let (old, new) = (UnitId::new(RUN, 1, 5), UnitId::new(RUN, 1, 6));
         for (first, second) in [(old, new), (new, old)] {
             let mut wakes = Wakes::new();
             for _ in 0..1000 {
@@ -320,7 +323,7 @@ mod tests {
 
     #[test]
     fn r02_the_rounds_may_run_over() {
-        let id = UnitId::new(0, 1, 5);
+        let id = UnitId::new(RUN, 1, 5);
         let mut wakes = Wakes::new();
         wakes.round = u32::MAX;
         wakes.add(id);

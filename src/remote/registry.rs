@@ -36,7 +36,7 @@ impl Drop for Tenant {
 
 /// Wakes a unit of another thread's runtime. Does nothing if the runtime has gone.
 pub(crate) fn wake(id: UnitId) {
-    if let Some(inbox) = inbox(id.slot()) {
+    if let Some(inbox) = inbox(id.run().slot()) {
         inbox.wake(id);
     }
 }

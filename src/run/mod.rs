@@ -45,7 +45,7 @@ use crate::sync::CapacityLimiter;
 use crate::thread::DEFAULT_LIMIT;
 use crate::thread::job::Jobs;
 use crate::time::clock::{Clock, Nanos};
-use crate::wake::table::Table;
+use crate::wake::table::{RunId, Table};
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
@@ -90,7 +90,7 @@ impl Runtime {
     ) -> io::Result<Runtime> {
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
-        let table = Table::new(remote.slot);
+        let table = Table::new(RunId::new(remote.slot, remote.tenancy));
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
         Ok(Runtime {
             table,

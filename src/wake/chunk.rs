@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
-use crate::wake::table::{Room, Table};
+use crate::wake::table::{Room, Table, UnitId};
 use crate::wake::unit::Unit;
 
 /// How many nodes a chunk has; one where they are large. One under the sanitizer, too: it is to
@@ -71,7 +71,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// How many there may be in one table.
-    pub(super) const MOST: u32 = (u32::MAX >> NODE_BITS) - 1;
+    pub(super) const MOST: u32 = UnitId::INDICES >> NODE_BITS;
 
     /// A chunk without nodes in use.
     pub(super) fn allocate(

@@ -1,11 +1,11 @@
 //! The units of one run: their memory, and from the number in a waker to the unit it stands for.
 //!
 //! A waker holds a number, not a pointer: cloning and dropping one costs nothing and touches no
-//! memory, and a waker may outlive everything it was made for. A number is made of three parts:
-//! the runtime's slot among the runtimes of the process, the index of a node in the runtime's
-//! table, and the node's generation, so that a number whose unit has gone is recognised.
-//! Generations wrap, and begin anew with each chunk, though somewhere else each time: an old waker
-//! may wake a stranger, if rarely. That is a spurious wake, which every future must bear.
+//! memory, and a waker may outlive everything it was made for. A number is made of four parts: the
+//! runtime's slot among the runtimes of the process, a tag that tells a run from those that had the
+//! slot before, the index of a node in the run's table, and the node's generation, so that a number
+//! whose unit has gone is recognised. Tags and generations wrap: an old waker may wake a stranger,
+//! if rarely. That is a spurious wake, which every future must bear.
 //!
 //! # Invariants
 //!
@@ -19,18 +19,19 @@ use std::array;
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::context::CONTEXT;
+use crate::remote::inbox::Tenancy;
 use crate::wake::chunk::{Chunk, NodeLayout};
 use crate::wake::unit::Unit;
 
 #[cfg(not(target_pointer_width = "64"))]
-compile_error!("seedbed packs three numbers into a waker's data pointer and needs 64-bit pointers");
+compile_error!("seedbed packs four numbers into a waker's data pointer and needs 64-bit pointers");
 
 const SLOT_BITS: u32 = 16;
-const INDEX_BITS: u32 = 32;
-const GENERATION_BITS: u32 = 16;
+const TAG_BITS: u32 = 8;
+const INDEX_BITS: u32 = 28;
+const GENERATION_BITS: u32 = 12;
 
 /// The most runtimes that can run at the same time in one process. The last slot is never given
 /// out, so that no number is [`UnitId::NONE`].
@@ -39,8 +40,12 @@ pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 /// How many empty chunks of each class are kept for use again.
 const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
 
-/// How far apart generations begin: odd, so that it takes 2^16 steps to come back.
-const STEP: u16 = 40503;
+/// How far apart generations begin: odd, so that it takes as many steps to come back as there are.
+const STEP: u16 = 2531;
+
+const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+const GENERATION_MASK: u16 = (1 << GENERATION_BITS) - 1;
 
 /// A unit's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -48,35 +53,60 @@ pub(crate) struct UnitId(pub(crate) usize);
 
 impl UnitId {
     pub(crate) const NONE: UnitId = UnitId(usize::MAX);
+    /// How many indices there are.
+    pub(super) const INDICES: u32 = 1 << INDEX_BITS;
 
     #[inline]
-    pub(crate) fn new(slot: u16, index: u32, generation: u16) -> Self {
+    pub(crate) fn new(run: RunId, index: u32, generation: u16) -> Self {
         UnitId(
-            (slot as usize) << (INDEX_BITS + GENERATION_BITS)
+            (run.0 as usize) << (INDEX_BITS + GENERATION_BITS)
                 | (index as usize) << GENERATION_BITS
-                | generation as usize,
+                | (generation & GENERATION_MASK) as usize,
         )
     }
 
     #[inline]
-    pub(crate) fn slot(self) -> u16 {
-        (self.0 >> (INDEX_BITS + GENERATION_BITS)) as u16
+    pub(crate) fn run(self) -> RunId {
+        RunId((self.0 >> (INDEX_BITS + GENERATION_BITS)) as u32)
     }
 
     #[inline]
     pub(crate) fn index(self) -> u32 {
-        (self.0 >> GENERATION_BITS) as u32
+        (self.0 >> GENERATION_BITS) as u32 & INDEX_MASK
     }
 
     #[inline]
-    fn generation(self) -> u16 {
-        self.0 as u16
+    fn is_of_generation(self, generation: u16) -> bool {
+        (self.0 as u16 ^ generation) & GENERATION_MASK == 0
+    }
+}
+
+/// A run's part of its units' numbers: its slot and its tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RunId(u32);
+
+impl RunId {
+    /// No run's.
+    pub(crate) const NONE: RunId = RunId((1 << (SLOT_BITS + TAG_BITS)) - 1);
+
+    /// That of the run that is, over all time, this one.
+    pub(crate) fn new(slot: u16, tenancy: Tenancy) -> RunId {
+        RunId(u32::from(slot) << TAG_BITS | tenancy as u32 & TAG_MASK)
+    }
+
+    pub(crate) fn slot(self) -> u16 {
+        (self.0 >> TAG_BITS) as u16
+    }
+
+    /// Whether it may be that of this one, of the runs that had its slot.
+    pub(crate) fn may_be(self, tenancy: Tenancy) -> bool {
+        self.0 & TAG_MASK == tenancy as u32 & TAG_MASK
     }
 }
 
 /// The units of one run. See the module's documentation.
 pub(crate) struct Table {
-    slot: u16,
+    run: RunId,
     /// By their numbers; null where a number is free.
     chunks: UnsafeCell<Vec<*const Chunk>>,
     free_numbers: UnsafeCell<Vec<u32>>,
@@ -95,21 +125,20 @@ pub(super) struct Room {
 }
 
 impl Table {
-    /// The table of the runtime with this slot.
-    pub(crate) fn new(slot: u16) -> Rc<Table> {
-        static TABLES: AtomicU16 = AtomicU16::new(0);
+    /// The table of this run.
+    pub(crate) fn new(run: RunId) -> Rc<Table> {
         Rc::new(Table {
-            slot,
+            run,
             chunks: UnsafeCell::new(Vec::new()),
             free_numbers: UnsafeCell::new(Vec::new()),
             rooms: array::from_fn(|_| Room { first: Cell::new(ptr::null()), empty: Cell::new(0) }),
-            generation: Cell::new(TABLES.fetch_add(1, Ordering::Relaxed).wrapping_mul(STEP)),
+            generation: Cell::new(0),
             closed: Cell::new(false),
         })
     }
 
-    pub(crate) fn slot(&self) -> u16 {
-        self.slot
+    pub(crate) fn run(&self) -> RunId {
+        self.run
     }
 
     /// Memory for a node, of which only what belongs to its place is set.
@@ -255,11 +284,11 @@ pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {
         let table = context.table()?;
-        if table.slot != id.slot() {
+        if table.run != id.run() {
             return None;
         }
         let node = table.node(id.index());
         // SAFETY: a node of a chunk is valid, in use or not.
-        (unsafe { node.as_ref() }?.generation() == id.generation()).then_some(node)
+        id.is_of_generation(unsafe { node.as_ref() }?.generation()).then_some(node)
     })
 }

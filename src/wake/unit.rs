@@ -20,7 +20,7 @@ use std::task::Waker;
 
 use crate::context::CONTEXT;
 use crate::wake::roster::Roster;
-use crate::wake::table::{self, UnitId};
+use crate::wake::table::{self, RunId, UnitId};
 
 /// A piece of work with a waker of its own. See the module's documentation.
 #[repr(C)]
@@ -148,10 +148,10 @@ impl Unit {
         woken
     }
 
-    /// Its number in the runtime with this slot, which has to be its own.
+    /// Its number in this run, which has to be its own.
     #[inline]
-    pub(crate) fn id(&self, slot: u16) -> UnitId {
-        UnitId::new(slot, self.index, self.generation.get())
+    pub(crate) fn id(&self, run: RunId) -> UnitId {
+        UnitId::new(run, self.index, self.generation.get())
     }
 
     /// The roster it is attached to, or null.

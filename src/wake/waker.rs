@@ -35,7 +35,7 @@ pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
 #[inline]
 pub(crate) fn index_here(waker: &Waker) -> Option<u32> {
     let id = unit_of(waker)?;
-    CONTEXT.with(|context| context.slot.get() == id.slot()).then(|| id.index())
+    CONTEXT.with(|context| context.unit_run.get() == id.run()).then(|| id.index())
 }
 
 /// Makes the unit ready that has the place with this index in the current runtime, whatever had it
@@ -63,7 +63,7 @@ pub(crate) fn wake_unit(id: UnitId) {
         if context.unit.get() == id && !polled.is_null() {
             // It wakes itself, and need not be looked for.
             make_ready(Some(polled));
-        } else if context.slot.get() == id.slot() {
+        } else if context.unit_run.get() == id.run() {
             make_ready(table::lookup(id));
         } else {
             registry::wake(id);
