@@ -111,10 +111,18 @@ impl Watch {
     /// A watch over a wait that begins now.
     #[inline]
     pub(crate) fn armed(cx: &Context<'_>) -> Self {
-        let mut watch = Watch(Armed::in_current_scope());
-        if !waker::is_of_current_unit(cx.waker()) {
-            watch.arm_foreign(cx);
+        // Where nothing points to it, it stays in registers until it is where it belongs.
+        if waker::is_of_current_unit(cx.waker()) {
+            Watch(Armed::in_current_scope())
+        } else {
+            Watch::armed_foreign(cx)
         }
+    }
+
+    #[cold]
+    fn armed_foreign(cx: &Context<'_>) -> Self {
+        let mut watch = Watch(Armed::in_current_scope());
+        watch.arm_foreign(cx);
         watch
     }
 
@@ -225,6 +233,12 @@ impl Waiting {
     #[inline(always)]
     pub(crate) fn begin(cx: &Context<'_>) -> Self {
         Waiting { waker: KeptWaker::new(cx.waker()), watch: Watch::armed(cx) }
+    }
+
+    /// For a wait of the unit that is being polled, which begins now.
+    #[inline(always)]
+    pub(crate) fn of_unit(unit: UnitId) -> Self {
+        Waiting { waker: KeptWaker::Unit(unit), watch: Watch(Armed::in_current_scope()) }
     }
 
     /// To be called whenever the operation goes on waiting.

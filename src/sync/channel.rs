@@ -331,7 +331,7 @@ impl<T> Send<'_, T> {
             Ok(()) if coop::spend() => self.pause(SendStep::Sent, cx),
             Ok(()) => self.succeed(),
             Err(message) => {
-                let ticket = shared.senders.join(Some(message), cx, "Sender::send");
+                let ticket = shared.senders.bring(Some(message), cx, "Sender::send");
                 self.step = SendStep::Wait(ticket);
                 Poll::Pending
             }
@@ -479,7 +479,7 @@ impl<T> Recv<'_, T> {
         }
         let received = shared.take();
         if received.is_none() && !shared.closed.get() {
-            self.step = RecvStep::Wait(shared.receivers.join(None, cx, "Receiver::recv"));
+            self.step = RecvStep::Wait(shared.receivers.join(cx, "Receiver::recv"));
             return Poll::Pending;
         }
         if coop::spend() {

@@ -103,7 +103,7 @@ impl Future for EventWait<'_> {
                     } else if let Err(error) = coop::check() {
                         Step::Checkpoint(Checkpoint::failing(error, 1))
                     } else {
-                        let ticket = this.event.waiters.join((), cx, "Event::wait");
+                        let ticket = this.event.waiters.join(cx, "Event::wait");
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };

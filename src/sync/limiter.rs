@@ -198,7 +198,7 @@ impl Future for Acquire {
                         continue;
                     }
                     let Some(permit) = this.limiter.try_acquire() else {
-                        let ticket = waiters.join((), cx, "CapacityLimiter::acquire");
+                        let ticket = waiters.join(cx, "CapacityLimiter::acquire");
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };

@@ -13,6 +13,7 @@ use std::task::Context;
 use crate::coop::{KeptWaker, Waiting};
 use crate::error::Error;
 use crate::frame;
+use crate::wake::waker;
 
 /// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
 pub(crate) struct Waiters<T> {
@@ -97,11 +98,41 @@ impl<T: Default> Waiters<T> {
         }
     }
 
-    /// Joins the queue at its end.
+    /// Joins the queue at its end, and brings nothing but the default.
     #[inline]
-    pub(crate) fn join(&self, value: T, cx: &Context<'_>, operation: &'static str) -> Ticket {
+    pub(crate) fn join(&self, cx: &Context<'_>, operation: &'static str) -> Ticket {
+        self.join_with(|_| (), cx, operation)
+    }
+
+    /// Joins the queue at its end, and brings something.
+    #[inline]
+    pub(crate) fn bring(&self, value: T, cx: &Context<'_>, operation: &'static str) -> Ticket {
+        self.join_with(|place| *place = value, cx, operation)
+    }
+
+    #[inline(always)]
+    fn join_with(
+        &self,
+        bring: impl FnOnce(&mut T),
+        cx: &Context<'_>,
+        operation: &'static str,
+    ) -> Ticket {
         frame::awaits(operation);
-        let waiting = Waiting::begin(cx);
+        match waker::current_unit(cx.waker()) {
+            Some(unit) => self.take_place(bring, || Waiting::of_unit(unit)),
+            None => self.join_with_foreign(bring, cx),
+        }
+    }
+
+    #[cold]
+    fn join_with_foreign(&self, bring: impl FnOnce(&mut T), cx: &Context<'_>) -> Ticket {
+        let waiting = Waiting::begin(cx); // foreign code, which may come back here
+        self.take_place(bring, || waiting)
+    }
+
+    /// `waiting` is made right where it is to be: a detour would cost more than all the rest.
+    #[inline(always)]
+    fn take_place(&self, bring: impl FnOnce(&mut T), waiting: impl FnOnce() -> Waiting) -> Ticket {
         let inner = &mut *self.inner.borrow_mut();
         if inner.free == NONE {
             inner.grow();
@@ -109,9 +140,9 @@ impl<T: Default> Waiters<T> {
         let index = inner.free;
         let slot = &mut inner.slots[index as usize];
         inner.free = slot.next;
-        slot.value = value;
+        bring(&mut slot.value);
         // What was there is taken out by now: its destructor would look in vain.
-        mem::forget(mem::replace(&mut slot.waiting, waiting));
+        mem::forget(mem::replace(&mut slot.waiting, waiting()));
         slot.prev = inner.tail;
         slot.next = NONE;
         slot.state = State::Waiting;

@@ -5,9 +5,8 @@
 //!
 //! 1. A chunk is one allocation: padding, the header, and its nodes. The header is right before the
 //!    first node. All pointers to its nodes come from that allocation.
-//! 2. The nodes below `fresh` are valid `Unit`s at any time: whoever uses one leaves its `Unit`
-//!    valid. Nobody has a pointer to one of the others.
-//! 3. A node below `fresh` is in use, or in `unused`.
+//! 2. All nodes are valid `Unit`s at any time: whoever uses one leaves its `Unit` valid.
+//! 3. A node is in use, or in `unused`.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -51,22 +50,47 @@ impl NodeLayout {
 pub(super) struct Chunk {
     table: Rc<Table>,
     number: u32,
-    /// Where those of its nodes begin.
-    generation: u16,
     class: u8,
-    /// The distance of two nodes.
-    stride: u32,
     in_use: Cell<u32>,
-    fresh: Cell<u32>,
     /// How far the header is from the beginning of the allocation, and what that is like.
     padding: u32,
     layout: Layout,
-    /// Where the nodes begin.
-    nodes: *const Unit,
+    nodes: Nodes,
     unused: Cell<*const Unit>,
     /// The other chunks of the class that have room.
     prev: Cell<*const Chunk>,
     next: Cell<*const Chunk>,
+}
+
+/// Where the nodes of a chunk are.
+#[derive(Clone, Copy)]
+pub(super) struct Nodes {
+    first: *const Unit,
+    /// The distance of two, in bytes.
+    stride: u32,
+    count: u32,
+}
+
+impl Nodes {
+    /// Those of no chunk.
+    pub(super) const NONE: Nodes = Nodes { first: ptr::null(), stride: 0, count: 0 };
+
+    /// The node with this index, of which the chunk's number has been seen to. Null if there is
+    /// none.
+    #[inline]
+    pub(super) fn node(&self, index: u32) -> *const Unit {
+        let nth = index % (1 << NODE_BITS);
+        if nth < self.count { self.nth(nth) } else { ptr::null() }
+    }
+
+    #[inline]
+    fn nth(&self, nth: u32) -> *const Unit {
+        self.first.wrapping_byte_add((nth * self.stride) as usize)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = *const Unit> {
+        (0..self.count).map(|nth| self.nth(nth))
+    }
 }
 
 impl Chunk {
@@ -90,6 +114,21 @@ impl Chunk {
         if memory.is_null() {
             handle_alloc_error(layout);
         }
+        let class = node.class() as u8;
+        // SAFETY: the nodes begin there.
+        let first_node = unsafe { memory.add(first) }.cast::<Unit>();
+        let stride = node.0.size() as u32;
+        let nodes = Nodes { first: first_node, stride, count: count as u32 };
+        let mut unused = ptr::null();
+        for nth in (0..nodes.count).rev() {
+            let node = nodes.nth(nth);
+            // SAFETY: it is memory for a node, which begins with a unit, and nobody has it yet.
+            unsafe {
+                node.cast_mut().write(Unit::new(number << NODE_BITS | nth, generation, class));
+                (*node).set_unused(unused);
+            }
+            unused = node;
+        }
         // SAFETY: invariant 1: the header fits there and is aligned, as the nodes' alignment is at
         // least as large and its size a multiple of its own.
         unsafe {
@@ -97,15 +136,12 @@ impl Chunk {
             chunk.write(Chunk {
                 table,
                 number,
-                generation,
-                class: node.class() as u8,
-                stride: node.0.size() as u32,
+                class,
                 in_use: Cell::new(0),
-                fresh: Cell::new(0),
                 padding: padding as u32,
                 layout,
-                nodes: memory.add(first).cast(),
-                unused: Cell::new(ptr::null()),
+                nodes,
+                unused: Cell::new(unused),
                 prev: Cell::new(ptr::null()),
                 next: Cell::new(ptr::null()),
             });
@@ -141,26 +177,12 @@ impl Chunk {
     }
 
     #[inline]
-    pub(super) fn number_of(index: u32) -> u32 {
-        index >> NODE_BITS
+    pub(super) fn number_of(index: u32) -> usize {
+        (index >> NODE_BITS) as usize
     }
 
-    /// The node with this index. Null if it was never used.
-    #[inline]
-    pub(super) fn node(&self, index: u32) -> *const Unit {
-        let nth = index % (1 << NODE_BITS);
-        if nth < self.fresh.get() { self.nth(nth) } else { ptr::null() }
-    }
-
-    #[inline]
-    fn nth(&self, nth: u32) -> *const Unit {
-        // SAFETY: invariant 1.
-        unsafe { self.nodes.byte_add((nth * self.stride) as usize) }
-    }
-
-    /// The nodes that were ever used.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = *const Unit> {
-        (0..self.fresh.get()).map(|nth| self.nth(nth))
+    pub(super) fn nodes(&self) -> Nodes {
+        self.nodes
     }
 
     /// Takes a node out. There is room, and `room` is where it stands for that.
@@ -174,32 +196,20 @@ impl Chunk {
         if in_use + 1 == NODES {
             self.remove_from(room);
         }
-        // SAFETY: invariant 2.
-        match NonNull::new(self.unused.get().cast_mut()) {
-            Some(node) => {
-                // SAFETY: invariant 2.
-                self.unused.set(unsafe { node.as_ref() }.next_unused());
-                node
-            }
-            None => self.take_fresh(),
-        }
+        self.take_unused()
     }
 
     /// Takes the only node out.
     pub(super) fn take_only(&self) -> NonNull<Unit> {
         self.in_use.set(1);
-        self.take_fresh()
+        self.take_unused()
     }
 
     #[inline]
-    fn take_fresh(&self) -> NonNull<Unit> {
-        let nth = self.fresh.get();
-        self.fresh.set(nth + 1);
-        let node = NonNull::new(self.nth(nth).cast_mut()).expect("it is in an allocation");
-        // SAFETY: it is memory for a node, which begins with a unit, and nobody has it yet.
-        unsafe {
-            node.write(Unit::new(self.number << NODE_BITS | nth, self.generation, self.class));
-        }
+    fn take_unused(&self) -> NonNull<Unit> {
+        let node = NonNull::new(self.unused.get().cast_mut()).expect("there is room");
+        // SAFETY: invariant 2.
+        self.unused.set(unsafe { node.as_ref() }.next_unused());
         node
     }
 

@@ -9,9 +9,9 @@
 //!
 //! # Invariants
 //!
-//! 1. What `chunks` and `rooms` point to is alive: a chunk is in `chunks` from when it is made
-//!    until it is freed, and in the list of its class while it has room. Chunks of one node are
-//!    in no list.
+//! 1. What `chunks` and `rooms` point to is alive: a chunk's nodes are in `chunks` from when it is
+//!    made until it is freed, and it is in the list of its class while it has room. Chunks of one
+//!    node are in no list.
 //! 2. A table is alive while anything is in it: the run, each nursery and each chunk count in it.
 //! 3. Nothing here calls foreign code.
 
@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use crate::context::CONTEXT;
 use crate::remote::inbox::Tenancy;
-use crate::wake::chunk::{Chunk, NodeLayout};
+use crate::wake::chunk::{Chunk, NodeLayout, Nodes};
 use crate::wake::unit::Unit;
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -107,8 +107,8 @@ impl RunId {
 /// The units of one run. See the module's documentation.
 pub(crate) struct Table {
     run: RunId,
-    /// By their numbers; null where a number is free.
-    chunks: UnsafeCell<Vec<*const Chunk>>,
+    /// By their numbers.
+    chunks: UnsafeCell<Vec<Nodes>>,
     free_numbers: UnsafeCell<Vec<u32>>,
     /// For each class of sizes the chunks that have room.
     rooms: [Room; NodeLayout::CLASSES],
@@ -163,16 +163,16 @@ impl Table {
         // SAFETY (both): invariant 3: nobody else has them meanwhile.
         let chunks = unsafe { &mut *self.chunks.get() };
         let number = unsafe { &mut *self.free_numbers.get() }.pop().unwrap_or_else(|| {
-            chunks.push(ptr::null());
+            chunks.push(Nodes::NONE);
             chunks.len() as u32 - 1
         });
         assert!(number < Chunk::MOST, "more tasks in one runtime than can be numbered");
         let generation = self.generation.get();
         self.generation.set(generation.wrapping_add(STEP));
         let chunk = Chunk::allocate(self.clone(), number, generation, layout);
-        chunks[number as usize] = chunk;
         // SAFETY: it was just made.
         let chunk = unsafe { &*chunk };
+        chunks[number as usize] = chunk.nodes();
         if layout.is_alone() {
             return chunk.take_only();
         }
@@ -217,7 +217,7 @@ impl Table {
             if !chunk.is_alone() {
                 chunk.remove_from(&table.rooms[chunk.class()]);
             }
-            (&mut *table.chunks.get())[chunk.number() as usize] = ptr::null();
+            (&mut *table.chunks.get())[chunk.number() as usize] = Nodes::NONE;
             (&mut *table.free_numbers.get()).push(chunk.number());
         }
         // With it goes its count in the table, and perhaps the table.
@@ -246,22 +246,15 @@ impl Table {
     pub(crate) fn node(&self, index: u32) -> *const Unit {
         // SAFETY: invariant 3: nobody changes it meanwhile.
         let chunks = unsafe { &*self.chunks.get() };
-        let number = Chunk::number_of(index) as usize;
-        match chunks.get(number) {
-            // SAFETY: invariant 1.
-            Some(&chunk) if !chunk.is_null() => unsafe { &*chunk }.node(index),
-            _ => ptr::null(),
-        }
+        chunks.get(Chunk::number_of(index)).map_or(ptr::null(), |nodes| nodes.node(index))
     }
 
     fn find(&self, which: fn(&Unit) -> bool) -> Vec<*const Unit> {
         // SAFETY: invariant 3.
         let chunks = unsafe { &*self.chunks.get() };
-        // SAFETY: invariant 1.
-        let chunks = chunks.iter().filter_map(|chunk| unsafe { chunk.as_ref() });
-        // SAFETY: nodes of a chunk are valid, in use or not, and `which`, being given a shared
-        // reference and nothing else, frees none of them.
-        chunks.flat_map(Chunk::nodes).filter(|&unit| which(unsafe { &*unit })).collect()
+        // SAFETY: invariant 1; nodes of a chunk are valid, in use or not, and `which`, being given a
+        // shared reference and nothing else, frees none of them.
+        chunks.iter().flat_map(Nodes::iter).filter(|&unit| which(unsafe { &*unit })).collect()
     }
 }
 
@@ -283,11 +276,11 @@ pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {
-        let table = context.table()?;
-        if table.run != id.run() {
+        // Where there is no table the run is none, which only the number of no unit has.
+        if context.unit_run.get() != id.run() {
             return None;
         }
-        let node = table.node(id.index());
+        let node = context.table()?.node(id.index());
         // SAFETY: a node of a chunk is valid, in use or not.
         id.is_of_generation(unsafe { node.as_ref() }?.generation()).then_some(node)
     })

@@ -107,7 +107,7 @@ impl Pair {
         self.joined += 1;
         (waiter.value, waiter.served, waiter.outside) = (self.joined, false, false);
         let waker = waiter.wakes.clone().into();
-        let join = || self.queue.join(self.joined, &Context::from_waker(&waker), "a test");
+        let join = || self.queue.bring(self.joined, &Context::from_waker(&waker), "a test");
         waiter.ticket = Some(context::in_scope(waiter.scope.scope(), join));
         self.model.push_back(who);
     }
