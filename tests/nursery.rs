@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, panic_any};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -2068,4 +2068,58 @@ fn n11_a_subscriber_that_panics() {
     .unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"a subscriber"));
     assert_eq!(Rc::strong_count(&dropped), 1);
+}
+
+// Nurseries that were taken out of their run
+
+/// A nursery with a child, open, whose run has ended.
+fn of_an_earlier_run() -> (Pin<Box<dyn Future<Output = Result<()>>>>, NurseryHandle) {
+    let handle = Rc::new(RefCell::new(None));
+    let kept = handle.clone();
+    let mut open: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(nursery(async move |n| {
+        kept.replace(Some(n.handle()));
+        n.spawn(sleep_forever());
+        sleep_forever().await
+    }));
+    seedbed::run(poll_fn(|cx| {
+        assert!(open.as_mut().poll(cx).is_pending());
+        Poll::Ready(Ok(()))
+    }))
+    .unwrap();
+    (open, handle.take().expect("its body has run"))
+}
+
+#[test]
+fn n07_a_nursery_of_an_earlier_run_takes_no_child_that_is_started() {
+    let (earlier, handle) = of_an_earlier_run();
+    seedbed::run(nursery(async |n| {
+        for _ in 0..10 {
+            n.spawn(yield_now());
+        }
+        let start = handle.start(async |started: Started<()>| {
+            started.ready(());
+            sleep_forever().await
+        });
+        let error = start.unwrap().await.unwrap_err();
+        assert!(error.is::<NurseryClosed>(), "{error}");
+        drop(earlier);
+        Ok(())
+    }))
+    .unwrap();
+}
+
+#[test]
+fn n05_a_nursery_of_an_earlier_run_drops_what_is_spawned_into_it() {
+    let (earlier, handle) = of_an_earlier_run();
+    let child = Rc::new(());
+    let held = child.clone();
+    let spawned = handle.spawn(async move {
+        drop(held);
+        Ok(())
+    });
+    drop(spawned.unwrap());
+    seedbed::run(async { Ok(()) }).unwrap();
+    assert_eq!(Rc::strong_count(&child), 2);
+    drop(earlier);
+    assert_eq!(Rc::strong_count(&child), 1);
 }

@@ -154,6 +154,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
             fn drop(&mut self) {
                 // SAFETY: the last owner has gone.
                 unsafe {
+                    self.0.as_ref().unit.clear(Flag::HELD);
                     if !self.0.as_ref().unit.is_queued() {
                         Table::free(self.0.cast());
                     }
@@ -164,6 +165,8 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
         // SAFETY: invariant 3: the last owner has gone, and its stage with it.
         unsafe {
             let unit = &child.as_ref().unit;
+            // Whatever is dropped here does, the node is somebody's until that is over.
+            unit.set(Flag::HELD);
             let stage = Self::stage(child);
             if unit.has(Flag::VALUE) {
                 unit.clear(Flag::VALUE);

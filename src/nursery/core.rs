@@ -101,6 +101,11 @@ impl Core {
         self.roster.is_idle()
     }
 
+    /// Whether the units of both are in one table: a child's links to its siblings are indices.
+    pub(crate) fn is_in_run_of(&self, other: &Core) -> bool {
+        self.roster.has_table_of(&other.roster)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.live.get() == 0
     }
@@ -534,7 +539,7 @@ impl Core {
                     return true;
                 }
             }
-            if self.roster.is_idle() || !runtime.next_round(host.is_uncalled()) {
+            if self.roster.is_idle() || !runtime.next_round(&self.roster, host.is_uncalled()) {
                 return false;
             }
         }

@@ -36,7 +36,7 @@ impl<V> Started<V> {
     /// been dropped meanwhile, the child is cancelled.
     pub fn ready(self, value: V) {
         let Some(cradle) = self.shared.cradle.take() else { return };
-        if !self.shared.nursery.is_open() {
+        if !self.shared.nursery.is_open() || !cradle.is_in_run_of(&self.shared.nursery) {
             self.shared.too_late.set(true);
             let reason =
                 Reason::Requested(Some("the nursery it was started for was dropped".into()));
@@ -158,6 +158,10 @@ where
             nursery,
         });
         let guard = Guard::new(cradle, false)?;
+        if !guard.core().is_in_run_of(&shared.nursery) {
+            // It was taken out of its run, and nothing in it can go on.
+            return Err(NurseryClosed::new(shared.nursery.place(), place).into());
+        }
         let future = child(Started { shared: shared.clone() });
         // SAFETY: the caller's promise. The guard drops the child if it is not handed over.
         drop(unsafe { guard.core().spawn(future, place) });

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -22,6 +23,7 @@ use crate::scope::{
 };
 use crate::signal::Interrupt;
 use crate::time::clock;
+use crate::wake::roster::Roster;
 use crate::wake::waker::wake_from_elsewhere;
 use crate::{Result, coop};
 
@@ -180,12 +182,15 @@ impl Runtime {
     /// while one nursery is busy.
     ///
     /// What is polled beside the nursery, by the same hosts, may have something to do, too. Unless
-    /// it is known that it has not, as the hosts are `uncalled`, it waits for one turn at the most.
-    pub(crate) fn next_round(&self, uncalled: bool) -> bool {
+    /// it is known that it has not, as nothing has woken these, which are `uncalled`, it waits for
+    /// one turn at the most. (Who is polled by an executor of his own in between is not seen, and
+    /// waits for as many turns as there are looks.)
+    pub(crate) fn next_round(&self, roster: &Roster, uncalled: bool) -> bool {
         CONTEXT.with(|context| {
             let goes_on = || context.ready_queues.get() == 1;
             if !goes_on()
-                || context.turn.get() <= 0 && !(uncalled && self.look_from_inside() && goes_on())
+                || context.turn.get() <= 0
+                    && !(uncalled && self.look_from_inside(roster) && goes_on())
             {
                 return false;
             }
@@ -196,15 +201,31 @@ impl Runtime {
 
     /// Looks at the network and the clock from where it is. False if the loop has to do that.
     #[cold]
-    fn look_from_inside(&self) -> bool {
+    fn look_from_inside(&self, roster: &Roster) -> bool {
         let looks = CONTEXT.with(|context| context.looks.get());
         if looks == 0 || !self.order.is_first_in_first_out() || self.remote.inbox.may_have_news() {
             return false;
         }
-        if self.reactor.has_sources() && self.reactor.poll(Some(Duration::ZERO)).is_err() {
-            return false; // the loop gets the same error
+        // Nothing of the nursery is being polled meanwhile. It needs not be told of units that become
+        // ready: it has some.
+        roster.set_draining(false);
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            if self.reactor.has_sources() {
+                self.reactor.poll(Some(Duration::ZERO))?;
+            }
+            self.fire_timers(false);
+            Ok::<_, io::Error>(())
+        }));
+        roster.set_draining(true);
+        match looked {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return false, // the loop gets the same error
+            Err(payload) => {
+                // A foreign waker's, which is no fault of this nursery.
+                self.panicked.set(Some(payload));
+                return false;
+            }
         }
-        self.fire_timers(false);
         CONTEXT.with(|context| {
             context.looks.set(looks - 1);
             context.turn.set(TURN);
@@ -216,6 +237,9 @@ impl Runtime {
     /// when there is something to run.
     fn look_around(&self, system: &Core, heed_interrupt: &impl Fn()) -> Result<()> {
         self.order.check_rounds()?;
+        if let Some(payload) = self.panicked.take() {
+            resume_unwind(payload);
+        }
         let mut asked = false;
         if !system.is_idle() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;

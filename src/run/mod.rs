@@ -33,6 +33,7 @@ pub(crate) use main_loop::catch_panic;
 use crate::Result;
 use crate::generator::finalize::Closable;
 use crate::nursery::core::Core;
+use crate::panic::Payload;
 use crate::remote::Token;
 use crate::remote::inbox::Batch;
 use crate::remote::registry::Tenant;
@@ -78,6 +79,8 @@ pub(crate) struct Runtime {
     pub(crate) jobs: Jobs,
     /// For how many at once, if nothing is said.
     pub(crate) thread_limiter: CapacityLimiter,
+    /// What a foreign waker panicked with while the loop was not at hand.
+    panicked: Cell<Option<Payload>>,
     /// Where `run` was called.
     pub(crate) place: &'static Location<'static>,
 }
@@ -95,6 +98,7 @@ impl Runtime {
         Ok(Runtime {
             table,
             joiners: RefCell::default(),
+            panicked: Cell::new(None),
             clock,
             timers: RefCell::new(Timers::new()),
             reactor,

@@ -185,6 +185,13 @@ impl Chunk {
         self.nodes
     }
 
+    /// A pointer to the chunk from which one may get to all of it.
+    pub(super) fn whole(&self) -> NonNull<Chunk> {
+        let first = NonNull::new(self.nodes.first.cast_mut()).expect("it has nodes");
+        // SAFETY: invariant 1.
+        unsafe { first.cast::<Chunk>().sub(1) }
+    }
+
     /// Takes a node out. There is room, and `room` is where it stands for that.
     #[inline]
     pub(super) fn take(&self, room: &Room) -> NonNull<Unit> {

@@ -108,6 +108,14 @@ impl Roster {
         self.table.get().expect("it was opened").allocate(layout)
     }
 
+    /// Whether their units are in one table.
+    pub(crate) fn has_table_of(&self, other: &Roster) -> bool {
+        match (self.table.get(), other.table.get()) {
+            (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// The nursery's body; null once it is detached.
     #[inline]
     pub(crate) fn body(&self) -> *const Unit {
@@ -302,8 +310,8 @@ impl Roster {
     /// It is empty.
     fn uncount(&self) {
         CONTEXT.with(|context| {
-            // In a later `run` it is not counted.
-            if self.counted_in.get() == context.run.get() {
+            // In a later `run` it is not counted, and outside of all nothing is.
+            if context.run.get() != 0 && self.counted_in.get() == context.run.get() {
                 context.ready_queues.set(context.ready_queues.get() - 1);
             }
         });

@@ -235,7 +235,7 @@ impl Table {
             while let Some(chunk) = unsafe { next.as_ref() } {
                 next = chunk.next_with_room();
                 if chunk.is_empty() {
-                    unsafe { Table::free_chunk(NonNull::from(chunk)) };
+                    unsafe { Table::free_chunk(chunk.whole()) };
                 }
             }
         }
