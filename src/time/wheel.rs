@@ -435,7 +435,9 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Takes an entry out of its slot, or of the run, and frees it.
+    /// Takes an entry out of its slot, or of the run, and frees it. Inlined, as nearly every timer
+    /// goes this way, and what it returns is not looked at then.
+    #[inline(always)]
     fn take(&mut self, index: u32) -> (u64, Option<T>) {
         let entry = &mut self.entries[index as usize];
         let (deadline, prev, next) = (entry.deadline, entry.prev, entry.next);
@@ -480,6 +482,7 @@ impl<T> Wheel<T> {
         let last = self.start(place) | ((1 << ((place / SLOTS) as u32 * DIGIT_BITS)) - 1);
         let among = self.run.partition_point(|due| due.deadline > last);
         let run = self.run.split_off(among);
+        self.run.reserve(self.slots[place].len as usize + run.len());
         // Of those with the same deadline, the last to be set comes first.
         let mut index = self.slots[place].tail;
         self.clear(place);
