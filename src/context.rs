@@ -77,6 +77,12 @@ impl Context {
         unsafe { self.table.get().as_ref() }
     }
 
+    /// Whether what is being polled has a frame.
+    #[inline]
+    pub(crate) fn is_in_frame(&self) -> bool {
+        !self.frame.get().is_null()
+    }
+
     /// The scope that is being polled.
     #[inline]
     pub(crate) fn scope(&self) -> Option<&Scope> {
@@ -207,20 +213,22 @@ pub(crate) fn is_current_scope(scope: &ScopeRef) -> bool {
 /// Runs `f` with `scope` as the current one.
 #[inline(always)]
 pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
-    struct Restore(*const Scope);
-    impl Drop for Restore {
+    struct Restore<'a>(&'a Context, *const Scope);
+    impl Drop for Restore<'_> {
         #[inline]
         fn drop(&mut self) {
+            let Restore(context, former) = *self;
             // SAFETY: invariant 2: whoever made it current is still further up the stack.
-            let forward = unsafe { self.0.as_ref() }.and_then(Scope::forward);
+            let forward = unsafe { former.as_ref() }.and_then(Scope::forward);
             // The pointer itself, not one made of a `&Scope`: the count lies beside that.
-            let scope = forward.map_or(self.0, ScopeRef::as_ptr);
-            CONTEXT.with(|context| context.scope.set(scope));
+            context.scope.set(forward.map_or(former, ScopeRef::as_ptr));
         }
     }
-    // `scope` stays borrowed, and so alive, until `f` has returned: invariant 2.
-    let _restore = CONTEXT.with(|context| Restore(context.scope.replace(scope.as_ptr())));
-    f()
+    CONTEXT.with(|context| {
+        // `scope` stays borrowed, and so alive, until `f` has returned: invariant 2.
+        let _restore = Restore(context, context.scope.replace(scope.as_ptr()));
+        f()
+    })
 }
 
 /// Wherever `old` is the current scope, or would be again, `new` is from now on.

@@ -176,11 +176,24 @@ impl Scope {
         }
     }
 
-    /// A scope with a deadline is left. One that never took effect has never been known, and is not
-    /// found out any more.
+    /// A scope is left. A deadline that never took effect and has not been asked for is forgotten:
+    /// it is not found out any more. False, and nothing is done, if there is another.
     #[inline]
+    pub(super) fn forget_deadline(&self) -> bool {
+        match self.deadline.get() {
+            Deadline::Never => true,
+            Deadline::Since(..) => {
+                self.deadline.set(Deadline::Never);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A scope is left, whatever its deadline.
     pub(super) fn end_deadline(&self) {
         match self.deadline.get() {
+            Deadline::Never => {}
             Deadline::Since(..) => self.deadline.set(Deadline::Never),
             Deadline::Unarmed(time) => self.deadline.set(Deadline::at(time)),
             _ => self.clear_timer(),

@@ -121,6 +121,7 @@ impl CancelScope {
     /// A scope without a deadline or a shield, not entered yet.
     #[must_use]
     #[track_caller]
+    #[inline]
     pub fn new() -> Self {
         CancelScope { scope: ScopeRef::new(Location::caller()) }
     }

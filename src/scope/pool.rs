@@ -15,7 +15,7 @@ use std::ptr::{self, NonNull};
 
 use crate::context::CONTEXT;
 use crate::scope::deadline::Deadline;
-use crate::scope::tree::{Rare, Scope};
+use crate::scope::tree::Scope;
 
 /// How many are kept. Under the sanitizer none: it is to notice what is used after it was freed.
 const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
@@ -39,6 +39,7 @@ impl ScopeRef {
         scope
     }
 
+    #[inline]
     pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
         let node = CONTEXT.with(|context| context.spare_scopes.take());
         let Some(node) = node else { return ScopeRef::allocate(place) };
@@ -114,25 +115,32 @@ impl Drop for ScopeRef {
 /// Resets a node of which the last reference goes, and puts it into the pool.
 #[inline(never)]
 fn recycle(node: NonNull<Node>) {
-    // Children point to it, so this is no affair of an exclusive reference.
-    // SAFETY: the last reference is being dropped, and until then it is alive.
-    unsafe { node.as_ref() }.scope.put_out_children();
-    // SAFETY: nobody else has it.
-    if let Some(rare) = unsafe { &mut *node.as_ptr() }.scope.reset() {
-        drop_rare(rare);
+    // SAFETY: the last reference is being dropped, and until then it is alive. Children may point
+    // to it, so this is no affair of an exclusive reference.
+    let scope = unsafe { &node.as_ref().scope };
+    if !scope.is_bare() {
+        return recycle_laden(node);
     }
+    scope.reset();
     if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
         free(node);
     }
 }
 
+/// As well, where something hangs on to it.
 #[cold]
-fn drop_rare(rare: Box<Rare>) {
-    drop(rare);
+#[inline(never)]
+fn recycle_laden(node: NonNull<Node>) {
+    // SAFETY: as above.
+    unsafe { node.as_ref() }.scope.put_out_children();
+    // SAFETY: nobody else has it.
+    drop(unsafe { &mut *node.as_ptr() }.scope.unload());
+    recycle(node);
 }
 
 /// What nobody has any more.
 #[cold]
+#[inline(never)]
 fn free(node: NonNull<Node>) {
     // SAFETY: it was made by `allocate`, and nobody has it any more.
     drop(unsafe { Box::from_raw(node.as_ptr()) });

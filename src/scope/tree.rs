@@ -28,8 +28,9 @@ use std::task::Waker;
 pub(crate) use entered::Entered;
 use slab::Slab;
 
-use crate::context::CONTEXT;
+use crate::context::{CONTEXT, Context};
 use crate::error::{Cancelled, Reason};
+use crate::frame::Hold;
 use crate::remote::cancel_handle;
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
@@ -90,6 +91,9 @@ pub(crate) struct Scope {
     handed: Cell<Handed>,
     /// It was cancelled, and `run::stuck` has noticed that it is still open.
     noticed: Cell<bool>,
+    /// It may have a hold, or something rare (as one that was cancelled has), or have been handed
+    /// something: whoever enters it or leaves it has to look closer.
+    noted: Cell<bool>,
     /// How often a cancellation has come to what runs in this scope.
     cancellations: Cell<u32>,
     /// How many operations in here do not heed a cancellation, by design.
@@ -103,6 +107,8 @@ pub(crate) struct Scope {
     roster: Cell<*const Roster>,
     /// The unit whose poll last came through this scope.
     host: Cell<UnitId>,
+    /// Counts it in the frame that entered it.
+    hold: Cell<Option<Hold>>,
     /// What few scopes have.
     rare: OnceCell<Box<Rare>>,
 }
@@ -137,12 +143,14 @@ impl Scope {
             caught: Cell::new(false),
             handed: Cell::new(Handed::No),
             noticed: Cell::new(false),
+            noted: Cell::new(false),
             cancellations: Cell::new(0),
             unheeding: Cell::new(0),
             deadline: Cell::new(Deadline::Never),
             timer: Cell::new(Timer::NONE),
             roster: Cell::new(ptr::null()),
             host: Cell::new(UnitId::NONE),
+            hold: Cell::new(None),
             rare: OnceCell::new(),
         }
     }
@@ -154,24 +162,33 @@ impl Scope {
 
     /// Nobody has it any more. Something may have been linked under it after it was left: it was
     /// dropped from inside.
-    #[inline]
     pub(super) fn put_out_children(&self) {
-        if !self.first_child.get().is_null() {
+        if !self.is_innermost() {
             self.move_children(ptr::null());
         }
     }
 
-    /// Makes it as new, when nobody has it any more and its children have been put out. It has
-    /// been left, if it was entered. What it had beside is to be dropped by the caller, as that is
-    /// foreign code.
+    /// Whether nothing is below it, and it has nothing beside.
     #[inline]
+    pub(super) fn is_bare(&self) -> bool {
+        self.is_innermost() && self.roster.get().is_null() && self.rare.get().is_none()
+    }
+
+    /// Nobody has it any more, and its children have been put out. What it had beside is to be
+    /// dropped by the caller, as that is foreign code.
     #[must_use]
-    pub(super) fn reset(&mut self) -> Option<Box<Rare>> {
-        debug_assert!(self.parent.get().is_null(), "what is linked is somebody's");
-        debug_assert!(self.first_child.get().is_null(), "they were put out");
+    pub(super) fn unload(&mut self) -> Option<Box<Rare>> {
         if !self.roster.get().is_null() {
             std::process::abort(); // invariant 2: its guard has a reference
         }
+        self.rare.take()
+    }
+
+    /// Makes it as new, when nobody has it any more, and it is [bare](Self::is_bare). It has been
+    /// left, if it was entered.
+    #[inline]
+    pub(super) fn reset(&self) {
+        debug_assert!(self.parent.get().is_null(), "what is linked is somebody's");
         self.stage.set(Stage::New);
         self.own.set(Level::None);
         self.effective.set(Level::None);
@@ -180,15 +197,21 @@ impl Scope {
         self.caught.set(false);
         self.handed.set(Handed::No);
         self.noticed.set(false);
+        self.noted.set(false);
         // `cancellations` may begin anywhere: who counts them remembers where it began.
-        self.unheeding.set(0);
+        debug_assert!(!self.is_unheeding(), "who counts there has a reference");
         self.deadline.set(Deadline::Never);
         debug_assert!(self.timer.get().is_none(), "an open scope's");
         self.host.set(UnitId::NONE);
-        self.rare.take()
+    }
+
+    /// See `noted`.
+    fn note(&self) {
+        self.noted.set(true);
     }
 
     fn rare(&self) -> &Rare {
+        self.note();
         self.rare.get_or_init(Box::default)
     }
 
@@ -494,15 +517,13 @@ impl Scope {
 
     /// Notes the unit that polls this scope now, and returns the scope that it is polled in.
     #[inline]
-    fn note_host(&self) -> *const Scope {
-        CONTEXT.with(|context| {
-            self.host.set(context.unit.get());
-            match context.scope() {
-                Some(parent) if !parent.has_left() => ptr::from_ref(parent),
-                // One that was left (a context manager may have) is not in the tree any more.
-                _ => ptr::null(),
-            }
-        })
+    fn note_host(&self, context: &Context) -> *const Scope {
+        self.host.set(context.unit.get());
+        match context.scope() {
+            Some(parent) if !parent.has_left() => ptr::from_ref(parent),
+            // One that was left (a context manager may have) is not in the tree any more.
+            _ => ptr::null(),
+        }
     }
 
     /// Puts this scope under `parent`. Polled from inside of itself, it stays where it is.
@@ -515,11 +536,10 @@ impl Scope {
         }
     }
 
-    /// Whether something is cancelled here or above.
+    /// Whether something is cancelled above.
     #[inline]
-    fn is_anything_cancelled(&self) -> bool {
-        self.effective.get() != Level::None
-            || self.parent().is_some_and(|parent| parent.effective.get() != Level::None)
+    fn is_cancelled_above(&self) -> bool {
+        self.parent().is_some_and(|parent| parent.effective.get() != Level::None)
     }
 
     /// What is above has changed. Nearly always nothing is cancelled, and it makes no difference.

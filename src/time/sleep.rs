@@ -94,16 +94,21 @@ pub fn sleep_forever() -> Sleep {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
     step: Step,
-    timer: Timer,
-    watch: Watch,
 }
 
+/// Small, as there may be many: what is of one step only takes no room in another.
 enum Step {
     Start(Until),
     /// There is nothing to wait for, or it is cancelled.
     Checkpoint(Checkpoint),
-    Wait(Nanos),
+    Wait {
+        deadline: Nanos,
+        timer: Timer,
+        watch: Watch,
+    },
 }
+
+const _: () = assert!(size_of::<Sleep>() <= 40);
 
 #[derive(Clone, Copy)]
 enum Until {
@@ -114,7 +119,7 @@ enum Until {
 
 impl Sleep {
     fn new(until: Until) -> Self {
-        Sleep { step: Step::Start(until), timer: Timer::NONE, watch: Watch::new() }
+        Sleep { step: Step::Start(until) }
     }
 
     /// Begins to wait, and is false if there is nothing to wait for, or it is cancelled.
@@ -140,42 +145,47 @@ impl Sleep {
                 self.step = Step::Checkpoint(checkpoint());
                 return false;
             }
-            self.step = Step::Wait(deadline);
-            self.watch.arm(cx);
-            if deadline != NEVER {
-                self.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
-            }
+            let watch = Watch::armed(cx);
+            let timer = match deadline {
+                NEVER => Timer::NONE,
+                _ => Timer::set(runtime, deadline, Target::wake(cx.waker())),
+            };
+            self.step = Step::Wait { deadline, timer, watch };
             frame::awaits("sleep");
             true
         })
     }
+}
 
-    /// Goes on waiting, unless it is cancelled.
-    fn wait(&mut self, deadline: Nanos, cx: &Context<'_>) -> Poll<Result<()>> {
-        self.watch.arm(cx);
-        if let Err(error) = self.watch.check() {
-            self.timer.clear();
-            return Poll::Ready(Err(error));
-        }
-        self.arm(deadline, cx);
-        frame::awaits("sleep");
-        Poll::Pending
+/// Goes on waiting, unless it is cancelled.
+fn wait(
+    deadline: Nanos,
+    timer: &mut Timer,
+    watch: &mut Watch,
+    cx: &Context<'_>,
+) -> Poll<Result<()>> {
+    watch.arm(cx);
+    if let Err(error) = watch.check() {
+        timer.clear();
+        return Poll::Ready(Err(error));
     }
+    if deadline != NEVER {
+        arm(timer, deadline, cx);
+    }
+    frame::awaits("sleep");
+    Poll::Pending
+}
 
-    /// Sets the timer, or makes it wake whoever polls now.
-    fn arm(&mut self, deadline: Nanos, cx: &Context<'_>) {
-        if deadline == NEVER {
-            return;
+/// Sets the timer, or makes it wake whoever polls now.
+fn arm(timer: &mut Timer, deadline: Nanos, cx: &Context<'_>) {
+    context::with_runtime(|runtime| {
+        let Some(runtime) = runtime else { return };
+        if timer.is_current() {
+            timer.update(runtime, cx.waker());
+        } else {
+            *timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
         }
-        context::with_runtime(|runtime| {
-            let Some(runtime) = runtime else { return };
-            if self.timer.is_current() {
-                self.timer.update(runtime, cx.waker());
-            } else {
-                self.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
-            }
-        });
-    }
+    });
 }
 
 impl Future for Sleep {
@@ -192,23 +202,22 @@ impl Future for Sleep {
                     }
                 }
                 Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
-                Step::Wait(deadline) => {
-                    let deadline = *deadline;
+                Step::Wait { deadline, timer, watch } => {
                     let passed = context::with_runtime(|runtime| {
                         runtime.is_some_and(|runtime| {
-                            this.timer.has_fired(runtime) || runtime.now() >= deadline
+                            timer.has_fired(runtime) || runtime.now() >= *deadline
                         })
                     });
                     if !passed {
-                        return this.wait(deadline, cx);
+                        return wait(*deadline, timer, watch, cx);
                     }
-                    if !this.timer.is_current() {
+                    if !timer.is_current() {
                         // It was over before it had begun, and counts as any operation does that
                         // finishes at once.
                         this.step = Step::Checkpoint(checkpoint());
                         continue;
                     }
-                    this.timer.clear();
+                    timer.clear();
                     // Where a deadline comes at the same time, that counts, as in Trio.
                     return Poll::Ready(coop::check());
                 }
@@ -220,7 +229,9 @@ impl Future for Sleep {
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        self.timer.clear();
+        if let Step::Wait { timer, .. } = &self.step {
+            timer.clear();
+        }
     }
 }
 

@@ -102,7 +102,6 @@ struct Due {
     key: TimerKey,
 }
 
-#[derive(Clone)]
 struct Slot {
     head: u32,
     tail: u32,
@@ -129,7 +128,7 @@ pub(crate) struct Wheel<T> {
     len: usize,
     /// How many timers there have been, which numbers them for the heaps.
     inserted: u64,
-    slots: Box<[Slot]>,
+    slots: Box<[Slot; LATE + 1]>,
     /// By slot, those there are. Few slots need one.
     heaps: RefCell<BTreeMap<usize, Heap>>,
     run: Vec<Due>,
@@ -149,7 +148,7 @@ impl<T> Wheel<T> {
             free: NIL,
             len: 0,
             inserted: 0,
-            slots: vec![Slot::empty(); LATE + 1].into(),
+            slots: Box::new([const { Slot::empty() }; LATE + 1]),
             heaps: RefCell::default(),
             run: Vec::new(),
             used_slots: [0; LEVELS + 1],
@@ -179,28 +178,32 @@ impl<T> Wheel<T> {
     ///
     /// If there are 2^32 - 2 timers.
     pub(crate) fn insert(&mut self, deadline: u64, payload: T) -> TimerKey {
+        let place = self.place(deadline);
+        let tail = self.slots[place].tail;
         let mut index = self.free;
         let generation = if let Some(entry) = self.entries.get_mut(index as usize) {
             self.free = entry.next;
             entry.deadline = deadline;
-            entry.payload = Some(payload);
+            (entry.prev, entry.next) = (tail, NIL);
+            // There is none to drop: it is a free one.
+            std::mem::forget(entry.payload.replace(payload));
             entry.generation
         } else {
-            index = self.add(deadline, payload);
+            index = self.add(deadline, tail, payload);
             0
         };
         self.len += 1;
         self.inserted += 1;
-        self.link(index, deadline);
+        self.link(index, deadline, place);
         TimerKey { index, generation }
     }
 
     /// Makes room for one more.
     #[inline(never)]
-    fn add(&mut self, deadline: u64, payload: T) -> u32 {
+    fn add(&mut self, deadline: u64, prev: u32, payload: T) -> u32 {
         let index = new_index(self.entries.len());
         let payload = Some(payload);
-        self.entries.push(Entry { deadline, prev: NIL, next: NIL, generation: 0, payload });
+        self.entries.push(Entry { deadline, prev, next: NIL, generation: 0, payload });
         index
     }
 
@@ -394,9 +397,8 @@ impl<T> Wheel<T> {
         heap.peek().map_or(NIL, |top| top.0.2.index)
     }
 
-    /// Puts an entry at the end of its slot.
-    fn link(&mut self, index: u32, deadline: u64) {
-        let place = self.place(deadline);
+    /// Puts an entry, which knows its predecessor, at the end of its slot.
+    fn link(&mut self, index: u32, deadline: u64, place: usize) {
         let slot = &mut self.slots[place];
         let tail = slot.tail;
         slot.tail = index;
@@ -414,8 +416,6 @@ impl<T> Wheel<T> {
             self.used_slots[place / SLOTS] |= 1 << (place % SLOTS);
             self.used_levels |= 1 << (place / SLOTS);
         }
-        let entry = &mut self.entries[index as usize];
-        (entry.prev, entry.next) = (tail, NIL);
         if !self.heaps.get_mut().is_empty() {
             self.add_to_heap(index, place);
         }
@@ -435,7 +435,9 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Takes an entry out of its slot, or of the run, and frees it.
+    /// Takes an entry out of its slot, or of the run, and frees it. Inlined, as nearly every timer
+    /// goes this way, and what it returns is not looked at then.
+    #[inline(always)]
     fn take(&mut self, index: u32) -> (u64, Option<T>) {
         let entry = &mut self.entries[index as usize];
         let (deadline, prev, next) = (entry.deadline, entry.prev, entry.next);
@@ -480,6 +482,7 @@ impl<T> Wheel<T> {
         let last = self.start(place) | ((1 << ((place / SLOTS) as u32 * DIGIT_BITS)) - 1);
         let among = self.run.partition_point(|due| due.deadline > last);
         let run = self.run.split_off(among);
+        self.run.reserve(self.slots[place].len as usize + run.len());
         // Of those with the same deadline, the last to be set comes first.
         let mut index = self.slots[place].tail;
         self.clear(place);

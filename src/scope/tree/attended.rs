@@ -11,6 +11,7 @@ impl Scope {
         let scope = self.forward().map_or(self, |to| to);
         if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none() {
             scope.handed.set(Handed::Yes);
+            scope.note();
             CONTEXT.with(|context| context.handed.set(context.handed.get() + 1));
         }
     }
@@ -57,6 +58,7 @@ impl Scope {
     }
 
     /// Whether no scope is in it.
+    #[inline]
     pub(crate) fn is_innermost(&self) -> bool {
         self.first_child.get().is_null()
     }

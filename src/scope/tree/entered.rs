@@ -5,14 +5,11 @@ use std::ptr;
 use super::{Level, Stage};
 use crate::context::{self, CONTEXT};
 use crate::error::{NotRunning, ScopeReused};
-use crate::frame::Hold;
 use crate::remote::cancel_handle;
 use crate::scope::pool::ScopeRef;
 
 /// A scope that is to be in the tree, or is. Dropping it takes the scope out.
 pub(crate) struct Entered {
-    /// Counts it in the frame that entered it.
-    hold: Option<Hold>,
     /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
     run: u32,
     scope: ScopeRef,
@@ -22,7 +19,7 @@ impl Entered {
     /// A scope that is still to be entered.
     #[inline]
     pub(in crate::scope) fn outside(scope: ScopeRef) -> Entered {
-        Entered { hold: None, run: 0, scope }
+        Entered { run: 0, scope }
     }
 
     /// Enters a scope, whose deadline begins to run.
@@ -42,21 +39,25 @@ impl Entered {
     /// As [`new`](Self::new). It is outside then.
     #[inline]
     pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::Result<()> {
-        let run = context::current_run();
         let scope = &*self.scope;
-        if run == 0 || scope.stage.get() != Stage::New {
-            return Err(self.refuse(run));
+        let (run, in_frame) = CONTEXT.with(|context| {
+            let run = context.run.get();
+            if run != 0 && scope.stage.get() == Stage::New {
+                scope.stage.set(Stage::Entered);
+                scope.link(scope.note_host(context));
+                context.scopes.set(context.scopes.get() + 1);
+                self.run = run;
+            }
+            (run, context.is_in_frame())
+        });
+        // Nothing is called from here but in place of this: that saves no registers.
+        if !self.is_inside() {
+            return self.refuse(run);
         }
-        scope.stage.set(Stage::Entered);
-        self.run = run;
-        scope.link(scope.note_host());
-        CONTEXT.with(|context| context.scopes.set(context.scopes.get() + 1));
-        let mut in_frame = false;
-        context::with_frame(|_| in_frame = true);
-        if in_frame || scope.is_anything_cancelled() || scope.rare.get().is_some() {
-            self.enter_noted(what);
+        if in_frame || scope.noted.get() || scope.is_cancelled_above() {
+            return self.enter_noted(what);
         }
-        if self.scope.has_deadline() {
+        if scope.has_deadline() {
             self.scope.begin_deadline();
         }
         Ok(())
@@ -64,10 +65,11 @@ impl Entered {
 
     /// There is somebody who has to know, or to be heard.
     #[inline(never)]
-    fn enter_noted(&mut self, what: &'static str) {
+    fn enter_noted(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
-        self.hold =
-            context::current_frame().map(|frame| frame.hold(what.into(), scope.place.get()));
+        scope.note();
+        let frame = context::current_frame();
+        scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
         scope.look_up();
         if scope.own.get() != Level::None {
             CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
@@ -75,14 +77,18 @@ impl Entered {
         if let Some(shared) = scope.remote() {
             cancel_handle::enter(shared, &self.scope);
         }
+        if scope.has_deadline() {
+            self.scope.begin_deadline();
+        }
+        Ok(())
     }
 
     #[cold]
-    fn refuse(&self, run: u32) -> crate::Error {
-        match run {
+    fn refuse(&self, run: u32) -> crate::Result<()> {
+        Err(match run {
             0 => NotRunning.into(),
             _ => ScopeReused::new(self.scope.place.get()).into(),
-        }
+        })
     }
 
     pub(crate) fn scope(&self) -> &ScopeRef {
@@ -109,7 +115,7 @@ impl Entered {
             scope.place.get(),
         );
         scope.polled();
-        let parent = scope.note_host();
+        let parent = CONTEXT.with(|context| scope.note_host(context));
         if scope.parent.get() != parent {
             scope.move_to(parent);
         }
@@ -157,26 +163,38 @@ impl Entered {
         }
     }
 
-    #[inline(never)]
-    fn let_go(&mut self) {
-        self.hold = None;
-    }
-
     /// Takes the scope out of the tree.
-    #[inline]
+    #[inline(never)]
     fn close(&mut self) {
         let scope = &*self.scope;
-        if scope.has_deadline() {
-            scope.end_deadline();
+        if scope.noted.get() || !scope.is_innermost() || !scope.forget_deadline() {
+            return self.close_noted();
         }
+        scope.stage.set(Stage::Left);
+        scope.unlink();
+        self.closed();
+    }
+
+    /// As well, where there may be somebody who has to know, or something to put away.
+    #[inline(never)]
+    fn close_noted(&mut self) {
+        let scope = &*self.scope;
+        scope.end_deadline();
         scope.stage.set(Stage::Left);
         if scope.rare.get().is_some() || scope.is_handed() {
             self.leave_noted();
         }
         scope.unlink();
-        if !scope.first_child.get().is_null() {
+        if !scope.is_innermost() {
             scope.move_children(ptr::null());
         }
+        self.closed();
+        drop(self.scope.hold.take());
+    }
+
+    #[inline]
+    fn closed(&mut self) {
+        let scope = &*self.scope;
         scope.effective.set(scope.own.get());
         CONTEXT.with(|context| {
             if context.run.get() == self.run {
@@ -184,9 +202,6 @@ impl Entered {
             }
         });
         self.run = 0;
-        if self.hold.is_some() {
-            self.let_go();
-        }
     }
 }
 
