@@ -22,7 +22,7 @@ pub(crate) struct Frame {
     /// What they are, for the error's sake, in the order in which they were opened. What is left
     /// out of order stays as a gap; the last one is none.
     ///
-    /// What is held has a [`Hold`] that keeps the frame, so a frame that goes has none left to drop.
+    /// What is held has a [`Hold`] that keeps the frame: a frame that goes has none to drop.
     holds: RefCell<Vec<ManuallyDrop<Entry>>>,
     /// The operation that was reached last.
     awaiting: Cell<Option<&'static str>>,
