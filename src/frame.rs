@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
@@ -20,7 +21,9 @@ pub(crate) struct Frame {
     counter: Cell<u32>,
     /// What they are, for the error's sake, in the order in which they were opened. What is left
     /// out of order stays as a gap; the last one is none.
-    holds: RefCell<Vec<Entry>>,
+    ///
+    /// What is held has a [`Hold`] that keeps the frame: a frame that goes has none to drop.
+    holds: RefCell<Vec<ManuallyDrop<Entry>>>,
     /// The operation that was reached last.
     awaiting: Cell<Option<&'static str>>,
 }
@@ -227,11 +230,16 @@ impl Frame {
         what: Cow<'static, str>,
         place: &'static Location<'static>,
     ) -> Hold {
+        // Not to be dropped from here on, which would need it in memory: what is written there
+        // narrow and copied wide is what the processor waits for.
+        let held = Some(Held { what, place });
+        let mut entry = ManuallyDrop::new(Entry { number: 0, held, passed_on: None });
         self.counter.set(self.counter.get() + ONE);
         let number = {
             let mut holds = self.holds.borrow_mut();
-            let number = holds.last().map_or(0, |last| last.number + 1);
-            holds.push(Entry { number, held: Some(Held { what, place }), passed_on: None });
+            entry.number = holds.last().map_or(0, |last| last.number + 1);
+            let number = entry.number;
+            holds.push(entry);
             number
         };
         Hold { frame: self, number }
@@ -241,10 +249,10 @@ impl Frame {
     #[inline]
     fn release(&self, number: u64) -> Option<Hold> {
         let mut holds = self.holds.borrow_mut();
-        match holds.last() {
+        match holds.last_mut() {
             Some(last) if last.number == number && last.passed_on.is_none() => {
-                let all_but_last = holds.len() - 1;
-                holds.truncate(all_but_last);
+                last.held = None; // dropped where it is
+                holds.pop();
                 if holds.len() > self.held() {
                     trim(&mut holds);
                 }
@@ -256,7 +264,7 @@ impl Frame {
 
     /// Leaves a gap, of which there are never more than of the others.
     #[cold]
-    fn release_earlier(&self, number: u64, holds: &mut Vec<Entry>) -> Option<Hold> {
+    fn release_earlier(&self, number: u64, holds: &mut Vec<ManuallyDrop<Entry>>) -> Option<Hold> {
         let index = holds.binary_search_by_key(&number, |entry| entry.number).ok()?;
         holds[index].held = None;
         let passed_on = holds[index].passed_on.take();
@@ -270,7 +278,7 @@ impl Frame {
 
 /// The last is no gap.
 #[cold]
-fn trim(holds: &mut Vec<Entry>) {
+fn trim(holds: &mut Vec<ManuallyDrop<Entry>>) {
     while holds.pop_if(|last| last.held.is_none()).is_some() {}
 }
 

@@ -41,6 +41,16 @@ enum Sent {
     Refusal,
 }
 
+/// What a yield returns. It is as wide as the error that may come instead, so that either comes in
+/// registers: a narrow answer in a slot that is read wide is one that the processor waits for.
+#[repr(usize)]
+enum Answer {
+    /// A plain next.
+    Next,
+    /// It was sent in, and is in `Link::sent`.
+    Value,
+}
+
 pub(crate) struct Link<T, S> {
     pub(crate) frame: Rc<Frame>,
     out: Cell<Option<T>>,
@@ -158,6 +168,15 @@ impl<T, S> Link<T, S> {
                 self.frame.set_closing();
             }
             Ok(value) => drop(value), // foreign code
+        }
+    }
+
+    /// The value of an [`Answer::Value`].
+    #[inline(always)]
+    fn take_value(&self) -> S {
+        match self.sent.take() {
+            Some(Ok(value)) => value,
+            _ => unreachable!("a value was sent"),
         }
     }
 
@@ -431,7 +450,7 @@ impl<T, S> Yield<'_, T, S> {
 impl<T, S> Yield<'_, T, S> {
     /// A poll that neither hands the value over nor returns at once.
     #[inline(never)]
-    fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Option<S>>> {
+    fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         let link = self.link;
         if let Some(value) = value {
             if !context::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
@@ -446,13 +465,18 @@ impl<T, S> Yield<'_, T, S> {
         } else if link.frame.is_next() {
             self.waits = false;
             link.frame.resume();
-            return Poll::Ready(Ok(None));
+            return Poll::Ready(Ok(Answer::Next));
         } else if link.left.get() != Sent::Nothing {
             link.left.set(Sent::Nothing);
             self.waits = false;
             link.frame.resume();
-            let sent = link.sent.take().expect("something was sent");
-            return Poll::Ready(sent.map(Some));
+            return Poll::Ready(match link.sent.take() {
+                Some(Err(error)) => Err(error),
+                value => {
+                    link.sent.set(value);
+                    Ok(Answer::Value)
+                }
+            });
         }
         self.wait(cx);
         Poll::Pending
@@ -514,7 +538,10 @@ impl<T, S> Future for Yield<'_, T, S> {
                 this.waits = false;
                 Poll::Ready(Ok(None))
             }
-            value => this.poll_closely(value, cx),
+            value => this.poll_closely(value, cx).map_ok(|answer| match answer {
+                Answer::Next => None,
+                Answer::Value => Some(this.link.take_value()),
+            }),
         }
     }
 }
