@@ -375,12 +375,21 @@ impl Core {
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
         host.polled();
-        if self.is_moving.get() || matches!(polled, Poll::Ready(Err(_))) {
+        if self.is_moving.get() {
             host.show_frame();
-            self.after_poll(unit, Ok(polled));
-        } else if polled.is_ready() {
-            host.show_frame();
-            self.end_with_value(unit);
+            return self.after_poll(unit, Ok(polled));
+        }
+        // First of all the child is taken out: what follows is foreign code in large part.
+        match polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                host.show_frame();
+                self.end_with_value(unit);
+            }
+            Poll::Ready(Err(error)) => {
+                host.show_frame();
+                self.end_with_error(unit, error);
+            }
         }
     }
 
@@ -407,7 +416,7 @@ impl Core {
         }
     }
 
-    /// Deals with a child that has failed or panicked, or that was handed to another nursery.
+    /// Deals with a child that has panicked, or that was handed to another nursery.
     #[cold]
     fn after_poll(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
         if !self.is_moving.replace(false) {
@@ -426,42 +435,43 @@ impl Core {
         }
     }
 
-    /// Deals with a child that has ended. One that has not is dropped.
-    fn end_child(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
-        // First of all: what follows is foreign code in large part, and if it is not this nursery
-        // that polled the child, then that may even drop this nursery.
+    /// Deals with a child that has failed.
+    #[inline(never)]
+    fn end_with_error(&self, unit: NonNull<Unit>, error: Error) {
         let child = self.release(unit);
-        let place = child.place();
-        if !matches!(outcome, Ok(Poll::Ready(Ok(())))) {
-            self.end_without_value(&child, outcome);
-        }
-        self.drop_child(child, place);
-        if let Some(foreign) = self.finish_if_empty() {
-            foreign.wake();
+        self.fail(error, Some(child.place()));
+        self.end_without_value(child, true);
+    }
+
+    /// Deals with a child that has ended, whatever way. One that has not is dropped.
+    #[cold]
+    fn end_child(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
+        match outcome {
+            Ok(Poll::Ready(Ok(()))) => self.end_with_value(unit),
+            Ok(Poll::Ready(Err(error))) => self.end_with_error(unit, error),
+            Ok(Poll::Pending) => self.end_without_value(self.release(unit), false),
+            Err(payload) => {
+                let child = self.release(unit);
+                self.panicked(payload, child.place());
+                self.end_without_value(child, true);
+            }
         }
     }
 
-    /// The part that differs for a child that failed, panicked, or has not ended.
-    #[cold]
-    fn end_without_value(&self, child: &Held, outcome: std::thread::Result<Poll<Result<()>>>) {
+    /// Drops the future of a child, and the child.
+    #[inline]
+    fn end_without_value(&self, child: Held, failed: bool) {
         let place = child.place();
-        let failed = match outcome {
-            Ok(Poll::Ready(Err(error))) => {
-                self.fail(error, Some(place));
-                true
-            }
-            Ok(_) => false,
-            Err(payload) => {
-                self.panicked(payload, place);
-                true
-            }
-        };
         let why = if failed && child.is_wanted() { self.scope.why() } else { None };
         // What the child's future does when it is dropped is foreign code.
         // SAFETY: its poll is over.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
         if let Err(payload) = dropped {
             self.panicked(payload, place);
+        }
+        self.drop_child(child, place);
+        if let Some(foreign) = self.finish_if_empty() {
+            foreign.wake();
         }
     }
 

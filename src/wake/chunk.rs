@@ -16,10 +16,13 @@ use std::rc::Rc;
 use crate::wake::table::{Room, Table, UnitId};
 use crate::wake::unit::Unit;
 
-/// How many nodes a chunk has; one where they are large. One under the sanitizer, too: it is to
-/// notice what is used after it was freed.
-const NODES: u32 = if cfg!(seedbed_sanitize) { 1 } else { 64 };
+/// How many nodes a chunk has at the most. One under the sanitizer: it is to notice what is used
+/// after it was freed.
+const NODES: usize = if cfg!(seedbed_sanitize) { 1 } else { 1 << NODE_BITS };
 const NODE_BITS: u32 = 6;
+
+/// How many bytes of nodes a chunk has, about: fewer where the nodes are small.
+const BYTES: usize = 16 << 10;
 
 /// The size and alignment of a node.
 #[derive(Clone, Copy)]
@@ -27,7 +30,7 @@ pub(crate) struct NodeLayout(Layout);
 
 impl NodeLayout {
     /// Classes are 8 bytes apart. In class 0 is what has a chunk of its own.
-    pub(super) const CLASSES: usize = 64;
+    pub(super) const CLASSES: usize = 256;
 
     /// That of a node that begins with a `Unit`.
     pub(crate) const fn of<N>() -> NodeLayout {
@@ -43,6 +46,11 @@ impl NodeLayout {
     #[inline]
     pub(super) const fn is_alone(self) -> bool {
         self.class() == 0
+    }
+
+    /// How many such nodes a chunk has.
+    fn count(self) -> usize {
+        if self.is_alone() { 1 } else { (BYTES / self.0.size()).min(NODES) }
     }
 }
 
@@ -104,7 +112,7 @@ impl Chunk {
         generation: u16,
         node: NodeLayout,
     ) -> *const Chunk {
-        let count = if node.is_alone() { 1 } else { NODES as usize };
+        let count = node.count();
         let size = node.0.size() * count;
         let nodes = Layout::from_size_align(size, node.0.align()).expect("a node fits in memory");
         let (layout, first) = Layout::new::<Chunk>().extend(nodes).expect("a node fits in memory");
@@ -200,7 +208,7 @@ impl Chunk {
             room.empty.set(room.empty.get() - 1);
         }
         self.in_use.set(in_use + 1);
-        if in_use + 1 == NODES {
+        if in_use + 1 == self.nodes.count {
             self.remove_from(room);
         }
         self.take_unused()
@@ -227,7 +235,7 @@ impl Chunk {
         unsafe { node.as_ref() }.set_unused(self.unused.replace(node.as_ptr()));
         let in_use = self.in_use.get();
         self.in_use.set(in_use - 1);
-        if in_use == NODES {
+        if in_use == self.nodes.count {
             self.add_to(room);
         }
         if in_use == 1 {

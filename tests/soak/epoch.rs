@@ -232,10 +232,14 @@ async fn make_room() -> Result<()> {
     .await
 }
 
-/// Waits until it is done, and is as large as it says.
-struct Large<'a, const BYTES: usize>(&'a Cell<bool>, [u8; BYTES]);
+/// Waits until it is done, and is as large as it says: so many times 8 and 256 bytes.
+struct Large<'a, const SMALL: usize, const BIG: usize>(
+    &'a Cell<bool>,
+    [[u8; 8]; SMALL],
+    [[u8; 256]; BIG],
+);
 
-impl<const BYTES: usize> Future for Large<'_, BYTES> {
+impl<const SMALL: usize, const BIG: usize> Future for Large<'_, SMALL, BIG> {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -247,15 +251,19 @@ impl<const BYTES: usize> Future for Large<'_, BYTES> {
     }
 }
 
+/// Children of each size, 100 KiB of them.
 fn spawn_of_all_sizes<'scope>(n: &'scope Nursery<'scope, '_>, done: &'scope Cell<bool>) {
     macro_rules! spawn {
-        ($($bytes:literal)*) => {
-            $((0..512).for_each(|_| drop(n.spawn(Large(done, [0; $bytes]))));)*
-        };
+        ($big:literal: $($small:literal)*) => {$(
+            for _ in 0..512.min((100 << 10) / (64 + 8 * $small + 256 * $big)) {
+                n.spawn(Large(done, [[0; 8]; $small], [[0; 256]; $big]));
+            }
+        )*};
+        ($($big:literal)*) => {$(
+            spawn!($big: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+        )*};
     }
-    spawn!(0 8 16 24 32 40 48 56 64 72 80 88 96 104 112 120 128 136 144 152 160 168 176 184 192 200);
-    spawn!(208 216 224 232 240 248 256 264 272 280 288 296 304 312 320 328 336 344 352 360 368 376);
-    spawn!(384 392 400 408 416 424 432 440 448 1000);
+    spawn!(0 1 2 3 4 5 6 7 8);
 }
 
 /// A life, and what it must leave.
