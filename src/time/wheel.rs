@@ -430,8 +430,18 @@ impl<T> Wheel<T> {
             heap.push(Reverse((self.entries[index as usize].deadline, self.inserted, key)));
             // When most of it has gone, another can be made, should one be needed.
             if heap.len() / 2 > self.slots[place].len as usize + SHORT as usize {
-                heaps.remove(&place);
+                self.remove_heap(place);
             }
+        }
+    }
+
+    /// The heap of a slot is not needed any more.
+    #[cold]
+    fn remove_heap(&mut self, place: usize) {
+        let heaps = self.heaps.get_mut();
+        heaps.remove(&place);
+        if heaps.is_empty() {
+            *heaps = BTreeMap::new(); // an empty one may have memory
         }
     }
 
@@ -503,9 +513,8 @@ impl<T> Wheel<T> {
     /// A slot has no entries any more.
     #[inline]
     fn not_in_use(&mut self, place: usize) {
-        let heaps = self.heaps.get_mut();
-        if !heaps.is_empty() {
-            heaps.remove(&place);
+        if !self.heaps.get_mut().is_empty() {
+            self.remove_heap(place);
         }
         let level = place / SLOTS;
         self.used_slots[level] &= !(1 << (place % SLOTS));
