@@ -1,4 +1,9 @@
-//! What a nursery is made of: its scope, its ready queue, its children, and how it polls them.
+//! What a nursery is made of: its scope, its roster, its failures.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `guard` | what keeps a nursery's children, and what keeps a nursery open |
+//! | `drive` | how it polls them, and deals with those that have ended |
 //!
 //! # Invariants
 //!
@@ -15,6 +20,7 @@
 //!    roster (`Guard::new`), for which it gives a pointer to itself. So what a unit is attached to,
 //!    and the roster of a scope, is a core, which is alive as long as that.
 
+mod drive;
 mod guard;
 
 use std::cell::{Cell, RefCell};
@@ -22,25 +28,22 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
+pub(crate) use drive::Body;
 pub(crate) use guard::{Guard, Hold};
 
-use crate::context::{self, Host};
+use crate::context;
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{self, Child, Handle, Held};
 use crate::panic::{Payload, quietly};
-use crate::run::Runtime;
 use crate::scope::pool::ScopeRef;
-use crate::scope::tree::{Entered, Level};
+use crate::scope::tree::Level;
 use crate::wake::roster::Roster;
 use crate::wake::unit::Unit;
-use crate::wake::{wake_all, waker};
-use crate::{Error, Result, coop};
-
-/// A nursery's body.
-pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
+use crate::wake::wake_all;
+use crate::{Error, Result};
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is one to the core.
 #[repr(C)]
@@ -193,6 +196,7 @@ impl Core {
     }
 
     /// Takes a child out.
+    #[inline]
     fn release(&self, unit: NonNull<Unit>) -> Held {
         // SAFETY: invariant 2.
         self.roster.detach(unsafe { unit.as_ref() });
@@ -364,256 +368,6 @@ impl Core {
             );
             drop(payload);
         });
-    }
-
-    /// Polls a child. `Polling` puts back what is current.
-    #[inline]
-    fn poll_child(&self, host: &Host, unit: NonNull<Unit>, budget: u32) {
-        // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = unsafe { host.poll(unit.as_ptr(), budget) };
-        host.hide_frame();
-        // SAFETY: a child that is attached is not done; invariants 3 and 4.
-        let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
-        host.polled();
-        if self.is_moving.get() {
-            host.show_frame();
-            return self.after_poll(unit, Ok(polled));
-        }
-        // First of all the child is taken out: what follows is foreign code in large part.
-        match polled {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => {
-                host.show_frame();
-                self.end_with_value(unit);
-            }
-            Poll::Ready(Err(error)) => {
-                host.show_frame();
-                self.end_with_error(unit, error);
-            }
-        }
-    }
-
-    /// Deals with a child that has ended with a value.
-    #[inline]
-    fn end_with_value(&self, unit: NonNull<Unit>) {
-        let child = self.release(unit);
-        let place = child.place();
-        if let Err(child) = child.free_at_once() {
-            self.drop_child(child, place);
-        }
-        if self.live.get() == 0
-            && let Some(foreign) = self.finish_if_empty()
-        {
-            foreign.wake();
-        }
-    }
-
-    /// Gives up a child that has ended. What its value does when it is dropped is foreign code, and
-    /// so may be the waker of who waits for it.
-    fn drop_child(&self, child: Held, place: &'static Location<'static>) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
-            self.panicked(payload, place);
-        }
-    }
-
-    /// Deals with a child that has panicked, or that was handed to another nursery.
-    #[cold]
-    fn after_poll(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
-        if !self.is_moving.replace(false) {
-            return self.end_child(unit, outcome);
-        }
-        match self.moving_to.take() {
-            Some(to) if to.is_open() => {
-                let foreign = self.move_child(unit, &to);
-                if !matches!(outcome, Ok(Poll::Pending)) {
-                    to.end_child(unit, outcome);
-                }
-                wake_all(foreign);
-            }
-            // The other nursery was dropped in the meantime, and so are its children.
-            _ => self.end_child(unit, outcome),
-        }
-    }
-
-    /// Deals with a child that has failed.
-    #[inline(never)]
-    fn end_with_error(&self, unit: NonNull<Unit>, error: Error) {
-        let child = self.release(unit);
-        self.fail(error, Some(child.place()));
-        self.end_without_value(child, true);
-    }
-
-    /// Deals with a child that has ended, whatever way. One that has not is dropped.
-    #[cold]
-    fn end_child(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
-        match outcome {
-            Ok(Poll::Ready(Ok(()))) => self.end_with_value(unit),
-            Ok(Poll::Ready(Err(error))) => self.end_with_error(unit, error),
-            Ok(Poll::Pending) => self.end_without_value(self.release(unit), false),
-            Err(payload) => {
-                let child = self.release(unit);
-                self.panicked(payload, child.place());
-                self.end_without_value(child, true);
-            }
-        }
-    }
-
-    /// Drops the future of a child, and the child.
-    #[inline]
-    fn end_without_value(&self, child: Held, failed: bool) {
-        let place = child.place();
-        let why = if failed && child.is_wanted() { self.scope.why() } else { None };
-        // What the child's future does when it is dropped is foreign code.
-        // SAFETY: its poll is over.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
-        if let Err(payload) = dropped {
-            self.panicked(payload, place);
-        }
-        self.drop_child(child, place);
-        if let Some(foreign) = self.finish_if_empty() {
-            foreign.wake();
-        }
-    }
-
-    /// Polls the body and the children that are ready. `Ready` when all have ended.
-    ///
-    /// # Safety
-    ///
-    /// Called from the nursery's own future only, while that is polled.
-    pub(crate) unsafe fn drive(
-        self: &Rc<Self>,
-        entered: &Entered,
-        runtime: &Runtime,
-        cx: &mut Context<'_>,
-        first: bool,
-        body: &mut Body<'_>,
-    ) -> Poll<()> {
-        struct Drained<'a>(&'a Roster);
-        impl Drop for Drained<'_> {
-            fn drop(&mut self) {
-                self.0.set_draining(false);
-            }
-        }
-        entered.touch();
-        self.roster.set_host(cx.waker());
-        self.roster.set_draining(true);
-        let drained = Drained(&self.roster);
-        let finished = context::in_scope(&self.scope, || {
-            let host = Host::new();
-            let mut first = first;
-            loop {
-                // One for all that are polled: who panicked is the unit that is current.
-                match catch_unwind(AssertUnwindSafe(|| self.drain(&host, runtime, first, body))) {
-                    Ok(finished) => return finished,
-                    Err(payload) => {
-                        if self.end_in_panic(&host, first, payload) && !self.close_left() {
-                            return true;
-                        }
-                    }
-                }
-                first = false;
-            }
-        });
-        drop(drained);
-        if finished {
-            self.open.set(false);
-            return Poll::Ready(());
-        }
-        if !self.roster.is_idle() {
-            waker::poll_nursery_again(cx.waker());
-        }
-        Poll::Pending
-    }
-
-    /// Polls what is ready, until nothing is that has to be polled from here. True if all have
-    /// ended.
-    fn drain(
-        self: &Rc<Self>,
-        host: &Host,
-        runtime: &Runtime,
-        first: bool,
-        body: &mut Body<'_>,
-    ) -> bool {
-        if first && self.poll_body(host, runtime, true, body) && !self.close_left() {
-            return true;
-        }
-        loop {
-            while let Some(unit) = self.roster.pop(&runtime.order) {
-                if !ptr::eq(unit.as_ptr(), self.roster.body()) {
-                    self.poll_child(host, unit, runtime.budget);
-                } else if self.body_running.get() {
-                    if self.poll_body(host, runtime, false, body) && !self.close_left() {
-                        return true;
-                    }
-                } else if self.live.get() == 0 && !self.close_left() {
-                    return true;
-                }
-            }
-            if self.roster.is_idle() || !runtime.next_round(&self.roster, host.is_uncalled()) {
-                return false;
-            }
-        }
-    }
-
-    /// Polls the body. True if it has ended and there is nothing to wait for.
-    ///
-    /// The first time it is polled by its host there and then, and shares the host's budget: a
-    /// loop that opens nurseries must let others run, too.
-    fn poll_body(&self, host: &Host, runtime: &Runtime, first: bool, body: &mut Body<'_>) -> bool {
-        let budget = if first { host.budget() } else { runtime.budget };
-        // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
-        let waker = unsafe { host.poll(self.roster.body(), budget) };
-        host.show_frame();
-        let outcome = body(&mut Context::from_waker(&waker));
-        // Leaving a nursery costs as much as an operation that could finish at once.
-        let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
-        if first {
-            host.set_budget(coop::budget());
-        }
-        host.polled();
-        match outcome {
-            Poll::Pending => false,
-            Poll::Ready(outcome) => self.end_body(Ok(outcome), yields),
-        }
-    }
-
-    /// Deals with the end of the body. True if there is nothing to wait for.
-    fn end_body(&self, outcome: std::thread::Result<Result<()>>, yields: bool) -> bool {
-        self.body_running.set(false);
-        match outcome {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                self.fail(error, None);
-            }
-            Err(payload) => self.panicked(payload, self.place),
-        }
-        if yields {
-            if let Some(foreign) = self.finish_if_empty() {
-                foreign.wake();
-            }
-            return false;
-        }
-        self.live.get() == 0
-    }
-
-    /// Deals with a panic of what was being polled. True if there is nothing left to wait for.
-    #[cold]
-    fn end_in_panic(&self, host: &Host, first: bool, payload: Payload) -> bool {
-        let unit = context::polled_unit();
-        if ptr::eq(unit, self.roster.body()) {
-            if first {
-                host.set_budget(coop::budget());
-            }
-            host.polled();
-            return self.end_body(Err(payload), false);
-        }
-        let Some(unit) = NonNull::new(unit.cast_mut()) else {
-            resume_unwind(payload) // it was none of them
-        };
-        host.polled();
-        host.show_frame();
-        self.after_poll(unit, Err(payload));
-        false
     }
 
     /// What has failed, in the order in which it did.
