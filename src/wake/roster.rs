@@ -280,7 +280,7 @@ impl Roster {
     /// Adds a unit that is attached and not queued. True if it is the first.
     #[inline]
     pub(super) fn push(&self, this: *const Unit, tick: u32) -> bool {
-        // SAFETY: `make_ready`, the only caller, has a unit that is attached.
+        // SAFETY: the callers, in `wake`, have a unit that is attached.
         let unit = unsafe { &*this };
         unit.tick.set(tick);
         unit.set(Flag::QUEUED);

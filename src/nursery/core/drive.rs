@@ -21,7 +21,7 @@ use crate::{Error, Result, coop};
 pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
 
 impl Core {
-    /// Polls a child. `Polling` puts back what is current.
+    /// Polls a child. What is current is put back by `host`.
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>, budget: u32) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
