@@ -1,7 +1,7 @@
 //! An HTTP server: HTTP/1 and HTTP/2 on one port, on one thread or on several.
 //!
 //! ```text
-//! cargo run --release --features hyper --example http_server -- --port 8080 --cores 2
+//! cargo run --release -p http_server -- --port 8080 --cores 2
 //! curl -i localhost:8080/
 //! curl -i --http2-prior-knowledge localhost:8080/
 //! curl -i 'localhost:8080/slow?ms=300'      # 200; with ms=3000, 504 after a second

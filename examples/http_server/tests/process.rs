@@ -1,15 +1,11 @@
-//! The examples, as processes.
+//! The server, as a process.
 #![cfg(unix)]
-
-#[path = "support/example.rs"]
-mod example;
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use example::example;
 use rustix::process::{Pid, Signal, kill_process};
 use seedbed::net::TcpStream;
 use seedbed::{Result, nursery, run, sleep};
@@ -27,7 +23,7 @@ impl Server {
         let mut process = Command::new("sh")
             .arg("-c")
             .arg(format!("{limit}exec \"$0\" --port 0 --cores {cores}"))
-            .arg(example("http_server"))
+            .arg(env!("CARGO_BIN_EXE_http_server"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
