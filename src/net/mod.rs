@@ -66,11 +66,13 @@
 //! | `socket` | what differs between the kinds of streams |
 //! | `stream` | what they have in common: reading and writing |
 //! | `transfer` | the system calls for that |
+//! | `closing` | closing a stream so that nothing written to it is cut off |
 //! | `halves` | a stream as a part that reads and one that writes |
 //! | `tcp`, `unix` | the kinds |
 
 mod accept;
 mod address;
+pub(crate) mod closing;
 mod halves;
 mod happy_eyeballs;
 mod names;

@@ -14,12 +14,13 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::checkpoint::checkpoint;
+use crate::net::closing;
 use crate::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::registration::{Operation, Registration, Side};
-use crate::net::socket::Socket;
+use crate::net::socket::{Kept, Socket};
 #[cfg(feature = "hyper")]
 use crate::net::transfer::receive_uninit;
-use crate::net::transfer::{receive, send, send_vectored};
+use crate::net::transfer::{self, at_once, receive, send, send_vectored};
 use crate::{Error, Result};
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
@@ -29,7 +30,9 @@ use crate::{Error, Result};
 /// two that write, are legal, but nothing says which of them gets which bytes. Where that must not
 /// happen, [`split`](Self::split) it.
 ///
-/// Dropping it closes it. What was written is still sent.
+/// Dropping it closes it as the kernel does it: what was written is still sent, unless there is
+/// input that was not read, or more arrives. Then the kernel resets the connection, and the peer
+/// may lose what was written last. [`close`](Self::close) waits until the peer has ended as well.
 ///
 /// # Code for other runtimes
 ///
@@ -62,16 +65,21 @@ use crate::{Error, Result};
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub struct SocketStream<S: Socket> {
-    io: Registration<S>,
+    io: Registration<Kept<S>>,
 }
 
 impl<S: Socket> SocketStream<S> {
     /// Over a socket that is in non-blocking mode already.
     pub(super) fn new(socket: S) -> Self {
-        SocketStream { io: Registration::new(socket) }
+        SocketStream { io: Registration::new(Kept::new(socket, false)) }
     }
 
-    pub(super) fn registration(&self) -> &Registration<S> {
+    /// As well, and a listener has accepted it.
+    pub(super) fn accepted(socket: S) -> Self {
+        SocketStream { io: Registration::new(Kept::new(socket, true)) }
+    }
+
+    pub(super) fn registration(&self) -> &Registration<Kept<S>> {
         &self.io
     }
 
@@ -95,7 +103,7 @@ impl<S: Socket> SocketStream<S> {
 
     /// The stream of the standard library. It is still in non-blocking mode.
     pub fn into_std(self) -> S {
-        self.io.into_source()
+        self.io.into_source().into_inner()
     }
 
     /// Reads what there is, `buffer.len()` bytes at the most, and waits while there is nothing.
@@ -115,7 +123,8 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// As [`read`](Self::read).
     pub async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        let (pieces, room) = at_once(buffers);
+        let buffers = &mut buffers[..pieces];
         self.io
             .operate(Side::Read, |socket| self.note_read(room, socket.io().read_vectored(buffers)))
             .await
@@ -183,7 +192,8 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// As [`write`](Self::write).
     pub async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize> {
-        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        let (pieces, length) = at_once(buffers);
+        let buffers = &buffers[..pieces];
         self.io
             .operate(Side::Write, |socket| {
                 self.note_write(length, send_vectored(socket, buffers, length))
@@ -208,7 +218,7 @@ impl<S: Socket> SocketStream<S> {
                 return operation.poll_checkpoint(cx);
             }
             loop {
-                let write = |socket: &S| self.note_write(bytes.len(), send(socket, bytes));
+                let write = |socket: &Kept<S>| self.note_write(bytes.len(), send(socket, bytes));
                 match ready!(operation.poll(cx, write))? {
                     0 => {
                         return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
@@ -232,7 +242,11 @@ impl<S: Socket> SocketStream<S> {
     }
 
     /// Ends one direction of the stream, or both: after `Shutdown::Write` the peer reads to the
-    /// end, and may still write.
+    /// end, and may still write. What was written before is still sent.
+    ///
+    /// A direction that has ended already, because it was shut down or because the peer has reset
+    /// the connection, is no error. The `close` of `futures` and the `shutdown` of tokio's
+    /// `AsyncWriteExt` do the same as `Shutdown::Write`, after a checkpoint.
     ///
     /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope.
     ///
@@ -240,7 +254,60 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// The [`io::Error`] of the system call.
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
-        Ok(self.io.source().shutdown(how)?)
+        Ok(transfer::shutdown(self.io.source(), how)?)
+    }
+
+    /// Closes the stream without cutting off what was written to it.
+    ///
+    /// A stream that is merely dropped is closed by the kernel, which resets the connection if
+    /// there is input that nobody has read, or if more arrives afterwards. Then the peer may not
+    /// get what was written last, even what it has received already: an answer to a request that
+    /// was refused half-way, for example. So this ends the direction that writes, as
+    /// [`shutdown`](Self::shutdown) does, then reads and discards whatever comes until the peer
+    /// has ended its direction as well, and closes the socket. It waits for 2 seconds at most;
+    /// after that the kernel closes.
+    ///
+    /// It does not say whether the peer has read everything: only an answer from the peer can. A
+    /// connection that the peer has reset, or that is broken in another way, is no error here.
+    ///
+    /// It is a [checkpoint](crate::checkpoint()). Cancelled or dropped, it closes the stream then
+    /// and there, as dropping the stream does.
+    ///
+    /// For a stream in [owned halves](Self::into_split) there is
+    /// [`reunite`](OwnedReadHalf::reunite). Where the `AsyncWriteExt` of `futures` is in scope,
+    /// `(&mut stream).close()` is that of the trait, which waits for nothing and only ends the
+    /// direction that writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+    /// [`run`](crate::run).
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::nursery;
+    ///
+    /// seedbed::run(async {
+    ///     let (client, server) = UnixStream::pair()?;
+    ///     client.write_all(b"a request that the server does not read to its end").await?;
+    ///     let mut answer = Vec::new();
+    ///     nursery(async |n| {
+    ///         n.spawn(async {
+    ///             server.read(&mut [0; 9]).await?;
+    ///             server.write_all(b"no").await?;
+    ///             server.close().await
+    ///         });
+    ///         client.read_to_end(&mut answer).await?;
+    ///         client.close().await
+    ///     })
+    ///     .await?;
+    ///     assert_eq!(answer, b"no");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub async fn close(self) -> Result<()> {
+        closing::linger(&self.io, closing::LIMIT).await
     }
 
     /// Waits until a read would not wait: there are bytes, the end, or an error.
@@ -371,7 +438,8 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        let (pieces, room) = at_once(buffers);
+        let buffers = &mut buffers[..pieces];
         self.io.poll_operation(Side::Read, cx, |socket| {
             self.note_read(room, socket.io().read_vectored(buffers))
         })
@@ -394,7 +462,8 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        let (pieces, length) = at_once(buffers);
+        let buffers = &buffers[..pieces];
         self.io.poll_operation(Side::Write, cx, |socket| {
             self.note_write(length, send_vectored(socket, buffers, length))
         })
@@ -406,11 +475,7 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.io.poll_checkpoint(Side::Write, cx))?;
-        match self.io.source().shutdown(Shutdown::Write) {
-            // Closed already, by a peer that has reset the connection.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
-            outcome => Poll::Ready(outcome),
-        }
+        Poll::Ready(transfer::shutdown(self.io.source(), Shutdown::Write))
     }
 }
 

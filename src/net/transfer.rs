@@ -3,12 +3,13 @@
 //! library's functions can be cancelled is not it, as its `syscall` took as long.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::ops::Deref;
 use std::os::fd::AsFd;
 
-use rustix::net::RecvFlags;
-
-#[cfg(feature = "hyper")]
-use std::mem::MaybeUninit;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use socket2::SockRef;
 
 #[inline]
 pub(super) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
@@ -17,7 +18,6 @@ pub(super) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize
 }
 
 /// As [`receive`]; so many bytes are initialized then.
-#[cfg(feature = "hyper")]
 #[inline]
 pub(super) fn receive_uninit(
     socket: &impl AsFd,
@@ -27,17 +27,19 @@ pub(super) fn receive_uninit(
     Ok(read.len())
 }
 
+/// Nothing here raises SIGPIPE if the peer has gone: it is an error, whatever the signal would do.
+#[cfg(not(target_vendor = "apple"))]
+const QUIET: SendFlags = SendFlags::NOSIGNAL;
+// An option of the socket says so instead, which the standard library, mio and socket2 set.
+#[cfg(target_vendor = "apple")]
+const QUIET: SendFlags = SendFlags::empty();
+
 #[inline]
 pub(super) fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    #[cfg(not(target_vendor = "apple"))]
-    let flags = rustix::net::SendFlags::NOSIGNAL;
-    // The standard library has set an option of the socket instead.
-    #[cfg(target_vendor = "apple")]
-    let flags = rustix::net::SendFlags::empty();
-    Ok(rustix::net::send(socket, bytes, flags)?)
+    Ok(rustix::net::send(socket, bytes, QUIET)?)
 }
 
-/// As [`send`], of `length` bytes in all.
+/// As [`send`], of `length` bytes in all, in [no more pieces than the system takes](at_once).
 pub(super) fn send_vectored(
     socket: &impl AsFd,
     buffers: &[IoSlice<'_>],
@@ -47,7 +49,9 @@ pub(super) fn send_vectored(
     /// head and the body of a short answer are such pieces.
     const COPIED: usize = 512;
     if length > COPIED {
-        return Ok(rustix::io::writev(socket, buffers)?);
+        // Not `writev`, which has no flags.
+        let mut nothing = SendAncillaryBuffer::default();
+        return Ok(rustix::net::sendmsg(socket, buffers, &mut nothing, QUIET)?);
     }
     let mut copy = [0; COPIED];
     let mut end = 0;
@@ -56,4 +60,27 @@ pub(super) fn send_vectored(
         end += buffer.len();
     }
     send(socket, &copy[..end])
+}
+
+/// As many pieces as one system call takes, and how many bytes they are together: to transfer less
+/// than that says something about the socket.
+pub(super) fn at_once<B: Deref<Target = [u8]>>(buffers: &[B]) -> (usize, usize) {
+    /// `IOV_MAX` is 1,024 on Linux, the BSDs and macOS, and nowhere less than 16.
+    const MOST: usize =
+        if cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple")) {
+            1024
+        } else {
+            16
+        };
+    let pieces = buffers.len().min(MOST);
+    (pieces, buffers[..pieces].iter().map(|buffer| buffer.len()).sum())
+}
+
+/// Ends one direction of a connection, or both. It is no error if they have ended already, as where
+/// the peer has reset the connection.
+pub(super) fn shutdown(socket: &impl AsFd, how: Shutdown) -> io::Result<()> {
+    match SockRef::from(socket).shutdown(how) {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        outcome => outcome,
+    }
 }

@@ -135,7 +135,7 @@ impl TcpListener {
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
         let (stream, address) =
             self.io.operate(Side::Read, |source| accept(|| source.accept())).await?;
-        Ok((TcpStream::new(stream.into()), address))
+        Ok((TcpStream::accepted(stream.into()), address))
     }
 
     /// Takes a connection that waits already; `None` if there is none.
@@ -148,7 +148,7 @@ impl TcpListener {
     /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
     pub fn try_accept(&self) -> Result<Option<(TcpStream, SocketAddr)>> {
         let taken = accept_now(|| self.io.source().accept())?;
-        Ok(taken.map(|(stream, address)| (TcpStream::new(stream.into()), address)))
+        Ok(taken.map(|(stream, address)| (TcpStream::accepted(stream.into()), address)))
     }
 
     /// The address it listens at.

@@ -98,7 +98,7 @@ impl TcpSocket {
             _ => {}
         }
         let stream = TcpStream::new(self.socket.into());
-        stream.registration().operate(Side::Write, is_connected).await?;
+        stream.registration().operate(Side::Write, |socket| is_connected(socket)).await?;
         Ok(stream)
     }
 

@@ -74,7 +74,7 @@ impl UnixListener {
     pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
         let (stream, address) =
             self.io.operate(Side::Read, |source| accept(|| source.accept())).await?;
-        Ok((UnixStream::new(stream.into()), address))
+        Ok((UnixStream::accepted(stream.into()), address))
     }
 
     /// Takes a connection that waits already; `None` if there is none.
@@ -87,7 +87,7 @@ impl UnixListener {
     /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
     pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
         let taken = accept_now(|| self.io.source().accept())?;
-        Ok(taken.map(|(stream, address)| (UnixStream::new(stream.into()), address)))
+        Ok(taken.map(|(stream, address)| (UnixStream::accepted(stream.into()), address)))
     }
 
     /// The address it listens at.

@@ -1,0 +1,122 @@
+//! Closing a connection without cutting off what was written to it.
+//!
+//! The kernel resets a connection that is closed while input waits in it unread, or that gets some
+//! after it was closed. The reset overtakes what is still to be sent, and makes the peer throw away
+//! what it has received and not read yet. So a polite end takes three steps: end our direction, read
+//! until the peer has ended its own, and close.
+
+use std::cell::RefCell;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::net::registration::{Registration, Side};
+use crate::net::transfer::{receive_uninit, shutdown};
+use crate::{Result, move_on_after, nursery};
+
+/// How long the peer of a connection that is to be closed is waited for.
+pub(crate) const LIMIT: Duration = Duration::from_secs(2);
+
+/// Ends our direction, then reads and discards until the peer has ended its own or the connection
+/// is broken, for at most `limit`. Closing the socket is left to the caller.
+///
+/// Our direction has ended even if this is cancelled from the beginning.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+/// [`run`](crate::run).
+pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Result<()> {
+    // It fails only for what is no socket that can be connected.
+    let _ = shutdown(io.source(), Shutdown::Write);
+    let ended = async {
+        while io.operate(Side::Read, |socket| discard(socket)).await? > 0 {}
+        Ok(())
+    };
+    move_on_after(limit, ended).await.map(drop)
+}
+
+/// Reads and forgets some input; 0 if no more will come, whatever the reason.
+fn discard(socket: &impl AsFd) -> io::Result<usize> {
+    match receive_uninit(socket, &mut [MaybeUninit::uninit(); 16 * 1024]) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
+        {
+            Ok(0)
+        }
+        outcome => outcome,
+    }
+}
+
+thread_local! {
+    /// Where accepted connections go that are dropped now.
+    static HEIR: RefCell<Option<Rc<Dropped>>> = const { RefCell::new(None) };
+}
+
+/// The accepted connections that a task has dropped, and whose peers have not ended: whoever runs
+/// the task lingers on them in its place.
+#[derive(Default)]
+pub(crate) struct Dropped(RefCell<Vec<OwnedFd>>);
+
+#[allow(dead_code, reason = "servers are to use it")]
+impl Dropped {
+    /// Calls `f`, a poll or a destructor. What is dropped in it comes here, whatever it is wrapped
+    /// in.
+    pub(crate) fn collect<R>(self: &Rc<Self>, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Rc<Dropped>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let former = self.0.take();
+                let _ = HEIR.try_with(|heir| heir.replace(former));
+            }
+        }
+        let _restore = Restore(HEIR.with(|heir| heir.replace(Some(self.clone()))));
+        f()
+    }
+
+    /// Lingers on all that have come here so far, for `limit` at the most, and closes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), and they are closed then and there.
+    pub(crate) async fn linger(&self, limit: Duration) -> Result<()> {
+        let sockets = self.0.take();
+        if sockets.is_empty() {
+            return Ok(());
+        }
+        nursery(async |n| {
+            for socket in sockets {
+                n.spawn(async move { linger(&Registration::new(socket), limit).await });
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+/// An accepted connection is dropped.
+pub(super) fn part(socket: OwnedFd) {
+    let heir = HEIR.try_with(|heir| heir.borrow().clone());
+    if let Ok(Some(heir)) = heir
+        && is_to_linger(&socket)
+    {
+        let _ = shutdown(&socket, Shutdown::Write);
+        heir.0.borrow_mut().push(socket);
+    }
+}
+
+/// Not if the peer has ended, so that no input can come any more, nor if the program has chosen
+/// what closing does, a reset for one.
+fn is_to_linger(socket: &OwnedFd) -> bool {
+    let is_over = matches!(discard(socket), Ok(0));
+    !is_over && matches!(SockRef::from(socket).linger(), Ok(None))
+}
