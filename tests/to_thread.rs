@@ -905,3 +905,126 @@ fn r03_a_cancelled_scope_around_foreign_code_around_a_thread_is_not_stuck() {
     });
     assert_eq!(value.unwrap(), Some(42));
 }
+
+/// A thread that is pinned to a core starts threads for the pool, and these work for others too.
+#[cfg(target_os = "linux")]
+#[test]
+fn r08_a_pinned_thread_does_not_pin_those_that_it_starts() {
+    use rustix::process::getpid;
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let of_process = sched_getaffinity(Some(getpid())).unwrap();
+    run(async { Ok(()) }).unwrap(); // the first run has begun
+    let first = (0..CpuSet::MAX_CPU).find(|&core| of_process.is_set(core)).unwrap();
+    let mut one = CpuSet::new();
+    one.set(first);
+    let pinned = thread::spawn(move || {
+        sched_setaffinity(None, &one).unwrap();
+        run(nursery(async |n| {
+            // So many at once that some thread is new.
+            let all = Arc::new(Barrier::new(20));
+            let look = async |all: Arc<Barrier>| {
+                to_thread(move || {
+                    all.wait();
+                    sched_getaffinity(None).unwrap()
+                })
+                .await
+            };
+            let tasks: Vec<_> = (0..20).map(|_| n.spawn(look(all.clone()))).collect();
+            for task in tasks {
+                assert!(task.await? == of_process);
+            }
+            Ok(())
+        }))
+    });
+    pinned.join().unwrap().unwrap();
+}
+
+/// Begins work that hangs, and abandons it. Returns the gate, and what has an end when the run has
+/// seen the end of the work.
+async fn abandoned() -> Result<(Gate, oneshot::Receiver<()>)> {
+    let (mut gate, stand) = gate();
+    let (kept, gone) = oneshot::channel();
+    let work = move || {
+        stand();
+        kept
+    };
+    cancel_scope(async |scope| {
+        nursery(async |n| {
+            n.spawn(async { to_thread(work).abandon_on_cancel(true).await });
+            gate.begun().await?;
+            scope.cancel();
+            Ok(())
+        })
+        .await
+    })
+    .await?;
+    Ok((gate, gone))
+}
+
+/// Trio's keep their permits, and so stop all other work. Here that is true only of those under a
+/// limiter that was given.
+#[test]
+fn r08_abandoned_work_does_not_stop_other_work() {
+    run(async {
+        let limiter = current_default_thread_limiter()?;
+        limiter.set_total(1);
+        let mut all = Vec::new();
+        for _ in 0..40 {
+            all.push(abandoned().await?);
+            assert_eq!(limiter.borrowed(), 0);
+        }
+        assert_eq!(to_thread(|| 5).await?, 5);
+        // Those that end do not give anything back a second time.
+        for (gate, gone) in all {
+            gate.open();
+            assert!(cancellable(gone).await?.is_err());
+        }
+        assert_eq!((limiter.borrowed(), limiter.available()), (0, 1));
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// There is an end to the threads that may be left behind.
+#[test]
+fn r08_beyond_400_abandoned_jobs_keep_their_permits() {
+    let (gates, records) = recording(|| {
+        run(async {
+            let limiter = current_default_thread_limiter()?;
+            let mut gates = Vec::new();
+            for before in 0..402_usize {
+                gates.push(abandoned().await?.0);
+                assert_eq!(limiter.borrowed(), (before + 1).saturating_sub(400));
+            }
+            assert_eq!(to_thread(|| 5).await?, 5);
+            Ok(gates)
+        })
+        .unwrap()
+    });
+    let warnings: Vec<_> = records.iter().filter(|it| it.message().contains("400 jobs")).collect();
+    let [warning] = &warnings[..] else { panic!("{records:?}") };
+    assert!(warning.field("job").contains("to_thread.rs"), "{warning:?}");
+    gates.into_iter().for_each(Gate::open);
+}
+
+/// Names are looked up while all the threads of the default limiter are busy.
+#[test]
+fn r08_blocking_work_does_not_stop_look_ups() {
+    run(async {
+        let limiter = current_default_thread_limiter()?;
+        limiter.set_total(1);
+        nursery(async |n| {
+            let (mut gate, stand) = gate();
+            n.spawn(async { to_thread(stand).await });
+            gate.begun().await?;
+            assert_eq!(limiter.available(), 0);
+            let addresses = seedbed::net::lookup_host(("localhost", 80)).await?;
+            assert!(!addresses.is_empty());
+            gate.open();
+            Ok(())
+        })
+        .await
+    })
+    .unwrap();
+}

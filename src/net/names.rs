@@ -15,10 +15,11 @@ use crate::{Result, checkpoint, to_thread};
 /// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
 ///
 /// The system is asked (`getaddrinfo`), which knows its files, services and caches, and has no
-/// way to ask without blocking. So this is done with [`to_thread`], under the
-/// [default limiter](crate::current_default_thread_limiter), and
+/// way to ask without blocking. So this is done with [`to_thread`], and
 /// [abandoned](crate::ToThread::abandon_on_cancel) when it is cancelled: the thread is busy until
-/// the system gives up, and nobody waits for it.
+/// the system gives up, and nobody waits for it. A `run` asks for up to 100 names at once, under a
+/// limiter of its own: look-ups that hang do not hold up other blocking work, nor it them. An
+/// abandoned one counts only when more than 400 threads of the run are left behind.
 ///
 /// # Errors
 ///
@@ -53,7 +54,8 @@ pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketA
 
 async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let asked = (host.to_owned(), port);
-    let answer = to_thread(move || asked.to_socket_addrs()).abandon_on_cancel(true).await?;
+    let answer =
+        to_thread(move || asked.to_socket_addrs()).for_lookup().abandon_on_cancel(true).await?;
     let found = answer.map(Vec::from_iter).and_then(|addresses| match addresses.is_empty() {
         true => Err(io::Error::new(io::ErrorKind::NotFound, "it has no addresses")),
         false => Ok(addresses),

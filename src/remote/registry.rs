@@ -2,19 +2,24 @@
 //!
 //! They are never freed: what holds a number may outlive its runtime, and finds an inbox that
 //! nobody uses, or another runtime's, which bears a wake too many and refuses a stranger's call.
+//!
+//! The runtimes of a process are not those of one forked from it, though their inboxes are in its
+//! memory. So each page of inboxes is one process's, and a child begins with a page of its own.
 
 use std::io;
 
 use crate::remote::inbox::{Inbox, Tenancy};
-use crate::shim::Interrupter;
+use crate::shim::{self, Interrupter};
 use crate::wake::table::UnitId;
-pub(crate) use places::{InboxRef, inbox};
+pub(crate) use places::{InboxRef, inbox, inbox_here};
 
 /// A runtime's place among those of the process, until it is dropped.
 pub(crate) struct Tenant {
     pub(crate) inbox: InboxRef,
     pub(crate) slot: u16,
     pub(crate) tenancy: Tenancy,
+    /// The process that it was made in.
+    process: u32,
 }
 
 impl Tenant {
@@ -23,14 +28,21 @@ impl Tenant {
         let slot = slot.ok_or_else(|| io::Error::other("too many runtimes in one process"))?;
         let inbox = inbox(slot).expect("it was taken");
         let tenancy = inbox.open(interrupter);
-        Ok(Tenant { inbox, slot, tenancy })
+        Ok(Tenant { inbox, slot, tenancy, process: shim::process() })
+    }
+
+    /// Whether this is the process in which it was made, and not one forked since.
+    pub(crate) fn is_here(&self) -> bool {
+        self.process == shim::process()
     }
 }
 
 impl Drop for Tenant {
     fn drop(&mut self) {
         self.inbox.close();
-        places::give_back(self.slot);
+        if self.is_here() {
+            places::give_back(self.slot);
+        }
     }
 }
 
@@ -45,9 +57,8 @@ pub(crate) fn wake(id: UnitId) {
 mod places {
     use std::sync::OnceLock;
 
-    use parking_lot::Mutex;
-
     use super::Inbox;
+    use crate::shim::{Mutex, OfProcess, get_or_set, process};
     use crate::wake::table::MAX_RUNTIMES;
 
     pub(crate) type InboxRef = &'static Inbox;
@@ -55,10 +66,19 @@ mod places {
     /// Inboxes that are made together. The first ones are for nearly every process all there are.
     const PAGE: usize = 64;
 
-    static PAGES: [OnceLock<Box<[Inbox]>>; MAX_RUNTIMES.div_ceil(PAGE)] =
+    static PAGES: [OnceLock<Page>; MAX_RUNTIMES.div_ceil(PAGE)] =
         [const { OnceLock::new() }; MAX_RUNTIMES.div_ceil(PAGE)];
 
-    static VACANT: Mutex<Vacant> = Mutex::new(Vacant { slots: Vec::new(), next: 0 });
+    static VACANT: OfProcess<Mutex<Vacant>> = OfProcess::new(|| {
+        let pages = PAGES.iter().take_while(|page| page.get().is_some()).count();
+        Mutex::new(Vacant { slots: Vec::new(), next: pages * PAGE })
+    });
+
+    struct Page {
+        /// Whose it is.
+        process: u32,
+        inboxes: Box<[Inbox]>,
+    }
 
     /// The numbers that no runtime has at present.
     struct Vacant {
@@ -70,11 +90,17 @@ mod places {
     /// The inbox with this number.
     pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
         let slot = usize::from(slot);
-        Some(&PAGES[slot / PAGE].get()?[slot % PAGE])
+        Some(&PAGES[slot / PAGE].get()?.inboxes[slot % PAGE])
+    }
+
+    /// The same, if it is this process's. It asks the system for the process's number.
+    pub(crate) fn inbox_here(slot: u16) -> Option<InboxRef> {
+        let is_here = PAGES[usize::from(slot) / PAGE].get()?.process == process();
+        if is_here { inbox(slot) } else { None }
     }
 
     pub(super) fn take() -> Option<u16> {
-        let mut vacant = VACANT.lock();
+        let mut vacant = VACANT.get().lock();
         let slot = vacant.slots.pop().or_else(|| {
             let slot = vacant.next;
             (slot < MAX_RUNTIMES).then(|| {
@@ -82,13 +108,15 @@ mod places {
                 slot as u16
             })
         })?;
-        PAGES[usize::from(slot) / PAGE]
-            .get_or_init(|| std::iter::repeat_with(Inbox::new).take(PAGE).collect());
+        get_or_set(&PAGES[usize::from(slot) / PAGE], || Page {
+            process: process(),
+            inboxes: std::iter::repeat_with(Inbox::new).take(PAGE).collect(),
+        });
         Some(slot)
     }
 
     pub(super) fn give_back(slot: u16) {
-        VACANT.lock().slots.push(slot);
+        VACANT.get().lock().slots.push(slot);
     }
 }
 
@@ -127,6 +155,11 @@ mod places {
 
     pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
         INBOXES.with_borrow(|(_, inboxes)| inboxes.get(usize::from(slot)).cloned())
+    }
+
+    /// A model does not fork.
+    pub(crate) fn inbox_here(slot: u16) -> Option<InboxRef> {
+        inbox(slot)
     }
 
     pub(super) fn take() -> Option<u16> {

@@ -16,7 +16,8 @@ use crate::{NotRunning, Result, context};
 /// thread.
 ///
 /// It is Trio's `TrioToken`, with `trio.from_thread`. It may be copied, sent, and kept for longer
-/// than the run, whose end it does not delay.
+/// than the run, whose end it does not delay. In a process that was forked the parent's runs have
+/// ended.
 ///
 /// What is run through one or several tokens of the same run begins in the order of the calls, as
 /// far as they have one.
@@ -74,7 +75,7 @@ impl Token {
 
     /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
     pub(crate) fn report(self, call: Call) -> Result<(), Call> {
-        match registry::inbox(self.slot) {
+        match registry::inbox_here(self.slot) {
             Some(inbox) => inbox.report(self.tenancy, call),
             None => Err(call),
         }
@@ -82,7 +83,7 @@ impl Token {
 
     /// Leaves a call for the runtime. It comes back if that has gone, or takes no more.
     pub(crate) fn call(self, call: Call) -> Result<(), Call> {
-        match registry::inbox(self.slot) {
+        match registry::inbox_here(self.slot) {
             Some(inbox) => inbox.call(self.tenancy, call),
             None => Err(call),
         }

@@ -43,8 +43,8 @@ use crate::run::stuck::Lookout;
 use crate::run::timer::Timers;
 use crate::scope::pool::ScopeRef;
 use crate::sync::CapacityLimiter;
-use crate::thread::DEFAULT_LIMIT;
 use crate::thread::job::Jobs;
+use crate::thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
 use crate::time::clock::{Clock, Nanos};
 use crate::wake::table::{RunId, Table};
 
@@ -79,6 +79,8 @@ pub(crate) struct Runtime {
     pub(crate) jobs: Jobs,
     /// For how many at once, if nothing is said.
     pub(crate) thread_limiter: CapacityLimiter,
+    /// For how many look-ups of names at once, which may hang together.
+    pub(crate) lookup_limiter: CapacityLimiter,
     /// What a foreign waker panicked with while the loop was not at hand.
     panicked: Cell<Option<Payload>>,
     /// Where `run` was called.
@@ -91,6 +93,8 @@ impl Runtime {
         choices: &Builder,
         place: &'static Location<'static>,
     ) -> io::Result<Runtime> {
+        #[cfg(not(loom))]
+        crate::thread::affinity::remember();
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
         let table = Table::new(RunId::new(remote.slot, remote.tenancy));
@@ -115,6 +119,7 @@ impl Runtime {
             generators: RefCell::new(Slab::new()),
             jobs: Jobs::new(),
             thread_limiter: CapacityLimiter::new(DEFAULT_LIMIT),
+            lookup_limiter: CapacityLimiter::new(LOOKUP_LIMIT),
             place,
         })
     }
@@ -125,6 +130,11 @@ impl Runtime {
 
     pub(crate) fn token(&self) -> Token {
         Token::new(self.remote.slot, self.remote.tenancy)
+    }
+
+    /// Whether this is the process in which it was begun, and not one forked since.
+    pub(crate) fn is_here(&self) -> bool {
+        self.remote.is_here()
     }
 
     /// Whether the main future has ended: no more tasks are taken from other threads.

@@ -3,10 +3,11 @@
 //!
 //! | | natively | in a model |
 //! |---|---|---|
-//! | locks, conditions, atomics | `parking_lot`, `std` | loom's |
+//! | locks, conditions, atomics | `std`'s | loom's |
 //! | threads | `std` | loom's |
 //! | a condition's time-out | when the time is over | at once, after others had their turn |
 //! | statics, thread-locals | `std` | loom's: new for each execution |
+//! | what a forked process begins anew | by its number | one value, as a model does not fork |
 //! | the reactor's sleep | `mio` | a flag and a condition |
 //! | the clock | the system's | a virtual one |
 //!
@@ -16,6 +17,8 @@
 mod model;
 #[cfg(not(loom))]
 mod native;
+#[cfg(not(loom))]
+mod of_process;
 
 #[cfg(loom)]
 pub(crate) use model::*;

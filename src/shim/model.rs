@@ -71,7 +71,7 @@ impl AtomicUsize {
     }
 }
 
-/// As `parking_lot`'s.
+/// As the native one.
 #[derive(Default)]
 pub(crate) struct Mutex<T> {
     order: loom::sync::Mutex<()>,
@@ -146,6 +146,24 @@ impl Condvar {
         if !has_failed() {
             self.0.notify_one();
         }
+    }
+}
+
+/// The number of this process.
+pub(crate) fn process() -> u32 {
+    1
+}
+
+/// A model does not fork: there is one value.
+pub(crate) struct OfProcess<T>(T);
+
+impl<T> OfProcess<T> {
+    pub(crate) fn new(make: fn() -> T) -> Self {
+        OfProcess(make())
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        &self.0
     }
 }
 

@@ -3,12 +3,13 @@
 use std::io;
 use std::time::Duration;
 
-pub(crate) use std::sync::Arc;
+use std::sync::PoisonError;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use std::sync::{Arc, MutexGuard};
 
 pub(crate) use mio::Waker as Interrupter;
-pub(crate) use parking_lot::{Mutex, MutexGuard};
 
+pub(crate) use super::of_process::{OfProcess, get_or_set};
 use crate::time::clock::{Clock, SystemClock};
 
 /// The clock of a run that was given none.
@@ -16,31 +17,53 @@ pub(crate) fn default_clock() -> Clock {
     Clock::System(SystemClock::new())
 }
 
-pub(crate) struct Condvar(parking_lot::Condvar);
+/// The standard library's, as what a forked process begins anew has to work there: those of
+/// `parking_lot` wait in a table of the process's, which a child inherits in whatever state other
+/// threads had it in. Nothing that is guarded is half changed when something panics, so there is
+/// no poison.
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Mutex(std::sync::Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Condvar(std::sync::Condvar);
 
 impl Condvar {
     pub(crate) const fn new() -> Self {
-        Condvar(parking_lot::Condvar::new())
+        Condvar(std::sync::Condvar::new())
     }
 
-    pub(crate) fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(&mut guard);
-        guard
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// True if the time was over.
     pub(crate) fn wait_for<'a, T>(
         &self,
-        mut guard: MutexGuard<'a, T>,
+        guard: MutexGuard<'a, T>,
         time: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
-        let over = self.0.wait_for(&mut guard, time).timed_out();
-        (guard, over)
+        let (guard, over) =
+            self.0.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner);
+        (guard, over.timed_out())
     }
 
     pub(crate) fn notify_one(&self) {
         self.0.notify_one();
     }
+}
+
+/// The number of this process.
+pub(crate) fn process() -> u32 {
+    std::process::id()
 }
 
 /// Starts a thread that nobody joins.

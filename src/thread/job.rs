@@ -34,6 +34,10 @@ thread_static! {
     static EMPLOYER: Cell<Option<Token>> = Cell::new(None);
 }
 
+/// How many abandoned jobs of a run may be without a permit. Each is a thread that nobody waits
+/// for, and hangs as often as not.
+const MOST_ABANDONED: usize = 400;
+
 /// The run whose job this thread does, if it does one.
 pub(crate) fn employer() -> Option<Token> {
     EMPLOYER.with(Cell::get)
@@ -116,6 +120,8 @@ pub(crate) struct Jobs {
     under_way: RefCell<Slab<Rc<dyn Any>>>,
     /// How many of them were not abandoned.
     awaited: Cell<usize>,
+    /// How many gave their permits back when they were.
+    without_permit: Cell<usize>,
     /// Woken when it is none.
     none_awaited: Cell<Option<Waker>>,
 }
@@ -125,6 +131,7 @@ impl Jobs {
         Jobs {
             under_way: RefCell::new(Slab::new()),
             awaited: Cell::new(0),
+            without_permit: Cell::new(0),
             none_awaited: Cell::new(None),
         }
     }
@@ -151,17 +158,22 @@ impl Jobs {
         .await;
     }
 
-    /// Gives the work to a thread. The permit is given back when that has ended it.
+    /// Gives the work to a thread. The permit is given back when that has ended it, or when it is
+    /// abandoned, unless it `keeps_permit`.
     pub(super) fn start<T: 'static>(
         &self,
         token: Token,
         work: Work,
         permit: Permit,
+        keeps_permit: bool,
+        place: &'static Location<'static>,
     ) -> io::Result<Rc<Entry<T>>> {
         let entry = Rc::new(Entry {
             outcome: Cell::new(None),
             waker: RefCell::new(None),
             permit: Cell::new(Some(permit)),
+            keeps_permit,
+            place,
             stage: Cell::new(Stage::Awaited),
             token,
         });
@@ -183,7 +195,10 @@ impl Jobs {
             self.one_awaited_less();
         }
         entry.outcome.set(Some(outcome));
-        drop(entry.permit.take());
+        match entry.permit.take() {
+            Some(permit) => drop(permit),
+            None => self.without_permit.set(self.without_permit.get() - 1),
+        }
         if let Some(waker) = entry.waker.take() {
             waker.wake();
         }
@@ -204,7 +219,10 @@ pub(super) struct Entry<T> {
     outcome: Cell<Option<Outcome<T>>>,
     /// The task that waits for it.
     waker: RefCell<Option<Waker>>,
+    /// `None` if it was given back when the job was abandoned.
     permit: Cell<Option<Permit>>,
+    keeps_permit: bool,
+    place: &'static Location<'static>,
     stage: Cell<Stage>,
     token: Token,
 }
@@ -230,8 +248,32 @@ impl<T> Entry<T> {
             if let (Some(runtime), Stage::Awaited) = (runtime, self.stage.get()) {
                 self.stage.set(Stage::Abandoned);
                 runtime.jobs.one_awaited_less();
+                if !self.keeps_permit {
+                    self.give_permit_back(&runtime.jobs);
+                }
             }
         });
+    }
+
+    /// Others need not wait until the abandoned job has ended, which may be never.
+    fn give_permit_back(&self, jobs: &Jobs) {
+        let others = jobs.without_permit.get();
+        if others == MOST_ABANDONED {
+            return;
+        }
+        jobs.without_permit.set(others + 1);
+        drop(self.permit.take());
+        if others + 1 == MOST_ABANDONED {
+            let job = self.place;
+            quietly(|| {
+                tracing::warn!(
+                    %job,
+                    "{MOST_ABANDONED} jobs on other threads that were abandoned have not ended, \
+                     this one is the latest; those that are abandoned from now on keep their \
+                     permits"
+                );
+            });
+        }
     }
 
     /// Makes sure that this waker is the one that is woken when it ends.

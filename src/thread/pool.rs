@@ -2,19 +2,23 @@
 //! while.
 //!
 //! There are as many as are needed at once: limits are the limiters' affair.
+//!
+//! Whoever happens to need a thread when none is idle starts it, and it works for others later. So it
+//! does not keep that one's [affinity]. A forked process has a pool of its own.
 
 use std::io;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::shim::{Arc, Condvar, Mutex, shared_static, spawn_thread};
+use crate::shim::{Arc, Condvar, Mutex, OfProcess, shared_static, spawn_thread};
+#[cfg(not(loom))]
+use crate::thread::affinity;
 use crate::thread::job::Job;
 
 /// How long a thread waits for its next job. Trio's.
 const IDLE: Duration = Duration::from_secs(10);
 
 shared_static! {
-    static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new()));
+    static POOL: OfProcess<Arc<Pool>> = OfProcess::new(|| Arc::new(Pool::new()));
 }
 
 struct Pool {
@@ -35,7 +39,7 @@ struct Worker {
 ///
 /// A thread was needed, and the system starts no more. The job is dropped.
 pub(super) fn submit(job: Job) -> io::Result<()> {
-    let pool: &Arc<Pool> = &POOL;
+    let pool = POOL.get();
     let idle = pool.idle.lock().pop();
     match idle {
         Some(worker) => {
@@ -45,7 +49,11 @@ pub(super) fn submit(job: Job) -> io::Result<()> {
         None => {
             // Its own reference: in a model the static goes before the threads do.
             let pool = pool.clone();
-            spawn_thread("seedbed worker", move || pool.work(job))
+            spawn_thread("seedbed worker", move || {
+                #[cfg(not(loom))]
+                affinity::restore();
+                pool.work(job);
+            })
         }
     }
 }

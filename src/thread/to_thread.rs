@@ -17,6 +17,9 @@ use crate::{Result, context, frame};
 /// How many threads a `run` uses at once if nothing is said. Trio's.
 pub(crate) const DEFAULT_LIMIT: usize = 40;
 
+/// How many names a `run` looks up at once.
+pub(crate) const LOOKUP_LIMIT: usize = 100;
+
 /// Runs a function that blocks, or computes for long, on another thread, and waits for its value.
 /// Trio's `to_thread.run_sync`.
 ///
@@ -31,7 +34,10 @@ pub(crate) const DEFAULT_LIMIT: usize = 40;
 /// value is dropped, and a panic of it is reported through `tracing`.
 ///
 /// In the function [`Token::current`](crate::Token::current) is the token of the run that it works
-/// for. Threads are used again, so what it leaves in thread-locals is found by others.
+/// for. Threads are used again, so what it leaves in thread-locals is found by others. They run on
+/// the cores that the process's main thread was bound to when its first `run` began, whoever
+/// starts them. A process that was forked has threads of its own; fork outside of `run`, as a run
+/// goes on only in the process that it was begun in.
 ///
 /// # Errors
 ///
@@ -59,7 +65,7 @@ pub(crate) const DEFAULT_LIMIT: usize = 40;
 pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> ToThread<T> {
     let place = Location::caller();
     let step = Step::Start(job::work(f, place));
-    ToThread { step, limiter: None, abandon_on_cancel: false, place }
+    ToThread { step, limit: Limit::Default, abandon_on_cancel: false, place }
 }
 
 /// The limiter of [`to_thread`]'s threads where none is given: 40 in each `run`, unless its
@@ -87,9 +93,16 @@ pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct ToThread<T: 'static> {
     step: Step<T>,
-    limiter: Option<CapacityLimiter>,
+    limit: Limit,
     abandon_on_cancel: bool,
     place: &'static Location<'static>,
+}
+
+/// Which limiter the function needs a permit of.
+enum Limit {
+    Default,
+    Lookups,
+    Given(CapacityLimiter),
 }
 
 enum Step<T> {
@@ -102,8 +115,14 @@ enum Step<T> {
 impl<T> ToThread<T> {
     /// Whether the function may be left to itself. Then a cancellation is raised at once. The
     /// function goes on, `run` does not wait for it, its value is dropped, and a panic of it is
-    /// reported through `tracing`. Its permit is given back when it has ended. The same happens
-    /// if the future is dropped.
+    /// reported through `tracing`. The same happens if the future is dropped.
+    ///
+    /// A permit of a [limiter that was given](Self::limiter) comes back when the function has
+    /// ended: it stands for whatever that limiter counts. One of the run's default limiter comes
+    /// back at once, so that what hangs does not keep other work from being done. This goes for up
+    /// to 400 functions in each `run` that are left at the same time; those that are left beyond
+    /// that keep their permits until they end, as in Trio all do. So a run never has more threads
+    /// than the total of its default limiter and 400, look-ups and other limiters aside.
     ///
     /// Only for what does no harm when it ends at any later time, or never.
     ///
@@ -139,14 +158,24 @@ impl<T> ToThread<T> {
     /// # Ok::<(), seedbed::Error>(())
     /// ```
     pub fn limiter(mut self, limiter: &CapacityLimiter) -> Self {
-        self.limiter = Some(limiter.clone());
+        self.limit = Limit::Given(limiter.clone());
         self
     }
 
-    fn acquire(&mut self) -> Result<Acquire> {
-        Ok(match self.limiter.take() {
-            Some(limiter) => limiter.acquire(),
-            None => current_default_thread_limiter()?.acquire(),
+    /// The run's limiter of look-ups.
+    pub(crate) fn for_lookup(mut self) -> Self {
+        self.limit = Limit::Lookups;
+        self
+    }
+
+    fn acquire(&self) -> Result<Acquire> {
+        context::with_runtime(|runtime| {
+            let runtime = runtime.ok_or(NotRunning)?;
+            Ok(match &self.limit {
+                Limit::Default => runtime.thread_limiter.acquire(),
+                Limit::Lookups => runtime.lookup_limiter.acquire(),
+                Limit::Given(limiter) => limiter.acquire(),
+            })
         })
     }
 
@@ -155,8 +184,18 @@ impl<T> ToThread<T> {
         coop::check()?;
         context::with_runtime(|runtime| {
             let runtime = runtime.expect("the check has passed");
-            runtime.jobs.start(runtime.token(), work, permit).map_err(|error| {
-                let place = self.place;
+            let place = self.place;
+            if !runtime.is_here() {
+                return Err(io::Error::other(format!(
+                    "`to_thread` at {place} was used in a process that was forked inside of the \
+                     run at {}, which goes on only in its parent: fork outside of `run`",
+                    runtime.place
+                ))
+                .into());
+            }
+            let keeps_permit = matches!(self.limit, Limit::Given(_));
+            let started = runtime.jobs.start(runtime.token(), work, permit, keeps_permit, place);
+            started.map_err(|error| {
                 let text =
                     format!("no thread could be started for `to_thread` at {place}: {error}");
                 Error::from(io::Error::new(error.kind(), text))

@@ -110,7 +110,7 @@ pub(super) fn ticks() -> u64 {
 pub(super) fn is_steady() -> bool {
     static STEADY: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
-        && *STEADY.get_or_init(|| {
+        && *crate::shim::get_or_set(&STEADY, || {
             let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
             std::fs::read(path).is_ok_and(|source| source.trim_ascii() == b"tsc")
         })

@@ -1,0 +1,188 @@
+//! What a forked process has for itself: row R8 of what the crate promises.
+//!
+//! Forks are of the whole process, so this test has no harness: it forks from its main thread, and
+//! each case's child does blocking work there and ends with what came of it. A child that hangs
+//! is ended by its alarm.
+
+#[cfg(unix)]
+mod cases {
+    use std::io;
+    use std::process::ExitCode;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use seedbed::{AlreadyRunning, Refusal, Token, nursery, run, to_thread};
+
+    const CASES: &[(&str, fn())] = &[
+        ("r08_idle_threads_stay_behind", idle_threads_stay_behind),
+        ("r08_busy_threads_stay_behind", busy_threads_stay_behind),
+        ("r08_a_child_of_a_child", a_child_of_a_child),
+        ("r08_forked_by_a_thread_of_the_pool", forked_by_a_thread_of_the_pool),
+        ("r08_the_parents_runs_have_ended", the_parents_runs_have_ended),
+        ("r08_forked_inside_of_a_run", forked_inside_of_a_run),
+        ("r08_forked_while_others_use_the_pool", forked_while_others_use_the_pool),
+    ];
+
+    pub fn main() -> ExitCode {
+        // As a test's harness: the arguments that are no options filter by name.
+        let filters: Vec<_> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+        let chosen = |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it));
+        for (name, case) in CASES.iter().filter(|(name, _)| chosen(name)) {
+            case();
+            println!("test {name} ... ok");
+        }
+        ExitCode::SUCCESS
+    }
+
+    /// Runs it in a forked process, in which it must be true.
+    #[track_caller]
+    fn in_child(what: impl FnOnce() -> bool) {
+        /// Time enough for a machine that is busy: it is not waited for where nothing is wrong.
+        const SECONDS: u32 = 60;
+        // SAFETY: the C library's own locks are free in the child, and nothing else of the parent
+        // is waited for there: that is what is tested.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: these are system calls that take numbers.
+            unsafe {
+                libc::alarm(SECONDS);
+                libc::_exit(if what() { 0 } else { 1 })
+            }
+        }
+        assert!(child > 0, "{}", io::Error::last_os_error());
+        let mut status = 0;
+        // SAFETY: `status` is there to be written to.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        let alarm = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGALRM;
+        assert!(!alarm, "the child hangs");
+        assert_eq!(status, 0, "the child failed");
+    }
+
+    /// Blocking work on two threads.
+    fn works() -> bool {
+        let both = run(nursery(async |n| {
+            let one = n.spawn(async { to_thread(|| 1).await });
+            let two = to_thread(|| 2).await?;
+            Ok(one.await? + two)
+        }));
+        both.is_ok_and(|sum| sum == 3)
+    }
+
+    fn idle_threads_stay_behind() {
+        assert!(works());
+        in_child(works);
+        assert!(works(), "the parent's are still there");
+    }
+
+    fn busy_threads_stay_behind() {
+        let (go_on, told) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel();
+        let other = thread::spawn(move || {
+            run(to_thread(move || {
+                begin.send(()).unwrap();
+                let _ = told.recv();
+            }))
+        });
+        begun.recv().unwrap();
+        in_child(works);
+        drop(go_on);
+        other.join().unwrap().unwrap();
+    }
+
+    fn a_child_of_a_child() {
+        assert!(works());
+        in_child(|| {
+            let mut well = works();
+            in_child(|| works() && works());
+            well &= works();
+            well
+        });
+    }
+
+    fn forked_by_a_thread_of_the_pool() {
+        run(to_thread(|| in_child(works))).unwrap();
+    }
+
+    /// They cannot make calls any more, and a token of theirs says so.
+    fn the_parents_runs_have_ended() {
+        let (tell, told) = mpsc::channel();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let other = thread::spawn(move || {
+            run(async {
+                tell.send(Token::current()?).unwrap();
+                to_thread(move || wait.recv().is_err()).await
+            })
+        });
+        let token = told.recv().unwrap();
+        in_child(|| {
+            let refused = token.run_sync(|| ()).unwrap_err();
+            refused.error().why() == Refusal::RunFinished
+                && token.run_sync_soon(|| ()).is_err()
+                && works()
+        });
+        token.run_sync(|| ()).unwrap();
+        drop(go_on);
+        other.join().unwrap().unwrap();
+    }
+
+    /// The run goes on only in the parent, and the child is told so; it may have runs of its own on
+    /// other threads.
+    fn forked_inside_of_a_run() {
+        run(async {
+            to_thread(|| ()).await?;
+            in_child(|| run(async { Ok(()) }).unwrap_err().is::<AlreadyRunning>());
+            in_child(|| thread::spawn(works).join().unwrap());
+            Ok(())
+        })
+        .unwrap();
+        let refused = run(async {
+            // SAFETY: as above. The child ends below.
+            let child = unsafe { libc::fork() };
+            let outcome = to_thread(|| ()).await;
+            if child == 0 {
+                let text = outcome.unwrap_err().to_string();
+                let said = text.contains("fork outside of `run`") && text.contains("fork.rs");
+                // SAFETY: a system call that takes a number.
+                unsafe { libc::_exit(if said { 0 } else { 1 }) }
+            }
+            outcome?;
+            to_thread(move || {
+                let mut status = 0;
+                // SAFETY: `status` is there to be written to.
+                unsafe { libc::waitpid(child, &mut status, 0) };
+                status
+            })
+            .await
+        });
+        assert_eq!(refused.unwrap(), 0);
+    }
+
+    /// Whatever a thread is at when the process is forked, a lock that it holds stays locked in the
+    /// child.
+    fn forked_while_others_use_the_pool() {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        assert!(works());
+                    }
+                });
+            }
+            // From before the pool is made.
+            for _ in 0..200 {
+                in_child(works);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+}
+
+#[cfg(not(unix))]
+fn main() {}
+
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    cases::main()
+}
