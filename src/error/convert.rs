@@ -160,7 +160,7 @@ impl Error {
     #[track_caller]
     pub fn from_boxed(error: Box<dyn StdError + Send + Sync + 'static>) -> Error {
         match reclaim(error) {
-            Ok(ours) => ours,
+            Ok(ours) => ours.at(Location::caller()),
             Err(foreign) => Error::other(foreign, Location::caller()),
         }
     }

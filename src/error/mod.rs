@@ -7,6 +7,7 @@
 //! * `cancelled`: [`Cancelled`] and why
 //! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
+//! * `placed`: operations, whose errors are raised where they were called
 //! * `render`: one line for logs, a tree for people
 //! * `outcomes`, `misuse`, `refused`, `stuck`: the concrete errors of this crate
 
@@ -15,6 +16,7 @@ mod convert;
 mod group;
 mod misuse;
 mod outcomes;
+mod placed;
 mod refused;
 mod render;
 mod stuck;
@@ -26,6 +28,7 @@ pub use group::Group;
 pub(crate) use group::{Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
+pub(crate) use placed::placed;
 pub use refused::{CallRefused, NotRun, Refusal};
 pub use stuck::Stuck;
 
@@ -117,10 +120,7 @@ impl Error {
 
     #[cold]
     fn other(error: BoxedError, caller: &'static Location<'static>) -> Error {
-        // For a function that is passed as a value, as in `map_err(Error::from)`, the caller is
-        // a shim in there. To be told that place helps nobody, nor one in this crate.
-        let shim = Path::new(caller.file()).ends_with("core/src/ops/function.rs");
-        let place = (!shim && !is_inside(caller)).then_some(caller);
+        let place = (!is_of_no_use(caller)).then_some(caller);
         Error(Repr::Other(Box::new(Other { error, place })))
     }
 
@@ -240,10 +240,14 @@ impl Error {
     /// Where this became an `Error`: the `?` that converted it or the call of
     /// [`msg`](Error::msg); for a group, where its nursery was opened.
     ///
+    /// For what an operation of this crate failed with, such as a read or an accept, it is where
+    /// the operation was called.
+    ///
     /// `None` for a [`Cancelled`], which knows [places](Cancelled::scope_place) of its own; for
-    /// what fails inside of this crate, whose errors tell of the program's places themselves; and
-    /// after `map_err(Error::from)`: a function passed as a value does not know its caller. `?`
-    /// and `map_err(|error| error.into())` do.
+    /// errors of this crate that tell of the program's places themselves; and where the conversion
+    /// does not know its caller: in `map_err(Error::from)`, as that passes a function as a value,
+    /// and for a `?` in a function that returns a [`Poll`](std::task::Poll). Any other `?` and
+    /// `map_err(|error| error.into())` do know it.
     ///
     /// ```
     /// let error = seedbed::Error::msg("out of paper");
@@ -271,6 +275,18 @@ impl Error {
             Repr::Other(other) => &*other.error,
         }
     }
+}
+
+/// Whether it helps nobody to be told this place: it is in this crate, or in the standard library.
+///
+/// The latter is where an error is converted for a function that is passed as a value, as in
+/// `map_err(Error::from)`, and by `?` in a function that returns a `Poll`.
+fn is_of_no_use(place: &Location<'_>) -> bool {
+    let file = place.file();
+    let standard = ["core", "alloc", "std"]
+        .iter()
+        .any(|library| file.contains(&*format!("library/{library}/src")));
+    standard || is_inside(place)
 }
 
 /// Whether a place is in the sources of this crate, where an operation fails, and not in a program.

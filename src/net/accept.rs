@@ -2,6 +2,9 @@
 
 use std::io;
 
+/// How many connections may wait to be accepted, if nobody says otherwise.
+pub(crate) const BACKLOG: i32 = 1024;
+
 /// Takes a connection. One that its client has given up meanwhile is passed over.
 pub(crate) fn accept<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {

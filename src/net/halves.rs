@@ -3,6 +3,7 @@
 //! Borrowed or owned, a half is the same but for what it points to the stream with.
 
 use std::fmt;
+use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -75,8 +76,9 @@ macro_rules! reads {
             /// # Errors
             ///
             /// As there.
-            pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-                self.stream.read(buffer).await
+            #[track_caller]
+            pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
+                self.stream.read(buffer)
             }
 
             /// As [`SocketStream::read_vectored`].
@@ -84,8 +86,12 @@ macro_rules! reads {
             /// # Errors
             ///
             /// As there.
-            pub async fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-                self.stream.read_vectored(buffers).await
+            #[track_caller]
+            pub fn read_vectored(
+                &mut self,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = Result<usize>> {
+                self.stream.read_vectored(buffers)
             }
 
             /// As [`SocketStream::read_exact`], which tells what a cancellation leaves.
@@ -93,8 +99,9 @@ macro_rules! reads {
             /// # Errors
             ///
             /// As there.
-            pub async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<()> {
-                self.stream.read_exact(buffer).await
+            #[track_caller]
+            pub fn read_exact(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
+                self.stream.read_exact(buffer)
             }
 
             /// As [`SocketStream::read_to_end`].
@@ -102,8 +109,12 @@ macro_rules! reads {
             /// # Errors
             ///
             /// As there.
-            pub async fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
-                self.stream.read_to_end(buffer).await
+            #[track_caller]
+            pub fn read_to_end(
+                &mut self,
+                buffer: &mut Vec<u8>,
+            ) -> impl Future<Output = Result<usize>> {
+                self.stream.read_to_end(buffer)
             }
 
             /// As [`SocketStream::readable`].
@@ -111,8 +122,9 @@ macro_rules! reads {
             /// # Errors
             ///
             /// As there.
-            pub async fn readable(&mut self) -> Result<()> {
-                self.stream.readable().await
+            #[track_caller]
+            pub fn readable(&mut self) -> impl Future<Output = Result<()>> {
+                self.stream.readable()
             }
         }
 
@@ -149,8 +161,9 @@ macro_rules! writes {
             /// # Errors
             ///
             /// As there.
-            pub async fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-                self.stream.write(bytes).await
+            #[track_caller]
+            pub fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
+                self.stream.write(bytes)
             }
 
             /// As [`SocketStream::write_vectored`].
@@ -158,8 +171,12 @@ macro_rules! writes {
             /// # Errors
             ///
             /// As there.
-            pub async fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> Result<usize> {
-                self.stream.write_vectored(buffers).await
+            #[track_caller]
+            pub fn write_vectored(
+                &mut self,
+                buffers: &[IoSlice<'_>],
+            ) -> impl Future<Output = Result<usize>> {
+                self.stream.write_vectored(buffers)
             }
 
             /// As [`SocketStream::write_all`], which tells what a cancellation leaves.
@@ -167,8 +184,9 @@ macro_rules! writes {
             /// # Errors
             ///
             /// As there.
-            pub async fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
-                self.stream.write_all(bytes).await
+            #[track_caller]
+            pub fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
+                self.stream.write_all(bytes)
             }
 
             /// As [`SocketStream::flush`].
@@ -176,8 +194,9 @@ macro_rules! writes {
             /// # Errors
             ///
             /// As there.
-            pub async fn flush(&mut self) -> Result<()> {
-                self.stream.flush().await
+            #[track_caller]
+            pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+                self.stream.flush()
             }
 
             /// Ends this direction, as [`SocketStream::shutdown`] does: it is no checkpoint.
@@ -185,6 +204,7 @@ macro_rules! writes {
             /// # Errors
             ///
             /// As there.
+            #[track_caller]
             pub fn shutdown(&mut self) -> Result<()> {
                 self.stream.shutdown(Shutdown::Write)
             }
@@ -194,8 +214,9 @@ macro_rules! writes {
             /// # Errors
             ///
             /// As there.
-            pub async fn writable(&mut self) -> Result<()> {
-                self.stream.writable().await
+            #[track_caller]
+            pub fn writable(&mut self) -> impl Future<Output = Result<()>> {
+                self.stream.writable()
             }
         }
 

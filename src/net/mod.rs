@@ -61,6 +61,7 @@
 //! |---|---|
 //! | `registration` | a source of the reactor, and how an operation waits for it |
 //! | `address` | what names the other end of a connection |
+//! | `doing` | errors that say what was to be done |
 //! | `names` | looking up hosts by their names |
 //! | `happy_eyeballs` | connecting to whichever of several addresses answers first |
 //! | `socket` | what differs between the kinds of streams |
@@ -73,6 +74,7 @@
 mod accept;
 mod address;
 pub(crate) mod closing;
+mod doing;
 mod halves;
 mod happy_eyeballs;
 mod names;

@@ -1,9 +1,11 @@
 //! Looking up hosts by their names.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use crate::error::placed;
 use crate::net::address::Address;
 use crate::net::address::sealed::Named;
 use crate::{Result, checkpoint, to_thread};
@@ -38,9 +40,12 @@ use crate::{Result, checkpoint, to_thread};
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
-pub async fn lookup_host(address: impl Address) -> Result<Vec<SocketAddr>> {
-    checkpoint().await?;
-    Ok(addresses(&address).await?.into_owned())
+#[track_caller]
+pub fn lookup_host(address: impl Address) -> impl Future<Output = Result<Vec<SocketAddr>>> {
+    placed(async move {
+        checkpoint().await?;
+        Ok(addresses(&address).await?.into_owned())
+    })
 }
 
 /// The addresses, at least one. No checkpoint where nothing is looked up.

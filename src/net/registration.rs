@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -20,7 +21,7 @@ use crate::coop::{self, Watch};
 pub(crate) use crate::run::reactor::Side;
 use crate::run::reactor::{Direction, Look, Readiness, Ticket};
 use crate::wake::waker;
-use crate::{Result, context};
+use crate::{Error, Result, context};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S> {
@@ -123,7 +124,11 @@ impl<S: AsFd> Registration<S> {
     /// It is a checkpoint, and `attempt` succeeds in the same poll that returns its value:
     /// cancelled or dropped, the operation has not happened. Whether the news or a cancellation
     /// came first is what decides between the two.
+    ///
+    /// What it fails with is raised where this is called, by way of functions that are
+    /// `#[track_caller]`.
     #[inline]
+    #[track_caller]
     pub(crate) fn operate<R, F>(&self, side: Side, attempt: F) -> Operate<'_, S, F>
     where
         F: FnMut(&S) -> io::Result<R>,
@@ -230,6 +235,7 @@ impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
 /// How far an operation has come.
 pub(crate) struct Operation<'a, S> {
     registration: &'a Registration<S>,
+    place: &'static Location<'static>,
     side: Side,
     step: Step,
 }
@@ -243,9 +249,17 @@ enum Step {
 }
 
 impl<'a, S: AsFd> Operation<'a, S> {
+    /// One that is called where this is, by way of functions that are `#[track_caller]`.
     #[inline]
+    #[track_caller]
     pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
-        Operation { registration, side, step: Step::Begin }
+        Operation { registration, place: Location::caller(), side, step: Step::Begin }
+    }
+
+    /// What an operation fails with that was called there.
+    #[cold]
+    pub(crate) fn failure(&self, error: impl Into<Error>) -> Error {
+        error.into().at(self.place)
     }
 
     /// Goes on with it. When it has succeeded the next one begins.
@@ -268,16 +282,21 @@ impl<'a, S: AsFd> Operation<'a, S> {
                     };
                 }
                 Step::Checkpoint(checkpoint) => {
-                    ready!(Pin::new(checkpoint).poll(cx))?;
+                    if let Err(error) = ready!(Pin::new(checkpoint).poll(cx)) {
+                        return Poll::Ready(Err(self.failure(error)));
+                    }
                     self.step = Step::Try;
                 }
                 Step::Try => {
                     if let Some(outcome) = self.registration.attempt(self.side, &mut attempt) {
                         self.step = Step::Begin;
-                        return Poll::Ready(Ok(outcome?));
+                        return Poll::Ready(outcome.map_err(|error| self.failure(error)));
                     }
-                    coop::check()?;
-                    link.register(&self.registration.source)?;
+                    let registered =
+                        coop::check().and_then(|()| link.register(&self.registration.source));
+                    if let Err(error) = registered {
+                        return Poll::Ready(Err(self.failure(error)));
+                    }
                     self.step = Step::Wait(link.readiness.join(self.side, cx));
                     return Poll::Pending;
                 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem;
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -14,6 +15,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::checkpoint::checkpoint;
+use crate::error::placed;
 use crate::net::closing;
 use crate::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::registration::{Operation, Registration, Side};
@@ -96,6 +98,7 @@ impl<S: Socket> SocketStream<S> {
     /// let stream = UnixStream::from_std(ours)?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```
+    #[track_caller]
     pub fn from_std(stream: S) -> Result<Self> {
         stream.set_nonblocking()?;
         Ok(Self::new(stream))
@@ -113,6 +116,7 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// [`Cancelled`](crate::Cancelled), and nothing has been read; the [`io::Error`] of the
     /// system call.
+    #[track_caller]
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
         self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), receive(socket, buffer)))
     }
@@ -122,12 +126,16 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    #[track_caller]
+    pub fn read_vectored(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> impl Future<Output = Result<usize>> {
         let (pieces, room) = at_once(buffers);
         let buffers = &mut buffers[..pieces];
-        self.io
-            .operate(Side::Read, |socket| self.note_read(room, socket.io().read_vectored(buffers)))
-            .await
+        self.io.operate(Side::Read, move |socket| {
+            self.note_read(room, socket.io().read_vectored(buffers))
+        })
     }
 
     /// Reads as many bytes as fit.
@@ -140,17 +148,28 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// Those of [`read`](Self::read); an [`io::Error`] of the kind
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
-    pub async fn read_exact(&self, mut buffer: &mut [u8]) -> Result<()> {
-        if buffer.is_empty() {
-            return checkpoint().await;
-        }
-        while !buffer.is_empty() {
-            match self.read(buffer).await? {
-                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                n => buffer = &mut buffer[n..],
+    #[track_caller]
+    pub fn read_exact(&self, mut buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
+        let mut operation = Operation::new(&self.io, Side::Read);
+        poll_fn(move |cx| {
+            if buffer.is_empty() {
+                return operation.poll_checkpoint(cx);
             }
-        }
-        Ok(())
+            loop {
+                let room = &mut *buffer;
+                let read = |socket: &Kept<S>| self.note_read(room.len(), receive(socket, room));
+                match ready!(operation.poll(cx, read))? {
+                    0 => {
+                        let error = io::Error::from(io::ErrorKind::UnexpectedEof);
+                        return Poll::Ready(Err(operation.failure(error)));
+                    }
+                    n => buffer = &mut mem::take(&mut buffer)[n..],
+                }
+                if buffer.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
     }
 
     /// Reads up to the end, and returns how many bytes were added to `buffer`.
@@ -161,19 +180,20 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub async fn read_to_end(&self, buffer: &mut Vec<u8>) -> Result<usize> {
+    #[track_caller]
+    pub fn read_to_end(&self, buffer: &mut Vec<u8>) -> impl Future<Output = Result<usize>> {
         /// How much may be read before the task's budget is looked at again.
         const CHUNK: u64 = 64 * 1024;
         let before = buffer.len();
-        loop {
-            let n = self
-                .io
-                .operate(Side::Read, |socket| socket.io().take(CHUNK).read_to_end(buffer))
-                .await?;
-            if (n as u64) < CHUNK {
-                return Ok(buffer.len() - before);
+        let mut operation = Operation::new(&self.io, Side::Read);
+        poll_fn(move |cx| {
+            loop {
+                let read = |socket: &Kept<S>| socket.io().take(CHUNK).read_to_end(buffer);
+                if (ready!(operation.poll(cx, read))? as u64) < CHUNK {
+                    return Poll::Ready(Ok(buffer.len() - before));
+                }
             }
-        }
+        })
     }
 
     /// Writes what there is room for, up to all of `bytes`, and waits while there is none.
@@ -182,6 +202,7 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// [`Cancelled`](crate::Cancelled), and nothing has been written; the [`io::Error`] of the
     /// system call.
+    #[track_caller]
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
         self.io.operate(Side::Write, |socket| self.note_write(bytes.len(), send(socket, bytes)))
     }
@@ -191,14 +212,13 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// As [`write`](Self::write).
-    pub async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize> {
+    #[track_caller]
+    pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> impl Future<Output = Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &buffers[..pieces];
-        self.io
-            .operate(Side::Write, |socket| {
-                self.note_write(length, send_vectored(socket, buffers, length))
-            })
-            .await
+        self.io.operate(Side::Write, move |socket| {
+            self.note_write(length, send_vectored(socket, buffers, length))
+        })
     }
 
     /// Writes all of `bytes`.
@@ -211,6 +231,7 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// As [`write`](Self::write).
+    #[track_caller]
     pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
         let mut operation = Operation::new(&self.io, Side::Write);
         poll_fn(move |cx| {
@@ -221,7 +242,8 @@ impl<S: Socket> SocketStream<S> {
                 let write = |socket: &Kept<S>| self.note_write(bytes.len(), send(socket, bytes));
                 match ready!(operation.poll(cx, write))? {
                     0 => {
-                        return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                        let error = io::Error::from(io::ErrorKind::WriteZero);
+                        return Poll::Ready(Err(operation.failure(error)));
                     }
                     n => bytes = &bytes[n..],
                 }
@@ -237,8 +259,9 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled).
-    pub async fn flush(&self) -> Result<()> {
-        checkpoint().await
+    #[track_caller]
+    pub fn flush(&self) -> impl Future<Output = Result<()>> {
+        placed(checkpoint())
     }
 
     /// Ends one direction of the stream, or both: after `Shutdown::Write` the peer reads to the
@@ -253,6 +276,7 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call.
+    #[track_caller]
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
         Ok(transfer::shutdown(self.io.source(), how)?)
     }
@@ -306,8 +330,9 @@ impl<S: Socket> SocketStream<S> {
     /// })?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```
-    pub async fn close(self) -> Result<()> {
-        closing::linger(&self.io, closing::LIMIT).await
+    #[track_caller]
+    pub fn close(self) -> impl Future<Output = Result<()>> {
+        placed(async move { closing::linger(&self.io, closing::LIMIT).await })
     }
 
     /// Waits until a read would not wait: there are bytes, the end, or an error.
@@ -318,8 +343,9 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled).
-    pub async fn readable(&self) -> Result<()> {
-        self.io.operate(Side::Read, |socket| would_not_block(socket, PollFlags::IN)).await
+    #[track_caller]
+    pub fn readable(&self) -> impl Future<Output = Result<()>> {
+        self.io.operate(Side::Read, |socket| would_not_block(socket, PollFlags::IN))
     }
 
     /// Waits until a write would not wait: there is room, or an error.
@@ -327,8 +353,9 @@ impl<S: Socket> SocketStream<S> {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled).
-    pub async fn writable(&self) -> Result<()> {
-        self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT)).await
+    #[track_caller]
+    pub fn writable(&self) -> impl Future<Output = Result<()>> {
+        self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT))
     }
 
     /// A half that reads and a half that writes, each for one task.
@@ -553,6 +580,7 @@ impl<S: Socket> From<SocketStream<S>> for OwnedFd {
 impl<S: Socket> TryFrom<OwnedFd> for SocketStream<S> {
     type Error = Error;
 
+    #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {
         Self::from_std(fd.into())
     }

@@ -12,7 +12,7 @@ use crate::scope::pool::ScopeRef;
 use crate::shim::{default_clock, on_large_stack};
 use crate::testing::decisions::Decisions;
 use crate::time::clock::{Clock, VirtualClock};
-use crate::{Result, context};
+use crate::{Error, Result, context};
 
 /// Runs a future, and all that is spawned under it, to the end, and returns its value or its
 /// error.
@@ -205,7 +205,8 @@ impl Builder {
         not_running(place)?;
         let clock = self.clock.clone().map_or_else(default_clock, Clock::Virtual);
         on_large_stack(|| {
-            let runtime = Runtime::new(clock, &self, place)?;
+            let runtime =
+                Runtime::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
             let _entered = context::enter_runtime(&runtime);
             runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 
@@ -124,6 +125,7 @@ impl Signals {
     /// An [`io::Error`]: of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) for what is no
     /// signal with a name, and for one that no handler can catch (`SIGKILL`, `SIGSTOP`) or return
     /// from (`SIGILL`, `SIGFPE`, `SIGSEGV`); that of the system calls.
+    #[track_caller]
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> Result<Signals> {
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
@@ -141,22 +143,21 @@ impl Signals {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled), and no signal has been received.
-    pub async fn recv(&self) -> Result<Signal> {
-        self.pipe
-            .operate(Side::Read, |mut pipe| {
-                loop {
-                    if let Some(signal) = self.take() {
-                        return Ok(signal);
-                    }
-                    // A signal that comes after the look sets its flag before it writes: then
-                    // there is something to read, and another look.
-                    if pipe.read(&mut [0; 64])? == 0 {
-                        // Nothing writes: it listens to no signal at all.
-                        return Err(io::ErrorKind::WouldBlock.into());
-                    }
+    #[track_caller]
+    pub fn recv(&self) -> impl Future<Output = Result<Signal>> {
+        self.pipe.operate(Side::Read, |mut pipe| {
+            loop {
+                if let Some(signal) = self.take() {
+                    return Ok(signal);
                 }
-            })
-            .await
+                // A signal that comes after the look sets its flag before it writes: then
+                // there is something to read, and another look.
+                if pipe.read(&mut [0; 64])? == 0 {
+                    // Nothing writes: it listens to no signal at all.
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+            }
+        })
     }
 
     fn take(&self) -> Option<Signal> {

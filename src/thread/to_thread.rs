@@ -186,19 +186,19 @@ impl<T> ToThread<T> {
             let runtime = runtime.expect("the check has passed");
             let place = self.place;
             if !runtime.is_here() {
-                return Err(io::Error::other(format!(
+                let error = io::Error::other(format!(
                     "`to_thread` at {place} was used in a process that was forked inside of the \
                      run at {}, which goes on only in its parent: fork outside of `run`",
                     runtime.place
-                ))
-                .into());
+                ));
+                return Err(Error::from(error).at(place));
             }
             let keeps_permit = matches!(self.limit, Limit::Given(_));
             let started = runtime.jobs.start(runtime.token(), work, permit, keeps_permit, place);
             started.map_err(|error| {
                 let text =
                     format!("no thread could be started for `to_thread` at {place}: {error}");
-                Error::from(io::Error::new(error.kind(), text))
+                Error::from(io::Error::new(error.kind(), text)).at(place)
             })
         })
     }

@@ -1,18 +1,17 @@
 //! Taking TCP connections.
 
+use std::future::Future;
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use crate::Result;
 use crate::checkpoint::checkpoint;
-use crate::net::accept::{accept, accept_now};
+use crate::error::placed;
+use crate::net::accept::{BACKLOG, accept, accept_now};
 use crate::net::address::Address;
 use crate::net::names;
 use crate::net::registration::{Registration, Side};
 use crate::net::tcp::{TcpSocket, TcpStream};
-
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// Listens for TCP connections.
 ///
@@ -54,10 +53,11 @@ impl TcpListener {
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`](std::io::Error): of the kind
     /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
-    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, the last one's if there
-    /// were several addresses.
-    pub async fn bind(address: impl Address) -> Result<TcpListener> {
-        bind_first(&address, |_| Ok(())).await
+    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, with the address, the
+    /// last one's if there were several.
+    #[track_caller]
+    pub fn bind(address: impl Address) -> impl Future<Output = Result<TcpListener>> {
+        placed(async move { bind_first(&address, |_| Ok(())).await })
     }
 
     /// As [`bind`](Self::bind), and lets others listen at the same address (`SO_REUSEPORT`): the
@@ -94,8 +94,9 @@ impl TcpListener {
     ///
     /// As [`bind`](Self::bind).
     #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
-    pub async fn bind_reuse_port(address: impl Address) -> Result<TcpListener> {
-        bind_first(&address, |socket| socket.set_reuse_port(true)).await
+    #[track_caller]
+    pub fn bind_reuse_port(address: impl Address) -> impl Future<Output = Result<TcpListener>> {
+        placed(async move { bind_first(&address, |socket| socket.set_reuse_port(true)).await })
     }
 
     pub(super) fn new(listener: net::TcpListener) -> TcpListener {
@@ -113,6 +114,7 @@ impl TcpListener {
     /// let listener = seedbed::net::TcpListener::from_std(listener)?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```
+    #[track_caller]
     pub fn from_std(listener: net::TcpListener) -> Result<TcpListener> {
         listener.set_nonblocking(true)?;
         Ok(TcpListener::new(listener))
@@ -132,10 +134,12 @@ impl TcpListener {
     /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`](std::io::Error) of the
     /// system call: where descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
-    pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
-        let (stream, address) =
-            self.io.operate(Side::Read, |source| accept(|| source.accept())).await?;
-        Ok((TcpStream::accepted(stream.into()), address))
+    #[track_caller]
+    pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr)>> {
+        self.io.operate(Side::Read, |source| {
+            let (stream, address) = accept(|| source.accept())?;
+            Ok((TcpStream::accepted(stream.into()), address))
+        })
     }
 
     /// Takes a connection that waits already; `None` if there is none.
@@ -146,6 +150,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
+    #[track_caller]
     pub fn try_accept(&self) -> Result<Option<(TcpStream, SocketAddr)>> {
         let taken = accept_now(|| self.io.source().accept())?;
         Ok(taken.map(|(stream, address)| (TcpStream::accepted(stream.into()), address)))
@@ -156,6 +161,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// The [`io::Error`](std::io::Error) of the system call.
+    #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.io.source().local_addr()?)
     }
@@ -165,6 +171,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// The [`io::Error`](std::io::Error) of the system call.
+    #[track_caller]
     pub fn ttl(&self) -> Result<u32> {
         Ok(self.io.source().ttl()?)
     }
@@ -174,6 +181,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// The [`io::Error`](std::io::Error) of the system call.
+    #[track_caller]
     pub fn set_ttl(&self, ttl: u32) -> Result<()> {
         Ok(self.io.source().set_ttl(ttl)?)
     }
@@ -189,8 +197,7 @@ async fn bind_first(
         let socket = TcpSocket::for_address(address)?;
         socket.set_reuse_address(true)?;
         prepare(&socket)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
+        socket.listen_at(address, BACKLOG)
     };
     let addresses = names::addresses(address).await?;
     let (last, others) = addresses.split_last().expect("there is at least one");
@@ -228,6 +235,7 @@ impl From<TcpListener> for OwnedFd {
 impl TryFrom<OwnedFd> for TcpListener {
     type Error = crate::Error;
 
+    #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {
         Self::from_std(fd.into())
     }

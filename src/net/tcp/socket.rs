@@ -1,16 +1,21 @@
 //! A TCP socket before it is connected or listens.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::panic::Location;
+use std::time::Duration;
 use std::{io, net};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::Result;
 use crate::checkpoint::checkpoint;
+use crate::error::placed;
 use crate::net::address::{self, Address};
+use crate::net::doing::doing;
 use crate::net::registration::Side;
 use crate::net::tcp::{TcpListener, TcpStream};
+use crate::{Error, Result};
 
 /// A TCP socket that is to connect or to listen, for options that have to be set before.
 ///
@@ -40,6 +45,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call.
+    #[track_caller]
     pub fn v4() -> Result<TcpSocket> {
         TcpSocket::new(Domain::IPV4)
     }
@@ -49,14 +55,17 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call.
+    #[track_caller]
     pub fn v6() -> Result<TcpSocket> {
         TcpSocket::new(Domain::IPV6)
     }
 
+    #[track_caller]
     pub(super) fn for_address(address: SocketAddr) -> Result<TcpSocket> {
         TcpSocket::new(Domain::for_address(address))
     }
 
+    #[track_caller]
     fn new(domain: Domain) -> Result<TcpSocket> {
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -70,8 +79,15 @@ impl TcpSocket {
     /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not one
     /// numeric [`Address`]: a socket has one family, and nothing is looked up here. That of the
     /// system call.
+    #[track_caller]
     pub fn bind(&self, address: impl Address) -> Result<()> {
-        Ok(self.socket.bind(&address::one(&address)?.into())?)
+        let place = Location::caller();
+        let bind = || {
+            let address = address::one(&address)?;
+            let bound = self.socket.bind(&address.into()).map_err(Error::from);
+            bound.map_err(doing("binding a socket to", address))
+        };
+        bind().map_err(|error| error.at(place))
     }
 
     /// Listens. `backlog` is how many connections may wait to be accepted.
@@ -79,8 +95,19 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call.
+    #[track_caller]
     pub fn listen(self, backlog: i32) -> Result<TcpListener> {
         self.socket.listen(backlog)?;
+        Ok(TcpListener::new(self.socket.into()))
+    }
+
+    /// Binds it, and listens.
+    pub(super) fn listen_at(self, address: SocketAddr, backlog: i32) -> Result<TcpListener> {
+        let listen = || {
+            self.socket.bind(&address.into())?;
+            self.socket.listen(backlog)
+        };
+        listen().map_err(Error::from).map_err(doing("listening at", address))?;
         Ok(TcpListener::new(self.socket.into()))
     }
 
@@ -90,15 +117,38 @@ impl TcpSocket {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled); as [`bind`](Self::bind) for what is not one numeric
-    /// [`Address`]; the [`io::Error`] of the system calls.
-    pub async fn connect(self, address: impl Address) -> Result<TcpStream> {
+    /// [`Address`]; the [`io::Error`] of the system calls, with the address. It is of the kind
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there, also where
+    /// the system would connect the socket with itself, as it has that very address.
+    #[track_caller]
+    pub fn connect(self, address: impl Address) -> impl Future<Output = Result<TcpStream>> {
+        placed(async move {
+            let address = match address::one(&address) {
+                Ok(address) => address,
+                Err(error) => {
+                    checkpoint().await?;
+                    return Err(error);
+                }
+            };
+            self.join(address).await.map_err(doing("connecting to", address))
+        })
+    }
+
+    /// As [`connect`](Self::connect), whose errors do not name the address yet.
+    pub(super) async fn join(self, address: SocketAddr) -> Result<TcpStream> {
         checkpoint().await?;
-        match self.socket.connect(&address::one(&address)?.into()) {
+        match self.socket.connect(&address.into()) {
+            // Not that it would block: this is what some systems say if they have run out.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let text = "the system has no free port, or no memory for a route";
+                return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text).into());
+            }
             Err(error) if !in_progress(&error) => return Err(error.into()),
             _ => {}
         }
         let stream = TcpStream::new(self.socket.into());
         stream.registration().operate(Side::Write, |socket| is_connected(socket)).await?;
+        refuse_itself(&stream, address)?;
         Ok(stream)
     }
 
@@ -108,6 +158,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call, as for all that follow.
+    #[track_caller]
     pub fn set_reuse_address(&self, reuse: bool) -> Result<()> {
         Ok(self.socket.set_reuse_address(reuse)?)
     }
@@ -115,28 +166,33 @@ impl TcpSocket {
     /// Whether several sockets, of several threads or processes, may listen at the same address;
     /// the system shares out the connections (`SO_REUSEPORT`).
     #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
+    #[track_caller]
     pub fn set_reuse_port(&self, reuse: bool) -> Result<()> {
         Ok(self.socket.set_reuse_port(reuse)?)
     }
 
     /// Whether a socket for IPv6 leaves IPv4 to others (`IPV6_V6ONLY`).
+    #[track_caller]
     pub fn set_only_v6(&self, only: bool) -> Result<()> {
         Ok(self.socket.set_only_v6(only)?)
     }
 
     /// How many bytes the system may keep that were received and not read (`SO_RCVBUF`). Linux
     /// doubles the number.
+    #[track_caller]
     pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_recv_buffer_size(bytes)?)
     }
 
     /// How many bytes the system may keep that were written and not received by the peer
     /// (`SO_SNDBUF`). Linux doubles the number.
+    #[track_caller]
     pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_send_buffer_size(bytes)?)
     }
 
     /// The address it was given.
+    #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         let address = self.socket.local_addr()?.as_socket();
         Ok(address.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?)
@@ -144,7 +200,28 @@ impl TcpSocket {
 }
 
 fn in_progress(error: &io::Error) -> bool {
+    // A signal interrupts the call, and not the attempt.
     error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+        || error.kind() == io::ErrorKind::Interrupted
+}
+
+/// Fails if the stream is connected with itself. TCP allows two sockets to connect to each other at
+/// the same time, without a listener, and takes one socket for both if it has the port that it
+/// connects to.
+fn refuse_itself(stream: &TcpStream, address: SocketAddr) -> Result<()> {
+    let local = stream.local_addr()?;
+    // Seldom more than this is asked.
+    if local.port() != address.port() {
+        return Ok(());
+    }
+    let peer = stream.peer_addr()?;
+    if (local.ip(), local.port()) != (peer.ip(), peer.port()) {
+        return Ok(());
+    }
+    // Otherwise nobody could listen at the port for a minute.
+    stream.set_linger(Some(Duration::ZERO))?;
+    let text = "nobody listens there, and the socket would be connected with itself";
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, text).into())
 }
 
 /// Whether a socket that was told to connect has done so, or why not.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::Result;
+use crate::error::placed;
 use crate::net::address::Address;
+use crate::net::doing::doing;
 use crate::net::registration::Side;
 use crate::net::stream::SocketStream;
 use crate::net::tcp::{ConnectFailed, TcpSocket};
@@ -52,9 +54,12 @@ impl SocketStream<net::TcpStream> {
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`]: of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
-    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, of the kind
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there; if there
-    /// were several addresses, [`ConnectFailed`].
+    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, with the address, of
+    /// the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there; if
+    /// there were several addresses, [`ConnectFailed`].
+    ///
+    /// A socket that connects to a port of its own machine where nobody listens may be given that
+    /// very port as its own, and is connected with itself then. That is `ConnectionRefused`, too.
     ///
     /// ```
     /// use seedbed::net::{TcpListener, TcpStream};
@@ -68,22 +73,25 @@ impl SocketStream<net::TcpStream> {
     /// })?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```
-    pub async fn connect(address: impl Address) -> Result<TcpStream> {
-        let connect = async |address| TcpSocket::for_address(address)?.connect(address).await;
-        let addresses = names::addresses(&address).await?;
-        if let [address] = addresses[..] {
-            return connect(address).await;
-        }
-        let addresses = happy_eyeballs::interleave(&addresses);
-        // In a box: every task that connects to anything would have to be as large.
-        let race = Box::pin(happy_eyeballs::race(&addresses, connect));
-        match race.await? {
-            Ok(stream) => Ok(stream),
-            Err(errors) => {
-                let attempts = addresses.into_iter().zip(errors).collect();
-                Err(ConnectFailed::new(attempts).into_io().into())
+    #[track_caller]
+    pub fn connect(address: impl Address) -> impl Future<Output = Result<TcpStream>> {
+        placed(async move {
+            let connect = async |address| TcpSocket::for_address(address)?.join(address).await;
+            let addresses = names::addresses(&address).await?;
+            if let [address] = addresses[..] {
+                return connect(address).await.map_err(doing("connecting to", address));
             }
-        }
+            let addresses = happy_eyeballs::interleave(&addresses);
+            // In a box: every task that connects to anything would have to be as large.
+            let race = Box::pin(happy_eyeballs::race(&addresses, connect));
+            match race.await? {
+                Ok(stream) => Ok(stream),
+                Err(errors) => {
+                    let attempts = addresses.into_iter().zip(errors).collect();
+                    Err(ConnectFailed::new(attempts).into_io().into())
+                }
+            }
+        })
     }
 
     /// As [`read`](Self::read), and leaves what it reads to be read again.
@@ -91,8 +99,9 @@ impl SocketStream<net::TcpStream> {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub async fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.registration().operate(Side::Read, |socket| socket.peek(buffer)).await
+    #[track_caller]
+    pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
+        self.registration().operate(Side::Read, |socket| socket.peek(buffer))
     }
 
     /// The address of this end.
@@ -100,40 +109,47 @@ impl SocketStream<net::TcpStream> {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call, as for all that follow.
+    #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.socket().local_addr()?)
     }
 
     /// The address of the peer.
+    #[track_caller]
     pub fn peer_addr(&self) -> Result<SocketAddr> {
         Ok(self.socket().peer_addr()?)
     }
 
     /// Takes the error that the system keeps for the next operation, if there is one
     /// (`SO_ERROR`).
+    #[track_caller]
     pub fn take_error(&self) -> Result<Option<io::Error>> {
         Ok(self.socket().take_error()?)
     }
 
     /// Whether what is written is sent at once, also if it is little (`TCP_NODELAY`). At first it
     /// is not.
+    #[track_caller]
     pub fn nodelay(&self) -> Result<bool> {
         Ok(self.socket().nodelay()?)
     }
 
     /// Sets what [`nodelay`](Self::nodelay) gives.
+    #[track_caller]
     pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
         Ok(self.socket().set_nodelay(nodelay)?)
     }
 
     /// After how much silence the system begins to ask whether the peer is still there
     /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None` if it does not ask, as at first.
+    #[track_caller]
     pub fn keepalive(&self) -> Result<Option<Duration>> {
         let socket = SockRef::from(self);
         Ok(if socket.keepalive()? { Some(socket.tcp_keepalive_time()?) } else { None })
     }
 
     /// Sets what [`keepalive`](Self::keepalive) gives.
+    #[track_caller]
     pub fn set_keepalive(&self, silence: Option<Duration>) -> Result<()> {
         let socket = SockRef::from(self);
         match silence {
@@ -146,44 +162,52 @@ impl SocketStream<net::TcpStream> {
 
     /// What closing does with bytes that the peer has not received yet (`SO_LINGER`): `None`, as
     /// at first, lets the system send them meanwhile.
+    #[track_caller]
     pub fn linger(&self) -> Result<Option<Duration>> {
         Ok(SockRef::from(self).linger()?)
     }
 
     /// Sets what [`linger`](Self::linger) gives. Zero drops what has not been sent and resets the
     /// connection. Anything else makes closing, or dropping, block the thread for up to that long.
+    #[track_caller]
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
         Ok(SockRef::from(self).set_linger(linger)?)
     }
 
     /// How many routers a packet may pass (`IP_TTL`).
+    #[track_caller]
     pub fn ttl(&self) -> Result<u32> {
         Ok(self.socket().ttl()?)
     }
 
     /// Sets what [`ttl`](Self::ttl) gives.
+    #[track_caller]
     pub fn set_ttl(&self, ttl: u32) -> Result<()> {
         Ok(self.socket().set_ttl(ttl)?)
     }
 
     /// How many bytes the system may keep that were received and not read (`SO_RCVBUF`).
+    #[track_caller]
     pub fn receive_buffer_size(&self) -> Result<usize> {
         Ok(SockRef::from(self).recv_buffer_size()?)
     }
 
     /// Sets what [`receive_buffer_size`](Self::receive_buffer_size) gives. Linux doubles the
     /// number.
+    #[track_caller]
     pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(SockRef::from(self).set_recv_buffer_size(bytes)?)
     }
 
     /// How many bytes the system may keep that were written and not received by the peer
     /// (`SO_SNDBUF`).
+    #[track_caller]
     pub fn send_buffer_size(&self) -> Result<usize> {
         Ok(SockRef::from(self).send_buffer_size()?)
     }
 
     /// Sets what [`send_buffer_size`](Self::send_buffer_size) gives. Linux doubles the number.
+    #[track_caller]
     pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(SockRef::from(self).set_send_buffer_size(bytes)?)
     }

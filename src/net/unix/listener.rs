@@ -1,14 +1,20 @@
 //! Taking connections in the Unix domain.
 
+use std::future::Future;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
+use socket2::{Domain, Socket, Type};
+
 use crate::Result;
 use crate::checkpoint::checkpoint;
-use crate::net::accept::{accept, accept_now};
+use crate::error::placed;
+use crate::net::accept::{BACKLOG, accept, accept_now};
+use crate::net::doing::doing;
 use crate::net::registration::{Registration, Side};
-use crate::net::unix::UnixStream;
+use crate::net::unix::{UnixStream, address};
 
 /// Listens for connections of processes on the same machine.
 ///
@@ -36,16 +42,37 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Listens at this path, where there must not be a file yet.
+    /// Listens under this [name](crate::net::unix#names). Where it is a path, there must not be a
+    /// file yet: what an earlier server has left has to be removed first.
+    ///
+    /// 1024 connections may wait to be accepted, or as many as the system lets.
     ///
     /// A [checkpoint](crate::checkpoint()); it does not wait.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); the [`io::Error`](std::io::Error) of the system calls.
-    pub async fn bind(path: impl AsRef<Path>) -> Result<UnixListener> {
-        checkpoint().await?;
-        UnixListener::from_std(net::UnixListener::bind(path)?)
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`] with the name: of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none, of the kind
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is taken, or that of another system call.
+    #[track_caller]
+    pub fn bind(path: impl AsRef<Path>) -> impl Future<Output = Result<UnixListener>> {
+        placed(async move {
+            checkpoint().await?;
+            let path = path.as_ref();
+            let listening = listen_at(path).map_err(crate::Error::from);
+            listening.map_err(doing("listening at", format_args!("{path:?}")))
+        })
+    }
+
+    /// As [`bind`](Self::bind), at an address of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// As there; of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) also for an unnamed
+    /// address.
+    #[track_caller]
+    pub fn bind_addr(address: &SocketAddr) -> impl Future<Output = Result<UnixListener>> {
+        Self::bind(address::name_of(address))
     }
 
     /// Over a listener of the standard library, which is put into non-blocking mode.
@@ -53,6 +80,7 @@ impl UnixListener {
     /// # Errors
     ///
     /// That of the system call.
+    #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> Result<UnixListener> {
         listener.set_nonblocking(true)?;
         Ok(UnixListener { io: Registration::new(mio::net::UnixListener::from_std(listener)) })
@@ -68,13 +96,15 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`](std::io::Error) of the
+    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`] of the
     /// system call: where descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
-    pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
-        let (stream, address) =
-            self.io.operate(Side::Read, |source| accept(|| source.accept())).await?;
-        Ok((UnixStream::accepted(stream.into()), address))
+    #[track_caller]
+    pub fn accept(&self) -> impl Future<Output = Result<(UnixStream, SocketAddr)>> {
+        self.io.operate(Side::Read, |source| {
+            let (stream, address) = accept(|| source.accept())?;
+            Ok((UnixStream::accepted(stream.into()), address))
+        })
     }
 
     /// Takes a connection that waits already; `None` if there is none.
@@ -84,7 +114,8 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
+    /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
+    #[track_caller]
     pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
         let taken = accept_now(|| self.io.source().accept())?;
         Ok(taken.map(|(stream, address)| (UnixStream::accepted(stream.into()), address)))
@@ -94,10 +125,27 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`](std::io::Error) of the system call.
+    /// The [`io::Error`] of the system call.
+    #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.io.source().local_addr()?)
     }
+}
+
+fn listen_at(path: &Path) -> io::Result<UnixListener> {
+    let address = address::address(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse if address.as_pathname().is_some() => io::Error::new(
+            error.kind(),
+            format!("{error}: a file is there; if a server has left it that is gone, remove it"),
+        ),
+        _ => error,
+    })?;
+    socket.listen(BACKLOG)?;
+    let listener: net::UnixListener = socket.into();
+    Ok(UnixListener { io: Registration::new(mio::net::UnixListener::from_std(listener)) })
 }
 
 impl std::fmt::Debug for UnixListener {
@@ -128,6 +176,7 @@ impl From<UnixListener> for OwnedFd {
 impl TryFrom<OwnedFd> for UnixListener {
     type Error = crate::Error;
 
+    #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {
         Self::from_std(fd.into())
     }

@@ -1,14 +1,19 @@
 //! Connections in the Unix domain.
 
+use std::future::Future;
 use std::io;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
-use crate::Result;
 use crate::checkpoint::checkpoint;
+use crate::error::placed;
+use crate::net::doing::doing;
 use crate::net::stream::SocketStream;
+use crate::net::unix::address;
+use crate::{Result, sleep};
 
 /// A connection to a process on the same machine.
 ///
@@ -31,21 +36,57 @@ use crate::net::stream::SocketStream;
 pub type UnixStream = SocketStream<net::UnixStream>;
 
 impl SocketStream<net::UnixStream> {
-    /// Connects to the listener at this path.
+    /// Connects to the listener with this [name](crate::net::unix#names).
     ///
-    /// A [checkpoint](crate::checkpoint()); it does not wait.
+    /// Where the queue of the listener is full, it waits for room. Linux has no news to wait for, so
+    /// this tries again after a pause that grows from 1 to 50 milliseconds, and those who wait are
+    /// not served in the order in which they came. Other systems refuse.
+    ///
+    /// If it fails or is dropped there is no connection on this side; the peer may have seen one
+    /// that was closed.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); the [`io::Error`] of the system calls. Where the queue of
-    /// the listener is full that is [`WouldBlock`](io::ErrorKind::WouldBlock) on Linux: the
-    /// system has no means to wait for room in it.
-    pub async fn connect(path: impl AsRef<Path>) -> Result<UnixStream> {
-        checkpoint().await?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket.connect(&SockAddr::unix(path)?)?;
-        Ok(UnixStream::new(socket.into()))
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`] with the name: of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none; that of the system calls, of the
+    /// kind [`NotFound`](io::ErrorKind::NotFound) if there is no such file, and of the kind
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens any more.
+    #[track_caller]
+    pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = Result<UnixStream>> {
+        placed(async move {
+            let path = path.as_ref();
+            join(path).await.map_err(doing("connecting to", format_args!("{path:?}")))
+        })
+    }
+
+    /// As [`connect`](Self::connect), to an address of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// As there; of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) also for an unnamed
+    /// address.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # {
+    /// use seedbed::net::{UnixListener, UnixStream};
+    /// use std::os::linux::net::SocketAddrExt;
+    /// use std::os::unix::net::SocketAddr;
+    ///
+    /// # let name = format!("seedbed-doc-{}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// seedbed::run(async {
+    ///     let listener = UnixListener::bind_addr(&address).await?;
+    ///     UnixStream::connect_addr(&address).await?;
+    ///     # drop(listener);
+    ///     Ok(())
+    /// })?;
+    /// # }
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn connect_addr(address: &SocketAddr) -> impl Future<Output = Result<UnixStream>> {
+        Self::connect(address::name_of(address))
     }
 
     /// Two streams that are connected with each other.
@@ -53,24 +94,48 @@ impl SocketStream<net::UnixStream> {
     /// # Errors
     ///
     /// The [`io::Error`] of the system call, as for all that follow.
+    #[track_caller]
     pub fn pair() -> Result<(UnixStream, UnixStream)> {
         let (one, other) = net::UnixStream::pair()?;
         Ok((UnixStream::from_std(one)?, UnixStream::from_std(other)?))
     }
 
     /// The address of this end, if it has one.
+    #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.registration().source().local_addr()?)
     }
 
     /// The address of the peer, if it has one.
+    #[track_caller]
     pub fn peer_addr(&self) -> Result<SocketAddr> {
         Ok(self.registration().source().peer_addr()?)
     }
 
     /// Takes the error that the system keeps for the next operation, if there is one
     /// (`SO_ERROR`).
+    #[track_caller]
     pub fn take_error(&self) -> Result<Option<io::Error>> {
         Ok(self.registration().source().take_error()?)
+    }
+}
+
+async fn join(path: &Path) -> Result<UnixStream> {
+    const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+    checkpoint().await?;
+    let address = address::address(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    let [mut pause, longest] = PAUSES;
+    loop {
+        match socket.connect(&address) {
+            Ok(()) => return Ok(UnixStream::new(socket.into())),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sleep(pause).await?;
+                pause = longest.min(pause * 2);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }

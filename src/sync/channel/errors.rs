@@ -1,6 +1,7 @@
 //! Why a message was not sent, or not received.
 
 use std::fmt;
+use std::panic::Location;
 
 use crate::error::Error;
 
@@ -38,8 +39,9 @@ impl<T> SendError<T> {
 }
 
 impl<T> From<SendError<T>> for Error {
+    #[track_caller]
     fn from(error: SendError<T>) -> Error {
-        error.why
+        error.why.at(Location::caller())
     }
 }
 

@@ -1,0 +1,38 @@
+//! Errors of the system that say what was to be done, and with what address.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::Error;
+
+/// Gives an [`io::Error`] these words in front of its own, and leaves every other error as it is.
+pub(super) fn doing(what: &'static str, address: impl fmt::Display) -> impl FnOnce(Error) -> Error {
+    move |error| match error.downcast::<io::Error>() {
+        Ok(error) => {
+            let kind = error.kind();
+            io::Error::new(kind, Doing { text: format!("{what} {address}"), error }).into()
+        }
+        Err(other) => other,
+    }
+}
+
+/// What such an [`io::Error`] has inside.
+#[derive(Debug)]
+struct Doing {
+    text: String,
+    error: io::Error,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.text, self.error)
+    }
+}
+
+impl StdError for Doing {
+    /// What comes after the system's error, whose own words are in the text.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}

@@ -1,0 +1,48 @@
+//! Names of sockets in the Unix domain: paths, and abstract names.
+//!
+//! Every way in goes through here, so that a name means the same everywhere. The libraries below
+//! differ: of one the part behind a NUL is cut off silently, with another an abstract name is an
+//! error, and an empty path is given a name by the system.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+
+use socket2::SockAddr;
+
+/// The name in the system's form.
+///
+/// One that begins with a NUL is abstract, where there are such names, and may have further ones.
+pub(super) fn address(name: &Path) -> io::Result<SockAddr> {
+    let bytes = name.as_os_str().as_bytes();
+    let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    match bytes {
+        [] => return refuse("the path is empty"),
+        [0] => return refuse("the abstract name is empty"),
+        [0, ..] if cfg!(any(target_os = "linux", target_os = "android")) => {}
+        [0, ..] => return refuse("there are no abstract names on this system"),
+        _ if bytes.contains(&0) => return refuse("there is a NUL byte inside of the path"),
+        _ => {}
+    }
+    // It fails for nothing else.
+    SockAddr::unix(name).or_else(|_| {
+        refuse(&format!("it has {} bytes, more than the address of a socket takes", bytes.len()))
+    })
+}
+
+/// The same for an address of the standard library, with the name in the form that
+/// [`address`] takes.
+pub(super) fn name_of(address: &SocketAddr) -> std::path::PathBuf {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = address.as_abstract_name() {
+        let bytes = [b"\0", name].concat();
+        return std::ffi::OsStr::from_bytes(&bytes).into();
+    }
+    address.as_pathname().unwrap_or(Path::new("")).to_owned()
+}
