@@ -11,30 +11,23 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use seedbed::{fail_after, net::TcpListener, nursery, Result};
+//! use seedbed::{fail_after, net::TcpListener, serve, Result};
 //!
 //! fn main() -> Result<()> {
 //!     seedbed::run(async {
 //!         let greeting = String::from("hello\n"); // borrowed below: no Arc, no 'static
 //!         let listener = TcpListener::bind("127.0.0.1:7000").await?;
-//!         nursery(async |n| {
-//!             loop {
-//!                 let (stream, _) = listener.accept().await?;
-//!                 let greeting = &greeting;
-//!                 n.spawn(async move {
-//!                     fail_after(Duration::from_secs(5), stream.write_all(greeting.as_bytes())).await
-//!                 });
-//!             }
+//!         serve(listener, async |stream, _peer| {
+//!             fail_after(Duration::from_secs(5), stream.write_all(greeting.as_bytes())).await
 //!         })
 //!         .await
 //!     })
 //! }
 //! ```
 //!
-//! What it does without saying so: Ctrl-C cancels everything, and `run` returns when everything
-//! has ended. If one connection fails, the nursery cancels the others and the loop, waits for
-//! them, and `main` prints which tasks failed, and where. [`serve()`] goes on instead, and has a
-//! limit on connections and a graceful stop.
+//! [`serve()`] runs a task for each connection, in a nursery. When a connection fails, the error is
+//! reported and the others go on. Ctrl-C cancels all of them, and `run` returns once every task has
+//! ended.
 //!
 //! # The map
 //!
@@ -172,3 +165,8 @@ pub use sync::{
 };
 pub use thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};
+
+/// The README's program compiles.
+#[cfg(all(doctest, unix))]
+#[doc = include_str!("../README.md")]
+struct Readme;
