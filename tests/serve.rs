@@ -485,7 +485,7 @@ fn s02_serves_those_who_wait_in_the_kernels_queue() {
             while TcpStream::connect(address).await.is_ok() {
                 yield_now().await?;
             }
-            for (i, client) in clients.iter().enumerate() {
+            for (i, client) in clients.into_iter().enumerate() {
                 let request = format!("ask {i:3}");
                 client.write_all(request.as_bytes()).await?;
                 let mut answer = Vec::new();

@@ -17,7 +17,7 @@ use socket2::SockRef;
 
 use crate::net::registration::{Registration, Side};
 use crate::net::transfer::{receive_uninit, shutdown};
-use crate::{Result, move_on_after, nursery};
+use crate::{Result, move_on_after};
 
 /// How long the peer of a connection that is to be closed is waited for.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
@@ -61,9 +61,15 @@ thread_local! {
 /// The accepted connections that a task has dropped, and whose peers have not ended: whoever runs
 /// the task lingers on them in its place.
 #[derive(Default)]
-pub(crate) struct Dropped(RefCell<Vec<OwnedFd>>);
+pub(crate) struct Dropped(RefCell<Vec<Parting>>);
 
-#[allow(dead_code, reason = "servers are to use it")]
+/// A connection whose direction to the peer has ended, while the other has not.
+pub(crate) struct Parting {
+    io: Registration<OwnedFd>,
+    /// There was input that nobody had read.
+    had_input: bool,
+}
+
 impl Dropped {
     /// Calls `f`, a poll or a destructor. What is dropped in it comes here, whatever it is wrapped
     /// in.
@@ -79,44 +85,38 @@ impl Dropped {
         f()
     }
 
-    /// Lingers on all that have come here so far, for `limit` at the most, and closes them.
+    /// What has come here so far.
+    pub(crate) fn take(&self) -> Vec<Parting> {
+        self.0.take()
+    }
+}
+
+impl Parting {
+    pub(crate) fn had_input(&self) -> bool {
+        self.had_input
+    }
+
+    /// Waits for input and forgets it; 0 if no more will come.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), and they are closed then and there.
-    pub(crate) async fn linger(&self, limit: Duration) -> Result<()> {
-        let sockets = self.0.take();
-        if sockets.is_empty() {
-            return Ok(());
-        }
-        nursery(async |n| {
-            for socket in sockets {
-                n.spawn(async move { linger(&Registration::new(socket), limit).await });
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+    /// [`Cancelled`](crate::Cancelled).
+    pub(crate) fn discard(&self) -> impl Future<Output = Result<usize>> {
+        self.io.operate(Side::Read, discard)
     }
 }
 
 /// An accepted connection is dropped.
 pub(super) fn part(socket: OwnedFd) {
     let heir = HEIR.try_with(|heir| heir.borrow().clone());
-    if let Ok(Some(heir)) = heir
-        && is_to_linger(&socket)
-    {
-        let _ = shutdown(&socket, Shutdown::Write);
-        heir.0.borrow_mut().push(socket);
+    let Ok(Some(heir)) = heir else { return };
+    let read = discard(&socket);
+    // Not if the peer has ended, so that no input can come any more, nor if the program has chosen
+    // what closing does, a reset for one.
+    if matches!(read, Ok(0)) || !matches!(SockRef::from(&socket).linger(), Ok(None)) {
+        return;
     }
-}
-
-/// Not if the peer has ended, so that no input can come any more, nor if the program has chosen
-/// what closing does, a reset for one.
-fn is_to_linger(socket: &OwnedFd) -> bool {
-    let is_over = matches!(discard(socket), Ok(0));
-    !is_over && matches!(SockRef::from(socket).linger(), Ok(None))
+    let _ = shutdown(&socket, Shutdown::Write);
+    let parting = Parting { io: Registration::new(socket), had_input: read.is_ok() };
+    heir.0.borrow_mut().push(parting);
 }

@@ -224,6 +224,12 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
+    /// As [`cancel_with`](Self::cancel_with), on behalf of `by`.
+    #[cfg(all(unix, not(loom)))]
+    pub(crate) fn end_at_once(&self, reason: Cow<'static, str>, by: &'static Location<'static>) {
+        self.scope.cancel(Level::Full, Reason::Requested(Some(reason)), Some(by));
+    }
+
     /// A handle that cancels the scope from any thread. All that are asked for cancel the same
     /// scope; that of a scope that was left has no effect.
     #[must_use]
@@ -346,6 +352,12 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 #[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
     context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
+}
+
+/// Whether a checkpoint fails here.
+#[cfg(all(unix, not(loom)))]
+pub(crate) fn is_cancelled() -> bool {
+    context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }
 
 /// When the scopes that are open here will cancel what runs here: the earliest of their deadlines

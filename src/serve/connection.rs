@@ -3,32 +3,38 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::scope::is_ending;
-use crate::scope::tree::Scope;
+use crate::Result;
+use crate::net::closing::{Dropped, Parting};
+use crate::scope::{is_cancelled, is_ending};
 use crate::serve::OnError;
 use crate::serve::connections::Open;
 use crate::serve::panicked::HandlerPanicked;
-use crate::{Error, Result, context};
+use crate::serve::reports::Reports;
 
-/// What a server does about handlers that fail.
-pub(super) struct Failures<'a, A> {
+/// What a server does about handlers that fail, and about the streams that they leave.
+pub(super) struct Care<'a, A> {
     pub(super) on_error: Option<OnError<'a, A>>,
+    pub(super) reports: Reports,
     pub(super) resume_panics: bool,
+    /// The streams that handlers have dropped in the poll that is under way.
+    pub(super) dropped: Rc<Dropped>,
 }
 
 pin_project! {
     /// The future of a connection. Written out by hand: there is one for each client, and in
     /// nested `async` blocks each would hold the handler's future twice.
-    pub(super) struct Connection<'a, A, C, F> {
+    pub(super) struct Connection<'a, A, C, F, P> {
         #[pin]
         handler: Handler<C, F>,
         peer: A,
         open: Open<'a>,
-        failures: &'a Failures<'a, A>,
+        care: &'a Care<'a, A>,
+        part: P,
     }
 }
 
@@ -42,33 +48,41 @@ pin_project! {
     }
 }
 
-impl<'a, A, C, F> Connection<'a, A, C, F>
+impl<'a, A, C, F, P> Connection<'a, A, C, F, P>
 where
     C: FnOnce() -> F,
     F: Future<Output = Result<()>>,
+    P: Fn(Parting),
 {
-    /// Runs the handler that `call` calls.
-    pub(super) fn new(call: C, peer: A, open: Open<'a>, failures: &'a Failures<'a, A>) -> Self {
-        Connection { handler: Handler::Called { call: Some(call) }, peer, open, failures }
+    /// Runs the handler that `call` calls. Streams that it drops go to `part`.
+    pub(super) fn new(call: C, peer: A, open: Open<'a>, care: &'a Care<'a, A>, part: P) -> Self {
+        Connection { handler: Handler::Called { call: Some(call) }, peer, open, care, part }
     }
 }
 
-impl<A, C, F> Future for Connection<'_, A, C, F>
+impl<A, C, F, P> Future for Connection<'_, A, C, F, P>
 where
     A: std::fmt::Debug,
     C: FnOnce() -> F,
     F: Future<Output = Result<()>>,
+    P: Fn(Parting),
 {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut this = self.project();
-        let polled = catch_unwind(AssertUnwindSafe(|| this.handler.as_mut().poll(cx)));
-        let outcome = match polled {
-            Ok(polled) => Ok(ready!(polled)),
-            Err(payload) => Err(payload),
-        };
-        this.handler.set(Handler::Over);
+        let outcome = this.care.dropped.collect(|| {
+            let polled = catch_unwind(AssertUnwindSafe(|| this.handler.as_mut().poll(cx)));
+            let outcome = match polled {
+                Ok(Poll::Pending) => return None,
+                Ok(Poll::Ready(outcome)) => Ok(outcome),
+                Err(payload) => Err(payload),
+            };
+            this.handler.set(Handler::Over);
+            Some(outcome)
+        });
+        this.care.dropped.take().into_iter().for_each(this.part);
+        let Some(outcome) = outcome else { return Poll::Pending };
         let error = match outcome {
             Ok(Ok(())) => return Poll::Ready(Ok(())),
             Ok(Err(error)) if is_ending() => match error.absorb_cancelled() {
@@ -81,12 +95,12 @@ where
                 }
             },
             Ok(Err(error)) => error,
-            Err(payload) if this.failures.resume_panics => resume_unwind(payload),
+            Err(payload) if this.care.resume_panics => resume_unwind(payload),
             Err(payload) => HandlerPanicked::new(&*payload).into(),
         };
-        match &this.failures.on_error {
+        match &this.care.on_error {
             Some(on_error) => on_error(error, this.peer),
-            None => report(error, this.peer),
+            None => this.care.reports.failed(&error, this.peer),
         }
         Poll::Ready(Ok(()))
     }
@@ -107,16 +121,4 @@ where
             _ => unreachable!("a handler is not polled any more when it is over"),
         }
     }
-}
-
-fn report<A: std::fmt::Debug>(error: Error, peer: &A) {
-    if error.is::<HandlerPanicked>() {
-        tracing::error!(?peer, %error, "a handler has a bug; the server goes on");
-    } else {
-        tracing::warn!(?peer, %error, "a connection failed");
-    }
-}
-
-fn is_cancelled() -> bool {
-    context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }

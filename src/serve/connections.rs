@@ -5,14 +5,26 @@ use std::rc::Rc;
 
 use crate::{Event, Result};
 
+/// How many connections there may be, unless the program says otherwise: each takes a descriptor,
+/// of which the process may have only so many. A quarter is left for what else it opens, such as
+/// connections of its own on behalf of its clients.
+pub(super) fn most_by_default() -> usize {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    most.map_or(usize::MAX, |most| usize::try_from(most / 4 * 3).unwrap_or(usize::MAX).max(1))
+}
+
 /// The connections of a server.
 pub(super) struct Connections {
     open: Cell<usize>,
     most: usize,
     /// Set when the next one closes. Only the one loop that accepts waits for it.
     closed: RefCell<Option<Rc<Event>>>,
+    /// Set when none is open any more. Only the server itself waits for it.
+    all_closed: RefCell<Option<Rc<Event>>>,
     /// How many were cancelled before they had ended.
     cut_short: Cell<usize>,
+    /// The server is ending, and has given them time to end.
+    draining: Cell<bool>,
 }
 
 impl Connections {
@@ -21,7 +33,9 @@ impl Connections {
             open: Cell::new(0),
             most,
             closed: RefCell::new(None),
+            all_closed: RefCell::new(None),
             cut_short: Cell::new(0),
+            draining: Cell::new(false),
         }
     }
 
@@ -45,10 +59,25 @@ impl Connections {
         closed.wait().await
     }
 
+    /// Waits until none is open. If that is so already, it is no checkpoint.
+    pub(super) async fn all_close(&self) -> Result<()> {
+        while self.open.get() > 0 {
+            let closed = Rc::new(Event::new());
+            self.all_closed.replace(Some(closed.clone()));
+            closed.wait().await?;
+        }
+        Ok(())
+    }
+
     /// Counts a connection until what is returned is dropped.
     pub(super) fn open(&self) -> Open<'_> {
         self.open.set(self.open.get() + 1);
         Open(self)
+    }
+
+    /// From now on they are given time to end.
+    pub(super) fn drain(&self) {
+        self.draining.set(true);
     }
 
     pub(super) fn cut_short(&self) -> usize {
@@ -60,6 +89,11 @@ impl Connections {
 pub(super) struct Open<'a>(&'a Connections);
 
 impl Open<'_> {
+    /// Whether the server has given its connections time to end.
+    pub(super) fn server_drains(&self) -> bool {
+        self.0.draining.get()
+    }
+
     /// It was cancelled before it had ended.
     pub(super) fn cut_short(&self) {
         self.0.cut_short.set(self.0.cut_short.get() + 1);
@@ -70,6 +104,11 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
         if let Some(closed) = self.0.closed.take() {
+            closed.set();
+        }
+        if self.0.open.get() == 0
+            && let Some(closed) = self.0.all_closed.take()
+        {
             closed.set();
         }
     }

@@ -7,31 +7,41 @@
 //! | `connections` | how many there are, and may be |
 //! | `accept` | letting connections in, and the last of them |
 //! | `ending` | what stops at once when the server is ending |
+//! | `draining` | a signal that ends the grace |
 //! | `accept_error` | what happens when accepting fails |
+//! | `parting` | one that is over for its handler, and not for its client yet |
 //! | `panicked` | handlers that panic |
+//! | `reports` | what is said of connections that fail, and how often |
 
 mod accept;
 mod accept_error;
 mod connection;
 mod connections;
+mod draining;
 mod ending;
 mod listener;
 mod panicked;
+mod parting;
+mod reports;
 
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
-use crate::scope::is_ending;
 use crate::scope::pool::ScopeRef;
-use crate::serve::connection::{Connection, Failures};
-use crate::serve::connections::Connections;
+use crate::scope::{is_cancelled, is_ending};
+use crate::serve::connection::{Care, Connection};
+use crate::serve::connections::{Connections, most_by_default};
+use crate::serve::draining::end_on_signal;
 use crate::serve::ending::until_ending;
+use crate::serve::parting::part;
+use crate::serve::reports::Reports;
 use crate::{CancelScope, Error, Result, finishing, nursery};
 
 /// How long connections may take to finish, unless [`Server::grace`] says otherwise.
@@ -96,7 +106,10 @@ where
 ///    they can tell. Then it closes the listener.
 /// 2. Handlers go on, as [finishing](finishing()) their work. What in them is [`idle`](crate::idle)
 ///    is cancelled, such as the wait for the next request on a connection that is kept open.
-/// 3. When the grace is over, what is left is cancelled.
+/// 3. When the grace is over, what is left is cancelled. So it is before that, if the user insists:
+///    where the program has listened to `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT` through
+///    [`Signals`](crate::signal::Signals), one that comes while its servers shut down ends their
+///    grace. `serve` returns, and what comes after it runs. The next one ends the process.
 ///
 /// Any other cancellation reaches the handlers at once, and those who wait in the queue are not
 /// served.
@@ -140,7 +153,7 @@ where
 #[must_use = "a server does nothing until its `serve` is awaited"]
 pub struct Server<'a, L: Listener> {
     listener: L,
-    most: usize,
+    most: Option<usize>,
     grace: Duration,
     signal: Option<Signal<'a>>,
     on_error: Option<OnError<'a, L::Address>>,
@@ -149,13 +162,14 @@ pub struct Server<'a, L: Listener> {
 }
 
 impl<'a, L: Listener> Server<'a, L> {
-    /// A server of this listener's connections, with no limit on their number, ten seconds of
-    /// grace, and `tracing` for its errors.
+    /// A server of this listener's connections, with a [limit on their
+    /// number](Self::max_connections) that suits the process, ten seconds of grace, and `tracing`
+    /// for its errors.
     #[track_caller]
     pub fn new(listener: L) -> Self {
         Server {
             listener,
-            most: usize::MAX,
+            most: None,
             grace: GRACE,
             signal: None,
             on_error: None,
@@ -167,8 +181,13 @@ impl<'a, L: Listener> Server<'a, L> {
     /// How many connections there may be at the same time; at least 1. At the limit none is
     /// accepted: they wait in the listener's queue, in the kernel, and who does not fit into that
     /// is sent away by it.
+    ///
+    /// By default it is three quarters of the descriptors that the process may have open when
+    /// [`serve`](Self::serve) begins, the soft limit `RLIMIT_NOFILE` (`ulimit -n`). Where handlers
+    /// open others, to ask another machine for one, it should be less; so it should where several
+    /// servers, or cores, share the process.
     pub fn max_connections(mut self, most: usize) -> Self {
-        self.most = most.max(1);
+        self.most = Some(most.max(1));
         self
     }
 
@@ -180,8 +199,8 @@ impl<'a, L: Listener> Server<'a, L> {
         self
     }
 
-    /// Shuts the server down when this future is ready, a signal for one. If it fails, so does
-    /// the server, after the same shutdown.
+    /// Shuts the server down when this future is ready, a [signal](crate::signal::Signals::recv)
+    /// for one. If it fails, so does the server, after the same shutdown.
     ///
     /// It is polled as a task of its own for as long as the server accepts, and cancelled then.
     pub fn shutdown_on<T>(mut self, signal: impl Future<Output = Result<T>> + 'a) -> Self {
@@ -190,8 +209,10 @@ impl<'a, L: Listener> Server<'a, L> {
     }
 
     /// Calls this with each error that a handler returns, and with where its connection came from.
-    /// A panic is a [`HandlerPanicked`]. Otherwise they are reported through `tracing`, as
-    /// warnings, and panics as errors.
+    /// A panic is a [`HandlerPanicked`]. Otherwise they are reported through `tracing`, with all
+    /// their causes: as warnings, and panics as errors; but what a client can bring about by
+    /// leaving, or by being slow, only with the level `debug`. Of each of the first two no more than
+    /// ten are reported in ten seconds, and the next one says how many were left out.
     ///
     /// Not called with the [`Cancelled`](crate::Cancelled) of a server that is ending; how many
     /// connections were cut short is reported through `tracing`.
@@ -238,8 +259,9 @@ impl<'a, L: Listener> Server<'a, L> {
         H: AsyncFn(L::Stream, L::Address) -> Result<()>,
     {
         let Server { listener, most, grace, signal, on_error, resume_panics, place } = self;
-        let connections = Connections::new(most);
-        let failures = Failures { on_error, resume_panics };
+        let connections = Connections::new(most.unwrap_or_else(most_by_default));
+        let care =
+            Care { on_error, reports: Reports::new(place), resume_panics, dropped: Rc::default() };
         let failure = Cell::new(None);
         let server = CancelScope::of(ScopeRef::new(place));
         let shut_down = |error: Option<Error>| {
@@ -247,8 +269,10 @@ impl<'a, L: Listener> Server<'a, L> {
             failure.set(first.or(error));
             server.end_gracefully("the server is shutting down", place, grace);
         };
-        let (connections, failures) = (&connections, &failures);
+        let (connections, care) = (&connections, &care);
         let (handler, shut_down) = (&handler, &shut_down);
+        let draining = CancelScope::of(ScopeRef::new(place));
+        let (server, draining) = (&server, &draining);
         // One scope says for all connections that they finish their work. What is to stop at once
         // does so by itself.
         let outcome = server.enter(async |_| {
@@ -263,10 +287,13 @@ impl<'a, L: Listener> Server<'a, L> {
                         Ok(())
                     });
                 }
+                let part = |connection| {
+                    drop(n.spawn(part(connection, connections.open(), place)));
+                };
                 let serve = |(stream, peer): (L::Stream, L::Address)| {
                     let from = peer.clone();
                     let call = move || handler(stream, from);
-                    drop(n.spawn(Connection::new(call, peer, connections.open(), failures)));
+                    drop(n.spawn(Connection::new(call, peer, connections.open(), care, part)));
                 };
                 let accepting = accept::forever(&listener, connections, &serve);
                 let Err(error) = until_ending(accepting, place).await;
@@ -274,11 +301,18 @@ impl<'a, L: Listener> Server<'a, L> {
                     Some(_) if is_ending() => outcome = Err(error),
                     _ => shut_down(Some(error)),
                 }
+                if !is_cancelled() {
+                    connections.drain();
+                }
+                n.spawn(draining.enter(async |_| end_on_signal(server, place).await));
                 if let Err(error) = accept::last(listener, connections, &serve).await
                     && error.cancellation().is_none()
                 {
                     tracing::warn!(%error, "could not accept the last connections");
                 }
+                // If it is cancelled meanwhile, so are they.
+                let _ = connections.all_close().await;
+                draining.cancel();
                 Ok(())
             }))
             .await?;

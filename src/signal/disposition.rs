@@ -26,6 +26,10 @@ struct Disposition {
     default: Arc<AtomicBool>,
     ignored: bool,
     listeners: usize,
+    /// Whether the program has ever listened to it.
+    heard: bool,
+    /// Whether it has come and no listener has received it since.
+    unreceived: Arc<AtomicBool>,
     /// What Ctrl-C cancels while nobody listens to it.
     interrupt: Option<Interruptible>,
 }
@@ -48,7 +52,16 @@ impl Disposition {
                 let ignored = is_ignored(signal);
                 let default = Arc::new(AtomicBool::new(!ignored));
                 flag::register_conditional_default(signal, default.clone())?;
-                entry.insert(Disposition { default, ignored, listeners: 0, interrupt: None })
+                let unreceived = Arc::new(AtomicBool::new(false));
+                flag::register(signal, unreceived.clone())?;
+                entry.insert(Disposition {
+                    default,
+                    ignored,
+                    listeners: 0,
+                    heard: false,
+                    unreceived,
+                    interrupt: None,
+                })
             }
         })
     }
@@ -93,31 +106,54 @@ fn is_ignored(signal: i32) -> bool {
         .is_some_and(|mask| mask >> (signal - 1) & 1 != 0)
 }
 
+/// Whether the program has ever listened to this signal, rather than leaving it to the system.
+pub(super) fn was_heard(signal: i32) -> bool {
+    DISPOSITIONS.lock().get(&signal).is_some_and(|disposition| disposition.heard)
+}
+
+/// Who listens to a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// The program. A signal that it does not receive has its default effect afterwards.
+    Program,
+    /// A server that drains. After one signal, which ends the drain, the next has its default
+    /// effect, whether anything runs that could receive it or not.
+    Drain,
+}
+
 /// While it lives, a signal sets a flag, writes to a pipe, and has no other effect.
 pub(super) struct Listening {
     signal: i32,
+    listener: Listener,
     noted: Arc<AtomicBool>,
+    unreceived: Arc<AtomicBool>,
     actions: Vec<SigId>,
 }
 
 impl Listening {
-    pub(super) fn new(signal: i32, pipe: UnixStream) -> io::Result<Listening> {
+    pub(super) fn new(signal: i32, pipe: UnixStream, listener: Listener) -> io::Result<Listening> {
         let mut table = DISPOSITIONS.lock();
         let disposition = Disposition::of(&mut table, signal)?;
         let noted = Arc::new(AtomicBool::new(false));
         let mut actions = vec![flag::register(signal, noted.clone())?];
-        // After the flag: who finds the byte has to find the flag too.
-        match low_level::pipe::register(signal, pipe) {
-            Ok(action) => actions.push(action),
-            Err(error) => {
-                unregister(&mut actions);
-                return Err(error);
+        let rest = || {
+            if listener == Listener::Drain && !disposition.ignored {
+                actions.push(flag::register(signal, disposition.default.clone())?);
             }
+            // After the flag: who finds the byte has to find the flag too.
+            actions.push(low_level::pipe::register(signal, pipe)?);
+            Ok(())
+        };
+        if let Err(error) = rest() {
+            unregister(&mut actions);
+            return Err(error);
         }
         disposition.listeners += 1;
+        disposition.heard = true;
         disposition.disarm();
         disposition.default.store(false, Ordering::SeqCst);
-        Ok(Listening { signal, noted, actions })
+        let unreceived = disposition.unreceived.clone();
+        Ok(Listening { signal, listener, noted, unreceived, actions })
     }
 
     pub(super) fn signal(&self) -> i32 {
@@ -126,7 +162,13 @@ impl Listening {
 
     /// Whether the signal has come since this was asked for the last time.
     pub(super) fn take(&self) -> bool {
-        self.noted.load(Ordering::Relaxed) && self.noted.swap(false, Ordering::SeqCst)
+        if !self.noted.load(Ordering::Relaxed) {
+            return false;
+        }
+        // In this order: of one that comes in between, other listeners still know that it was not
+        // received.
+        self.unreceived.store(false, Ordering::SeqCst);
+        self.noted.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -150,9 +192,19 @@ impl Drop for Listening {
             }
             unregister(&mut self.actions);
         }
-        // What came and was not received does what it would have done a moment later.
-        if self.take() {
-            let _ = low_level::raise(self.signal);
+        let noted = self.noted.swap(false, Ordering::SeqCst);
+        if !noted {
+            return;
+        }
+        match self.listener {
+            // It asked for the drain to end, and it has ended.
+            Listener::Drain => self.unreceived.store(false, Ordering::SeqCst),
+            // What came and nobody received does what it would have done a moment later.
+            Listener::Program => {
+                if self.unreceived.swap(false, Ordering::SeqCst) {
+                    let _ = low_level::raise(self.signal);
+                }
+            }
         }
     }
 }

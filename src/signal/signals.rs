@@ -11,7 +11,7 @@ use signal_hook::low_level::signal_name;
 
 use crate::Result;
 use crate::net::registration::{Registration, Side};
-use crate::signal::disposition::Listening;
+use crate::signal::disposition::{Listener, Listening, was_heard};
 
 /// A signal, named as in the system's manual, without the `SIG`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,8 +78,11 @@ impl fmt::Debug for Signal {
 /// system itself sees it.
 ///
 /// When the last who listens to a signal is dropped, it has its former effect again. One that had
-/// come and was not received has it at once: no signal is lost. So keep it for as long as you
+/// come and that nobody received has it at once: no signal is lost. So keep it for as long as you
 /// want to be spared: until the clean-up is over, not until the first signal has come.
+///
+/// A [server](crate::Server) that is shutting down listens as well: a second signal ends its grace
+/// at once, and a third the process.
 ///
 /// ```
 /// use seedbed::signal::{Signal, Signals};
@@ -127,11 +130,29 @@ impl Signals {
     /// from (`SIGILL`, `SIGFPE`, `SIGSEGV`); that of the system calls.
     #[track_caller]
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> Result<Signals> {
+        Signals::listen(signals, Listener::Program)
+    }
+
+    /// Begins to listen to those signals which tell a process to end and which the program has
+    /// listened to. `None` if there are none: their default effect, or what Ctrl-C does to the
+    /// main scope, is what the program wants.
+    ///
+    /// The first of them is received; the one after it has its default effect.
+    pub(crate) fn of_drain() -> Result<Option<Signals>> {
+        let ends = [Signal::INT, Signal::TERM, Signal::QUIT];
+        let heard: Vec<_> = ends.into_iter().filter(|signal| was_heard(signal.0)).collect();
+        if heard.is_empty() {
+            return Ok(None);
+        }
+        Signals::listen(heard, Listener::Drain).map(Some)
+    }
+
+    fn listen(signals: impl IntoIterator<Item = Signal>, listener: Listener) -> Result<Signals> {
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
         let mut listening = Vec::new();
         for Signal(signal) in signals {
-            listening.push(Listening::new(signal, sender.try_clone()?)?);
+            listening.push(Listening::new(signal, sender.try_clone()?, listener)?);
         }
         Ok(Signals { listening, next: Cell::new(0), pipe: Registration::new(receiver) })
     }

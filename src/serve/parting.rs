@@ -1,0 +1,54 @@
+//! A connection that is over for its handler, and not for its client yet.
+//!
+//! Were it closed while its client sends, the kernel would reset it, and the client might lose what
+//! was written to it last.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::net::closing::{LIMIT, Parting};
+use crate::scope::is_ending;
+use crate::serve::connections::Open;
+use crate::serve::ending::until_ending;
+use crate::{CancelScope, Result, move_on_at, now};
+
+/// How long a server that is ending waits for a client that says nothing: what it was sent is on
+/// its way, and only a client that goes on sending could lose it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Discards what the client still sends, until it has ended or [`LIMIT`] has passed.
+///
+/// The end of a grace ends it. A server that is cancelled without one leaves it its time, as what
+/// has been written was written before.
+pub(super) async fn part(
+    connection: Parting,
+    open: Open<'_>,
+    place: &'static Location<'static>,
+) -> Result<()> {
+    let discard = async |scope: &CancelScope| {
+        let end = now() + LIMIT;
+        let mut until = end;
+        let mut told = is_ending();
+        if told && !connection.had_input() {
+            until = end.min(now() + PATIENCE);
+        }
+        loop {
+            let read = connection.discard();
+            let read = match told {
+                true => move_on_at(until, read).await,
+                false => move_on_at(until, until_ending(read, place)).await,
+            };
+            match read {
+                Ok(Some(0) | None) => return Ok(()),
+                Ok(Some(_)) => until = end,
+                Err(_) if !told => {
+                    told = true;
+                    until = end.min(now() + PATIENCE);
+                }
+                Err(_) if open.server_drains() || scope.shield() => return Ok(()),
+                Err(_) => scope.set_shield(true),
+            }
+        }
+    };
+    CancelScope::new().enter(discard).await.map(drop)
+}

@@ -1,0 +1,153 @@
+//! What a server reports of connections that fail, and how often.
+//!
+//! Whoever can reach a server can make its connections fail, as often as they like. So the
+//! failures that are a client's own doing are no warnings, and of the others only so many are
+//! reported in a while; the rest are counted.
+
+use std::cell::Cell;
+use std::error::Error as StdError;
+use std::fmt::Debug;
+use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crate::panic::{quietly, text as panic_text};
+use crate::serve::panicked::HandlerPanicked;
+use crate::{Error, now};
+
+/// How many failures are reported in a [`WHILE`].
+const MOST: u32 = 10;
+const WHILE: Duration = Duration::from_secs(10);
+
+/// The reports of a server.
+pub(super) struct Reports {
+    server: &'static Location<'static>,
+    failures: Budget,
+    /// Apart, so that clients that make handlers fail cannot hide a bug.
+    panics: Budget,
+}
+
+/// How many there may still be.
+#[derive(Default)]
+struct Budget {
+    since: Cell<Option<Instant>>,
+    reported: Cell<u32>,
+    left_out: Cell<u64>,
+}
+
+impl Reports {
+    pub(super) fn new(server: &'static Location<'static>) -> Reports {
+        Reports { server, failures: Budget::default(), panics: Budget::default() }
+    }
+
+    /// Reports that the handler of a connection has failed.
+    pub(super) fn failed(&self, error: &Error, peer: &impl Debug) {
+        // Subscribers are foreign code, too.
+        quietly(|| self.report(error, peer));
+    }
+
+    fn report(&self, error: &Error, peer: &impl Debug) {
+        if error.is::<HandlerPanicked>() {
+            if let Some(left_out) = self.panics.take() {
+                let (peer, error) = texts(error, peer);
+                tracing::error!(%peer, %error, left_out, "a handler has a bug; the server goes on");
+            }
+        } else if is_clients_doing(error) {
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                let (peer, error) = texts(error, peer);
+                tracing::debug!(%peer, %error, "a client has ended its connection early");
+            }
+        } else if let Some(left_out) = self.failures.take() {
+            let (peer, error) = texts(error, peer);
+            tracing::warn!(%peer, %error, left_out, "a connection failed");
+        }
+    }
+}
+
+impl Drop for Reports {
+    /// The server has ended: says how many failures no later report could count.
+    fn drop(&mut self) {
+        match self.failures.left_out.get() + self.panics.left_out.get() {
+            0 => {}
+            left_out => quietly(|| {
+                tracing::warn!(
+                    left_out,
+                    server = %self.server,
+                    "more connections failed than were reported"
+                );
+            }),
+        }
+    }
+}
+
+impl Budget {
+    /// Takes a report out of the budget, and with it the number of those that were left out before.
+    fn take(&self) -> Option<u64> {
+        let now = now();
+        if self.since.get().is_none_or(|since| now - since >= WHILE) {
+            self.since.set(Some(now));
+            self.reported.set(0);
+        }
+        if self.reported.get() == MOST {
+            self.left_out.set(self.left_out.get() + 1);
+            return None;
+        }
+        self.reported.set(self.reported.get() + 1);
+        Some(self.left_out.take())
+    }
+}
+
+/// A failure and where it came from, in a line each. They are the program's own types, and a bug in
+/// how they are written is to cost the report, not the server.
+fn texts(error: &Error, peer: &impl Debug) -> (String, String) {
+    let text = |write: &dyn Fn() -> String| {
+        catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|payload| {
+            let text = format!("(its text panicked: {})", panic_text(&*payload));
+            quietly(|| drop(payload));
+            text
+        })
+    };
+    (text(&|| format!("{peer:?}")), text(&|| with_causes(error)))
+}
+
+/// The error, and behind it each cause that it does not give itself.
+fn with_causes(error: &Error) -> String {
+    /// A chain may be a ring.
+    const MOST: usize = 16;
+    let mut text = error.one_line();
+    for cause in causes(error.as_dyn()).take(MOST) {
+        let cause = cause.to_string();
+        if !text.ends_with(&*cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |&error| error.source())
+}
+
+/// Whether it says that a client has gone, or does not do its part: nothing that the operator of a
+/// server could do anything about.
+fn is_clients_doing(error: &Error) -> bool {
+    #[cfg(feature = "hyper")]
+    if let Some(error) = error.find::<hyper::Error>() {
+        // What a handler has failed with hyper passes on as the cause of an error of this kind.
+        return !error.is_user();
+    }
+    error.find::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::NotConnected
+                | ErrorKind::TimedOut
+                | ErrorKind::UnexpectedEof
+        )
+    })
+}
