@@ -292,6 +292,19 @@ pub(crate) fn polled_unit() -> *const Unit {
     CONTEXT.with(|context| context.polled.get())
 }
 
+/// Runs `f`, which polls something beside which something else is about to be polled: a nursery in
+/// it does not go on to the next round by itself.
+pub(crate) fn beside_others<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.uncalled.set(self.0));
+        }
+    }
+    let _restore = CONTEXT.with(|context| Restore(context.uncalled.replace(false)));
+    f()
+}
+
 /// What was being polled when a nursery began to poll its units. It is put back when the nursery
 /// has done that, once for all of them.
 pub(crate) struct Host {

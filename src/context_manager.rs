@@ -83,8 +83,11 @@ where
     let place = Location::caller();
     async move {
         let ContextManager { link, body: mut manager, place: made_at } = manager;
-        let resource = match poll_fn(|cx| link.poll(&mut manager, cx)).await {
+        // When it has yielded, the body is polled for the first time.
+        let set_up = poll_fn(|cx| context::beside_others(|| link.poll(&mut manager, cx)));
+        let resource = match set_up.await {
             Step::Yielded(resource) => resource,
+            Step::Ignored(_) => unreachable!("a context manager is not closed"),
             Step::Ended(outcome) => {
                 outcome?;
                 return Err(ContextManagerMisused::new("did not yield", made_at).into());
@@ -167,6 +170,7 @@ where
                 }
                 resume_unwind(payload)
             }
+            (Step::Ignored(_), _) => unreachable!("a context manager is not closed"),
             (Step::Yielded(_), Some(payload)) => resume_unwind(payload),
             (Step::Yielded(_), None) => {
                 Err(ContextManagerMisused::new("yielded twice", made_at).into())

@@ -82,6 +82,19 @@ pub(crate) fn set_budget(budget: u32) {
     CONTEXT.with(|context| context.budget.set(budget));
 }
 
+/// Calls `f`, which polls something that nobody will poll again, with a whole budget.
+pub(crate) fn with_whole_budget<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set_budget(self.0);
+        }
+    }
+    let _restore = Restore(budget());
+    set_budget(context::with_runtime(|runtime| runtime.map_or(u32::MAX, |runtime| runtime.budget)));
+    f()
+}
+
 /// How a waiting operation learns that it was cancelled.
 ///
 /// What counts is whether a cancellation came while it waited, not whether its scope is cancelled

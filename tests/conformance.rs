@@ -87,6 +87,7 @@ fn main() -> ExitCode {
     let tests = [
         ("core_agrees_with_trio", include_str!("conformance/core.jsonl")),
         ("generators_agree_with_trio", include_str!("conformance/generators.jsonl")),
+        ("what_disagreed_once_agrees_with_trio", include_str!("conformance/found.jsonl")),
     ];
     let mut failed = 0;
     for (name, text) in tests {

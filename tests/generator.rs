@@ -16,10 +16,9 @@ use futures::{Stream, StreamExt, TryStreamExt, poll};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     AsendError, CancelScope, Cancelled, Error, Event, Generator, GeneratorExit, GeneratorMisused,
-    GeneratorState, IgnoredGeneratorExit, NotRunning, Result, SyncGenerator, Yield,
-    YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope, channel, checkpoint,
-    fail_after, generator, move_on_after, nursery, prevent_yields, sleep, sleep_forever,
-    sync_generator, yield_now,
+    GeneratorState, NotRunning, Result, SyncGenerator, Yield, YieldInCancelScope, Yielder,
+    YielderMisused, aclosing, cancel_scope, channel, checkpoint, fail_after, generator,
+    move_on_after, nursery, prevent_yields, sleep, sleep_forever, sync_generator, yield_now,
 };
 use support::{
     Drops, Log, cancelled, catching, count, counting, panics, poll_once, recording, run, run_on,
@@ -414,35 +413,6 @@ fn g04_a_body_that_returns_when_it_is_closed_is_as_good() {
         });
         g.anext().await?;
         g.aclose().await
-    })
-    .unwrap();
-}
-
-#[test]
-fn g04_a_further_yield_is_ignored_generator_exit() {
-    run(async {
-        let drops = Drops::default();
-        let guard = drops.guard();
-        let line = Rc::new(Cell::new(0));
-        let at = line.clone();
-        let mut g = generator(async move |y: Yielder<u32>| {
-            let _guard = guard;
-            drop(y.yield_(1).await);
-            sleep(secs(1)).await?;
-            at.set(line!() + 1);
-            drop(y.yield_(2).await);
-            unreachable!("a body that ignores it does not go on")
-        });
-        g.anext().await?;
-        let error = g.aclose().await.unwrap_err();
-        let ignored = error.downcast_ref::<IgnoredGeneratorExit>().expect("it was ignored");
-        assert_eq!((ignored.place().file(), ignored.place().line()), (file!(), line.get()));
-        assert!(error.to_string().contains("GeneratorExit"), "{error}");
-        assert_eq!(drops.count(), 1, "the body is gone");
-        assert_eq!(g.state(), GeneratorState::Finished);
-        g.aclose().await?;
-        assert_eq!(g.anext().await?, None);
-        Ok(())
     })
     .unwrap();
 }
@@ -1223,18 +1193,6 @@ fn g10_dropped_half_way_it_cleans_up_there_and_then() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].field("error"), "out of paper");
     assert!(records[0].field("generator").contains(file!()));
-}
-
-#[test]
-fn g10_a_further_yield_is_ignored_generator_exit() {
-    let mut g = sync_generator(async |y: Yielder<u32>| {
-        drop(y.yield_(1).await);
-        drop(y.yield_(2).await);
-        unreachable!()
-    });
-    g.next();
-    assert!(g.close().unwrap_err().is::<IgnoredGeneratorExit>());
-    assert!(g.next().is_none());
 }
 
 #[test]

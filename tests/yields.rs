@@ -12,11 +12,12 @@ use futures::future::{Either, join, join_all, select};
 use futures::poll;
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    BodyPanicked, CancelScope, ContextManager, ContextManagerMisused, Error, Event, Generator,
-    GeneratorExit, GeneratorState, NoValue, Nursery, PreventYields, Receiver, Result, TooSlow,
-    YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope, channel, context_manager,
-    fail_after, fail_at, finishing, generator, move_on_after, move_on_at, now, nursery,
-    prevent_yields, safe_channel, sleep, sleep_forever, sync_generator, with, yield_now,
+    BodyPanicked, Builder, CancelScope, ContextManager, ContextManagerMisused, Error, Event,
+    Generator, GeneratorExit, GeneratorState, NoValue, Nursery, NurseryHandle, PreventYields,
+    Receiver, Result, TooSlow, YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope,
+    channel, context_manager, fail_after, fail_at, finishing, generator, move_on_after, move_on_at,
+    now, nursery, prevent_yields, safe_channel, sleep, sleep_forever, sync_generator, with,
+    yield_now,
 };
 use support::{Log, cancelled, catching, count, poll_once, recording, run, run_on, said, secs};
 
@@ -927,6 +928,110 @@ fn y05_the_children_of_a_managers_nursery_go_on_beside_the_body() {
         Ok(())
     })
     .unwrap();
+}
+
+#[test]
+fn y05_the_children_of_a_managers_nursery_keep_step_with_the_body() {
+    // In Trio they are tasks like any other: each runs once a round.
+    for budget in [1, 128] {
+        let steps = Cell::new((0, 0));
+        Builder::new()
+            .budget(budget)
+            .run(async {
+                let manager = context_manager(async |y: Yielder<()>| {
+                    nursery(async |n| {
+                        n.spawn(async {
+                            for _ in 0..100 {
+                                yield_now().await?;
+                                steps.update(|(child, body)| (child + 1, body));
+                            }
+                            Ok(())
+                        });
+                        y.yield_(()).await.map(drop)
+                    })
+                    .await
+                });
+                with(manager, async |()| {
+                    for _ in 0..50 {
+                        yield_now().await?;
+                        steps.update(|(child, body)| (child, body + 1));
+                        let (child, body): (i32, i32) = steps.get();
+                        assert!((child - body).abs() <= 1, "{child} steps to {body}");
+                    }
+                    Ok(())
+                })
+                .await
+            })
+            .unwrap();
+        assert_eq!(steps.get(), (100, 50));
+    }
+}
+
+#[test]
+fn y05_a_body_that_fails_cancels_the_managers_children_before_they_run_again() {
+    // The child is ready when the body fails, and comes to its next step in the round after.
+    for budget in [1, 128] {
+        let log = Log::new();
+        Builder::new()
+            .budget(budget)
+            .run(async {
+                let manager = context_manager(async |y: Yielder<()>| {
+                    nursery(async |n| {
+                        n.spawn(async {
+                            log.add("begins");
+                            yield_now().await.inspect_err(|_| log.add("cancelled"))?;
+                            log.add("goes on");
+                            Ok(())
+                        });
+                        y.yield_(()).await.map(drop)
+                    })
+                    .await
+                });
+                let outcome = with(manager, async |()| {
+                    yield_now().await?;
+                    log.add("fails");
+                    Err::<(), _>(Error::msg("of the body"))
+                });
+                assert!(outcome.await.unwrap_err().to_string().contains("of the body"));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(log.take(), ["begins", "fails", "cancelled"]);
+    }
+}
+
+#[test]
+fn y05_a_manager_goes_on_at_once_though_its_nursery_was_cancelled() {
+    // In Trio it is the task of the `with` that goes on, before its children hear of it.
+    for budget in [1, 128] {
+        let log = Log::new();
+        let child = async || sleep_forever().await.inspect_err(|_| log.add("a child"));
+        Builder::new()
+            .budget(budget)
+            .run(async {
+                let manager = context_manager(async |y: Yielder<NurseryHandle>| {
+                    nursery(async |outer| {
+                        nursery(async |n| {
+                            outer.spawn(child());
+                            n.spawn(child());
+                            y.yield_(outer.handle()).await?;
+                            log.add("the manager");
+                            Ok(())
+                        })
+                        .await
+                    })
+                    .await
+                });
+                with(manager, async |nursery| {
+                    yield_now().await?; // the children wait
+                    nursery.scope().cancel();
+                    Ok(())
+                })
+                .await
+            })
+            .unwrap();
+        assert_eq!(log.take(), ["the manager", "a child", "a child"]);
+    }
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! Driving a generator: `anext`, `asend`, `athrow`, `aclose`.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, NotRunning};
 use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
+use crate::generator::finalize::Closable;
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner, Progress};
+use crate::panic::quietly;
 use crate::scope::Unheeding;
-use crate::{Result, context};
+use crate::{Result, context, coop};
 
 impl<'a, T, S> Generator<'a, T, S> {
     /// Runs the body up to its next yield, and gives the value; `None` at the end, and after it
@@ -48,6 +51,10 @@ impl<'a, T, S> Generator<'a, T, S> {
     ///
     /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
     /// Otherwise as [`anext`](Self::anext).
+    ///
+    /// A body that has yielded when it was [closed](Self::aclose) is left where it is, and the
+    /// answer is the end, as in CPython. That the error was not thrown in is reported through
+    /// `tracing`.
     pub fn athrow(&mut self, error: impl Into<Error>) -> Athrow<'_, 'a, T, S> {
         Athrow { inner: &self.inner, error: Some(error.into()), ended: false }
     }
@@ -59,7 +66,15 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// # Errors
     ///
     /// What the body fails with, other than `GeneratorExit`;
-    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields again.
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending.
+    ///
+    /// # When the body yields
+    ///
+    /// It is suspended at that yield, and what it yielded is dropped. `anext` and `asend` resume
+    /// it; closing it again does nothing. When the generator is dropped, or its nursery or the run
+    /// ends, `GeneratorExit` is raised there once more and the body is polled once, so that
+    /// clean-up that does not wait runs. A body that yields or waits then is dropped as it is, and
+    /// reported through `tracing`. It is what CPython does when it frees such a generator.
     pub fn aclose(&mut self) -> Aclose<'_, 'a, T, S> {
         Aclose { inner: &self.inner, begun: false, waits: None }
     }
@@ -112,6 +127,7 @@ impl<T, S> Inner<'_, T, S> {
     fn after(&self, step: Poll<Step<T>>) -> Poll<Result<Option<T>>> {
         step.map(|step| match step {
             Step::Yielded(value) => Ok(Some(value)),
+            Step::Ignored(error) => Err(error.into()),
             Step::Ended(outcome) => {
                 self.finish();
                 outcome.map(|()| None)
@@ -168,6 +184,9 @@ impl<T, S> Inner<'_, T, S> {
     /// Closes. `begun` tells the first poll from the later ones.
     pub(super) fn poll_close(&self, begun: &mut bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !std::mem::replace(begun, true) {
+            if self.link.has_ignored_exit() {
+                return Poll::Ready(Ok(()));
+            }
             match self.state() {
                 State::Created => self.finish(),
                 State::Suspended | State::Running => self.link.exit(),
@@ -192,6 +211,45 @@ impl<T, S> Inner<'_, T, S> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
+    }
+}
+
+impl<T, S> Inner<'_, T, S> {
+    /// The end of a body that has yielded when it was closed: raises `GeneratorExit` once more and
+    /// polls the body once, so that what does not wait runs. Nothing to others.
+    #[cold]
+    pub(super) fn exit_again(&self) {
+        if !self.link.has_ignored_exit() || self.link.is_running() {
+            return;
+        }
+        self.deregister();
+        self.link.exit();
+        // In a destructor there is nobody to pass a panic on to, and an error's text, a payload and
+        // a subscriber are foreign code.
+        quietly(|| {
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                coop::with_whole_budget(|| self.poll_body(&mut Context::from_waker(Waker::noop())))
+            }));
+            let why = match polled {
+                Ok(Poll::Ready(Ok(None))) => return,
+                Ok(Poll::Ready(Err(error))) if error.is::<GeneratorExit>() => return,
+                Ok(Poll::Ready(Err(error))) => error.to_string(),
+                // It was not suspended at a yield, and the exit is still to be raised.
+                Ok(Poll::Ready(Ok(Some(_)))) => "it yields".into(),
+                Ok(Poll::Pending) => "it waits for something".into(),
+                Err(payload) => {
+                    quietly(|| drop(payload));
+                    "it panicked".into()
+                }
+            };
+            tracing::error!(
+                generator = %Closable::qualname(self),
+                made_at = %self.place,
+                error = %why,
+                "a generator that had ignored `GeneratorExit` did not end when it was given up"
+            );
+        });
+        self.finish();
     }
 }
 
@@ -282,6 +340,14 @@ impl<T, S> Athrow<'_, '_, T, S> {
         let inner = self.inner;
         if let Some(error) = self.error.take() {
             match inner.state() {
+                State::Suspended if inner.link.has_ignored_exit() => {
+                    tracing::warn!(
+                        generator = %Closable::qualname(inner),
+                        %error,
+                        "not thrown in: the generator has been closed"
+                    );
+                    return Poll::Ready(Ok(None));
+                }
                 State::Suspended => {
                     inner.link.resume(Resume::Raise(error));
                     return inner.poll_body(cx);

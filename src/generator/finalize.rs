@@ -37,6 +37,8 @@ pub(crate) trait Closable {
     fn take_over(&self);
     /// Takes it out of the list of those to be closed at the end. False if it was not there.
     fn deregister(&self) -> bool;
+    /// Ends a body that has yielded when it was closed, as well as it can be. Nothing to others.
+    fn exit_again(&self);
     /// Drops the body as it is.
     fn abandon(&self);
 }
@@ -81,6 +83,10 @@ impl<T, S> Closable for Inner<'_, T, S> {
         Inner::deregister(self)
     }
 
+    fn exit_again(&self) {
+        Inner::exit_again(self);
+    }
+
     fn abandon(&self) {
         self.finish();
     }
@@ -101,24 +107,30 @@ pub(crate) trait Finalize<'a> {
 pub struct Unfinished<'a> {
     generator: Rc<dyn Closable + 'a>,
     closing: Cell<bool>,
+    /// Whether it has been dropped, and this is the end of it.
+    dropped: bool,
 }
 
 impl<'a> Unfinished<'a> {
     fn new(generator: Rc<dyn Closable + 'a>) -> Self {
-        Unfinished { generator, closing: Cell::new(false) }
+        Unfinished { generator, closing: Cell::new(false), dropped: true }
     }
 
     /// One that was not dropped, but is left when all else has ended.
     fn left(generator: Rc<dyn Closable + 'a>) -> Self {
         generator.take_over();
-        Unfinished::new(generator)
+        Unfinished { generator, closing: Cell::new(false), dropped: false }
     }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if !self.closing.get() {
-            give_up(&*self.generator, "a finalizer has given a generator up");
+        match (self.closing.get(), self.dropped) {
+            (false, _) => give_up(&*self.generator, "a finalizer has given a generator up"),
+            // If it ignored its exit it is not asked a second time: CPython finalizes an object
+            // once.
+            (true, true) => self.generator.abandon(),
+            (true, false) => self.generator.exit_again(),
         }
     }
 }
@@ -159,6 +171,10 @@ impl Unfinished<'_> {
     ///
     /// As there.
     pub async fn aclose(self) -> Result<()> {
+        self.close().await
+    }
+
+    async fn close(&self) -> Result<()> {
         self.closing.set(true);
         self.generator.set_finalizing(true);
         Closing { generator: &*self.generator, begun: false }.await
@@ -215,7 +231,7 @@ async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     let around = ScopeRef::new(place);
     around.set_shield(true);
     around.cancel(Level::Full, why, None);
-    let outcome = scope::enter(around, "a finalizer", generator.aclose()).await;
+    let outcome = scope::enter(around, "a finalizer", generator.close()).await;
     if let Err(error) = outcome {
         tracing::error!(generator = %name, made_at = %place, %error, "a generator failed while it was finalized");
     }

@@ -72,7 +72,7 @@ pub(crate) struct Link<T, S> {
     /// The scope around the yield, if the body has opened one and may yield inside of it.
     scope: Cell<Option<ScopeRef>>,
     closing: Cell<Closing>,
-    /// Where the body yielded again while it was being closed.
+    /// Where the body has yielded while it was being closed, until the closer is told.
     ignored: Cell<Option<&'static Location<'static>>>,
     ended: Cell<bool>,
     /// The unit that drove a body that waits.
@@ -88,11 +88,15 @@ enum Closing {
     AtNextYield,
     /// `GeneratorExit` was raised: a further yield ignores it.
     Raised,
+    /// The body has ignored it. It may go on, but is not asked to end again until it is given up.
+    Ignored,
 }
 
 /// How far a poll brought a body.
 pub(crate) enum Step<T> {
     Yielded(T),
+    /// It has yielded instead of ending, and is suspended there.
+    Ignored(IgnoredGeneratorExit),
     Ended(Result<()>),
 }
 
@@ -186,9 +190,25 @@ impl<T, S> Link<T, S> {
         if self.at.get().is_some() {
             self.closing.set(Closing::Raised);
             self.resume(Resume::Raise(GeneratorExit.into()));
-        } else if self.closing.get() == Closing::No {
+        } else if self.closing.get() != Closing::Raised {
             self.closing.set(Closing::AtNextYield);
         }
+    }
+
+    /// Suspends the body at a yield that ignores `GeneratorExit`. What was yielded is nobody's.
+    #[cold]
+    fn ignore_exit(&self, place: &'static Location<'static>) {
+        self.closing.set(Closing::Ignored);
+        self.ignored.set(Some(place));
+        self.frame.clear_closing();
+        let suspended = self.frame.suspend_closely();
+        debug_assert!(suspended, "nothing else forbids this yield");
+        self.at.set(Some(place));
+    }
+
+    /// Whether the body has yielded when it was closed.
+    pub(crate) fn has_ignored_exit(&self) -> bool {
+        self.closing.get() == Closing::Ignored
     }
 
     /// A plain next, where the body waits at its yield, or for something else in the present scope,
@@ -297,8 +317,7 @@ impl<T, S> Link<T, S> {
     /// The body waits for something other than its yield.
     fn waits(&self, cx: &Context<'_>) -> Poll<Step<T>> {
         if let Some(place) = self.ignored.take() {
-            self.end();
-            return Poll::Ready(Step::Ended(Err(IgnoredGeneratorExit::new(place).into())));
+            return Poll::Ready(Step::Ignored(IgnoredGeneratorExit::new(place)));
         }
         self.look_around();
         self.frame.set_waits(true);
@@ -386,8 +405,9 @@ impl<T, S> Yielder<T, S> {
     /// this body; [`GeneratorExit`] when the generator is closed, which the body passes on with `?`
     /// after its clean-up; what the consumer throws in; [`YielderMisused`] as said at [`Yielder`].
     ///
-    /// A body that yields again while it is being closed does not go on: the closer gets
-    /// [`IgnoredGeneratorExit`], and the body is dropped as it is.
+    /// A body that yields while it is being closed is suspended here, but its value is dropped: the
+    /// closer gets [`IgnoredGeneratorExit`] instead. See
+    /// [`Generator::aclose`](crate::Generator::aclose) for what becomes of it.
     #[track_caller]
     pub fn yield_(&self, value: T) -> Yield<'_, T, S> {
         Yield { link: &self.link, value: Some(value), waits: false, place: Location::caller() }
@@ -415,7 +435,8 @@ pub struct Yield<'a, T, S> {
 impl<T, S> Unpin for Yield<'_, T, S> {}
 
 impl<T, S> Yield<'_, T, S> {
-    /// Why the body must not be suspended here. `Pending` if the body is not to go on at all.
+    /// Why the body must not be suspended here. `Pending` if it is all the same, though without
+    /// handing anything over.
     #[cold]
     fn refusal(&self) -> Poll<Error> {
         let link = self.link;
@@ -432,7 +453,7 @@ impl<T, S> Yield<'_, T, S> {
             return Poll::Ready(YieldInCancelScope::new(held, self.place).into());
         }
         if let Some(error) = link.take_undelivered() {
-            if link.closing.get() == Closing::No {
+            if matches!(link.closing.get(), Closing::No | Closing::Ignored) {
                 link.frame.clear_closing();
             }
             return Poll::Ready(error);
@@ -441,8 +462,8 @@ impl<T, S> Yield<'_, T, S> {
             link.closing.set(Closing::Raised);
             return Poll::Ready(GeneratorExit.into());
         }
-        // The error is the closer's, as in Python. The body has had its chance to clean up.
-        link.ignored.set(Some(self.place));
+        // The error is the closer's, as in Python.
+        link.ignore_exit(self.place);
         Poll::Pending
     }
 }
@@ -455,6 +476,10 @@ impl<T, S> Yield<'_, T, S> {
         if let Some(value) = value {
             if !context::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
                 let refusal = self.refusal();
+                if refusal.is_pending() {
+                    self.waits = true;
+                    self.wait(cx);
+                }
                 drop(value); // foreign code
                 return refusal.map(Err);
             }
@@ -512,6 +537,11 @@ impl<T, S> Yield<'_, T, S> {
         link.at.set(None);
         link.foreign.take();
         link.frame.resume();
+        if link.ignored.take().is_some() {
+            // It is still being closed.
+            link.closing.set(Closing::Raised);
+            link.frame.set_closing();
+        }
         match (link.left.replace(Sent::Nothing), link.sent.take()) {
             (Sent::ByDriver, Some(sent)) => link.keep_error(sent),
             (_, refusal) => drop(refusal),

@@ -267,6 +267,11 @@ impl<T, S> Drop for Generator<'_, T, S> {
             GeneratorState::Created => self.inner.finish(),
             // Its finalizer has it already. (Its own body may be what drops it.)
             GeneratorState::Running if self.inner.finalizing.get() => {}
+            GeneratorState::Suspended | GeneratorState::Running
+                if self.inner.link.has_ignored_exit() =>
+            {
+                self.inner.exit_again();
+            }
             GeneratorState::Suspended | GeneratorState::Running => {
                 if let Some(generator) = self.inner.this.upgrade() {
                     self.inner.finalizer.dropped(generator);

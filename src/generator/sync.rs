@@ -86,12 +86,22 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     /// # Errors
     ///
     /// What the body fails with, other than `GeneratorExit`;
-    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields again.
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending. It is
+    /// suspended there then, as [`Generator::aclose`](crate::Generator::aclose) says: `next` and
+    /// `send` resume it, closing it again does nothing, and `GeneratorExit` is raised once more when
+    /// it is dropped.
     pub fn close(&mut self) -> Result<()> {
         if !self.started {
             self.end();
             return Ok(());
         }
+        if self.link.has_ignored_exit() {
+            return Ok(());
+        }
+        self.exit()
+    }
+
+    fn exit(&mut self) -> Result<()> {
         self.link.exit();
         match self.drive(Link::poll) {
             Ok(_) => Ok(()),
@@ -133,6 +143,10 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
                 self.body = Some(body);
                 Ok(Some(value))
             }
+            Poll::Ready(Step::Ignored(error)) => {
+                self.body = Some(body);
+                Err(error.into())
+            }
             Poll::Ready(Step::Ended(outcome)) => {
                 self.end();
                 outcome.map(|()| None)
@@ -166,11 +180,11 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
 
 impl<T, S> Drop for SyncGenerator<'_, T, S> {
     fn drop(&mut self) {
-        if self.body.is_some()
-            && let Err(error) = self.close()
-        {
+        let exits = self.started && self.body.is_some();
+        if exits && let Err(error) = self.exit() {
             tracing::error!(generator = %self.place, %error, "a generator failed while it was dropped");
         }
+        self.end();
     }
 }
 

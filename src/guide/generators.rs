@@ -366,8 +366,10 @@
 //! for every generator that holds something. One that was iterated to its end has nothing left to
 //! close.
 //!
-//! A body must not yield again once it is being closed: that is
-//! [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit), and it is dropped then.
+//! A body must not yield once it is being closed: the closer gets
+//! [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit). Its clean-up is not skipped even then: the
+//! body is suspended at that yield, can be resumed, and gets its `GeneratorExit` once more when the
+//! generator is dropped, where whatever does not have to wait still runs.
 //!
 //! # Dropped half-way: finalization
 //!

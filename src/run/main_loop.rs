@@ -181,16 +181,15 @@ impl Runtime {
     /// back there: if nothing is ready outside of it. So the depth of the tree costs nothing
     /// while one nursery is busy.
     ///
-    /// What is polled beside the nursery, by the same hosts, may have something to do, too. Unless
-    /// it is known that it has not, as nothing has woken these, which are `uncalled`, it waits for
-    /// one turn at the most. (Who is polled by an executor of his own in between is not seen, and
-    /// waits for as many turns as there are looks.)
+    /// What is polled beside the nursery, by the same hosts, may have something to do, too, in this
+    /// round, unless nothing has woken these hosts: then they are `uncalled`. (Who is polled by an
+    /// executor of his own in between is not seen, and waits for as many turns as there are looks.)
     pub(crate) fn next_round(&self, roster: &Roster, uncalled: bool) -> bool {
         CONTEXT.with(|context| {
             let goes_on = || context.ready_queues.get() == 1;
-            if !goes_on()
-                || context.turn.get() <= 0
-                    && !(uncalled && self.look_from_inside(roster) && goes_on())
+            if !uncalled
+                || !goes_on()
+                || context.turn.get() <= 0 && !(self.look_from_inside(roster) && goes_on())
             {
                 return false;
             }

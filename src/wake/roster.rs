@@ -229,10 +229,10 @@ impl Roster {
         }
     }
 
-    /// Makes its host ready, for this tick, as far up as need be: up to the root, up to the unit
-    /// `stop`, or up to the first foreign waker, which is returned and must be woken by the caller.
+    /// Makes its host ready, in this tick, as far up as need be: up to the root, or up to the first
+    /// foreign waker, which is returned and must be woken by the caller.
     #[cold]
-    pub(crate) fn call_host(&self, tick: u32, stop: *const Unit) -> Option<Waker> {
+    pub(super) fn call_host(&self, tick: u32) -> Option<Waker> {
         let mut roster = self;
         loop {
             let this = match roster.host_unit()? {
@@ -241,7 +241,7 @@ impl Roster {
             };
             // SAFETY: what the table knows is valid.
             let unit = unsafe { &*this };
-            if unit.is_queued() || ptr::eq(this, stop) {
+            if unit.is_queued() {
                 return None;
             }
             // SAFETY: what a unit is attached to is there (invariant 2 of `wake::unit`).
@@ -253,7 +253,7 @@ impl Roster {
     }
 
     /// The host as a unit of this runtime, or else a clone of its waker.
-    fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
+    pub(super) fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
         let host = self.host.take()?;
         let answer = waker::unit_of(&host).ok_or_else(|| host.clone());
         self.host.set(Some(host));
@@ -296,6 +296,23 @@ impl Roster {
                 self.count();
                 true
             }
+        }
+    }
+
+    /// Puts a unit that is attached before all others, as one that became ready in an earlier tick.
+    pub(super) fn push_first(&self, this: *const Unit, tick: u32) {
+        // SAFETY: as in `push`.
+        let unit = unsafe { &*this };
+        if unit.is_queued() {
+            self.unqueue(this);
+        }
+        unit.tick.set(tick);
+        unit.set(Flag::QUEUED);
+        let head = self.head.replace(this);
+        unit.next_ready.set(head);
+        if head.is_null() {
+            self.tail.set(this);
+            self.count();
         }
     }
 

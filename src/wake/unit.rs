@@ -175,9 +175,22 @@ impl Unit {
     #[must_use]
     #[inline]
     pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Waker> {
-        let now = CONTEXT.with(|context| context.tick.get());
         // SAFETY: the caller's promise.
-        unsafe { Unit::make_ready_in(this, now, ptr::null()) }
+        let unit = unsafe { &*this };
+        unit.set(Flag::WOKEN);
+        if unit.is_queued() || unit.roster.get().is_null() {
+            return None;
+        }
+        let now = CONTEXT.with(|context| {
+            context.turn.set(context.turn.get().wrapping_sub(1));
+            context.tick.get()
+        });
+        // SAFETY: invariant 2.
+        let roster = unsafe { &*unit.roster.get() };
+        if !roster.push(this, now) || roster.is_draining() {
+            return None;
+        }
+        roster.call_host(now)
     }
 
     /// Makes the unit that is being polled ready, for the next tick. False if it is not this one.
@@ -202,8 +215,9 @@ impl Unit {
         })
     }
 
-    /// As `make_ready`, but the unit is polled in the present tick, if its owner is. The unit that
-    /// is being polled is left alone: it is about to poll the owner.
+    /// As `make_ready`, but the unit is polled in the present tick, if its owner is, and before all
+    /// others there: it goes on in the place of what is being polled. That itself is left alone, as
+    /// it is about to poll the owner.
     ///
     /// # Safety
     ///
@@ -211,30 +225,28 @@ impl Unit {
     #[must_use]
     pub(crate) unsafe fn make_ready_now(this: *const Unit) -> Option<Waker> {
         let (before, current) = CONTEXT.with(|context| {
+            context.turn.set(context.turn.get().wrapping_sub(1));
             let current = table::lookup(context.unit.get()).unwrap_or(ptr::null());
             (context.tick.get().wrapping_sub(1), current)
         });
-        // SAFETY: the caller's promise.
-        unsafe { Unit::make_ready_in(this, before, current) }
-    }
-
-    /// # Safety
-    ///
-    /// As `make_ready`.
-    #[inline]
-    unsafe fn make_ready_in(this: *const Unit, tick: u32, stop: *const Unit) -> Option<Waker> {
-        // SAFETY: the caller's promise.
-        let unit = unsafe { &*this };
-        unit.set(Flag::WOKEN);
-        if unit.is_queued() || unit.roster.get().is_null() || ptr::eq(this, stop) {
-            return None;
+        let mut this = this;
+        loop {
+            // SAFETY: the caller's promise, and then what the table knows.
+            let unit = unsafe { &*this };
+            unit.set(Flag::WOKEN);
+            // SAFETY: invariant 2.
+            let roster = unsafe { unit.roster.get().as_ref() }?;
+            if ptr::eq(this, current) {
+                return None;
+            }
+            roster.push_first(this, before);
+            if roster.is_draining() {
+                return None;
+            }
+            match roster.host_unit()? {
+                Ok(host) => this = table::lookup(host)?,
+                Err(foreign) => return Some(foreign),
+            }
         }
-        CONTEXT.with(|context| context.turn.set(context.turn.get().wrapping_sub(1)));
-        // SAFETY: invariant 2.
-        let roster = unsafe { &*unit.roster.get() };
-        if !roster.push(this, tick) || roster.is_draining() {
-            return None;
-        }
-        roster.call_host(tick, stop)
     }
 }
