@@ -105,7 +105,7 @@ mod coop;
 mod error;
 mod frame;
 mod generator;
-#[cfg(all(not(loom), feature = "hyper"))]
+#[cfg(all(unix, not(loom), feature = "hyper"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod hyper;
 #[cfg(all(unix, not(loom)))]

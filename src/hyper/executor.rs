@@ -1,17 +1,26 @@
 //! Spawning, for hyper.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use hyper::rt::Executor;
+use pin_project_lite::pin_project;
 
-use crate::Nursery;
+use crate::hyper::drive::STUCK_AFTER;
+use crate::hyper::state::{State, UnderWay};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Entered;
+use crate::serve::HandlerPanicked;
+use crate::{Nursery, Result, context, panic};
 
 /// Spawns what hyper wants to run beside a connection into a nursery: in HTTP/2, the answering of
 /// each request.
 ///
 /// The futures need not be `'static`, so handlers may borrow what lives outside the nursery. Open
 /// one for each connection: when the connection has ended, and its answers with it, so has the
-/// nursery; and a handler that panics takes the connection down, not the server.
+/// nursery. What panics is reported through `tracing`, and resets its stream only.
 ///
 /// ```
 /// use hyper::server::conn::http2;
@@ -59,10 +68,93 @@ where
 {
     #[track_caller]
     fn execute(&self, future: F) {
-        drop(self.0.spawn(async {
-            future.await;
-            Ok(())
-        }));
+        let place = Location::caller();
+        let stream = State::current().map(|state| {
+            let scope = ScopeRef::new(place);
+            let key = state.join(scope.clone());
+            Stream { under_way: state.begin(), key, scope, rounds: 0 }
+        });
+        let entered = stream.as_ref().map(|stream| stream.scope.clone());
+        let spawned = Spawned { future: Some(future), entered: None, scope: entered, stream };
+        drop(self.0.spawn(spawned));
+    }
+}
+
+/// What a driven connection knows of something that hyper has spawned.
+struct Stream {
+    under_way: UnderWay,
+    key: usize,
+    scope: ScopeRef,
+    /// How often it has waited in a scope that was cancelled.
+    rounds: u8,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.under_way.state().leave(self.key);
+    }
+}
+
+pin_project! {
+    /// Something that hyper has spawned. If it panics it is dropped, which resets its stream; the
+    /// others, and the connection, go on.
+    struct Spawned<F> {
+        #[pin]
+        future: Option<F>,
+        entered: Option<Entered>,
+        scope: Option<ScopeRef>,
+        stream: Option<Stream>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Spawned<F> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut this = self.project();
+        match (this.entered.as_mut(), this.scope.take()) {
+            (Some(entered), _) => entered.touch(),
+            (None, Some(scope)) => *this.entered = Some(Entered::new(scope, "a stream of HTTP/2")?),
+            (None, None) => {}
+        }
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            panic!("a stream was polled after it was ready")
+        };
+        let poll = AssertUnwindSafe(|| match this.entered {
+            Some(entered) => context::in_scope(entered.scope(), || future.poll(cx)),
+            None => future.poll(cx),
+        });
+        match catch_unwind(poll) {
+            Ok(Poll::Pending) => {
+                if let Some(stream) = this.stream {
+                    stream.waits(cx);
+                }
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(())) => {}
+            Err(payload) => {
+                let error = HandlerPanicked::new(&*payload);
+                panic::quietly(|| drop(payload));
+                panic::quietly(|| tracing::error!(%error, "a stream of HTTP/2 was reset"));
+            }
+        }
+        this.future.set(None);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream {
+    /// It waits. If it has been cancelled, and has no scope open, what it waits for does not heed
+    /// that, such as the rest of a request.
+    fn waits(&mut self, cx: &Context<'_>) {
+        if !self.scope.is_cancelled() || !self.scope.is_innermost() {
+            self.rounds = 0;
+        } else if self.rounds < STUCK_AFTER {
+            self.rounds += 1;
+            cx.waker().wake_by_ref();
+        } else {
+            self.under_way.state().note_stuck();
+        }
     }
 }
 

@@ -1,45 +1,56 @@
-//! Ending a connection of hyper's between two requests.
+//! Driving a connection that was set up by hand.
 
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
-use crate::scope::idle::wind_down;
+use pin_project_lite::pin_project;
+
+use crate::hyper::drive::{Drive, End};
+use crate::hyper::limits::Limits;
+use crate::hyper::state::{Kind, State};
 use crate::scope::pool::ScopeRef;
 use crate::{Error, Result};
 
-/// How long a request may be on its way while its connection is about to be closed. It has to
-/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
-/// for the same.
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// Drives a connection to its end, and lets a
-/// [graceful cancellation](crate::CancelScope::cancel_gracefully), such as the shutdown of a
-/// [server](crate::Server), end it as HTTP has it: between two requests.
+/// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does: to be used where
+/// hyper itself has to be set up by hand.
 ///
-/// The connection is [finishing](crate::finishing()) its work. A graceful cancellation waits for a
+/// **A cancellation** reaches the handler at its `await`, and hyper goes on until the handler has
+/// cleaned up. The connection fails with the [`Cancelled`](crate::Cancelled) then. The same happens
+/// where the client has gone: it has reset the connection, or hung up.
+///
+/// **A client that only ends its side** is still answered, for as long as
+/// [`Limits::HALF_CLOSED`] says; then it is taken to have gone.
+///
+/// **A [graceful cancellation](crate::CancelScope::cancel_gracefully)**, such as the shutdown of a
+/// [server](crate::Server), ends it as HTTP has it: between two requests. The connection is
+/// [finishing](crate::finishing()) its work. A graceful cancellation waits for a
 /// tenth of a second, for requests that are on their way already. Then hyper is told by `shutdown`:
 /// a connection that waits for its next request is closed at once, others are when what they have
 /// begun is answered, in HTTP/1 with `connection: close`. A service that is [`closing`] closes with
 /// the first answer, also in that tenth, and makes sure that no client sends a request which
 /// nobody reads. When the grace is over everything fails that still waits.
 ///
-/// A connection on which nothing has arrived yet waits for its next request, too. For every client
-/// that is connected to be answered, read something before, as the crate's `http_server` example
-/// does when it finds out which version of HTTP a client speaks.
+/// A connection on which nothing has arrived yet waits for its next request, too.
 ///
 /// [`closing`]: super::closing()
 ///
 /// `shutdown` is the connection's own method: of `http1::Connection`,
 /// `http1::UpgradeableConnection` or `http2::Connection` the `graceful_shutdown`.
 ///
+/// What remains hyper's way: handlers of HTTP/2 whose stream is reset are dropped, and so are
+/// the bodies of answers. Where they should clean up, [`serve_connection`](super::serve_connection())
+/// runs each as a task.
+///
 /// See the [module](crate::hyper) for an example.
 ///
 /// # Errors
 ///
-/// The connection's, which has a [`Cancelled`](crate::Cancelled) as its cause if it was cancelled
-/// otherwise, or the grace was over.
+/// The connection's; a [`Cancelled`](crate::Cancelled) if it was cancelled
+/// otherwise, or the grace was over; an [`io::Error`] if the client has gone while something was
+/// under way.
 #[track_caller]
 pub fn gracefully<C, E>(
     connection: C,
@@ -49,11 +60,35 @@ where
     C: Future<Output = Result<(), E>>,
     E: Into<Error>,
 {
-    let scope = ScopeRef::new(Location::caller());
-    async move {
-        let ended =
-            wind_down(scope, connection, PATIENCE, |connection, _| shutdown(connection)).await?;
-        debug_assert!(ended.is_some(), "nobody has a handle to this scope, so it absorbs nothing");
-        Ok(())
+    let place = Location::caller();
+    let state = State::new(Kind::ByHand, place);
+    let scope = ScopeRef::new(place);
+    Gracefully { drive: Drive::new(connection, shutdown, scope, state, Limits::new()) }
+}
+
+pin_project! {
+    struct Gracefully<C, F> {
+        #[pin]
+        drive: Drive<C, F>,
+    }
+}
+
+impl<C, F, E> Future for Gracefully<C, F>
+where
+    C: Future<Output = Result<(), E>>,
+    F: FnOnce(Pin<&mut C>),
+    E: Into<Error>,
+{
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(match ready!(self.project().drive.poll(cx))? {
+            End::Over => Ok(()),
+            End::Cancelled(why) => Err(why.into()),
+            End::Departed(error) => {
+                Err(error.unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into()).into())
+            }
+            End::Failed(error) => Err(error),
+        })
     }
 }

@@ -1,36 +1,27 @@
-//! HTTP with [hyper](https://docs.rs/hyper), through its own runtime traits. Feature `hyper`.
+//! HTTP with [hyper](https://docs.rs/hyper). Feature `hyper`.
 //!
-//! [`Io`] is a stream for hyper, [`Timer`] its clock, and a [`NurseryExecutor`] puts what hyper
-//! spawns into a nursery. Nothing asks for `Send` or `'static`: the handlers borrow the
-//! application's state, also in HTTP/2, where each request is a child of its own.
+//! [`serve`] is a server: HTTP/1 and HTTP/2 on one port, limits against slow clients, a graceful
+//! stop. [`Server`] has the choices. [`serve_connection`] does the same for one connection of any
+//! stream, and [`Io`], [`Timer`], [`NurseryExecutor`], [`closing`] and [`gracefully`] are the parts,
+//! for those who set up hyper by hand, and for its clients.
 //!
 //! ```
-//! use hyper::server::conn::http1;
-//! use hyper::service::service_fn;
-//! use hyper::{Request, Response, body::Incoming};
-//! use seedbed::hyper::{Io, Timer, closing, gracefully};
+//! use seedbed::hyper::{self, Request, Response, body::Incoming};
 //! use seedbed::net::{TcpListener, TcpStream};
-//! use seedbed::{CancelScope, Result, nursery, serve};
+//! use seedbed::{CancelScope, nursery};
 //! use std::cell::Cell;
 //! use std::time::Duration;
 //!
 //! seedbed::run(async {
 //!     let hits = Cell::new(0); // borrowed below: no Arc, no Mutex
-//!     let answer = async |_: Request<Incoming>| {
-//!         hits.set(hits.get() + 1);
-//!         Ok::<_, seedbed::Error>(Response::new(format!("hit {}\n", hits.get())))
-//!     };
-//!
 //!     let listener = TcpListener::bind("127.0.0.1:0").await?;
 //!     let address = listener.local_addr()?;
 //!     let server = CancelScope::new();
 //!     nursery(async |n| {
 //!         n.spawn(server.enter(async |_| {
-//!             serve(listener, async |stream, _| {
-//!                 let connection = http1::Builder::new()
-//!                     .timer(Timer)
-//!                     .serve_connection(Io::new(stream), closing(service_fn(&answer)));
-//!                 gracefully(connection, http1::Connection::graceful_shutdown).await
+//!             hyper::serve(listener, async |_: Request<Incoming>| {
+//!                 hits.set(hits.get() + 1);
+//!                 Ok::<_, seedbed::Error>(Response::new(format!("hit {}\n", hits.get())))
 //!             })
 //!             .await
 //!         }));
@@ -48,28 +39,78 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
+//! What is often needed of hyper is here as well, as `use seedbed::hyper` hides the package of that
+//! name: for the rest there is `::hyper`.
+//!
+//! # Handlers
+//!
+//! A handler is a task. It may borrow the application's state: nothing asks for `Send` or
+//! `'static`. hyper has only a receiver of its answer, so that nothing drops it:
+//!
+//! * **When its client goes away** it sees a [`Cancelled`](crate::Cancelled) at its `await`, at
+//!   once, and cleans up as any task does, for as long as its shields say. A client has gone when it
+//!   has reset the connection or hung up both directions, when a write to it fails, and when it has
+//!   reset the stream (HTTP/2). The same happens when the server is cancelled, or its grace is over.
+//! * **A client that has only ended its side** may still read: its handler goes on, and the answer
+//!   is written, for at most [`Limits::half_closed`].
+//! * **Where it fails or panics** the client gets a 500 without the error's text, which is
+//!   [reported](Server::on_error). Once the head has been sent, the answer is cut off so that the
+//!   client sees it.
+//! * **Bodies** made by [`Body::stream`] and [`Body::generator`] are tasks in the same way. Any
+//!   other is hyper's, and dropped.
+//!
 //! # Cancellation
 //!
-//! A cancelled operation fails inside hyper, which makes the [`Cancelled`](crate::Cancelled) the
-//! cause of an error of its own and ends the connection with that. A cancel scope recognises such
-//! an error: what comes back from hyper may simply be passed on with `?`.
+//! Whatever is cancelled here ends with its [`Cancelled`](crate::Cancelled), also where that went
+//! through hyper: what comes back may simply be passed on with `?`.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `io` | a stream, for hyper |
+//! | `serve`, `serve_connection` | the ways in: a server, one connection |
+//! | `stage` | what happens to a stream before HTTP |
+//! | `preface` | which version of HTTP a client speaks |
+//! | `limits` | what a client may take its time for |
+//! | `request` | a request: the task of its handler, and what hyper has of it |
+//! | `answer`, `frames` | bodies of answers, and how they get to hyper |
+//! | `upgrade` | connections that go on as another protocol |
+//! | `drive` | polling hyper to the end, and deciding when that is |
+//! | `state` | what is known of a connection meanwhile |
+//! | `gracefully` | driving a connection that was set up by hand |
+//! | `io`, `shared`, `on_thread` | a stream, for hyper |
 //! | `timer` | sleeping, for hyper |
 //! | `executor` | spawning, for hyper |
-//! | `gracefully` | ending a connection between two requests |
 //! | `closing` | telling HTTP/1 clients that it is about to end |
 
+mod answer;
 mod closing;
+mod drive;
 mod executor;
+mod frames;
 mod gracefully;
 mod io;
+mod limits;
+mod on_thread;
+mod preface;
+mod request;
+mod serve;
+mod serve_connection;
+mod shared;
+mod stage;
+mod state;
 mod timer;
+mod upgrade;
 
+#[doc(no_inline)]
+pub use ::hyper::{Method, Request, Response, StatusCode, Uri, Version, body, header};
+pub use answer::{Body, IntoBody};
 pub use closing::{Closing, ClosingFuture, closing};
 pub use executor::NurseryExecutor;
+pub use frames::Sender;
 pub use gracefully::gracefully;
 pub use io::Io;
+pub use limits::Limits;
+pub use serve::{Server, serve};
+pub use serve_connection::{Connection, serve_connection};
+pub use stage::{AsAccepted, OnAccept, Stage};
 pub use timer::Timer;
+pub use upgrade::{Upgraded, upgrade};

@@ -18,8 +18,8 @@ use mio::unix::SourceFd;
 
 use crate::checkpoint::{Checkpoint, checkpoint};
 use crate::coop::{self, Watch};
-pub(crate) use crate::run::reactor::Side;
-use crate::run::reactor::{Direction, Look, Readiness, Ticket};
+use crate::run::reactor::{Direction, Look, Ticket};
+pub(crate) use crate::run::reactor::{Readiness, Side};
 use crate::wake::waker;
 use crate::{Error, Result, context};
 
@@ -109,6 +109,13 @@ impl<S: AsFd> Registration<S> {
             }
         });
         Ok(())
+    }
+
+    /// What is told of the other end, from now on without an operation that waits.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn observe(&self) -> Result<Rc<Readiness>> {
+        self.link.register(&self.source)?;
+        Ok(self.link.readiness.clone())
     }
 
     /// An operation got less than it asked for, on a source where that means that there is no

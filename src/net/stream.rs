@@ -358,6 +358,12 @@ impl<S: Socket> SocketStream<S> {
         self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT))
     }
 
+    /// What is told of the other end, from now on without an operation that waits.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn observe(&self) -> Result<std::rc::Rc<crate::net::registration::Readiness>> {
+        self.io.observe()
+    }
+
     /// A half that reads and a half that writes, each for one task.
     ///
     /// Where the `futures` crate's `AsyncReadExt` is in scope, its `split`, which takes the stream

@@ -119,6 +119,9 @@ pub(crate) struct Readiness {
     /// Of such an operation that waits with a waker which is not its unit's own. For the others
     /// the tree of scopes finds the unit.
     watches: [Cell<Option<Box<Watch>>>; 2],
+    /// What the kernel has said of the other end, which nothing takes back.
+    input_ended: Cell<bool>,
+    hung_up: Cell<bool>,
     waiting: RefCell<Waiting>,
 }
 
@@ -190,6 +193,8 @@ impl Default for Readiness {
             read: Direction::default(),
             write: Direction::default(),
             watches: [const { Cell::new(None) }; 2],
+            input_ended: Cell::new(false),
+            hung_up: Cell::new(false),
             waiting: RefCell::new(waiting),
         }
     }
@@ -256,6 +261,10 @@ impl Readiness {
         // An error or a hang-up is something that the next read or write reports.
         let read = news.readable || news.read_closed || news.error;
         let write = news.writable || news.write_closed || news.error;
+        if news.read_closed || news.error {
+            self.input_ended.set(true);
+            self.hung_up.set(self.hung_up.get() || news.error || news.write_closed);
+        }
         if read {
             self.read.set_ready(news.read_closed || news.error || news.priority);
         }
@@ -268,6 +277,18 @@ impl Readiness {
         };
         // Who was cancelled before has been woken for that.
         self.take_waiting(woken, |waiter| is_news(waiter.side) && !waiter.watch.is_cancelled());
+    }
+
+    /// Whether the other end will send no more: its input has ended, or all of it.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn has_input_ended(&self) -> bool {
+        self.input_ended.get()
+    }
+
+    /// Whether the other end has gone: it neither sends nor takes anything any more.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn has_hung_up(&self) -> bool {
+        self.hung_up.get()
     }
 
     /// Joins those who wait.
@@ -336,6 +357,8 @@ impl Readiness {
     pub(crate) fn reset(&self) {
         self.read.reset();
         self.write.reset();
+        self.input_ended.set(false);
+        self.hung_up.set(false);
         let mut forgotten = Vec::new();
         self.take_waiting(&mut forgotten, |_| true);
         drop(forgotten); // foreign code

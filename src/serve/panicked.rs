@@ -18,7 +18,7 @@ pub struct HandlerPanicked {
 }
 
 impl HandlerPanicked {
-    pub(super) fn new(payload: &(dyn Any + Send)) -> HandlerPanicked {
+    pub(crate) fn new(payload: &(dyn Any + Send)) -> HandlerPanicked {
         HandlerPanicked { message: crate::panic::text(payload).to_owned() }
     }
 

@@ -1,0 +1,280 @@
+//! Polling hyper's connection to its end: the one place that decides when it is over.
+//!
+//! hyper drops whatever it runs when a read or a write fails. So its stream does not fail while
+//! this drives it ([`State`]): that a scope is cancelled, that the client has gone or sends no
+//! more is seen here instead, and told to the handlers as a [`Cancelled`] at their `await`. hyper
+//! is kept until they have cleaned up, as their answer may still get through.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+
+use crate::coop::Watch;
+use crate::error::Cancelled;
+use crate::hyper::limits::Limits;
+use crate::hyper::state::{Kind, State};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::{Entered, Level};
+use crate::time::alarm::Alarm;
+use crate::{Error, Result, context, now};
+
+/// How long a request may be on its way while its connection is about to be closed. It has to
+/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
+/// for the same.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How often a handler that has been cancelled may wait for something else than a scope of its
+/// own, before it is taken for one that waits for what does not heed that: in between it may have
+/// let others run.
+pub(super) const STUCK_AFTER: u8 = 8;
+
+pin_project! {
+    /// A connection that is driven. Written out by hand: there is one for each client, and each
+    /// nested `async` block would hold the connection twice.
+    pub(super) struct Drive<C, F> {
+        // Dropped while the scope is still open.
+        #[pin]
+        connection: Option<C>,
+        shutdown: Option<F>,
+        entered: Option<Entered>,
+        scope: ScopeRef,
+        state: Rc<State>,
+        limits: Limits,
+        watch: Watch,
+        steps: Steps,
+    }
+}
+
+/// What is set going when.
+#[derive(Default)]
+struct Steps {
+    /// When a graceful stop is told to hyper.
+    stop: Option<Alarm>,
+    /// When a client that has ended its side is taken to have gone.
+    half_closed: Option<Alarm>,
+    /// hyper was told to end.
+    told: bool,
+    /// It was because of this.
+    cut: Option<Cancelled>,
+    departed: bool,
+    rounds: u8,
+}
+
+/// How a connection has ended.
+pub(super) enum End {
+    /// By itself.
+    Over,
+    /// The client has gone in the middle of something. What it failed with, if that is known.
+    Departed(Option<io::Error>),
+    /// A scope around it was cancelled.
+    Cancelled(Cancelled),
+    Failed(Error),
+}
+
+impl<C, F, E> Drive<C, F>
+where
+    C: Future<Output = Result<(), E>>,
+    F: FnOnce(Pin<&mut C>),
+    E: Into<Error>,
+{
+    pub(super) fn new(
+        connection: C,
+        shutdown: F,
+        scope: ScopeRef,
+        state: Rc<State>,
+        limits: Limits,
+    ) -> Self {
+        scope.set_finishing();
+        Drive {
+            connection: Some(connection),
+            shutdown: Some(shutdown),
+            entered: None,
+            scope,
+            state,
+            limits,
+            watch: Watch::new(),
+            steps: Steps::default(),
+        }
+    }
+}
+
+impl<C, F, E> Future for Drive<C, F>
+where
+    C: Future<Output = Result<(), E>>,
+    F: FnOnce(Pin<&mut C>),
+    E: Into<Error>,
+{
+    type Output = Result<End>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<End>> {
+        let mut this = self.project();
+        let entered = match this.entered {
+            Some(entered) => {
+                entered.touch();
+                entered
+            }
+            None => this.entered.insert(Entered::new(this.scope.clone(), "a connection of hyper")?),
+        };
+        let state = &*this.state;
+        let end = loop {
+            let Some(mut connection) = this.connection.as_mut().as_pin_mut() else {
+                panic!("a connection was polled after it was ready")
+            };
+            let polled =
+                context::in_scope(this.scope, || state.polled(|| connection.as_mut().poll(cx)));
+            if let Poll::Ready(outcome) = polled {
+                break match (outcome, this.steps.cut.take().or_else(|| state.stopped())) {
+                    (_, Some(why)) if !this.steps.departed => Ok(End::Cancelled(why)),
+                    (Ok(()), _) => Ok(End::Over),
+                    (Err(_), Some(_)) => Ok(End::Departed(state.take_failure())),
+                    (Err(error), None) => Err(error.into()),
+                };
+            }
+            let tell = &mut |steps: &mut Steps| {
+                steps.told = true;
+                match this.shutdown.take() {
+                    Some(shutdown) => {
+                        context::in_scope(this.scope, || shutdown(connection.as_mut()));
+                        true // something may be over now
+                    }
+                    None => false,
+                }
+            };
+            match this.steps.next(state, this.scope, this.limits, cx, tell) {
+                Next::Again => {}
+                Next::End(end) => break Ok(end),
+                Next::Wait => {
+                    state.watch(cx);
+                    this.watch.arm(cx);
+                    return Poll::Pending;
+                }
+            }
+        };
+        this.watch.disarm();
+        // What hyper still has learns that nobody waits for it any more.
+        this.connection.set(None);
+        state.set_over();
+        Poll::Ready(Ok(match entered.leave(end) {
+            Ok(Some(end)) => end,
+            // The handler, which is part of it, was cancelled for that.
+            Ok(None) => End::Departed(state.take_failure()),
+            Err(error) => End::Failed(error),
+        }))
+    }
+}
+
+enum Next {
+    /// hyper is polled once more.
+    Again,
+    Wait,
+    End(End),
+}
+
+impl Steps {
+    /// hyper waits for something. What is there to be done about it?
+    fn next(
+        &mut self,
+        state: &Rc<State>,
+        scope: &ScopeRef,
+        limits: &Limits,
+        cx: &mut Context<'_>,
+        tell: &mut dyn FnMut(&mut Steps) -> bool,
+    ) -> Next {
+        // Requests are tasks of their own, which learn of it when hyper is dropped.
+        if state.has_departed() && state.kind == Kind::Served {
+            return Next::End(End::Departed(state.take_failure()));
+        }
+        if scope.effective() >= Level::Graceful || self.departed {
+            return self.wind_up(state, scope, cx, tell);
+        }
+        let over = |alarm: &mut Option<Alarm>, after: Duration, cx: &mut Context<'_>| {
+            let alarm = alarm.get_or_insert_with(|| Alarm::new(now() + after));
+            Pin::new(alarm).poll(cx).is_ready()
+        };
+        if state.has_departed() {
+            if !self.told && tell(self) {
+                return Next::Again; // it may have had nothing to do any more
+            }
+            return self.depart(state, scope);
+        }
+        if state.has_input_ended() && (state.under_way() > 0 || state.kind == Kind::ByHand) {
+            // By hand nothing else tells whether there is a request under way.
+            let unsure = state.has_met_end() && state.keeps_end_back();
+            if unsure && !self.told && tell(self) {
+                return Next::Again;
+            }
+            if over(&mut self.half_closed, limits.half_closed, cx) {
+                return match state.kind {
+                    Kind::Served => Next::End(End::Departed(None)),
+                    Kind::ByHand => self.depart(state, scope),
+                };
+            }
+        }
+        if scope.is_ending() && !self.told && over(&mut self.stop, PATIENCE, cx) && tell(self) {
+            return Next::Again;
+        }
+        Next::Wait
+    }
+
+    /// The client has gone: what runs for it is cancelled.
+    fn depart(&mut self, state: &Rc<State>, scope: &ScopeRef) -> Next {
+        self.departed = true;
+        state.cancel(scope);
+        state.cancel_streams();
+        Next::Again
+    }
+
+    /// What is under way has been cancelled, and cleans up.
+    fn wind_up(
+        &mut self,
+        state: &Rc<State>,
+        scope: &ScopeRef,
+        cx: &mut Context<'_>,
+        tell: &mut dyn FnMut(&mut Steps) -> bool,
+    ) -> Next {
+        if !self.departed && self.cut.is_none() {
+            self.cut = scope.cause();
+        }
+        if !self.told && tell(self) {
+            return Next::Again;
+        }
+        if state.under_way() > 0 {
+            if state.is_stuck()
+                && state.stopped().is_none()
+                && let Some(why) = scope.cause()
+            {
+                state.stop(why); // a body that somebody waits for fails now
+                return Next::Again;
+            }
+            return Next::Wait;
+        }
+        // In HTTP/1 by hand the handler is a part of hyper's future, and cleans up in a scope.
+        if state.kind == Kind::ByHand && !state.is_http2() {
+            if !scope.is_innermost() {
+                self.rounds = 0;
+                return Next::Wait;
+            }
+            if self.rounds < STUCK_AFTER {
+                self.rounds += 1;
+                cx.waker().wake_by_ref();
+                return Next::Wait;
+            }
+            if state.stopped().is_none()
+                && let Some(why) = scope.cause()
+            {
+                state.stop(why);
+                self.rounds = 0;
+                return Next::Again;
+            }
+        }
+        Next::End(match scope.cause() {
+            Some(why) if !self.departed => End::Cancelled(why),
+            _ => End::Departed(state.take_failure()),
+        })
+    }
+}

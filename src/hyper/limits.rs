@@ -1,0 +1,137 @@
+//! What a client may take its time for, and how much of anything it may send.
+
+use std::time::Duration;
+
+/// The limits of an HTTP connection, against clients that are slow, silent or greedy.
+///
+/// All have defaults that a public server can live with, and each can be set, on a
+/// [`Server`](super::Server) or a [`Connection`](super::Connection) by `limits`.
+///
+/// ```
+/// use seedbed::hyper::Limits;
+/// use std::time::Duration;
+///
+/// let limits = Limits::new().head(Duration::from_secs(5)).headers(50);
+/// assert_eq!(limits, limits.idle(Limits::IDLE));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "limits do nothing until they are given to a server or a connection"]
+pub struct Limits {
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+    pub(super) handshake: Duration,
+    pub(super) half_closed: Duration,
+    pub(super) rate: u32,
+    pub(super) rate_grace: Duration,
+    pub(super) header_size: usize,
+    pub(super) headers: usize,
+    pub(super) streams: u32,
+    pub(super) resets: usize,
+}
+
+impl Limits {
+    /// The default of [`head`](Self::head): 10 seconds.
+    pub const HEAD: Duration = Duration::from_secs(10);
+    /// The default of [`idle`](Self::idle): 60 seconds.
+    pub const IDLE: Duration = Duration::from_secs(60);
+    /// The default of [`handshake`](Self::handshake): 10 seconds.
+    pub const HANDSHAKE: Duration = Duration::from_secs(10);
+    /// The default of [`half_closed`](Self::half_closed): 10 seconds.
+    pub const HALF_CLOSED: Duration = Duration::from_secs(10);
+    /// The default of [`rate`](Self::rate), in bytes a second: 240.
+    pub const RATE: u32 = 240;
+    /// The default of the grace of [`rate`](Self::rate): 5 seconds.
+    pub const RATE_GRACE: Duration = Duration::from_secs(5);
+    /// The default of [`header_size`](Self::header_size), in bytes: 64 KiB.
+    pub const HEADER_SIZE: usize = 64 * 1024;
+    /// The default of [`headers`](Self::headers): 100.
+    pub const HEADERS: usize = 100;
+    /// The default of [`streams`](Self::streams): 100.
+    pub const STREAMS: u32 = 100;
+    /// The default of [`resets`](Self::resets): 20.
+    pub const RESETS: usize = 20;
+
+    /// The defaults.
+    pub const fn new() -> Limits {
+        Limits {
+            head: Limits::HEAD,
+            idle: Limits::IDLE,
+            handshake: Limits::HANDSHAKE,
+            half_closed: Limits::HALF_CLOSED,
+            rate: Limits::RATE,
+            rate_grace: Limits::RATE_GRACE,
+            header_size: Limits::HEADER_SIZE,
+            headers: Limits::HEADERS,
+            streams: Limits::STREAMS,
+            resets: Limits::RESETS,
+        }
+    }
+
+    /// How long the head of a request may take to arrive, from its first byte to its last.
+    pub const fn head(mut self, limit: Duration) -> Limits {
+        self.head = limit;
+        self
+    }
+
+    /// How long a connection may have no request under way. The end of one that is idle for
+    /// longer is not an error.
+    pub const fn idle(mut self, limit: Duration) -> Limits {
+        self.idle = limit;
+        self
+    }
+
+    /// How long a connection may take before it speaks HTTP: what
+    /// [`on_accept`](super::Server::on_accept) does, and the preface of HTTP/2.
+    pub const fn handshake(mut self, limit: Duration) -> Limits {
+        self.handshake = limit;
+        self
+    }
+
+    /// How long a handler may go on for a client that has ended its side of the connection. Such a
+    /// client may still read the answer, or may have gone: nothing tells which until something
+    /// is written.
+    pub const fn half_closed(mut self, limit: Duration) -> Limits {
+        self.half_closed = limit;
+        self
+    }
+
+    /// How many bytes a second of a request's body a client has to send, and of an answer to take,
+    /// on average, once this `grace` has passed since it began to hold things up. 0 is no limit.
+    pub const fn rate(mut self, bytes: u32, grace: Duration) -> Limits {
+        self.rate = bytes;
+        self.rate_grace = grace;
+        self
+    }
+
+    /// How many bytes the head of a request may have: the request line and all headers. At least
+    /// 8 KiB, which is what hyper reads at once.
+    pub const fn header_size(mut self, most: usize) -> Limits {
+        self.header_size = if most < 8192 { 8192 } else { most };
+        self
+    }
+
+    /// How many headers a request may have. More is answered with 431 in HTTP/1.
+    pub const fn headers(mut self, most: usize) -> Limits {
+        self.headers = most;
+        self
+    }
+
+    /// How many requests a client may have under way at the same time on one connection of HTTP/2.
+    pub const fn streams(mut self, most: u32) -> Limits {
+        self.streams = most;
+        self
+    }
+
+    /// How many requests a client may have reset, on one connection of HTTP/2, before the server
+    /// had looked at them. With one more the connection ends.
+    pub const fn resets(mut self, most: usize) -> Limits {
+        self.resets = most;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::new()
+    }
+}

@@ -1,0 +1,85 @@
+//! What stays on its thread, inside of what hyper wants to be `Send`.
+//!
+//! # Invariant
+//!
+//! The value is touched only on the thread it was put in on: every way to it asks which thread
+//! this is first. Dropped elsewhere it is leaked.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A value that may be carried to another thread, and be of no use there.
+///
+/// hyper asks for `Send` of a stream whose connection may be upgraded, as it boxes it as such. No
+/// stream of this crate is.
+pub(super) struct OnThread<T> {
+    value: ManuallyDrop<T>,
+    thread: u64,
+}
+
+// SAFETY: the module's invariant.
+unsafe impl<T> Send for OnThread<T> {}
+
+/// A number of this thread that no other has or will have.
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static THIS: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
+    THIS.with(|this| *this)
+}
+
+impl<T> OnThread<T> {
+    pub(super) fn new(value: T) -> OnThread<T> {
+        OnThread { value: ManuallyDrop::new(value), thread: this_thread() }
+    }
+
+    fn is_here(&self) -> bool {
+        self.thread == this_thread()
+    }
+
+    /// # Panics
+    ///
+    /// On another thread.
+    #[track_caller]
+    fn check(&self) {
+        assert!(self.is_here(), "a stream for hyper was used on another thread than its own");
+    }
+
+    #[track_caller]
+    pub(super) fn get(&self) -> &T {
+        self.check();
+        &self.value
+    }
+
+    #[track_caller]
+    pub(super) fn get_mut(&mut self) -> &mut T {
+        self.check();
+        &mut self.value
+    }
+
+    #[track_caller]
+    pub(super) fn into_inner(self) -> T {
+        self.check();
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: it is not used again, and not dropped.
+        unsafe { ManuallyDrop::take(&mut this.value) }
+    }
+}
+
+impl<T> Drop for OnThread<T> {
+    fn drop(&mut self) {
+        if self.is_here() {
+            // SAFETY: it is not used again.
+            unsafe { ManuallyDrop::drop(&mut self.value) }
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for OnThread<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_here() {
+            true => self.value.fmt(f),
+            false => f.write_str("(on another thread)"),
+        }
+    }
+}

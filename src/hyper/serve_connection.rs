@@ -1,0 +1,287 @@
+//! One connection, with everything.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::{Request, Response};
+
+use crate::hyper::answer::IntoBody;
+use crate::hyper::drive::{Drive, End};
+use crate::hyper::preface::{Version, read_preface};
+use crate::hyper::request::{Failures, Requests};
+use crate::hyper::shared::Shared;
+use crate::hyper::state::{Kind, State};
+use crate::hyper::{Io, Limits, NurseryExecutor, Timer};
+use crate::scope::pool::ScopeRef;
+use crate::serve::HandlerPanicked;
+use crate::{Error, Nursery, Result, fail_after, finishing, idle, nursery};
+
+/// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
+/// `Connection::new(stream, peer).serve(handler)`.
+///
+/// It is what [`serve`](super::serve()) does with each of its connections, for those who accept
+/// them in their own way.
+///
+/// # Errors
+///
+/// As [`Connection::serve`].
+///
+/// ```
+/// use seedbed::hyper::{self, Request, Response, body::Incoming};
+/// use seedbed::net::UnixStream;
+/// use seedbed::nursery;
+///
+/// seedbed::run(async {
+///     let (client, stream) = UnixStream::pair()?;
+///     nursery(async |n| {
+///         n.spawn(hyper::serve_connection(stream, "a test", async |_: Request<Incoming>| {
+///             Ok::<_, seedbed::Error>(Response::new(String::from("hello\n")))
+///         }));
+///         client.write_all(b"GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n").await?;
+///         let mut answer = Vec::new();
+///         client.read_to_end(&mut answer).await?;
+///         assert!(answer.ends_with(b"hello\n"));
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn serve_connection<S, P, H, B, E>(
+    stream: S,
+    peer: P,
+    handler: H,
+) -> impl Future<Output = Result<()>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    P: fmt::Debug,
+    H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+    B: IntoBody,
+    E: Into<Error>,
+{
+    Connection::new(stream, peer).serve(handler)
+}
+
+/// A connection that is to be [served](Self::serve), and the choices for that.
+///
+/// ```
+/// use hyper::{Request, Response, body::Incoming};
+/// use seedbed::hyper::{Connection, Limits};
+/// use seedbed::net::TcpListener;
+/// use std::time::Duration;
+///
+/// async fn serve_one(listener: &TcpListener) -> seedbed::Result<()> {
+///     let (stream, peer) = listener.accept().await?;
+///     Connection::new(stream, peer)
+///         .limits(Limits::new().idle(Duration::from_secs(5)))
+///         .on_error(|error, peer| eprintln!("{peer}: {error}"))
+///         .serve(async |_: Request<Incoming>| {
+///             Ok::<_, seedbed::Error>(Response::new(String::from("hello\n")))
+///         })
+///         .await
+/// }
+/// ```
+#[must_use = "a connection is not served until its `serve` is awaited"]
+pub struct Connection<'a, S, P> {
+    stream: S,
+    peer: P,
+    limits: Limits,
+    on_error: Option<OnError<'a, P>>,
+    resume_panics: bool,
+    place: &'static Location<'static>,
+}
+
+pub(super) type OnError<'a, P> = Box<dyn Fn(Error, &P) + 'a>;
+
+impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
+    /// A connection to this peer, which is what its reports name, with the default [`Limits`].
+    #[track_caller]
+    pub fn new(stream: S, peer: P) -> Self {
+        let place = Location::caller();
+        let limits = Limits::new();
+        Connection { stream, peer, limits, on_error: None, resume_panics: false, place }
+    }
+
+    /// Other limits than the default ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Calls this with each error of a handler, or of a body, and with the peer. A panic is a
+    /// [`HandlerPanicked`]. Otherwise they are reported through `tracing`, as warnings, and panics
+    /// as errors.
+    pub fn on_error(mut self, report: impl Fn(Error, &P) + 'a) -> Self {
+        self.on_error = Some(Box::new(report));
+        self
+    }
+
+    /// Lets a handler's panic resume in the caller, as that of a child of a
+    /// [nursery](crate::nursery()). By default it is an answer with the status 500, and a report.
+    pub fn resume_panics(mut self) -> Self {
+        self.resume_panics = true;
+        self
+    }
+
+    pub(super) fn at(mut self, place: &'static Location<'static>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Serves HTTP/1 or HTTP/2, whichever the client begins with, until the connection ends. Each
+    /// request runs `handler` in a task.
+    ///
+    /// What a handler may rely on is told at the [module](crate::hyper#handlers).
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), if a scope around it is cancelled, when the handlers have
+    /// ended; what the client has done against HTTP, as a [`hyper::Error`]. That a client goes
+    /// away is none, and what handlers fail with is [reported](Self::on_error).
+    ///
+    /// # Panics
+    ///
+    /// As a handler does, after [`resume_panics`](Self::resume_panics); as `on_error`'s closure.
+    pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody,
+        E: Into<Error>,
+    {
+        let Connection { stream, peer, limits, on_error, resume_panics, place } = self;
+        let report = |error: Error| match &on_error {
+            Some(on_error) => on_error(error, &peer),
+            None => report(error, &peer),
+        };
+        let failures = Failures { report: &report, resume_panics };
+        let (handler, failures, limits) = (&handler, &failures, &limits);
+        let mut stream = stream;
+        // The handlers finish their work, as those of any server do.
+        finishing(nursery(async |n| {
+            let first = fail_after(limits.handshake, idle(read_preface(&mut stream)));
+            let (version, read) = match first.await {
+                Ok(Some(first)) => first,
+                Ok(None) => return Ok(()), // a client that has changed its mind
+                Err(error) => return Err(error),
+            };
+            let state = State::new(Kind::Served, place);
+            let stream = Shared::new(stream);
+            let io = Io::of(stream.clone(), read, state.clone());
+            let serving = Serving { nursery: n, limits, failures, state };
+            match version {
+                Version::Http1 => serving.http1(io, handler).await,
+                Version::Http2 => serving.http2(io, handler).await,
+            }
+        }))
+        .await
+    }
+}
+
+impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Connection<'_, S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("stream", &self.stream)
+            .field("peer", &self.peer)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reports what nobody has asked for.
+pub(super) fn report(error: Error, peer: &impl fmt::Debug) {
+    if error.is::<HandlerPanicked>() {
+        tracing::error!(?peer, %error, "a handler has a bug; the server goes on");
+    } else {
+        tracing::warn!(?peer, %error, "a request failed");
+    }
+}
+
+/// A connection of which the version of HTTP is known.
+struct Serving<'scope, 'env> {
+    nursery: &'scope Nursery<'scope, 'env>,
+    limits: &'env Limits,
+    failures: &'env Failures<'env>,
+    state: Rc<State>,
+}
+
+impl<'scope, 'env> Serving<'scope, 'env> {
+    fn requests<H>(&self, handler: &'env H) -> Requests<'scope, 'env, H> {
+        Requests {
+            nursery: self.nursery,
+            handler,
+            failures: self.failures,
+            state: self.state.clone(),
+        }
+    }
+
+    async fn http1<S, H, B, E>(self, io: Io<S>, handler: &'env H) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody + 'scope,
+        E: Into<Error> + 'scope,
+    {
+        let connection = http1::Builder::new()
+            .timer(Timer)
+            .half_close(true)
+            .header_read_timeout(self.limits.head)
+            .max_headers(self.limits.headers)
+            .max_buf_size(self.limits.header_size)
+            .serve_connection(io, self.requests(handler))
+            .with_upgrades();
+        let shutdown = |connection: Pin<&mut _>| {
+            http1::UpgradeableConnection::graceful_shutdown(connection);
+        };
+        let scope = ScopeRef::new(self.state.place());
+        let drive = Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits);
+        self.ended(drive.await?)
+    }
+
+    async fn http2<S, H, B, E>(self, io: Io<S>, handler: &'env H) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody + 'scope,
+        E: Into<Error> + 'scope,
+    {
+        let connection = http2::Builder::new(NurseryExecutor::new(self.nursery))
+            .timer(Timer)
+            .max_concurrent_streams(self.limits.streams)
+            .max_header_list_size(u32::try_from(self.limits.header_size).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(self.limits.resets)
+            .serve_connection(io, self.requests(handler));
+        let scope = ScopeRef::new(self.state.place());
+        let shutdown = http2::Connection::graceful_shutdown;
+        let drive = Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits);
+        self.ended(drive.await?)
+    }
+
+    /// What becomes of how it has ended.
+    fn ended(&self, end: End) -> Result<()> {
+        for error in self.state.take_failures() {
+            (self.failures.report)(error);
+        }
+        match end {
+            End::Over => Ok(()),
+            End::Departed(error) => {
+                tracing::debug!(?error, "a client has gone in the middle of something");
+                Ok(())
+            }
+            End::Cancelled(why) => Err(why.into()),
+            End::Failed(error) => match error.downcast_ref::<hyper::Error>() {
+                // It was reported, as a handler's.
+                Some(error) if error.is_user() => Ok(()),
+                // A client that keeps its connection open, and has nothing more to ask.
+                Some(hyper) if hyper.is_timeout() && self.state.is_idle() => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What happens to a stream between its accepting and HTTP.
+
+use std::future::Future;
+
+use crate::Result;
+
+/// What a [`Server`](super::Server) makes of the streams that it accepts.
+pub trait Stage<S, P> {
+    /// What HTTP is spoken over.
+    type Stream;
+
+    #[doc(hidden)]
+    fn run(&self, stream: S, peer: P) -> impl Future<Output = Result<Self::Stream>>;
+}
+
+/// They are taken as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct AsAccepted;
+
+impl<S, P> Stage<S, P> for AsAccepted {
+    type Stream = S;
+
+    async fn run(&self, stream: S, _: P) -> Result<S> {
+        Ok(stream)
+    }
+}
+
+/// They go through a closure: see [`Server::on_accept`](super::Server::on_accept).
+#[derive(Clone, Copy, Debug)]
+pub struct OnAccept<F>(pub(super) F);
+
+impl<S, P, T, F: AsyncFn(S, P) -> Result<T>> Stage<S, P> for OnAccept<F> {
+    type Stream = T;
+
+    async fn run(&self, stream: S, peer: P) -> Result<T> {
+        (self.0)(stream, peer).await
+    }
+}

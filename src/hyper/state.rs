@@ -1,0 +1,359 @@
+//! What is known of a connection while hyper drives it.
+//!
+//! hyper asks its stream for bytes and calls its service; it tells nobody what it waits for. So
+//! the two ends leave here what they see: [`Io`](super::Io) what is read and written, and whether
+//! that waits; whoever runs the requests how many are under way. [`Drive`](super::drive) polls
+//! hyper, and decides by it.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::panic::Location;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use slab::Slab;
+
+use crate::error::{Cancelled, Reason};
+use crate::net::registration::{Readiness, Side};
+use crate::scope::pool::ScopeRef;
+use crate::scope::tree::Level;
+use crate::{Error, context};
+
+/// How much is known of the requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// hyper was set up by somebody else. In HTTP/1 it runs the handler itself, and nothing tells
+    /// whether one is under way; in HTTP/2 a [`NurseryExecutor`](super::NurseryExecutor) does.
+    ByHand,
+    /// By [`serve_connection`](super::serve_connection()): each request is a task.
+    Served,
+}
+
+pub(super) struct State {
+    pub(super) kind: Kind,
+    place: &'static Location<'static>,
+    /// Requests that are handled, or whose answers' bodies are being made.
+    under_way: Cell<u32>,
+    /// Requests that there have been.
+    requests: Cell<u64>,
+    /// Bytes.
+    read: Cell<u64>,
+    written: Cell<u64>,
+    /// The last read, or write, would have blocked: hyper waits for the client.
+    reads: Cell<bool>,
+    writes: Cell<bool>,
+    /// The first bytes were those of HTTP/2.
+    is_http2: Cell<bool>,
+    /// The stream itself has met its end, or an error.
+    met_end: Cell<bool>,
+    failure: RefCell<Option<io::Error>>,
+    /// Operations of the stream fail with this from now on.
+    stop: RefCell<Option<Cancelled>>,
+    /// Some handler is cancelled, and waits for something that does not heed that.
+    stuck: Cell<bool>,
+    /// hyper has it no more.
+    over: Cell<bool>,
+    /// What the kernel says of the other end, where the stream is one of this crate's.
+    peer: OnceCell<Rc<Readiness>>,
+    bound: Cell<bool>,
+    /// Who is to look again.
+    driver: RefCell<Option<Waker>>,
+    /// The scopes of what hyper has spawned.
+    streams: RefCell<Slab<ScopeRef>>,
+    /// What has failed outside of any handler, still to be reported.
+    failures: RefCell<Vec<Error>>,
+    /// Where the stream is polled: nothing cancels it, as hyper would drop the handlers with it.
+    calm: ScopeRef,
+}
+
+thread_local! {
+    /// The connection that is being polled.
+    static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
+}
+
+impl State {
+    pub(super) fn new(kind: Kind, place: &'static Location<'static>) -> Rc<State> {
+        let calm = ScopeRef::new(place);
+        calm.set_shield(true);
+        Rc::new(State {
+            kind,
+            place,
+            under_way: Cell::new(0),
+            requests: Cell::new(0),
+            read: Cell::new(0),
+            written: Cell::new(0),
+            reads: Cell::new(false),
+            writes: Cell::new(false),
+            is_http2: Cell::new(false),
+            met_end: Cell::new(false),
+            failure: RefCell::new(None),
+            stop: RefCell::new(None),
+            stuck: Cell::new(false),
+            over: Cell::new(false),
+            peer: OnceCell::new(),
+            bound: Cell::new(false),
+            driver: RefCell::new(None),
+            streams: RefCell::new(Slab::new()),
+            failures: RefCell::new(Vec::new()),
+            calm,
+        })
+    }
+
+    /// The connection that is being polled, if there is one.
+    pub(super) fn current() -> Option<Rc<State>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Runs `f` with this connection as the one that is being polled.
+    pub(super) fn polled<R>(self: &Rc<State>, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Rc<State>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let _ours = CURRENT.replace(self.0.take());
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some(self.clone())));
+        f()
+    }
+
+    /// Where it was set up.
+    pub(super) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    // What the stream tells.
+
+    /// Makes the connection that is being polled this stream's, if it has none yet.
+    pub(super) fn bind() -> Option<Rc<State>> {
+        State::current().filter(|state| !state.bound.replace(true))
+    }
+
+    pub(super) fn set_bound(&self) {
+        self.bound.set(true);
+    }
+
+    pub(super) fn set_peer(&self, peer: Rc<Readiness>) {
+        let _ = self.peer.set(peer);
+    }
+
+    /// Polls the stream where nothing cancels it.
+    pub(super) fn calmly<R>(&self, f: impl FnOnce() -> R) -> R {
+        context::in_scope(&self.calm, f)
+    }
+
+    pub(super) fn note_read(&self, bytes: Option<usize>) {
+        self.reads.set(bytes.is_none());
+        self.read.set(self.read.get() + bytes.unwrap_or(0) as u64);
+        if bytes == Some(0) {
+            self.met_end.set(true);
+        }
+    }
+
+    pub(super) fn note_write(&self, bytes: Option<usize>) {
+        self.writes.set(bytes.is_none());
+        self.written.set(self.written.get() + bytes.unwrap_or(0) as u64);
+    }
+
+    /// The first bytes that the client has sent.
+    pub(super) fn note_first(&self, bytes: &[u8]) {
+        if bytes.starts_with(b"PRI") {
+            self.is_http2.set(true);
+        }
+    }
+
+    pub(super) fn has_met_end(&self) -> bool {
+        self.met_end.get()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// What a read or a write has failed with. hyper is not told: it would drop the handlers.
+    pub(super) fn note_failure(&self, error: io::Error) {
+        let _first = self.failure.borrow_mut().get_or_insert(error);
+    }
+
+    pub(super) fn take_failure(&self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    // What the requests tell.
+
+    /// Counts something that is under way until what is returned is dropped.
+    pub(super) fn begin(self: &Rc<State>) -> UnderWay {
+        self.under_way.set(self.under_way.get() + 1);
+        UnderWay(self.clone())
+    }
+
+    pub(super) fn count_request(&self) {
+        self.requests.set(self.requests.get() + 1);
+    }
+
+    /// The scope of something that hyper has spawned.
+    pub(super) fn join(&self, scope: ScopeRef) -> usize {
+        self.streams.borrow_mut().insert(scope)
+    }
+
+    pub(super) fn leave(&self, key: usize) {
+        let _scope = self.streams.borrow_mut().try_remove(key);
+    }
+
+    /// See `stuck`.
+    pub(super) fn note_stuck(&self) {
+        self.stuck.set(true);
+        self.wake();
+    }
+
+    pub(super) fn fail(&self, error: Error) {
+        self.failures.borrow_mut().push(error);
+        self.wake();
+    }
+
+    pub(super) fn take_failures(&self) -> Vec<Error> {
+        self.failures.take()
+    }
+
+    // What the driver asks, and says.
+
+    pub(super) fn under_way(&self) -> u32 {
+        self.under_way.get()
+    }
+
+    /// Whether there is no request under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.get() == 0
+    }
+
+    /// How many requests there have been, with those that are under way.
+    #[allow(dead_code, reason = "for the limits to come")]
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// How many bytes have been read.
+    pub(super) fn read(&self) -> u64 {
+        self.read.get()
+    }
+
+    /// How many bytes have been written.
+    #[allow(dead_code, reason = "for the limits to come")]
+    pub(super) fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    /// Whether hyper waits for bytes from the client.
+    #[allow(dead_code, reason = "for the limits to come")]
+    pub(super) fn waits_to_read(&self) -> bool {
+        self.reads.get()
+    }
+
+    /// Whether hyper waits until the client has taken bytes.
+    #[allow(dead_code, reason = "for the limits to come")]
+    pub(super) fn waits_to_write(&self) -> bool {
+        self.writes.get()
+    }
+
+    /// Whether the first bytes were those of HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.is_http2.get()
+    }
+
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.get()
+    }
+
+    /// Whether the client will send no more. It may still read.
+    pub(super) fn has_input_ended(&self) -> bool {
+        self.met_end.get() || self.peer.get().is_some_and(|peer| peer.has_input_ended())
+    }
+
+    /// Whether the client has gone.
+    pub(super) fn has_departed(&self) -> bool {
+        self.failure.borrow().is_some() || self.peer.get().is_some_and(|peer| peer.has_hung_up())
+    }
+
+    /// Has `cx` woken when there is news of the client, also while hyper does not read.
+    pub(super) fn watch(&self, cx: &Context<'_>) {
+        if let Some(peer) = self.peer.get() {
+            peer.wait_unowned(Side::Read, cx.waker());
+        }
+        let waker = cx.waker().clone();
+        let _former = self.driver.replace(Some(waker));
+    }
+
+    /// Has the driver look again.
+    pub(super) fn wake(&self) {
+        let waker = self.driver.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether the end of the client's input is kept from hyper at present, which would drop the
+    /// handlers.
+    ///
+    /// In HTTP/1 hyper can be told to go on nevertheless, and is where it is ours. Where it is
+    /// not, it finds out by being [shut down](super::gracefully).
+    pub(super) fn keeps_end_back(&self) -> bool {
+        match (self.is_http2.get(), self.kind) {
+            (true, _) => self.under_way.get() > 0,
+            (false, Kind::ByHand) => true,
+            (false, Kind::Served) => false,
+        }
+    }
+
+    /// Operations of the stream fail from now on.
+    pub(super) fn stop(&self, why: Cancelled) {
+        self.stop.borrow_mut().get_or_insert(why);
+    }
+
+    pub(super) fn stopped(&self) -> Option<Cancelled> {
+        self.stop.borrow().clone()
+    }
+
+    /// hyper has the stream no more: it is an ordinary one again.
+    pub(super) fn set_over(&self) {
+        self.over.set(true);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.get()
+    }
+
+    /// Cancels what hyper has spawned, as the client has gone.
+    pub(super) fn cancel_streams(&self) {
+        let scopes: Vec<_> = self.streams.borrow().iter().map(|(_, scope)| scope.clone()).collect();
+        for scope in scopes {
+            self.cancel(&scope);
+        }
+    }
+
+    /// Cancels a scope, as the client has gone.
+    pub(super) fn cancel(&self, scope: &ScopeRef) {
+        scope.cancel(Level::Full, departed(), Some(self.place));
+    }
+}
+
+/// Why a handler is cancelled whose client has gone.
+pub(super) fn departed() -> Reason {
+    Reason::Requested(Some("the client has gone".into()))
+}
+
+/// Something that is under way on a connection.
+pub(super) struct UnderWay(Rc<State>);
+
+impl UnderWay {
+    pub(super) fn state(&self) -> &Rc<State> {
+        &self.0
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.set(self.0.under_way.get() - 1);
+        if self.0.under_way.get() == 0 {
+            self.0.wake();
+        }
+    }
+}
