@@ -24,7 +24,8 @@ use crate::{Error, Result, context};
 ///
 /// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
 /// [`Interrupted`](crate::Interrupted) when that has cleaned up; a second Ctrl-C ends the process
-/// at once. [`Builder::ctrl_c`] turns this off.
+/// at once, unless another library has a handler for it. Such handlers are called as well, during the
+/// run and after it. [`Builder::ctrl_c`] turns this off.
 ///
 /// # Errors
 ///

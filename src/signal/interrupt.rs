@@ -25,10 +25,9 @@ impl Interrupt {
         }
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
-        let Some(heeding) = Heeding::new(sender)? else { return Ok(None) };
         let pipe = Registration::new(receiver);
         pipe.register_quietly()?;
-        Ok(Some(Interrupt { heeding, pipe }))
+        Ok(Heeding::new(sender)?.map(|heeding| Interrupt { heeding, pipe }))
     }
 
     /// Cancels the scope, if Ctrl-C was pressed, and tells whether it was.

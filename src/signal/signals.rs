@@ -81,6 +81,10 @@ impl fmt::Debug for Signal {
 /// come and that nobody received has it at once: no signal is lost. So keep it for as long as you
 /// want to be spared: until the clean-up is over, not until the first signal has come.
 ///
+/// What other libraries do about a signal is left alone: a handler from before is called as well,
+/// and where another one was installed later the default effect is not carried out when nobody here
+/// listens any more.
+///
 /// A [server](crate::Server) that is shutting down listens as well: a second signal ends its grace
 /// at once, and a third the process.
 ///

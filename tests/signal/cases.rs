@@ -16,6 +16,12 @@ use seedbed::{
     yield_now,
 };
 
+mod broken_pipe;
+mod others;
+
+use broken_pipe::*;
+use others::*;
+
 /// What the test does, and what the process it starts does.
 struct Case {
     name: &'static str,
@@ -54,6 +60,17 @@ cases! {
     r05_a_second_signal_reaches_a_server_that_was_stopped_from_outside
     r05_a_signal_that_ended_a_drain_has_no_further_effect
     s05_by_default_connections_leave_descriptors_for_others
+    r05_who_listened_before_is_left_alone
+    r05_who_begins_to_listen_during_a_run_is_left_alone
+    r05_who_begins_to_listen_beside_us_is_left_alone
+    r05_who_begins_to_listen_afterwards_is_left_alone
+    r05_a_plain_handler_from_before_is_left_alone
+    r05_a_plain_handler_from_afterwards_is_left_alone
+    r05_ctrl_c_that_the_program_ignores_afterwards_is_ignored
+    r05_ctrl_c_that_has_its_default_effect_again_is_heeded_again
+    r05_during_a_run_others_hear_of_ctrl_c_as_well
+    r05_ctrl_c_that_was_ignored_stays_so_after_it_was_listened_to
+    r05_a_write_to_a_peer_that_has_gone_raises_no_signal
     signals_are_received
     signals_have_their_default_effect_when_nobody_listens
     c10_a_signal_is_not_lost_to_a_cancellation
