@@ -64,7 +64,23 @@ where
 ///
 /// The manager's: [`ContextManagerMisused`] if it yields twice or not at all. The body's, as the
 /// manager passes it on. Where the manager has handled an error of the body, there is no value:
-/// that is fine if it is `()`, and the error [`NoValue`](crate::NoValue) otherwise.
+/// that is fine if it is `()`, and the error [`NoValue`](crate::NoValue) otherwise. A body that is a
+/// loop without an end has to say that its value is `()`, as that of a
+/// [`nursery`](crate::nursery()#a-body-that-is-a-loop-without-an-end):
+///
+/// ```compile_fail,E0080
+/// # use seedbed::{Yielder, context_manager, move_on_after, sleep, with};
+/// # use std::time::Duration;
+/// # seedbed::run(async {
+/// let limited = context_manager(async |y: Yielder<()>| {
+///     move_on_after(Duration::from_secs(5), async { y.yield_(()).await.map(drop) }).await.map(drop)
+/// });
+/// // `with::<_, (), _>(…)` instead
+/// with(limited, async |()| loop { sleep(Duration::from_secs(1)).await? }).await?;
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
 ///
 /// # Dropping
 ///
@@ -80,6 +96,13 @@ pub fn with<'a, R, T, F>(manager: ContextManager<'a, R>, body: F) -> impl Future
 where
     F: AsyncFnOnce(R) -> Result<T>,
 {
+    const {
+        assert!(
+            crate::nursery::has_values::<T>(),
+            "the body of this `with` is a loop without an end, so it has no value to return when the \
+             context manager ends it: write `with::<_, (), _>(…)`, or end the body in a value of `()`"
+        );
+    }
     let place = Location::caller();
     async move {
         let ContextManager { link, body: mut manager, place: made_at } = manager;

@@ -111,7 +111,10 @@
 //! [`n.scope()`](crate::Nursery::scope). A nursery that was cancelled through it has done what it
 //! was told, and is `Ok`. If the body had ended, its value is what comes out. If it was
 //! interrupted, there is none; where the value is `()` that makes no difference, and otherwise it
-//! is the error [`NoValue`](crate::NoValue).
+//! is the error [`NoValue`](crate::NoValue). A body that is a loop without an end has no value
+//! either, so it says that its type is `()`:
+//! [`nursery::<_, ()>(…)`](crate::nursery()#a-body-that-is-a-loop-without-an-end). The compiler reminds
+//! you.
 //!
 //! ```
 //! use seedbed::{nursery, sleep, sleep_forever};

@@ -130,6 +130,52 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// cancelled through its own scope; one that was interrupted has none, which does not matter where
 /// the value is `()`, and is the error [`NoValue`] otherwise.
 ///
+/// # A body that is a loop without an end
+///
+/// It never has a value, and where nothing else says what its type is, the compiler takes it for
+/// `!`, of which there is no value to return when the nursery is cancelled through its own scope.
+/// That does not compile (`cargo build` says so, `cargo check` does not look); nor does any other
+/// type without values, such as `Infallible`. Say that it is `()`:
+///
+/// ```
+/// use seedbed::{nursery, sleep};
+/// use std::time::Duration;
+///
+/// # let clock = seedbed::testing::VirtualClock::new();
+/// # seedbed::Builder::new().clock(&clock).run(async {
+/// nursery::<_, ()>(async |n| {
+///     n.spawn(async move {
+///         sleep(Duration::from_secs(3)).await?;
+///         n.cancel();
+///         Ok(())
+///     });
+///     loop {
+///         sleep(Duration::from_secs(1)).await?;
+///     }
+/// })
+/// .await?; // `Ok(())` after three seconds
+/// # assert_eq!(clock.elapsed(), Duration::from_secs(3));
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use seedbed::{nursery, sleep};
+/// # use std::time::Duration;
+/// # seedbed::run(async {
+/// nursery(async |n| {
+///     # n.cancel();
+///     loop {
+///         sleep(Duration::from_secs(1)).await?;
+///     }
+/// })
+/// .await?;
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// A [`Group`] of the failures, in the order in which they happened.
@@ -175,6 +221,13 @@ pub fn nursery<'env, F, T>(body: F) -> impl Future<Output = Result<T>>
 where
     F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> Result<T>,
 {
+    const {
+        assert!(
+            has_values::<T>(),
+            "the body of this nursery is a loop without an end, so it has no value to return when \
+             the nursery is cancelled: write `nursery::<_, ()>(…)`, or end the body in a value of `()`"
+        );
+    }
     open(Location::caller(), body)
 }
 
@@ -224,6 +277,11 @@ where
         (None, Some(why)) => Err(NoValue::new(place, why).into()),
         (None, None) => unreachable!("the body failed, and nothing absorbed that"),
     }
+}
+
+/// Whether there are values of a type. There are none of `!`, nor of an `enum` without variants.
+pub(crate) const fn has_values<T>() -> bool {
+    size_of::<Option<T>>() > 0
 }
 
 /// The only value of `()`, if that is what `T` is.
