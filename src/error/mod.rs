@@ -30,6 +30,7 @@ pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClos
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
 pub(crate) use placed::placed;
 pub use refused::{CallRefused, NotRun, Refusal};
+pub(crate) use stuck::Asks;
 pub use stuck::Stuck;
 
 use std::error::Error as StdError;

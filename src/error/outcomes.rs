@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::Cancelled;
+use super::{Asks, Cancelled};
 
 /// The work under `fail_after` or `fail_at` did not end in time: Trio's `TooSlowError`.
 ///
@@ -167,14 +167,27 @@ impl StdError for NoValue {
 /// [`Builder::detect_deadlock`](crate::Builder::detect_deadlock).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Deadlock;
+pub struct Deadlock {
+    /// A function on another thread that waits for the run, and the call by which it does.
+    asks: Option<Asks>,
+}
+
+impl Deadlock {
+    pub(crate) fn new(asks: Option<Asks>) -> Deadlock {
+        Deadlock { asks }
+    }
+}
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "deadlock: every task waits, no timer is set and no input is waited for; \
-             look for an event that nobody sets, or a channel whose other end is kept but not used",
-        )
+        f.write_str("deadlock: every task waits, no timer is set and no input is waited for; ")?;
+        match self.asks {
+            Some(asks) => asks.fmt(f),
+            None => f.write_str(
+                "look for an event that nobody sets, or a channel whose other end is kept but not \
+                 used",
+            ),
+        }
     }
 }
 

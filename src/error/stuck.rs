@@ -30,6 +30,7 @@ enum What {
     Nursery,
     Scope,
     Cancelled(Cancelled),
+    Job(Asks),
 }
 
 impl Stuck {
@@ -57,7 +58,12 @@ impl Stuck {
         Stuck { what: What::Cancelled(why), place, tasks }
     }
 
-    /// Where the nursery or the scope was opened.
+    /// A job on another thread that waits for the run, in which nothing goes on.
+    pub(crate) fn job(asks: Asks) -> Stuck {
+        Stuck { what: What::Job(asks), place: asks.job, tasks: Vec::new() }
+    }
+
+    /// Where the nursery or the scope was opened, or `to_thread` was called.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
@@ -72,7 +78,7 @@ impl Stuck {
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match &self.what {
             What::Cancelled(why) => Some(why),
-            What::Nursery | What::Scope => None,
+            What::Nursery | What::Scope | What::Job(_) => None,
         }
     }
 
@@ -111,6 +117,7 @@ impl fmt::Display for Stuck {
                 "stuck: nobody polls the scope opened at {place}, in which something that was \
                  waited for has come"
             )?,
+            What::Job(asks) => return write!(f, "stuck: {asks}"),
             What::Cancelled(why) => {
                 write!(f, "stuck: the scope opened at {place} is still open, though {why}; ")?;
                 f.write_str("what it awaits")?;
@@ -129,3 +136,24 @@ impl fmt::Display for Stuck {
 }
 
 impl StdError for Stuck {}
+
+/// A job that waits for its own run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asks {
+    /// Where it was begun.
+    pub(crate) job: &'static Location<'static>,
+    /// The call for whose answer it waits.
+    pub(crate) call: &'static Location<'static>,
+}
+
+impl fmt::Display for Asks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Asks { job, call } = self;
+        write!(
+            f,
+            "the function in `to_thread` at {job} waits for the run that waits for it, by the call at \
+             {call}; if the call needs what the function holds, such as a permit of the same \
+             limiter, give it a limiter of its own, or raise the limit"
+        )
+    }
+}

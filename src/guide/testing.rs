@@ -132,6 +132,10 @@
 //! takes real time: otherwise every timeout around it would be over at once. To test such a timeout
 //! [`advance`](crate::testing::VirtualClock::advance) the clock.
 //!
+//! Input takes real time as well, where a thread or another process is at the other end of a
+//! connection. The clock [waits for it](crate::testing::VirtualClock::wait_for_io) if it is told for
+//! how long at most.
+//!
 //! # One run, with a seed
 //!
 //! On the virtual clock, and with no input from outside, a run is the same every time.

@@ -90,6 +90,13 @@ impl<S: AsFd> Registration<S> {
         Registration { link: Link { readiness: Rc::default(), fd: Cell::new(-1) }, source }
     }
 
+    /// For a source that may well have no news for ever.
+    pub(crate) fn of_listener(source: S) -> Self {
+        let registration = Registration::new(source);
+        registration.link.readiness.is_listener.set(true);
+        registration
+    }
+
     #[inline]
     pub(crate) fn source(&self) -> &S {
         &self.source

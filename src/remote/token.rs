@@ -9,7 +9,7 @@ use crate::remote::inbox::{Call, Tenancy};
 use crate::remote::registry;
 use crate::run::catch_panic;
 use crate::shim::{Arc, Condvar, Mutex};
-use crate::thread::job;
+use crate::thread::job::{self, Asking};
 use crate::{NotRunning, Result, context};
 
 /// A way back to a running [`run`](crate::run()) from any thread: runs functions and tasks on its
@@ -70,7 +70,7 @@ impl Token {
     /// ```
     pub fn current() -> Result<Token> {
         let here = context::with_runtime(|runtime| runtime.map(|runtime| runtime.token()));
-        Ok(here.or_else(job::employer).ok_or(NotRunning)?)
+        Ok(here.or_else(|| Some(job::employer()?.token)).ok_or(NotRunning)?)
     }
 
     /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
@@ -258,12 +258,14 @@ impl Token {
             return Err(NotRun::new(f, place, Refusal::WouldBlock));
         }
         let answer = Arc::new(Answer { state: Mutex::new(State::Asked(f)), given: Condvar::new() });
-        let answering = Answering(answer.clone());
+        let mut answering = Answering { answer: answer.clone(), asking: None };
+        let job = job::employer().filter(|employer| employer.token == self);
         // If it comes back it is dropped, which is an answer as well.
         let _ = self.call(Box::new(move || {
-            let State::Asked(f) = mem::replace(&mut *answering.0.state.lock(), State::Begun) else {
-                unreachable!("it is called once")
-            };
+            let begun = mem::replace(&mut *answering.answer.state.lock(), State::Begun);
+            let State::Asked(f) = begun else { unreachable!("it is called once") };
+            // From the run's point of view: before that the call is news, afterwards the job goes on.
+            answering.asking = job.map(|job| Asking::new(job, place));
             call(f, answering);
         }));
         let mut state = answer.state.lock();
@@ -306,27 +308,31 @@ enum State<F, T> {
 }
 
 /// The end that gives the answer. To drop it is one, too.
-struct Answering<F, T>(Arc<Answer<F, T>>);
+struct Answering<F, T> {
+    answer: Arc<Answer<F, T>>,
+    /// Who waits for it, if that is a job of the run itself.
+    asking: Option<Asking>,
+}
 
 impl<F, T> Answering<F, T> {
     fn give(self, outcome: Result<T, Box<dyn Any + Send>>) {
-        *self.0.state.lock() = State::Given(outcome);
+        *self.answer.state.lock() = State::Given(outcome);
     }
 
     fn refuse(self, f: F) {
-        *self.0.state.lock() = State::Refused(f);
+        *self.answer.state.lock() = State::Refused(f);
     }
 }
 
 impl<F, T> Drop for Answering<F, T> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
+        let mut state = self.answer.state.lock();
         *state = match mem::replace(&mut *state, State::Begun) {
             State::Asked(f) => State::Refused(f),
             State::Begun => State::Dropped,
             answer => answer,
         };
         drop(state);
-        self.0.given.notify_one();
+        self.answer.given.notify_one();
     }
 }

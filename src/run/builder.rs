@@ -129,8 +129,9 @@ impl Builder {
 
     /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set,
     /// no input is waited for and no thread is at work in [`to_thread`](crate::to_thread()), where
-    /// `run` would wait for a wake from another thread. It is not, by default. For tests of programs
-    /// that have no other threads.
+    /// `run` would wait for a wake from another thread. A function in `to_thread` that waits for this
+    /// run, by a [`Token`](crate::Token), is not at work. It is no error, by default. For tests of
+    /// programs that have no other threads.
     ///
     /// ```
     /// use seedbed::{Builder, Deadlock, Event};

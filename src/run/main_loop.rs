@@ -7,7 +7,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
@@ -240,6 +240,7 @@ impl Runtime {
             resume_unwind(payload);
         }
         let mut asked = false;
+        let mut idle_since = None;
         if !system.is_idle() && self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
             asked = true;
@@ -265,19 +266,25 @@ impl Runtime {
             }
             let next = self.timers.borrow().next_deadline();
             if self.remote.inbox.fall_asleep() {
-                let Idle::Until(stuck) = self.look_for_stuck()? else {
+                let outside = self.outside();
+                let nothing_comes = next.is_none() && outside.is_silent;
+                let Idle::Until(stuck) = self.look_for_stuck(outside.at_work, nothing_comes)?
+                else {
                     self.remote.inbox.woke_up();
                     continue;
                 };
-                let nothing_comes =
-                    next.is_none() && !self.reactor.has_sources() && self.jobs.is_empty();
                 if self.detect_deadlock && nothing_comes {
-                    return Err(Deadlock.into());
+                    let asks = self.jobs.asking().pop().map(|(_, asks)| asks);
+                    return Err(Deadlock::new(asks).into());
                 }
-                // A thread takes real time, in which a virtual clock would run away from it.
-                let stands_still = self.clock.is_virtual() && self.jobs.is_any_awaited();
-                let next = next.filter(|_| !stands_still);
-                let slept = match self.clock.idle(next.into_iter().chain(stuck).min()) {
+                // In real time a virtual clock would run away from what takes it.
+                let stands_still = self.clock.is_virtual() && outside.at_work;
+                let next = next.into_iter().chain(stuck).min().filter(|_| !stands_still);
+                let idle = match self.wait_for_io(next.is_some(), &mut idle_since) {
+                    Some(time) => clock::Idle::Sleep(Some(time)),
+                    None => self.clock.idle(next),
+                };
+                let slept = match idle {
                     clock::Idle::Sleep(time) => {
                         asked = true;
                         self.reactor.poll(time)
@@ -288,6 +295,14 @@ impl Runtime {
                 slept?;
             }
         }
+    }
+
+    /// For how long a virtual clock that is about to jump waits for input before that.
+    fn wait_for_io(&self, jumps: bool, idle_since: &mut Option<Instant>) -> Option<Duration> {
+        if !jumps || !self.clock.is_virtual() || !self.reactor.awaits_news() {
+            return None;
+        }
+        self.clock.wait_for_io(|| *idle_since.get_or_insert_with(Instant::now))
     }
 
     /// Lets in what other threads have left.

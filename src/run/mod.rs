@@ -8,6 +8,7 @@ mod main_loop;
 #[cfg(not(loom))]
 mod news;
 pub(crate) mod order;
+mod outside;
 #[cfg(not(loom))]
 pub(crate) mod reactor;
 #[cfg(loom)]

@@ -75,6 +75,14 @@ impl Reactor {
         self.sources.borrow().len() - usize::from(self.quiet.get().is_some())
     }
 
+    /// Whether an operation waits for news that is to be expected: none of listeners.
+    pub(crate) fn awaits_news(&self) -> bool {
+        let awaits = |readiness: &Readiness| {
+            !readiness.is_listener.get() && !readiness.waiting.borrow().is_empty()
+        };
+        self.sources.borrow().iter().any(|(_, readiness)| awaits(readiness))
+    }
+
     /// Says that this source is only there to interrupt a sleep: while there is something to run,
     /// the kernel need not be asked for its news.
     pub(crate) fn set_quiet(&self, key: Key) {
@@ -114,6 +122,8 @@ impl Reactor {
 /// What is known of a source, and who waits for news of it.
 pub(crate) struct Readiness {
     pub(crate) place: Place,
+    /// Whether it is no news that none comes.
+    pub(crate) is_listener: Cell<bool>,
     read: Direction,
     write: Direction,
     /// Of such an operation that waits with a waker which is not its unit's own. For the others
@@ -190,6 +200,7 @@ impl Default for Readiness {
         let waiting = Waiting { first: None, more: None, next: 0 };
         Readiness {
             place: Place { run: Cell::new(0), key: Cell::new(0) },
+            is_listener: Cell::new(false),
             read: Direction::default(),
             write: Direction::default(),
             watches: [const { Cell::new(None) }; 2],
@@ -390,6 +401,10 @@ impl Waiting {
             _ => self.more.get_or_insert_default().push(waiter),
         }
         ticket
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_none()
     }
 
     fn iter(&self) -> impl Iterator<Item = &Waiter> {

@@ -44,6 +44,7 @@ enum Key {
     Nursery(usize, u32),
     Handed(usize),
     Cancelled(usize),
+    Job(usize),
 }
 
 struct Suspect {
@@ -134,17 +135,24 @@ pub(super) enum Idle {
 }
 
 impl Runtime {
-    /// Looks for what is stuck, now that there is nothing left to run, and reports it.
+    /// Looks for what is stuck, now that there is nothing left to run, and reports it. Something
+    /// outside may be `at_work` for the run; if `nothing_comes`, no timer and nothing outside will
+    /// make anything ready.
     ///
     /// # Errors
     ///
     /// [`Stuck`], where the run is to fail with that.
-    pub(super) fn look_for_stuck(&self) -> Result<Idle> {
+    pub(super) fn look_for_stuck(&self, at_work: bool, nothing_comes: bool) -> Result<Idle> {
         let (queued, scopes, tick) = CONTEXT.with(|context| {
             let scopes = context.handed.get() + context.cancelled.get();
             (context.ready_queues.get(), scopes, context.tick.get())
         });
-        if queued + scopes == 0 {
+        // It is an error where that was asked for.
+        let asking = match nothing_comes && !self.detect_deadlock {
+            true => self.jobs.asking(),
+            false => Vec::new(),
+        };
+        if queued + scopes + asking.len() == 0 {
             return Ok(Idle::Until(None));
         }
         let now = self.now();
@@ -161,7 +169,12 @@ impl Runtime {
                 true
             });
         }
-        if self.jobs.is_any_awaited() {
+        found.extend(asking.into_iter().map(|(key, asks)| Found {
+            key: Key::Job(key),
+            known: true,
+            stuck: Stuck::job(asks),
+        }));
+        if at_work {
             // The end of a job may be what a cancelled scope waits for, by way of something foreign.
             found.retain(|found| !matches!(found.key, Key::Cancelled(_)));
         }

@@ -222,6 +222,10 @@ pub(crate) mod reactor {
             false
         }
 
+        pub(crate) fn awaits_news(&self) -> bool {
+            false
+        }
+
         pub(crate) fn sources(&self) -> usize {
             0
         }

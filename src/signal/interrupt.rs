@@ -25,7 +25,7 @@ impl Interrupt {
         }
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
-        let pipe = Registration::new(receiver);
+        let pipe = Registration::of_listener(receiver);
         pipe.register_quietly()?;
         Ok(Heeding::new(sender)?.map(|heeding| Interrupt { heeding, pipe }))
     }

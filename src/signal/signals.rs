@@ -158,7 +158,7 @@ impl Signals {
         for Signal(signal) in signals {
             listening.push(Listening::new(signal, sender.try_clone()?, listener)?);
         }
-        Ok(Signals { listening, next: Cell::new(0), pipe: Registration::new(receiver) })
+        Ok(Signals { listening, next: Cell::new(0), pipe: Registration::of_listener(receiver) })
     }
 
     /// Waits for a signal, and tells which it is.

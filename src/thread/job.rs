@@ -22,6 +22,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use crate::context;
+use crate::error::Asks;
 use crate::panic::{Payload, quietly};
 use crate::remote::Token;
 use crate::remote::inbox::Call;
@@ -30,16 +31,23 @@ use crate::sync::Permit;
 use crate::thread::pool;
 
 thread_static! {
-    /// The run whose job this thread does.
-    static EMPLOYER: Cell<Option<Token>> = Cell::new(None);
+    /// Whose job this thread does.
+    static EMPLOYER: Cell<Option<Employer>> = Cell::new(None);
+}
+
+/// Whose job a thread does, and which it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Employer {
+    pub(crate) token: Token,
+    key: usize,
 }
 
 /// How many abandoned jobs of a run may be without a permit. Each is a thread that nobody waits
 /// for, and hangs as often as not.
 const MOST_ABANDONED: usize = 400;
 
-/// The run whose job this thread does, if it does one.
-pub(crate) fn employer() -> Option<Token> {
+/// Whose job this thread does, if it does one.
+pub(crate) fn employer() -> Option<Employer> {
     EMPLOYER.with(Cell::get)
 }
 
@@ -76,7 +84,8 @@ pub(super) struct Report {
 
 impl Job {
     pub(super) fn run(self) -> Report {
-        EMPLOYER.with(|employer| employer.set(Some(self.token)));
+        let own = Employer { token: self.token, key: self.key };
+        EMPLOYER.with(|employer| employer.set(Some(own)));
         let call = (self.work)(self.key);
         EMPLOYER.with(|employer| employer.set(None));
         Report { token: self.token, call }
@@ -117,9 +126,11 @@ impl<T> Drop for Outcome<T> {
 /// The jobs of a runtime that threads are at.
 pub(crate) struct Jobs {
     /// Of type [`Entry`].
-    under_way: RefCell<Slab<Rc<dyn Any>>>,
+    under_way: RefCell<Slab<Rc<dyn UnderWay>>>,
     /// How many of them were not abandoned.
     awaited: Cell<usize>,
+    /// How many of them wait for the run themselves.
+    asking: Cell<usize>,
     /// How many gave their permits back when they were.
     without_permit: Cell<usize>,
     /// Woken when it is none.
@@ -131,19 +142,45 @@ impl Jobs {
         Jobs {
             under_way: RefCell::new(Slab::new()),
             awaited: Cell::new(0),
+            asking: Cell::new(0),
             without_permit: Cell::new(0),
             none_awaited: Cell::new(None),
         }
     }
 
-    /// Whether no thread works for this runtime.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.under_way.borrow().is_empty()
-    }
-
     /// Whether there is a job that was not abandoned.
     pub(crate) fn is_any_awaited(&self) -> bool {
         self.awaited.get() > 0
+    }
+
+    /// Whether there is a job, abandoned or not, that goes on by itself: one that does not wait for
+    /// this run.
+    pub(crate) fn is_any_going_on(&self) -> bool {
+        self.under_way.borrow().len() > self.asking.get()
+    }
+
+    /// Whether there is such a job that was not abandoned.
+    pub(crate) fn is_any_awaited_going_on(&self) -> bool {
+        let goes_on = |job: &Rc<dyn UnderWay>| {
+            let status = job.status();
+            status.stage.get() == Stage::Awaited && status.asks.get().is_none()
+        };
+        self.is_any_awaited()
+            && (self.asking.get() == 0
+                || self.under_way.borrow().iter().any(|(_, job)| goes_on(job)))
+    }
+
+    /// The jobs that wait for this run.
+    pub(crate) fn asking(&self) -> Vec<(usize, Asks)> {
+        if self.asking.get() == 0 {
+            return Vec::new();
+        }
+        let jobs = self.under_way.borrow();
+        let asks = jobs.iter().filter_map(|(key, job)| {
+            let Status { place, asks, .. } = job.status();
+            Some((key, Asks { job: place, call: asks.get()? }))
+        });
+        asks.collect()
     }
 
     /// Waits, in the body of the system's nursery, until there is none that was not abandoned.
@@ -173,8 +210,7 @@ impl Jobs {
             waker: RefCell::new(None),
             permit: Cell::new(Some(permit)),
             keeps_permit,
-            place,
-            stage: Cell::new(Stage::Awaited),
+            status: Status { stage: Cell::new(Stage::Awaited), place, asks: Cell::new(None) },
             token,
         });
         let key = self.under_way.borrow_mut().insert(entry.clone());
@@ -190,8 +226,9 @@ impl Jobs {
     /// A thread has ended its job.
     fn arrive<T: 'static>(&self, key: usize, outcome: Outcome<T>) {
         let entry = self.under_way.borrow_mut().remove(key);
+        let entry: Rc<dyn Any> = entry;
         let entry = entry.downcast::<Entry<T>>().expect("the key is this job's");
-        if entry.stage.replace(Stage::Arrived) == Stage::Awaited {
+        if entry.status.stage.replace(Stage::Arrived) == Stage::Awaited {
             self.one_awaited_less();
         }
         entry.outcome.set(Some(outcome));
@@ -222,9 +259,55 @@ pub(super) struct Entry<T> {
     /// `None` if it was given back when the job was abandoned.
     permit: Cell<Option<Permit>>,
     keeps_permit: bool,
-    place: &'static Location<'static>,
-    stage: Cell<Stage>,
+    status: Status,
     token: Token,
+}
+
+/// A job under way, whatever its type.
+trait UnderWay: Any {
+    fn status(&self) -> &Status;
+}
+
+impl<T: 'static> UnderWay for Entry<T> {
+    fn status(&self) -> &Status {
+        &self.status
+    }
+}
+
+struct Status {
+    stage: Cell<Stage>,
+    /// Where `to_thread` was called.
+    place: &'static Location<'static>,
+    /// The call to this run for whose answer the job waits.
+    asks: Cell<Option<&'static Location<'static>>>,
+}
+
+/// While it lives, a job waits for its run, on whose thread this is.
+pub(crate) struct Asking(Employer);
+
+impl Asking {
+    pub(crate) fn new(job: Employer, call: &'static Location<'static>) -> Asking {
+        set_asks(job, Some(call));
+        Asking(job)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        set_asks(self.0, None);
+    }
+}
+
+fn set_asks(job: Employer, call: Option<&'static Location<'static>>) {
+    context::with_runtime(|runtime| {
+        let Some(runtime) = runtime.filter(|runtime| runtime.token() == job.token) else { return };
+        let jobs = &runtime.jobs;
+        if let Some(entry) = jobs.under_way.borrow().get(job.key) {
+            let before = entry.status().asks.replace(call);
+            let others = jobs.asking.get() - usize::from(before.is_some());
+            jobs.asking.set(others + usize::from(call.is_some()));
+        }
+    });
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -245,8 +328,8 @@ impl<T> Entry<T> {
         context::with_runtime(|runtime| {
             // It may be dropped in a later run, or in none, if its own has failed.
             let runtime = runtime.filter(|runtime| runtime.token() == self.token);
-            if let (Some(runtime), Stage::Awaited) = (runtime, self.stage.get()) {
-                self.stage.set(Stage::Abandoned);
+            if let (Some(runtime), Stage::Awaited) = (runtime, self.status.stage.get()) {
+                self.status.stage.set(Stage::Abandoned);
                 runtime.jobs.one_awaited_less();
                 if !self.keeps_permit {
                     self.give_permit_back(&runtime.jobs);
@@ -264,7 +347,7 @@ impl<T> Entry<T> {
         jobs.without_permit.set(others + 1);
         drop(self.permit.take());
         if others + 1 == MOST_ABANDONED {
-            let job = self.place;
+            let job = self.status.place;
             quietly(|| {
                 tracing::warn!(
                     %job,

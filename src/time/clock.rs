@@ -76,6 +76,22 @@ impl Clock {
         matches!(self, Clock::Virtual(_))
     }
 
+    /// For how long it still waits for input, in real time, before it jumps, if it has done so since
+    /// this moment. `None` for no longer.
+    pub(crate) fn wait_for_io(&self, since: impl FnOnce() -> Instant) -> Option<Duration> {
+        match self {
+            #[cfg(not(loom))]
+            Clock::System(_) => None,
+            Clock::Virtual(VirtualClock { inner }) => {
+                let real = inner.wait_for_io.get();
+                if real.is_zero() {
+                    return None;
+                }
+                real.checked_sub(since().elapsed()).filter(|left| !left.is_zero())
+            }
+        }
+    }
+
     /// Nothing can run until `next`, or until something happens outside.
     pub(crate) fn idle(&self, next: Option<Nanos>) -> Idle {
         either!(self, clock => clock.idle(next))
@@ -170,8 +186,12 @@ impl SystemClock {
 ///
 /// While a thread is at work in [`to_thread`](crate::to_thread()), unless that was abandoned, it
 /// stands still, too, where Trio's jumps: a thread takes real time, in which this clock would run
-/// away from it. If that thread waits for what a task does after a sleep, neither goes on until
-/// somebody calls [`advance`](Self::advance).
+/// away from it. One that waits for this very run, in [`Token::run`](crate::Token::run), does not
+/// hold it up. One that waits in some other way for what a task does after a sleep does: then
+/// neither goes on until somebody calls [`advance`](Self::advance).
+///
+/// Input from outside takes real time as well, and is not waited for unless that is
+/// [asked for](Self::wait_for_io).
 ///
 /// Clones are handles to the same clock. Give one to [`Builder::clock`](crate::Builder::clock):
 ///
@@ -195,19 +215,56 @@ pub struct VirtualClock {
 struct Virtual {
     base: Instant,
     now: Cell<Nanos>,
+    wait_for_io: Cell<Duration>,
 }
 
 impl VirtualClock {
     /// A clock that begins now and moves only as its documentation says.
     #[must_use]
     pub fn new() -> Self {
-        VirtualClock { inner: Rc::new(Virtual { base: Instant::now(), now: Cell::new(0) }) }
+        let (base, now, wait_for_io) = (Instant::now(), Cell::new(0), Cell::new(Duration::ZERO));
+        VirtualClock { inner: Rc::new(Virtual { base, now, wait_for_io }) }
     }
 
     /// How far the clock has moved since it was made.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.inner.now.get())
+    }
+
+    /// Has the clock wait for input, before each jump, for up to this much real time: for tests in
+    /// which somebody outside of the run is at the other end of a socket, such as a thread or a
+    /// process. Returns the clock. By default it does not wait.
+    ///
+    /// What is waited for is news for the operations that wait for some: reads, writes and
+    /// connections being made. Listeners do not count, neither for connections nor for signals: it
+    /// is no news that nobody comes. So a test that waits for input that never comes takes this long
+    /// for each of the clock's jumps, and one that waits for none takes no longer than without.
+    /// Trio's `autojump_threshold` does the same whatever is waited for.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::testing::VirtualClock;
+    /// use seedbed::{Builder, fail_after};
+    /// use std::io::Write;
+    /// use std::thread;
+    /// use std::time::Duration;
+    ///
+    /// let clock = VirtualClock::new().wait_for_io(Duration::from_secs(5));
+    /// Builder::new().clock(&clock).run(fail_after(Duration::from_secs(1), async {
+    ///     let (ours, mut theirs) = std::os::unix::net::UnixStream::pair()?;
+    ///     thread::spawn(move || {
+    ///         thread::sleep(Duration::from_millis(20));
+    ///         theirs.write_all(b"late").unwrap();
+    ///     });
+    ///     UnixStream::from_std(ours)?.read(&mut [0; 4]).await
+    /// }))?;
+    /// assert_eq!(clock.elapsed(), Duration::ZERO);
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn wait_for_io(&self, real: Duration) -> VirtualClock {
+        self.inner.wait_for_io.set(real);
+        self.clone()
     }
 
     /// Moves the clock forward. What this makes due happens when the run loop looks at the clock

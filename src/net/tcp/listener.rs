@@ -100,7 +100,7 @@ impl TcpListener {
     }
 
     pub(super) fn new(listener: net::TcpListener) -> TcpListener {
-        TcpListener { io: Registration::new(mio::net::TcpListener::from_std(listener)) }
+        TcpListener { io: Registration::of_listener(mio::net::TcpListener::from_std(listener)) }
     }
 
     /// Over a listener of the standard library, which is put into non-blocking mode.

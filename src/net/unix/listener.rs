@@ -83,7 +83,9 @@ impl UnixListener {
     #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> Result<UnixListener> {
         listener.set_nonblocking(true)?;
-        Ok(UnixListener { io: Registration::new(mio::net::UnixListener::from_std(listener)) })
+        Ok(UnixListener {
+            io: Registration::of_listener(mio::net::UnixListener::from_std(listener)),
+        })
     }
 
     /// The listener of the standard library. It is still in non-blocking mode.
