@@ -303,14 +303,35 @@ pin_project! {
     pub(super) struct Outgoing<G> {
         #[pin]
         body: Option<G>,
-        // Until hyper is done with it.
-        under_way: UnderWay,
+        held: Held,
+    }
+}
+
+/// Counts the body among those under way until hyper is done with it, and among those held while
+/// hyper has a piece of it: it asks for the next when it has got rid of that.
+struct Held {
+    under_way: UnderWay,
+    is_held: bool,
+}
+
+impl Held {
+    fn set(&mut self, is_held: bool) {
+        if is_held != self.is_held {
+            self.is_held = is_held;
+            self.under_way.state().hold(is_held);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.set(false);
     }
 }
 
 impl<G> Outgoing<G> {
     pub(super) fn new(body: Option<G>, under_way: UnderWay) -> Outgoing<G> {
-        Outgoing { body, under_way }
+        Outgoing { body, held: Held { under_way, is_held: false } }
     }
 }
 
@@ -327,13 +348,15 @@ where
     ) -> Poll<Option<Result<Frame<G::Data>, CutOff>>> {
         let this = self.project();
         let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
-        let under_way = this.under_way;
+        let held = this.held;
+        held.set(false);
         body.poll_frame(cx).map(|item| {
+            held.set(matches!(item, Some(Ok(_))));
             Some(item?.map_err(|error| {
                 let error = Error::from_boxed(error.into());
                 // A task that makes a body has told of it.
                 if !error.is::<CutOff>() && !error.is_cancelled() {
-                    under_way.state().fail(error);
+                    held.under_way.state().fail(error);
                 }
                 CutOff
             }))

@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 use crate::coop::Watch;
 use crate::error::Cancelled;
 use crate::hyper::limits::Limits;
+use crate::hyper::pace::{Pace, Verdict};
 use crate::hyper::state::{Kind, State};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
@@ -27,6 +28,10 @@ use crate::{Error, Result, context, now};
 /// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
 /// for the same.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The same for the first request of a connection: its client has had no answer, and could not
+/// know that the server is ending.
+pub(super) const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often a handler that has been cancelled may wait for something else than a scope of its
 /// own, before it is taken for one that waits for what does not heed that: in between it may have
@@ -57,6 +62,9 @@ struct Steps {
     stop: Option<Alarm>,
     /// When a client that has ended its side is taken to have gone.
     half_closed: Option<Alarm>,
+    /// When hyper is given up that was told to end, and has nothing to do.
+    unanswered: Option<Alarm>,
+    pace: Pace,
     /// hyper was told to end.
     told: bool,
     /// It was because of this.
@@ -88,6 +96,7 @@ where
         scope: ScopeRef,
         state: Rc<State>,
         limits: Limits,
+        pace: Pace,
     ) -> Self {
         scope.set_finishing();
         Drive {
@@ -98,7 +107,7 @@ where
             state,
             limits,
             watch: Watch::new(),
-            steps: Steps::default(),
+            steps: Steps { pace, ..Steps::default() },
         }
     }
 }
@@ -132,7 +141,12 @@ where
                     (_, Some(why)) if !this.steps.departed => Ok(End::Cancelled(why)),
                     (Ok(()), _) => Ok(End::Over),
                     (Err(_), Some(_)) => Ok(End::Departed(state.take_failure())),
-                    (Err(error), None) => Err(error.into()),
+                    (Err(error), None) => match error.into() {
+                        // Set up by hand, hyper has a limit of its own for heads, and takes an idle
+                        // connection for one that is late with the next.
+                        error if is_timeout(&error) && state.is_silent() => Ok(End::Over),
+                        error => Err(error),
+                    },
                 };
             }
             let tell = &mut |steps: &mut Steps| {
@@ -166,6 +180,10 @@ where
             Err(error) => End::Failed(error),
         }))
     }
+}
+
+fn is_timeout(error: &Error) -> bool {
+    error.downcast_ref().is_some_and(hyper::Error::is_timeout)
 }
 
 enum Next {
@@ -215,8 +233,34 @@ impl Steps {
                 };
             }
         }
-        if scope.is_ending() && !self.told && over(&mut self.stop, PATIENCE, cx) && tell(self) {
+        let patience = if state.has_had_request() { PATIENCE } else { FIRST_PATIENCE };
+        if scope.is_ending() && !self.told && over(&mut self.stop, patience, cx) && tell(self) {
             return Next::Again;
+        }
+        let mut idle = false;
+        match self.pace.look(state, limits, cx) {
+            Verdict::InTime => {}
+            Verdict::Idle => {
+                if !self.told && tell(self) {
+                    return Next::Again;
+                }
+                idle = true;
+            }
+            Verdict::Late(late) => {
+                state.note_failure(io::Error::new(io::ErrorKind::TimedOut, late));
+                return match state.kind {
+                    Kind::Served => Next::End(End::Departed(state.take_failure())),
+                    Kind::ByHand => self.depart(state, scope),
+                };
+            }
+        }
+        // In HTTP/2 hyper waits for the client to acknowledge that, and it may be no more.
+        if self.told && (idle || state.is_http2_idle()) {
+            if over(&mut self.unanswered, PATIENCE, cx) {
+                return Next::End(End::Over);
+            }
+        } else {
+            self.unanswered = None;
         }
         Next::Wait
     }

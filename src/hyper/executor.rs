@@ -9,7 +9,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
 use crate::hyper::drive::STUCK_AFTER;
-use crate::hyper::state::{State, UnderWay};
+use crate::hyper::state::{Kind, State, UnderWay};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Entered;
 use crate::serve::HandlerPanicked;
@@ -72,6 +72,9 @@ where
         let stream = State::current().map(|state| {
             let scope = ScopeRef::new(place);
             let key = state.join(scope.clone());
+            if state.kind == Kind::ByHand {
+                state.count_request();
+            }
             Stream { under_way: state.begin(), key, scope, rounds: 0 }
         });
         let entered = stream.as_ref().map(|stream| stream.scope.clone());

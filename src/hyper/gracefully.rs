@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::hyper::drive::{Drive, End};
 use crate::hyper::limits::Limits;
+use crate::hyper::pace::Pace;
 use crate::hyper::state::{Kind, State};
 use crate::scope::pool::ScopeRef;
 use crate::{Error, Result};
@@ -27,13 +28,20 @@ use crate::{Error, Result};
 /// **A [graceful cancellation](crate::CancelScope::cancel_gracefully)**, such as the shutdown of a
 /// [server](crate::Server), ends it as HTTP has it: between two requests. The connection is
 /// [finishing](crate::finishing()) its work. A graceful cancellation waits for a
-/// tenth of a second, for requests that are on their way already. Then hyper is told by `shutdown`:
+/// tenth of a second, for requests that are on their way already, and for half a second where the
+/// connection has had no request yet. Then hyper is told by `shutdown`:
 /// a connection that waits for its next request is closed at once, others are when what they have
 /// begun is answered, in HTTP/1 with `connection: close`. A service that is [`closing`] closes with
-/// the first answer, also in that tenth, and makes sure that no client sends a request which
-/// nobody reads. When the grace is over everything fails that still waits.
+/// the first answer, also in that time, and makes sure that no client sends a request which
+/// nobody reads. A connection of HTTP/2 with nothing under way ends after another tenth of a
+/// second, whether its client acknowledges that or not. When the grace is over everything fails
+/// that still waits.
 ///
-/// A connection on which nothing has arrived yet waits for its next request, too.
+/// **A slow or silent client** is bounded by the defaults of [`Limits`]. What is known of a
+/// connection is what passes through [`Io`](super::Io): in HTTP/2 that is all; in HTTP/1
+/// nothing tells whether a handler runs, so heads and idle connections are left to the limit that
+/// hyper has for both together, 30 seconds if it has been given a [`Timer`](super::Timer), and
+/// bodies of requests to the handler. The end of an idle connection is no error.
 ///
 /// [`closing`]: super::closing()
 ///
@@ -50,7 +58,7 @@ use crate::{Error, Result};
 ///
 /// The connection's; a [`Cancelled`](crate::Cancelled) if it was cancelled
 /// otherwise, or the grace was over; an [`io::Error`] if the client has gone while something was
-/// under way.
+/// under way, of the kind [`TimedOut`](io::ErrorKind::TimedOut) if it was too slow.
 #[track_caller]
 pub fn gracefully<C, E>(
     connection: C,
@@ -63,7 +71,9 @@ where
     let place = Location::caller();
     let state = State::new(Kind::ByHand, place);
     let scope = ScopeRef::new(place);
-    Gracefully { drive: Drive::new(connection, shutdown, scope, state, Limits::new()) }
+    Gracefully {
+        drive: Drive::new(connection, shutdown, scope, state, Limits::new(), Pace::default()),
+    }
 }
 
 pin_project! {

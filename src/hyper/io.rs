@@ -110,7 +110,7 @@ impl<S> Inner<S> {
     }
 
     fn join(&mut self, state: Rc<State>) {
-        state.note_first(&self.prefix);
+        state.note_input(&self.prefix);
         // Where it cannot be observed its reads and writes tell.
         if let Some(peer) = observe(&self.stream).and_then(Result::ok) {
             state.set_peer(peer);
@@ -196,10 +196,10 @@ impl<S: AsyncRead + Unpin> Inner<S> {
         // SAFETY: that many bytes were read into it, or initialized before.
         unsafe {
             if let Some(state) = &self.state
-                && state.read() == 0
+                && state.looks_at_bytes()
             {
                 let read = slice::from_raw_parts(buffer.as_mut().as_ptr().cast::<u8>(), n);
-                state.note_first(read);
+                state.note_input(read);
             }
             buffer.advance(n);
         }
@@ -254,7 +254,7 @@ impl<S: AsyncWrite + Unpin> Io<S> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
-        sent: impl FnOnce(&T) -> usize,
+        sent: impl FnOnce(&T, &State) -> usize,
     ) -> Poll<io::Result<T>> {
         let inner = self.get_mut().0.get_mut();
         let Some(state) = inner.state() else {
@@ -271,7 +271,7 @@ impl<S: AsyncWrite + Unpin> Io<S> {
             return Poll::Pending;
         };
         let value = ready!(told(&state, outcome))?;
-        state.note_write(Some(sent(&value)));
+        state.note_write(Some(sent(&value, &state)));
         Poll::Ready(Ok(value))
     }
 }
@@ -282,15 +282,22 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(cx, |stream, cx| stream.poll_write(cx, bytes), |n| *n)
+        self.poll_write_with(
+            cx,
+            |stream, cx| stream.poll_write(cx, bytes),
+            |n, state| {
+                state.note_output(&bytes[..*n]);
+                *n
+            },
+        )
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_with(cx, |stream, cx| stream.poll_flush(cx), |()| 0)
+        self.poll_write_with(cx, |stream, cx| stream.poll_flush(cx), |(), _| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_with(cx, |stream, cx| stream.poll_close(cx), |()| 0)
+        self.poll_write_with(cx, |stream, cx| stream.poll_close(cx), |(), _| 0)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -302,6 +309,18 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(cx, |stream, cx| stream.poll_write_vectored(cx, buffers), |n| *n)
+        self.poll_write_with(
+            cx,
+            |stream, cx| stream.poll_write_vectored(cx, buffers),
+            |n, state| {
+                let mut rest = *n;
+                for buffer in buffers {
+                    let written = rest.min(buffer.len());
+                    state.note_output(&buffer[..written]);
+                    rest -= written;
+                }
+                *n
+            },
+        )
     }
 }

@@ -67,14 +67,16 @@ impl Limits {
         }
     }
 
-    /// How long the head of a request may take to arrive, from its first byte to its last.
+    /// How long the head of a request may take to arrive, from its first byte to its last, however
+    /// many pieces it comes in.
     pub const fn head(mut self, limit: Duration) -> Limits {
         self.head = limit;
         self
     }
 
     /// How long a connection may have no request under way. The end of one that is idle for
-    /// longer is not an error.
+    /// longer is not an error. In HTTP/2 it is also after so long without a frame that a client is
+    /// pinged; if it does not answer within [`head`](Self::head), it has gone.
     pub const fn idle(mut self, limit: Duration) -> Limits {
         self.idle = limit;
         self
@@ -96,7 +98,12 @@ impl Limits {
     }
 
     /// How many bytes a second of a request's body a client has to send, and of an answer to take,
-    /// on average, once this `grace` has passed since it began to hold things up. 0 is no limit.
+    /// on average. 0 is no limit.
+    ///
+    /// Only the time counts in which the client holds things up, not that of a handler. It may do so
+    /// for `grace` at first, and for a second more with each so many `bytes`; but never for more
+    /// than [`idle`](Self::idle) in one piece. In HTTP/2 it is the bodies of all requests of a
+    /// connection together, and the answers.
     pub const fn rate(mut self, bytes: u32, grace: Duration) -> Limits {
         self.rate = bytes;
         self.rate_grace = grace;

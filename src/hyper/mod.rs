@@ -59,6 +59,15 @@
 //! * **Bodies** made by [`Body::stream`] and [`Body::generator`] are tasks in the same way. Any
 //!   other is hyper's, and dropped.
 //!
+//! # Slow and silent clients, and stopping
+//!
+//! Each kind of client that is slow or says nothing has a [limit](Limits), and each limit a
+//! default: heads, idle connections, bodies and answers that trickle, half a preface, a handshake
+//! that is not finished. Their connections are closed, which is reported with the level `debug`.
+//!
+//! A stop waits for no connection that has nothing under way. One that has had no request yet may
+//! send its first within half a second, and others the next within a tenth: it may be on its way.
+//!
 //! # Cancellation
 //!
 //! Whatever is cancelled here ends with its [`Cancelled`](crate::Cancelled), also where that went
@@ -75,6 +84,8 @@
 //! | `upgrade` | connections that go on as another protocol |
 //! | `drive` | polling hyper to the end, and deciding when that is |
 //! | `state` | what is known of a connection meanwhile |
+//! | `pace` | whether its client does its part in time |
+//! | `wire` | what passes through a connection of HTTP/2, as far as that tells |
 //! | `gracefully` | driving a connection that was set up by hand |
 //! | `io`, `shared`, `on_thread` | a stream, for hyper |
 //! | `timer` | sleeping, for hyper |
@@ -90,6 +101,7 @@ mod gracefully;
 mod io;
 mod limits;
 mod on_thread;
+mod pace;
 mod preface;
 mod request;
 mod serve;
@@ -99,6 +111,7 @@ mod stage;
 mod state;
 mod timer;
 mod upgrade;
+mod wire;
 
 #[doc(no_inline)]
 pub use ::hyper::{Method, Request, Response, StatusCode, Uri, Version, body, header};

@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::time::Instant;
 
 use futures_io::AsyncRead;
 
-use crate::Result;
+use crate::{Result, now};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -15,13 +16,23 @@ pub(super) enum Version {
     Http2,
 }
 
+/// How a client begins.
+pub(super) struct Opening {
+    pub(super) version: Version,
+    /// What has been read, which is to be read again.
+    pub(super) read: Vec<u8>,
+    /// When the first of it came.
+    pub(super) begun: Instant,
+}
+
 /// Reads until it is clear whether a client begins with the preface of HTTP/2, which may come in
-/// pieces. Gives what has been read as well, to be read again; `None` if nothing came.
-pub(super) async fn read_preface<S>(stream: &mut S) -> Result<Option<(Version, Vec<u8>)>>
+/// pieces. `None` if nothing came.
+pub(super) async fn read_preface<S>(stream: &mut S) -> Result<Option<Opening>>
 where
     S: AsyncRead + Unpin,
 {
     let mut read = Vec::new();
+    let mut begun = None;
     loop {
         let mut buffer = [0; 1024];
         let n = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buffer)).await?;
@@ -29,12 +40,13 @@ where
         if n == 0 && read.is_empty() {
             return Ok(None);
         }
+        let begun = *begun.get_or_insert_with(now);
         let common = PREFACE.len().min(read.len());
         if n == 0 || read[..common] != PREFACE[..common] {
-            return Ok(Some((Version::Http1, read)));
+            return Ok(Some(Opening { version: Version::Http1, read, begun }));
         }
         if common == PREFACE.len() {
-            return Ok(Some((Version::Http2, read)));
+            return Ok(Some(Opening { version: Version::Http2, read, begun }));
         }
     }
 }

@@ -11,11 +11,14 @@ use hyper::{Request, Response};
 
 use crate::hyper::Limits;
 use crate::hyper::answer::IntoBody;
+use crate::hyper::drive::FIRST_PATIENCE;
 use crate::hyper::io::downcast;
-use crate::hyper::serve_connection::{Connection, OnError, report};
+use crate::hyper::serve_connection::{Connection, OnError};
 use crate::hyper::stage::{AsAccepted, OnAccept, Stage};
 use crate::net::TcpStream;
-use crate::{Error, Listener, Result, fail_after};
+use crate::serve::ending::until_ending;
+use crate::serve::reports::Reports;
+use crate::{Error, Listener, Result, move_on_after};
 
 /// Serves HTTP/1 and HTTP/2 on one port: runs `handler` for each request, in a task, until it is
 /// cancelled. Short for `Server::new(listener).serve(handler)`, and told there.
@@ -190,16 +193,21 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         E: Into<Error>,
     {
         let Server { server, limits, on_error, resume_panics, stage, place } = self;
+        let reports = Reports::new("request", place);
         let tell = |error: Error, peer: &L::Address| match &on_error {
             Some(on_error) => on_error(error, peer),
-            None => report(error, peer),
+            None => reports.failed(&error, peer),
         };
         let (handler, tell) = (&handler, &tell);
         let serve_connection = async |stream: L::Stream, peer: L::Address| {
             if let Some(stream) = downcast::<L::Stream, TcpStream>(&stream) {
                 let _ = stream.set_nodelay(true); // it fails for a client that has gone
             }
-            let stream = fail_after(limits.handshake, stage.run(stream, peer.clone())).await?;
+            let staged = until_ending(stage.run(stream, peer.clone()), FIRST_PATIENCE, place);
+            let Some(stream) = move_on_after(limits.handshake, staged).await? else {
+                tracing::debug!(?peer, "a client has not finished its handshake in time");
+                return Ok(());
+            };
             let mut connection = Connection::new(stream, peer).at(place).limits(limits);
             connection = connection.on_error(tell);
             if resume_panics {

@@ -1,6 +1,7 @@
 //! One connection, with everything.
 
 use std::fmt;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,15 +12,17 @@ use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 
 use crate::hyper::answer::IntoBody;
-use crate::hyper::drive::{Drive, End};
-use crate::hyper::preface::{Version, read_preface};
+use crate::hyper::drive::{Drive, End, FIRST_PATIENCE};
+use crate::hyper::pace::Pace;
+use crate::hyper::preface::{Opening, Version, read_preface};
 use crate::hyper::request::{Failures, Requests};
 use crate::hyper::shared::Shared;
 use crate::hyper::state::{Kind, State};
 use crate::hyper::{Io, Limits, NurseryExecutor, Timer};
 use crate::scope::pool::ScopeRef;
-use crate::serve::HandlerPanicked;
-use crate::{Error, Nursery, Result, fail_after, finishing, idle, nursery};
+use crate::serve::ending::until_ending;
+use crate::serve::reports::Reports;
+use crate::{Error, Nursery, Result, finishing, move_on_after, nursery};
 
 /// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
 /// `Connection::new(stream, peer).serve(handler)`.
@@ -156,25 +159,36 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         E: Into<Error>,
     {
         let Connection { stream, peer, limits, on_error, resume_panics, place } = self;
+        let reports = Reports::new("request", place);
         let report = |error: Error| match &on_error {
             Some(on_error) => on_error(error, &peer),
-            None => report(error, &peer),
+            None => reports.failed(&error, &peer),
         };
         let failures = Failures { report: &report, resume_panics };
         let (handler, failures, limits) = (&handler, &failures, &limits);
         let mut stream = stream;
         // The handlers finish their work, as those of any server do.
         finishing(nursery(async |n| {
-            let first = fail_after(limits.handshake, idle(read_preface(&mut stream)));
-            let (version, read) = match first.await {
-                Ok(Some(first)) => first,
-                Ok(None) => return Ok(()), // a client that has changed its mind
-                Err(error) => return Err(error),
-            };
+            let opening = until_ending(read_preface(&mut stream), FIRST_PATIENCE, place);
+            let Opening { version, read, begun } =
+                match move_on_after(limits.handshake, opening).await {
+                    Ok(Some(Some(opening))) => opening,
+                    Ok(None) => {
+                        tracing::debug!(?peer, "a client has not begun to speak HTTP in time");
+                        return Ok(());
+                    }
+                    Ok(Some(None)) => return Ok(()), // a client that has changed its mind
+                    Err(error) if error.is::<io::Error>() => {
+                        tracing::debug!(?peer, %error, "a client has gone before it said anything");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                };
+            let pace = Pace::begun_at(begun, limits);
             let state = State::new(Kind::Served, place);
             let stream = Shared::new(stream);
             let io = Io::of(stream.clone(), read, state.clone());
-            let serving = Serving { nursery: n, limits, failures, state };
+            let serving = Serving { nursery: n, limits, failures, state, pace };
             match version {
                 Version::Http1 => serving.http1(io, handler).await,
                 Version::Http2 => serving.http2(io, handler).await,
@@ -194,21 +208,13 @@ impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Connection<'_, S, P> {
     }
 }
 
-/// Reports what nobody has asked for.
-pub(super) fn report(error: Error, peer: &impl fmt::Debug) {
-    if error.is::<HandlerPanicked>() {
-        tracing::error!(?peer, %error, "a handler has a bug; the server goes on");
-    } else {
-        tracing::warn!(?peer, %error, "a request failed");
-    }
-}
-
 /// A connection of which the version of HTTP is known.
 struct Serving<'scope, 'env> {
     nursery: &'scope Nursery<'scope, 'env>,
     limits: &'env Limits,
     failures: &'env Failures<'env>,
     state: Rc<State>,
+    pace: Pace,
 }
 
 impl<'scope, 'env> Serving<'scope, 'env> {
@@ -231,7 +237,7 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         let connection = http1::Builder::new()
             .timer(Timer)
             .half_close(true)
-            .header_read_timeout(self.limits.head)
+            .header_read_timeout(None) // it takes idle connections for slow ones
             .max_headers(self.limits.headers)
             .max_buf_size(self.limits.header_size)
             .serve_connection(io, self.requests(handler))
@@ -240,8 +246,9 @@ impl<'scope, 'env> Serving<'scope, 'env> {
             http1::UpgradeableConnection::graceful_shutdown(connection);
         };
         let scope = ScopeRef::new(self.state.place());
-        let drive = Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits);
-        self.ended(drive.await?)
+        let drive =
+            Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits, self.pace);
+        ended(&self.state, self.failures, drive.await?)
     }
 
     async fn http2<S, H, B, E>(self, io: Io<S>, handler: &'env H) -> Result<()>
@@ -256,32 +263,38 @@ impl<'scope, 'env> Serving<'scope, 'env> {
             .max_concurrent_streams(self.limits.streams)
             .max_header_list_size(u32::try_from(self.limits.header_size).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(self.limits.resets)
+            .keep_alive_interval(self.limits.idle)
+            .keep_alive_timeout(self.limits.head)
             .serve_connection(io, self.requests(handler));
         let scope = ScopeRef::new(self.state.place());
         let shutdown = http2::Connection::graceful_shutdown;
-        let drive = Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits);
-        self.ended(drive.await?)
+        let drive =
+            Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits, self.pace);
+        ended(&self.state, self.failures, drive.await?)
     }
+}
 
-    /// What becomes of how it has ended.
-    fn ended(&self, end: End) -> Result<()> {
-        for error in self.state.take_failures() {
-            (self.failures.report)(error);
+/// What becomes of how it has ended.
+fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
+    for error in state.take_failures() {
+        (failures.report)(error);
+    }
+    match end {
+        End::Over => Ok(()),
+        End::Departed(error) => {
+            tracing::debug!(?error, "a client has gone in the middle of something");
+            Ok(())
         }
-        match end {
-            End::Over => Ok(()),
-            End::Departed(error) => {
-                tracing::debug!(?error, "a client has gone in the middle of something");
+        End::Cancelled(why) => Err(why.into()),
+        End::Failed(error) => match error.downcast_ref::<hyper::Error>() {
+            // It was reported, as a handler's.
+            Some(error) if error.is_user() => Ok(()),
+            // A client that does not answer pings: it has gone, and nobody has told.
+            Some(hyper) if hyper.is_timeout() => {
+                tracing::debug!(error = %hyper, "a client has gone");
                 Ok(())
             }
-            End::Cancelled(why) => Err(why.into()),
-            End::Failed(error) => match error.downcast_ref::<hyper::Error>() {
-                // It was reported, as a handler's.
-                Some(error) if error.is_user() => Ok(()),
-                // A client that keeps its connection open, and has nothing more to ask.
-                Some(hyper) if hyper.is_timeout() && self.state.is_idle() => Ok(()),
-                _ => Err(error),
-            },
-        }
+            _ => Err(error),
+        },
     }
 }

@@ -14,6 +14,8 @@ use std::task::{Context, Waker};
 use slab::Slab;
 
 use crate::error::{Cancelled, Reason};
+use crate::hyper::pace::{Awaited, Quiet};
+use crate::hyper::wire::Wire;
 use crate::net::registration::{Readiness, Side};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Level;
@@ -29,6 +31,18 @@ pub(super) enum Kind {
     Served,
 }
 
+/// What the first bytes tell of the version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// So many were those of HTTP/2.
+    Undecided(usize),
+    Http1,
+    Http2,
+}
+
+/// What only HTTP/2 begins with.
+const OPENING: &[u8] = b"PRI";
+
 pub(super) struct State {
     pub(super) kind: Kind,
     place: &'static Location<'static>,
@@ -39,11 +53,17 @@ pub(super) struct State {
     /// Bytes.
     read: Cell<u64>,
     written: Cell<u64>,
+    /// How many had been read when some were written last.
+    read_before_write: Cell<u64>,
     /// The last read, or write, would have blocked: hyper waits for the client.
     reads: Cell<bool>,
     writes: Cell<bool>,
-    /// The first bytes were those of HTTP/2.
-    is_http2: Cell<bool>,
+    /// The first bytes, as far as they are those of HTTP/2; what is different shows which it is.
+    opening: Cell<Opening>,
+    /// What has passed, in HTTP/2.
+    wire: RefCell<Option<Wire>>,
+    /// Bodies of answers of which hyper has a piece that it cannot get rid of yet.
+    held: Cell<u32>,
     /// The stream itself has met its end, or an error.
     met_end: Cell<bool>,
     failure: RefCell<Option<io::Error>>,
@@ -82,9 +102,12 @@ impl State {
             requests: Cell::new(0),
             read: Cell::new(0),
             written: Cell::new(0),
+            read_before_write: Cell::new(0),
             reads: Cell::new(false),
             writes: Cell::new(false),
-            is_http2: Cell::new(false),
+            opening: Cell::new(Opening::Undecided(0)),
+            wire: RefCell::new(None),
+            held: Cell::new(0),
             met_end: Cell::new(false),
             failure: RefCell::new(None),
             stop: RefCell::new(None),
@@ -151,13 +174,45 @@ impl State {
 
     pub(super) fn note_write(&self, bytes: Option<usize>) {
         self.writes.set(bytes.is_none());
+        if bytes.is_some_and(|bytes| bytes > 0) {
+            self.read_before_write.set(self.read.get());
+        }
         self.written.set(self.written.get() + bytes.unwrap_or(0) as u64);
     }
 
-    /// The first bytes that the client has sent.
-    pub(super) fn note_first(&self, bytes: &[u8]) {
-        if bytes.starts_with(b"PRI") {
-            self.is_http2.set(true);
+    /// Whether the bytes themselves are of interest.
+    pub(super) fn looks_at_bytes(&self) -> bool {
+        self.opening.get() != Opening::Http1
+    }
+
+    /// The client has sent this. All that comes is told, from the first byte on, for as long as it
+    /// [is of interest](Self::looks_at_bytes).
+    pub(super) fn note_input(&self, bytes: &[u8]) {
+        if let Opening::Undecided(known) = self.opening.get()
+            && !bytes.is_empty()
+        {
+            let rest = &OPENING[known..];
+            let common = rest.len().min(bytes.len());
+            self.opening.set(match bytes[..common] == rest[..common] {
+                false => Opening::Http1,
+                true if common < rest.len() => Opening::Undecided(known + common),
+                true => {
+                    let mut wire = Wire::new();
+                    wire.read(&OPENING[..known]);
+                    self.wire.replace(Some(wire));
+                    Opening::Http2
+                }
+            });
+        }
+        if let Some(wire) = &mut *self.wire.borrow_mut() {
+            wire.read(bytes);
+        }
+    }
+
+    /// It has been sent this.
+    pub(super) fn note_output(&self, bytes: &[u8]) {
+        if let Some(wire) = &mut *self.wire.borrow_mut() {
+            wire.written(bytes);
         }
     }
 
@@ -226,7 +281,6 @@ impl State {
     }
 
     /// How many requests there have been, with those that are under way.
-    #[allow(dead_code, reason = "for the limits to come")]
     pub(super) fn requests(&self) -> u64 {
         self.requests.get()
     }
@@ -236,27 +290,73 @@ impl State {
         self.read.get()
     }
 
-    /// How many bytes have been written.
-    #[allow(dead_code, reason = "for the limits to come")]
-    pub(super) fn written(&self) -> u64 {
-        self.written.get()
+    /// Whether a request has come already, or has begun to, as far as is known.
+    pub(super) fn has_had_request(&self) -> bool {
+        match self.opening.get() {
+            Opening::Http1 if self.kind == Kind::ByHand => true,
+            _ => self.requests.get() > 0,
+        }
     }
 
-    /// Whether hyper waits for bytes from the client.
-    #[allow(dead_code, reason = "for the limits to come")]
-    pub(super) fn waits_to_read(&self) -> bool {
-        self.reads.get()
+    /// Whether the client has sent nothing since it was sent something last.
+    pub(super) fn is_silent(&self) -> bool {
+        self.read.get() == self.read_before_write.get()
     }
 
-    /// Whether hyper waits until the client has taken bytes.
-    #[allow(dead_code, reason = "for the limits to come")]
-    pub(super) fn waits_to_write(&self) -> bool {
-        self.writes.get()
+    /// Whether nothing is under way in HTTP/2, and no answer on its way, whatever hyper waits for.
+    pub(super) fn is_http2_idle(&self) -> bool {
+        let wire = self.wire.borrow();
+        let idle = match &*wire {
+            Some(wire) => !wire.has_begun() || wire.is_idle(),
+            // With hyper set up for HTTP/2 by hand, and a client that has not said so yet.
+            None => matches!(self.opening.get(), Opening::Undecided(_)),
+        };
+        idle && self.is_idle()
+    }
+
+    /// What is waited for at present, hyper having nothing to do. `read` is how many bytes had been
+    /// read when the last request began.
+    pub(super) fn awaited(&self, read: u64) -> Awaited {
+        let busy = self.under_way.get() > 0;
+        let (reads, writes) = (self.reads.get(), self.writes.get());
+        let held = writes || self.held.get() > 0;
+        if let Some(wire) = &*self.wire.borrow() {
+            let quiet = match (wire.is_in_head(), wire.is_idle()) {
+                (true, _) => Some(Quiet::Head),
+                (false, true) if !busy && !writes => Some(Quiet::Idle),
+                _ => None,
+            };
+            return Awaited {
+                quiet,
+                input: wire.receives().then(|| (reads, wire.received())),
+                output: (held || !busy && wire.sends() && !wire.is_in_head()).then(|| wire.sent()),
+            };
+        }
+        let quiet = match self.opening.get() {
+            Opening::Undecided(0) => Some(Quiet::Idle),
+            Opening::Undecided(_) => Some(Quiet::Head),
+            // Nothing tells whether a handler is running.
+            _ if self.kind == Kind::ByHand || busy || writes => None,
+            _ if self.read.get() > read => Some(Quiet::Head),
+            _ => Some(Quiet::Idle),
+        };
+        Awaited {
+            quiet,
+            // By hand hyper reads ahead, for the client's end.
+            input: (busy && self.kind == Kind::Served).then(|| (reads, self.read.get())),
+            output: held.then(|| self.written.get()),
+        }
+    }
+
+    /// hyper has a piece of a body, or has got rid of it.
+    pub(super) fn hold(&self, holds: bool) {
+        let held = self.held.get();
+        self.held.set(if holds { held + 1 } else { held - 1 });
     }
 
     /// Whether the first bytes were those of HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
-        self.is_http2.get()
+        self.opening.get() == Opening::Http2
     }
 
     pub(super) fn is_stuck(&self) -> bool {
@@ -296,7 +396,7 @@ impl State {
     /// In HTTP/1 hyper can be told to go on nevertheless, and is where it is ours. Where it is
     /// not, it finds out by being [shut down](super::gracefully).
     pub(super) fn keeps_end_back(&self) -> bool {
-        match (self.is_http2.get(), self.kind) {
+        match (self.is_http2(), self.kind) {
             (true, _) => self.under_way.get() > 0,
             (false, Kind::ByHand) => true,
             (false, Kind::Served) => false,

@@ -10,9 +10,11 @@ use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Level;
 use crate::{Cancelled, Result};
 
-/// Runs `future`, which a graceful cancellation reaches although what runs here finishes its work.
-pub(super) async fn until_ending<T>(
+/// Runs `future`, which a graceful cancellation reaches after `patience`, although what runs here
+/// finishes its work.
+pub(crate) async fn until_ending<T>(
     future: impl Future<Output = Result<T>>,
+    patience: Duration,
     place: &'static Location<'static>,
 ) -> Result<T> {
     let scope = ScopeRef::new(place);
@@ -22,7 +24,7 @@ pub(super) async fn until_ending<T>(
         inner.cancel_because(Level::Graceful, || cause.clone());
         why = Some(cause);
     };
-    match wind_down(scope, future, Duration::ZERO, stop).await? {
+    match wind_down(scope, future, patience, stop).await? {
         Some(value) => Ok(value),
         None => Err(why.expect("nobody else has a handle to this scope").into()),
     }

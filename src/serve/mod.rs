@@ -18,11 +18,11 @@ mod accept_error;
 mod connection;
 mod connections;
 mod draining;
-mod ending;
+pub(crate) mod ending;
 mod listener;
 mod panicked;
 mod parting;
-mod reports;
+pub(crate) mod reports;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -260,8 +260,12 @@ impl<'a, L: Listener> Server<'a, L> {
     {
         let Server { listener, most, grace, signal, on_error, resume_panics, place } = self;
         let connections = Connections::new(most.unwrap_or_else(most_by_default));
-        let care =
-            Care { on_error, reports: Reports::new(place), resume_panics, dropped: Rc::default() };
+        let care = Care {
+            on_error,
+            reports: Reports::new("connection", place),
+            resume_panics,
+            dropped: Rc::default(),
+        };
         let failure = Cell::new(None);
         let server = CancelScope::of(ScopeRef::new(place));
         let shut_down = |error: Option<Error>| {
@@ -280,7 +284,7 @@ impl<'a, L: Listener> Server<'a, L> {
             finishing(nursery(async |n| {
                 if let Some(signal) = signal {
                     n.spawn(async move {
-                        match until_ending(signal, place).await {
+                        match until_ending(signal, Duration::ZERO, place).await {
                             Err(error) if is_ending() && error.cancellation().is_some() => {}
                             outcome => shut_down(outcome.err()),
                         }
@@ -296,7 +300,7 @@ impl<'a, L: Listener> Server<'a, L> {
                     drop(n.spawn(Connection::new(call, peer, connections.open(), care, part)));
                 };
                 let accepting = accept::forever(&listener, connections, &serve);
-                let Err(error) = until_ending(accepting, place).await;
+                let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
                 match error.cancellation() {
                     Some(_) if is_ending() => outcome = Err(error),
                     _ => shut_down(Some(error)),

@@ -36,7 +36,7 @@ pub(super) async fn part(
             let read = connection.discard();
             let read = match told {
                 true => move_on_at(until, read).await,
-                false => move_on_at(until, until_ending(read, place)).await,
+                false => move_on_at(until, until_ending(read, Duration::ZERO, place)).await,
             };
             match read {
                 Ok(Some(0) | None) => return Ok(()),

@@ -20,7 +20,9 @@ const MOST: u32 = 10;
 const WHILE: Duration = Duration::from_secs(10);
 
 /// The reports of a server.
-pub(super) struct Reports {
+pub(crate) struct Reports {
+    /// What it is that fails.
+    what: &'static str,
     server: &'static Location<'static>,
     failures: Budget,
     /// Apart, so that clients that make handlers fail cannot hide a bug.
@@ -36,12 +38,12 @@ struct Budget {
 }
 
 impl Reports {
-    pub(super) fn new(server: &'static Location<'static>) -> Reports {
-        Reports { server, failures: Budget::default(), panics: Budget::default() }
+    pub(crate) fn new(what: &'static str, server: &'static Location<'static>) -> Reports {
+        Reports { what, server, failures: Budget::default(), panics: Budget::default() }
     }
 
-    /// Reports that the handler of a connection has failed.
-    pub(super) fn failed(&self, error: &Error, peer: &impl Debug) {
+    /// Reports that a handler has failed, or what it is a handler of.
+    pub(crate) fn failed(&self, error: &Error, peer: &impl Debug) {
         // Subscribers are foreign code, too.
         quietly(|| self.report(error, peer));
     }
@@ -59,7 +61,7 @@ impl Reports {
             }
         } else if let Some(left_out) = self.failures.take() {
             let (peer, error) = texts(error, peer);
-            tracing::warn!(%peer, %error, left_out, "a connection failed");
+            tracing::warn!(%peer, %error, left_out, "a {} failed", self.what);
         }
     }
 }
