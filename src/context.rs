@@ -25,6 +25,7 @@ use crate::run::Runtime;
 use crate::scope::pool::{Pool, ScopeRef};
 use crate::scope::tree::Scope;
 use crate::shim::thread_static;
+use crate::turn::{Budget, Turn};
 use crate::wake::table::{RunId, Table, UnitId};
 use crate::wake::unit::Unit;
 use crate::wake::waker::waker;
@@ -44,17 +45,13 @@ pub(crate) struct Context {
     pub(crate) polled: Cell<*const Unit>,
     /// See [`Host::is_uncalled`].
     uncalled: Cell<bool>,
-    /// How many operations the present unit may still finish at once before it lets others run.
-    pub(crate) budget: Cell<u32>,
-    /// With no more than this many left it is asked whether the unit lets others run: 0, but where
-    /// a test decides it at each operation.
-    pub(crate) asks: Cell<u32>,
-    /// How many wakes may still happen before somebody looks at the network and the clock; below 0
-    /// that is overdue. Each stands for a poll; the hosts that are polled on the way down do not
-    /// count.
-    pub(crate) turn: Cell<i32>,
-    /// How often that may still be done from inside a nursery before the run loop does it.
+    /// How much may be done before others have their turn.
+    pub(crate) turn: Turn,
+    /// How often somebody may still look at the world from inside a nursery before the run loop does
+    /// it.
     pub(crate) looks: Cell<u32>,
+    /// What becomes ready now is noted, as it may [go ahead](crate::run::ahead).
+    pub(crate) notes: Cell<bool>,
     /// Rounds of the scheduler: what becomes ready in one is polled in a later one.
     pub(crate) tick: Cell<u32>,
     /// How many ready queues have units in them.
@@ -103,10 +100,9 @@ thread_static! {
         unit: Cell::new(UnitId::NONE),
         polled: Cell::new(ptr::null()),
         uncalled: Cell::new(true),
-        budget: Cell::new(0),
-        asks: Cell::new(0),
-        turn: Cell::new(0),
+        turn: Turn::new(),
         looks: Cell::new(0),
+        notes: Cell::new(false),
         tick: Cell::new(0),
         ready_queues: Cell::new(0),
         handed: Cell::new(0),
@@ -160,6 +156,7 @@ impl Drop for EnteredRuntime<'_> {
             context.unit_run.set(RunId::NONE);
             context.table.set(ptr::null());
             context.ready_queues.set(0);
+            context.notes.set(false);
             context.spare_scopes.close();
         });
         self.0.table.close();
@@ -172,6 +169,28 @@ pub(crate) fn with_runtime<R>(f: impl FnOnce(Option<&Runtime>) -> R) -> R {
     let runtime = CONTEXT.with(|context| context.runtime.get());
     // SAFETY: invariant 1: the `run` that owns it cannot return while `f`, called under it, runs.
     f(unsafe { runtime.as_ref() })
+}
+
+/// Runs `f` as from the run loop, in no scope, frame or unit: what comes from outside belongs to none
+/// of what is being polled.
+pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore {
+        _host: Host,
+        scope: *const Scope,
+    }
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.scope.set(self.scope));
+        }
+    }
+    let _restore = CONTEXT
+        .with(|context| Restore { _host: Host::new(), scope: context.scope.replace(ptr::null()) });
+    CONTEXT.with(|context| {
+        context.unit.set(UnitId::NONE);
+        context.frame.set(ptr::null());
+        context.turn.begin_poll();
+    });
+    f()
 }
 
 /// Calls `f` with the scope that is being polled.
@@ -311,7 +330,7 @@ pub(crate) struct Host {
     unit: UnitId,
     polled: *const Unit,
     frame: *const Frame,
-    budget: Cell<u32>,
+    budget: Cell<Budget>,
     uncalled: bool,
 }
 
@@ -321,25 +340,30 @@ impl Host {
             unit: context.unit.get(),
             polled: context.polled.replace(ptr::null()),
             frame: context.frame.get(),
-            budget: Cell::new(context.budget.get()),
+            budget: Cell::new(context.turn.budget()),
             uncalled: context.uncalled.get(),
         })
     }
 
-    /// Makes a unit the one that is being polled, with a budget of its own. Returns its waker.
+    /// Makes a unit the one that is being polled, with a budget of its own or what is left of the
+    /// host's. Returns its waker.
     ///
     /// # Safety
     ///
     /// The unit is alive until [`polled`](Self::polled) is called, or the `Host` goes.
     #[inline(always)]
-    pub(crate) unsafe fn poll(&self, this: *const Unit, budget: u32) -> ManuallyDrop<Waker> {
+    pub(crate) unsafe fn poll(&self, this: *const Unit, own_budget: bool) -> ManuallyDrop<Waker> {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         CONTEXT.with(|context| {
             let id = unit.id(context.unit_run.get());
             context.unit.set(id);
             context.polled.set(this);
-            context.budget.set(budget);
+            if own_budget {
+                context.turn.begin_poll();
+            } else {
+                context.turn.set_budget(self.budget.get());
+            }
             context.uncalled.set(!unit.take_woken() && self.uncalled);
             waker(id)
         })
@@ -351,13 +375,9 @@ impl Host {
         self.uncalled
     }
 
-    pub(crate) fn budget(&self) -> u32 {
-        self.budget.get()
-    }
-
-    /// Sets what is left to the host.
-    pub(crate) fn set_budget(&self, budget: u32) {
-        self.budget.set(budget);
+    /// The host has left what is left to the unit that shares its budget.
+    pub(crate) fn share_budget(&self) {
+        self.budget.set(CONTEXT.with(|context| context.turn.budget()));
     }
 
     /// What is polled next runs in the host's frame.
@@ -389,7 +409,7 @@ impl Drop for Host {
             context.unit.set(self.unit);
             context.polled.set(self.polled);
             context.frame.set(self.frame);
-            context.budget.set(self.budget.get());
+            context.turn.set_budget(self.budget.get());
             context.uncalled.set(self.uncalled);
         });
     }

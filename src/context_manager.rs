@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::coop::Aside;
 use crate::error::NoValue;
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::run::catch_panic;
@@ -105,6 +106,7 @@ where
     }
     let place = Location::caller();
     async move {
+        Aside::new().await;
         let ContextManager { link, body: mut manager, place: made_at } = manager;
         // When it has yielded, the body is polled for the first time.
         let set_up = poll_fn(|cx| context::beside_others(|| link.poll(&mut manager, cx)));

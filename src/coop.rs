@@ -1,12 +1,14 @@
 //! What every operation of this crate does besides its work: look for cancellation, be reachable
 //! by one while it waits, and let others run now and then.
 
-use std::task::{Context, Waker};
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use crate::Result;
 use crate::context::{self, CONTEXT};
 use crate::error::{Error, NotRunning};
-use crate::run::order::Order;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
 use crate::wake::table::UnitId;
@@ -34,13 +36,7 @@ fn failure(scope: Option<&Scope>) -> Error {
 #[inline(always)]
 pub(crate) fn pass() -> bool {
     CONTEXT.with(|context| {
-        let left = context.budget.get().saturating_sub(1);
-        let passes =
-            left > context.asks.get() && context.scope().is_some_and(|scope| !scope.is_cancelled());
-        if passes {
-            context.budget.set(left);
-        }
-        passes
+        context.scope().is_some_and(|scope| !scope.is_cancelled()) && context.turn.pass()
     })
 }
 
@@ -48,51 +44,77 @@ pub(crate) fn pass() -> bool {
 /// others run before it goes on.
 #[inline]
 pub(crate) fn spend() -> bool {
-    CONTEXT.with(|context| {
-        let left = context.budget.get().saturating_sub(1);
-        context.budget.set(left);
-        left <= context.asks.get() && lets_others_run(left)
-    })
+    CONTEXT.with(|context| context.turn.spend())
 }
 
-/// Whether a task that may finish this many more operations at once lets others run now.
-#[cold]
-fn lets_others_run(left: u32) -> bool {
-    left == 0
-        || context::with_runtime(|runtime| {
-            runtime.is_some_and(|runtime| runtime.order.interrupts())
-        })
-}
-
-/// Sets what a run begins with.
-pub(crate) fn begin(budget: u32, order: &Order) {
-    let asks = if order.decided().is_some() { u32::MAX } else { 0 };
-    CONTEXT.with(|context| context.asks.set(asks));
-    set_budget(budget);
-}
-
-/// How many operations the present unit may still finish at once.
+/// Counts what is done without waiting by a function that is not asynchronous: the next operation
+/// that is lets others run, if that is due.
 #[inline]
-pub(crate) fn budget() -> u32 {
-    CONTEXT.with(|context| context.budget.get())
+pub(crate) fn count() {
+    CONTEXT.with(|context| context.turn.pass_aside());
 }
 
+/// Runs what must not let others run in between, as nobody would poll it again.
 #[inline]
-pub(crate) fn set_budget(budget: u32) {
-    CONTEXT.with(|context| context.budget.set(budget));
+pub(crate) fn uninterrupted<R>(f: impl FnOnce() -> R) -> R {
+    CONTEXT.with(|context| context.turn.with_budget(u32::MAX, f))
 }
 
-/// Calls `f`, which polls something that nobody will poll again, with a whole budget.
+/// As well, for a whole budget at the most.
 pub(crate) fn with_whole_budget<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            set_budget(self.0);
-        }
+    let budget =
+        context::with_runtime(|runtime| runtime.map_or(u32::MAX, |runtime| runtime.budget));
+    CONTEXT.with(|context| context.turn.with_budget(budget, f))
+}
+
+/// Whether what is no checkpoint has let others run, where that was due.
+#[derive(Debug, Default)]
+pub(crate) struct Aside(Cell<bool>);
+
+impl Aside {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Aside(Cell::new(false))
     }
-    let _restore = Restore(budget());
-    set_budget(context::with_runtime(|runtime| runtime.map_or(u32::MAX, |runtime| runtime.budget)));
-    f()
+
+    /// Counts something that finishes at once and is no checkpoint. `Pending` if the task has had its
+    /// share: it lets others run, does not look for cancellation, and goes on then.
+    #[inline(always)]
+    pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.0.get() && CONTEXT.with(|context| context.turn.pass_aside()) {
+            return Poll::Ready(());
+        }
+        self.let_others_run(cx)
+    }
+
+    /// As well, for what is counted at its end: it may turn out to wait.
+    #[inline(always)]
+    pub(crate) fn begin(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.0.get() && CONTEXT.with(|context| context.turn.has_left()) {
+            return Poll::Ready(());
+        }
+        self.let_others_run(cx)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn let_others_run(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.0.replace(false) || context::current_run() == 0 {
+            return Poll::Ready(());
+        }
+        self.0.set(true);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Future for Aside {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.pay(cx)
+    }
 }
 
 /// How a waiting operation learns that it was cancelled.

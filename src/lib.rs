@@ -129,6 +129,7 @@ mod thread;
 mod time;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;
+mod turn;
 mod wake;
 
 pub use checkpoint::{Checkpoint, checkpoint, yield_now};

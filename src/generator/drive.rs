@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::error::{Error, NotRunning};
 use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
@@ -145,6 +145,7 @@ impl<T, S> Inner<'_, T, S> {
 
     #[inline(always)]
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        ready!(self.aside.pay(cx));
         let panicked = Panicked(self);
         let step = if let Ok(mut body) = self.body.try_borrow_mut()
             && let Some(body) = &mut *body
@@ -286,6 +287,7 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::asend` was polled after it was ready");
+        ready!(this.inner.aside.pay(cx));
         let outcome = this.go_on(cx);
         this.ended = outcome.is_ready();
         outcome
@@ -329,6 +331,7 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::athrow` was polled after it was ready");
+        ready!(this.inner.aside.pay(cx));
         let outcome = this.go_on(cx);
         this.ended = outcome.is_ready();
         outcome
@@ -383,6 +386,7 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        ready!(this.inner.aside.pay(cx));
         if this.inner.finalizing.get() && this.inner.state() == State::Running {
             if this.inner.link.is_running() {
                 return Poll::Ready(this.inner.without_body().map(drop));

@@ -36,6 +36,7 @@ pub use link::{Yield, Yielder};
 pub use sync::{SyncGenerator, sync_generator};
 
 use crate::Result;
+use crate::coop::Aside;
 use crate::generator::finalize::{Closable, Finalize};
 use crate::generator::link::{Body, Link};
 
@@ -82,6 +83,8 @@ pub(crate) struct Inner<'a, T, S> {
     finalizer: Box<dyn Finalize<'a> + 'a>,
     /// Itself, for the finalizer.
     this: Weak<dyn Closable + 'a>,
+    /// Of the call that drives it.
+    aside: Aside,
     /// Its finalizer is closing it, and nobody else may drive it.
     finalizing: Cell<bool>,
     /// Whoever waits for that.
@@ -151,6 +154,7 @@ impl<'a, T, S> Generator<'a, T, S> {
                 progress: Cell::new(Progress::Created),
                 finalizer,
                 this: this.clone(),
+                aside: Aside::new(),
                 finalizing: Cell::new(false),
                 finished: Cell::new(None),
                 registered: Cell::new(None),

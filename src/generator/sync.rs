@@ -133,11 +133,11 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     ) -> Result<Option<T>> {
         // Out of its slot while it runs: it is gone if it panics.
         let Some(mut body) = self.body.take() else { return Ok(None) };
+        coop::count();
         // It has nobody to let run: a checkpoint in it only looks for cancellation.
-        let budget = coop::budget();
-        coop::set_budget(u32::MAX);
-        let step = poll(&self.link, &mut body, &mut Context::from_waker(Waker::noop()));
-        coop::set_budget(budget);
+        let step = coop::uninterrupted(|| {
+            poll(&self.link, &mut body, &mut Context::from_waker(Waker::noop()))
+        });
         match step {
             Poll::Ready(Step::Yielded(value)) => {
                 self.body = Some(body);

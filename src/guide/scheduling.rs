@@ -18,9 +18,21 @@
 //! # The budget
 //!
 //! An operation that can finish at once mostly does, without going through the scheduler. Each
-//! counts, and after [128](crate::Builder::budget) of them in one go a task lets the others run.
-//! So a task that is always ready starves neither its siblings nor the timers nor the network, and
-//! yet a loop over a channel that is never empty costs next to nothing.
+//! counts, and after [128](crate::Builder::budget) of them in one go, or after a millisecond, a task
+//! lets the others run. So a loop over a channel that is never empty costs next to nothing, and a task
+//! that is always ready starves nobody, if only its loop comes to an `await` of this crate. What is no
+//! checkpoint counts as well, such as an item of a generator or a [`fail_after`](crate::fail_after)
+//! around what is ready: it lets others run when the budget is spent, and does not look for
+//! cancellation. A function without `async` only counts, and the next `await` pays for it.
+//!
+//! The network, the timers, other threads and Ctrl-C are looked at after 128 operations, or 5 ms,
+//! of all tasks together, however many are ready and wherever they are. What has happened there waits
+//! for a few budgets of each task that is ready, and where these compute for long, for some 5 ms and a
+//! few of the longest stretches between two checkpoints: so a checkpoint every millisecond in a
+//! computation keeps timers good to a few milliseconds. On a [virtual
+//! clock](crate::testing::VirtualClock), with a [seed](crate::Builder::seed), in
+//! [`explore`](crate::testing::explore()) and with a budget of 1 time makes no difference, so that a
+//! run can be repeated.
 //!
 //! With a [budget](crate::Builder::budget) of 1 every operation lets others run. That is what Trio
 //! does, and good for tests of what may happen in between.

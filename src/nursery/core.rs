@@ -38,6 +38,7 @@ use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{self, Child, Handle, Held};
 use crate::panic::{Payload, quietly};
+use crate::run::ahead::Ahead;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Level;
 use crate::wake::roster::Roster;
@@ -97,6 +98,11 @@ impl Core {
         // SAFETY: what a unit is attached to is there (invariant 2 of `wake::unit`).
         let roster = unsafe { unit.roster().as_ref() };
         roster.is_some_and(|roster| !ptr::eq(roster.body(), unit))
+    }
+
+    /// Finds the way to the next unit that goes ahead, from here. False if there is none.
+    pub(crate) fn finds_way(&self, ahead: &Ahead) -> bool {
+        ahead.next(&self.roster)
     }
 
     /// Whether nothing in it is ready.

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::coop::Aside;
 use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
 use crate::nursery::core::{Core, Guard, Hold};
 use crate::nursery::{Nursery, NurseryHandle};
@@ -147,6 +148,7 @@ where
     let hold = Hold::new(nursery.clone());
     async move {
         let _hold = hold;
+        Aside::new().await;
         if !nursery.is_open() {
             return Err(NurseryClosed::new(nursery.place(), place).into());
         }

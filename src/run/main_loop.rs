@@ -23,15 +23,13 @@ use crate::scope::{
 };
 use crate::signal::Interrupt;
 use crate::time::clock;
+use crate::turn::TURN;
 use crate::wake::roster::Roster;
 use crate::wake::waker::wake_from_elsewhere;
-use crate::{Result, coop};
+use crate::{Result, context};
 
-/// How many wakes may happen before the loop looks at the network and the clock again.
-const TURN: i32 = 256;
-
-/// How often this is done from inside of a nursery, while nothing outside of it is ready, before
-/// the loop does it itself.
+/// How often the world is looked at from inside of a nursery that is polled round after round, as
+/// nothing outside of it is ready, before the loop does it itself.
 const LOOKS: u32 = 32;
 
 impl Runtime {
@@ -46,7 +44,7 @@ impl Runtime {
         ctrl_c: bool,
         interrupted: &dyn Fn(),
     ) -> Result<T> {
-        let interrupt = if ctrl_c { Interrupt::install()? } else { None };
+        let _interruptible = Interruptible::new(self, ctrl_c, &scope)?;
         let system = Guard::new(self.system.clone(), true)?;
         let mut outcome = None;
         let driven = {
@@ -55,15 +53,8 @@ impl Runtime {
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
                 self.end().await;
             });
-            let heed = || {
-                if let Some(interrupt) = &interrupt
-                    && interrupt.heed(&scope)
-                {
-                    interrupted();
-                }
-            };
             let driven =
-                self.drive_system(&system, &heed, &mut |cx| body.as_mut().poll(cx).map(Ok));
+                self.drive_system(&system, interrupted, &mut |cx| body.as_mut().poll(cx).map(Ok));
             driven.inspect_err(|_| abandon_all(self))
         };
         if let Err(error) = driven {
@@ -139,16 +130,16 @@ impl Runtime {
     fn drive_system(
         &self,
         system: &Guard,
-        heed_interrupt: &impl Fn(),
+        interrupted: &dyn Fn(),
         body: &mut Body<'_>,
     ) -> Result<()> {
         // Nobody polls the system's nursery but this loop, which looks for itself.
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = true;
-        coop::begin(self.budget, &self.order);
+        CONTEXT.with(|context| context.turn.begin_run(self.budget, &self.order, &self.clock));
         loop {
             CONTEXT.with(|context| {
-                context.turn.set(self.turn());
+                context.turn.begin(self.turn());
                 context.looks.set(LOOKS);
             });
             loop {
@@ -160,16 +151,51 @@ impl Runtime {
                 if polled.is_ready() {
                     return Ok(());
                 }
-                let over = CONTEXT.with(|context| context.turn.get() <= 0);
-                if over || core.is_idle() {
+                if self.ahead.was_cut() && self.let_ahead(system, &mut cx, body) {
+                    return Ok(());
+                }
+                let over = CONTEXT.with(|context| context.turn.is_done());
+                if over || self.calls_up.get() || core.is_idle() {
                     break;
                 }
             }
-            self.look_around(system.core(), heed_interrupt)?;
+            self.look_around(system.core(), interrupted)?;
         }
     }
 
-    /// How many wakes may happen before the loop looks around. Timers that were passed over may fire
+    /// Lets those go ahead that have waited for too long. Afterwards the round that was cut goes on.
+    /// True if all have ended.
+    #[cold]
+    fn let_ahead(&self, system: &Guard, cx: &mut Context<'_>, body: &mut Body<'_>) -> bool {
+        let core = system.core();
+        let began = CONTEXT.with(|context| context.turn.time());
+        while core.finds_way(&self.ahead) {
+            let ended = CONTEXT.with(|context| {
+                context.turn.begin(TURN);
+                context.notes.set(true);
+                // SAFETY: this stands for the nursery's own future.
+                let polled = unsafe { core.drive(system.entered(), self, cx, false, body) };
+                context.notes.set(false);
+                polled.is_ready()
+            });
+            self.ahead.was_cut(); // by one of them: others have their turn anyway
+            if ended {
+                return true;
+            }
+            if CONTEXT.with(|context| context.turn.has_lasted(began)) {
+                break;
+            }
+        }
+        self.ahead.is_over(began);
+        CONTEXT.with(|context| {
+            context.turn.begin(TURN);
+            // What comes next belongs to the round that was cut.
+            context.tick.set(context.tick.get().wrapping_sub(1));
+        });
+        false
+    }
+
+    /// How much work there may be before the loop looks around. Timers that were passed over may fire
     /// in any round.
     fn turn(&self) -> i32 {
         let passed_over = self.order.decided().is_some()
@@ -184,12 +210,17 @@ impl Runtime {
     /// What is polled beside the nursery, by the same hosts, may have something to do, too, in this
     /// round, unless nothing has woken these hosts: then they are `uncalled`. (Who is polled by an
     /// executor of his own in between is not seen, and waits for as many turns as there are looks.)
-    pub(crate) fn next_round(&self, roster: &Roster, uncalled: bool) -> bool {
+    /// What is polled behind a new nursery has not had its first poll: it waits for one turn at the
+    /// most. `first` is how many looks were left when the nursery was polled first, in that poll.
+    pub(crate) fn next_round(&self, roster: &Roster, uncalled: bool, first: Option<u32>) -> bool {
         CONTEXT.with(|context| {
             let goes_on = || context.ready_queues.get() == 1;
+            let looked = first.is_some_and(|looks| looks != context.looks.get());
             if !uncalled
+                || looked
                 || !goes_on()
-                || context.turn.get() <= 0 && !(self.look_from_inside(roster) && goes_on())
+                || context.looks.get() == 0
+                || context.turn.is_done() && !(self.has_looked(roster) && goes_on())
             {
                 return false;
             }
@@ -198,47 +229,115 @@ impl Runtime {
         })
     }
 
-    /// Looks at the network and the clock from where it is. False if the loop has to do that.
+    /// Sees to it that somebody has looked at the world in this turn. False if the loop has to.
     #[cold]
-    fn look_from_inside(&self, roster: &Roster) -> bool {
-        let looks = CONTEXT.with(|context| context.looks.get());
-        if looks == 0 || !self.order.is_first_in_first_out() || self.remote.inbox.may_have_news() {
-            return false;
-        }
-        // Nothing of the nursery is being polled meanwhile. It needs not be told of units that become
-        // ready: it has some.
-        roster.set_draining(false);
-        let looked = catch_unwind(AssertUnwindSafe(|| {
-            if self.reactor.has_sources() {
-                self.reactor.poll(Some(Duration::ZERO))?;
+    fn has_looked(&self, roster: &Roster) -> bool {
+        CONTEXT.with(|context| {
+            if context.turn.is_done() && self.order.is_first_in_first_out() {
+                self.look_from_inside(roster);
             }
-            self.fire_timers(false);
-            Ok::<_, io::Error>(())
-        }));
+            !context.turn.is_done()
+        })
+    }
+
+    /// Looks at the world between two polls, if the turn is over, whatever is being polled around
+    /// them. True if everybody is to return to the loop, which cuts the round.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn end_turn(&self, roster: &Roster) -> bool {
+        if self.ahead.is_cutting() {
+            return true;
+        }
+        CONTEXT.with(|context| {
+            if !context.turn.is_over() {
+                return false;
+            }
+            self.look_from_inside(roster);
+            if context.turn.is_timed() {
+                self.ahead.cut_if_due();
+            }
+            let cuts = self.ahead.is_cutting();
+            if cuts {
+                context.turn.end_now();
+            }
+            cuts
+        })
+    }
+
+    /// Looks at the world from inside of a nursery, and begins a turn, unless the loop has to see to
+    /// something.
+    fn look_from_inside(&self, roster: &Roster) {
+        // Nothing of the nursery is being polled meanwhile. It needs not be told of units that become
+        // ready, if it has some.
+        roster.set_draining(false);
+        let looked = context::outside(|| catch_unwind(AssertUnwindSafe(|| self.look())));
         roster.set_draining(true);
         match looked {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return false, // the loop gets the same error
+            Ok(Err(_)) => self.calls_up.set(true), // the loop gets the same error
             Err(payload) => {
                 // A foreign waker's, which is no fault of this nursery.
                 self.panicked.set(Some(payload));
-                return false;
+                self.calls_up.set(true);
             }
         }
         CONTEXT.with(|context| {
-            context.looks.set(looks - 1);
-            context.turn.set(TURN);
+            if self.calls_up.get() {
+                context.turn.put_off();
+            } else {
+                context.looks.set(context.looks.get().saturating_sub(1));
+                context.turn.begin(TURN);
+            }
         });
-        true
+    }
+
+    /// Looks at the network, other threads, the clock and Ctrl-C.
+    fn look(&self) -> io::Result<()> {
+        let _notes = self.notes();
+        if self.reactor.has_sources() {
+            self.reactor.poll(Some(Duration::ZERO))?;
+        }
+        self.let_in();
+        self.fire_timers(false);
+        self.heed_interrupt();
+        Ok(())
+    }
+
+    /// While the answer lives, what becomes ready is noted, as it may go ahead of others.
+    fn notes(&self) -> impl Drop + use<> {
+        struct Notes(bool);
+        impl Drop for Notes {
+            fn drop(&mut self) {
+                CONTEXT.with(|context| context.notes.set(self.0));
+            }
+        }
+        CONTEXT.with(|context| {
+            self.ahead.tidy(context.tick.get());
+            Notes(context.notes.replace(context.turn.is_timed()))
+        })
+    }
+
+    /// Cancels the main scope, if Ctrl-C was pressed.
+    fn heed_interrupt(&self) {
+        let interrupt = self.interrupt.borrow();
+        if let Some((interrupt, scope)) = &*interrupt
+            && interrupt.heed(scope)
+        {
+            self.interrupted.set(true);
+            self.calls_up.set(true);
+        }
     }
 
     /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
     /// when there is something to run.
-    fn look_around(&self, system: &Core, heed_interrupt: &impl Fn()) -> Result<()> {
+    fn look_around(&self, system: &Core, interrupted: &dyn Fn()) -> Result<()> {
         self.order.check_rounds()?;
+        self.calls_up.set(false);
         if let Some(payload) = self.panicked.take() {
             resume_unwind(payload);
         }
+        // Where nothing is ready there is nobody to go ahead of.
+        let _notes = (!system.is_idle()).then(|| self.notes());
         let mut asked = false;
         let mut idle_since = None;
         if !system.is_idle() && self.reactor.has_sources() {
@@ -248,7 +347,10 @@ impl Runtime {
         loop {
             self.let_in();
             self.fire_timers(system.is_idle());
-            heed_interrupt();
+            self.heed_interrupt();
+            if self.interrupted.take() {
+                interrupted();
+            }
             if !system.is_idle() {
                 // Timers that are always due must not keep the network waiting.
                 if !asked && self.reactor.has_sources() {
@@ -345,6 +447,24 @@ impl Runtime {
                 None => return,
             }
         }
+    }
+}
+
+/// While it lives, Ctrl-C cancels a run's main scope.
+struct Interruptible<'a>(&'a Runtime);
+
+impl<'a> Interruptible<'a> {
+    fn new(runtime: &'a Runtime, ctrl_c: bool, scope: &ScopeRef) -> Result<Self> {
+        let interrupt = if ctrl_c { Interrupt::install()? } else { None };
+        *runtime.interrupt.borrow_mut() = interrupt.map(|interrupt| (interrupt, scope.clone()));
+        Ok(Interruptible(runtime))
+    }
+}
+
+impl Drop for Interruptible<'_> {
+    fn drop(&mut self) {
+        let interrupt = self.0.interrupt.take();
+        drop(interrupt); // foreign code
     }
 }
 

@@ -1,6 +1,7 @@
 //! Running: [`run`], its [`Builder`], and the loop that polls the main future, looks at the
 //! network and the clock, and sleeps when there is nothing to do.
 
+pub(crate) mod ahead;
 mod builder;
 #[cfg(not(loom))]
 mod cores;
@@ -38,11 +39,13 @@ use crate::panic::Payload;
 use crate::remote::Token;
 use crate::remote::inbox::Batch;
 use crate::remote::registry::Tenant;
+use crate::run::ahead::Ahead;
 use crate::run::order::Order;
 use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
 use crate::run::timer::Timers;
 use crate::scope::pool::ScopeRef;
+use crate::signal::Interrupt;
 use crate::sync::CapacityLimiter;
 use crate::thread::job::Jobs;
 use crate::thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
@@ -84,6 +87,13 @@ pub(crate) struct Runtime {
     pub(crate) lookup_limiter: CapacityLimiter,
     /// What a foreign waker panicked with while the loop was not at hand.
     panicked: Cell<Option<Payload>>,
+    pub(crate) ahead: Ahead,
+    /// There is something that the loop itself has to see to, and that does not wait for long.
+    calls_up: Cell<bool>,
+    /// What heeds Ctrl-C, and the main scope, which it cancels.
+    interrupt: RefCell<Option<(Interrupt, ScopeRef)>>,
+    /// Ctrl-C was heeded, and who called `run` is still to be told.
+    interrupted: Cell<bool>,
     /// Where `run` was called.
     pub(crate) place: &'static Location<'static>,
 }
@@ -104,6 +114,10 @@ impl Runtime {
             table,
             joiners: RefCell::default(),
             panicked: Cell::new(None),
+            ahead: Ahead::default(),
+            calls_up: Cell::new(false),
+            interrupt: RefCell::new(None),
+            interrupted: Cell::new(false),
             clock,
             timers: RefCell::new(Timers::new()),
             reactor,

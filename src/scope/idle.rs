@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::context;
-use crate::coop::Watch;
+use crate::coop::{Aside, Watch};
 use crate::error::{Cancelled, Error};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
@@ -82,6 +82,7 @@ where
     F: Future<Output = Result<T, E>>,
     E: Into<Error>,
 {
+    Aside::new().await;
     scope.set_finishing();
     let mut entered = Entered::new(scope, "a section that is idle")?;
     let outcome = {

@@ -41,7 +41,7 @@ use crate::scope::deadline::Deadline;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level, Scope};
 use crate::time::clock::{self, NEVER};
-use crate::{Result, context};
+use crate::{Result, context, coop};
 
 /// A cancel scope: code that can be cancelled as one, by a deadline or by a call.
 ///
@@ -334,6 +334,8 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
         };
         if this.entered.is_inside() {
             this.entered.touch();
+        } else if this.entered.begin(cx).is_pending() {
+            return Poll::Pending;
         } else if let Err(error) = this.entered.enter(this.what) {
             this.future.set(None);
             return Poll::Ready(Err(error));
@@ -344,6 +346,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
             return Poll::Pending;
         };
         this.future.set(None);
+        coop::count();
         Poll::Ready(this.entered.leave(outcome))
     }
 }

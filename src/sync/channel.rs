@@ -184,6 +184,7 @@ impl<T> Sender<T> {
     ///
     /// [`TrySendError`], with the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        coop::count();
         if self.is_closed() {
             return Err(TrySendError::Closed(message));
         }
@@ -243,6 +244,7 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError`].
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        coop::count();
         match self.shared.take() {
             Some(taken) => Ok(taken.message),
             None if self.shared.closed.get() => Err(TryRecvError::Ended),

@@ -40,6 +40,7 @@ impl Event {
 
     /// Says that it has happened, and lets all go on who wait for it. Again, it has no effect.
     pub fn set(&self) {
+        coop::count();
         self.set.set(true);
         while let Some(waiter) = self.waiters.next() {
             waiter.serve().wake();

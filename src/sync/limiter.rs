@@ -103,6 +103,11 @@ impl CapacityLimiter {
     /// Takes a permit if there is one now. This is no checkpoint.
     #[must_use = "a permit is given back when it is dropped"]
     pub fn try_acquire(&self) -> Option<Permit> {
+        coop::count();
+        self.take()
+    }
+
+    fn take(&self) -> Option<Permit> {
         if self.available() == 0 {
             return None;
         }
@@ -197,7 +202,7 @@ impl Future for Acquire {
                         this.step = Step::Fail(Checkpoint::failing(error, 2));
                         continue;
                     }
-                    let Some(permit) = this.limiter.try_acquire() else {
+                    let Some(permit) = this.limiter.take() else {
                         let ticket = waiters.join(cx, "CapacityLimiter::acquire");
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;

@@ -71,6 +71,15 @@ impl Clock {
         either!(self, clock => clock.when(stamp))
     }
 
+    /// How far the processor's counter goes in a millisecond, where it is trusted and that is known.
+    #[cfg(not(loom))]
+    pub(crate) fn ticks_in_a_millisecond(&self) -> Option<u64> {
+        match self {
+            Clock::System(clock) => clock.counter.ticks_in_a_millisecond(),
+            Clock::Virtual(_) => None,
+        }
+    }
+
     /// Whether it moves by jumping to the next deadline.
     pub(crate) fn is_virtual(&self) -> bool {
         matches!(self, Clock::Virtual(_))

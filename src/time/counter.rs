@@ -82,6 +82,11 @@ impl Counter {
         (since < self.good_for.get()).then(|| self.time.get() + ((since * self.fast.get()) >> 32))
     }
 
+    /// How far it goes in a millisecond, if it is believed.
+    pub(super) fn ticks_in_a_millisecond(&self) -> Option<u64> {
+        Some(self.good_for.get()).filter(|&ticks| ticks > 0)
+    }
+
     /// The time at an earlier count, or a later one up to `now`, when it has come to `ticks`.
     pub(super) fn time_before(&self, stamp: u64, ticks: u64, now: Nanos) -> Nanos {
         // One that has gone backwards counts as no time at all.
@@ -94,14 +99,14 @@ impl Counter {
 /// The processor's counter of time, of unknown speed.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(super) fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     // SAFETY: every processor of this kind has it.
     unsafe { std::arch::x86_64::_rdtsc() }
 }
 
 /// Where there is none that is known to be good, nanoseconds.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     static BASE: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     crate::time::clock::nanos(BASE.get_or_init(std::time::Instant::now).elapsed())
 }

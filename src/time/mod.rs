@@ -3,7 +3,7 @@
 pub(crate) mod alarm;
 pub(crate) mod clock;
 #[cfg(not(loom))]
-mod counter;
+pub(crate) mod counter;
 mod interval;
 mod sleep;
 pub(crate) mod wheel;

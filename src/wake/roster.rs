@@ -253,7 +253,7 @@ impl Roster {
     }
 
     /// The host as a unit of this runtime, or else a clone of its waker.
-    pub(super) fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
+    pub(crate) fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
         let host = self.host.take()?;
         let answer = waker::unit_of(&host).ok_or_else(|| host.clone());
         self.host.set(Some(host));

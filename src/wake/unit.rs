@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::task::Waker;
 
-use crate::context::CONTEXT;
+use crate::context::{self, CONTEXT};
 use crate::wake::roster::Roster;
 use crate::wake::table::{self, RunId, UnitId};
 
@@ -59,6 +59,17 @@ impl Flag {
     pub(crate) const VALUE: Flag = Flag(16);
     pub(crate) const FUTURE: Flag = Flag(32);
     pub(crate) const FAILED: Flag = Flag(64);
+}
+
+/// Why a unit that is being polled is to be polled again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It lets others run.
+    Yields,
+    /// A nursery that it polls has something ready.
+    ForNursery,
+    /// As well, and the round was cut: it goes on with that.
+    WasCut,
 }
 
 /// No index of a unit.
@@ -163,6 +174,11 @@ impl Unit {
         self.has(Flag::QUEUED)
     }
 
+    /// Whether it has been ready since this tick.
+    pub(crate) fn is_queued_since(&self, tick: u32) -> bool {
+        self.is_queued() && self.tick.get() == tick
+    }
+
     // Waking.
 
     /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to
@@ -178,13 +194,13 @@ impl Unit {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         unit.set(Flag::WOKEN);
+        let (now, notes) = CONTEXT.with(|context| (context.tick.get(), context.notes.get()));
+        if notes {
+            unit.note_ahead(now);
+        }
         if unit.is_queued() || unit.roster.get().is_null() {
             return None;
         }
-        let now = CONTEXT.with(|context| {
-            context.turn.set(context.turn.get().wrapping_sub(1));
-            context.tick.get()
-        });
         // SAFETY: invariant 2.
         let roster = unsafe { &*unit.roster.get() };
         if !roster.push(this, now) || roster.is_draining() {
@@ -193,11 +209,12 @@ impl Unit {
         roster.call_host(now)
     }
 
-    /// Makes the unit that is being polled ready, for the next tick. False if it is not this one.
+    /// Makes the unit that is being polled ready, for the next tick, or for this one if it was cut.
+    /// False if it is not this one.
     ///
     /// Unless it is for a nursery that it polls, that counts as a wake.
     #[inline]
-    pub(crate) fn poll_again(id: UnitId, for_nursery: bool) -> bool {
+    pub(crate) fn poll_again(id: UnitId, why: Again) -> bool {
         CONTEXT.with(|context| {
             // SAFETY: invariant 3 of `context`: it is being polled.
             let Some(unit) = (unsafe { context.polled.get().as_ref() }) else { return false };
@@ -206,13 +223,32 @@ impl Unit {
             if context.unit.get() != id || unit.is_queued() || !roster.is_draining() {
                 return false;
             }
-            if !for_nursery {
-                context.turn.set(context.turn.get().wrapping_sub(1));
+            if why == Again::Yields {
                 unit.set(Flag::WOKEN);
             }
-            roster.push(context.polled.get(), context.tick.get());
+            match why {
+                Again::WasCut => {
+                    roster.push_first(context.polled.get(), context.tick.get().wrapping_sub(1));
+                }
+                _ => drop(roster.push(context.polled.get(), context.tick.get())),
+            }
             true
         })
+    }
+
+    /// It may go ahead of others, unless it is what runs and wakes itself.
+    #[cold]
+    fn note_ahead(&self, tick: u32) {
+        let (is_polled, id) = CONTEXT
+            .with(|context| (ptr::eq(context.polled.get(), self), self.id(context.unit_run.get())));
+        if !is_polled {
+            let tick = if self.is_queued() { self.tick.get() } else { tick };
+            context::with_runtime(|runtime| {
+                if let Some(runtime) = runtime {
+                    runtime.ahead.note(id, tick);
+                }
+            });
+        }
     }
 
     /// As `make_ready`, but the unit is polled in the present tick, if its owner is, and before all
@@ -225,7 +261,6 @@ impl Unit {
     #[must_use]
     pub(crate) unsafe fn make_ready_now(this: *const Unit) -> Option<Waker> {
         let (before, current) = CONTEXT.with(|context| {
-            context.turn.set(context.turn.get().wrapping_sub(1));
             let current = table::lookup(context.unit.get()).unwrap_or(ptr::null());
             (context.tick.get().wrapping_sub(1), current)
         });

@@ -15,7 +15,7 @@ use crate::context::CONTEXT;
 use crate::remote::inbox::Woken;
 use crate::remote::registry;
 use crate::wake::table::{self, UnitId};
-use crate::wake::unit::Unit;
+use crate::wake::unit::{Again, Unit};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop_waker);
 
@@ -93,14 +93,16 @@ fn make_ready(unit: Option<*const Unit>) {
 /// Wakes a waker of what is polled right now.
 #[inline]
 pub(crate) fn yield_now(waker: &Waker) {
-    if !unit_of(waker).is_some_and(|id| Unit::poll_again(id, false)) {
+    if !unit_of(waker).is_some_and(|id| Unit::poll_again(id, Again::Yields)) {
         waker.wake_by_ref();
     }
 }
 
 /// Wakes a waker of what is polled right now, for a nursery that wants to be polled again.
-pub(crate) fn poll_nursery_again(waker: &Waker) {
-    if !unit_of(waker).is_some_and(|id| Unit::poll_again(id, true)) {
+/// If the `round_was_cut`, it goes on with that.
+pub(crate) fn poll_nursery_again(waker: &Waker, round_was_cut: bool) {
+    let why = if round_was_cut { Again::WasCut } else { Again::ForNursery };
+    if !unit_of(waker).is_some_and(|id| Unit::poll_again(id, why)) {
         waker.wake_by_ref();
     }
 }

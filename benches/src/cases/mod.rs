@@ -2,6 +2,7 @@
 //! function for each subject.
 
 mod cancel_storm;
+mod fairness;
 mod fan_in;
 mod generator;
 mod growth;
@@ -83,6 +84,11 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "tcp_echo", about: "a server that sends back what it gets", rows: tcp_echo::rows },
     Case { name: "http", about: "hyper, plain text, 64 connections", rows: http::rows },
+    Case {
+        name: "fairness",
+        about: "what those that are always ready leave to others",
+        rows: fairness::rows,
+    },
     Case { name: "generator", about: "items from a generator", rows: generator::rows },
     Case { name: "remote_wake", about: "a thread wakes a task", rows: remote_wake::rows },
     Case { name: "memory", about: "what one that is idle takes", rows: memory::rows },

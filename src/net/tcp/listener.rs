@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use crate::Result;
 use crate::checkpoint::checkpoint;
+use crate::coop;
 use crate::error::placed;
 use crate::net::accept::{BACKLOG, accept, accept_now};
 use crate::net::address::Address;
@@ -152,6 +153,7 @@ impl TcpListener {
     /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
     #[track_caller]
     pub fn try_accept(&self) -> Result<Option<(TcpStream, SocketAddr)>> {
+        coop::count();
         let taken = accept_now(|| self.io.source().accept())?;
         Ok(taken.map(|(stream, address)| (TcpStream::accepted(stream.into()), address)))
     }

@@ -10,6 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::Result;
 use crate::checkpoint::checkpoint;
+use crate::coop;
 use crate::error::placed;
 use crate::net::accept::{BACKLOG, accept, accept_now};
 use crate::net::doing::doing;
@@ -119,6 +120,7 @@ impl UnixListener {
     /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
     #[track_caller]
     pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
+        coop::count();
         let taken = accept_now(|| self.io.source().accept())?;
         Ok(taken.map(|(stream, address)| (UnixStream::accepted(stream.into()), address)))
     }

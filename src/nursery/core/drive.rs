@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::context::{self, Host};
+use crate::context::{self, CONTEXT, Host};
 use crate::nursery::child::{Child, Held};
 use crate::nursery::core::Core;
 use crate::panic::Payload;
@@ -23,9 +23,9 @@ pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
 impl Core {
     /// Polls a child. What is current is put back by `host`.
     #[inline]
-    fn poll_child(&self, host: &Host, unit: NonNull<Unit>, budget: u32) {
+    fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = unsafe { host.poll(unit.as_ptr(), budget) };
+        let waker = unsafe { host.poll(unit.as_ptr(), true) };
         host.hide_frame();
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
@@ -175,7 +175,7 @@ impl Core {
             return Poll::Ready(());
         }
         if !self.roster.is_idle() {
-            waker::poll_nursery_again(cx.waker());
+            waker::poll_nursery_again(cx.waker(), runtime.ahead.is_cutting());
         }
         Poll::Pending
     }
@@ -189,41 +189,72 @@ impl Core {
         first: bool,
         body: &mut Body<'_>,
     ) -> bool {
-        if first && self.poll_body(host, runtime, true, body) && !self.close_left() {
-            return true;
+        let looks = first.then(|| CONTEXT.with(|context| context.looks.get()));
+        if first {
+            let ended = self.poll_body(host, true, body);
+            CONTEXT.with(|context| context.turn.end_poll());
+            if ended && !self.close_left() {
+                return true;
+            }
+        }
+        if runtime.ahead.is_on_the_way() {
+            return self.drain_ahead(host, runtime, body);
+        }
+        if runtime.ahead.is_cutting() {
+            return false;
         }
         loop {
             while let Some(unit) = self.roster.pop(&runtime.order) {
                 if !ptr::eq(unit.as_ptr(), self.roster.body()) {
-                    self.poll_child(host, unit, runtime.budget);
+                    self.poll_child(host, unit);
                 } else if self.body_running.get() {
-                    if self.poll_body(host, runtime, false, body) && !self.close_left() {
+                    if self.poll_body(host, false, body) && !self.close_left() {
                         return true;
                     }
                 } else if self.live.get() == 0 && !self.close_left() {
+                    CONTEXT.with(|context| context.turn.end_poll());
                     return true;
                 }
+                if CONTEXT.with(|context| context.turn.end_poll()) && runtime.end_turn(&self.roster)
+                {
+                    return false;
+                }
             }
-            if self.roster.is_idle() || !runtime.next_round(&self.roster, host.is_uncalled()) {
+            if self.roster.is_idle() || !runtime.next_round(&self.roster, host.is_uncalled(), looks)
+            {
                 return false;
             }
         }
+    }
+
+    /// Polls the one that goes ahead, or is on the way to it. True if all have ended.
+    #[cold]
+    fn drain_ahead(self: &Rc<Self>, host: &Host, runtime: &Runtime, body: &mut Body<'_>) -> bool {
+        let Some(unit) = runtime.ahead.step(&self.roster) else { return false };
+        let ended = if !ptr::eq(unit.as_ptr(), self.roster.body()) {
+            self.poll_child(host, unit);
+            false
+        } else if self.body_running.get() {
+            self.poll_body(host, false, body)
+        } else {
+            self.live.get() == 0
+        };
+        ended && !self.close_left()
     }
 
     /// Polls the body. True if it has ended and there is nothing to wait for.
     ///
     /// The first time it is polled by its host there and then, and shares the host's budget: a
     /// loop that opens nurseries must let others run, too.
-    fn poll_body(&self, host: &Host, runtime: &Runtime, first: bool, body: &mut Body<'_>) -> bool {
-        let budget = if first { host.budget() } else { runtime.budget };
+    fn poll_body(&self, host: &Host, first: bool, body: &mut Body<'_>) -> bool {
         // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
-        let waker = unsafe { host.poll(self.roster.body(), budget) };
+        let waker = unsafe { host.poll(self.roster.body(), !first) };
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.
         let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
         if first {
-            host.set_budget(coop::budget());
+            host.share_budget();
         }
         host.polled();
         match outcome {
@@ -257,7 +288,7 @@ impl Core {
         let unit = context::polled_unit();
         if ptr::eq(unit, self.roster.body()) {
             if first {
-                host.set_budget(coop::budget());
+                host.share_budget();
             }
             host.polled();
             return self.end_body(Err(payload), false);

@@ -1,9 +1,11 @@
 //! Entering a scope, polling in it, and leaving it.
 
 use std::ptr;
+use std::task::{Context, Poll};
 
 use super::{Level, Stage};
 use crate::context::{self, CONTEXT};
+use crate::coop::Aside;
 use crate::error::{NotRunning, ScopeReused};
 use crate::remote::cancel_handle;
 use crate::scope::pool::ScopeRef;
@@ -12,6 +14,8 @@ use crate::scope::pool::ScopeRef;
 pub(crate) struct Entered {
     /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
     run: u32,
+    /// Of entering it.
+    aside: Aside,
     scope: ScopeRef,
 }
 
@@ -19,7 +23,14 @@ impl Entered {
     /// A scope that is still to be entered.
     #[inline]
     pub(in crate::scope) fn outside(scope: ScopeRef) -> Entered {
-        Entered { run: 0, scope }
+        Entered { run: 0, aside: Aside::new(), scope }
+    }
+
+    /// To be called before it is entered where what runs in it may be over at once, as
+    /// [`Aside::begin`]. Leaving it is what counts.
+    #[inline(always)]
+    pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<()> {
+        self.aside.begin(cx)
     }
 
     /// Enters a scope, whose deadline begins to run.
