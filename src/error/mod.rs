@@ -284,9 +284,8 @@ impl Error {
 /// `map_err(Error::from)`, and by `?` in a function that returns a `Poll`.
 fn is_of_no_use(place: &Location<'_>) -> bool {
     let file = place.file();
-    let standard = ["core", "alloc", "std"]
-        .iter()
-        .any(|library| file.contains(&*format!("library/{library}/src")));
+    // The second is where its sources are, if they are installed.
+    let standard = file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/");
     standard || is_inside(place)
 }
 

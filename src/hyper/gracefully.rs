@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use crate::error::placed;
 use crate::hyper::drive::{Drive, End};
 use crate::hyper::limits::Limits;
 use crate::hyper::pace::Pace;
@@ -71,9 +72,9 @@ where
     let place = Location::caller();
     let state = State::new(Kind::ByHand, place);
     let scope = ScopeRef::new(place);
-    Gracefully {
+    placed(Gracefully {
         drive: Drive::new(connection, shutdown, scope, state, Limits::new(), Pace::default()),
-    }
+    })
 }
 
 pin_project! {

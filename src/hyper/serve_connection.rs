@@ -294,7 +294,7 @@ fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
                 tracing::debug!(error = %hyper, "a client has gone");
                 Ok(())
             }
-            _ => Err(error),
+            _ => Err(error.at(state.place())),
         },
     }
 }

@@ -71,7 +71,7 @@ whole!(ReadHalf<'_, S>, WriteHalf<'_, S>, OwnedReadHalf<S>, OwnedWriteHalf<S>);
 macro_rules! reads {
     ($half:ty) => {
         impl<S: Socket> $half {
-            /// As [`SocketStream::read`].
+            /// Like [`SocketStream::read`].
             ///
             /// # Errors
             ///
@@ -81,7 +81,7 @@ macro_rules! reads {
                 self.stream.read(buffer)
             }
 
-            /// As [`SocketStream::read_vectored`].
+            /// Like [`SocketStream::read_vectored`].
             ///
             /// # Errors
             ///
@@ -94,7 +94,7 @@ macro_rules! reads {
                 self.stream.read_vectored(buffers)
             }
 
-            /// As [`SocketStream::read_exact`], which tells what a cancellation leaves.
+            /// Like [`SocketStream::read_exact`], which says what a cancellation leaves behind.
             ///
             /// # Errors
             ///
@@ -104,7 +104,7 @@ macro_rules! reads {
                 self.stream.read_exact(buffer)
             }
 
-            /// As [`SocketStream::read_to_end`].
+            /// Like [`SocketStream::read_to_end`].
             ///
             /// # Errors
             ///
@@ -117,7 +117,7 @@ macro_rules! reads {
                 self.stream.read_to_end(buffer)
             }
 
-            /// As [`SocketStream::readable`].
+            /// Like [`SocketStream::readable`].
             ///
             /// # Errors
             ///
@@ -156,7 +156,7 @@ reads!(OwnedReadHalf<S>);
 macro_rules! writes {
     ($half:ty) => {
         impl<S: Socket> $half {
-            /// As [`SocketStream::write`].
+            /// Like [`SocketStream::write`].
             ///
             /// # Errors
             ///
@@ -166,7 +166,7 @@ macro_rules! writes {
                 self.stream.write(bytes)
             }
 
-            /// As [`SocketStream::write_vectored`].
+            /// Like [`SocketStream::write_vectored`].
             ///
             /// # Errors
             ///
@@ -179,7 +179,7 @@ macro_rules! writes {
                 self.stream.write_vectored(buffers)
             }
 
-            /// As [`SocketStream::write_all`], which tells what a cancellation leaves.
+            /// Like [`SocketStream::write_all`], which says what a cancellation leaves behind.
             ///
             /// # Errors
             ///
@@ -189,7 +189,7 @@ macro_rules! writes {
                 self.stream.write_all(bytes)
             }
 
-            /// As [`SocketStream::flush`].
+            /// Like [`SocketStream::flush`].
             ///
             /// # Errors
             ///
@@ -199,7 +199,7 @@ macro_rules! writes {
                 self.stream.flush()
             }
 
-            /// Ends this direction, as [`SocketStream::shutdown`] does: it is no checkpoint.
+            /// Ends this direction, like [`SocketStream::shutdown`]: it is not a checkpoint.
             ///
             /// # Errors
             ///
@@ -209,7 +209,7 @@ macro_rules! writes {
                 self.stream.shutdown(Shutdown::Write)
             }
 
-            /// As [`SocketStream::writable`].
+            /// Like [`SocketStream::writable`].
             ///
             /// # Errors
             ///
@@ -277,7 +277,7 @@ impl<S: Socket> OwnedReadHalf<S> {
 }
 
 impl<S: Socket> OwnedWriteHalf<S> {
-    /// As [`OwnedReadHalf::reunite`].
+    /// Like [`OwnedReadHalf::reunite`].
     ///
     /// # Errors
     ///

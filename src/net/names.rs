@@ -11,8 +11,8 @@ use crate::net::address::Address;
 use crate::net::address::sealed::Named;
 use crate::{Result, checkpoint, to_thread};
 
-/// Looks up a host's addresses, in the order in which the system would have them tried. What is
-/// numeric is returned as it is. Trio's `socket.getaddrinfo`. A checkpoint.
+/// Looks up a host's addresses, in the order in which the system recommends to try them. A numeric
+/// address is returned as it is. Trio's `socket.getaddrinfo`. A checkpoint.
 ///
 /// [`TcpStream::connect`](super::TcpStream::connect) and
 /// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.

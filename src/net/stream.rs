@@ -28,20 +28,20 @@ use crate::{Error, Result};
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
 /// [`UnixStream`](super::UnixStream).
 ///
-/// Two tasks may use one at the same time, by `&`: one reads, the other writes. Two that read, or
-/// two that write, are legal, but nothing says which of them gets which bytes. Where that must not
-/// happen, [`split`](Self::split) it.
+/// Two tasks can use one at the same time, by `&`: one reads, the other writes. Two readers or two
+/// writers are allowed as well, but then nothing says which of them gets which bytes. To rule that
+/// out, [`split`](Self::split) the stream.
 ///
-/// Dropping it closes it as the kernel does it: what was written is still sent, unless there is
-/// input that was not read, or more arrives. Then the kernel resets the connection, and the peer
-/// may lose what was written last. [`close`](Self::close) waits until the peer has ended as well.
+/// Dropping a stream leaves closing it to the kernel. What was written is still sent, unless there is
+/// input that nobody has read, or more of it arrives: then the kernel resets the connection, and the
+/// peer may lose what was written last. [`close`](Self::close) waits for the peer to end as well.
 ///
 /// # Code for other runtimes
 ///
-/// A stream, and a `&` of one, is [`AsyncRead`] and [`AsyncWrite`] as the `futures` crate has
-/// them, and with the feature `tokio-io` also as tokio has them. These operations are checkpoints
-/// too: a [`Cancelled`](crate::Cancelled) comes inside the
-/// [`io::Error`] and is itself again when that becomes an [`Error`](crate::Error), by `?` for one.
+/// A stream, and a `&` of one, implements [`AsyncRead`] and [`AsyncWrite`] of the `futures` crate,
+/// and with the feature `tokio-io` those of tokio. Their operations are checkpoints too: a
+/// [`Cancelled`](crate::Cancelled) comes out inside an [`io::Error`], and `?` turns that into the
+/// [`Error`](crate::Error) it was.
 ///
 /// ```
 /// use futures::AsyncReadExt;
@@ -85,7 +85,7 @@ impl<S: Socket> SocketStream<S> {
         &self.io
     }
 
-    /// Over a connected stream of the standard library, which is put into non-blocking mode.
+    /// From a connected stream of the standard library, which is put into non-blocking mode.
     ///
     /// # Errors
     ///
@@ -101,6 +101,9 @@ impl<S: Socket> SocketStream<S> {
     #[track_caller]
     pub fn from_std(stream: S) -> Result<Self> {
         stream.set_nonblocking()?;
+        // The standard library does this for what it makes itself, not for descriptors of others.
+        #[cfg(target_vendor = "apple")]
+        socket2::SockRef::from(&stream).set_nosigpipe(true)?;
         Ok(Self::new(stream))
     }
 
@@ -109,8 +112,8 @@ impl<S: Socket> SocketStream<S> {
         self.io.into_source().into_inner()
     }
 
-    /// Reads what there is, `buffer.len()` bytes at the most, and waits while there is nothing.
-    /// 0 is the end: the peer will send no more.
+    /// Reads what is there, at most `buffer.len()` bytes, and waits while nothing is. 0 means the
+    /// end: the peer will send no more.
     ///
     /// # Errors
     ///
@@ -121,7 +124,8 @@ impl<S: Socket> SocketStream<S> {
         self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), receive(socket, buffer)))
     }
 
-    /// As [`read`](Self::read), into several buffers, one after the other.
+    /// Like [`read`](Self::read), into several buffers, one after the other. Buffers beyond those
+    /// that the system takes in one call (1024 on Linux) are left for the next.
     ///
     /// # Errors
     ///
@@ -138,11 +142,11 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Reads as many bytes as fit.
+    /// Fills the whole buffer.
     ///
-    /// Made of several [reads](Self::read): if it fails or is dropped, `buffer` may have been
-    /// filled in part, and nobody knows how far. Who wants to go on after a cancellation calls
-    /// `read` in a loop.
+    /// This takes several [reads](Self::read): if it fails or is dropped, part of `buffer` may have
+    /// been filled, and there is no telling how much. To be able to go on after a cancellation,
+    /// call `read` in a loop.
     ///
     /// # Errors
     ///
@@ -172,10 +176,10 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Reads up to the end, and returns how many bytes were added to `buffer`.
+    /// Reads to the end, and returns how many bytes were added to `buffer`.
     ///
     /// Nothing is lost if it fails or is dropped: what was read is in `buffer`, and another call
-    /// goes on behind it.
+    /// appends to it.
     ///
     /// # Errors
     ///
@@ -196,7 +200,8 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Writes what there is room for, up to all of `bytes`, and waits while there is none.
+    /// Writes as much of `bytes` as there is room for, and waits while there is none. Returns how
+    /// many bytes that were.
     ///
     /// # Errors
     ///
@@ -207,7 +212,8 @@ impl<S: Socket> SocketStream<S> {
         self.io.operate(Side::Write, |socket| self.note_write(bytes.len(), send(socket, bytes)))
     }
 
-    /// As [`write`](Self::write), from several buffers, one after the other.
+    /// Like [`write`](Self::write), from several buffers, one after the other. Buffers beyond those
+    /// that the system takes in one call (1024 on Linux) are left for the next.
     ///
     /// # Errors
     ///
@@ -223,10 +229,10 @@ impl<S: Socket> SocketStream<S> {
 
     /// Writes all of `bytes`.
     ///
-    /// Made of several [writes](Self::write): if it fails or is dropped, some of the bytes may
-    /// have been written, and nobody knows how many. Who wants to go on after a cancellation
-    /// calls `write` in a loop; else a stream whose peer must not get half a message is of no more
-    /// use.
+    /// This takes several [writes](Self::write): if it fails or is dropped, some of the bytes may
+    /// have been written, and there is no telling how many. To be able to go on after a
+    /// cancellation, call `write` in a loop. Otherwise the stream is of no further use if its peer
+    /// must not get half a message.
     ///
     /// # Errors
     ///
@@ -254,7 +260,7 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Does nothing but be a [checkpoint](crate::checkpoint()): a stream keeps nothing back.
+    /// A [checkpoint](crate::checkpoint()) and nothing else: a stream holds nothing back.
     ///
     /// # Errors
     ///
@@ -271,7 +277,7 @@ impl<S: Socket> SocketStream<S> {
     /// the connection, is no error. The `close` of `futures` and the `shutdown` of tokio's
     /// `AsyncWriteExt` do the same as `Shutdown::Write`, after a checkpoint.
     ///
-    /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope.
+    /// It does not wait for anything, so it is not a checkpoint, and works in a cancelled scope.
     ///
     /// # Errors
     ///
@@ -332,13 +338,18 @@ impl<S: Socket> SocketStream<S> {
     /// ```
     #[track_caller]
     pub fn close(self) -> impl Future<Output = Result<()>> {
-        placed(async move { closing::linger(&self.io, closing::LIMIT).await })
+        placed(async move {
+            let outcome = closing::linger(&self.io, closing::LIMIT).await;
+            // That was all: a server that would linger on it has nothing to do.
+            drop(self.into_std());
+            outcome
+        })
     }
 
     /// Waits until a read would not wait: there are bytes, the end, or an error.
     ///
-    /// Spares a task that waits for its peer for long to hold a buffer meanwhile, and allows for
-    /// system calls that this crate does not know.
+    /// With this a task that waits for a long time need not hold a buffer meanwhile, and system
+    /// calls that this crate does not have can be made on the stream.
     ///
     /// # Errors
     ///
@@ -364,10 +375,10 @@ impl<S: Socket> SocketStream<S> {
         self.io.observe()
     }
 
-    /// A half that reads and a half that writes, each for one task.
+    /// Two halves, one that reads and one that writes, each for one task.
     ///
-    /// Where the `futures` crate's `AsyncReadExt` is in scope, its `split`, which takes the stream
-    /// by value, comes first: then it is `TcpStream::split(&mut stream)`.
+    /// If the `AsyncReadExt` of the `futures` crate is in scope, `stream.split()` is that trait's
+    /// method, which takes the stream by value. Write `TcpStream::split(&mut stream)` then.
     ///
     /// ```
     /// use seedbed::net::UnixStream;
@@ -390,7 +401,7 @@ impl<S: Socket> SocketStream<S> {
         halves::split(self)
     }
 
-    /// As [`split`](Self::split), but the halves own the stream between them. The half that
+    /// Like [`split`](Self::split), but the halves own the stream between them. The half that
     /// writes ends its direction when it is dropped.
     ///
     /// ```

@@ -30,7 +30,7 @@ pub(super) fn receive_uninit(
 /// Nothing here raises SIGPIPE if the peer has gone: it is an error, whatever the signal would do.
 #[cfg(not(target_vendor = "apple"))]
 const QUIET: SendFlags = SendFlags::NOSIGNAL;
-// An option of the socket says so instead, which the standard library, mio and socket2 set.
+// An option of the socket says so instead: mio and socket2 set it, and `SocketStream::from_std`.
 #[cfg(target_vendor = "apple")]
 const QUIET: SendFlags = SendFlags::empty();
 

@@ -303,7 +303,7 @@ impl<'a, L: Listener> Server<'a, L> {
                 let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
                 match error.cancellation() {
                     Some(_) if is_ending() => outcome = Err(error),
-                    _ => shut_down(Some(error)),
+                    _ => shut_down(Some(error.at(place))),
                 }
                 if !is_cancelled() {
                     connections.drain();

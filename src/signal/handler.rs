@@ -248,8 +248,12 @@ fn slot(signal: c_int) -> io::Result<&'static Slot> {
     // They cannot be caught, or come again when the handler returns.
     let forbidden = [SIGKILL, SIGSTOP, SIGILL, SIGFPE, SIGSEGV].contains(&signal);
     let slot = usize::try_from(signal).ok().and_then(|signal| SLOTS.get(signal));
-    slot.filter(|_| !forbidden && signal_name(signal).is_some())
-        .ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    let name = signal_name(signal);
+    slot.filter(|_| !forbidden && name.is_some()).ok_or_else(|| {
+        let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
+        let text = format!("{name} is not one that a program can listen to");
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    })
 }
 
 /// Whether the signal is ignored while nothing of this crate heeds it.

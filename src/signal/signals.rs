@@ -151,6 +151,7 @@ impl Signals {
         Signals::listen(heard, Listener::Drain).map(Some)
     }
 
+    #[track_caller]
     fn listen(signals: impl IntoIterator<Item = Signal>, listener: Listener) -> Result<Signals> {
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;

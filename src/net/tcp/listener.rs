@@ -16,8 +16,8 @@ use crate::net::tcp::{TcpSocket, TcpStream};
 
 /// Listens for TCP connections.
 ///
-/// Several tasks may accept from one, by `&`. Dropping it closes it, and the connections that wait
-/// in it.
+/// Several tasks can accept from one, by `&`. Dropping it closes it, together with the connections
+/// that wait in its queue.
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
@@ -38,15 +38,14 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Listens at this address; port 0 lets the system choose one, which
-    /// [`local_addr`](Self::local_addr) tells.
+    /// Listens at this address. With port 0 the system chooses a port, which
+    /// [`local_addr`](Self::local_addr) gives.
     ///
-    /// The address may be one that a server which has just ended has left connections at
-    /// (`SO_REUSEADDR`), and 1024 connections may wait to be accepted. A [`TcpSocket`] has other
-    /// choices.
+    /// Connections left behind by a server that has just ended are no obstacle (`SO_REUSEADDR`), and
+    /// up to 1024 connections can wait to be accepted. For other settings there is [`TcpSocket`].
     ///
-    /// A name is [looked up](crate::net::lookup_host). Of several addresses it is the first that
-    /// can be listened at, and no other.
+    /// A name is [looked up](crate::net::lookup_host). Of several addresses, the first at which it is
+    /// possible to listen is used, and no other.
     ///
     /// A [checkpoint](crate::checkpoint()); it waits only for a name.
     ///
@@ -61,20 +60,20 @@ impl TcpListener {
         placed(async move { bind_first(&address, |_| Ok(())).await })
     }
 
-    /// As [`bind`](Self::bind), and lets others listen at the same address (`SO_REUSEPORT`): the
-    /// listeners of several [cores](crate::run_on_cores), and of several processes of one user.
+    /// Like [`bind`](Self::bind), but lets others listen at the same address (`SO_REUSEPORT`): the
+    /// listeners of several [cores](crate::run_on_cores), or of several processes of the same user.
     /// All of them have to ask for it.
     ///
-    /// Linux shares the connections out as they come, by a hash of both addresses: evenly if they
-    /// are many, and whatever the listeners have to do. A connection stays with the listener it
-    /// was given to. If that is closed before it has accepted it, the connection is reset: a
-    /// listener that closes while others go on should have its queue emptied first, as a
-    /// [`Server`](crate::Server) does that is shut down. Other systems have other rules; some give
+    /// Linux distributes the connections as they come, by a hash of both addresses: evenly if there
+    /// are many, however busy the listeners are. A connection stays with the listener it was given
+    /// to. If that listener closes before it has accepted the connection, the connection is reset. So
+    /// the queue of a listener that closes while others go on should be emptied first, as a
+    /// [`Server`](crate::Server) does when it shuts down. Other systems have other rules; some give
     /// all connections to one listener.
     ///
-    /// With port 0 each would listen at a port of its own; and at any other, a server that was begun
-    /// twice by mistake would not notice. A [`TcpSocket`] that is bound, and does not listen, finds
-    /// a port for all, and keeps it for them:
+    /// With port 0 each listener would get a port of its own, and with any other port a server that
+    /// was started twice by mistake would not notice. A [`TcpSocket`] that is bound but does not
+    /// listen finds a port for all of them, and keeps it:
     ///
     /// ```
     /// use seedbed::net::{TcpListener, TcpSocket};
@@ -104,7 +103,7 @@ impl TcpListener {
         TcpListener { io: Registration::of_listener(mio::net::TcpListener::from_std(listener)) }
     }
 
-    /// Over a listener of the standard library, which is put into non-blocking mode.
+    /// From a listener of the standard library, which is put into non-blocking mode.
     ///
     /// # Errors
     ///
@@ -128,13 +127,13 @@ impl TcpListener {
 
     /// Waits for a connection, and returns it with the address it comes from.
     ///
-    /// One whose client has given up before it was accepted is passed over.
+    /// A connection whose client gave up before it was accepted is passed over.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`](std::io::Error) of the
-    /// system call: where descriptors or memory have run out, the connection stays in the queue,
-    /// and a later call may get it.
+    /// [`Cancelled`](crate::Cancelled), and no connection has been accepted; the
+    /// [`io::Error`](std::io::Error) of the system call. If that ran out of descriptors or memory, the
+    /// connection stays in the queue, and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr)>> {
         self.io.operate(Side::Read, |source| {
@@ -143,10 +142,10 @@ impl TcpListener {
         })
     }
 
-    /// Takes a connection that waits already; `None` if there is none.
+    /// Takes a connection that is waiting already; `None` if there is none.
     ///
-    /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope, for a
-    /// server that serves the last of those who came before it closes.
+    /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
+    /// that a server can serve those who came before it closed.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use crate::net::registration::Side;
 use crate::net::tcp::{TcpListener, TcpStream};
 use crate::{Error, Result};
 
-/// A TCP socket that is to connect or to listen, for options that have to be set before.
+/// A TCP socket that is to connect or to listen, for options that have to be set beforehand.
 ///
 /// [`socket2::SockRef`](https://docs.rs/socket2) sets those that are not here.
 ///
@@ -72,13 +72,13 @@ impl TcpSocket {
         Ok(TcpSocket { socket })
     }
 
-    /// Gives it an address of its own.
+    /// Binds it to a local address.
     ///
     /// # Errors
     ///
     /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not one
     /// numeric [`Address`]: a socket has one family, and nothing is looked up here. That of the
-    /// system call.
+    /// system call, with the address.
     #[track_caller]
     pub fn bind(&self, address: impl Address) -> Result<()> {
         let place = Location::caller();
@@ -90,7 +90,7 @@ impl TcpSocket {
         bind().map_err(|error| error.at(place))
     }
 
-    /// Listens. `backlog` is how many connections may wait to be accepted.
+    /// Listens. `backlog` is how many connections can wait to be accepted.
     ///
     /// # Errors
     ///
@@ -118,8 +118,8 @@ impl TcpSocket {
     ///
     /// [`Cancelled`](crate::Cancelled); as [`bind`](Self::bind) for what is not one numeric
     /// [`Address`]; the [`io::Error`] of the system calls, with the address. It is of the kind
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there, also where
-    /// the system would connect the socket with itself, as it has that very address.
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there, even if the
+    /// socket is bound to that very address, in which case the system would connect it to itself.
     #[track_caller]
     pub fn connect(self, address: impl Address) -> impl Future<Output = Result<TcpStream>> {
         placed(async move {
@@ -134,7 +134,7 @@ impl TcpSocket {
         })
     }
 
-    /// As [`connect`](Self::connect), whose errors do not name the address yet.
+    /// Like [`connect`](Self::connect); its errors do not name the address yet.
     pub(super) async fn join(self, address: SocketAddr) -> Result<TcpStream> {
         checkpoint().await?;
         match self.socket.connect(&address.into()) {
@@ -152,7 +152,7 @@ impl TcpSocket {
         Ok(stream)
     }
 
-    /// Whether it may have an address at which connections of a former socket linger
+    /// Whether it can be bound to an address where connections of a former socket linger
     /// (`SO_REUSEADDR`).
     ///
     /// # Errors
@@ -163,8 +163,8 @@ impl TcpSocket {
         Ok(self.socket.set_reuse_address(reuse)?)
     }
 
-    /// Whether several sockets, of several threads or processes, may listen at the same address;
-    /// the system shares out the connections (`SO_REUSEPORT`).
+    /// Whether several sockets, of several threads or processes, can listen at the same address. The
+    /// system distributes the connections (`SO_REUSEPORT`).
     #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
     #[track_caller]
     pub fn set_reuse_port(&self, reuse: bool) -> Result<()> {
@@ -177,21 +177,21 @@ impl TcpSocket {
         Ok(self.socket.set_only_v6(only)?)
     }
 
-    /// How many bytes the system may keep that were received and not read (`SO_RCVBUF`). Linux
+    /// How many bytes the system keeps that were received and not yet read (`SO_RCVBUF`). Linux
     /// doubles the number.
     #[track_caller]
     pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_recv_buffer_size(bytes)?)
     }
 
-    /// How many bytes the system may keep that were written and not received by the peer
+    /// How many bytes the system keeps that were written and not yet received by the peer
     /// (`SO_SNDBUF`). Linux doubles the number.
     #[track_caller]
     pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_send_buffer_size(bytes)?)
     }
 
-    /// The address it was given.
+    /// The address it is bound to.
     #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         let address = self.socket.local_addr()?.as_socket();
@@ -205,9 +205,8 @@ fn in_progress(error: &io::Error) -> bool {
         || error.kind() == io::ErrorKind::Interrupted
 }
 
-/// Fails if the stream is connected with itself. TCP allows two sockets to connect to each other at
-/// the same time, without a listener, and takes one socket for both if it has the port that it
-/// connects to.
+/// Fails if the stream is connected to itself. TCP lets two sockets connect to each other at the same
+/// time, without a listener, and takes one socket for both if it has the port that it connects to.
 fn refuse_itself(stream: &TcpStream, address: SocketAddr) -> Result<()> {
     let local = stream.local_addr()?;
     // Seldom more than this is asked.
@@ -220,7 +219,7 @@ fn refuse_itself(stream: &TcpStream, address: SocketAddr) -> Result<()> {
     }
     // Otherwise nobody could listen at the port for a minute.
     stream.set_linger(Some(Duration::ZERO))?;
-    let text = "nobody listens there, and the socket would be connected with itself";
+    let text = "nobody listens there, and the socket would be connected to itself";
     Err(io::Error::new(io::ErrorKind::ConnectionRefused, text).into())
 }
 

@@ -17,8 +17,8 @@ use crate::net::{happy_eyeballs, names};
 
 /// A TCP connection.
 ///
-/// What it has in common with a [`UnixStream`](crate::net::UnixStream), reading and writing, is at
-/// [`SocketStream`].
+/// Reading and writing, which it has in common with a [`UnixStream`](crate::net::UnixStream), are
+/// described at [`SocketStream`].
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
@@ -39,13 +39,12 @@ use crate::net::{happy_eyeballs, names};
 pub type TcpStream = SocketStream<net::TcpStream>;
 
 impl SocketStream<net::TcpStream> {
-    /// Connects to this address. For options that have to be set before, there is
-    /// [`TcpSocket`].
+    /// Connects to this address. For options that have to be set beforehand there is [`TcpSocket`].
     ///
-    /// A name is [looked up](crate::net::lookup_host). Where that gives several addresses, or a list
-    /// was given, it is the first that can be connected to (Happy Eyeballs, RFC 8305): they are
-    /// tried with the families, IPv6 and IPv4, in turn, each 250 milliseconds after the one before,
-    /// or as soon as that has failed. The other attempts are closed.
+    /// A name is [looked up](crate::net::lookup_host). If there are several addresses, because of the
+    /// name or because a list was given, the first one that answers is used (Happy Eyeballs, RFC
+    /// 8305). IPv6 and IPv4 addresses take turns; each is tried 250 milliseconds after the one
+    /// before, or as soon as that has failed. The other attempts are closed.
     ///
     /// If it fails or is dropped there is no connection on this side; the peer may have seen one
     /// that was closed.
@@ -58,8 +57,8 @@ impl SocketStream<net::TcpStream> {
     /// the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there; if
     /// there were several addresses, [`ConnectFailed`].
     ///
-    /// A socket that connects to a port of its own machine where nobody listens may be given that
-    /// very port as its own, and is connected with itself then. That is `ConnectionRefused`, too.
+    /// If nobody listens at a port of the same machine, the system may choose that very port for the
+    /// socket, and connect the socket to itself. That is `ConnectionRefused`, too.
     ///
     /// ```
     /// use seedbed::net::{TcpListener, TcpStream};
@@ -94,7 +93,7 @@ impl SocketStream<net::TcpStream> {
         })
     }
 
-    /// As [`read`](Self::read), and leaves what it reads to be read again.
+    /// Like [`read`](Self::read), but leaves what it reads to be read again.
     ///
     /// # Errors
     ///
@@ -127,8 +126,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().take_error()?)
     }
 
-    /// Whether what is written is sent at once, also if it is little (`TCP_NODELAY`). At first it
-    /// is not.
+    /// Whether even small writes are sent at once (`TCP_NODELAY`). By default they are not.
     #[track_caller]
     pub fn nodelay(&self) -> Result<bool> {
         Ok(self.socket().nodelay()?)
@@ -141,7 +139,7 @@ impl SocketStream<net::TcpStream> {
     }
 
     /// After how much silence the system begins to ask whether the peer is still there
-    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None` if it does not ask, as at first.
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None`, the default, if it does not ask.
     #[track_caller]
     pub fn keepalive(&self) -> Result<Option<Duration>> {
         let socket = SockRef::from(self);
@@ -160,15 +158,16 @@ impl SocketStream<net::TcpStream> {
         Ok(())
     }
 
-    /// What closing does with bytes that the peer has not received yet (`SO_LINGER`): `None`, as
-    /// at first, lets the system send them meanwhile.
+    /// What closing does with bytes that the peer has not received yet (`SO_LINGER`): with `None`,
+    /// the default, the system goes on sending them.
     #[track_caller]
     pub fn linger(&self) -> Result<Option<Duration>> {
         Ok(SockRef::from(self).linger()?)
     }
 
-    /// Sets what [`linger`](Self::linger) gives. Zero drops what has not been sent and resets the
-    /// connection. Anything else makes closing, or dropping, block the thread for up to that long.
+    /// Sets what [`linger`](Self::linger) gives. With zero, dropping the stream discards what has not
+    /// been sent and resets the connection. With anything else it blocks the whole thread for up to
+    /// that long; to wait for the peer without blocking there is [`close`](Self::close).
     #[track_caller]
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
         Ok(SockRef::from(self).set_linger(linger)?)
@@ -186,7 +185,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().set_ttl(ttl)?)
     }
 
-    /// How many bytes the system may keep that were received and not read (`SO_RCVBUF`).
+    /// How many bytes the system keeps that were received and not yet read (`SO_RCVBUF`).
     #[track_caller]
     pub fn receive_buffer_size(&self) -> Result<usize> {
         Ok(SockRef::from(self).recv_buffer_size()?)
@@ -199,7 +198,7 @@ impl SocketStream<net::TcpStream> {
         Ok(SockRef::from(self).set_recv_buffer_size(bytes)?)
     }
 
-    /// How many bytes the system may keep that were written and not received by the peer
+    /// How many bytes the system keeps that were written and not yet received by the peer
     /// (`SO_SNDBUF`).
     #[track_caller]
     pub fn send_buffer_size(&self) -> Result<usize> {

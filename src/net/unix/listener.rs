@@ -19,8 +19,8 @@ use crate::net::unix::{UnixStream, address};
 
 /// Listens for connections of processes on the same machine.
 ///
-/// Several tasks may accept from one, by `&`. Dropping it closes it; the file stays, as the
-/// standard library's does.
+/// Several tasks can accept from one, by `&`. Dropping it closes it. The file stays, as with the
+/// standard library.
 ///
 /// ```
 /// use seedbed::net::{UnixListener, UnixStream};
@@ -43,10 +43,10 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Listens under this [name](crate::net::unix#names). Where it is a path, there must not be a
-    /// file yet: what an earlier server has left has to be removed first.
+    /// Listens under this [name](crate::net::unix#names). If it is a path, there must not be a file
+    /// yet: one that an earlier server has left behind has to be removed first.
     ///
-    /// 1024 connections may wait to be accepted, or as many as the system lets.
+    /// Up to 1024 connections can wait to be accepted, if the system allows as many.
     ///
     /// A [checkpoint](crate::checkpoint()); it does not wait.
     ///
@@ -65,7 +65,7 @@ impl UnixListener {
         })
     }
 
-    /// As [`bind`](Self::bind), at an address of the standard library.
+    /// Like [`bind`](Self::bind), at an address of the standard library.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl UnixListener {
         Self::bind(address::name_of(address))
     }
 
-    /// Over a listener of the standard library, which is put into non-blocking mode.
+    /// From a listener of the standard library, which is put into non-blocking mode.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), and none has been accepted; the [`io::Error`] of the
-    /// system call: where descriptors or memory have run out, the connection stays in the queue,
+    /// [`Cancelled`](crate::Cancelled), and no connection has been accepted; the [`io::Error`] of
+    /// the system call. If that ran out of descriptors or memory, the connection stays in the queue,
     /// and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(UnixStream, SocketAddr)>> {
@@ -110,10 +110,10 @@ impl UnixListener {
         })
     }
 
-    /// Takes a connection that waits already; `None` if there is none.
+    /// Takes a connection that is waiting already; `None` if there is none.
     ///
-    /// It does not wait for anything, so it is no checkpoint: it works in a cancelled scope, for a
-    /// server that serves the last of those who came before it closes.
+    /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
+    /// that a server can serve those who came before it closed.
     ///
     /// # Errors
     ///

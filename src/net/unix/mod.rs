@@ -1,13 +1,13 @@
-//! Sockets of the Unix domain: as TCP, between the processes of one machine, with paths in place
-//! of addresses.
+//! Sockets of the Unix domain: like TCP, but between the processes of one machine, and with paths
+//! instead of addresses.
 //!
 //! # Names
 //!
 //! [`UnixListener::bind`] and [`UnixStream::connect`] take the path of a file, which listening
-//! makes. On Linux and Android a name that begins with a NUL byte, `"\0name"`, is abstract: it
-//! belongs to no file, and goes with its last socket. An empty name, one with a NUL byte inside of a
-//! path, and one that is too long (108 bytes on Linux, with the NUL at its end or beginning) are
-//! errors of the kind [`InvalidInput`](std::io::ErrorKind::InvalidInput).
+//! creates. On Linux and Android a name that begins with a NUL byte, `"\0name"`, is abstract: it
+//! belongs to no file, and is gone when its socket is. An empty name, a path with a NUL byte inside,
+//! and a name that is too long (on Linux a path has at most 107 bytes, and an abstract name 108 with
+//! its NUL) are errors of the kind [`InvalidInput`](std::io::ErrorKind::InvalidInput).
 
 mod address;
 mod listener;

@@ -17,8 +17,8 @@ use crate::{Result, sleep};
 
 /// A connection to a process on the same machine.
 ///
-/// What it has in common with a [`TcpStream`](crate::net::TcpStream), reading and writing, is at
-/// [`SocketStream`].
+/// Reading and writing, which it has in common with a [`TcpStream`](crate::net::TcpStream), are
+/// described at [`SocketStream`].
 ///
 /// ```
 /// use seedbed::net::UnixStream;
@@ -38,9 +38,10 @@ pub type UnixStream = SocketStream<net::UnixStream>;
 impl SocketStream<net::UnixStream> {
     /// Connects to the listener with this [name](crate::net::unix#names).
     ///
-    /// Where the queue of the listener is full, it waits for room. Linux has no news to wait for, so
-    /// this tries again after a pause that grows from 1 to 50 milliseconds, and those who wait are
-    /// not served in the order in which they came. Other systems refuse.
+    /// If the queue of the listener is full, it waits for room, for as long as the scope allows.
+    /// Linux does not say when there is some, so this tries again after pauses that grow from 1 to 50
+    /// milliseconds, and those who wait are not served in the order in which they came. Other systems
+    /// refuse the connection.
     ///
     /// If it fails or is dropped there is no connection on this side; the peer may have seen one
     /// that was closed.
@@ -59,7 +60,7 @@ impl SocketStream<net::UnixStream> {
         })
     }
 
-    /// As [`connect`](Self::connect), to an address of the standard library.
+    /// Like [`connect`](Self::connect), to an address of the standard library.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl SocketStream<net::UnixStream> {
         Self::connect(address::name_of(address))
     }
 
-    /// Two streams that are connected with each other.
+    /// Two streams that are connected to each other.
     ///
     /// # Errors
     ///
