@@ -47,7 +47,7 @@
 //! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
 //! | talk to the world | [`net`], [`signal`] |
-//! | serve | [`serve()`], [`Server`], [`hyper`](mod@crate::hyper) |
+//! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
@@ -82,7 +82,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
-//! | `hyper` | [hyper's runtime traits](mod@crate::hyper), for HTTP/1 and HTTP/2 |
+//! | `hyper` | [hyper's runtime traits][of-hyper], for HTTP/1 and HTTP/2 |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
 //!
 //! None is on by default.
@@ -93,6 +93,12 @@
 //! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
 //! 64 bits. TLS is not there, nor are files, but for what [`to_thread`](to_thread()) can do. It is
 //! not 1.0: names may change.
+//!
+#![cfg_attr(all(not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::hyper")]
+#![cfg_attr(
+    not(all(not(loom), feature = "hyper")),
+    doc = "[of-hyper]: https://docs.rs/seedbed/latest/seedbed/hyper/"
+)]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -105,7 +111,7 @@ mod coop;
 mod error;
 mod frame;
 mod generator;
-#[cfg(all(unix, not(loom), feature = "hyper"))]
+#[cfg(all(not(loom), feature = "hyper"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod hyper;
 #[cfg(all(unix, not(loom)))]
@@ -161,8 +167,8 @@ pub use scope::{
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use sync::{
-    Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, Send, SendError,
-    Sender, TryRecvError, TrySendError, channel,
+    Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, SendError, Sender,
+    Sending, TryRecvError, TrySendError, channel,
 };
 pub use thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};

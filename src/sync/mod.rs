@@ -13,7 +13,7 @@ mod limiter;
 mod waiters;
 
 pub use channel::{
-    Closed, Receiver, Recv, Send, SendError, Sender, TryRecvError, TrySendError, channel,
+    Closed, Receiver, Recv, SendError, Sender, Sending, TryRecvError, TrySendError, channel,
 };
 pub use event::{Event, EventWait};
 pub use limiter::{Acquire, CapacityLimiter, Permit};

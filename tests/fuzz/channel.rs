@@ -147,6 +147,24 @@ impl<'a> Pair<'a> {
         assert!(operation.served.replace(served).is_none(), "served twice");
     }
 
+    /// Whether no message can come any more. One that was handed over may still be put back.
+    fn has_ended(&self) -> bool {
+        let mut handed_over =
+            self.operations.iter().flatten().filter_map(|operation| operation.served);
+        self.model.closed
+            && self.model.buffer.is_empty()
+            && !handed_over.any(|served| matches!(served, Served::Received(..)))
+    }
+
+    /// If this is the end, those who wait for a message are told.
+    fn tell_end(&mut self) {
+        while self.has_ended()
+            && let Some(at) = self.first(false)
+        {
+            self.serve(at, Served::Closed);
+        }
+    }
+
     /// The model takes a message in. False if there is no room.
     fn put(&mut self, message: u32) -> bool {
         let receiver = self.first(false);
@@ -195,7 +213,7 @@ impl<'a> Pair<'a> {
             Some(message) if self.model.closed => Some(Outcome::Closed(message)),
             Some(message) => self.put(message).then_some(Outcome::Sent),
             None => match self.take() {
-                None if !self.model.closed => None,
+                None if !self.has_ended() => None,
                 message => Some(Outcome::Received(message)),
             },
         };
@@ -243,6 +261,7 @@ impl<'a> Pair<'a> {
             Some(outcome) => {
                 self.forget(at);
                 self.ended(outcome);
+                self.tell_end();
             }
             None => self.operations[at] = Some(operation),
         }
@@ -291,7 +310,7 @@ impl<'a> Pair<'a> {
         let outcome = self.receiver.try_recv();
         let expected = match self.take() {
             Some(message) => Ok(message),
-            None if self.model.closed => Err(TryRecvError::Ended),
+            None if self.has_ended() => Err(TryRecvError::Ended),
             None => Err(TryRecvError::Empty),
         };
         assert_eq!(format!("{outcome:?}"), format!("{expected:?}"));
@@ -306,11 +325,7 @@ impl<'a> Pair<'a> {
         while let Some(at) = self.first(true) {
             self.serve(at, Served::Closed);
         }
-        while self.model.buffer.is_empty()
-            && let Some(at) = self.first(false)
-        {
-            self.serve(at, Served::Closed);
-        }
+        self.tell_end();
     }
 }
 

@@ -1,0 +1,165 @@
+//! Receiving a message, once there is one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::Result;
+use crate::checkpoint::Checkpoint;
+use crate::coop;
+use crate::error::Error;
+use crate::sync::channel::{Numbered, Receiver};
+use crate::sync::waiters::{Outcome, Ticket};
+
+/// The future of [`Receiver::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Recv<'a, T> {
+    receiver: &'a Receiver<T>,
+    step: RecvStep,
+    held: Held<T>,
+}
+
+#[derive(Clone, Copy)]
+enum RecvStep {
+    Start,
+    Wait(Ticket),
+    /// It has an outcome; others run before the task is told.
+    Holding,
+    End,
+}
+
+/// An outcome that is held back until others have run.
+enum Held<T> {
+    Nothing,
+    /// It was cancelled before it began.
+    Failure(Checkpoint),
+    /// A message, or the end.
+    Received(Option<Numbered<T>>),
+}
+
+// The message is moved, never pinned.
+impl<T> Unpin for Recv<'_, T> {}
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Result<Option<T>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.step {
+            RecvStep::Start => this.start(cx),
+            RecvStep::Wait(ticket) => this.look(ticket, cx),
+            _ => this.let_go(cx),
+        }
+    }
+}
+
+impl<'a, T> Recv<'a, T> {
+    #[inline]
+    pub(super) fn new(receiver: &'a Receiver<T>) -> Self {
+        Recv { receiver, step: RecvStep::Start, held: Held::Nothing }
+    }
+
+    #[inline(always)]
+    fn start(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let shared = &*self.receiver.shared;
+        if let Err(error) = coop::check() {
+            return self.begin_failing(error, cx);
+        }
+        let received = shared.take();
+        if received.is_none() && !shared.has_ended() {
+            self.step = RecvStep::Wait(shared.receivers.join(cx, "Receiver::recv"));
+            return Poll::Pending;
+        }
+        if coop::spend() {
+            return self.hold(received, cx);
+        }
+        self.end(Ok(received))
+    }
+
+    #[inline(always)]
+    fn look(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match self.receiver.shared.receivers.look(ticket, cx) {
+            Outcome::Waiting => Poll::Pending,
+            Outcome::Served(received) => self.arrive(received),
+            Outcome::Cancelled(_, error) => self.end(Err(error)),
+            Outcome::PassedOver(_) => self.begin_again(cx),
+        }
+    }
+
+    /// Returns with what it was given: a message, or the end.
+    #[inline]
+    fn arrive(&mut self, received: Option<Numbered<T>>) -> Poll<Result<Option<T>>> {
+        if received.is_some() {
+            self.receiver.shared.arrives();
+        }
+        self.end(Ok(received))
+    }
+
+    #[inline]
+    fn end(&mut self, outcome: Result<Option<Numbered<T>>>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::End;
+        Poll::Ready(outcome.map(|received| received.map(|numbered| numbered.message)))
+    }
+
+    #[cold]
+    fn begin_failing(&mut self, why: Error, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::Holding;
+        self.held = Held::Failure(Checkpoint::failing(why, 2));
+        self.let_go(cx)
+    }
+
+    #[cold]
+    fn begin_again(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        self.step = RecvStep::Start;
+        Pin::new(self).poll(cx)
+    }
+
+    #[cold]
+    fn hold(&mut self, received: Option<Numbered<T>>, cx: &Context<'_>) -> Poll<Result<Option<T>>> {
+        if received.is_some() {
+            self.receiver.shared.sets_out();
+        }
+        self.step = RecvStep::Holding;
+        self.held = Held::Received(received);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Goes on when others have run.
+    #[cold]
+    fn let_go(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match (self.step, &mut self.held) {
+            (RecvStep::Holding, Held::Failure(failing)) => {
+                let error = ready!(Pin::new(failing).poll(cx)).expect_err("it fails");
+                self.end(Err(error))
+            }
+            (RecvStep::Holding, Held::Received(received)) => {
+                let received = received.take();
+                self.arrive(received)
+            }
+            _ => panic!("`Receiver::recv` was polled after it was ready"),
+        }
+    }
+}
+
+impl<T> Drop for Recv<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let unread = match (self.step, &mut self.held) {
+            (RecvStep::Wait(ticket), _) => self.receiver.shared.receivers.leave(ticket).0,
+            (RecvStep::Holding, Held::Received(received)) => received.take(),
+            _ => return,
+        };
+        if let Some(message) = unread {
+            self.receiver.shared.put_back(message);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recv").finish_non_exhaustive()
+    }
+}
