@@ -25,8 +25,9 @@
 //! ```
 //!
 //! [`spawn`](crate::Nursery::spawn) returns a [`Task`](crate::Task). Awaiting it gives the
-//! child's value. Dropping it changes nothing: the child goes on. The compiler warns about a task
-//! that is neither awaited nor dropped, so that no value is overlooked.
+//! child's value. Dropping it changes nothing: the child goes on, and if it fails the nursery says so. So
+//! a task whose value nobody needs is simply ignored, as a
+//! [`JoinHandle`](std::thread::ScopedJoinHandle) is.
 //!
 //! A child runs for the first time when its spawner next waits for something.
 //!

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::Result;
+use crate::{Result, coop};
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
