@@ -9,9 +9,10 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use seedbed::hyper::{
-    Body, Connection, Io, Limits, NurseryExecutor, Timer, closing, gracefully, serve_connection,
+    Body, Connection, Io, Limits, NurseryExecutor, Server, Timer, closing, gracefully, serve,
+    serve_connection,
 };
-use seedbed::net::UnixStream;
+use seedbed::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use seedbed::testing::VirtualClock;
 use seedbed::{Builder, CancelScope, Error, Result, move_on_after, nursery, sleep, sleep_forever};
 
@@ -546,4 +547,152 @@ fn s06_a_first_request_within_the_window_is_answered() {
     };
     assert_between(stopped(plain, b"", ask), 4 * TENTH, 5 * TENTH);
     assert_between(stopped(http1_by_hand, b"", ask), 4 * TENTH, 5 * TENTH);
+}
+
+#[test]
+fn s06_so_is_one_of_http2() {
+    let ask = async |client: &UnixStream| {
+        sleep(4 * TENTH).await?;
+        client.write_all(&[frame(SETTINGS, ACK, 0, &[]), request(1)].concat()).await?;
+        let answer = read_all(client).await?;
+        assert!(answer.windows(6).any(|bytes| bytes == b"hello\n"), "{answer:?}");
+        Ok(())
+    };
+    assert_between(stopped(plain, &begun(&[]), ask), 4 * TENTH, 7 * TENTH);
+}
+
+#[test]
+fn s06_what_is_under_way_is_finished() {
+    // A head, and a body, of which the rest comes later.
+    let rest_of = |sent: &[u8]| {
+        let rest = sent.to_vec();
+        async move |client: &UnixStream| {
+            sleep(secs(3)).await?;
+            client.write_all(&rest).await?;
+            let answer = String::from_utf8(read_all(client).await?)?;
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+            Ok(())
+        }
+    };
+    assert_between(stopped(plain, &GET[..10], rest_of(&GET[10..])), secs(3), secs(3) + TENTH);
+    let body = vec![0; 100_000];
+    let ended = stopped(serve_bodies, HEAD_OF_BODY, rest_of(&body));
+    assert_between(ended, secs(3), secs(3) + TENTH);
+    // An answer that the client takes bit by bit, with windows of its own.
+    let slowly = async |client: &UnixStream| {
+        let mut taken = 0;
+        while taken < 4 << 20 {
+            sleep(2 * TENTH).await?;
+            let mut bytes = vec![0; 1 << 20];
+            let n = client.read(&mut bytes).await?;
+            assert!(n > 0, "it was cut off after {taken} bytes");
+            taken += n;
+            let more = 1_000_000_u32.to_be_bytes();
+            for stream in [0, 1] {
+                // It fails when all has been sent, and is on its way here.
+                let _ = client.write_all(&frame(WINDOW_UPDATE, 0, stream, &more)).await;
+            }
+        }
+        Ok(())
+    };
+    assert_between(stopped(serve_large, &begun(&[request(1)]), slowly), secs(2), secs(9));
+}
+
+/// A server with a stage that takes as long as it is let, and a client that connects a second
+/// before the server is stopped, if it is.
+fn staged(stopped: bool) -> Duration {
+    let clock = VirtualClock::new();
+    let outcome = Builder::new().clock(&clock).run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let client = TcpStream::connect(listener.local_addr()?).await?;
+        let server = CancelScope::new();
+        nursery(async |n| {
+            n.spawn(server.enter(async |_| {
+                Server::new(listener)
+                    .on_accept(async |stream: TcpStream, _| {
+                        sleep_forever().await?;
+                        Ok(stream)
+                    })
+                    .serve(at_once)
+                    .await
+            }));
+            if stopped {
+                sleep(secs(1)).await?;
+                server.cancel_gracefully(secs(30));
+            }
+            client.read(&mut [0]).await?;
+            let time = clock.elapsed();
+            server.cancel();
+            Ok(time)
+        })
+        .await
+    });
+    outcome.unwrap()
+}
+
+#[test]
+fn s05_a_handshake_that_is_not_finished() {
+    assert_eq!(staged(false), secs(10));
+    assert_eq!(staged(true), secs(1) + Duration::from_millis(500));
+}
+
+// S7
+
+/// What a client gets whose upload is refused while it goes on, and that reads afterwards.
+fn refused(serve: impl AsyncFnOnce(TcpListener) -> Result<()>) -> usize {
+    let outcome = seedbed::run(async {
+        let socket = TcpSocket::v4()?;
+        socket.set_send_buffer_size(1 << 20)?;
+        socket.bind("127.0.0.1:0")?;
+        let listener = socket.listen(16)?;
+        let address = listener.local_addr()?;
+        nursery(async |n| {
+            n.spawn(serve(listener));
+            let socket = TcpSocket::v4()?;
+            socket.set_receive_buffer_size(4096)?;
+            let client = socket.connect(address).await?;
+            client
+                .write_all(b"POST / HTTP/1.1\r\nhost: me\r\ncontent-length: 1000000\r\n\r\n")
+                .await?;
+            for _ in 0..10 {
+                client.write_all(&[0; 6400]).await?;
+                sleep(Duration::from_millis(1)).await?;
+            }
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await?;
+            drop(client);
+            n.cancel();
+            Ok(answer.len())
+        })
+        .await
+    });
+    outcome.unwrap()
+}
+
+const REFUSAL: usize = 256 * 1024;
+
+async fn refuse(_: Request<Incoming>) -> Answer {
+    Ok(Response::new(Body::from(vec![b'!'; REFUSAL])))
+}
+
+#[test]
+fn s07_a_refused_upload_gets_its_answer() {
+    assert!(refused(async |listener| serve(listener, refuse).await) > REFUSAL);
+    let alone = refused(async |listener| {
+        let (stream, peer) = listener.accept().await?;
+        serve_connection(stream, peer, refuse).await
+    });
+    assert!(alone > REFUSAL);
+    let by_hand = refused(async |listener| {
+        seedbed::serve(listener, async |stream, _| {
+            let service = closing(service_fn(async |_: Request<Incoming>| {
+                Ok::<_, Error>(Response::new(Full::new(Bytes::from(vec![b'!'; REFUSAL]))))
+            }));
+            let connection =
+                http1::Builder::new().timer(Timer).serve_connection(Io::new(stream), service);
+            gracefully(connection, http1::Connection::graceful_shutdown).await
+        })
+        .await
+    });
+    assert!(by_hand > REFUSAL);
 }

@@ -19,6 +19,7 @@ use crate::hyper::request::{Failures, Requests};
 use crate::hyper::shared::Shared;
 use crate::hyper::state::{Kind, State};
 use crate::hyper::{Io, Limits, NurseryExecutor, Timer};
+use crate::net::closing;
 use crate::scope::pool::ScopeRef;
 use crate::serve::ending::until_ending;
 use crate::serve::reports::Reports;
@@ -189,10 +190,13 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
             let stream = Shared::new(stream);
             let io = Io::of(stream.clone(), read, state.clone());
             let serving = Serving { nursery: n, limits, failures, state, pace };
-            match version {
+            let outcome = match version {
                 Version::Http1 => serving.http1(io, handler).await,
                 Version::Http2 => serving.http2(io, handler).await,
-            }
+            };
+            // Cancelled, it has been closed; that is to be heard of where anything waits.
+            let _ = closing::end(stream).await;
+            outcome
         }))
         .await
     }

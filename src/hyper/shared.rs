@@ -22,12 +22,6 @@ impl<S> Shared<S> {
         self.0.borrow()
     }
 
-    /// The stream, if nobody else has it any more.
-    #[allow(dead_code, reason = "for a close that lingers")]
-    pub(super) fn into_inner(self) -> Option<S> {
-        Rc::into_inner(self.0).map(RefCell::into_inner)
-    }
-
     fn with<R>(&self, f: impl FnOnce(Pin<&mut S>) -> R) -> R
     where
         S: Unpin,

@@ -17,6 +17,8 @@ use socket2::SockRef;
 
 use crate::net::registration::{Registration, Side};
 use crate::net::transfer::{receive_uninit, shutdown};
+#[cfg(feature = "hyper")]
+use crate::scope::is_ending;
 use crate::{Result, move_on_after};
 
 /// How long the peer of a connection that is to be closed is waited for.
@@ -39,6 +41,35 @@ pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Res
         Ok(())
     };
     move_on_after(limit, ended).await.map(drop)
+}
+
+/// How long a connection that is ended because of a graceful stop waits for a peer that says
+/// nothing: what it was sent is on its way, and only a peer that goes on sending could lose it.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Drops what a connection is in, without cutting off what was written to it: if nobody is there to
+/// whom accepted connections go, it waits here.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled). It has been dropped then.
+#[cfg(feature = "hyper")]
+pub(crate) async fn end<T>(stream: T) -> Result<()> {
+    if HEIR.with_borrow(Option::is_some) {
+        drop(stream);
+        return Ok(());
+    }
+    let dropped = Rc::new(Dropped::default());
+    dropped.collect(|| drop(stream));
+    for connection in dropped.take() {
+        let quiet = is_ending() && !connection.had_input();
+        let ended = async {
+            while connection.discard().await? > 0 {}
+            Ok(())
+        };
+        move_on_after(if quiet { PATIENCE } else { LIMIT }, ended).await?;
+    }
+    Ok(())
 }
 
 /// Reads and forgets some input; 0 if no more will come, whatever the reason.

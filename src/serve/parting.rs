@@ -6,17 +6,14 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::net::closing::{LIMIT, Parting};
+use crate::net::closing::{LIMIT, PATIENCE, Parting};
 use crate::scope::is_ending;
 use crate::serve::connections::Open;
 use crate::serve::ending::until_ending;
 use crate::{CancelScope, Result, move_on_at, now};
 
-/// How long a server that is ending waits for a client that says nothing: what it was sent is on
-/// its way, and only a client that goes on sending could lose it.
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// Discards what the client still sends, until it has ended or [`LIMIT`] has passed.
+/// Discards what the client still sends, until it has ended or [`LIMIT`] has passed. A server that is
+/// ending waits only for [`PATIENCE`] where the client says nothing.
 ///
 /// The end of a grace ends it. A server that is cancelled without one leaves it its time, as what
 /// has been written was written before.
