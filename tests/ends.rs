@@ -1,7 +1,7 @@
 //! How connections end: politely, half-way, and by a reset.
 #![cfg(unix)]
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use futures::AsyncWriteExt;
 use seedbed::net::{Socket, SocketStream, TcpListener, TcpSocket, TcpStream, UnixStream};
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, Cancelled, Error, Result, cancel_scope, nursery, run, sleep, sleep_forever,
+    Builder, Cancelled, Error, Result, Server, cancel_scope, checkpoint, nursery, run, sleep,
+    sleep_forever,
 };
 
 /// Two ends of a TCP connection: the one that connected, and the one that was accepted.
@@ -193,6 +194,81 @@ fn s07_a_close_that_is_cancelled_closes_then_and_there() {
     .unwrap();
 }
 
+/// The server would wait for the peer of a stream that its handler drops, but the handler has done
+/// so already.
+#[test]
+fn s07_a_close_in_a_handler_is_all_that_a_server_waits_for() {
+    let clock = VirtualClock::new();
+    Builder::new()
+        .clock(&clock)
+        .run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?;
+            let (stop, stopped) = seedbed::channel::<()>(1);
+            let server = Server::new(listener)
+                .grace(Duration::from_secs(60))
+                .shutdown_on(async move { stopped.recv().await })
+                .serve(async |stream, _| {
+                    stop.send(()).await?;
+                    stream.close().await
+                });
+            let _silent = TcpStream::connect(address).await?;
+            server.await
+        })
+        .unwrap();
+    assert_eq!(clock.elapsed(), Duration::from_secs(2));
+}
+
+/// The halves own the stream between them: whichever goes last leaves the socket to the server.
+#[test]
+fn s07_a_server_lingers_on_what_its_handlers_drop_in_halves_or_in_a_child() {
+    for way in 0..3 {
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?;
+            let (stop, stopped) = seedbed::channel::<()>(1);
+            let server = Server::new(listener)
+                .shutdown_on(async move { stopped.recv().await })
+                .serve(async |stream, _| {
+                    stream.read(&mut [0; 1024]).await?;
+                    let answer = [1; 64 * 1024];
+                    match way {
+                        0 => {
+                            let (_reader, mut writer) = stream.into_split();
+                            writer.write_all(&answer).await
+                        }
+                        1 => {
+                            let (reader, mut writer) = stream.into_split();
+                            writer.write_all(&answer).await?;
+                            drop(reader);
+                            checkpoint().await
+                        }
+                        _ => {
+                            nursery(async |n| {
+                                n.spawn(async move { stream.write_all(&answer).await });
+                                Ok(())
+                            })
+                            .await
+                        }
+                    }
+                });
+            nursery(async |n| {
+                n.spawn(server);
+                let client = TcpStream::connect(address).await?;
+                client.write_all(&[0; 64 * 1024]).await?;
+                let mut answer = Vec::new();
+                client.read_to_end(&mut answer).await?;
+                assert_eq!(answer.len(), 64 * 1024);
+                drop(client);
+                stop.send(()).await?;
+                Ok(())
+            })
+            .await
+        })
+        .unwrap();
+    }
+}
+
 // What was over already.
 
 /// What has become of a connection before one of its directions is ended.
@@ -275,7 +351,7 @@ async fn end<S: Socket>(
         13 => {
             use hyper::rt::Write;
             let mut io = seedbed::hyper::Io::new(stream);
-            ("hyper", ours(poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await))
+            ("hyper", ours(std::future::poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await))
         }
         _ => return None,
     })

@@ -16,6 +16,7 @@ mod convert;
 mod group;
 mod misuse;
 mod outcomes;
+#[cfg(all(unix, not(loom)))]
 mod placed;
 mod refused;
 mod render;
@@ -28,6 +29,7 @@ pub use group::Group;
 pub(crate) use group::{Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
+#[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
 pub use refused::{CallRefused, NotRun, Refusal};
 pub(crate) use stuck::Asks;
@@ -123,6 +125,17 @@ impl Error {
     fn other(error: BoxedError, caller: &'static Location<'static>) -> Error {
         let place = (!is_of_no_use(caller)).then_some(caller);
         Error(Repr::Other(Box::new(Other { error, place })))
+    }
+
+    /// As raised at this place, if no better one is known.
+    pub(crate) fn at(mut self, place: &'static Location<'static>) -> Error {
+        if let Repr::Other(other) = &mut self.0
+            && other.place.is_none()
+            && !is_of_no_use(place)
+        {
+            other.place = Some(place);
+        }
+        self
     }
 
     /// Whether this is a plain [`Cancelled`].

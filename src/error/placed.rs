@@ -1,4 +1,4 @@
-//! Errors of operations get the place where the operation was called, in the program.
+//! Operations that are made of several, whose errors are raised where they were called.
 //!
 //! `?` records where it stands, which inside of this crate helps nobody, and inside of a function
 //! that returns a `Poll` is a place in the standard library. So an operation notes its caller when it
@@ -11,21 +11,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{Error, Repr};
 use crate::Result;
-
-impl Error {
-    /// As raised at this place, if no better one is known.
-    pub(crate) fn at(mut self, place: &'static Location<'static>) -> Error {
-        if let Repr::Other(other) = &mut self.0
-            && other.place.is_none()
-            && !super::is_of_no_use(place)
-        {
-            other.place = Some(place);
-        }
-        self
-    }
-}
 
 /// An operation made of several: its errors are raised where this is called, by way of functions
 /// that are `#[track_caller]`.

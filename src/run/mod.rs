@@ -84,6 +84,7 @@ pub(crate) struct Runtime {
     /// For how many at once, if nothing is said.
     pub(crate) thread_limiter: CapacityLimiter,
     /// For how many look-ups of names at once, which may hang together.
+    #[cfg_attr(any(not(unix), loom), allow(dead_code, reason = "there is no network"))]
     pub(crate) lookup_limiter: CapacityLimiter,
     /// What a foreign waker panicked with while the loop was not at hand.
     panicked: Cell<Option<Payload>>,

@@ -101,6 +101,7 @@ pub struct ToThread<T: 'static> {
 /// Which limiter the function needs a permit of.
 enum Limit {
     Default,
+    #[cfg(all(unix, not(loom)))]
     Lookups,
     Given(CapacityLimiter),
 }
@@ -163,6 +164,7 @@ impl<T> ToThread<T> {
     }
 
     /// The run's limiter of look-ups.
+    #[cfg(all(unix, not(loom)))]
     pub(crate) fn for_lookup(mut self) -> Self {
         self.limit = Limit::Lookups;
         self
@@ -173,6 +175,7 @@ impl<T> ToThread<T> {
             let runtime = runtime.ok_or(NotRunning)?;
             Ok(match &self.limit {
                 Limit::Default => runtime.thread_limiter.acquire(),
+                #[cfg(all(unix, not(loom)))]
                 Limit::Lookups => runtime.lookup_limiter.acquire(),
                 Limit::Given(limiter) => limiter.acquire(),
             })
