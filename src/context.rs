@@ -25,6 +25,7 @@ use crate::run::Runtime;
 use crate::scope::pool::{Pool, ScopeRef};
 use crate::scope::tree::Scope;
 use crate::shim::thread_static;
+use crate::sync::handed::Near;
 use crate::turn::{Budget, Turn};
 use crate::wake::table::{RunId, Table, UnitId};
 use crate::wake::unit::Unit;
@@ -58,6 +59,8 @@ pub(crate) struct Context {
     pub(crate) ready_queues: Cell<usize>,
     /// How many open scopes have been handed something and were not polled since.
     pub(crate) handed: Cell<usize>,
+    /// What was handed to operations and not fetched.
+    pub(crate) handed_over: Near,
     /// How many open scopes have been cancelled themselves.
     pub(crate) cancelled: Cell<usize>,
     /// How many scopes are entered, for `testing::statistics`.
@@ -106,6 +109,7 @@ thread_static! {
         tick: Cell::new(0),
         ready_queues: Cell::new(0),
         handed: Cell::new(0),
+        handed_over: Near::new(),
         cancelled: Cell::new(0),
         scopes: Cell::new(0),
         spare_scopes: Pool::new(),
@@ -136,6 +140,7 @@ pub(crate) fn enter_runtime(runtime: &Runtime) -> EnteredRuntime<'_> {
         context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
         context.ready_queues.set(0);
         context.handed.set(0);
+        context.handed_over.begin(runtime.tracks_handed_over());
         context.cancelled.set(0);
         context.scopes.set(0);
         context.unit_run.set(runtime.table.run());

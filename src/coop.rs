@@ -297,6 +297,15 @@ impl Waiting {
         self.watch.check()
     }
 
+    /// The unit that waits, if its waker is that unit's own.
+    #[inline]
+    pub(crate) fn unit(&self) -> Option<UnitId> {
+        match self.waker {
+            KeptWaker::Unit(unit) => Some(unit),
+            KeptWaker::Foreign(_) => None,
+        }
+    }
+
     /// What it waited for has come. Returns the waker, to be woken.
     #[must_use]
     #[inline]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::Cancelled;
+use crate::sync::handed::{self, HandedOver};
 
 /// A task, or a part of one, that does not go on although it could.
 ///
@@ -31,6 +32,7 @@ enum What {
     Scope,
     Cancelled(Cancelled),
     Job(Asks),
+    Handed(handed::What),
 }
 
 impl Stuck {
@@ -63,6 +65,11 @@ impl Stuck {
         Stuck { what: What::Job(asks), place: asks.job, tasks: Vec::new() }
     }
 
+    /// An operation that was handed something.
+    pub(crate) fn handed(handed: HandedOver) -> Stuck {
+        Stuck { what: What::Handed(handed.what), place: handed.place, tasks: Vec::new() }
+    }
+
     /// Where the nursery or the scope was opened, or `to_thread` was called.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
@@ -78,7 +85,7 @@ impl Stuck {
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match &self.what {
             What::Cancelled(why) => Some(why),
-            What::Nursery | What::Scope | What::Job(_) => None,
+            What::Nursery | What::Scope | What::Job(_) | What::Handed(_) => None,
         }
     }
 
@@ -118,6 +125,17 @@ impl fmt::Display for Stuck {
                  waited for has come"
             )?,
             What::Job(asks) => return write!(f, "stuck: {asks}"),
+            What::Handed(what) => {
+                let what = match what {
+                    handed::What::Permit => "permit",
+                    handed::What::Message => "message",
+                };
+                write!(
+                    f,
+                    "stuck: nobody polls the operation at {place}, which was given a {what} that \
+                     nobody else can have meanwhile"
+                )?;
+            }
             What::Cancelled(why) => {
                 write!(f, "stuck: the scope opened at {place} is still open, though {why}; ")?;
                 f.write_str("what it awaits")?;

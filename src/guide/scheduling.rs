@@ -89,9 +89,16 @@
 //! with [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) it is the error
 //! [`Stuck`](crate::Stuck), for tests.
 //!
-//! What is not found: an operation that is parked by itself, as where a `select!` in a loop keeps
-//! the same [`recv`](crate::Receiver::recv) (that is ordinary); a parked scope in which there is
-//! nothing ready but a timer; and anything while the thread is never without something to run.
+//! An operation may also be parked by itself, as where a `select!` in a loop keeps the same
+//! [`recv`](crate::Receiver::recv). That is ordinary. But if it is given what only one can have, a
+//! message or the permit of a [limiter](crate::CapacityLimiter), it keeps that from all others, who
+//! may wait for it in vain. After a second in which its task has run and has not fetched it that is
+//! reported, though other tasks stay busy: one warning for each place in the program, with the line
+//! of the call. It is never an error, as the loop may come back to it.
+//!
+//! What is not found: an operation that was given what others can have as well, such as an
+//! [`Event`](crate::Event); a parked scope in which there is nothing ready but a timer; and nurseries
+//! and scopes while the thread is never without something to run.
 //!
 //! # Blocking work
 //!

@@ -281,6 +281,9 @@ impl Runtime {
                 self.calls_up.set(true);
             }
         }
+        if self.passed_over_is_due() {
+            self.calls_up.set(true);
+        }
         CONTEXT.with(|context| {
             if self.calls_up.get() {
                 context.turn.put_off();
@@ -356,6 +359,7 @@ impl Runtime {
                 if !asked && self.reactor.has_sources() {
                     self.reactor.poll(Some(Duration::ZERO))?;
                 }
+                self.look_for_passed_over();
                 return Ok(());
             }
             if self.clock.is_virtual() && self.reactor.has_sources() {
@@ -381,7 +385,11 @@ impl Runtime {
                 }
                 // In real time a virtual clock would run away from what takes it.
                 let stands_still = self.clock.is_virtual() && outside.at_work;
-                let next = next.into_iter().chain(stuck).min().filter(|_| !stands_still);
+                let passed_over = self.look_for_passed_over();
+                let looks = stuck.into_iter().chain(passed_over).min();
+                // A virtual clock does not move just to be looked at.
+                let looks = looks.filter(|_| next.is_some() || !self.clock.is_virtual());
+                let next = next.into_iter().chain(looks).min().filter(|_| !stands_still);
                 let idle = match self.wait_for_io(next.is_some(), &mut idle_since) {
                     Some(time) => clock::Idle::Sleep(Some(time)),
                     None => self.clock.idle(next),

@@ -10,6 +10,7 @@ mod main_loop;
 mod news;
 pub(crate) mod order;
 mod outside;
+mod passed_over;
 #[cfg(not(loom))]
 pub(crate) mod reactor;
 #[cfg(loom)]
@@ -41,12 +42,14 @@ use crate::remote::inbox::Batch;
 use crate::remote::registry::Tenant;
 use crate::run::ahead::Ahead;
 use crate::run::order::Order;
+use crate::run::passed_over::PassedOver;
 use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
 use crate::run::timer::Timers;
 use crate::scope::pool::ScopeRef;
 use crate::signal::Interrupt;
 use crate::sync::CapacityLimiter;
+use crate::sync::handed::Far;
 use crate::thread::job::Jobs;
 use crate::thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
 use crate::time::clock::{Clock, Nanos};
@@ -74,6 +77,9 @@ pub(crate) struct Runtime {
     pub(crate) order: Order,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
+    /// What was handed to operations, and for which there was no room elsewhere.
+    pub(crate) handed_over: Far,
+    passed_over: PassedOver,
     fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: Rc<Core>,
@@ -130,6 +136,8 @@ impl Runtime {
             order: choices.order(),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
+            handed_over: Far::default(),
+            passed_over: PassedOver::default(),
             fail_when_stuck: choices.fail_when_stuck,
             system: Core::new(place),
             generators: RefCell::new(Slab::new()),

@@ -20,11 +20,11 @@ use crate::nursery::core::Core;
 use crate::run::Runtime;
 use crate::scope::tree::Scope;
 use crate::time::clock::Nanos;
-use crate::wake::table;
+use crate::wake::table::{self, UnitId};
 use crate::wake::unit::Unit;
 
 /// How long something has to be stuck, on the system's clock, before that is reported.
-const PATIENCE: Nanos = 1_000_000_000;
+pub(super) const PATIENCE: Nanos = 1_000_000_000;
 
 /// What is known of what may be stuck.
 pub(super) struct Lookout {
@@ -159,13 +159,17 @@ impl Runtime {
         if let Next::Sleep(until) = self.lookout.borrow().next(now, tick) {
             return Ok(Idle::Until(until));
         }
+        let patience = self.lookout.borrow().patience;
         let mut found = Vec::new();
         if queued > 0 {
             find_nurseries(&mut found);
         }
         if scopes > 0 {
             self.system.scope().walk(|scope| {
-                found.extend(look_at(scope));
+                // What is kept from others is reported once, and by itself where that takes as long.
+                let by_itself =
+                    scope.is_handed() && self.tell_of_passed_over(scope.host(), patience == 0);
+                found.extend(if by_itself { None } else { look_at(scope) });
                 true
             });
         }
@@ -194,6 +198,26 @@ impl Runtime {
             (None, Next::Look) => Ok(Idle::Until(None)),
         }
     }
+}
+
+/// Whether a unit that was to fetch something which it was handed in this tick has been polled since,
+/// or is not polled though it is ready, as nobody comes for its nursery, or for one further up.
+pub(super) fn is_passed_over(unit: UnitId, since: u32) -> bool {
+    let Some(unit) = table::lookup(unit) else { return true };
+    // SAFETY (all): what the table knows is alive, and no foreign code runs in here.
+    let mut unit = unsafe { &*unit };
+    if !unit.is_queued() || unit.is_ready_since_later(since) {
+        return true;
+    }
+    while let Some(roster) = unsafe { unit.roster().as_ref() } {
+        let host = unsafe { Core::of(roster) }.scope().host();
+        let Some(host) = table::lookup(host) else { return false };
+        unit = unsafe { &*host };
+        if !unit.is_queued() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Finds the nurseries that have work ready, and whose hosts have run without polling them.

@@ -11,6 +11,7 @@ mod send;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::{Result, coop};
@@ -18,7 +19,8 @@ pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
 
-use crate::sync::waiters::Waiters;
+use crate::sync::handed::{Taker, What};
+use crate::sync::waiters::{Next, Waiters};
 
 /// A channel for messages of type `T`, of which up to `capacity` wait in it. With capacity 0 it is
 /// a rendezvous: sending waits for the receiver to take the message.
@@ -72,6 +74,19 @@ struct Numbered<T> {
     message: T,
 }
 
+/// What a receiver that waits brings, and is given.
+struct Receiving<T> {
+    message: Option<Numbered<T>>,
+    taker: Taker,
+}
+
+impl<T> Default for Receiving<T> {
+    #[inline]
+    fn default() -> Self {
+        Receiving { message: None, taker: Taker::default() }
+    }
+}
+
 struct Shared<T> {
     capacity: usize,
     /// In the order of their numbers. With what was put back it may be more than `capacity`.
@@ -79,7 +94,7 @@ struct Shared<T> {
     /// Each with its message. It is taken when they are served, but when the channel was closed.
     senders: Waiters<Option<T>>,
     /// Given a message when they are served, or nothing at the end.
-    receivers: Waiters<Option<Numbered<T>>>,
+    receivers: Waiters<Receiving<T>>,
     open_senders: Cell<usize>,
     open_receivers: Cell<usize>,
     closed: Cell<bool>,
@@ -139,10 +154,9 @@ impl<T> Shared<T> {
     /// Hands a message to a receiver or to the buffer, or gives it back.
     #[inline]
     fn put(&self, message: T) -> Result<(), T> {
-        if let Some(mut receiver) = self.receivers.next() {
-            *receiver.value() = Some(self.accept(message));
+        if let Some(receiver) = self.receivers.next() {
             self.sets_out();
-            receiver.serve().wake();
+            hand(receiver, self.accept(message));
             return Ok(());
         }
         let mut buffer = self.buffer.borrow_mut();
@@ -178,9 +192,8 @@ impl<T> Shared<T> {
 
     /// Puts a message back that was under way and will not be received after all.
     fn put_back(&self, message: Numbered<T>) {
-        if let Some(mut receiver) = self.receivers.next() {
-            *receiver.value() = Some(message);
-            receiver.serve().wake();
+        if let Some(receiver) = self.receivers.next() {
+            hand(receiver, message);
         } else {
             let mut buffer = self.buffer.borrow_mut();
             let place = buffer.partition_point(|other| other.number < message.number);
@@ -188,6 +201,14 @@ impl<T> Shared<T> {
             self.under_way.set(self.under_way.get() - 1);
         }
     }
+}
+
+#[inline]
+fn hand<T>(mut receiver: Next<'_, Receiving<T>>, message: Numbered<T>) {
+    let (receiving, unit) = receiver.value_and_unit();
+    receiving.message = Some(message);
+    receiving.taker.hand(What::Message, unit);
+    receiver.serve().wake();
 }
 
 /// The sending end of a [`channel`]. When the last one is dropped the channel ends, after what is
@@ -265,8 +286,9 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
     pub fn recv(&self) -> Recv<'_, T> {
-        Recv::new(self)
+        Recv::new(self, Location::caller())
     }
 
     /// Receives a message if there is one now. Not a checkpoint.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::coop;
+use crate::sync::handed::{Delivery, Taker, What};
 use crate::sync::waiters::{Outcome, Ticket, Waiters};
 
 /// A limit on how much goes on at once: so many permits and no more, first come, first served.
@@ -50,7 +52,7 @@ pub struct CapacityLimiter {
 struct Inner {
     total: Cell<usize>,
     borrowed: Cell<usize>,
-    waiters: Waiters<()>,
+    waiters: Waiters<Taker>,
 }
 
 impl CapacityLimiter {
@@ -96,8 +98,14 @@ impl CapacityLimiter {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled): then no permit was taken.
+    #[track_caller]
     pub fn acquire(&self) -> Acquire {
-        Acquire { limiter: self.clone(), step: Step::Start }
+        self.acquire_for(Location::caller())
+    }
+
+    /// As [`acquire`](Self::acquire), on behalf of who called from `place`.
+    pub(crate) fn acquire_for(&self, place: &'static Location<'static>) -> Acquire {
+        Acquire { limiter: self.clone(), step: Step::Start, place }
     }
 
     /// Takes a permit if there is one now. This is no checkpoint.
@@ -138,8 +146,10 @@ impl Inner {
     /// Gives those who wait what there is. Hence nobody waits while there is any.
     fn serve(&self) {
         while self.available() > 0 {
-            let Some(waiter) = self.waiters.next() else { return };
+            let Some(mut waiter) = self.waiters.next() else { return };
             self.borrow_one();
+            let (taker, unit) = waiter.value_and_unit();
+            taker.hand(What::Permit, unit);
             waiter.serve().wake();
         }
     }
@@ -177,6 +187,7 @@ impl std::fmt::Debug for Permit {
 pub struct Acquire {
     limiter: CapacityLimiter,
     step: Step,
+    place: &'static Location<'static>,
 }
 
 enum Step {
@@ -185,7 +196,10 @@ enum Step {
     Fail(Checkpoint),
     Wait(Ticket),
     /// There is a permit; others run before the task goes on with it.
-    Taken(Permit),
+    Taken {
+        permit: Permit,
+        _until_then: Delivery,
+    },
     End,
 }
 
@@ -203,12 +217,14 @@ impl Future for Acquire {
                         continue;
                     }
                     let Some(permit) = this.limiter.take() else {
-                        let ticket = waiters.join(cx, "CapacityLimiter::acquire");
+                        let taker = Taker::new(this.place);
+                        let ticket = waiters.bring(taker, cx, "CapacityLimiter::acquire");
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };
                     if coop::spend() {
-                        this.step = Step::Taken(permit);
+                        let _until_then = Delivery::now(this.place, What::Permit);
+                        this.step = Step::Taken { permit, _until_then };
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
@@ -222,9 +238,9 @@ impl Future for Acquire {
                 Step::Wait(ticket) => {
                     let outcome = match waiters.look(*ticket, cx) {
                         Outcome::Waiting => return Poll::Pending,
-                        Outcome::Served(()) => Ok(this.limiter.permit()),
-                        Outcome::Cancelled((), error) => Err(error),
-                        Outcome::PassedOver(()) => {
+                        Outcome::Served(_) => Ok(this.limiter.permit()),
+                        Outcome::Cancelled(_, error) => Err(error),
+                        Outcome::PassedOver(_) => {
                             this.step = Step::Start;
                             continue;
                         }
@@ -232,8 +248,9 @@ impl Future for Acquire {
                     this.step = Step::End;
                     return Poll::Ready(outcome);
                 }
-                Step::Taken(_) | Step::End => {
-                    let Step::Taken(permit) = std::mem::replace(&mut this.step, Step::End) else {
+                Step::Taken { .. } | Step::End => {
+                    let Step::Taken { permit, .. } = std::mem::replace(&mut this.step, Step::End)
+                    else {
                         panic!("`CapacityLimiter::acquire` was polled after it was ready")
                     };
                     return Poll::Ready(Ok(permit));
@@ -246,7 +263,7 @@ impl Future for Acquire {
 impl Drop for Acquire {
     fn drop(&mut self) {
         if let Step::Wait(ticket) = self.step {
-            let ((), served) = self.limiter.inner.waiters.leave(ticket);
+            let (_, served) = self.limiter.inner.waiters.leave(ticket);
             if served {
                 self.limiter.inner.give_back();
             }

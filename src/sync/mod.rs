@@ -9,6 +9,7 @@
 
 mod channel;
 mod event;
+pub(crate) mod handed;
 mod limiter;
 mod waiters;
 

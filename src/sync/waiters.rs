@@ -13,6 +13,7 @@ use std::task::Context;
 use crate::coop::{KeptWaker, Waiting};
 use crate::error::Error;
 use crate::frame;
+use crate::wake::table::UnitId;
 use crate::wake::waker;
 
 /// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
@@ -78,6 +79,13 @@ impl<T> Next<'_, T> {
     #[inline]
     pub(crate) fn value(&mut self) -> &mut T {
         &mut self.slot.value
+    }
+
+    /// What it brought, and the unit that it waits in, if its waker is that unit's own.
+    #[inline]
+    pub(crate) fn value_and_unit(&mut self) -> (&mut T, Option<UnitId>) {
+        let Slot { value, waiting, .. } = &mut *self.slot;
+        (value, waiting.unit())
     }
 
     /// It has what it waited for. Returns the waker to wake when nothing is borrowed any more.

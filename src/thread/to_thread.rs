@@ -174,10 +174,10 @@ impl<T> ToThread<T> {
         context::with_runtime(|runtime| {
             let runtime = runtime.ok_or(NotRunning)?;
             Ok(match &self.limit {
-                Limit::Default => runtime.thread_limiter.acquire(),
+                Limit::Default => runtime.thread_limiter.acquire_for(self.place),
                 #[cfg(all(unix, not(loom)))]
-                Limit::Lookups => runtime.lookup_limiter.acquire(),
-                Limit::Given(limiter) => limiter.acquire(),
+                Limit::Lookups => runtime.lookup_limiter.acquire_for(self.place),
+                Limit::Given(limiter) => limiter.acquire_for(self.place),
             })
         })
     }

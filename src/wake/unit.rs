@@ -179,6 +179,11 @@ impl Unit {
         self.is_queued() && self.tick.get() == tick
     }
 
+    /// Whether it has become ready in a later tick than this one.
+    pub(crate) fn is_ready_since_later(&self, tick: u32) -> bool {
+        self.is_queued() && self.tick.get().wrapping_sub(tick).cast_signed() > 0
+    }
+
     // Waking.
 
     /// Makes the unit ready, in the present tick: it is polled in the next one. Whoever has to

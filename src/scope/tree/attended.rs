@@ -2,7 +2,7 @@
 
 use super::{Handed, Scope};
 use crate::context::CONTEXT;
-use crate::wake::table;
+use crate::wake::table::{self, UnitId};
 
 impl Scope {
     /// An operation in here has been handed something.
@@ -61,6 +61,11 @@ impl Scope {
     #[inline]
     pub(crate) fn is_innermost(&self) -> bool {
         self.first_child.get().is_null()
+    }
+
+    /// The unit whose poll last came through it.
+    pub(crate) fn host(&self) -> UnitId {
+        self.host.get()
     }
 
     /// Whether the unit that polls it is still to run.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,7 +10,8 @@ use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::coop;
 use crate::error::Error;
-use crate::sync::channel::{Numbered, Receiver};
+use crate::sync::channel::{Numbered, Receiver, Receiving};
+use crate::sync::handed::{Delivery, Taker, What};
 use crate::sync::waiters::{Outcome, Ticket};
 
 /// The future of [`Receiver::recv`].
@@ -18,6 +20,7 @@ pub struct Recv<'a, T> {
     receiver: &'a Receiver<T>,
     step: RecvStep,
     held: Held<T>,
+    place: &'static Location<'static>,
 }
 
 #[derive(Clone, Copy)]
@@ -35,7 +38,7 @@ enum Held<T> {
     /// It was cancelled before it began.
     Failure(Checkpoint),
     /// A message, or the end.
-    Received(Option<Numbered<T>>),
+    Received(Option<Numbered<T>>, Delivery),
 }
 
 // The message is moved, never pinned.
@@ -57,8 +60,8 @@ impl<T> Future for Recv<'_, T> {
 
 impl<'a, T> Recv<'a, T> {
     #[inline]
-    pub(super) fn new(receiver: &'a Receiver<T>) -> Self {
-        Recv { receiver, step: RecvStep::Start, held: Held::Nothing }
+    pub(super) fn new(receiver: &'a Receiver<T>, place: &'static Location<'static>) -> Self {
+        Recv { receiver, step: RecvStep::Start, held: Held::Nothing, place }
     }
 
     #[inline(always)]
@@ -69,7 +72,8 @@ impl<'a, T> Recv<'a, T> {
         }
         let received = shared.take();
         if received.is_none() && !shared.has_ended() {
-            self.step = RecvStep::Wait(shared.receivers.join(cx, "Receiver::recv"));
+            let receiving = Receiving { message: None, taker: Taker::new(self.place) };
+            self.step = RecvStep::Wait(shared.receivers.bring(receiving, cx, "Receiver::recv"));
             return Poll::Pending;
         }
         if coop::spend() {
@@ -82,7 +86,7 @@ impl<'a, T> Recv<'a, T> {
     fn look(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         match self.receiver.shared.receivers.look(ticket, cx) {
             Outcome::Waiting => Poll::Pending,
-            Outcome::Served(received) => self.arrive(received),
+            Outcome::Served(received) => self.arrive(received.message),
             Outcome::Cancelled(_, error) => self.end(Err(error)),
             Outcome::PassedOver(_) => self.begin_again(cx),
         }
@@ -118,11 +122,13 @@ impl<'a, T> Recv<'a, T> {
 
     #[cold]
     fn hold(&mut self, received: Option<Numbered<T>>, cx: &Context<'_>) -> Poll<Result<Option<T>>> {
+        let mut delivery = Delivery::NONE;
         if received.is_some() {
             self.receiver.shared.sets_out();
+            delivery = Delivery::now(self.place, What::Message);
         }
         self.step = RecvStep::Holding;
-        self.held = Held::Received(received);
+        self.held = Held::Received(received, delivery);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -135,7 +141,8 @@ impl<'a, T> Recv<'a, T> {
                 let error = ready!(Pin::new(failing).poll(cx)).expect_err("it fails");
                 self.end(Err(error))
             }
-            (RecvStep::Holding, Held::Received(received)) => {
+            (RecvStep::Holding, Held::Received(received, delivery)) => {
+                *delivery = Delivery::NONE;
                 let received = received.take();
                 self.arrive(received)
             }
@@ -148,8 +155,8 @@ impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let unread = match (self.step, &mut self.held) {
-            (RecvStep::Wait(ticket), _) => self.receiver.shared.receivers.leave(ticket).0,
-            (RecvStep::Holding, Held::Received(received)) => received.take(),
+            (RecvStep::Wait(ticket), _) => self.receiver.shared.receivers.leave(ticket).0.message,
+            (RecvStep::Holding, Held::Received(received, _)) => received.take(),
             _ => return,
         };
         if let Some(message) = unread {

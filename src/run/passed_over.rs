@@ -1,0 +1,119 @@
+//! Finding operations that were handed something and are not polled, while the run goes on.
+//!
+//! What only one can have (a permit, a message) is kept from all others by an operation that does
+//! not fetch it, because its task does not poll it any more. The run need not be idle for that, nor
+//! may it ever be. So twice a second, while something is handed and not fetched, the run loop
+//! looks which of it was passed over: the unit that is to fetch it has been polled since, or nobody
+//! comes for the unit. It is reported if that is so again after a second, once for each place.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::context::CONTEXT;
+use crate::error::Stuck;
+use crate::run::Runtime;
+use crate::run::stuck::{self, PATIENCE};
+use crate::sync::handed::{self, HandedOver};
+use crate::time::clock::Nanos;
+use crate::wake::table::UnitId;
+
+/// How long after a look the next one may come.
+const PERIOD: Nanos = PATIENCE / 2;
+
+#[derive(Default)]
+pub(super) struct PassedOver {
+    /// No look is taken before this.
+    not_before: Cell<Nanos>,
+    /// What was found to be passed over, and when for the first time.
+    suspects: RefCell<HashMap<Key, Nanos>>,
+    /// Of which places it was said.
+    told: RefCell<HashSet<&'static Location<'static>>>,
+}
+
+/// Its place, and the tick, tell it from others with the same key.
+type Key = (u32, &'static Location<'static>, u32);
+
+impl Runtime {
+    /// Whether what is handed over is kept until it is fetched. Where it is an error to be stuck, what
+    /// is no mistake everywhere must not be.
+    pub(crate) fn tracks_handed_over(&self) -> bool {
+        !self.fail_when_stuck
+    }
+
+    /// Whether something was handed over and not fetched.
+    #[inline]
+    fn is_any_handed_over(&self) -> bool {
+        self.tracks_handed_over()
+            && (!CONTEXT.with(|context| context.handed_over.is_empty())
+                || !self.handed_over.borrow().is_empty())
+    }
+
+    /// Whether it is time to look for what was passed over. While a nursery is being polled it cannot
+    /// be: who is to come for it may be at it.
+    #[inline]
+    pub(super) fn passed_over_is_due(&self) -> bool {
+        self.is_any_handed_over() && self.clock.now_or_later() >= self.passed_over.not_before.get()
+    }
+
+    /// Whether something that was handed to an operation in this unit is looked for here. If a scope
+    /// around it is told of, that is not said again.
+    pub(super) fn tell_of_passed_over(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
+        if !self.is_any_handed_over() {
+            return false;
+        }
+        let mut places = handed::all();
+        places.retain(|(_, handed)| handed.unit == unit);
+        if scope_is_told_of {
+            self.passed_over
+                .told
+                .borrow_mut()
+                .extend(places.iter().map(|(_, handed)| handed.place));
+        }
+        !scope_is_told_of && !places.is_empty()
+    }
+
+    /// Looks for what was passed over, and reports it, if it is time. Returns when it is to be
+    /// looked for again.
+    #[inline]
+    pub(super) fn look_for_passed_over(&self) -> Option<Nanos> {
+        if self.is_any_handed_over() { self.look_at_handed_over() } else { None }
+    }
+
+    #[cold]
+    fn look_at_handed_over(&self) -> Option<Nanos> {
+        let now = self.clock.now_or_later();
+        let PassedOver { not_before, suspects, told } = &self.passed_over;
+        if now >= not_before.get() {
+            not_before.set(now.saturating_add(PERIOD));
+            let mut found: BTreeMap<_, (HandedOver, usize, Nanos)> = BTreeMap::new();
+            let before = suspects.take();
+            for (key, handed) in handed::all() {
+                let key = (key, handed.place, handed.tick);
+                let known = before.get(&key).copied();
+                if stuck::is_passed_over(handed.unit, handed.tick) {
+                    let since = known.unwrap_or(now);
+                    if now - since >= PATIENCE && !told.borrow().contains(handed.place) {
+                        let (_, count, longest) =
+                            found.entry(handed.place).or_insert((handed, 0, 0));
+                        *count += 1;
+                        *longest = (*longest).max(now - since);
+                    }
+                    suspects.borrow_mut().insert(key, since);
+                } else if let Some(since) = known {
+                    // It waits for its turn, and may be passed over once more.
+                    suspects.borrow_mut().insert(key, since);
+                }
+            }
+            for (place, (handed, count, lasted)) in found {
+                told.borrow_mut().insert(place);
+                let (stuck, lasted) = (Stuck::handed(handed), Duration::from_nanos(lasted));
+                tracing::warn!(operation = %place, count, ?lasted, "{stuck}");
+            }
+        }
+        let told = told.borrow();
+        let untold = suspects.borrow().keys().any(|(_, place, _)| !told.contains(place));
+        untold.then(|| not_before.get())
+    }
+}
