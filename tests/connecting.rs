@@ -98,6 +98,28 @@ fn w07_two_sockets_with_the_same_port_at_different_addresses_are_two() {
     .unwrap();
 }
 
+/// Some systems answer so with `EAGAIN`, which would read as if it were worth waiting.
+#[test]
+fn w07_that_no_port_is_free_is_said_so() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let connect = async |from: SocketAddr| {
+            let socket = TcpSocket::v4()?;
+            socket.set_reuse_address(true)?;
+            socket.bind(from)?;
+            socket.connect(address).await
+        };
+        let one = connect((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        let error = connect(one.local_addr()?).await.unwrap_err();
+        assert_eq!(kind_of(&error), io::ErrorKind::AddrNotAvailable);
+        let text = error.to_string();
+        assert!(text.contains(&address.to_string()) && text.contains("port is free"), "{text}");
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn w07_who_is_refused_is_told_the_address() {
     run(async {

@@ -1109,3 +1109,32 @@ fn a_thread_at_the_other_end() {
     assert_eq!(text, b"HELLO");
     thread.join().unwrap();
 }
+
+/// As many as there are, what one system call does not take is left for the next, and is no sign that
+/// the socket is full, or empty.
+#[test]
+fn more_pieces_than_one_system_call_takes() {
+    const PIECES: usize = 5000;
+    let sent = pattern(PIECES);
+    run(async {
+        let (client, server) = tcp_pair().await?;
+        let both = async {
+            let mut begin = 0;
+            while begin < PIECES {
+                let pieces: Vec<_> = sent[begin..].chunks(1).map(IoSlice::new).collect();
+                begin += client.write_vectored(&pieces).await?;
+            }
+            let mut received = vec![0; PIECES];
+            let mut begin = 0;
+            while begin < PIECES {
+                let mut pieces: Vec<_> =
+                    received[begin..].chunks_mut(1).map(IoSliceMut::new).collect();
+                begin += server.read_vectored(&mut pieces).await?;
+            }
+            assert_eq!(received, sent);
+            Ok(())
+        };
+        fail_after(Duration::from_secs(60), both).await
+    })
+    .unwrap();
+}

@@ -6,10 +6,12 @@ use std::io::{IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::panic::Location;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use seedbed::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
 use seedbed::signal::{Signal, Signals};
-use seedbed::{Error, Result, channel, nursery, run};
+use seedbed::{Error, Result, channel, nursery, run, to_thread};
 
 /// Checks that it failed, and says that it was called in this line.
 #[track_caller]
@@ -130,6 +132,13 @@ fn connecting_and_listening_say_where_they_were_called() {
         here(TcpSocket::v4()?.connect(refused).await);
         here(TcpSocket::v4()?.connect(("localhost", 80)).await);
         here(TcpSocket::v4()?.bind(taken));
+        let [one, other] = [TcpSocket::v4()?, TcpSocket::v4()?];
+        one.set_reuse_address(true)?;
+        other.set_reuse_address(true)?;
+        one.bind("127.0.0.1:0")?;
+        other.bind(one.local_addr()?)?;
+        let _listener = one.listen(1)?;
+        here(other.listen(1));
         here(TcpSocket::v4()?.bind("localhost:80"));
         here(TcpListener::bind(taken).await);
         here(TcpListener::bind(&[] as &[SocketAddr]).await);
@@ -142,12 +151,29 @@ fn connecting_and_listening_say_where_they_were_called() {
         Ok(())
     })
     .unwrap();
-    // Outside of a run, which is found out when it is polled.
-    let mut call = Box::pin(TcpListener::bind("127.0.0.1:0"));
-    let line = line!() - 1;
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(&mut cx) else { panic!() };
-    assert_eq!(error.place().map(|place| (place.file(), place.line())), Some((file!(), line)));
+}
+
+/// That nothing runs is found out when an operation is polled, wherever that is.
+#[test]
+fn outside_of_a_run_they_say_where_they_were_called() {
+    let stream = UnixStream::pair().unwrap().0;
+    let signals = Signals::new([Signal::USR1]).unwrap();
+    here(outside(TcpListener::bind("127.0.0.1:0")));
+    here(outside(stream.write_all(b"hello")));
+    here(outside(stream.read(&mut [0; 8])));
+    here(outside(stream.flush()));
+    here(outside(signals.recv()));
+    here(outside(to_thread(|| ())));
+    here(outside(stream.close()));
+}
+
+/// Polls once, where nothing runs.
+fn outside<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(operation).poll(&mut cx) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 #[test]
@@ -174,6 +200,7 @@ fn channels_and_signals_say_where_they_were_called() {
         drop(receiver);
         here(sender.send(1).await.map_err(|error| error.into()));
         here(Signals::new([Signal::from_raw(9)]));
+        here(ours(to_thread(|| fs::read("/nowhere")).await?));
         Ok(())
     })
     .unwrap();
@@ -182,11 +209,11 @@ fn channels_and_signals_say_where_they_were_called() {
 /// `?` in a function that returns a `Poll` converts in the standard library.
 #[test]
 fn no_place_is_better_than_one_in_the_standard_library() {
-    fn poll() -> std::task::Poll<Result<()>> {
+    fn poll() -> Poll<Result<()>> {
         Err(std::fmt::Error)?;
         unreachable!()
     }
-    let std::task::Poll::Ready(Err(error)) = poll() else { panic!("it fails") };
+    let Poll::Ready(Err(error)) = poll() else { panic!("it fails") };
     let error: Error = error;
     assert_eq!(error.place(), None);
 }

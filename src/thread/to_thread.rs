@@ -194,14 +194,14 @@ impl<T> ToThread<T> {
                      run at {}, which goes on only in its parent: fork outside of `run`",
                     runtime.place
                 ));
-                return Err(Error::from(error).at(place));
+                return Err(error.into());
             }
             let keeps_permit = matches!(self.limit, Limit::Given(_));
             let started = runtime.jobs.start(runtime.token(), work, permit, keeps_permit, place);
             started.map_err(|error| {
                 let text =
                     format!("no thread could be started for `to_thread` at {place}: {error}");
-                Error::from(io::Error::new(error.kind(), text)).at(place)
+                Error::from(io::Error::new(error.kind(), text))
             })
         })
     }
@@ -211,7 +211,14 @@ impl<T> Future for ToThread<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+        let place = self.place;
+        self.poll_steps(cx).map_err(|error| error.at(place))
+    }
+}
+
+impl<T> ToThread<T> {
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let this = self;
         loop {
             match &mut this.step {
                 Step::Acquire(_, acquire) => {

@@ -97,7 +97,15 @@ impl TcpSocket {
     /// The [`io::Error`] of the system call.
     #[track_caller]
     pub fn listen(self, backlog: i32) -> Result<TcpListener> {
-        self.socket.listen(backlog)?;
+        let place = Location::caller();
+        if let Err(error) = self.socket.listen(backlog) {
+            let error = match self.socket.local_addr().ok().and_then(|address| address.as_socket())
+            {
+                Some(address) => doing("listening at", address)(error.into()),
+                None => error.into(),
+            };
+            return Err(error.at(place));
+        }
         Ok(TcpListener::new(self.socket.into()))
     }
 
@@ -138,9 +146,14 @@ impl TcpSocket {
     pub(super) async fn join(self, address: SocketAddr) -> Result<TcpStream> {
         checkpoint().await?;
         match self.socket.connect(&address.into()) {
-            // Not that it would block: this is what some systems say if they have run out.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let text = "the system has no free port, or no memory for a route";
+            // The former does not mean what it says: some systems answer so if they have run out.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::AddrNotAvailable
+                ) =>
+            {
+                let text = format!("{error}: no local address or port is free for it");
                 return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text).into());
             }
             Err(error) if !in_progress(&error) => return Err(error.into()),
