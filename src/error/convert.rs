@@ -161,6 +161,10 @@ impl Error {
     pub fn from_boxed(error: Box<dyn StdError + Send + Sync + 'static>) -> Error {
         match reclaim(error) {
             Ok(ours) => ours.at(Location::caller()),
+            #[cfg(all(unix, not(loom), feature = "hyper"))]
+            Err(foreign) if let Some(cancelled) = crate::hyper::cancellation(&*foreign) => {
+                Error(Repr::Cancelled(cancelled))
+            }
             Err(foreign) => Error::other(foreign, Location::caller()),
         }
     }

@@ -150,6 +150,9 @@ impl Stream {
     /// It waits. If it has been cancelled, and has no scope open, what it waits for does not heed
     /// that, such as the rest of a request.
     fn waits(&mut self, cx: &Context<'_>) {
+        if self.under_way.state().kind == Kind::Served {
+            return; // it waits for a task, which does that itself
+        }
         if !self.scope.is_cancelled() || !self.scope.is_innermost() {
             self.rounds = 0;
         } else if self.rounds < STUCK_AFTER {

@@ -86,6 +86,7 @@
 //! | `state` | what is known of a connection meanwhile |
 //! | `pace` | whether its client does its part in time |
 //! | `wire` | what passes through a connection of HTTP/2, as far as that tells |
+//! | `cancellation` | one that comes back from hyper as a text |
 //! | `gracefully` | driving a connection that was set up by hand |
 //! | `io`, `shared`, `on_thread` | a stream, for hyper |
 //! | `timer` | sleeping, for hyper |
@@ -93,6 +94,7 @@
 //! | `closing` | telling HTTP/1 clients that it is about to end |
 
 mod answer;
+mod cancellation;
 mod closing;
 mod drive;
 mod executor;
@@ -116,6 +118,7 @@ mod wire;
 #[doc(no_inline)]
 pub use ::hyper::{Method, Request, Response, StatusCode, Uri, Version, body, header};
 pub use answer::{Body, IntoBody};
+pub(crate) use cancellation::cancellation;
 pub use closing::{Closing, ClosingFuture, closing};
 pub use executor::NurseryExecutor;
 pub use frames::Sender;

@@ -243,13 +243,15 @@ impl<T, F: Future<Output = Result<T>>> Job<'_, F> {
     }
 }
 
-/// What of an error is worth a report, where a cancellation may have come.
+/// What of an error is worth a report, where a cancellation may have come to its scope, which has
+/// been left.
 fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
-    if !scope.is_ending() {
+    let has_gone = scope.cancel_called();
+    if !has_gone && !scope::is_ending() {
         return Some(error);
     }
     // A request whose client has gone may see that first in its body.
-    if error.is::<hyper::Error>() && scope.is_cancelled() {
+    if error.is::<hyper::Error>() && (has_gone || scope::is_cancelled()) {
         tracing::debug!(%error, "a request was given up");
         return None;
     }

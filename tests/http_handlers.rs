@@ -1,0 +1,726 @@
+//! HTTP handlers are tasks: what they see when their client goes, or the server does.
+#![cfg(unix)]
+
+use std::cell::{Cell, RefCell};
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::{AsyncReadExt, AsyncWriteExt};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http2::SendRequest;
+use hyper::{Request, Response, StatusCode};
+use seedbed::hyper::{Body, Connection, Io, NurseryExecutor, serve_connection, upgrade};
+use seedbed::net::{TcpListener, TcpStream, UnixStream};
+use seedbed::testing::VirtualClock;
+use seedbed::{
+    Builder, CancelScope, Error, Event, HandlerPanicked, Nursery, Result, Yielder, cancel_scope,
+    cancellable, finishing, generator, idle, move_on_after, nursery, sleep, sleep_forever,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: me\r\n\r\n";
+const CLEANED_UP: [&str; 3] = ["begin", "cancelled", "rolled back"];
+
+fn run_virtually(main: impl AsyncFnOnce() -> Result<()>) -> Duration {
+    let clock = VirtualClock::new();
+    Builder::new().clock(&clock).detect_deadlock(true).run(main()).unwrap();
+    clock.elapsed()
+}
+
+/// What a handler has come to.
+#[derive(Default)]
+struct Log {
+    lines: RefCell<Vec<&'static str>>,
+    begun: Event,
+}
+
+impl Log {
+    fn add(&self, line: &'static str) {
+        self.lines.borrow_mut().push(line);
+        self.begun.set();
+    }
+
+    /// Something that waits, and cleans up for a while under a shield.
+    async fn transaction(&self, wait: impl Future<Output = Result<()>>) -> Result<()> {
+        struct Guard<'a>(Option<&'a Log>);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                if let Some(log) = self.0 {
+                    log.add("dropped");
+                }
+            }
+        }
+        let mut guard = Guard(Some(self));
+        self.add("begin");
+        let outcome = wait.await;
+        self.add(match &outcome {
+            Ok(()) => "done",
+            Err(error) if error.is_cancelled() => "cancelled",
+            Err(_) => "failed",
+        });
+        let shield = CancelScope::new().with_shield().with_timeout(SECOND);
+        shield.enter(async |_| sleep(SECOND / 10).await).await?;
+        self.add("rolled back");
+        guard.0 = None;
+        outcome
+    }
+
+    /// A request for what comes later, or for a stream of events.
+    async fn answer<'a>(&'a self, request: Request<Incoming>) -> Result<Response<Body<'a>>> {
+        match request.uri().path() {
+            "/events" => Ok(Response::new(Body::stream(async |sender| {
+                let events = async {
+                    loop {
+                        sender.send("data: something\n\n").await?;
+                        sleep(SECOND).await?;
+                    }
+                };
+                self.transaction(events).await
+            }))),
+            _ => {
+                self.transaction(sleep_forever()).await?;
+                Ok(Response::new(Body::empty()))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Departure {
+    /// Of a process that is killed: all is closed.
+    Killed,
+    Reset,
+    HalfClosed,
+}
+
+async fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
+    Ok((client, listener.accept().await?.0))
+}
+
+fn reset(client: TcpStream) -> Result<()> {
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+    drop(client);
+    Ok(())
+}
+
+/// What becomes of a handler when its client goes away, and after which time.
+fn departs(how: Departure, path: &str, behind: &[u8]) -> (Vec<&'static str>, Duration) {
+    let log = Log::default();
+    let time = run_virtually(async || {
+        let log = &log;
+        nursery(async |n| {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: me\r\n\r\n");
+            let request = [request.as_bytes(), behind].concat();
+            if how == Departure::Killed {
+                let (client, stream) = UnixStream::pair()?;
+                n.spawn(serve_connection(stream, "test", async |r| log.answer(r).await));
+                client.write_all(&request).await?;
+                log.begun.wait().await?;
+                return Ok(());
+            }
+            let (client, stream) = tcp_pair().await?;
+            n.spawn(serve_connection(stream, "test", async |r| log.answer(r).await));
+            client.write_all(&request).await?;
+            log.begun.wait().await?;
+            match how {
+                Departure::Reset => reset(client),
+                _ => {
+                    client.shutdown(Shutdown::Write)?;
+                    while client.read(&mut [0; 1024]).await? > 0 {}
+                    Ok(())
+                }
+            }
+        })
+        .await
+    });
+    (log.lines.into_inner(), time)
+}
+
+#[test]
+fn s04_a_departure_cancels_the_handler_at_once() {
+    let pipelined = [GET, GET].concat();
+    for how in [Departure::Killed, Departure::Reset] {
+        for path in ["/", "/events"] {
+            for behind in [&b""[..], GET, &pipelined, b"GET / HT"] {
+                let (lines, time) = departs(how, path, behind);
+                assert_eq!(lines, CLEANED_UP, "{how:?} {path}");
+                assert!(time < SECOND / 5, "{how:?} {path}: {time:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn s04_the_end_of_the_input_alone_cancels_the_handler_after_a_while() {
+    for path in ["/", "/events"] {
+        let (lines, time) = departs(Departure::HalfClosed, path, b"");
+        assert_eq!(lines, CLEANED_UP, "{path}");
+        assert!((10 * SECOND..11 * SECOND).contains(&time), "{path}: {time:?}");
+    }
+}
+
+#[test]
+fn s04_a_client_that_has_ended_its_side_gets_its_answers() {
+    let time = run_virtually(async || {
+        nursery(async |n| {
+            let (client, stream) = tcp_pair().await?;
+            n.spawn(serve_connection(stream, "test", async |_| {
+                sleep(3 * SECOND).await?;
+                Ok::<_, Error>(Response::new(String::from("late")))
+            }));
+            client.write_all(&[GET, GET].concat()).await?;
+            client.shutdown(Shutdown::Write)?;
+            let mut answers = Vec::new();
+            client.read_to_end(&mut answers).await?;
+            let answers = String::from_utf8(answers)?;
+            assert_eq!(answers.matches("200 OK").count(), 2, "{answers}");
+            Ok(())
+        })
+        .await
+    });
+    assert_eq!(time, 6 * SECOND);
+}
+
+async fn http2_client<'scope>(
+    n: &'scope Nursery<'scope, '_>,
+    stream: impl futures::AsyncRead + futures::AsyncWrite + Unpin + 'static,
+) -> Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = hyper::client::conn::http2::Builder::new(NurseryExecutor::new(n))
+        .handshake(Io::new(stream))
+        .await?;
+    drop(n.spawn(async {
+        let _broken = connection.await;
+        Ok(())
+    }));
+    Ok(sender)
+}
+
+fn get(path: &str) -> Request<Full<Bytes>> {
+    Request::get(format!("http://me{path}")).body(Full::default()).unwrap()
+}
+
+#[test]
+fn s04_a_client_of_http2_that_goes_cancels_all_its_handlers_and_a_reset_only_that_one() {
+    for (path, reset_only) in [("/", false), ("/events", false), ("/", true), ("/events", true)] {
+        let (log, other) = (Log::default(), Log::default());
+        run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            nursery(async |n| {
+                n.spawn(serve_connection(
+                    stream,
+                    "test",
+                    async |request: Request<_>| match request.uri().path() {
+                        "/other" => {
+                            let outcome = other.transaction(sleep(5 * SECOND)).await;
+                            outcome.map(|()| Response::new(Body::from("fine")))
+                        }
+                        _ => log.answer(request).await,
+                    },
+                ));
+                let gone = cancel_scope(async |clients| {
+                    nursery(async |n| {
+                        let mut sender = http2_client(n, client).await?;
+                        let mut second = sender.clone();
+                        let other = n.spawn(async move {
+                            let answer = second.send_request(get("/other")).await?;
+                            Ok(answer.into_body().collect().await?.to_bytes())
+                        });
+                        let asking = cancellable(async {
+                            let answer = sender.send_request(get(path)).await?;
+                            answer.into_body().collect().await?;
+                            Ok::<_, Error>(())
+                        });
+                        // Dropped, which resets the stream.
+                        assert!(move_on_after(SECOND, asking).await?.is_none());
+                        if !reset_only {
+                            clients.cancel();
+                        }
+                        drop(sender);
+                        sleep(SECOND).await?;
+                        assert_eq!(other.await?, "fine");
+                        Ok(())
+                    })
+                    .await
+                });
+                gone.await?;
+                Ok(())
+            })
+            .await
+        });
+        assert_eq!(log.lines.into_inner(), CLEANED_UP, "{path}");
+        let expected = if reset_only { ["begin", "done", "rolled back"] } else { CLEANED_UP };
+        assert_eq!(other.lines.into_inner(), expected, "{path}");
+    }
+}
+
+#[test]
+fn s04_the_end_of_a_server_reaches_handlers_and_bodies_over_both_versions() {
+    for (http2, path, graceful) in [
+        (false, "/", false),
+        (false, "/", true),
+        (false, "/events", false),
+        (false, "/events", true),
+        (true, "/", false),
+        (true, "/", true),
+        (true, "/events", false),
+        (true, "/events", true),
+    ] {
+        let log = Log::default();
+        let server = CancelScope::new();
+        let time = run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            let log = &log;
+            nursery(async |n| {
+                n.spawn(server.enter(async |_| {
+                    let ended = serve_connection(stream, "test", async |r| log.answer(r).await);
+                    let ended = ended.await;
+                    assert!(ended.as_ref().is_err_and(Error::is_cancelled), "{ended:?}");
+                    ended
+                }));
+                n.spawn(async move {
+                    nursery(async |n| match http2 {
+                        true => {
+                            let mut sender = http2_client(n, client).await?;
+                            if let Ok(answer) = sender.send_request(get(path)).await {
+                                let _cut_off = answer.into_body().collect().await;
+                            }
+                            Ok(())
+                        }
+                        false => {
+                            let get = format!("GET {path} HTTP/1.1\r\nhost: me\r\n\r\n");
+                            client.write_all(get.as_bytes()).await?;
+                            while client.read(&mut [0; 64]).await? > 0 {}
+                            Ok(())
+                        }
+                    })
+                    .await
+                });
+                log.begun.wait().await?;
+                match graceful {
+                    true => server.cancel_gracefully(5 * SECOND),
+                    false => server.cancel(),
+                }
+                Ok(())
+            })
+            .await
+        });
+        assert_eq!(log.lines.into_inner(), CLEANED_UP, "{http2} {path} {graceful}");
+        let grace = if graceful { 5 * SECOND } else { Duration::ZERO };
+        assert!(time >= grace && time < grace + SECOND, "{http2} {path} {graceful}: {time:?}");
+    }
+}
+
+#[test]
+fn s04_a_handler_of_a_connection_that_has_a_time_limit_is_cancelled_by_that() {
+    for http2 in [false, true] {
+        let log = Log::default();
+        run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            nursery(async |n| {
+                let task = n.spawn(async {
+                    let connection =
+                        serve_connection(stream, "test", async |r| log.answer(r).await);
+                    move_on_after(SECOND, connection).await
+                });
+                nursery(async |n| match http2 {
+                    true => {
+                        let mut sender = http2_client(n, client).await?;
+                        assert!(sender.send_request(get("/")).await.is_err());
+                        Ok(())
+                    }
+                    false => {
+                        client.write_all(GET).await?;
+                        assert_eq!(client.read(&mut [0; 64]).await?, 0);
+                        Ok(())
+                    }
+                })
+                .await?;
+                assert_eq!(task.await?, None);
+                Ok(())
+            })
+            .await
+        });
+        assert_eq!(log.lines.into_inner(), CLEANED_UP);
+    }
+}
+
+#[test]
+fn s04_a_handler_that_waits_for_a_body_half_sent_is_cancelled_as_well() {
+    for http2 in [false, true] {
+        let log = Log::default();
+        let server = CancelScope::new();
+        let time = run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            nursery(async |n| {
+                n.spawn(server.enter(async |_| {
+                    serve_connection(stream, "test", async |request: Request<Incoming>| {
+                        let all = async { Ok(drop(request.into_body().collect().await?)) };
+                        log.transaction(all).await?;
+                        Ok::<_, Error>(Response::new(String::new()))
+                    })
+                    .await
+                }));
+                n.spawn(async {
+                    nursery(async |n| match http2 {
+                        true => {
+                            let stream = futures::stream::pending::<
+                                Result<hyper::body::Frame<Bytes>, std::io::Error>,
+                            >();
+                            let body = http_body_util::StreamBody::new(stream);
+                            let executor = NurseryExecutor::new(n);
+                            let (mut sender, connection) =
+                                hyper::client::conn::http2::Builder::new(executor)
+                                    .handshake(Io::new(client))
+                                    .await?;
+                            drop(n.spawn(async {
+                                let _broken = connection.await;
+                                Ok(())
+                            }));
+                            let request = Request::post("http://me/").body(body)?;
+                            assert!(sender.send_request(request).await.is_err());
+                            Ok(())
+                        }
+                        false => {
+                            let post =
+                                b"POST / HTTP/1.1\r\nhost: me\r\ncontent-length: 9\r\n\r\nhalf";
+                            client.write_all(post).await?;
+                            while client.read(&mut [0; 64]).await? > 0 {}
+                            Ok(())
+                        }
+                    })
+                    .await
+                });
+                log.begun.wait().await?;
+                sleep(SECOND).await?;
+                server.cancel();
+                Ok(())
+            })
+            .await
+        });
+        assert_eq!(log.lines.borrow()[0], "begin");
+        assert_eq!(log.lines.borrow()[2], "rolled back", "{:?}", log.lines);
+        assert!(time < 2 * SECOND, "{time:?}");
+    }
+}
+
+#[test]
+fn s04_a_handler_that_is_cancelled_and_still_answers_is_heard() {
+    for http2 in [false, true] {
+        let server = CancelScope::new();
+        let begun = Event::new();
+        run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            nursery(async |n| {
+                n.spawn(server.enter(async |_| {
+                    serve_connection(stream, "test", async |_: Request<Incoming>| {
+                        begun.set();
+                        let _cancelled = sleep_forever().await;
+                        let shield = CancelScope::new().with_shield();
+                        shield.enter(async |_| sleep(SECOND).await).await?;
+                        let mut answer = Response::new(String::from("sorry"));
+                        *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                        Ok::<_, Error>(answer)
+                    })
+                    .await
+                }));
+                let asking = n.spawn(async {
+                    nursery(async |n| match http2 {
+                        true => {
+                            let mut sender = http2_client(n, client).await?;
+                            let answer = sender.send_request(get("/")).await?;
+                            Ok(answer.status() == StatusCode::SERVICE_UNAVAILABLE)
+                        }
+                        false => {
+                            client.write_all(GET).await?;
+                            let mut answer = Vec::new();
+                            client.read_to_end(&mut answer).await?;
+                            Ok(answer.starts_with(b"HTTP/1.1 503") && answer.ends_with(b"sorry"))
+                        }
+                    })
+                    .await
+                });
+                begun.wait().await?;
+                server.cancel();
+                assert!(asking.await?);
+                Ok(())
+            })
+            .await
+        });
+    }
+}
+
+#[test]
+fn s04_a_handler_whose_children_clean_up_is_waited_for() {
+    let log = Log::default();
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |_: Request<Incoming>| {
+                nursery(async |n| {
+                    n.spawn(log.transaction(sleep_forever()));
+                    n.spawn(sleep_forever());
+                    Ok(())
+                })
+                .await?;
+                Ok::<_, Error>(Response::new(String::new()))
+            }));
+            client.write_all(GET).await?;
+            log.begun.wait().await?;
+            drop(client);
+            Ok(())
+        })
+        .await
+    });
+    assert_eq!(log.lines.into_inner(), CLEANED_UP);
+}
+
+/// Serves one request of HTTP/1, and gives what has come back and what was reported.
+fn outcome<'a, B: seedbed::hyper::IntoBody>(
+    handler: impl AsyncFn(Request<Incoming>) -> Result<Response<B>> + 'a,
+) -> (String, Vec<Error>) {
+    let (answer, reported) = (Cell::new(Vec::new()), RefCell::new(Vec::new()));
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            let connection = Connection::new(stream, "test")
+                .on_error(|error, _| reported.borrow_mut().push(error));
+            n.spawn(connection.serve(&handler));
+            client.write_all(GET).await?;
+            let mut bytes = Vec::new();
+            let reading = move_on_after(SECOND, client.read_to_end(&mut bytes));
+            reading.await?;
+            answer.set(bytes);
+            Ok(())
+        })
+        .await
+    });
+    (String::from_utf8(answer.into_inner()).unwrap(), reported.into_inner())
+}
+
+#[test]
+fn s04_a_handler_that_fails_or_panics_is_a_500_without_its_text() {
+    let (answer, reported) =
+        outcome(async |_| Err::<Response<String>, _>(Error::msg("out of paper")));
+    assert!(answer.starts_with("HTTP/1.1 500") && !answer.contains("paper"), "{answer}");
+    assert_eq!(reported[0].to_string(), "out of paper");
+
+    let (answer, reported) = outcome(async |_| -> Result<Response<String>> { panic!("a bug") });
+    assert!(answer.starts_with("HTTP/1.1 500") && !answer.contains("bug"), "{answer}");
+    assert!(reported[0].is::<HandlerPanicked>());
+    assert_eq!(reported.len(), 1);
+}
+
+#[test]
+fn s04_a_body_that_fails_or_panics_is_cut_off() {
+    for panics in [false, true] {
+        let (answer, reported) = outcome(async |_| {
+            Ok(Response::new(Body::stream(async move |sender| {
+                sender.send("the beginning").await?;
+                sleep(SECOND / 2).await?;
+                assert!(!panics, "a bug");
+                Err(Error::msg("out of paper"))
+            })))
+        });
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("the beginning"), "{answer}");
+        assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+        assert_eq!(reported.len(), 1, "{reported:?}");
+        assert_eq!(reported[0].is::<HandlerPanicked>(), panics);
+    }
+}
+
+#[test]
+fn s04_a_body_of_http2_that_fails_resets_its_stream() {
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        let reported = RefCell::new(Vec::new());
+        nursery(async |n| {
+            let connection = Connection::new(stream, "test")
+                .on_error(|error, _| reported.borrow_mut().push(error.to_string()));
+            n.spawn(connection.serve(async |request: Request<Incoming>| {
+                Ok::<_, Error>(Response::new(match request.uri().path() {
+                    "/fails" => Body::stream(async |sender| {
+                        sender.send("the beginning").await?;
+                        Err(Error::msg("out of paper"))
+                    }),
+                    _ => Body::from("fine"),
+                }))
+            }));
+            let mut sender = http2_client(n, client).await?;
+            let answer = sender.send_request(get("/fails")).await?;
+            assert!(answer.into_body().collect().await.is_err());
+            let answer = sender.send_request(get("/")).await?;
+            assert_eq!(answer.into_body().collect().await?.to_bytes(), "fine");
+            Ok(())
+        })
+        .await?;
+        assert_eq!(reported.into_inner(), ["out of paper"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn s04_a_client_that_goes_closes_the_generator_of_its_body() {
+    let log = Rc::new(Log::default());
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |_: Request<Incoming>| {
+                let log = log.clone();
+                let events = generator(async move |y: Yielder<String>| {
+                    let events = async {
+                        loop {
+                            y.yield_(String::from("event\n")).await?;
+                            sleep(SECOND).await?;
+                        }
+                    };
+                    log.transaction(events).await
+                });
+                Ok::<_, Error>(Response::new(Body::generator(events)))
+            }));
+            client.write_all(GET).await?;
+            client.read(&mut [0; 1024]).await?;
+            drop(client);
+            Ok(())
+        })
+        .await
+    });
+    assert_eq!(*log.lines.borrow(), CLEANED_UP);
+}
+
+#[test]
+fn s04_an_upgraded_connection_is_part_of_the_graceful_stop() {
+    let time = run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        let greeting = String::from("hello"); // borrowed
+        let server = CancelScope::new();
+        nursery(async |n| {
+            n.spawn(server.enter(async |_| {
+                serve_connection(stream, "test", async |request| {
+                    Ok::<_, Error>(upgrade(request, async |mut stream| {
+                        stream.write_all(greeting.as_bytes()).await?;
+                        let mut buffer = [0; 4];
+                        loop {
+                            let read = idle(async { Ok(stream.read(&mut buffer).await?) }).await;
+                            match read {
+                                Ok(n) => stream.write_all(&buffer[..n]).await?,
+                                Err(error) => {
+                                    finishing(sleep(SECOND)).await?;
+                                    stream.write_all(b"bye").await?;
+                                    return Err(error);
+                                }
+                            }
+                        }
+                    }))
+                })
+                .await
+            }));
+            client
+                .write_all(
+                    b"GET / HTTP/1.1\r\nhost: me\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nping",
+                )
+                .await?;
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"ping") {
+                let mut buffer = [0; 64];
+                let n = client.read(&mut buffer).await?;
+                assert!(n > 0, "{}", String::from_utf8_lossy(&answer));
+                answer.extend_from_slice(&buffer[..n]);
+            }
+            assert!(answer.starts_with(b"HTTP/1.1 101"));
+            assert!(answer.ends_with(b"helloping"));
+            sleep(SECOND).await?;
+            server.cancel_gracefully(5 * SECOND);
+            let mut rest = Vec::new();
+            client.read_to_end(&mut rest).await?;
+            assert_eq!(rest, b"bye");
+            Ok(())
+        })
+        .await
+    });
+    assert!(time >= 2 * SECOND && time < 3 * SECOND, "{time:?}");
+}
+
+#[test]
+fn s04_a_request_that_asks_for_no_upgrade_is_told_so() {
+    let (answer, _) = outcome(async |request| Ok(upgrade(request, async |_| unreachable!())));
+    assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
+}
+
+#[test]
+fn s04_head_has_no_body_and_makes_none() {
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |_: Request<Incoming>| {
+                Ok::<_, Error>(Response::new(Body::stream(async |_| unreachable!())))
+            }));
+            client.write_all(b"HEAD / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n").await?;
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await?;
+            assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"\r\n\r\n"));
+            Ok(())
+        })
+        .await
+    });
+}
+
+#[test]
+fn s03_half_a_preface_is_waited_for() {
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |request: Request<_>| {
+                let _: &Incoming = request.body();
+                Ok::<_, Error>(Response::new(format!("{:?}", request.version())))
+            }));
+            for piece in [&b"PRI * HT"[..], b"TP/2.0\r\n\r\nSM\r", b"\n\r\n"] {
+                client.write_all(piece).await?;
+                sleep(SECOND).await?;
+            }
+            // The settings of both sides are the first frames.
+            client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
+            let mut frame = [0; 9];
+            client.read_exact(&mut frame).await?;
+            assert_eq!(frame[3], 4);
+            drop(client);
+            Ok(())
+        })
+        .await
+    });
+}
+
+#[test]
+fn s04_a_stage_between_accepting_and_http_gives_another_stream() {
+    run_virtually(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (accepted, stop) = (Cell::new(0), Event::new());
+        nursery(async |n| {
+            let server = seedbed::hyper::Server::new(listener).shutdown_on(stop.wait()).on_accept(
+                async |stream: TcpStream, _| {
+                    accepted.set(accepted.get() + 1);
+                    let mut secret = [0; 6];
+                    stream.read_exact(&mut secret).await?;
+                    assert_eq!(&secret, b"secret");
+                    Ok(futures::io::BufReader::new(stream))
+                },
+            );
+            n.spawn(server.serve(async |_: Request<Incoming>| {
+                Ok::<_, Error>(Response::new(format!("{}", accepted.get())))
+            }));
+            let client = TcpStream::connect(address).await?;
+            client.write_all(b"secret").await?;
+            client.write_all(b"GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n").await?;
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await?;
+            assert!(answer.ends_with(b"\r\n\r\n1"));
+            stop.set();
+            Ok(())
+        })
+        .await
+    });
+}
