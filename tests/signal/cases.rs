@@ -17,9 +17,11 @@ use seedbed::{
 };
 
 mod broken_pipe;
+mod fairness;
 mod others;
 
 use broken_pipe::*;
+use fairness::*;
 use others::*;
 
 /// What the test does, and what the process it starts does.
@@ -48,6 +50,7 @@ cases! {
     r05_ctrl_c_that_comes_to_another_thread
     r05_ctrl_c_cancels_all_cores
     r05_ctrl_c_turned_off
+    r07_ctrl_c_waits_for_a_few_budgets_of_each_ready_task
     r05_ctrl_c_in_another_thread
     r05_clean_up_after_ctrl_c_may_await
     r05_a_program_that_ends_well_after_ctrl_c
