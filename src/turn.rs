@@ -41,6 +41,10 @@ const READ_EVERY: u32 = 4;
 /// As well, where the counter is not trusted and the system's clock has to be asked.
 const ASK_EVERY: u32 = 8;
 
+/// What the counter is taken to do in a millisecond until that has been measured. Whether a task has
+/// the thread for one or for two of them matters little.
+const ASSUMED_SPEED: u64 = 2_000_000;
+
 /// In a poll the first reading is after so many, as what is fast may come after what is slow.
 const READ_FIRST: u32 = 2;
 
@@ -83,6 +87,7 @@ pub(crate) struct Turn {
     millisecond: Cell<u64>,
     /// Whether the processor's counter is read, and not the system's clock.
     by_counter: Cell<bool>,
+    is_speed_known: Cell<bool>,
     /// The latest reading, and what it was when the present poll and the turn began.
     read: Cell<u64>,
     poll_began: Cell<u64>,
@@ -127,6 +132,7 @@ impl Turn {
             check: Cell::new(0),
             millisecond: Cell::new(0),
             by_counter: Cell::new(false),
+            is_speed_known: Cell::new(false),
             read: Cell::new(0),
             poll_began: Cell::new(0),
             turn_began: Cell::new(0),
@@ -144,8 +150,12 @@ impl Turn {
         });
         self.asks.set(if exploring { u32::MAX } else { 0 });
         self.budget.set(budget);
+        #[cfg(not(loom))]
+        self.by_counter.set(counter::is_steady());
         if !self.by_counter.get() {
             self.millisecond.set(1_000_000);
+        } else if !self.is_speed_known.get() {
+            self.millisecond.set(ASSUMED_SPEED);
         }
         // Until it is known better, what runs is slow.
         self.calm.set(0);
@@ -251,7 +261,7 @@ impl Turn {
         if rest == 0 {
             return false;
         }
-        if how == How::Timed && self.lasts(&self.poll_began, POLL_TIME) {
+        if how == How::Timed && self.lasts(self.poll_began.get(), POLL_TIME) {
             self.rest.set(0);
             return false;
         }
@@ -325,6 +335,9 @@ impl Turn {
         self.work.set(work);
         match self.how.get() {
             How::Timed => {
+                if self.by_counter.get() && !self.is_speed_known.get() {
+                    self.look_for_speed();
+                }
                 let now = self.now();
                 self.read.set(now);
                 self.turn_began.set(now);
@@ -344,7 +357,7 @@ impl Turn {
     /// Between two polls: whether the turn is over.
     pub(crate) fn is_over(&self) -> bool {
         let work = self.work.get();
-        if self.how.get() == How::Timed && self.lasts(&self.turn_began, TURN_TIME) {
+        if self.how.get() == How::Timed && self.lasts(self.turn_began.get(), TURN_TIME) {
             self.work.set(work.min(0));
             return true;
         }
@@ -356,11 +369,6 @@ impl Turn {
     pub(crate) fn end_now(&self) {
         self.work.set(0);
         self.check.set(i32::MAX);
-    }
-
-    /// Nobody is able to look before the round is over.
-    pub(crate) fn put_off(&self) {
-        self.check.set(i32::MIN);
     }
 
     // Time.
@@ -394,21 +402,28 @@ impl Turn {
 
     /// Whether a turn's time has gone by since.
     pub(crate) fn has_lasted(&self, since: u64) -> bool {
-        self.lasts(&Cell::new(since), TURN_TIME)
+        self.lasts(since, TURN_TIME)
     }
 
     /// Whether so many milliseconds have gone by since it began. Reads the time, and looks how
     /// slow what runs is.
-    fn lasts(&self, began: &Cell<u64>, milliseconds: u64) -> bool {
+    fn lasts(&self, began: u64, milliseconds: u64) -> bool {
         let now = self.now();
         let before = self.read.replace(now);
-        let is_slow = now.saturating_sub(before) >= self.millisecond.get() / SLOW;
-        let calm = if is_slow { 0 } else { self.calm.get() + 1 };
-        if calm <= CALM {
-            self.calm.set(calm);
+        let calm = self.calm.get();
+        if now.saturating_sub(before) >= self.millisecond.get() / SLOW {
+            self.set_calm(0);
+        } else if calm < CALM {
+            self.set_calm(calm + 1);
+        }
+        now.saturating_sub(began) >= milliseconds * self.millisecond.get()
+    }
+
+    fn set_calm(&self, readings: u32) {
+        let before = self.calm.replace(readings);
+        if (before < CALM) != (readings < CALM) {
             self.set_strides();
         }
-        now.saturating_sub(began.get()) >= milliseconds * self.millisecond.get()
     }
 
     #[inline]
@@ -417,28 +432,20 @@ impl Turn {
         if self.by_counter.get() {
             return counter::ticks();
         }
-        self.ask()
+        ask_clock()
     }
 
-    /// Asks the clock, until the counter's speed is known.
+    /// Looks whether the counter's speed is known by now.
     #[cold]
-    fn ask(&self) -> u64 {
+    fn look_for_speed(&self) {
+        #[cfg(not(loom))]
         context::with_runtime(|runtime| {
-            let Some(runtime) = runtime else { return 0 };
-            let now = runtime.now();
-            #[cfg(not(loom))]
-            if let Some(millisecond) = runtime.clock.ticks_in_a_millisecond() {
-                let now = counter::ticks();
-                self.by_counter.set(true);
-                self.millisecond.set(millisecond);
-                for since in [&self.read, &self.poll_began, &self.turn_began] {
-                    since.set(now);
-                }
-                self.set_strides();
-                return now;
+            if let Some(ticks) = runtime.and_then(|runtime| runtime.clock.ticks_in_a_millisecond())
+            {
+                self.millisecond.set(ticks);
+                self.is_speed_known.set(true);
             }
-            now
-        })
+        });
     }
 
     /// Says how much there is between two readings.
@@ -455,4 +462,10 @@ impl Turn {
         self.first_rest.set(if self.how.get() == How::Exact { ASIDE } else { budget - first });
         self.stride.set(stride);
     }
+}
+
+/// The time of the run's clock, in nanoseconds.
+#[cold]
+fn ask_clock() -> u64 {
+    context::with_runtime(|runtime| runtime.map_or(0, |runtime| runtime.now()))
 }

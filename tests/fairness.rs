@@ -40,7 +40,7 @@ struct Greed {
 impl Greed {
     fn new(tasks: u64, happens: impl FnOnce() + 'static) -> Self {
         // By then every one of them has had its turn several times.
-        let when = 3 * BUDGET * tasks;
+        let when = 2 * BUDGET * tasks;
         Greed { when, happens: RefCell::new(Some(Box::new(happens))), ..Greed::default() }
     }
 
@@ -404,6 +404,25 @@ fn r07_a_due_timer_waits_for_a_few_budgets_of_each_ready_task() {
         let waiter = sleep(Duration::from_secs(1));
         served_after(Builder::new().clock(&clock), greedy, tasks, depth, &greed, waiter)
     });
+}
+
+/// Whatever decides who runs when: there, what is no checkpoint has a count of its own.
+#[test]
+fn r07_a_due_timer_waits_for_a_few_budgets_with_a_budget_of_1_and_with_a_seed() {
+    let choices: [fn(Builder) -> Builder; 3] =
+        [|builder| builder.budget(1), |builder| builder.seed(1), |builder| builder.budget(2)];
+    for (name, greedy) in greedy_tasks() {
+        for choice in choices {
+            let _case = Case(name.to_owned());
+            let clock = VirtualClock::new();
+            let its = clock.clone();
+            let greed = Greed::new(1, move || its.advance(Duration::from_secs(1)));
+            let waiter = sleep(Duration::from_secs(1));
+            let builder = choice(Builder::new().clock(&clock));
+            let after = served_after(builder, greedy, 1, 1, &greed, waiter);
+            assert!(after <= FEW * BUDGET, "{name}: served after {after} operations");
+        }
+    }
 }
 
 #[test]

@@ -220,6 +220,7 @@ impl Runtime {
                 || looked
                 || !goes_on()
                 || context.looks.get() == 0
+                || self.calls_up.get()
                 || context.turn.is_done() && !(self.has_looked(roster) && goes_on())
             {
                 return false;
@@ -236,7 +237,7 @@ impl Runtime {
             if context.turn.is_done() && self.order.is_first_in_first_out() {
                 self.look_from_inside(roster);
             }
-            !context.turn.is_done()
+            !context.turn.is_done() && !self.calls_up.get()
         })
     }
 
@@ -264,8 +265,8 @@ impl Runtime {
         })
     }
 
-    /// Looks at the world from inside of a nursery, and begins a turn, unless the loop has to see to
-    /// something.
+    /// Looks at the world from inside of a nursery, and begins a turn. There may be something that
+    /// only the loop can see to: then no round begins before it has.
     fn look_from_inside(&self, roster: &Roster) {
         // Nothing of the nursery is being polled meanwhile. It needs not be told of units that become
         // ready, if it has some.
@@ -285,12 +286,8 @@ impl Runtime {
             self.calls_up.set(true);
         }
         CONTEXT.with(|context| {
-            if self.calls_up.get() {
-                context.turn.put_off();
-            } else {
-                context.looks.set(context.looks.get().saturating_sub(1));
-                context.turn.begin(TURN);
-            }
+            context.looks.set(context.looks.get().saturating_sub(1));
+            context.turn.begin(TURN);
         });
     }
 

@@ -112,7 +112,7 @@ pub(crate) fn ticks() -> u64 {
 }
 
 /// Whether the system itself tells the time by the counter, on this machine.
-pub(super) fn is_steady() -> bool {
+pub(crate) fn is_steady() -> bool {
     static STEADY: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
         && *crate::shim::get_or_set(&STEADY, || {
