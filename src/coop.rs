@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -11,6 +12,7 @@ use crate::context::{self, CONTEXT};
 use crate::error::{Error, NotRunning};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
+use crate::wake::foreign::Foreign;
 use crate::wake::table::UnitId;
 use crate::wake::waker;
 
@@ -143,7 +145,7 @@ impl Watch {
         Watch(None)
     }
 
-    /// A watch over a wait that begins now.
+    /// A watch over a wait that begins now. Foreign code may run before that and after.
     #[inline]
     pub(crate) fn armed(cx: &Context<'_>) -> Self {
         // Where nothing points to it, it stays in registers until it is where it belongs.
@@ -156,36 +158,71 @@ impl Watch {
 
     #[cold]
     fn armed_foreign(cx: &Context<'_>) -> Self {
-        let mut watch = Watch(Armed::in_current_scope());
-        watch.arm_foreign(cx);
+        let watch = Watch::armed_with(Foreign::keep(cx.waker()));
+        // While the waker was cloned a cancellation may have come, which has not woken it.
+        if watch.0.as_ref().is_some_and(|armed| armed.scope.is_cancelled()) {
+            cx.waker().wake_by_ref();
+        }
         watch
     }
 
-    /// To be called whenever the operation goes on waiting.
+    /// As well, with a foreign waker that is kept already.
+    fn armed_with(foreign: Foreign) -> Self {
+        let mut armed = Armed::in_current_scope();
+        if let Some(armed) = &mut armed {
+            armed.foreign = armed.scope.watch(foreign);
+        }
+        Watch(armed)
+    }
+
+    /// To be called whenever the operation goes on waiting. Foreign code may run before anything
+    /// is changed, and afterwards.
     #[inline]
     pub(crate) fn arm(&mut self, cx: &Context<'_>) {
-        match &self.0 {
-            Some(armed) if context::is_current_scope(&armed.scope) => {}
-            _ => {
-                self.disarm();
-                self.0 = Armed::in_current_scope();
-            }
-        }
-        if !waker::is_of_current_unit(cx.waker()) {
+        if waker::is_of_current_unit(cx.waker()) {
+            drop(self.arm_in_scope());
+        } else {
             self.arm_foreign(cx);
         }
     }
 
     #[cold]
     fn arm_foreign(&mut self, cx: &Context<'_>) {
-        let Some(armed) = &mut self.0 else { return };
-        match armed.foreign {
-            NOT_LEFT => {
-                let key = armed.scope.watch(cx.waker());
-                armed.foreign = u32::try_from(key).expect("less than 4 billion wakers");
-            }
-            key => armed.scope.update_watch(key as usize, cx.waker()),
+        let foreign = (!self.is_left(cx.waker())).then(|| Foreign::keep(cx.waker()));
+        drop(self.arm_with(foreign));
+    }
+
+    /// Whether this foreign waker is left with the present scope.
+    fn is_left(&self, waker: &Waker) -> bool {
+        self.0.as_ref().is_some_and(|armed| {
+            context::is_current_scope(&armed.scope)
+                && armed.foreign != NOT_LEFT
+                && armed.scope.watches(armed.foreign, waker)
+        })
+    }
+
+    /// Watches the present scope. Returns what it was armed with, if that was another.
+    #[inline]
+    fn arm_in_scope(&mut self) -> Option<Armed> {
+        match &self.0 {
+            Some(armed) if context::is_current_scope(&armed.scope) => None,
+            _ => mem::replace(&mut self.0, Armed::in_current_scope()),
         }
+    }
+
+    /// Watches the present scope, and leaves a foreign waker there, if there is one. To drop the
+    /// answer is foreign code.
+    fn arm_with(&mut self, foreign: Option<Foreign>) -> (Option<Armed>, Option<Foreign>) {
+        let elsewhere = self.arm_in_scope();
+        let former = match (&mut self.0, foreign) {
+            (Some(armed), Some(foreign)) if armed.foreign == NOT_LEFT => {
+                armed.foreign = armed.scope.watch(foreign);
+                None
+            }
+            (Some(armed), Some(foreign)) => Some(armed.scope.update_watch(armed.foreign, foreign)),
+            (_, foreign) => foreign,
+        };
+        (elsewhere, former)
     }
 
     /// Whether a cancellation has come since the wait began, and still has a cause.
@@ -232,7 +269,7 @@ impl Armed {
 
     #[cold]
     fn take_back(&self) {
-        self.scope.unwatch(self.foreign as usize);
+        drop(self.scope.unwatch(self.foreign)); // foreign code
     }
 
     #[cold]
@@ -257,33 +294,42 @@ impl Drop for Armed {
     }
 }
 
-/// What an operation leaves with whoever has what it waits for.
+/// What an operation leaves with whoever has what it waits for. To drop it is foreign code.
 pub(crate) struct Waiting {
     watch: Watch,
     waker: KeptWaker,
 }
 
 impl Waiting {
-    /// For a wait that begins now.
-    #[inline(always)]
-    pub(crate) fn begin(cx: &Context<'_>) -> Self {
-        Waiting { waker: KeptWaker::new(cx.waker()), watch: Watch::armed(cx) }
-    }
-
     /// For a wait of the unit that is being polled, which begins now.
     #[inline(always)]
     pub(crate) fn of_unit(unit: UnitId) -> Self {
         Waiting { waker: KeptWaker::Unit(unit), watch: Watch(Armed::in_current_scope()) }
     }
 
-    /// To be called whenever the operation goes on waiting.
-    pub(crate) fn go_on(&mut self, cx: &Context<'_>) {
-        self.watch.arm(cx);
-        let is_kept =
-            matches!(&self.waker, KeptWaker::Foreign(waker) if waker.will_wake(cx.waker()));
-        if !is_kept {
-            self.waker = KeptWaker::new(cx.waker());
-        }
+    /// For a wait with a foreign waker, which begins now.
+    pub(crate) fn of_foreign(waker: Foreign) -> Self {
+        Waiting { waker: KeptWaker::Foreign(waker.clone()), watch: Watch::armed_with(waker) }
+    }
+
+    /// Whether a foreign waker has to be kept before the operation [goes on](Self::go_on).
+    pub(crate) fn is_new(&self, waker: &Waker) -> bool {
+        let is_kept = matches!(&self.waker, KeptWaker::Foreign(kept) if kept.will_wake(waker));
+        !waker::is_of_current_unit(waker) && !(is_kept && self.watch.is_left(waker))
+    }
+
+    /// To be called whenever the operation goes on waiting, with its waker, if that
+    /// [is new](Self::is_new). To drop the answer is foreign code.
+    #[must_use]
+    pub(crate) fn go_on(&mut self, cx: &Context<'_>, new: Option<Foreign>) -> Stale {
+        let waker = match (waker::current_unit(cx.waker()), &new) {
+            (Some(unit), _) => Some(KeptWaker::Unit(unit)),
+            (None, Some(new)) => Some(KeptWaker::Foreign(new.clone())),
+            (None, None) => None,
+        };
+        let (elsewhere, former) = self.watch.arm_with(new);
+        let waker = waker.map(|waker| mem::replace(&mut self.waker, waker));
+        Stale { _parts: (elsewhere, former, waker) }
     }
 
     /// As [`Watch::is_cancelled`].
@@ -315,6 +361,11 @@ impl Waiting {
     }
 }
 
+/// What an operation that goes on waiting has no use for any more.
+pub(crate) struct Stale {
+    _parts: (Option<Armed>, Option<Foreign>, Option<KeptWaker>),
+}
+
 /// Nobody waits.
 impl Default for Waiting {
     #[inline]
@@ -327,18 +378,11 @@ impl Default for Waiting {
 /// and dropped without asking what it is.
 pub(crate) enum KeptWaker {
     Unit(UnitId),
-    Foreign(Waker),
+    Foreign(Foreign),
 }
 
 impl KeptWaker {
-    #[inline]
-    fn new(waker: &Waker) -> Self {
-        match waker::unit_of(waker) {
-            Some(unit) => KeptWaker::Unit(unit),
-            None => KeptWaker::Foreign(waker.clone()),
-        }
-    }
-
+    /// Foreign code may run.
     #[inline]
     pub(crate) fn wake(self) {
         match self {

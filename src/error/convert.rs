@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 
+use super::causes::{Walk, cause};
 use super::{BoxedError, Cancelled, Error, Group, NoValue, Repr, Result};
 
 /// An [`Error`] inside of a `Box<dyn std::error::Error>` or an `io::Error`.
@@ -46,57 +47,63 @@ pub(super) enum Ours<'a> {
 
 /// Recognises what came out of an [`Error`], also within an `io::Error` or several: libraries
 /// wrap one in the next to say more about the kind.
-pub(super) fn ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<Ours<'a>> {
-    if let Some(cancelled) = error.downcast_ref() {
-        Some(Ours::Cancelled(cancelled))
-    } else if let Some(group) = error.downcast_ref() {
-        Some(Ours::Group(group))
-    } else if let Some(Carried(carried)) = error.downcast_ref() {
-        Some(Ours::Carried(carried))
-    } else {
-        ours(error.downcast_ref::<io::Error>()?.get_ref()?)
+pub(super) fn ours<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<Ours<'a>> {
+    loop {
+        if let Some(cancelled) = error.downcast_ref() {
+            return Some(Ours::Cancelled(cancelled));
+        }
+        if let Some(group) = error.downcast_ref() {
+            return Some(Ours::Group(group));
+        }
+        if let Some(Carried(carried)) = error.downcast_ref() {
+            return Some(Ours::Carried(carried));
+        }
+        error = error.downcast_ref::<io::Error>()?.get_ref()?;
     }
 }
 
 /// The [`Cancelled`] that an error is, or that it has among its causes.
 pub(super) fn cancellation<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a Cancelled> {
-    loop {
-        match ours(error) {
+    let mut walk = Walk::new();
+    while walk.comes_to(error) {
+        error = match ours(error) {
             Some(Ours::Cancelled(cancelled)) => return Some(cancelled),
             Some(Ours::Group(_)) => return None,
-            Some(Ours::Carried(carried)) => return carried.cancellation(),
+            Some(Ours::Carried(carried)) => match &carried.0 {
+                Repr::Cancelled(cancelled) => return Some(cancelled),
+                Repr::Group(_) => return None,
+                Repr::Other(other) => &*other.error,
+            },
             None if error.is::<NoValue>() => return None,
-            None => {}
-        }
-        // `io::Error::source` leaves out the error it wraps, whose words it uses as its own.
-        error = match error.downcast_ref().and_then(io::Error::get_ref) {
-            Some(wrapped) => wrapped,
-            None => error.source()?,
+            None => cause(error)?,
         };
     }
+    None
 }
 
 /// Undoes every conversion below, or gives the error back untouched.
-fn reclaim(error: BoxedError) -> Result<Error, BoxedError> {
+fn reclaim(mut error: BoxedError) -> Result<Error, BoxedError> {
     // Looked at before it is taken apart: a foreign `io::Error` could not be put together again
     // with the same kind and text.
     if ours(&*error).is_none() {
         return Err(error);
     }
-    let error = match error.downcast::<Cancelled>() {
-        Ok(cancelled) => return Ok(Error(Repr::Cancelled(*cancelled))),
-        Err(error) => error,
-    };
-    let error = match error.downcast::<Group>() {
-        Ok(group) => return Ok(Error(Repr::Group(group))),
-        Err(error) => error,
-    };
-    let error = match error.downcast::<Carried>() {
-        Ok(carried) => return Ok(carried.0),
-        Err(error) => error,
-    };
-    let wrapped = error.downcast::<io::Error>()?.into_inner();
-    reclaim(wrapped.expect("`ours` has looked into it"))
+    loop {
+        error = match error.downcast::<Cancelled>() {
+            Ok(cancelled) => return Ok(Error(Repr::Cancelled(*cancelled))),
+            Err(error) => error,
+        };
+        error = match error.downcast::<Group>() {
+            Ok(group) => return Ok(Error(Repr::Group(group))),
+            Err(error) => error,
+        };
+        error = match error.downcast::<Carried>() {
+            Ok(carried) => return Ok(carried.0),
+            Err(error) => error,
+        };
+        let wrapped = error.downcast::<io::Error>()?.into_inner();
+        error = wrapped.expect("`ours` has looked into it");
+    }
 }
 
 /// The value in `slot` if it is an `Option<T>`. Where the type of the slot is known this is

@@ -1,7 +1,9 @@
 //! [`Group`]: the failures of a nursery, and taking them apart.
 
 use std::error::Error as StdError;
+use std::mem;
 use std::panic::Location;
+use std::vec;
 
 use super::{Error, Repr};
 
@@ -58,17 +60,14 @@ pub(crate) enum Origin {
 impl Group {
     /// What a nursery fails with, given at least one failure: a group of them all, or the first
     /// `Cancelled` if there is nothing else.
-    pub(crate) fn from_failures(
-        place: &'static Location<'static>,
-        mut members: Vec<Member>,
-    ) -> Error {
+    pub(crate) fn from_failures(place: &'static Location<'static>, members: Vec<Member>) -> Error {
         assert!(!members.is_empty(), "a nursery failed without a failure");
         // A nested group of nothing but `Cancelled` cannot be: it came through here as well.
-        if members.iter().all(|member| member.error.cancellation().is_some()) {
-            return match members.swap_remove(0).error {
-                Error(Repr::Cancelled(cancelled)) => cancelled.into(),
-                other => other.cancellation().cloned().expect("all of them are").into(),
-            };
+        let first = members.first().and_then(|member| member.error.cancellation());
+        if let Some(first) = first.cloned()
+            && members[1..].iter().all(|member| member.error.cancellation().is_some())
+        {
+            return first.into();
         }
         Error(Repr::Group(Box::new(Group { place, members })))
     }
@@ -98,8 +97,8 @@ impl Group {
     /// }
     /// assert_eq!(flatten(Error::msg("out of paper")).len(), 1);
     /// ```
-    pub fn into_errors(self) -> impl DoubleEndedIterator<Item = Error> + ExactSizeIterator {
-        self.members.into_iter().map(|member| member.error)
+    pub fn into_errors(mut self) -> impl DoubleEndedIterator<Item = Error> + ExactSizeIterator {
+        mem::take(&mut self.members).into_iter().map(|member| member.error)
     }
 
     /// How many failures, a nested group counting as one. Never zero.
@@ -132,6 +131,26 @@ impl Group {
 
 impl StdError for Group {}
 
+/// Without recursion: however deep they are nested, the stack is large enough.
+impl Drop for Group {
+    fn drop(&mut self) {
+        let mut nested = Vec::new();
+        self.take_nested(&mut nested);
+        while let Some(member) = nested.pop() {
+            if let Repr::Group(mut group) = member.error.0 {
+                group.take_nested(&mut nested); // and dropped is what has none
+            }
+        }
+    }
+}
+
+impl Group {
+    /// Takes the members out that are groups.
+    fn take_nested(&mut self, nested: &mut Vec<Member>) {
+        nested.extend(self.members.extract_if(.., |member| member.error.as_group().is_some()));
+    }
+}
+
 impl Error {
     /// Separates the errors that match from the rest, both in the shape of the groups they were
     /// in; groups left empty are dropped. An error that is no group goes to one side whole.
@@ -162,26 +181,37 @@ impl Error {
     /// assert!(tolerate_hangups(Err(Error::msg("out of paper"))).is_err());
     /// ```
     pub fn split(self, mut matches: impl FnMut(&Error) -> bool) -> (Option<Error>, Option<Error>) {
-        // By reference, or the type of the closure would grow with each level of the recursion.
-        self.split_by(&mut matches)
-    }
-
-    fn split_by(self, matches: &mut dyn FnMut(&Error) -> bool) -> (Option<Error>, Option<Error>) {
-        let Repr::Group(group) = self.0 else {
-            return if matches(&self) { (Some(self), None) } else { (None, Some(self)) };
-        };
-        let Group { place, members } = *group;
-        let (mut matched, mut rest) = (Vec::new(), Vec::new());
-        for Member { error, origin } in members {
-            let (yes, no) = error.split_by(matches);
-            let member = |error| Member { error, origin };
-            matched.extend(yes.map(member));
-            rest.extend(no.map(member));
+        let mut groups: Vec<Splitting> = Vec::new();
+        let mut next = self;
+        loop {
+            let mut halves = match next.0 {
+                Repr::Group(mut group) => {
+                    let members = mem::take(&mut group.members).into_iter();
+                    groups.push(Splitting::new(group.place, members));
+                    None
+                }
+                single => {
+                    let single = Error(single);
+                    Some(if matches(&single) { (Some(single), None) } else { (None, Some(single)) })
+                }
+            };
+            // Upwards, to the next group that has a further member.
+            next = loop {
+                let Some(group) = groups.last_mut() else {
+                    return halves.expect("without a group it was a single error");
+                };
+                if let Some(halves) = halves.take() {
+                    group.take_in(halves);
+                }
+                match group.members.next() {
+                    Some(member) => {
+                        group.origin = member.origin;
+                        break member.error;
+                    }
+                    None => halves = groups.pop().map(Splitting::end),
+                }
+            };
         }
-        let regroup = |members: Vec<Member>| {
-            (!members.is_empty()).then(|| Group::from_failures(place, members))
-        };
-        (regroup(matched), regroup(rest))
     }
 
     /// The only member of a group of one, or else the error itself: for what uses a nursery
@@ -199,7 +229,56 @@ impl Error {
     /// What other libraries have made of a `Cancelled` goes with it: it has travelled through
     /// them as an `io::Error`, and come back as the cause of an error of theirs.
     pub(crate) fn absorb_cancelled(self) -> (bool, Option<Error>) {
+        // Nearly always there is nothing to take out of a group: it has left a scope before.
+        if self.as_group().is_some_and(Group::is_uncancelled) {
+            return (false, Some(self));
+        }
         let (cancelled, rest) = self.split(|error| error.cancellation().is_some());
         (cancelled.is_some(), rest)
+    }
+}
+
+impl Group {
+    /// Whether there is no cancellation in it.
+    fn is_uncancelled(&self) -> bool {
+        let mut groups = vec![self.errors()];
+        while let Some(group) = groups.last_mut() {
+            match group.next() {
+                Some(error) if error.cancellation().is_some() => return false,
+                Some(error) => groups.extend(error.as_group().map(Group::errors)),
+                None => _ = groups.pop(),
+            }
+        }
+        true
+    }
+}
+
+/// A group that is being split.
+struct Splitting {
+    place: &'static Location<'static>,
+    members: vec::IntoIter<Member>,
+    /// That of the member whose halves come next.
+    origin: Origin,
+    matched: Vec<Member>,
+    rest: Vec<Member>,
+}
+
+impl Splitting {
+    fn new(place: &'static Location<'static>, members: vec::IntoIter<Member>) -> Splitting {
+        Splitting { place, members, origin: Origin::Body, matched: Vec::new(), rest: Vec::new() }
+    }
+
+    fn take_in(&mut self, (matched, rest): (Option<Error>, Option<Error>)) {
+        let origin = self.origin;
+        let member = |error| Member { error, origin };
+        self.matched.extend(matched.map(member));
+        self.rest.extend(rest.map(member));
+    }
+
+    fn end(self) -> (Option<Error>, Option<Error>) {
+        let regroup = |members: Vec<Member>| {
+            (!members.is_empty()).then(|| Group::from_failures(self.place, members))
+        };
+        (regroup(self.matched), regroup(self.rest))
     }
 }

@@ -6,12 +6,18 @@
 //!
 //! * `cancelled`: [`Cancelled`] and why
 //! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
+//! * `causes`: the walk along what caused an error
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
 //! * `placed`: operations, whose errors are raised where they were called
 //! * `render`: one line for logs, a tree for people
 //! * `outcomes`, `misuse`, `refused`, `stuck`: the concrete errors of this crate
+//!
+//! Groups may be nested as deep as nurseries are, so nothing here goes down into them by
+//! recursion. The texts, causes and destructors of other errors are foreign code: the crate asks
+//! for them where nothing of its own is borrowed or half changed.
 
 mod cancelled;
+mod causes;
 mod convert;
 mod group;
 mod misuse;
@@ -37,11 +43,13 @@ pub use stuck::Stuck;
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::path::Path;
 
+use causes::{Walk, cause};
 use convert::Carried;
+
+use crate::panic::discard;
 
 type BoxedError = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -159,7 +167,14 @@ impl Error {
         match &self.0 {
             Repr::Cancelled(cancelled) => Some(cancelled),
             Repr::Group(_) => None,
-            Repr::Other(other) => convert::cancellation(&*other.error),
+            Repr::Other(other) => {
+                // One whose `source` panics is a failure like any other.
+                let found = catch_unwind(AssertUnwindSafe(|| convert::cancellation(&*other.error)));
+                found.unwrap_or_else(|payload| {
+                    discard(payload);
+                    None
+                })
+            }
         }
     }
 
@@ -311,21 +326,32 @@ fn is_inside(place: &Location<'_>) -> bool {
     place.starts_with(sources) && !place.starts_with(error)
 }
 
-fn find_in<'a, E: StdError + 'static>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+fn find_in<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    // The groups that were begun, and how far that has come.
+    let mut groups = Vec::new();
+    let mut next = Some(error);
     loop {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
+        let mut walk = Walk::new();
+        while let Some(error) = next
+            && walk.comes_to(error)
+        {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            if let Some(group) = error.downcast_ref::<Group>() {
+                groups.push(group.errors());
+                break;
+            }
+            next = match error.downcast_ref() {
+                Some(Carried(carried)) => Some(carried.as_dyn()),
+                None => cause(error),
+            };
         }
-        if let Some(group) = error.downcast_ref::<Group>() {
-            return group.errors().find_map(Error::find);
-        }
-        if let Some(Carried(carried)) = error.downcast_ref() {
-            return carried.find();
-        }
-        // `io::Error::source` leaves out the error it wraps, whose words it uses as its own.
-        error = match error.downcast_ref().and_then(io::Error::get_ref) {
-            Some(wrapped) => wrapped,
-            None => error.source()?,
+        next = loop {
+            match groups.last_mut()?.next() {
+                Some(error) => break Some(error.as_dyn()),
+                None => _ = groups.pop(),
+            }
         };
     }
 }

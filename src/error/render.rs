@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
 
+use super::causes::Walk;
 use super::convert::{Ours, ours};
 use super::{Cancelled, Error, Group, Member, Origin, Reason, Repr};
 
@@ -15,13 +16,27 @@ impl fmt::Display for Error {
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", heading(self))?;
-        for (index, error) in self.errors().enumerate() {
-            if index > 0 {
-                f.write_str("; ")?;
-            }
-            match error.as_group() {
-                Some(group) => write!(f, "({group})")?,
-                None => f.write_str(&error.one_line())?,
+        let mut groups = vec![self.errors().enumerate()];
+        while let Some(group) = groups.last_mut() {
+            match group.next() {
+                Some((index, error)) => {
+                    if index > 0 {
+                        f.write_str("; ")?;
+                    }
+                    match error.as_group() {
+                        Some(group) => {
+                            write!(f, "({}: ", heading(group))?;
+                            groups.push(group.errors().enumerate());
+                        }
+                        None => f.write_str(&error.one_line())?,
+                    }
+                }
+                None => {
+                    groups.pop();
+                    if !groups.is_empty() {
+                        f.write_str(")")?;
+                    }
+                }
             }
         }
         Ok(())
@@ -31,16 +46,42 @@ impl fmt::Display for Group {
 impl Error {
     /// What `Display` gives, also where a foreign error's text has line breaks.
     pub(crate) fn one_line(&self) -> String {
-        let text = self.to_string();
-        if text.contains('\n') {
-            text.lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect::<Vec<_>>()
-                .join(" ")
-        } else {
-            text
+        in_one_line(self.to_string())
+    }
+
+    /// As `one_line`, where it is said in passing: what is very long is cut off.
+    pub(crate) fn brief(&self) -> String {
+        let mut brief = Brief { text: String::new(), left: BRIEF };
+        if write!(brief, "{self}").is_err() {
+            brief.text.push('…');
         }
+        in_one_line(brief.text)
+    }
+}
+
+fn in_one_line(text: String) -> String {
+    if text.contains('\n') {
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    } else {
+        text
+    }
+}
+
+/// How long a brief text is, in bytes.
+const BRIEF: usize = 4000;
+
+/// Writes up to so many bytes.
+struct Brief {
+    text: String,
+    left: usize,
+}
+
+impl Write for Brief {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let part = &text[..text.floor_char_boundary(self.left)];
+        self.text.push_str(part);
+        self.left -= part.len();
+        if part.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -75,15 +116,23 @@ struct Tree<'a> {
     out: &'a mut dyn Write,
     /// What each line after the current one begins with.
     indent: String,
+    /// How far down it is.
+    depth: usize,
 }
+
+/// How far down a tree is told in full. What is below that is told in brief.
+const DEPTH: usize = 64;
 
 impl Tree<'_> {
     fn new(out: &mut dyn Write) -> Tree<'_> {
-        Tree { out, indent: String::new() }
+        Tree { out, indent: String::new(), depth: 0 }
     }
 
     /// An error in full; `member` if it is a nursery's failure.
     fn error(&mut self, error: &Error, member: Option<&Member>) -> fmt::Result {
+        if self.depth > DEPTH {
+            return self.out.write_str(&error.brief());
+        }
         match &error.0 {
             Repr::Group(group) => return self.group(group, member),
             Repr::Cancelled(cancelled) => {
@@ -146,11 +195,16 @@ impl Tree<'_> {
     fn causes(&mut self, error: &(dyn StdError + 'static)) -> fmt::Result {
         const LEAD: &str = "  caused by: ";
         const BELOW: &str = "             ";
+        let mut walk = Walk::new();
+        walk.comes_to(error);
         let mut next = error.source();
-        while let Some(cause) = next {
+        while let Some(cause) = next
+            && walk.comes_to(cause)
+        {
             next = cause.source();
             self.line(format_args!("{LEAD}"))?;
             self.indented(BELOW, |tree| match ours(cause) {
+                Some(Ours::Group(_)) if tree.depth > DEPTH => tree.text(cause),
                 Some(Ours::Group(group)) => tree.group(group, None),
                 Some(Ours::Carried(error)) => {
                     // Goes on with the causes on its own.
@@ -178,7 +232,9 @@ impl Tree<'_> {
     fn indented(&mut self, by: &str, write: impl FnOnce(&mut Self) -> fmt::Result) -> fmt::Result {
         let before = self.indent.len();
         self.indent.push_str(by);
+        self.depth += 1;
         let result = write(self);
+        self.depth -= 1;
         self.indent.truncate(before);
         result
     }

@@ -342,21 +342,33 @@ impl Handle {
         !self.child().unit.has(Flag::HELD)
     }
 
-    /// Whom to wake when it ends.
-    pub(crate) fn set_joiner(&self, waker: &Waker) {
-        let unit = &self.child().unit;
+    /// Whom to wake when it ends. False if it has, while the waker was cloned.
+    #[must_use]
+    pub(crate) fn set_joiner(&self, waker: &Waker) -> bool {
+        let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
         let old = self.child().take_foreign_joiner();
-        match waker::index_here(waker) {
-            Some(index) => unit.note.set(index),
-            None => context::with_runtime(|runtime| {
-                let Some(runtime) = runtime else { return };
-                unit.note.set(NO_INDEX);
-                unit.set(Flag::NOTE);
-                let address = self.0.as_ptr().addr();
-                runtime.joiners.borrow_mut().insert(address, waker.clone());
-            }),
-        }
+        self.child().unit.note.set(index);
         drop(old); // foreign code
+        true
+    }
+
+    #[cold]
+    fn set_foreign_joiner(&self, waker: &Waker) -> bool {
+        let waker = waker.clone(); // foreign code, by which the child may end
+        if self.has_ended() {
+            return false;
+        }
+        let old = self.child().take_foreign_joiner();
+        let unit = &self.child().unit;
+        let stale = context::with_runtime(|runtime| {
+            let runtime = runtime?;
+            unit.note.set(NO_INDEX);
+            unit.set(Flag::NOTE);
+            let address = self.0.as_ptr().addr();
+            runtime.joiners.borrow_mut().insert(address, waker)
+        });
+        drop((old, stale)); // foreign code
+        true
     }
 
     #[cold]

@@ -28,7 +28,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 pub(crate) use drive::Body;
 pub(crate) use guard::{Guard, Hold};
@@ -37,13 +37,13 @@ use crate::context;
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{self, Child, Handle, Held};
-use crate::panic::{Payload, quietly};
+use crate::panic::{FirstPanic, Payload, quietly, report};
 use crate::run::ahead::Ahead;
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Level;
+use crate::wake::foreign::{Foreign, wake_all};
 use crate::wake::roster::Roster;
 use crate::wake::unit::Unit;
-use crate::wake::wake_all;
 use crate::{Error, Result};
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is one to the core.
@@ -231,40 +231,36 @@ impl Core {
         } else {
             foreign.extend(self.move_child(unit, to));
         }
-        // From here on foreign code runs, which may drop either nursery.
-        self.scope.move_children(to.scope.as_ptr());
+        foreign.extend(self.scope.move_children(to.scope.as_ptr()));
         // Operations that are woken through something foreign have to register anew.
-        self.scope.wake_foreign();
-        wake_all(foreign);
+        foreign.extend(self.scope.foreign());
+        wake_all(foreign); // foreign code, which may drop either nursery
     }
 
     /// Moves a child that is not being polled. The wakers are to be woken last of all: they are
     /// foreign code, which may drop the other nursery.
-    fn move_child(
-        &self,
-        unit: NonNull<Unit>,
-        to: &Rc<Core>,
-    ) -> impl Iterator<Item = Waker> + use<> {
+    #[must_use]
+    fn move_child(&self, unit: NonNull<Unit>, to: &Rc<Core>) -> Vec<Foreign> {
         // SAFETY: it is attached here.
         let queued = unsafe { unit.as_ref() }.is_queued();
         if queued {
             self.roster.unqueue(unit.as_ptr());
         }
         let unit = to.adopt(self.release(unit));
-        let mut foreign = [None, None];
+        let mut foreign = Vec::new();
         // It has not heard of a cancellation that came before it did.
         if queued || to.scope.is_cancelled() {
             // SAFETY: it is attached.
-            foreign[0] = unsafe { Unit::make_ready(unit) };
+            foreign.extend(unsafe { Unit::make_ready(unit) });
         }
-        foreign[1] = self.finish_if_empty();
-        foreign.into_iter().flatten()
+        foreign.extend(self.finish_if_empty());
+        foreign
     }
 
     /// Sees to it that the nursery's future is polled again when nothing is left to wait for:
     /// in the next round of the scheduler, as in Trio.
     #[must_use]
-    fn finish_if_empty(&self) -> Option<Waker> {
+    fn finish_if_empty(&self) -> Option<Foreign> {
         if self.live.get() == 0 && (!self.body_running.get() || self.tell_body.get()) {
             // SAFETY: it is attached, if there is one.
             let body = unsafe { self.roster.body().as_ref() }?;
@@ -321,19 +317,19 @@ impl Core {
             failures.push(Member { error, origin });
             return;
         }
-        // A graceful cancellation stays one: those that finish their work are not to be hit by
-        // the siblings that stopped at once.
-        let level = match self.scope.effective() {
-            Level::Spared | Level::Graceful if error.cancellation().is_some() => Level::Graceful,
-            _ => Level::Full,
-        };
-        // The error's text is foreign code.
+        // The error's causes and its text are foreign code.
         let cancelled = catch_unwind(AssertUnwindSafe(|| {
+            // A graceful cancellation stays one: those that finish their work are not to be hit by
+            // the siblings that stopped at once.
+            let level = match self.scope.effective() {
+                Level::Spared | Level::Graceful if error.cancellation().is_some() => {
+                    Level::Graceful
+                }
+                _ => Level::Full,
+            };
             self.scope.cancel_because(level, || match error.cancellation() {
                 Some(why) => why.clone(),
-                None => {
-                    Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.one_line()))
-                }
+                None => Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.brief())),
             });
         }));
         self.failures.borrow_mut().push(Member { error, origin });
@@ -344,36 +340,33 @@ impl Core {
 
     /// Keeps the first panic to be passed on, and cancels all the others.
     pub(crate) fn panicked(&self, payload: Payload, place: &'static Location<'static>) {
-        let further = match self.panic.take() {
-            None => {
-                self.panic.set(Some(payload));
-                None
-            }
+        let mut further = FirstPanic::new();
+        match self.panic.take() {
+            None => self.panic.set(Some(payload)),
             Some(first) => {
                 self.panic.set(Some(first));
-                Some(payload)
+                further.add(payload);
             }
-        };
-        let cancelled = catch_unwind(AssertUnwindSafe(|| {
+        }
+        further.catch(|| {
             self.scope.cancel_because(Level::Full, || {
                 Cancelled::new(self.place, Some(place), Reason::ChildFailed("it panicked".into()))
             });
-        }));
-        for payload in further.into_iter().chain(cancelled.err()) {
+        });
+        if let Some(payload) = further.take() {
             self.discard(payload, place);
         }
     }
 
     /// Reports a panic that is not passed on.
     fn discard(&self, payload: Payload, place: &'static Location<'static>) {
-        quietly(|| {
-            tracing::error!(
-                nursery = %self.place,
-                at = %place,
-                "a further panic in a nursery: only the first is passed on"
-            );
-            drop(payload);
-        });
+        report!(
+            error,
+            nursery = %self.place,
+            at = %place,
+            "a further panic in a nursery: only the first is passed on"
+        );
+        quietly(|| drop(payload));
     }
 
     /// What has failed, in the order in which it did.
@@ -385,17 +378,14 @@ impl Core {
     /// see then, are reported.
     pub(crate) fn resume_panic(&self) {
         let Some(payload) = self.panic.take() else { return };
-        // Their texts are foreign code.
-        let reported = catch_unwind(AssertUnwindSafe(|| {
+        // Their causes and texts are foreign code.
+        quietly(|| {
             let failures = self.take_failures();
             if failures.iter().any(|member| member.error.cancellation().is_none()) {
                 let error = Group::from_failures(self.place, failures);
                 tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
             }
-        }));
-        if let Err(further) = reported {
-            self.discard(further, self.place);
-        }
+        });
         resume_unwind(payload);
     }
 }

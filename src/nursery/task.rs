@@ -60,8 +60,8 @@ impl<T> Future for Task<'_, T> {
                     this.step = match coop::check() {
                         Err(error) => Step::Fail(Checkpoint::failing(error, 1)),
                         Ok(()) if this.child.has_ended() && coop::spend() => {
-                            cx.waker().wake_by_ref();
                             this.step = Step::Wait;
+                            cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }
                         Ok(()) => Step::Wait,
@@ -71,8 +71,10 @@ impl<T> Future for Task<'_, T> {
                     // A value that is not taken now stays with the task.
                     this.watch.arm(cx);
                     let cancelled = this.watch.check();
-                    if cancelled.is_ok() && !this.child.has_ended() {
-                        this.child.set_joiner(cx.waker());
+                    if cancelled.is_ok()
+                        && !this.child.has_ended()
+                        && this.child.set_joiner(cx.waker())
+                    {
                         frame::awaits("Task");
                         return Poll::Pending;
                     }

@@ -15,6 +15,7 @@ use slab::Slab;
 
 use crate::Error;
 use crate::coop::Watch;
+use crate::panic::FirstPanic;
 use crate::run::news::{News, Queue};
 
 /// The token of the waker by which other threads interrupt a sleep.
@@ -57,8 +58,10 @@ impl Reactor {
                 readiness.tell(news, &mut woken);
             }
         });
-        woken.drain(..).for_each(Waiter::wake);
+        let mut panic = FirstPanic::new();
+        panic.catch_each(&mut woken.drain(..), Waiter::wake);
         self.woken.replace(woken);
+        panic.resume();
         match waited {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             other => other,
@@ -322,10 +325,10 @@ impl Readiness {
         }) else {
             return Look::Told;
         };
-        drop(old);
         watch.arm(cx);
         let cancelled = watch.check();
         self.with(ticket, |waiter| waiter.watch = watch);
+        drop(old);
         cancelled.map_or_else(Look::Cancelled, |()| Look::Waiting)
     }
 
@@ -355,13 +358,15 @@ impl Readiness {
                 }
             }
         }
+        let waker = waker.clone(); // foreign code, as to wake them
         let mut woken = Vec::new();
         if unowned >= MOST {
             self.take_waiting(&mut woken, is_unowned);
         }
-        let waker = waker.clone();
         self.waiting.borrow_mut().join(side, false, waker, Watch::new());
-        woken.into_iter().for_each(Waiter::wake);
+        let mut panic = FirstPanic::new();
+        panic.catch_each(&mut woken.into_iter(), Waiter::wake);
+        panic.resume();
     }
 
     /// Forgets what was known, and who waited: the source is going to another reactor.

@@ -14,8 +14,10 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::context::CONTEXT;
+use crate::panic::FirstPanic;
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::Scope;
+use crate::wake::foreign::wake_all;
 
 /// How many are kept. Under the sanitizer none: it is to notice what is used after it was freed.
 const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
@@ -132,10 +134,15 @@ fn recycle(node: NonNull<Node>) {
 #[inline(never)]
 fn recycle_laden(node: NonNull<Node>) {
     // SAFETY: as above.
-    unsafe { node.as_ref() }.scope.put_out_children();
+    let foreign = unsafe { node.as_ref() }.scope.put_out_children();
     // SAFETY: nobody else has it.
-    drop(unsafe { &mut *node.as_ptr() }.scope.unload());
+    let rare = unsafe { &mut *node.as_ptr() }.scope.unload();
     recycle(node);
+    // Foreign code, run when the node is out of the way.
+    let mut panic = FirstPanic::new();
+    panic.catch(|| drop(rare));
+    panic.catch(|| wake_all(foreign));
+    panic.resume();
 }
 
 /// What nobody has any more.

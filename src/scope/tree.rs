@@ -13,9 +13,9 @@
 //!    under after it was left (it was dropped from inside) puts that out when it is freed.
 //! 2. `roster` is null or points to the roster of a nursery that is open: its guard sets it, and
 //!    sets it back to null before that goes.
-//! 3. Walking the tree calls no foreign code, but that it clones wakers: those that are not ours
-//!    are collected, and woken when the walk is over. Safe code cannot make a waker whose clone
-//!    does more than count.
+//! 3. Walking the tree and changing its links calls no foreign code. Wakers that are not ours are
+//!    kept as [`Foreign`]: they are collected, which only counts them, and woken when the scopes are
+//!    whole again. What is done after that can rely on nothing it has seen before.
 
 mod attended;
 mod entered;
@@ -35,10 +35,10 @@ use crate::remote::cancel_handle;
 use crate::run::timer::Timer;
 use crate::scope::deadline::Deadline;
 use crate::scope::pool::ScopeRef;
+use crate::wake::foreign::{Foreign, wake_all};
 use crate::wake::roster::Roster;
 use crate::wake::table::{self, UnitId};
 use crate::wake::unit::Unit;
-use crate::wake::wake_all;
 
 /// How far a cancellation goes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -124,7 +124,7 @@ pub(super) struct Rare {
     remote: OnceCell<cancel_handle::Shared>,
     /// Wakers of operations in this scope that are polled with a waker other than their unit's:
     /// something between the unit and the operation polls only what it was woken for.
-    foreign: RefCell<Slab<Waker>>,
+    foreign: RefCell<Slab<Foreign>>,
 }
 
 impl Scope {
@@ -161,11 +161,10 @@ impl Scope {
     }
 
     /// Nobody has it any more. Something may have been linked under it after it was left: it was
-    /// dropped from inside.
-    pub(super) fn put_out_children(&self) {
-        if !self.is_innermost() {
-            self.move_children(ptr::null());
-        }
+    /// dropped from inside. What is returned is to be woken.
+    #[must_use]
+    pub(super) fn put_out_children(&self) -> Vec<Foreign> {
+        self.move_children(ptr::null())
     }
 
     /// Whether nothing is below it, and it has nothing beside.
@@ -312,7 +311,7 @@ impl Scope {
             return;
         }
         let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
-        if self.own.get() >= level {
+        if self.own.get() >= level || self.stage.get() == Stage::Left {
             return;
         }
         if self.own.replace(level) == Level::None && self.is_entered() {
@@ -354,9 +353,15 @@ impl Scope {
     }
 
     /// Works out the effective state of this scope and of all below that it changes, and makes
-    /// ready what has to notice.
+    /// ready what has to notice. Foreign code runs at the end of it.
     fn refresh(&self) {
         let mut foreign = Vec::new();
+        self.refresh_into(&mut foreign);
+        wake_all(foreign);
+    }
+
+    /// As `refresh`. The foreign wakers are still to be woken.
+    fn refresh_into(&self, foreign: &mut Vec<Foreign>) {
         self.walk(|scope| {
             let before = scope.effective.get();
             let after = scope.own.get().max(scope.level_above());
@@ -365,11 +370,10 @@ impl Scope {
                 if after >= Level::Graceful {
                     scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
                 }
-                scope.make_ready(&mut foreign);
+                scope.make_ready(foreign);
             }
             after != before
         });
-        wake_all(foreign);
     }
 
     /// Calls `visit` with this scope, and with what is below each scope for which it is true.
@@ -401,7 +405,7 @@ impl Scope {
     }
 
     /// Makes ready everything that runs directly in this scope.
-    fn make_ready(&self, foreign: &mut Vec<Waker>) {
+    fn make_ready(&self, foreign: &mut Vec<Foreign>) {
         if let Some(host) = table::lookup(self.host.get()) {
             // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
             foreign.extend(unsafe { Unit::make_ready(host) });
@@ -426,26 +430,33 @@ impl Scope {
 
     // Foreign wakers.
 
-    pub(crate) fn watch(&self, waker: &Waker) -> usize {
-        let waker = waker.clone();
-        self.rare().foreign.borrow_mut().insert(waker)
+    /// Leaves a waker here, to be woken when a cancellation comes. Returns its key.
+    pub(crate) fn watch(&self, waker: Foreign) -> u32 {
+        let key = self.rare().foreign.borrow_mut().insert(waker);
+        u32::try_from(key).expect("less than 4 billion wakers")
     }
 
-    pub(crate) fn update_watch(&self, key: usize, waker: &Waker) {
-        let foreign = &self.rare().foreign;
-        if !foreign.borrow()[key].will_wake(waker) {
-            let waker = waker.clone();
-            let old = std::mem::replace(&mut foreign.borrow_mut()[key], waker);
-            drop(old);
-        }
+    /// Whether the waker that was left here wakes the same as this one.
+    pub(crate) fn watches(&self, key: u32, waker: &Waker) -> bool {
+        self.rare().foreign.borrow()[key as usize].will_wake(waker)
     }
 
-    pub(crate) fn unwatch(&self, key: usize) {
-        let waker = self.rare().foreign.borrow_mut().remove(key);
-        drop(waker);
+    /// Leaves another waker in place of one that was left. Returns that one: to drop it is foreign
+    /// code.
+    #[must_use]
+    pub(crate) fn update_watch(&self, key: u32, waker: Foreign) -> Foreign {
+        std::mem::replace(&mut self.rare().foreign.borrow_mut()[key as usize], waker)
     }
 
-    fn foreign(&self) -> Vec<Waker> {
+    /// Takes a waker back. To drop it is foreign code.
+    #[must_use]
+    pub(crate) fn unwatch(&self, key: u32) -> Foreign {
+        self.rare().foreign.borrow_mut().remove(key as usize)
+    }
+
+    /// The wakers that were left here.
+    #[must_use]
+    pub(crate) fn foreign(&self) -> Vec<Foreign> {
         self.rare.get().map_or_else(Vec::new, |rare| {
             rare.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect()
         })
@@ -550,16 +561,20 @@ impl Scope {
         }
     }
 
-    /// Puts all the scopes directly below this one under `parent` instead.
+    /// Puts all the scopes directly below this one under `parent` instead. What is returned is to
+    /// be woken.
     #[cold]
-    pub(crate) fn move_children(&self, parent: *const Scope) {
+    #[must_use]
+    pub(crate) fn move_children(&self, parent: *const Scope) -> Vec<Foreign> {
+        let mut foreign = Vec::new();
         // SAFETY: invariant 1.
         while let Some(child) = unsafe { self.first_child.get().as_ref() } {
             child.unlink();
             // A child may have been handed to a nursery that it polls itself.
             child.link(if child.encloses(parent) { ptr::null() } else { parent });
-            child.refresh();
+            child.refresh_into(&mut foreign);
         }
+        foreign
     }
 }
 

@@ -19,6 +19,7 @@ pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
 
+use crate::panic::{FirstPanic, in_destructor, quietly};
 use crate::sync::handed::{Taker, What};
 use crate::sync::waiters::{Next, Waiters};
 
@@ -108,10 +109,10 @@ impl<T> Shared<T> {
     /// No more messages are taken in; what is buffered can still be received.
     fn close(&self) {
         self.closed.set(true);
-        while let Some(sender) = self.senders.next() {
-            sender.serve().wake();
-        }
-        self.tell_end();
+        let mut panic = FirstPanic::new();
+        panic.catch(|| self.senders.serve_all());
+        panic.catch(|| self.tell_end());
+        panic.resume();
     }
 
     /// Whether no message can come any more: none is stored, and none is under way.
@@ -122,10 +123,8 @@ impl<T> Shared<T> {
     /// If this is the end, tells those who wait for a message.
     #[cold]
     fn tell_end(&self) {
-        while self.has_ended()
-            && let Some(receiver) = self.receivers.next()
-        {
-            receiver.serve().wake();
+        if self.has_ended() {
+            self.receivers.serve_all(); // nothing can come any more, whatever their wakers do
         }
     }
 
@@ -140,7 +139,8 @@ impl<T> Shared<T> {
     fn arrives(&self) {
         self.under_way.set(self.under_way.get() - 1);
         if self.closed.get() {
-            self.tell_end();
+            // That a waker of another one panics must not lose the message.
+            quietly(|| self.tell_end());
         }
     }
 
@@ -186,14 +186,22 @@ impl<T> Shared<T> {
             None => sent,
         };
         drop(buffer);
-        sender.serve().wake();
+        let waker = sender.serve();
+        let mut panic = FirstPanic::new();
+        panic.catch(|| waker.wake());
+        if panic.is_some() {
+            self.sets_out();
+            panic.catch(|| self.put_back(taken)); // nobody gets it
+            panic.resume();
+            return None;
+        }
         Some(taken)
     }
 
     /// Puts a message back that was under way and will not be received after all.
     fn put_back(&self, message: Numbered<T>) {
         if let Some(receiver) = self.receivers.next() {
-            hand(receiver, message);
+            in_destructor(|| hand(receiver, message));
         } else {
             let mut buffer = self.buffer.borrow_mut();
             let place = buffer.partition_point(|other| other.number < message.number);
@@ -323,9 +331,11 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.open_receivers.set(self.shared.open_receivers.get() - 1);
         if self.shared.open_receivers.get() == 0 {
-            self.shared.close();
+            let mut panic = FirstPanic::new();
+            panic.catch(|| self.shared.close());
             let unread = self.shared.buffer.take();
-            drop(unread); // foreign code
+            panic.catch(|| drop(unread)); // foreign code
+            panic.resume();
         }
     }
 }

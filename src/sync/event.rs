@@ -42,9 +42,7 @@ impl Event {
     pub fn set(&self) {
         coop::count();
         self.set.set(true);
-        while let Some(waiter) = self.waiters.next() {
-            waiter.serve().wake();
-        }
+        self.waiters.serve_all();
     }
 
     /// Whether it has happened.
@@ -96,6 +94,7 @@ impl Future for EventWait<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        let mut kept = None;
         loop {
             match &mut this.step {
                 Step::Start => {
@@ -104,25 +103,29 @@ impl Future for EventWait<'_> {
                     } else if let Err(error) = coop::check() {
                         Step::Checkpoint(Checkpoint::failing(error, 1))
                     } else {
-                        let ticket = this.event.waiters.join(cx, "Event::wait");
+                        let joined = this.event.waiters.join(cx, &mut kept, "Event::wait");
+                        let Some(ticket) = joined else { continue };
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };
                 }
                 Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
-                Step::Wait(ticket) => {
-                    let outcome = match this.event.waiters.look(*ticket, cx) {
-                        Outcome::Waiting => return Poll::Pending,
-                        Outcome::Served(()) => Ok(()),
-                        Outcome::Cancelled((), error) => Err(error),
-                        Outcome::PassedOver(()) => {
-                            this.step = Step::Start;
-                            continue;
-                        }
-                    };
-                    this.step = Step::End;
-                    return Poll::Ready(outcome);
-                }
+                Step::Wait(ticket) => match this.event.waiters.look(*ticket, cx) {
+                    Outcome::Waiting => return Poll::Pending,
+                    Outcome::Served(()) => {
+                        this.step = Step::End;
+                        return Poll::Ready(Ok(()));
+                    }
+                    Outcome::Cancelled((), error, left) => {
+                        this.step = Step::End;
+                        drop(left);
+                        return Poll::Ready(Err(error));
+                    }
+                    Outcome::PassedOver((), left) => {
+                        this.step = Step::Start;
+                        drop(left);
+                    }
+                },
                 Step::End => panic!("`Event::wait` was polled after it was ready"),
             }
         }
@@ -132,7 +135,7 @@ impl Future for EventWait<'_> {
 impl Drop for EventWait<'_> {
     fn drop(&mut self) {
         if let Step::Wait(ticket) = self.step {
-            self.event.waiters.leave(ticket);
+            drop(self.event.waiters.leave(ticket)); // foreign code
         }
     }
 }

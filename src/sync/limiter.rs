@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::coop;
+use crate::panic::FirstPanic;
 use crate::sync::handed::{Delivery, Taker, What};
 use crate::sync::waiters::{Outcome, Ticket, Waiters};
 
@@ -145,13 +146,16 @@ impl Inner {
 
     /// Gives those who wait what there is. Hence nobody waits while there is any.
     fn serve(&self) {
+        let mut panic = FirstPanic::new();
         while self.available() > 0 {
-            let Some(mut waiter) = self.waiters.next() else { return };
+            let Some(mut waiter) = self.waiters.next() else { break };
             self.borrow_one();
             let (taker, unit) = waiter.value_and_unit();
             taker.hand(What::Permit, unit);
-            waiter.serve().wake();
+            let waker = waiter.serve();
+            panic.catch(|| waker.wake()); // foreign code
         }
+        panic.resume();
     }
 }
 
@@ -209,6 +213,7 @@ impl Future for Acquire {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let waiters = &this.limiter.inner.waiters;
+        let mut kept = None;
         loop {
             match &mut this.step {
                 Step::Start => {
@@ -218,7 +223,9 @@ impl Future for Acquire {
                     }
                     let Some(permit) = this.limiter.take() else {
                         let taker = Taker::new(this.place);
-                        let ticket = waiters.bring(taker, cx, "CapacityLimiter::acquire");
+                        let joined =
+                            waiters.bring(taker, cx, &mut kept, "CapacityLimiter::acquire");
+                        let Ok(ticket) = joined else { continue };
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };
@@ -235,19 +242,22 @@ impl Future for Acquire {
                     let outcome = ready!(Pin::new(failing).poll(cx));
                     return Poll::Ready(Err(outcome.expect_err("it fails")));
                 }
-                Step::Wait(ticket) => {
-                    let outcome = match waiters.look(*ticket, cx) {
-                        Outcome::Waiting => return Poll::Pending,
-                        Outcome::Served(_) => Ok(this.limiter.permit()),
-                        Outcome::Cancelled(_, error) => Err(error),
-                        Outcome::PassedOver(_) => {
-                            this.step = Step::Start;
-                            continue;
-                        }
-                    };
-                    this.step = Step::End;
-                    return Poll::Ready(outcome);
-                }
+                Step::Wait(ticket) => match waiters.look(*ticket, cx) {
+                    Outcome::Waiting => return Poll::Pending,
+                    Outcome::Served(_) => {
+                        this.step = Step::End;
+                        return Poll::Ready(Ok(this.limiter.permit()));
+                    }
+                    Outcome::Cancelled(_, error, left) => {
+                        this.step = Step::End;
+                        drop(left);
+                        return Poll::Ready(Err(error));
+                    }
+                    Outcome::PassedOver(_, left) => {
+                        this.step = Step::Start;
+                        drop(left);
+                    }
+                },
                 Step::Taken { .. } | Step::End => {
                     let Step::Taken { permit, .. } = std::mem::replace(&mut this.step, Step::End)
                     else {
@@ -263,10 +273,13 @@ impl Future for Acquire {
 impl Drop for Acquire {
     fn drop(&mut self) {
         if let Step::Wait(ticket) = self.step {
-            let (_, served) = self.limiter.inner.waiters.leave(ticket);
+            let (_, served, left) = self.limiter.inner.waiters.leave(ticket);
+            let mut panic = FirstPanic::new();
+            panic.catch(|| drop(left));
             if served {
-                self.limiter.inner.give_back();
+                panic.catch(|| self.limiter.inner.give_back());
             }
+            panic.resume();
         }
     }
 }

@@ -5,14 +5,22 @@
 //! message it was waiting for) by whoever serves it. Serving is handing over: from then on the
 //! operation has happened, whatever comes in between before its task runs. Who was cancelled is
 //! not served any more.
+//!
+//! # Foreign code
+//!
+//! None runs while the queue is borrowed or half changed. A foreign waker is cloned before an
+//! operation joins, or goes on waiting, and what was looked at before that is looked at again; what
+//! of it is to be dropped is returned to the caller, who drops it last of all.
 
 use std::cell::{RefCell, RefMut};
 use std::mem;
 use std::task::Context;
 
-use crate::coop::{KeptWaker, Waiting};
+use crate::coop::{KeptWaker, Stale, Waiting};
 use crate::error::Error;
 use crate::frame;
+use crate::panic::{FirstPanic, quietly};
+use crate::wake::foreign::Foreign;
 use crate::wake::table::UnitId;
 use crate::wake::waker;
 
@@ -62,10 +70,18 @@ pub(crate) enum Outcome<T> {
     Waiting,
     Served(T),
     /// What it brought comes back.
-    Cancelled(T, Error),
+    Cancelled(T, Error, Left),
     /// It was passed over when it was cancelled, but was then moved out of the scope that was: it
     /// has to begin again. What it brought comes back.
-    PassedOver(T),
+    PassedOver(T, Left),
+}
+
+/// What is left of a waiter that has left, to be dropped when its operation knows of that, and is
+/// whole again: it is foreign code.
+#[must_use = "it is dropped last of all"]
+pub(crate) struct Left {
+    _waiting: Waiting,
+    stale: Option<Stale>,
 }
 
 /// The waiter whose turn it is. It is out of the queue, so it must be served.
@@ -95,7 +111,7 @@ impl<T> Next<'_, T> {
         self.slot.state = State::Served;
         let waiting = mem::take(&mut self.slot.waiting);
         drop(self);
-        waiting.hand() // foreign code
+        waiting.hand()
     }
 }
 
@@ -107,35 +123,62 @@ impl<T: Default> Waiters<T> {
     }
 
     /// Joins the queue at its end, and brings nothing but the default.
+    ///
+    /// `None` if a foreign waker had to be cloned for it, which is in `kept` then. Meanwhile
+    /// anything may have happened: whoever joins has to look again whether there is something to
+    /// wait for.
     #[inline]
-    pub(crate) fn join(&self, cx: &Context<'_>, operation: &'static str) -> Ticket {
-        self.join_with(|_| (), cx, operation)
-    }
-
-    /// Joins the queue at its end, and brings something.
-    #[inline]
-    pub(crate) fn bring(&self, value: T, cx: &Context<'_>, operation: &'static str) -> Ticket {
-        self.join_with(|place| *place = value, cx, operation)
-    }
-
-    #[inline(always)]
-    fn join_with(
+    pub(crate) fn join(
         &self,
-        bring: impl FnOnce(&mut T),
         cx: &Context<'_>,
+        kept: &mut Option<Foreign>,
         operation: &'static str,
-    ) -> Ticket {
-        frame::awaits(operation);
+    ) -> Option<Ticket> {
         match waker::current_unit(cx.waker()) {
-            Some(unit) => self.take_place(bring, || Waiting::of_unit(unit)),
-            None => self.join_with_foreign(bring, cx),
+            Some(unit) => {
+                frame::awaits(operation);
+                Some(self.take_place(|_| (), || Waiting::of_unit(unit)))
+            }
+            None => self.join_with_foreign((), |_, ()| (), cx, kept, operation).ok(),
+        }
+    }
+
+    /// Joins the queue at its end, and brings something, which comes back where `join` gives
+    /// `None`.
+    #[inline]
+    pub(crate) fn bring(
+        &self,
+        value: T,
+        cx: &Context<'_>,
+        kept: &mut Option<Foreign>,
+        operation: &'static str,
+    ) -> Result<Ticket, T> {
+        match waker::current_unit(cx.waker()) {
+            Some(unit) => {
+                frame::awaits(operation);
+                Ok(self.take_place(|place| *place = value, || Waiting::of_unit(unit)))
+            }
+            None => {
+                self.join_with_foreign(value, |place, value| *place = value, cx, kept, operation)
+            }
         }
     }
 
     #[cold]
-    fn join_with_foreign(&self, bring: impl FnOnce(&mut T), cx: &Context<'_>) -> Ticket {
-        let waiting = Waiting::begin(cx); // foreign code, which may come back here
-        self.take_place(bring, || waiting)
+    fn join_with_foreign<V>(
+        &self,
+        value: V,
+        bring: impl FnOnce(&mut T, V),
+        cx: &Context<'_>,
+        kept: &mut Option<Foreign>,
+        operation: &'static str,
+    ) -> Result<Ticket, V> {
+        let Some(waker) = kept.take() else {
+            *kept = Some(Foreign::keep(cx.waker()));
+            return Err(value);
+        };
+        frame::awaits(operation);
+        Ok(self.take_place(|place| bring(place, value), || Waiting::of_foreign(waker)))
     }
 
     /// `waiting` is made right where it is to be: a detour would cost more than all the rest.
@@ -175,6 +218,17 @@ impl<T: Default> Waiters<T> {
         Some(Next { slot: slot.ok()? })
     }
 
+    /// Serves all with what they brought, also when the waker of one panics, which is passed on at
+    /// the end. Those who join meanwhile are served as well.
+    pub(crate) fn serve_all(&self) {
+        let mut panic = FirstPanic::new();
+        while let Some(waiter) = self.next() {
+            let waker = waiter.serve();
+            panic.catch(|| waker.wake());
+        }
+        panic.resume();
+    }
+
     /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
     /// when something does.
     #[inline]
@@ -192,27 +246,36 @@ impl<T: Default> Waiters<T> {
 
     #[cold]
     fn look_closely(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
-        // Out of its slot meanwhile: wakers are foreign code, and may come back here.
-        let mut waiting = mem::take(&mut self.inner.borrow_mut().slots[ticket.0 as usize].waiting);
-        waiting.go_on(cx);
-        let cancelled = waiting.check().err();
-        {
-            let slot = &mut self.inner.borrow_mut().slots[ticket.0 as usize];
-            slot.waiting = waiting;
-            if cancelled.is_none() && slot.state == State::Waiting {
-                return Outcome::Waiting;
-            }
+        let is_new = self.inner.borrow().slots[ticket.0 as usize].waiting.is_new(cx.waker());
+        // Foreign code, which may come back here, and by which it may be served.
+        let new = is_new.then(|| Foreign::keep(cx.waker()));
+        let mut inner = self.inner.borrow_mut();
+        let slot = &mut inner.slots[ticket.0 as usize];
+        if slot.state == State::Served {
+            drop(inner);
+            let (value, ..) = self.leave(ticket);
+            quietly(|| drop(new)); // foreign code, and the value has only just been received
+            return Outcome::Served(value);
         }
-        match (self.leave(ticket), cancelled) {
-            ((value, true), _) => Outcome::Served(value),
-            ((value, false), Some(error)) => Outcome::Cancelled(value, error),
-            ((value, false), None) => Outcome::PassedOver(value),
+        let stale = slot.waiting.go_on(cx, new);
+        let cancelled = slot.waiting.check().err();
+        let waits = cancelled.is_none() && slot.state == State::Waiting;
+        drop(inner);
+        if waits {
+            drop(stale); // foreign code
+            return Outcome::Waiting;
+        }
+        let (value, _, mut left) = self.leave(ticket);
+        left.stale = Some(stale);
+        match cancelled {
+            Some(error) => Outcome::Cancelled(value, error, left),
+            None => Outcome::PassedOver(value, left),
         }
     }
 
     /// Gives a place up. What the waiter brought, or was given, comes back, and whether it was
     /// served.
-    pub(crate) fn leave(&self, ticket: Ticket) -> (T, bool) {
+    pub(crate) fn leave(&self, ticket: Ticket) -> (T, bool, Left) {
         let mut inner = self.inner.borrow_mut();
         if inner.slots[ticket.0 as usize].state == State::Waiting {
             inner.unlink(ticket);
@@ -221,10 +284,7 @@ impl<T: Default> Waiters<T> {
         let slot = &mut slots[ticket.0 as usize];
         let served = slot.state == State::Served;
         let waiting = mem::take(&mut slot.waiting);
-        let value = slot.release(ticket, free);
-        drop(inner);
-        drop(waiting); // foreign code
-        (value, served)
+        (slot.release(ticket, free), served, Left { _waiting: waiting, stale: None })
     }
 }
 

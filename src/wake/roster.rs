@@ -8,6 +8,9 @@
 //! 2. What stands in the ready queue has `Flag::QUEUED`, and its memory is there: a unit that was
 //!    detached meanwhile, a ghost, is freed when it is taken out, if nobody has it any more.
 //! 3. A roster that goes has nothing attached, and its queue is empty: it checks.
+//! 4. Nothing here calls foreign code, but for `set_host`, which keeps a waker before it changes
+//!    anything and drops another when all is done. Foreign wakers are returned, to be woken by the
+//!    caller.
 
 use std::cell::{Cell, OnceCell};
 use std::ptr::{self, NonNull};
@@ -17,6 +20,7 @@ use std::task::Waker;
 use crate::context::{self, CONTEXT};
 use crate::run::order::Order;
 use crate::wake::chunk::NodeLayout;
+use crate::wake::foreign::Foreign;
 use crate::wake::table::{self, Table, UnitId};
 use crate::wake::unit::{Flag, NO_INDEX, Unit};
 use crate::wake::waker;
@@ -37,9 +41,18 @@ pub(crate) struct Roster {
     last: Cell<*const Unit>,
     /// The nursery's body, while that is attached.
     body: Cell<*const Unit>,
-    host: Cell<Option<Waker>>,
+    host: Cell<Host>,
     /// Where its units are.
     table: OnceCell<Rc<Table>>,
+}
+
+/// Who polls the owner of a roster.
+#[derive(Default)]
+enum Host {
+    #[default]
+    Nobody,
+    Unit(UnitId),
+    Foreign(Foreign),
 }
 
 impl Roster {
@@ -53,7 +66,7 @@ impl Roster {
             first: Cell::new(ptr::null()),
             last: Cell::new(ptr::null()),
             body: Cell::new(ptr::null()),
-            host: Cell::new(None),
+            host: Cell::new(Host::Nobody),
             table: OnceCell::new(),
         }
     }
@@ -195,7 +208,7 @@ impl Roster {
 
     /// Makes all ready, the body and then the children in the order in which they came. Foreign
     /// wakers that have to be woken for it are added to `foreign`.
-    pub(crate) fn make_ready(&self, foreign: &mut Vec<Waker>) {
+    pub(crate) fn make_ready(&self, foreign: &mut Vec<Foreign>) {
         let body = self.body.get();
         // SAFETY (all): invariant 1, and `make_ready` neither attaches nor detaches.
         if !body.is_null() {
@@ -217,22 +230,37 @@ impl Roster {
         self.draining.set(draining);
     }
 
-    /// Says who polls the owner of this roster.
+    /// Says who polls the owner of this roster. Foreign code may run, before and after it does.
+    #[inline]
     pub(crate) fn set_host(&self, waker: &Waker) {
-        let old = self.host.take();
-        match old {
-            Some(old) if old.will_wake(waker) => self.host.set(Some(old)),
-            old => {
-                self.host.set(Some(waker.clone()));
-                drop(old); // foreign code, run when the roster is whole again
-            }
+        match waker::unit_of(waker) {
+            Some(unit) => self.replace_host(Host::Unit(unit)),
+            None => self.set_foreign_host(waker),
+        }
+    }
+
+    #[inline]
+    fn replace_host(&self, host: Host) {
+        let old = self.host.replace(host);
+        if let Host::Foreign(waker) = old {
+            drop(waker); // foreign code, run when the roster is whole again
+        }
+    }
+
+    fn set_foreign_host(&self, waker: &Waker) {
+        let host = self.host.take();
+        let is_same = matches!(&host, Host::Foreign(host) if host.will_wake(waker));
+        self.host.set(host);
+        if !is_same {
+            // Cloned while nothing is changed: that may do anything to this roster.
+            self.replace_host(Host::Foreign(Foreign::keep(waker)));
         }
     }
 
     /// Makes its host ready, in this tick, as far up as need be: up to the root, or up to the first
     /// foreign waker, which is returned and must be woken by the caller.
     #[cold]
-    pub(super) fn call_host(&self, tick: u32) -> Option<Waker> {
+    pub(super) fn call_host(&self, tick: u32) -> Option<Foreign> {
         let mut roster = self;
         loop {
             let this = match roster.host_unit()? {
@@ -252,12 +280,16 @@ impl Roster {
         }
     }
 
-    /// The host as a unit of this runtime, or else a clone of its waker.
-    pub(crate) fn host_unit(&self) -> Option<Result<UnitId, Waker>> {
-        let host = self.host.take()?;
-        let answer = waker::unit_of(&host).ok_or_else(|| host.clone());
-        self.host.set(Some(host));
-        Some(answer)
+    /// The host, as a unit or as a waker of another library.
+    pub(crate) fn host_unit(&self) -> Option<Result<UnitId, Foreign>> {
+        let host = self.host.take();
+        let answer = match &host {
+            Host::Nobody => None,
+            Host::Unit(unit) => Some(Ok(*unit)),
+            Host::Foreign(waker) => Some(Err(waker.clone())), // counted, which calls nothing
+        };
+        self.host.set(host);
+        answer
     }
 
     // The ready queue.

@@ -10,15 +10,14 @@
 //! 2. `roster` is null, or points to the roster the unit is attached to, which outlives that.
 //! 3. Everything here belongs to one thread: no type in this file is `Send` or `Sync` (raw
 //!    pointers see to it), and wakers from other threads go through `remote::inbox`.
-//! 4. No function in this file calls foreign code, but that it clones wakers, of which safe code
-//!    cannot make one whose clone does more than count. A foreign waker that has to be woken is
-//!    returned to the caller, who wakes it when nothing here is borrowed any more.
+//! 4. No function in this file calls foreign code. A foreign waker that has to be woken is returned
+//!    to the caller, who wakes it when nothing is borrowed or half changed any more.
 
 use std::cell::Cell;
 use std::ptr;
-use std::task::Waker;
 
 use crate::context::{self, CONTEXT};
+use crate::wake::foreign::Foreign;
 use crate::wake::roster::Roster;
 use crate::wake::table::{self, RunId, UnitId};
 
@@ -195,7 +194,7 @@ impl Unit {
     /// `this` is a node whose chunk is there: one found in the table or in a roster.
     #[must_use]
     #[inline]
-    pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Waker> {
+    pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         unit.set(Flag::WOKEN);
@@ -264,7 +263,7 @@ impl Unit {
     ///
     /// As `make_ready`.
     #[must_use]
-    pub(crate) unsafe fn make_ready_now(this: *const Unit) -> Option<Waker> {
+    pub(crate) unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
         let (before, current) = CONTEXT.with(|context| {
             let current = table::lookup(context.unit.get()).unwrap_or(ptr::null());
             (context.tick.get().wrapping_sub(1), current)

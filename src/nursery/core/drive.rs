@@ -9,12 +9,13 @@ use std::task::{Context, Poll};
 use crate::context::{self, CONTEXT, Host};
 use crate::nursery::child::{Child, Held};
 use crate::nursery::core::Core;
-use crate::panic::Payload;
+use crate::panic::{FirstPanic, Payload};
 use crate::run::Runtime;
 use crate::scope::tree::Entered;
+use crate::wake::foreign::wake_all;
 use crate::wake::roster::Roster;
 use crate::wake::unit::Unit;
-use crate::wake::{wake_all, waker};
+use crate::wake::waker;
 use crate::{Error, Result, coop};
 
 /// A nursery's body.
@@ -80,10 +81,12 @@ impl Core {
         match self.moving_to.take() {
             Some(to) if to.is_open() => {
                 let foreign = self.move_child(unit, &to);
+                let mut panic = FirstPanic::new();
                 if !matches!(outcome, Ok(Poll::Pending)) {
-                    to.end_child(unit, outcome);
+                    panic.catch(|| to.end_child(unit, outcome));
                 }
-                wake_all(foreign);
+                panic.catch(|| wake_all(foreign));
+                panic.resume();
             }
             // The other nursery was dropped in the meantime, and so are its children.
             _ => self.end_child(unit, outcome),

@@ -1,13 +1,14 @@
 //! What keeps a nursery's children, and what keeps a nursery open.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::Result;
 use crate::error::{Cancelled, Reason};
 use crate::nursery::core::Core;
+use crate::panic::FirstPanic;
 use crate::scope::tree::Entered;
+use crate::wake::foreign::wake_all;
 use crate::wake::roster::Roster;
 
 /// Keeps a nursery open, as a child does.
@@ -23,9 +24,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.0.live.set(self.0.live.get() - 1);
-        if let Some(foreign) = self.0.finish_if_empty() {
-            foreign.wake();
-        }
+        wake_all(self.0.finish_if_empty().into_iter().collect()); // foreign code, in a destructor
     }
 }
 
@@ -70,17 +69,11 @@ impl Drop for Guard {
         let core = &self.core;
         core.open.set(false);
         core.roster.detach_body();
-        let mut panic = None;
         let mut why = None;
-        // Keeps the first panic; subscribers, children and wakers are foreign code.
-        let mut guarded =
-            |place, f: &mut dyn FnMut()| match (catch_unwind(AssertUnwindSafe(f)), &panic) {
-                (Err(payload), None) => panic = Some(payload),
-                (Err(further), Some(_)) => core.discard(further, place),
-                (Ok(()), _) => {}
-            };
+        // Subscribers, children, wakers and payloads are foreign code.
+        let mut panic = FirstPanic::new();
         if core.live.get() > 0 || core.body_running.get() {
-            guarded(core.place, &mut || {
+            panic.catch(|| {
                 tracing::warn!(
                     nursery = %core.place,
                     children = core.live.get(),
@@ -88,27 +81,24 @@ impl Drop for Guard {
                 );
             });
         }
+        if let Some(payload) = core.panic.take() {
+            core.discard(payload, core.place); // there is no end at which it could be passed on
+        }
         while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
             let child = core.release(unit);
-            let place = child.place();
             let why = why.get_or_insert_with(|| {
                 let reason = Reason::Requested(Some("its nursery was dropped".into()));
                 Cancelled::new(core.place, None, reason)
             });
-            guarded(place, &mut || {
+            panic.catch(|| {
                 // SAFETY: nobody polls it: its own nursery does not while that is dropped.
                 unsafe { child.fail(Some(why.clone())) };
             });
-            let mut child = Some(child);
-            guarded(place, &mut || drop(child.take()));
+            panic.catch(|| drop(child));
         }
         // SAFETY: nothing is there any more.
         unsafe { core.scope.set_roster(ptr::null()) };
         core.roster.close();
-        if let Some(payload) = panic
-            && !std::thread::panicking()
-        {
-            resume_unwind(payload);
-        }
+        panic.resume();
     }
 }

@@ -9,6 +9,7 @@ use crate::coop::Aside;
 use crate::error::{NotRunning, ScopeReused};
 use crate::remote::cancel_handle;
 use crate::scope::pool::ScopeRef;
+use crate::wake::foreign::wake_all;
 
 /// A scope that is to be in the tree, or is. Dropping it takes the scope out.
 pub(crate) struct Entered {
@@ -81,10 +82,10 @@ impl Entered {
         scope.note();
         let frame = context::current_frame();
         scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
-        scope.look_up();
         if scope.own.get() != Level::None {
             CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
         }
+        scope.look_up(); // foreign code may run from here on
         if let Some(shared) = scope.remote() {
             cancel_handle::enter(shared, &self.scope);
         }
@@ -196,11 +197,11 @@ impl Entered {
             self.leave_noted();
         }
         scope.unlink();
-        if !scope.is_innermost() {
-            scope.move_children(ptr::null());
-        }
+        let foreign = scope.move_children(ptr::null());
+        let hold = scope.hold.take();
         self.closed();
-        drop(self.scope.hold.take());
+        drop(hold);
+        wake_all(foreign); // foreign code, run when the scope has been left
     }
 
     #[inline]

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::sync::channel::{Numbered, Receiver, Receiving};
 use crate::sync::handed::{Delivery, Taker, What};
 use crate::sync::waiters::{Outcome, Ticket};
+use crate::wake::foreign::Foreign;
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
@@ -51,7 +52,7 @@ impl<T> Future for Recv<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.step {
-            RecvStep::Start => this.start(cx),
+            RecvStep::Start => this.start(cx, None),
             RecvStep::Wait(ticket) => this.look(ticket, cx),
             _ => this.let_go(cx),
         }
@@ -65,7 +66,11 @@ impl<'a, T> Recv<'a, T> {
     }
 
     #[inline(always)]
-    fn start(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut kept: Option<Foreign>,
+    ) -> Poll<Result<Option<T>>> {
         let shared = &*self.receiver.shared;
         if let Err(error) = coop::check() {
             return self.begin_failing(error, cx);
@@ -73,8 +78,13 @@ impl<'a, T> Recv<'a, T> {
         let received = shared.take();
         if received.is_none() && !shared.has_ended() {
             let receiving = Receiving { message: None, taker: Taker::new(self.place) };
-            self.step = RecvStep::Wait(shared.receivers.bring(receiving, cx, "Receiver::recv"));
-            return Poll::Pending;
+            return match shared.receivers.bring(receiving, cx, &mut kept, "Receiver::recv") {
+                Ok(ticket) => {
+                    self.step = RecvStep::Wait(ticket);
+                    Poll::Pending
+                }
+                Err(_) => self.look_again(cx, kept),
+            };
         }
         if coop::spend() {
             return self.hold(received, cx);
@@ -87,8 +97,16 @@ impl<'a, T> Recv<'a, T> {
         match self.receiver.shared.receivers.look(ticket, cx) {
             Outcome::Waiting => Poll::Pending,
             Outcome::Served(received) => self.arrive(received.message),
-            Outcome::Cancelled(_, error) => self.end(Err(error)),
-            Outcome::PassedOver(_) => self.begin_again(cx),
+            Outcome::Cancelled(_, error, left) => {
+                self.step = RecvStep::End;
+                drop(left);
+                Poll::Ready(Err(error))
+            }
+            Outcome::PassedOver(_, left) => {
+                self.step = RecvStep::Start;
+                drop(left);
+                self.look_again(cx, None)
+            }
         }
     }
 
@@ -114,10 +132,15 @@ impl<'a, T> Recv<'a, T> {
         self.let_go(cx)
     }
 
+    /// Begins again, perhaps with a foreign waker that was cloned, by which anything may have
+    /// happened.
     #[cold]
-    fn begin_again(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        self.step = RecvStep::Start;
-        Pin::new(self).poll(cx)
+    fn look_again(
+        &mut self,
+        cx: &mut Context<'_>,
+        kept: Option<Foreign>,
+    ) -> Poll<Result<Option<T>>> {
+        self.start(cx, kept)
     }
 
     #[cold]
@@ -154,14 +177,18 @@ impl<'a, T> Recv<'a, T> {
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let unread = match (self.step, &mut self.held) {
-            (RecvStep::Wait(ticket), _) => self.receiver.shared.receivers.leave(ticket).0.message,
-            (RecvStep::Holding, Held::Received(received, _)) => received.take(),
+        let (unread, left) = match (self.step, &mut self.held) {
+            (RecvStep::Wait(ticket), _) => {
+                let (unread, _, left) = self.receiver.shared.receivers.leave(ticket);
+                (unread.message, Some(left))
+            }
+            (RecvStep::Holding, Held::Received(received, _)) => (received.take(), None),
             _ => return,
         };
         if let Some(message) = unread {
             self.receiver.shared.put_back(message);
         }
+        drop(left); // foreign code
     }
 }
 

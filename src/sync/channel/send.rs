@@ -10,6 +10,7 @@ use crate::coop;
 use crate::error::Error;
 use crate::sync::channel::{Closed, SendError, Sender};
 use crate::sync::waiters::{Outcome, Ticket};
+use crate::wake::foreign::Foreign;
 
 /// The future of [`Sender::send`].
 #[must_use = "futures do nothing unless awaited"]
@@ -45,7 +46,7 @@ impl<T> Future for Sending<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.step {
-            SendStep::Start => this.start(cx),
+            SendStep::Start => this.start(cx, None),
             SendStep::Wait(ticket) => this.look(ticket, cx),
             _ => this.go_on(cx),
         }
@@ -59,7 +60,11 @@ impl<'a, T> Sending<'a, T> {
     }
 
     #[inline(always)]
-    fn start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut kept: Option<Foreign>,
+    ) -> Poll<Result<(), SendError<T>>> {
         let shared = &*self.sender.shared;
         if let Err(error) = coop::check() {
             return self.begin_failing(error, cx);
@@ -72,11 +77,28 @@ impl<'a, T> Sending<'a, T> {
             Ok(()) if coop::spend() => self.pause(SendStep::Sent, cx),
             Ok(()) => self.succeed(),
             Err(message) => {
-                let ticket = shared.senders.bring(Some(message), cx, "Sender::send");
-                self.step = SendStep::Wait(ticket);
-                Poll::Pending
+                match shared.senders.bring(Some(message), cx, &mut kept, "Sender::send") {
+                    Ok(ticket) => {
+                        self.step = SendStep::Wait(ticket);
+                        Poll::Pending
+                    }
+                    Err(message) => self.look_again(message, cx, kept),
+                }
             }
         }
+    }
+
+    /// Begins again, perhaps with a foreign waker that was cloned, by which anything may have
+    /// happened.
+    #[cold]
+    fn look_again(
+        &mut self,
+        message: Option<T>,
+        cx: &mut Context<'_>,
+        kept: Option<Foreign>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        self.message = message;
+        self.start(cx, kept)
     }
 
     #[inline(always)]
@@ -88,13 +110,16 @@ impl<'a, T> Sending<'a, T> {
                 self.message = message;
                 self.fail(Closed.into())
             }
-            Outcome::Cancelled(message, error) => {
+            Outcome::Cancelled(message, error, left) => {
                 self.message = message;
+                self.step = SendStep::End;
+                drop(left);
                 self.fail(error)
             }
-            Outcome::PassedOver(message) => {
-                self.message = message;
-                self.begin_again(cx)
+            Outcome::PassedOver(message, left) => {
+                self.step = SendStep::Start;
+                drop(left);
+                self.look_again(message, cx, None)
             }
         }
     }
@@ -120,12 +145,6 @@ impl<'a, T> Sending<'a, T> {
     ) -> Poll<Result<(), SendError<T>>> {
         self.step = SendStep::Failing;
         self.failing = Some(Checkpoint::failing(why, 2));
-        Pin::new(self).poll(cx)
-    }
-
-    #[cold]
-    fn begin_again(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        self.step = SendStep::Start;
         Pin::new(self).poll(cx)
     }
 
@@ -162,8 +181,7 @@ impl<T> Drop for Sending<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if let SendStep::Wait(ticket) = self.step {
-            let unsent = self.sender.shared.senders.leave(ticket);
-            drop(unsent); // foreign code
+            drop(self.sender.shared.senders.leave(ticket)); // foreign code
         }
     }
 }
