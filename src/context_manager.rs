@@ -13,6 +13,7 @@ use std::task::Poll;
 use crate::coop::Aside;
 use crate::error::NoValue;
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::panic::{in_destructor, quietly, report};
 use crate::run::catch_panic;
 use crate::{Result, context};
 
@@ -173,11 +174,13 @@ where
         let left = match (left, panic.is_some()) {
             (Ok(left), _) => left,
             (Err(payload), false) => resume_unwind(payload),
-            (Err(_), true) => {
-                tracing::error!(
+            (Err(further), true) => {
+                report!(
+                    error,
                     manager = %made_at,
                     "a context manager panicked as well when its body had: only the first is passed on"
                 );
+                quietly(|| drop(further));
                 Step::Ended(Ok(()))
             }
         };
@@ -191,7 +194,7 @@ where
                 if let Err(error) = outcome
                     && !error.is::<BodyPanicked>()
                 {
-                    tracing::error!(%error, "a context manager failed while it was left after a panic");
+                    report!(error, %error, "a context manager failed while it was left after a panic");
                 }
                 resume_unwind(payload)
             }
@@ -217,11 +220,13 @@ struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        tracing::warn!(
-            entered_at = %self.place,
-            made_at = %self.made_at,
-            "a context manager was dropped before it was left: it does not clean up"
-        );
+        in_destructor(|| {
+            tracing::warn!(
+                entered_at = %self.place,
+                made_at = %self.made_at,
+                "a context manager was dropped before it was left: it does not clean up"
+            );
+        });
     }
 }
 

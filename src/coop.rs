@@ -315,7 +315,8 @@ impl Waiting {
     /// Whether a foreign waker has to be kept before the operation [goes on](Self::go_on).
     pub(crate) fn is_new(&self, waker: &Waker) -> bool {
         let is_kept = matches!(&self.waker, KeptWaker::Foreign(kept) if kept.will_wake(waker));
-        !waker::is_of_current_unit(waker) && !(is_kept && self.watch.is_left(waker))
+        let is_known = waker::is_of_current_unit(waker) || is_kept && self.watch.is_left(waker);
+        !is_known
     }
 
     /// To be called whenever the operation goes on waiting, with its waker, if that

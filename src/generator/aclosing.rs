@@ -4,6 +4,7 @@ use std::panic::resume_unwind;
 
 use crate::Result;
 use crate::generator::Generator;
+use crate::panic::{quietly, report};
 use crate::run::catch_panic;
 
 /// Runs `body` with a generator, and closes that before it goes on: on value, error, cancellation
@@ -48,11 +49,13 @@ where
     let closed = match catch_panic(generator.aclose()).await {
         Ok(closed) => closed,
         Err(payload) if outcome.is_ok() => resume_unwind(payload),
-        Err(_) => {
-            tracing::error!(
+        Err(further) => {
+            report!(
+                error,
                 generator = %generator.qualname(),
                 "a generator panicked as well when its consumer had: only the first is passed on"
             );
+            quietly(|| drop(further));
             Ok(())
         }
     };
@@ -60,13 +63,13 @@ where
         (Ok(outcome), Ok(())) => outcome,
         (Ok(outcome), Err(error)) => {
             if let Err(replaced) = outcome {
-                tracing::warn!(error = %replaced, "replaced by an error of the generator's clean-up");
+                report!(warn, error = %replaced, "replaced by an error of the generator's clean-up");
             }
             Err(error)
         }
         (Err(payload), closed) => {
             if let Err(error) = closed {
-                tracing::error!(%error, "a generator failed while it was closed after a panic");
+                report!(error, %error, "a generator failed while it was closed after a panic");
             }
             resume_unwind(payload)
         }

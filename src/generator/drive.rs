@@ -10,7 +10,7 @@ use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::finalize::Closable;
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner, Progress};
-use crate::panic::quietly;
+use crate::panic::{in_destructor, quietly, report};
 use crate::scope::Unheeding;
 use crate::{Result, context, coop};
 
@@ -224,11 +224,11 @@ impl<T, S> Inner<'_, T, S> {
             return;
         }
         self.deregister();
-        self.link.exit();
         // In a destructor there is nobody to pass a panic on to, and an error's text, a payload and
         // a subscriber are foreign code.
         quietly(|| {
             let polled = catch_unwind(AssertUnwindSafe(|| {
+                self.link.exit();
                 coop::with_whole_budget(|| self.poll_body(&mut Context::from_waker(Waker::noop())))
             }));
             let why = match polled {
@@ -250,7 +250,7 @@ impl<T, S> Inner<'_, T, S> {
                 "a generator that had ignored `GeneratorExit` did not end when it was given up"
             );
         });
-        self.finish();
+        in_destructor(|| self.finish());
     }
 }
 
@@ -344,7 +344,8 @@ impl<T, S> Athrow<'_, '_, T, S> {
         if let Some(error) = self.error.take() {
             match inner.state() {
                 State::Suspended if inner.link.has_ignored_exit() => {
-                    tracing::warn!(
+                    report!(
+                        warn,
                         generator = %Closable::qualname(inner),
                         %error,
                         "not thrown in: the generator has been closed"
@@ -363,7 +364,7 @@ impl<T, S> Athrow<'_, '_, T, S> {
                 State::Running => {
                     let what = "an error cannot be thrown in while it runs: an `anext` was dropped \
                                 in flight, and has to be carried on first";
-                    tracing::warn!(%error, "not thrown in: the generator runs");
+                    report!(warn, %error, "not thrown in: the generator runs");
                     return Poll::Ready(Err(inner.misused(what).into()));
                 }
             }
@@ -392,11 +393,14 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
                 return Poll::Ready(this.inner.without_body().map(drop));
             }
             // Two must not drive one body: its finalizer does, and reports what goes wrong.
-            this.inner.finished.set(Some(cx.waker().clone()));
-            if this.waits.is_none() {
-                this.waits = Unheeding::new();
+            let waker = cx.waker().clone(); // foreign code, by which it may end
+            if this.inner.finalizing.get() && this.inner.state() == State::Running {
+                if this.waits.is_none() {
+                    this.waits = Unheeding::new();
+                }
+                drop(this.inner.finished.replace(Some(waker)));
+                return Poll::Pending;
             }
-            return Poll::Pending;
         }
         this.waits = None;
         this.inner.poll_close(&mut this.begun, cx)

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use crate::error::Reason;
 use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::Core;
+use crate::panic::{FirstPanic, in_destructor, quietly, report};
 use crate::run::{Runtime, catch_panic};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Level;
@@ -129,7 +130,7 @@ impl Drop for Unfinished<'_> {
             (false, _) => give_up(&*self.generator, "a finalizer has given a generator up"),
             // If it ignored its exit it is not asked a second time: CPython finalizes an object
             // once.
-            (true, true) => self.generator.abandon(),
+            (true, true) => in_destructor(|| self.generator.abandon()),
             (true, false) => self.generator.exit_again(),
         }
     }
@@ -137,13 +138,18 @@ impl Drop for Unfinished<'_> {
 
 /// Drops a generator's body as it is, and reports it.
 fn give_up(generator: &dyn Closable, why: &str) {
-    tracing::error!(
-        generator = %generator.qualname(),
-        made_at = %generator.place(),
-        suspended_at = generator.suspended_at().map(tracing::field::display),
-        "{why}: its body is dropped without cleaning up"
-    );
-    generator.abandon();
+    // This is a destructor's doing.
+    let mut panic = FirstPanic::new();
+    panic.catch(|| {
+        tracing::error!(
+            generator = %generator.qualname(),
+            made_at = %generator.place(),
+            suspended_at = generator.suspended_at().map(tracing::field::display),
+            "{why}: its body is dropped without cleaning up"
+        );
+    });
+    panic.catch(|| generator.abandon());
+    panic.resume();
 }
 
 impl Unfinished<'_> {
@@ -216,7 +222,8 @@ const DROPPED: Reason = Reason::Requested(Some(Cow::Borrowed("its generator was 
 
 /// Closes a generator that its nursery has outlived.
 pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
-    tracing::warn!(
+    report!(
+        warn,
         generator = %generator.qualname(),
         made_at = %generator.place(),
         suspended_at = generator.suspended_at().map(tracing::field::display),
@@ -233,7 +240,7 @@ async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     around.cancel(Level::Full, why, None);
     let outcome = scope::enter(around, "a finalizer", generator.close()).await;
     if let Err(error) = outcome {
-        tracing::error!(generator = %name, made_at = %place, %error, "a generator failed while it was finalized");
+        report!(error, generator = %name, made_at = %place, %error, "a generator failed while it was finalized");
     }
     Ok(())
 }
@@ -294,13 +301,14 @@ thread_static! {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn set_asyncgen_hooks(hooks: AsyncgenHooks) -> AsyncgenHooks {
-    HOOKS.with(|current| current.replace(hooks))
+    // None are kept while the thread ends, and its variables are destroyed.
+    HOOKS.try_with(|current| current.replace(hooks)).unwrap_or_default()
 }
 
 /// The hooks of this thread. See [`set_asyncgen_hooks`].
 #[must_use]
 pub fn get_asyncgen_hooks() -> AsyncgenHooks {
-    HOOKS.with(|current| current.borrow().clone())
+    HOOKS.try_with(|current| current.borrow().clone()).unwrap_or_default()
 }
 
 /// The finalizer of a generator that borrows nothing: the thread's hook, or else the runtime.
@@ -328,30 +336,41 @@ impl Finalize<'static> for OfThread {
             let (name, place) = (generator.qualname(), generator.place());
             let called = catch_unwind(AssertUnwindSafe(|| hook(Unfinished::new(generator))));
             // This is a destructor: there is nobody to pass the panic on to.
-            if called.is_err() {
-                tracing::error!(generator = %name, made_at = %place, "a finalizer hook has panicked");
+            if let Err(payload) = called {
+                report!(error, generator = %name, made_at = %place, "a finalizer hook has panicked");
+                quietly(|| drop(payload));
             }
             return;
         }
-        tracing::warn!(
-            generator = %generator.qualname(),
-            made_at = %generator.place(),
-            suspended_at = generator.suspended_at().map(tracing::field::display),
-            "a suspended generator was dropped: it is closed in the background; close it with \
-             `aclosing`"
-        );
+        let mut panic = FirstPanic::new();
+        panic.catch(|| {
+            tracing::warn!(
+                generator = %generator.qualname(),
+                made_at = %generator.place(),
+                suspended_at = generator.suspended_at().map(tracing::field::display),
+                "a suspended generator was dropped: it is closed in the background; close it with \
+                 `aclosing`"
+            );
+        });
         // Its task belongs to the runtime, which waits for it.
         generator.deregister();
-        context::with_runtime(|runtime| match runtime {
-            Some(runtime) => runtime.spawn_system(async move {
-                // One round later than a child would be, as in Trio, whose finalizer comes by
-                // way of the entry queue.
-                // (It may be cancelled, when another finalizer has panicked.)
-                drop(yield_now().await);
-                close_quietly(Unfinished::new(generator), DROPPED).await
-            }),
-            None => give_up(&*generator, "a generator was dropped outside of `seedbed::run`"),
+        panic.catch(|| {
+            context::with_runtime(|runtime| match runtime {
+                // One that goes does not take any more: it would be kept by nobody.
+                Some(runtime) if runtime.takes_system_tasks() => {
+                    runtime.spawn_system(async move {
+                        // One round later than a child would be, as in Trio, whose finalizer comes
+                        // by way of the entry queue.
+                        // (It may be cancelled, when another finalizer has panicked.)
+                        drop(yield_now().await);
+                        close_quietly(Unfinished::new(generator), DROPPED).await
+                    });
+                }
+                Some(_) => give_up(&*generator, "a generator was dropped when its run had ended"),
+                None => give_up(&*generator, "a generator was dropped outside of `seedbed::run`"),
+            });
         });
+        panic.resume();
     }
 }
 
@@ -400,7 +419,7 @@ impl Registration {
 /// for those that are being closed already, and for what other threads do for the run. If one
 /// panics the others are closed all the same.
 pub(crate) async fn finalize_all(runtime: &Runtime) {
-    let mut panic = None;
+    let mut panic = FirstPanic::new();
     loop {
         let alive: Vec<_> =
             runtime.generators.borrow().iter().map(|(_, generator)| generator.clone()).collect();
@@ -414,12 +433,8 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
             found = true;
             let closed =
                 catch_panic(close_quietly(Unfinished::left(generator), Reason::Shutdown)).await;
-            match (closed.err(), &panic) {
-                (later, None) => panic = later,
-                (None, Some(_)) => {}
-                (Some(_), Some(_)) => {
-                    tracing::error!("a further finalizer panicked: only the first is passed on");
-                }
+            if let Err(payload) = closed {
+                panic.add(payload);
             }
         }
         match () {
@@ -429,16 +444,17 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
             () => break,
         }
     }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
-    }
+    panic.resume();
 }
 
 /// When a run fails as a whole: drops the bodies of the generators that are still alive.
 pub(crate) fn abandon_all(runtime: &Runtime) {
+    let mut panic = FirstPanic::new();
     loop {
         let next = runtime.generators.borrow().iter().find_map(|(_, weak)| weak.upgrade());
-        let Some(generator) = next else { return };
-        give_up(&*generator, "the run has failed with a generator left");
+        let Some(generator) = next else { break };
+        panic.catch(|| give_up(&*generator, "the run has failed with a generator left"));
+        panic.catch(|| drop(generator));
     }
+    panic.resume();
 }

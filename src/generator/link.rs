@@ -239,7 +239,7 @@ impl<T, S> Link<T, S> {
     pub(crate) fn poll(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Step<T>> {
         self.look_around();
         self.frame.set_waits(false);
-        self.waits_with.take();
+        drop(self.waits_with.take()); // foreign code
         let outcome = self.poll_once(body, cx);
         self.poll_on(outcome, body, cx)
     }
@@ -373,11 +373,10 @@ impl<T, S> Link<T, S> {
     pub(crate) fn end(&self) {
         if !self.ended.replace(true) {
             self.at.set(None);
-            self.foreign.take();
             self.around.set(ptr::null());
-            self.kept.take();
-            self.waits_with.take();
+            let gone = (self.foreign.take(), self.kept.take(), self.waits_with.take());
             self.frame.end();
+            drop(gone); // foreign code
         }
     }
 }
@@ -535,18 +534,19 @@ impl<T, S> Yield<'_, T, S> {
     fn give_up(&self) {
         let link = self.link;
         link.at.set(None);
-        link.foreign.take();
+        let foreign = link.foreign.take();
         link.frame.resume();
         if link.ignored.take().is_some() {
             // It is still being closed.
             link.closing.set(Closing::Raised);
             link.frame.set_closing();
         }
+        let out = link.out.take();
         match (link.left.replace(Sent::Nothing), link.sent.take()) {
             (Sent::ByDriver, Some(sent)) => link.keep_error(sent),
             (_, refusal) => drop(refusal),
         }
-        drop(link.out.take()); // foreign code
+        drop((out, foreign)); // foreign code
     }
 }
 

@@ -8,6 +8,13 @@
 //! | `aclosing` | a generator that is closed on every way out |
 //! | `sync` | synchronous generators |
 //! | `errors` | what can go wrong |
+//!
+//! # Foreign code
+//!
+//! A body, the values that go in and out, hooks, wakers and subscribers are foreign code. While a
+//! body is polled it is borrowed, so that it cannot drive, close or drop itself; whatever else it
+//! does finds a generator that runs. Otherwise foreign code runs last, when what is to happen has
+//! been noted: a generator is taken off all lists before its body is dropped.
 
 mod aclosing;
 mod drive;
@@ -39,6 +46,7 @@ use crate::Result;
 use crate::coop::Aside;
 use crate::generator::finalize::{Closable, Finalize};
 use crate::generator::link::{Body, Link};
+use crate::panic::FirstPanic;
 
 /// How far a generator is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -238,12 +246,16 @@ impl<'a, T, S> Inner<'a, T, S> {
     fn finish(&self) {
         self.progress.set(Progress::Finished);
         self.deregister();
-        self.link.end();
-        if let Some(waiting) = self.finished.take() {
-            waiting.wake();
-        }
+        let waiting = self.finished.take();
         let body = self.body.try_borrow_mut().ok().and_then(|mut body| body.take());
-        drop(body); // foreign code
+        // From here on foreign code runs.
+        let mut panic = FirstPanic::new();
+        panic.catch(|| self.link.end());
+        if let Some(waiting) = waiting {
+            panic.catch(|| waiting.wake());
+        }
+        panic.catch(|| drop(body));
+        panic.resume();
     }
 
     fn state(&self) -> GeneratorState {

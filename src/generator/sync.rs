@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use crate::error::Error;
 use crate::generator::errors::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::panic::{FirstPanic, report};
 use crate::{Result, coop};
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
@@ -180,11 +181,17 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
 
 impl<T, S> Drop for SyncGenerator<'_, T, S> {
     fn drop(&mut self) {
-        let exits = self.started && self.body.is_some();
-        if exits && let Err(error) = self.exit() {
-            tracing::error!(generator = %self.place, %error, "a generator failed while it was dropped");
+        // The body, and what it fails with, are foreign code.
+        let mut panic = FirstPanic::new();
+        if self.started && self.body.is_some() {
+            panic.catch(|| {
+                if let Err(error) = self.exit() {
+                    report!(error, generator = %self.place, %error, "a generator failed while it was dropped");
+                }
+            });
         }
-        self.end();
+        panic.catch(|| self.end());
+        panic.resume();
     }
 }
 

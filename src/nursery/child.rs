@@ -139,8 +139,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
                 unit.clear(Flag::VALUE);
                 Some(Ok(ManuallyDrop::take(&mut stage.value)))
             } else if unit.has(Flag::FAILED) {
-                unit.clear(Flag::FAILED);
-                Some(Err(ManuallyDrop::take(&mut stage.failed)))
+                Some(Err(Cancelled::clone(&stage.failed)))
             } else {
                 None
             };
@@ -382,7 +381,7 @@ impl Handle {
         }
     }
 
-    /// The child's value, once.
+    /// The child's value, once, or why there is none.
     ///
     /// # Safety
     ///

@@ -13,6 +13,7 @@ use crate::context::CONTEXT;
 use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Body, Core, Guard};
+use crate::panic::{FirstPanic, Payload, discard, quietly, report};
 use crate::run::Runtime;
 use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
@@ -47,35 +48,63 @@ impl Runtime {
         let _interruptible = Interruptible::new(self, ctrl_c, &scope)?;
         let system = Guard::new(self.system.clone(), true)?;
         let mut outcome = None;
+        let mut panic = FirstPanic::new();
         let driven = {
-            let mut body = pin!(async {
+            let mut body = Box::pin(async {
                 outcome =
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
                 self.end().await;
             });
-            let driven =
-                self.drive_system(&system, interrupted, &mut |cx| body.as_mut().poll(cx).map(Ok));
-            driven.inspect_err(|_| abandon_all(self))
+            let driven = catch_unwind(AssertUnwindSafe(|| {
+                self.drive_system(&system, interrupted, &mut |cx| body.as_mut().poll(cx).map(Ok))
+            }));
+            if !matches!(driven, Ok(Ok(()))) {
+                panic.catch(|| abandon_all(self));
+            }
+            panic.catch(|| drop(body));
+            driven
         };
-        if let Err(error) = driven {
-            drop(system);
-            self.end_in_failure();
-            return Err(error);
+        // What a run that fails as a whole, or in whose loop a foreign waker panics, leaves behind
+        // ends as well.
+        match driven {
+            Ok(Ok(())) => {}
+            failed => {
+                panic.catch(|| drop(system));
+                panic.catch(|| self.end_in_failure());
+                return match failed {
+                    Err(payload) => {
+                        if let Some(further) = panic.take() {
+                            discard(further);
+                        }
+                        resume_unwind(payload)
+                    }
+                    Ok(failure) => {
+                        panic.resume();
+                        Err(failure.expect_err("it was looked at"))
+                    }
+                };
+            }
         }
         let outcome = outcome.expect("the body has run");
-        let later = catch_unwind(AssertUnwindSafe(|| system.core().resume_panic()));
+        if let Some(payload) = self.panicked.take() {
+            panic.add(payload);
+        }
+        panic.catch(|| system.core().resume_panic());
+        let later = panic.take();
         system.leave(Ok(()))?;
         match (outcome, later) {
             (Err(payload), later) => {
-                if later.is_err() {
-                    tracing::error!(
+                if let Some(later) = later {
+                    report!(
+                        error,
                         "a finalizer panicked after the main future had: only the first is passed on"
                     );
+                    quietly(|| drop(later));
                 }
                 resume_unwind(payload)
             }
-            (Ok(_), Err(payload)) => resume_unwind(payload),
-            (Ok(outcome), Ok(())) => Self::outcome_of(&scope, outcome),
+            (Ok(_), Some(payload)) => resume_unwind(payload),
+            (Ok(outcome), None) => Self::outcome_of(&scope, outcome),
         }
     }
 
@@ -278,7 +307,7 @@ impl Runtime {
             Ok(Err(_)) => self.calls_up.set(true), // the loop gets the same error
             Err(payload) => {
                 // A foreign waker's, which is no fault of this nursery.
-                self.panicked.set(Some(payload));
+                self.ends_in(payload);
                 self.calls_up.set(true);
             }
         }
@@ -325,6 +354,17 @@ impl Runtime {
         {
             self.interrupted.set(true);
             self.calls_up.set(true);
+        }
+    }
+
+    /// Keeps a panic that is the run's: the first, and reports the others.
+    fn ends_in(&self, payload: Payload) {
+        match self.panicked.take() {
+            None => self.panicked.set(Some(payload)),
+            Some(first) => {
+                self.panicked.set(Some(first));
+                discard(payload);
+            }
         }
     }
 
@@ -423,8 +463,10 @@ impl Runtime {
     #[cold]
     fn let_in_all(&self) {
         let mut batch = self.batch.take();
+        let mut panic = FirstPanic::new();
         if self.remote.inbox.take(&mut batch) {
-            batch.woken.drain(..).for_each(wake_from_elsewhere);
+            // What was taken is called, also if a foreign waker panics.
+            panic.catch_each(&mut batch.woken.drain(..), wake_from_elsewhere);
             for call in batch.calls.drain(..) {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
                     self.system.panicked(payload, self.place);
@@ -432,6 +474,7 @@ impl Runtime {
             }
         }
         self.batch.set(batch);
+        panic.resume();
     }
 
     fn fire_timers(&self, idle: bool) {

@@ -166,7 +166,14 @@ impl Runtime {
         self.ending.get()
     }
 
-    /// Spawns a task that belongs to the runtime. It must not fail.
+    /// Whether it still takes tasks that belong to it: not when its nursery has closed, while what
+    /// is left of the run is dropped.
+    pub(crate) fn takes_system_tasks(&self) -> bool {
+        self.system.is_open()
+    }
+
+    /// Spawns a task that belongs to the runtime, which [takes](Self::takes_system_tasks) it. It must
+    /// not fail.
     pub(crate) fn spawn_system(&self, task: impl Future<Output = Result<()>> + 'static) {
         // SAFETY: the future borrows nothing.
         drop(unsafe { self.system.spawn(task, self.place) });

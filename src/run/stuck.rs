@@ -17,6 +17,7 @@ use crate::Result;
 use crate::context::CONTEXT;
 use crate::error::Stuck;
 use crate::nursery::core::Core;
+use crate::panic::report;
 use crate::run::Runtime;
 use crate::scope::tree::Scope;
 use crate::time::clock::Nanos;
@@ -189,7 +190,7 @@ impl Runtime {
         let failure = if self.fail_when_stuck { reports.next() } else { None };
         let reported = reports.len() > 0;
         for Report { stuck, count, lasted } in reports {
-            tracing::warn!(opened_at = %stuck.place(), count, ?lasted, "{stuck}");
+            report!(warn, opened_at = %stuck.place(), count, ?lasted, "{stuck}");
         }
         match (failure, next) {
             (Some(failure), _) => Err(failure.stuck.into()),

@@ -1,9 +1,9 @@
 //! A waker of another library that is kept.
 //!
 //! To clone, to wake and to drop one may be any code: it may panic, call back into this crate, or
-//! drop whatever the caller is working on. It is cloned once, before anything is changed, and from
-//! then on counted. So whoever walks through our structures can take it along, and call it when the
-//! walk is over.
+//! drop whatever the caller is working on. It is cloned before anything is changed, and from then on
+//! counted. So whoever walks through our structures can take it along, and call it when the walk is
+//! over.
 
 use std::rc::Rc;
 use std::task::Waker;
@@ -25,12 +25,9 @@ impl Foreign {
         self.0.will_wake(waker)
     }
 
-    /// Wakes it. Foreign code.
+    /// Wakes it, or a clone, if it is kept elsewhere as well. Foreign code.
     pub(crate) fn wake(self) {
-        match Rc::try_unwrap(self.0) {
-            Ok(waker) => waker.wake(),
-            Err(shared) => shared.wake_by_ref(),
-        }
+        Rc::unwrap_or_clone(self.0).wake();
     }
 }
 
