@@ -57,7 +57,8 @@ impl sealed::Sealed for unix::net::UnixStream {
     }
 }
 
-/// The socket of a stream. One that was accepted goes to [`closing`] when it is dropped.
+/// The socket of a stream. One that was accepted goes to [`closing`] when it is dropped; one that was
+/// made here, by connecting for one, does not.
 pub(super) struct Kept<S: Socket> {
     /// `None` only while it is being dropped.
     socket: Option<S>,

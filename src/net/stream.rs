@@ -71,12 +71,12 @@ pub struct SocketStream<S: Socket> {
 }
 
 impl<S: Socket> SocketStream<S> {
-    /// Over a socket that is in non-blocking mode already.
+    /// Over a socket that is in non-blocking mode already, and that this side has connected.
     pub(super) fn new(socket: S) -> Self {
         SocketStream { io: Registration::new(Kept::new(socket, false)) }
     }
 
-    /// As well, and a listener has accepted it.
+    /// Over one that a listener has accepted, or somebody else, for all that is known.
     pub(super) fn accepted(socket: S) -> Self {
         SocketStream { io: Registration::new(Kept::new(socket, true)) }
     }
@@ -104,7 +104,7 @@ impl<S: Socket> SocketStream<S> {
         // The standard library does this for what it makes itself, not for descriptors of others.
         #[cfg(target_vendor = "apple")]
         socket2::SockRef::from(&stream).set_nosigpipe(true)?;
-        Ok(Self::new(stream))
+        Ok(Self::accepted(stream))
     }
 
     /// The stream of the standard library. It is still in non-blocking mode.

@@ -73,6 +73,7 @@ cases! {
     r05_ctrl_c_that_has_its_default_effect_again_is_heeded_again
     r05_during_a_run_others_hear_of_ctrl_c_as_well
     r05_ctrl_c_that_was_ignored_stays_so_after_it_was_listened_to
+    r05_signals_that_come_while_listeners_come_and_go
     r05_a_write_to_a_peer_that_has_gone_raises_no_signal
     signals_are_received
     signals_have_their_default_effect_when_nobody_listens

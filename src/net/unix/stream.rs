@@ -98,7 +98,9 @@ impl SocketStream<net::UnixStream> {
     #[track_caller]
     pub fn pair() -> Result<(UnixStream, UnixStream)> {
         let (one, other) = net::UnixStream::pair()?;
-        Ok((UnixStream::from_std(one)?, UnixStream::from_std(other)?))
+        one.set_nonblocking(true)?;
+        other.set_nonblocking(true)?;
+        Ok((UnixStream::new(one), UnixStream::new(other)))
     }
 
     /// The address of this end, if it has one.

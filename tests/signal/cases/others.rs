@@ -248,3 +248,34 @@ pub mod r05_ctrl_c_that_was_ignored_stays_so_after_it_was_listened_to {
         heed();
     }
 }
+
+/// None is lost, and the process stays alive, while others come and go in several threads.
+pub mod r05_signals_that_come_while_listeners_come_and_go {
+    use super::*;
+
+    pub fn test(process: Process) {
+        process.ends_well();
+    }
+
+    pub fn process() {
+        let stays = Signals::new([Signal::USR1]).unwrap();
+        let library = Library::listens();
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    for _ in 0..2000 {
+                        drop(Signals::new([Signal::USR1, Signal::INT]).unwrap());
+                    }
+                });
+                threads.spawn(|| {
+                    for _ in 0..2000 {
+                        kill_process(rustix::process::getpid(), Sent::USR1).unwrap();
+                        kill_process(rustix::process::getpid(), Sent::INT).unwrap();
+                    }
+                });
+            }
+        });
+        assert!(library.is_told());
+        assert_eq!(run(stays.recv()).unwrap(), Signal::USR1);
+    }
+}
