@@ -1,6 +1,7 @@
 //! Clients of HTTP that are slow or silent, and servers that stop, on a clock that jumps.
 #![cfg(unix)]
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -30,6 +31,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
@@ -426,6 +428,87 @@ fn s05_each_limit_can_be_set() {
         client.write_all(&[0; 100_000]).await
     };
     assert_eq!(served(serve, later).0, secs(1000 + 3));
+}
+
+// S5: by number
+
+#[test]
+fn s05_too_many_headers() {
+    let mut sent = b"GET / HTTP/1.1\r\nhost: me\r\n".to_vec();
+    for n in 0..1000 {
+        sent.extend(format!("x-{n}: y\r\n").bytes());
+    }
+    sent.extend(b"\r\n");
+    let refused = async |client: &UnixStream| {
+        client.write_all(&sent).await?;
+        let answer = String::from_utf8(read_all(client).await?)?;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        Ok(())
+    };
+    assert!(served(plain, refused).0 < secs(1));
+    // Literals without end.
+    let flood = async |client: &UnixStream| {
+        let header = [&[0, 1, b'a', 127, 0][..], &[b'x'; 127]].concat().repeat(100);
+        client.write_all(&begun(&[frame(HEADERS, END_STREAM, 1, HEAD)])).await?;
+        while client.write_all(&frame(CONTINUATION, 0, 1, &header)).await.is_ok() {
+            sleep(Duration::from_millis(1)).await?;
+        }
+        Ok(())
+    };
+    assert!(served(plain, flood).0 < secs(10));
+}
+
+#[test]
+fn s05_streams_that_are_reset_without_end() {
+    let calls = Cell::new(0);
+    let serve = async |stream: UnixStream| {
+        serve_connection(stream, "a client", async |_: Request<Incoming>| -> Answer {
+            calls.set(calls.get() + 1);
+            sleep_forever().await?;
+            unreachable!()
+        })
+        .await
+    };
+    let resets = async |client: &UnixStream| {
+        client.write_all(&begun(&[])).await?;
+        let pairs = (0..5000).map(|n| {
+            let reset = frame(RST_STREAM, 0, 2 * n + 1, &[0, 0, 0, 8]);
+            [request(2 * n + 1), reset].concat()
+        });
+        for pair in pairs {
+            if client.write_all(&pair).await.is_err() {
+                break;
+            }
+        }
+        read_all(client).await.map(drop)
+    };
+    assert!(served(serve, resets).0 < secs(1));
+    assert!(calls.get() < 5000, "{}", calls.get());
+}
+
+#[test]
+fn s05_a_client_that_ends_while_it_is_idle_is_no_error() {
+    let end = |sent: &[u8]| {
+        let sent = sent.to_vec();
+        async move |client: &UnixStream| {
+            client.write_all(&sent).await?;
+            sleep(secs(1)).await?;
+            client.shutdown(std::net::Shutdown::Write)
+        }
+    };
+    for sent in [&b""[..], GET, &begun(&[]), &begun(&[request(1)])] {
+        let (time, outcome) = served(plain, end(sent));
+        assert_between(time, secs(1), secs(1) + TENTH);
+        outcome.unwrap();
+    }
+    for (serve, sent) in [(1, GET), (2, &begun(&[])[..])] {
+        let (time, outcome) = match serve {
+            1 => served(http1_by_hand, end(sent)),
+            _ => served(http2_by_hand, end(sent)),
+        };
+        assert_between(time, secs(1), secs(1) + TENTH);
+        outcome.unwrap();
+    }
 }
 
 // S5: connections that are driven by hand

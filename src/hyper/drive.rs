@@ -41,7 +41,7 @@ pub(super) const STUCK_AFTER: u8 = 8;
 pin_project! {
     /// A connection that is driven. Written out by hand: there is one for each client, and each
     /// nested `async` block would hold the connection twice.
-    pub(super) struct Drive<C, F> {
+    pub(super) struct Drive<'a, C, F> {
         // Dropped while the scope is still open.
         #[pin]
         connection: Option<C>,
@@ -49,21 +49,21 @@ pin_project! {
         entered: Option<Entered>,
         scope: ScopeRef,
         state: Rc<State>,
-        limits: Limits,
+        limits: &'a Limits,
         watch: Watch,
         steps: Steps,
     }
 }
 
-/// What is set going when.
+/// What is set going when. The alarms are for what few connections come to.
 #[derive(Default)]
 struct Steps {
     /// When a graceful stop is told to hyper.
-    stop: Option<Alarm>,
+    stop: Option<Box<Alarm>>,
     /// When a client that has ended its side is taken to have gone.
-    half_closed: Option<Alarm>,
+    half_closed: Option<Box<Alarm>>,
     /// When hyper is given up that was told to end, and has nothing to do.
-    unanswered: Option<Alarm>,
+    unanswered: Option<Box<Alarm>>,
     pace: Pace,
     /// hyper was told to end.
     told: bool,
@@ -84,7 +84,7 @@ pub(super) enum End {
     Failed(Error),
 }
 
-impl<C, F, E> Drive<C, F>
+impl<'a, C, F, E> Drive<'a, C, F>
 where
     C: Future<Output = Result<(), E>>,
     F: FnOnce(Pin<&mut C>),
@@ -95,7 +95,7 @@ where
         shutdown: F,
         scope: ScopeRef,
         state: Rc<State>,
-        limits: Limits,
+        limits: &'a Limits,
         pace: Pace,
     ) -> Self {
         scope.set_finishing();
@@ -112,7 +112,7 @@ where
     }
 }
 
-impl<C, F, E> Future for Drive<C, F>
+impl<C, F, E> Future for Drive<'_, C, F>
 where
     C: Future<Output = Result<(), E>>,
     F: FnOnce(Pin<&mut C>),
@@ -210,9 +210,9 @@ impl Steps {
         if scope.effective() >= Level::Graceful || self.departed {
             return self.wind_up(state, scope, cx, tell);
         }
-        let over = |alarm: &mut Option<Alarm>, after: Duration, cx: &mut Context<'_>| {
-            let alarm = alarm.get_or_insert_with(|| Alarm::new(now() + after));
-            Pin::new(alarm).poll(cx).is_ready()
+        let over = |alarm: &mut Option<Box<Alarm>>, after: Duration, cx: &mut Context<'_>| {
+            let alarm = alarm.get_or_insert_with(|| Box::new(Alarm::new(now() + after)));
+            Pin::new(&mut **alarm).poll(cx).is_ready()
         };
         if state.has_departed() {
             if !self.told && tell(self) {

@@ -73,14 +73,16 @@ where
     let state = State::new(Kind::ByHand, place);
     let scope = ScopeRef::new(place);
     placed(Gracefully {
-        drive: Drive::new(connection, shutdown, scope, state, Limits::new(), Pace::default()),
+        drive: Drive::new(connection, shutdown, scope, state, &DEFAULTS, Pace::default()),
     })
 }
+
+static DEFAULTS: Limits = Limits::new();
 
 pin_project! {
     struct Gracefully<C, F> {
         #[pin]
-        drive: Drive<C, F>,
+        drive: Drive<'static, C, F>,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Pace {
     /// What is to come in, and go out, at a minimal rate.
     input: Option<Box<Flow>>,
     output: Option<Box<Flow>>,
-    alarm: Option<(Instant, Alarm)>,
+    alarm: Option<Alarm>,
 }
 
 /// What there is when nothing is under way.
@@ -129,13 +129,13 @@ impl Pace {
     }
 
     fn wake_at(&mut self, time: Instant, cx: &mut Context<'_>) {
-        let (_, alarm) = match &mut self.alarm {
-            Some(set) if set.0 <= time => set,
-            alarm => alarm.insert((time, Alarm::new(time))),
+        let alarm = match &mut self.alarm {
+            Some(alarm) if alarm.deadline() <= time => alarm,
+            alarm => alarm.insert(Alarm::new(time)),
         };
         if Pin::new(alarm).poll(cx).is_ready() {
             // It was set for something that was over sooner.
-            let (_, alarm) = self.alarm.insert((time, Alarm::new(time)));
+            let alarm = self.alarm.insert(Alarm::new(time));
             if Pin::new(alarm).poll(cx).is_ready() {
                 cx.waker().wake_by_ref();
             }

@@ -251,7 +251,7 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         };
         let scope = ScopeRef::new(self.state.place());
         let drive =
-            Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits, self.pace);
+            Drive::new(connection, shutdown, scope, self.state.clone(), self.limits, self.pace);
         ended(&self.state, self.failures, drive.await?)
     }
 
@@ -273,7 +273,7 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         let scope = ScopeRef::new(self.state.place());
         let shutdown = http2::Connection::graceful_shutdown;
         let drive =
-            Drive::new(connection, shutdown, scope, self.state.clone(), *self.limits, self.pace);
+            Drive::new(connection, shutdown, scope, self.state.clone(), self.limits, self.pace);
         ended(&self.state, self.failures, drive.await?)
     }
 }

@@ -23,6 +23,11 @@ impl Alarm {
     pub(crate) fn new(deadline: Instant) -> Alarm {
         Alarm { deadline, timer: Timer::NONE }
     }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
 }
 
 impl Future for Alarm {
