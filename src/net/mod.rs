@@ -142,7 +142,7 @@
 //! | `names` | looking up hosts by their names |
 //! | `happy_eyeballs` | connecting to whichever of several addresses answers first |
 //! | `socket` | what differs between the kinds of streams |
-//! | `stream` | what they have in common: reading and writing |
+//! | `stream` | what they have in common: reading and writing; `foreign`: in the traits of other libraries |
 //! | `transfer` | the system calls for that |
 //! | `closing` | closing a stream so that nothing written to it is cut off |
 //! | `halves` | a stream as a part that reads and one that writes |

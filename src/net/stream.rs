@@ -1,19 +1,21 @@
 //! Streams: what TCP and the Unix domain have in common, reading and writing.
 
-use std::fmt;
+mod foreign;
+
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem;
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::os::fd::AsFd;
+#[cfg(feature = "hyper")]
+use std::task::Context;
+use std::task::{Poll, ready};
 
-use futures_io::{AsyncRead, AsyncWrite};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::Result;
 use crate::checkpoint::checkpoint;
 use crate::error::placed;
 use crate::net::closing;
@@ -23,7 +25,6 @@ use crate::net::socket::{Kept, Socket};
 #[cfg(feature = "hyper")]
 use crate::net::transfer::receive_uninit;
 use crate::net::transfer::{self, at_once, receive, send, send_vectored};
-use crate::{Error, Result};
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
 /// [`UnixStream`](super::UnixStream).
@@ -34,14 +35,15 @@ use crate::{Error, Result};
 ///
 /// Dropping a stream leaves closing it to the kernel. What was written is still sent, unless there is
 /// input that nobody has read, or more of it arrives: then the kernel resets the connection, and the
-/// peer may lose what was written last. [`close`](Self::close) waits for the peer to end as well.
+/// peer may lose what was written last. [`close`](Self::close) waits for the peer to end as well, and
+/// a [server](crate::Server) does so for the streams that its handlers drop.
 ///
 /// # Code for other runtimes
 ///
-/// A stream, and a `&` of one, implements [`AsyncRead`] and [`AsyncWrite`] of the `futures` crate,
-/// and with the feature `tokio-io` those of tokio. Their operations are checkpoints too: a
-/// [`Cancelled`](crate::Cancelled) comes out inside an [`io::Error`], and `?` turns that into the
-/// [`Error`](crate::Error) it was.
+/// A stream, and a `&` of one, implements [`AsyncRead`](futures_io::AsyncRead) and
+/// [`AsyncWrite`](futures_io::AsyncWrite) of the `futures` crate, and with the feature `tokio-io`
+/// those of tokio. Their operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes out
+/// inside an [`io::Error`], and `?` turns that into the [`Error`](crate::Error) it was.
 ///
 /// ```
 /// use futures::AsyncReadExt;
@@ -422,7 +424,7 @@ impl<S: Socket> SocketStream<S> {
         halves::into_split(self)
     }
 
-    /// As [`AsyncRead::poll_read`], into memory that need not be initialized. What has been read is
+    /// As [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), into memory that need not be initialized. What has been read is
     /// at its beginning, and initialized.
     #[cfg(feature = "hyper")]
     pub(crate) fn poll_read_uninit(
@@ -463,142 +465,5 @@ fn would_not_block(socket: &impl AsFd, flags: PollFlags) -> io::Result<()> {
     match rustix::event::poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
         0 => Err(io::ErrorKind::WouldBlock.into()),
         _ => Ok(()),
-    }
-}
-
-impl<S: Socket> AsyncRead for &SocketStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.io.poll_operation(Side::Read, cx, |socket| {
-            self.note_read(buffer.len(), receive(socket, buffer))
-        })
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let (pieces, room) = at_once(buffers);
-        let buffers = &mut buffers[..pieces];
-        self.io.poll_operation(Side::Read, cx, |socket| {
-            self.note_read(room, socket.io().read_vectored(buffers))
-        })
-    }
-}
-
-impl<S: Socket> AsyncWrite for &SocketStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.io.poll_operation(Side::Write, cx, |socket| {
-            self.note_write(bytes.len(), send(socket, bytes))
-        })
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let (pieces, length) = at_once(buffers);
-        let buffers = &buffers[..pieces];
-        self.io.poll_operation(Side::Write, cx, |socket| {
-            self.note_write(length, send_vectored(socket, buffers, length))
-        })
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_checkpoint(Side::Write, cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.io.poll_checkpoint(Side::Write, cx))?;
-        Poll::Ready(transfer::shutdown(self.io.source(), Shutdown::Write))
-    }
-}
-
-/// As a `&` of it.
-impl<S: Socket> AsyncRead for SocketStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buffer)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
-    }
-}
-
-/// As a `&` of it.
-impl<S: Socket> AsyncWrite for SocketStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
-
-impl<S: Socket> fmt::Debug for SocketStream<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
-}
-
-impl<S: Socket> AsFd for SocketStream<S> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.source().as_fd()
-    }
-}
-
-impl<S: Socket> AsRawFd for SocketStream<S> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
-
-impl<S: Socket> From<SocketStream<S>> for OwnedFd {
-    fn from(stream: SocketStream<S>) -> Self {
-        stream.into_std().into()
-    }
-}
-
-/// A connected socket, which is put into non-blocking mode; that is what may fail.
-impl<S: Socket> TryFrom<OwnedFd> for SocketStream<S> {
-    type Error = Error;
-
-    #[track_caller]
-    fn try_from(fd: OwnedFd) -> Result<Self> {
-        Self::from_std(fd.into())
     }
 }
