@@ -37,7 +37,7 @@
 //! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
 //! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
-//! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`] |
+//! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`], [`until_stopped`] |
 //! | limit time | [`fail_after`], [`fail_at`], [`move_on_after`], [`move_on_at`], [`TooSlow`], [`current_effective_deadline`] |
 //! | fail | [`Error`], [`Result`], [`Group`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
@@ -162,7 +162,7 @@ pub use run::{Builder, run};
 pub use safe_channel::{Feed, safe_channel};
 pub use scope::{
     CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
-    fail_at, finishing, idle, move_on_after, move_on_at,
+    fail_at, finishing, idle, move_on_after, move_on_at, until_stopped,
 };
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};

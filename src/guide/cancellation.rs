@@ -116,6 +116,39 @@
 //! grace is over. A server marks the answering of a request, and not the waiting for the next;
 //! or all of it, and with [`idle`](crate::idle) the waiting inside.
 //!
+//! Where something is left to do after the waiting, such as what a reader has put into the queue of
+//! a writer, the stop should be no error, which would cancel the writer as well. Nor should the reader
+//! catch a `Cancelled`, which is not its own. [`until_stopped`](crate::until_stopped) gives `None`
+//! when the stop comes: the loop ends, and the code after it runs on with the grace it has. Any
+//! other cancellation is an error there as everywhere.
+//!
+//! ```
+//! use seedbed::{Result, channel, nursery, until_stopped};
+//! # use seedbed::net::TcpStream;
+//!
+//! /// A handler of `serve`, which is finishing from its first line to its last.
+//! async fn connection(stream: &TcpStream) -> Result<()> {
+//!     let (queue, frames) = channel(100);
+//!     nursery(async |n| {
+//!         n.spawn(async move {
+//!             while let Some(frame) = frames.recv().await? {
+//!                 stream.write_all(&frame).await?;
+//!             }
+//!             Ok(())
+//!         });
+//!         while let Some(frame) = until_stopped(read_frame(stream)).await? {
+//!             queue.send(frame).await?;
+//!         }
+//!         drop(queue); // which ends the writer, after what is in the queue
+//!         Ok(())
+//!     })
+//!     .await
+//! }
+//! # async fn read_frame(_: &TcpStream) -> Result<Vec<u8>> { Ok(Vec::new()) }
+//! ```
+//!
+//! `examples/reader_and_writer.rs` is such a server.
+//!
 //! # Futures of other crates
 //!
 //! Combinators such as `join_all`, `FuturesUnordered` and `select` may hold operations of this

@@ -28,7 +28,8 @@ use crate::{Result, now};
 ///
 /// # Errors
 ///
-/// The future's own; [`Cancelled`], once a graceful cancellation has come.
+/// The future's own; [`Cancelled`], once a graceful cancellation has come. Where there is something
+/// left to finish after it, [`until_stopped`](crate::until_stopped) says so with a value.
 ///
 /// ```
 /// use seedbed::{cancel_scope, finishing, idle, sleep, sleep_forever};

@@ -8,6 +8,7 @@
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `finishing` | sections that a graceful cancellation lets finish |
 //! | `idle` | what it ends even in those |
+//! | `until_stopped` | what it ends there with a value |
 //! | `cancellable` | futures that are not of this crate |
 //! | `unheeding` | operations that do not heed a cancellation |
 
@@ -19,6 +20,7 @@ pub(crate) mod pool;
 mod timeout;
 pub(crate) mod tree;
 mod unheeding;
+mod until_stopped;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -34,6 +36,7 @@ pub use finishing::finishing;
 pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 pub(crate) use unheeding::Unheeding;
+pub use until_stopped::until_stopped;
 
 use crate::error::Reason;
 use crate::remote::CancelHandle;
