@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
@@ -295,6 +295,20 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
                 AsyncReadExt::read(&mut &other, &mut [0]).await.unwrap();
             }
         }),
+        greedy!("checkpoints in another library's combinators", |greed| {
+            let mut done = stream::repeat_with(checkpoint).buffer_unordered(8);
+            while greed.goes_on() {
+                done.next().await.unwrap()?;
+                futures::try_join!(checkpoint(), checkpoint())?;
+            }
+        }),
+        greedy!("nurseries in another library's combinators", |greed| {
+            let mut done =
+                stream::repeat_with(|| nursery(async |_| checkpoint().await)).buffer_unordered(8);
+            while greed.goes_on() {
+                done.next().await.unwrap()?;
+            }
+        }),
         greedy!("an address that is none", |greed| {
             while greed.goes_on() {
                 seedbed::net::TcpStream::connect("no address").await.unwrap_err();
@@ -472,6 +486,29 @@ fn r07_a_wake_from_another_thread_waits_for_a_few_budgets_of_each_ready_task() {
         };
         served_after(Builder::new(), greedy, tasks, depth, &greed, waiter)
     });
+}
+
+/// All of them at once, at different depths, beside each other.
+#[test]
+fn r07_a_due_timer_waits_for_a_few_budgets_of_all_kinds_together() {
+    let kinds = greedy_tasks();
+    let clock = VirtualClock::new();
+    let its = clock.clone();
+    let greed = Greed::new(kinds.len() as u64, move || its.advance(Duration::from_secs(1)));
+    let run = Builder::new().clock(&clock).run(async {
+        nursery(async |n| {
+            for (depth, (_, greedy)) in (0..4).cycle().zip(&kinds) {
+                n.spawn(deeper(depth, greedy(&greed)));
+            }
+            sleep(Duration::from_secs(1)).await?;
+            greed.serve();
+            Ok(())
+        })
+        .await
+    });
+    run.unwrap();
+    let after = greed.served.get().unwrap();
+    assert!(after <= FEW * BUDGET * kinds.len() as u64, "served after {after} operations");
 }
 
 /// What is polled beside a greedy nursery by the same task is no worse off.
