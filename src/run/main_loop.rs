@@ -183,7 +183,8 @@ impl Runtime {
                 if self.ahead.was_cut() && self.let_ahead(system, &mut cx, body) {
                     return Ok(());
                 }
-                let over = CONTEXT.with(|context| context.turn.is_done());
+                let over =
+                    CONTEXT.with(|context| context.turn.is_done() || context.looks.get() == 0);
                 if over || self.calls_up.get() || core.is_idle() {
                     break;
                 }
