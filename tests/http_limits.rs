@@ -428,6 +428,21 @@ fn s05_each_limit_can_be_set() {
         client.write_all(&[0; 100_000]).await
     };
     assert_eq!(served(serve, later).0, secs(1000 + 3));
+    // No limit at all.
+    let serve = async |stream: UnixStream| {
+        let most = Duration::MAX;
+        let limits = Limits::new().handshake(most).head(most).idle(most).rate(1, most);
+        Connection::new(stream, "a client").limits(limits).serve(with_the_body).await
+    };
+    for sent in [&b""[..], b"GET / HT", GET, HEAD_OF_BODY, &begun(&[request(1)])] {
+        let sent = sent.to_vec();
+        let patient = async move |client: &UnixStream| {
+            client.write_all(&sent).await?;
+            sleep(secs(3000)).await?;
+            client.shutdown(std::net::Shutdown::Write)
+        };
+        assert_between(served(serve, patient).0, secs(3000), secs(3010));
+    }
 }
 
 // S5: by number

@@ -6,6 +6,7 @@ use std::time::Duration;
 ///
 /// All have defaults that a public server can live with, and each can be set, on a
 /// [`Server`](super::Server) or a [`Connection`](super::Connection) by `limits`.
+/// [`Duration::MAX`] is no limit.
 ///
 /// ```
 /// use seedbed::hyper::Limits;
@@ -70,7 +71,7 @@ impl Limits {
     /// How long the head of a request may take to arrive, from its first byte to its last, however
     /// many pieces it comes in.
     pub const fn head(mut self, limit: Duration) -> Limits {
-        self.head = limit;
+        self.head = finite(limit);
         self
     }
 
@@ -78,14 +79,14 @@ impl Limits {
     /// longer is not an error. In HTTP/2 it is also after so long without a frame that a client is
     /// pinged; if it does not answer within [`head`](Self::head), it has gone.
     pub const fn idle(mut self, limit: Duration) -> Limits {
-        self.idle = limit;
+        self.idle = finite(limit);
         self
     }
 
     /// How long a connection may take before it speaks HTTP: what
     /// [`on_accept`](super::Server::on_accept) does, and the preface of HTTP/2.
     pub const fn handshake(mut self, limit: Duration) -> Limits {
-        self.handshake = limit;
+        self.handshake = finite(limit);
         self
     }
 
@@ -93,7 +94,7 @@ impl Limits {
     /// client may still read the answer, or may have gone: nothing tells which until something
     /// is written.
     pub const fn half_closed(mut self, limit: Duration) -> Limits {
-        self.half_closed = limit;
+        self.half_closed = finite(limit);
         self
     }
 
@@ -106,7 +107,7 @@ impl Limits {
     /// connection together, and the answers.
     pub const fn rate(mut self, bytes: u32, grace: Duration) -> Limits {
         self.rate = bytes;
-        self.rate_grace = grace;
+        self.rate_grace = finite(grace);
         self
     }
 
@@ -135,6 +136,12 @@ impl Limits {
         self.resets = most;
         self
     }
+}
+
+/// What can be added to the present time. Whoever wants no limit gives one that is larger.
+const fn finite(limit: Duration) -> Duration {
+    const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
+    if limit.as_secs() < MOST.as_secs() { limit } else { MOST }
 }
 
 impl Default for Limits {

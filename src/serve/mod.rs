@@ -307,8 +307,9 @@ impl<'a, L: Listener> Server<'a, L> {
                 }
                 if !is_cancelled() {
                     connections.drain();
+                    let signal = end_on_signal(server, place);
+                    n.spawn(draining.enter(async move |_| signal.await));
                 }
-                n.spawn(draining.enter(async |_| end_on_signal(server, place).await));
                 if let Err(error) = accept::last(listener, connections, &serve).await
                     && error.cancellation().is_none()
                 {

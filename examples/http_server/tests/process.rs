@@ -139,3 +139,39 @@ fn s01_the_http_server_recovers_when_descriptors_have_run_out() {
     server.kill(Signal::TERM);
     assert_eq!(server.end(), "answered 64 requests\n");
 }
+
+#[test]
+fn r05_a_second_signal_ends_the_http_servers_grace() {
+    for (first, second, cores) in [
+        (Signal::TERM, Signal::TERM, 1),
+        (Signal::INT, Signal::INT, 1),
+        (Signal::TERM, Signal::INT, 2),
+    ] {
+        let server = Server::start(cores, None);
+        run(async {
+            // On each core, if the kernel deals them out so.
+            let mut clients = Vec::new();
+            for _ in 0..8 {
+                let client = TcpStream::connect(&server.address).await?;
+                // More than anybody waits for.
+                let request = "GET /stream?lines=1000000 HTTP/1.1\r\nhost: me\r\n\r\n";
+                client.write_all(request.as_bytes()).await?;
+                assert!(client.read(&mut [0; 1024]).await? > 0);
+                clients.push(client);
+            }
+            server.kill(first);
+            // Then it drains.
+            while TcpStream::connect(&server.address).await.is_ok() {
+                sleep(Duration::from_millis(1)).await?;
+            }
+            server.kill(second);
+            for client in clients {
+                while client.read(&mut [0; 1024]).await.is_ok_and(|n| n > 0) {}
+            }
+            Ok(())
+        })
+        .unwrap();
+        // What comes after the server still runs.
+        assert!(server.end().starts_with("answered "));
+    }
+}
