@@ -12,28 +12,20 @@
 //! Ctrl-C or SIGTERM stops it, on all cores, once every request that has arrived is answered.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::num::NonZero;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::oneshot;
-use futures::{FutureExt, stream};
-use http_body_util::{Full, StreamBody};
-use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use seedbed::hyper::{Io, NurseryExecutor, Timer, closing, gracefully};
-use seedbed::net::{TcpListener, TcpSocket, TcpStream};
+use seedbed::hyper::body::{Bytes, Incoming};
+use seedbed::hyper::header::{CONTENT_TYPE, HeaderValue};
+use seedbed::hyper::{Body, Method, Request, Response, Server, StatusCode};
+use seedbed::net::{TcpListener, TcpSocket};
 use seedbed::signal::{Signal, Signals};
-use seedbed::{Error, Result, Server, TooSlow, cancellable, fail_after, nursery, sleep};
+use seedbed::{Error, Result, TooSlow, cancellable, fail_after, nursery, sleep};
 
-/// How long a client may take to say what it wants.
-const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 /// How long an answer may take to make.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// How long requests may take to finish when the server stops.
@@ -74,10 +66,11 @@ fn main() -> Result<()> {
             println!("listening on http://{address}");
         }
 
+        // Slow and silent clients are bounded: see `seedbed::hyper::Limits`.
         Server::new(listener)
             .shutdown_on(shutdown)
             .grace(GRACE)
-            .serve(async |stream, _peer| serve_connection(&app, stream).await)
+            .serve(async |request| answer(&app, request).await)
             .await?;
         Ok(app.hits.get())
     })?;
@@ -120,67 +113,14 @@ fn options() -> Result<Options> {
     Ok(options)
 }
 
-/// Serves one connection. It, too, borrows: what fails or panics in here ends this connection and
-/// no other.
-async fn serve_connection(app: &App, stream: TcpStream) -> Result<()> {
-    stream.set_nodelay(true)?;
-    let (is_http2, read) = fail_after(REQUEST_LIMIT, detect_http2(&stream)).await?;
-    if read.is_empty() {
-        return Ok(()); // a client that has changed its mind
-    }
-    let io = Io::with_prefix(stream, read);
-    // In a shutdown these two end the connection between two requests: `closing` with the next
-    // answer, `gracefully` if there is no next request.
-    let service = closing(service_fn(|request| answer(app, request)));
-    if is_http2 {
-        // The requests of one connection are answered side by side, each by a child of this
-        // nursery; that does not keep them from borrowing.
-        nursery(async |n| {
-            let connection = http2::Builder::new(NurseryExecutor::new(n))
-                .timer(Timer)
-                .serve_connection(io, &service);
-            gracefully(connection, http2::Connection::graceful_shutdown).await
-        })
-        .await
-    } else {
-        let connection = http1::Builder::new()
-            .timer(Timer)
-            .header_read_timeout(REQUEST_LIMIT)
-            .serve_connection(io, &service);
-        match gracefully(connection, http1::Connection::graceful_shutdown).await {
-            // A client that keeps its connection open, and has nothing more to ask.
-            Err(error) if error.find().is_some_and(hyper::Error::is_timeout) => Ok(()),
-            outcome => outcome,
-        }
-    }
-}
-
-/// Whether a client begins with the preface of HTTP/2, and what it took to know.
-async fn detect_http2(stream: &TcpStream) -> Result<(bool, Vec<u8>)> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let mut read = Vec::new();
-    let mut buffer = [0; 1024];
-    loop {
-        let n = stream.read(&mut buffer).await?;
-        read.extend_from_slice(&buffer[..n]);
-        let common = PREFACE.len().min(read.len());
-        if n == 0 || read[..common] != PREFACE[..common] {
-            return Ok((false, read));
-        }
-        if common == PREFACE.len() {
-            return Ok((true, read));
-        }
-    }
-}
-
-type Answer = Response<Pin<Box<dyn Body<Data = Bytes, Error = Error>>>>;
+type Answer = Response<Body<'static>>;
 
 /// Answers one request, within a time limit, and finds the status for what went wrong.
 async fn answer(app: &App, request: Request<Incoming>) -> Result<Answer> {
     app.hits.set(app.hits.get() + 1);
     match fail_after(ANSWER_LIMIT, route(app, &request)).await {
         Ok(answer) => Ok(answer),
-        // The server is ending, or this connection. Not ours to answer: it has a scope to reach.
+        // The server is ending, or the client has gone. Not ours to answer: it has a scope to reach.
         Err(error) if error.is_cancelled() => Err(error),
         Err(error) if error.is::<TooSlow>() => {
             Ok(text(StatusCode::GATEWAY_TIMEOUT, "that took too long\n"))
@@ -233,31 +173,27 @@ async fn ask(service: u64, fails: Option<u64>) -> Result<u64> {
     Ok(10 * service)
 }
 
-/// Lines with pauses. hyper asks for the next one when the last is written, and drops the stream
-/// when the client has gone: there is no task to leak.
+/// Lines with pauses. A task sends them while the client reads; when the client has gone it is
+/// cancelled.
 fn lines(count: u64) -> Answer {
-    let lines = stream::unfold(0, move |line| async move {
-        if line == count {
-            return None;
+    let body = Body::stream(async move |sender| {
+        for line in 1..=count {
+            if line > 1 {
+                sleep(Duration::from_millis(500)).await?;
+            }
+            sender.send(format!("line {line} of {count}\n")).await?;
         }
-        if line > 0
-            && let Err(cancelled) = sleep(Duration::from_millis(500)).await
-        {
-            return Some((Err(cancelled), count));
-        }
-        let text = format!("line {} of {count}\n", line + 1);
-        Some((Ok(Frame::data(Bytes::from(text))), line + 1))
+        Ok(())
     });
-    response(StatusCode::OK, StreamBody::new(lines))
+    response(StatusCode::OK, body)
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
-    use http_body_util::BodyExt;
-    response(status, Full::new(text.into()).map_err(|never: Infallible| match never {}))
+    response(status, Body::from(text.into()))
 }
 
-fn response(status: StatusCode, body: impl Body<Data = Bytes, Error = Error> + 'static) -> Answer {
-    let mut response = Response::new(Box::pin(body) as Pin<Box<dyn Body<Data = _, Error = _>>>);
+fn response(status: StatusCode, body: Body<'static>) -> Answer {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response
         .headers_mut()
