@@ -3,7 +3,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::Shutdown;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +13,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use hyper::{Request, Response, StatusCode};
-use seedbed::hyper::{Body, Connection, Io, NurseryExecutor, serve_connection, upgrade};
+use seedbed::hyper::{
+    Body, Connection, Io, NurseryExecutor, Timer, gracefully, serve_connection, upgrade,
+};
 use seedbed::net::{TcpListener, TcpStream, UnixStream};
 use seedbed::testing::VirtualClock;
 use seedbed::{
@@ -647,6 +651,41 @@ fn s04_an_upgraded_connection_is_part_of_the_graceful_stop() {
 }
 
 #[test]
+fn s04_bytes_of_the_other_protocol_that_come_early_are_not_lost() {
+    run_virtually(async || {
+        let (client, stream) = tcp_pair().await?;
+        nursery(async |n| {
+            let echo = async |request| {
+                sleep(SECOND).await?;
+                Ok::<_, Error>(upgrade(request, async |mut stream| {
+                    let mut text = String::new();
+                    stream.read_to_string(&mut text).await?;
+                    stream.write_all(text.as_bytes()).await?;
+                    Ok(())
+                }))
+            };
+            n.spawn(serve_connection(Opaque(stream), "test", echo));
+            let upgrade =
+                b"GET / HTTP/1.1\r\nhost: me\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+            client.write_all(upgrade).await?;
+            sleep(SECOND / 2).await?;
+            client.write_all(b"early").await?;
+            sleep(SECOND).await?;
+            client.write_all(b" late").await?;
+            client.shutdown(Shutdown::Write)?;
+            let mut answer = String::new();
+            (&client).read_to_string(&mut answer).await?;
+            assert!(
+                answer.starts_with("HTTP/1.1 101") && answer.ends_with("early late"),
+                "{answer}"
+            );
+            Ok(())
+        })
+        .await
+    });
+}
+
+#[test]
 fn s04_a_request_that_asks_for_no_upgrade_is_told_so() {
     let (answer, _) = outcome(async |request| Ok(upgrade(request, async |_| unreachable!())));
     assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
@@ -725,4 +764,167 @@ fn s04_a_stage_between_accepting_and_http_gives_another_stream() {
         })
         .await
     });
+}
+
+#[test]
+fn s03_to_drive_a_connection_does_not_multiply_its_size() {
+    let (_client, stream) = UnixStream::pair().unwrap();
+    let service = hyper::service::service_fn(async |_: Request<Incoming>| {
+        Ok::<_, Error>(Response::new(String::new()))
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(Io::new(stream), service);
+    let alone = size_of_val(&connection);
+    let driven = gracefully(connection, hyper::server::conn::http1::Connection::graceful_shutdown);
+    assert!(size_of_val(&driven) < 2 * alone, "{alone} and {}", size_of_val(&driven));
+}
+
+/// As [`Log::transaction`] in a handler that hyper runs itself, driven by `gracefully`.
+fn by_hand(http2: bool, act: impl AsyncFnOnce(UnixStream, CancelScope, &Log) -> Result<()>) -> Log {
+    let log = Log::default();
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        let (server, log) = (CancelScope::new(), &log);
+        nursery(async |n| {
+            n.spawn(server.enter(async |_| {
+                let answer = async |_: Request<Incoming>| {
+                    log.transaction(sleep(5 * SECOND)).await?;
+                    Ok::<_, Error>(Response::new(String::from("late")))
+                };
+                let _of_the_client = match http2 {
+                    true => {
+                        nursery(async |n| {
+                            let service = hyper::service::service_fn(answer);
+                            let connection =
+                                hyper::server::conn::http2::Builder::new(NurseryExecutor::new(n))
+                                    .timer(Timer)
+                                    .serve_connection(Io::new(stream), service);
+                            let shutdown =
+                                hyper::server::conn::http2::Connection::graceful_shutdown;
+                            gracefully(connection, shutdown).await
+                        })
+                        .await
+                    }
+                    false => {
+                        let connection = hyper::server::conn::http1::Builder::new()
+                            .timer(Timer)
+                            .serve_connection(Io::new(stream), hyper::service::service_fn(answer));
+                        let shutdown = hyper::server::conn::http1::Connection::graceful_shutdown;
+                        gracefully(connection, shutdown).await
+                    }
+                };
+                Ok(())
+            }));
+            act(client, server, log).await
+        })
+        .await
+    });
+    log
+}
+
+#[test]
+fn s04_a_handler_that_hyper_runs_itself_sees_departures_as_well() {
+    for behind in [&b""[..], GET] {
+        let log = by_hand(false, async |client, _, log| {
+            client.write_all(&[GET, behind].concat()).await?;
+            log.begun.wait().await?;
+            drop(client);
+            Ok(())
+        });
+        assert_eq!(log.lines.into_inner(), CLEANED_UP);
+    }
+    let log = by_hand(true, async |client, _, log| {
+        let gone = cancel_scope(async |clients| {
+            nursery(async |n| {
+                let mut sender = http2_client(n, client).await?;
+                n.spawn(async move {
+                    let _never = sender.send_request(get("/")).await;
+                    Ok(())
+                });
+                log.begun.wait().await?;
+                clients.cancel();
+                Ok(())
+            })
+            .await
+        });
+        gone.await.map(drop)
+    });
+    assert_eq!(log.lines.into_inner(), CLEANED_UP);
+}
+
+#[test]
+fn s04_a_handler_that_hyper_runs_itself_answers_a_client_that_has_ended_its_side() {
+    let log = by_hand(false, async |client, _, _| {
+        client.write_all(GET).await?;
+        client.shutdown(Shutdown::Write)?;
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await?;
+        assert!(answer.ends_with(b"late"));
+        Ok(())
+    });
+    assert_eq!(log.lines.into_inner(), ["begin", "done", "rolled back"]);
+}
+
+/// A stream of which nothing is known but what it reads and writes, as one of TLS.
+struct Opaque(TcpStream);
+
+impl futures::AsyncRead for Opaque {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl futures::AsyncWrite for Opaque {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+#[test]
+fn s04_departures_are_found_on_any_stream() {
+    for (how, pipelined) in [
+        (Departure::Reset, &b""[..]),
+        (Departure::Reset, GET),
+        (Departure::HalfClosed, &b""[..]),
+        (Departure::HalfClosed, GET),
+    ] {
+        let log = Log::default();
+        let time = run_virtually(async || {
+            let (client, stream) = tcp_pair().await?;
+            let log = &log;
+            nursery(async |n| {
+                n.spawn(serve_connection(Opaque(stream), "test", async |r| log.answer(r).await));
+                client.write_all(&[GET, pipelined].concat()).await?;
+                log.begun.wait().await?;
+                match how {
+                    Departure::Reset => reset(client),
+                    _ => {
+                        client.shutdown(Shutdown::Write)?;
+                        while client.read(&mut [0; 1024]).await? > 0 {}
+                        Ok(())
+                    }
+                }
+            })
+            .await
+        });
+        assert_eq!(log.lines.into_inner(), CLEANED_UP, "{how:?}");
+        let limit = if how == Departure::Reset { Duration::ZERO } else { 10 * SECOND };
+        assert!(time >= limit && time < limit + SECOND, "{how:?}: {time:?}");
+    }
 }

@@ -203,6 +203,9 @@ impl Steps {
         cx: &mut Context<'_>,
         tell: &mut dyn FnMut(&mut Steps) -> bool,
     ) -> Next {
+        if state.look_ahead(cx) {
+            return Next::Again;
+        }
         // Requests are tasks of their own, which learn of it when hyper is dropped.
         if state.has_departed() && state.kind == Kind::Served {
             return Next::End(End::Departed(state.take_failure()));

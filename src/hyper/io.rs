@@ -181,6 +181,11 @@ impl<S: AsyncRead + Unpin> Inner<S> {
             }
             return Poll::Ready(Ok(n));
         }
+        if let Some(state) = &self.state
+            && let Some(n) = state.read_ahead(buffer)
+        {
+            return Poll::Ready(Ok(n));
+        }
         // SAFETY: what is initialized stays so.
         let room = unsafe { buffer.as_mut() };
         let most = room.len().min(MOST);

@@ -88,11 +88,13 @@
 //! | `wire` | what passes through a connection of HTTP/2, as far as that tells |
 //! | `cancellation` | one that comes back from hyper as a text |
 //! | `gracefully` | driving a connection that was set up by hand |
+//! | `ahead` | whether the client of any other stream is still there |
 //! | `io`, `shared`, `on_thread` | a stream, for hyper |
 //! | `timer` | sleeping, for hyper |
 //! | `executor` | spawning, for hyper |
 //! | `closing` | telling HTTP/1 clients that it is about to end |
 
+mod ahead;
 mod answer;
 mod cancellation;
 mod closing;

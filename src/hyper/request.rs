@@ -50,6 +50,9 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.state.count_request();
+        for error in self.state.take_failures() {
+            (self.failures.report)(error); // of the bodies of earlier answers
+        }
         let scope = ScopeRef::new(self.state.place());
         let wants = Wants {
             no_body: request.method() == Method::HEAD,

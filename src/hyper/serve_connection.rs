@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 
+use crate::hyper::ahead::Ahead;
 use crate::hyper::answer::IntoBody;
 use crate::hyper::drive::{Drive, End, FIRST_PATIENCE};
 use crate::hyper::pace::Pace;
@@ -189,6 +190,7 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
             let state = State::new(Kind::Served, place);
             let stream = Shared::new(stream);
             let io = Io::of(stream.clone(), read, state.clone());
+            state.set_ahead(|| Ahead::new(stream.clone()));
             let serving = Serving { nursery: n, limits, failures, state, pace };
             let outcome = match version {
                 Version::Http1 => serving.http1(io, handler).await,

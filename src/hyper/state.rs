@@ -11,9 +11,11 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use hyper::rt::ReadBufCursor;
 use slab::Slab;
 
 use crate::error::{Cancelled, Reason};
+use crate::hyper::ahead::Ahead;
 use crate::hyper::pace::{Awaited, Quiet};
 use crate::hyper::wire::Wire;
 use crate::net::registration::{Readiness, Side};
@@ -75,6 +77,8 @@ pub(super) struct State {
     over: Cell<bool>,
     /// What the kernel says of the other end, where the stream is one of this crate's.
     peer: OnceCell<Rc<Readiness>>,
+    /// Of other streams, what was read while hyper did not.
+    ahead: RefCell<Option<Ahead>>,
     bound: Cell<bool>,
     /// Who is to look again.
     driver: RefCell<Option<Waker>>,
@@ -114,6 +118,7 @@ impl State {
             stuck: Cell::new(false),
             over: Cell::new(false),
             peer: OnceCell::new(),
+            ahead: RefCell::new(None),
             bound: Cell::new(false),
             driver: RefCell::new(None),
             streams: RefCell::new(Slab::new()),
@@ -157,6 +162,42 @@ impl State {
 
     pub(super) fn set_peer(&self, peer: Rc<Readiness>) {
         let _ = self.peer.set(peer);
+    }
+
+    /// Of a stream that the kernel tells nothing of.
+    pub(super) fn set_ahead(&self, ahead: impl FnOnce() -> Ahead) {
+        if self.peer.get().is_none() {
+            self.ahead.replace(Some(ahead()));
+        }
+    }
+
+    /// Looks whether the client is still there, where only a read tells. True if hyper, which
+    /// waits for bytes, would be given some.
+    pub(super) fn look_ahead(&self, cx: &mut Context<'_>) -> bool {
+        if self.is_idle() || self.opening.get() != Opening::Http1 || self.has_failed() {
+            return false; // hyper reads
+        }
+        // Polled without being borrowed: it is foreign.
+        let Some(mut ahead) = self.ahead.take() else { return false };
+        let polled = self.calmly(|| ahead.poll(cx));
+        let more = ahead.has_more() && self.reads.get();
+        self.ahead.replace(Some(ahead));
+        match polled {
+            Ok(()) => more,
+            Err(error) => {
+                self.note_failure(error);
+                false
+            }
+        }
+    }
+
+    /// Gives hyper what was read ahead.
+    pub(super) fn read_ahead(&self, buffer: &mut ReadBufCursor<'_>) -> Option<usize> {
+        let read = self.ahead.borrow_mut().as_mut()?.read(buffer)?;
+        if self.looks_at_bytes() {
+            self.note_input(&read);
+        }
+        Some(read.len())
     }
 
     /// Polls the stream where nothing cancels it.
@@ -365,7 +406,9 @@ impl State {
 
     /// Whether the client will send no more. It may still read.
     pub(super) fn has_input_ended(&self) -> bool {
-        self.met_end.get() || self.peer.get().is_some_and(|peer| peer.has_input_ended())
+        self.met_end.get()
+            || self.ahead.borrow().as_ref().is_some_and(Ahead::has_ended)
+            || self.peer.get().is_some_and(|peer| peer.has_input_ended())
     }
 
     /// Whether the client has gone.
@@ -415,6 +458,8 @@ impl State {
     /// hyper has the stream no more: it is an ordinary one again.
     pub(super) fn set_over(&self) {
         self.over.set(true);
+        let stream = self.ahead.borrow_mut().as_mut().and_then(Ahead::stop);
+        drop(stream);
     }
 
     pub(super) fn is_over(&self) -> bool {
