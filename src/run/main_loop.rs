@@ -134,7 +134,9 @@ impl Runtime {
                 return;
             }
             if self.remote.inbox.fall_asleep() {
-                let slept = self.reactor.poll(None);
+                let overdue = self.look_for_overdue().filter(|_| !self.clock.is_virtual());
+                let time = overdue.map(|at| Duration::from_nanos(at.saturating_sub(self.now())));
+                let slept = self.reactor.poll(time);
                 self.remote.inbox.woke_up();
                 if slept.is_err() {
                     return; // the reactor itself has failed
@@ -398,6 +400,7 @@ impl Runtime {
                     self.reactor.poll(Some(Duration::ZERO))?;
                 }
                 self.look_for_passed_over();
+                self.look_for_overdue();
                 return Ok(());
             }
             if self.clock.is_virtual() && self.reactor.has_sources() {
@@ -424,7 +427,8 @@ impl Runtime {
                 // In real time a virtual clock would run away from what takes it.
                 let stands_still = self.clock.is_virtual() && outside.at_work;
                 let passed_over = self.look_for_passed_over();
-                let looks = stuck.into_iter().chain(passed_over).min();
+                let looks =
+                    stuck.into_iter().chain(passed_over).chain(self.look_for_overdue()).min();
                 // A virtual clock does not move just to be looked at.
                 let looks = looks.filter(|_| next.is_some() || !self.clock.is_virtual());
                 let next = next.into_iter().chain(looks).min().filter(|_| !stands_still);

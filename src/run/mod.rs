@@ -10,6 +10,7 @@ mod main_loop;
 mod news;
 pub(crate) mod order;
 mod outside;
+mod overdue;
 mod passed_over;
 #[cfg(not(loom))]
 pub(crate) mod reactor;

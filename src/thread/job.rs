@@ -26,9 +26,11 @@ use crate::error::Asks;
 use crate::panic::{Payload, quietly};
 use crate::remote::Token;
 use crate::remote::inbox::Call;
+use crate::scope::pool::ScopeRef;
 use crate::shim::thread_static;
 use crate::sync::Permit;
 use crate::thread::pool;
+use crate::time::clock::Nanos;
 
 thread_static! {
     /// Whose job this thread does.
@@ -41,6 +43,9 @@ pub(crate) struct Employer {
     pub(crate) token: Token,
     key: usize,
 }
+
+/// After what time it is said of a job that a run waits for it which is to end.
+pub(crate) const OVERDUE: Nanos = 5_000_000_000;
 
 /// How many abandoned jobs of a run may be without a permit. Each is a thread that nobody waits
 /// for, and hangs as often as not.
@@ -170,6 +175,39 @@ impl Jobs {
                 || self.under_way.borrow().iter().any(|(_, job)| goes_on(job)))
     }
 
+    /// Where those jobs were begun that have been waited for since [`OVERDUE`], though nobody wants
+    /// them: the run is ending, or the scope they were begun in is cancelled. Each is told once. And
+    /// when the next may be.
+    pub(crate) fn overdue(
+        &self,
+        now: Nanos,
+        ending: bool,
+    ) -> (Vec<&'static Location<'static>>, Option<Nanos>) {
+        let (mut overdue, mut next) = (Vec::new(), None);
+        for (_, job) in self.under_way.borrow().iter() {
+            let status = job.status();
+            let is_wanted = !ending
+                && status.scope.as_ref().is_none_or(|scope| !scope.is_cancelled())
+                || status.stage.get() != Stage::Awaited;
+            if is_wanted {
+                continue;
+            }
+            let at = match status.unwanted.get() {
+                Unwanted::No => now.saturating_add(OVERDUE),
+                Unwanted::OverdueAt(at) => at,
+                Unwanted::Told => continue,
+            };
+            if now < at {
+                status.unwanted.set(Unwanted::OverdueAt(at));
+                next = next.into_iter().chain([at]).min();
+            } else {
+                status.unwanted.set(Unwanted::Told);
+                overdue.push(status.place);
+            }
+        }
+        (overdue, next)
+    }
+
     /// The jobs that wait for this run.
     pub(crate) fn asking(&self) -> Vec<(usize, Asks)> {
         if self.asking.get() == 0 {
@@ -210,7 +248,13 @@ impl Jobs {
             waker: RefCell::new(None),
             permit: Cell::new(Some(permit)),
             keeps_permit,
-            status: Status { stage: Cell::new(Stage::Awaited), place, asks: Cell::new(None) },
+            status: Status {
+                stage: Cell::new(Stage::Awaited),
+                place,
+                scope: context::current_scope(),
+                unwanted: Cell::new(Unwanted::No),
+                asks: Cell::new(None),
+            },
             token,
         });
         let key = self.under_way.borrow_mut().insert(entry.clone());
@@ -278,8 +322,20 @@ struct Status {
     stage: Cell<Stage>,
     /// Where `to_thread` was called.
     place: &'static Location<'static>,
+    /// Where it is waited for, or was at first.
+    scope: Option<ScopeRef>,
+    unwanted: Cell<Unwanted>,
     /// The call to this run for whose answer the job waits.
     asks: Cell<Option<&'static Location<'static>>>,
+}
+
+/// Whether it is waited for though nobody wants it any more.
+#[derive(Clone, Copy)]
+enum Unwanted {
+    No,
+    /// That is said then.
+    OverdueAt(Nanos),
+    Told,
 }
 
 /// While it lives, a job waits for its run, on whose thread this is.

@@ -31,7 +31,8 @@ pub(crate) const LOOKUP_LIMIT: usize = 100;
 /// [`abandon_on_cancel`](ToThread::abandon_on_cancel).
 ///
 /// If the future is dropped while the function runs, `run` waits for that before it returns. Its
-/// value is dropped, and a panic of it is reported through `tracing`.
+/// value is dropped, and a panic of it is reported through `tracing`. So is a function that has been
+/// waited for for five seconds, though its scope was cancelled or the run is ending: it may hang.
 ///
 /// In the function [`Token::current`](crate::Token::current) is the token of the run that it works
 /// for. Threads are used again, so what it leaves in thread-locals is found by others. They run on

@@ -1,0 +1,36 @@
+//! Saying what a run waits for that ought to end: functions on other threads, which cannot be
+//! cancelled.
+//!
+//! A run that is cancelled waits for them, and does not return before they have. Where one hangs it
+//! looks as if the run did, so after a while it is said which.
+
+use super::Runtime;
+use crate::context::CONTEXT;
+use crate::thread::job::OVERDUE;
+use crate::time::clock::Nanos;
+
+impl Runtime {
+    /// Reports the jobs that nobody wants any more and that have been waited for all the same, for a
+    /// while. Returns when it is to be looked for the next time.
+    #[inline]
+    pub(super) fn look_for_overdue(&self) -> Option<Nanos> {
+        let ends = || self.is_ending() || CONTEXT.with(|context| context.cancelled.get() > 0);
+        if self.jobs.is_any_awaited() && ends() { self.report_overdue() } else { None }
+    }
+
+    #[cold]
+    fn report_overdue(&self) -> Option<Nanos> {
+        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), self.is_ending());
+        for job in overdue {
+            tracing::warn!(
+                %job,
+                "the run has waited for {} s, since it was cancelled or has ended otherwise, for the \
+                 function in `to_thread` at {job}, as a thread cannot be stopped: have the function \
+                 look now and then whether it is to go on, or let it be left behind with \
+                 `abandon_on_cancel(true)`",
+                OVERDUE / 1_000_000_000,
+            );
+        }
+        next
+    }
+}
