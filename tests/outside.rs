@@ -6,9 +6,11 @@
 
 mod support;
 
+use std::future::Future;
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdStream;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,8 +21,9 @@ use seedbed::net::{TcpListener, UnixStream};
 use seedbed::signal::{Signal, Signals};
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CapacityLimiter, Deadlock, Error, Result, Stuck, Token, TooSlow, cancellable,
-    current_default_thread_limiter, fail_after, nursery, run, sleep, to_thread,
+    Builder, CancelScope, CapacityLimiter, Deadlock, Error, Event, Result, Stuck, Token, TooSlow,
+    cancel_scope, cancellable, current_default_thread_limiter, fail_after, nursery, run, sleep,
+    to_thread,
 };
 use support::secs;
 
@@ -181,12 +184,11 @@ fn r09_nor_is_it_one_while_another_thread_is_at_work() {
     Builder::new().detect_deadlock(true).run(main).unwrap();
 }
 
-/// Where deadlocks are not looked for it is reported.
-#[test]
-fn r09_it_is_reported_in_production() {
-    /// Mends what is reported.
+/// Mends what is reported, and returns what was said.
+async fn mended<T>(mend: fn(), main: impl Future<Output = Result<T>>) -> Result<(T, Vec<String>)> {
     struct Mends {
         token: Token,
+        mend: fn(),
         said: Arc<Mutex<Vec<String>>>,
     }
     impl tracing::Subscriber for Mends {
@@ -204,28 +206,54 @@ fn r09_it_is_reported_in_production() {
                 text += &format!("{field}={value:?} ");
             });
             self.said.lock().unwrap().push(text);
-            let mend = || current_default_thread_limiter().unwrap().set_total(2);
-            self.token.run_sync_soon(mend).unwrap();
+            self.token.run_sync_soon(self.mend).unwrap();
         }
         fn enter(&self, _: &tracing::span::Id) {}
         fn exit(&self, _: &tracing::span::Id) {}
     }
 
     let said = Arc::default();
-    let mut lines = (0, 0);
-    let clock = VirtualClock::new();
-    let main = async {
-        let mends = Mends { token: Token::current()?, said: Arc::clone(&said) };
-        let guard = tracing::subscriber::set_default(mends);
-        let value = needs_its_own_permit(&mut lines).await?;
-        drop(guard);
-        Ok(value)
-    };
-    assert_eq!(Builder::new().clock(&clock).run(main).unwrap(), 1);
-    let said = said.lock().unwrap();
+    let mends = Mends { token: Token::current()?, mend, said: Arc::clone(&said) };
+    let _guard = tracing::subscriber::set_default(mends);
+    let value = main.await?;
+    let said = said.lock().unwrap().clone();
+    Ok((value, said))
+}
+
+/// Where deadlocks are not looked for it is reported.
+#[test]
+fn r09_it_is_reported_in_production() {
+    let (mut lines, clock) = ((0, 0), VirtualClock::new());
+    let mend = || current_default_thread_limiter().unwrap().set_total(2);
+    let main = mended(mend, needs_its_own_permit(&mut lines));
+    let (value, said) = Builder::new().clock(&clock).run(main).unwrap();
+    assert_eq!(value, 1);
     let [text] = &said[..] else { panic!("{said:?}") };
     assert!(text.contains("stuck") && text.contains(&format!("outside.rs:{}:", lines.0)), "{text}");
     assert!(text.contains(&format!("outside.rs:{}:", lines.1)), "{text}");
+}
+
+/// A clean-up that waits for what never comes keeps the run from ending.
+#[test]
+fn r09_a_clean_up_that_nothing_will_end_is_reported() {
+    thread_local! { static EVENT: Rc<Event> = Rc::new(Event::new()); }
+    let (mut line, clock, event) = (0, VirtualClock::new(), EVENT.with(Rc::clone));
+    let main = mended(|| EVENT.with(|event| event.set()), async {
+        cancel_scope(async |scope| {
+            scope.cancel();
+            line = line!() + 1;
+            let shield = CancelScope::new().with_shield();
+            shield.enter(async |_| event.wait().await).await?;
+            Ok(())
+        })
+        .await
+    });
+    let (cleaned, said) = Builder::new().clock(&clock).run(main).unwrap();
+    assert!(cleaned.is_some());
+    let [text] = &said[..] else { panic!("{said:?}") };
+    assert!(
+        text.contains(&format!("the clean-up in the scope opened at tests/outside.rs:{line}:"))
+    );
 }
 
 /// As an error, where that was asked for.

@@ -31,6 +31,7 @@ enum What {
     Nursery,
     Scope,
     Cancelled(Cancelled),
+    CleanUp(Cancelled),
     Job(Asks),
     Handed(handed::What),
 }
@@ -60,6 +61,11 @@ impl Stuck {
         Stuck { what: What::Cancelled(why), place, tasks }
     }
 
+    /// A scope that is shielded from a cancellation, and stays open.
+    pub(crate) fn clean_up(place: &'static Location<'static>, why: Cancelled) -> Stuck {
+        Stuck { what: What::CleanUp(why), place, tasks: Vec::new() }
+    }
+
     /// A job on another thread that waits for the run, in which nothing goes on.
     pub(crate) fn job(asks: Asks) -> Stuck {
         Stuck { what: What::Job(asks), place: asks.job, tasks: Vec::new() }
@@ -84,7 +90,7 @@ impl Stuck {
     /// Why the scope was cancelled, if it is one that stays open nevertheless.
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match &self.what {
-            What::Cancelled(why) => Some(why),
+            What::Cancelled(why) | What::CleanUp(why) => Some(why),
             What::Nursery | What::Scope | What::Job(_) | What::Handed(_) => None,
         }
     }
@@ -124,6 +130,13 @@ impl fmt::Display for Stuck {
                 "stuck: nobody polls the scope opened at {place}, in which something that was \
                  waited for has come"
             )?,
+            What::CleanUp(why) => {
+                return write!(
+                    f,
+                    "stuck: the clean-up in the scope opened at {place}, which a shield protects, has \
+                     not ended, though {why}, and nothing in sight will end it; give clean-up a deadline"
+                );
+            }
             What::Job(asks) => return write!(f, "stuck: {asks}"),
             What::Handed(what) => {
                 let what = match what {

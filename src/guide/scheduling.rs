@@ -83,9 +83,11 @@
 //!   handed a message, an event or news of a socket, and which was not polled since;
 //! * a cancelled scope that is still open, as what it awaits does not heed that: a future of another
 //!   crate without [`cancellable`](crate::cancellable), or one that is parked. The warning also says
-//!   who cancelled it, and why.
+//!   who cancelled it, and why;
+//! * the clean-up in a cancelled scope, under a shield, if it waits though no timer is set, no input is
+//!   waited for and no thread is at work, so that only a wake from another thread could end it.
 //!
-//! It has to last for a second, and is reported once. On a virtual clock it is reported at once, and
+//! It has to last for a second (a clean-up for ten), and is reported once. On a virtual clock it is reported at once, and
 //! with [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) it is the error
 //! [`Stuck`](crate::Stuck), for tests.
 //!

@@ -1,5 +1,5 @@
-//! Finding what is stuck: what has work ready and is not polled, and cancelled scopes that stay
-//! open.
+//! Finding what is stuck: what has work ready and is not polled, cancelled scopes that stay open, and
+//! clean-up in them that does not end.
 //!
 //! When there is nothing left to run, three counts say whether anything could be stuck. Nearly
 //! always they are 0. Otherwise the units and the scopes are looked through for it.
@@ -27,6 +27,9 @@ use crate::wake::unit::Unit;
 /// How long something has to be stuck, on the system's clock, before that is reported.
 pub(super) const PATIENCE: Nanos = 1_000_000_000;
 
+/// The same for a clean-up, which is meant to take its time, and may wait for a thread.
+const CLEAN_UP: Nanos = 10_000_000_000;
+
 /// What is known of what may be stuck.
 pub(super) struct Lookout {
     patience: Nanos,
@@ -45,6 +48,7 @@ enum Key {
     Nursery(usize, u32),
     Handed(usize),
     Cancelled(usize),
+    CleanUp(usize),
     Job(usize),
 }
 
@@ -109,7 +113,11 @@ impl Lookout {
                 Some(suspect) if known => (suspect.since, suspect.reported),
                 _ => (now, false),
             };
-            if !reported && now - since >= self.patience {
+            let patience = match key {
+                Key::CleanUp(_) if self.patience > 0 => CLEAN_UP,
+                _ => self.patience,
+            };
+            if !reported && now - since >= patience {
                 reported = true;
                 let lasted = Duration::from_nanos(now - since);
                 let same_place = reports.entry(stuck.place()).or_default();
@@ -171,6 +179,9 @@ impl Runtime {
                 let by_itself =
                     scope.is_handed() && self.tell_of_passed_over(scope.host(), patience == 0);
                 found.extend(if by_itself { None } else { look_at(scope) });
+                if nothing_comes && !self.detect_deadlock {
+                    found.extend(look_at_clean_up(scope));
+                }
                 true
             });
         }
@@ -236,6 +247,13 @@ fn find_nurseries(found: &mut Vec<Found>) {
             found.push(Found { key: Key::Nursery(address, since), known: true, stuck });
         }
     }
+}
+
+/// Whether it is a clean-up that does not end, now that nothing comes.
+fn look_at_clean_up(scope: &Scope) -> Option<Found> {
+    let stuck = Stuck::clean_up(scope.place(), scope.cancelled_around()?);
+    let key = Key::CleanUp(ptr::from_ref(scope).addr());
+    Some(Found { key, known: scope.notice_open(), stuck })
 }
 
 /// Whether a scope is stuck.

@@ -2,6 +2,7 @@
 
 use super::{Handed, Scope};
 use crate::context::CONTEXT;
+use crate::error::Cancelled;
 use crate::wake::table::{self, UnitId};
 
 impl Scope {
@@ -42,6 +43,14 @@ impl Scope {
     /// Notices that it is open though cancelled. True if that was noticed before.
     pub(crate) fn notice_open(&self) -> bool {
         self.noticed.replace(true)
+    }
+
+    /// Why the scope around it is cancelled, if a shield keeps that from this one.
+    pub(crate) fn cancelled_around(&self) -> Option<Cancelled> {
+        if !self.shield() || self.is_cancelled() {
+            return None;
+        }
+        self.parent().filter(|parent| parent.is_cancelled())?.cause()
     }
 
     /// Counts an operation that does not heed a cancellation.
