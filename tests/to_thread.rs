@@ -672,7 +672,9 @@ fn r03_clean_up_may_use_threads_also_at_the_very_last() {
 #[test]
 fn r03_a_thread_at_work_is_something_to_wait_for() {
     let run = |main: &mut dyn FnMut() -> seedbed::ToThread<()>| {
-        Builder::new().detect_deadlock(true).run(async {
+        // On the system's clock a first poll may last for so long that the operation lets others run.
+        let builder = Builder::new().clock(&VirtualClock::new()).detect_deadlock(true);
+        builder.run(async {
             let event = std::rc::Rc::new(Event::new());
             EVENT.set(Some(event.clone()));
             let mut work = main();
