@@ -45,8 +45,9 @@ const ASK_EVERY: u32 = 8;
 /// the thread for one or for two of them matters little.
 const ASSUMED_SPEED: u64 = 2_000_000;
 
-/// In a poll the first reading is after so many, as what is fast may come after what is slow.
-const READ_FIRST: u32 = 2;
+/// In a poll the first reading is after so many, as what is slow may come after what is fast. Who
+/// sends a message, and waits for the next, pays for none.
+const READ_FIRST: u32 = 3;
 
 /// Where this part of a millisecond has gone by between two readings, operations are slow, and the
 /// next readings are after a single one.
@@ -394,7 +395,8 @@ impl Turn {
         self.read.get() >= time
     }
 
-    /// Whether what became ready at this time has waited for too long.
+    /// Whether what became ready at this time has waited for too long: for half of a turn, as it
+    /// may have had to wait for the look that has found it.
     pub(crate) fn has_waited(&self, since: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         2 * time >= TURN_TIME * self.millisecond.get()

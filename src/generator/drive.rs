@@ -22,7 +22,8 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// `__anext__`.
     ///
     /// Not a checkpoint: only what the body awaits is. A cancellation is raised there, inside the
-    /// body, which may handle it and go on.
+    /// body, which may handle it and go on. It counts against the
+    /// [budget](crate::guide::scheduling#the-budget), and lets other tasks run when that is spent.
     ///
     /// # Errors
     ///

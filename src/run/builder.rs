@@ -46,6 +46,10 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
     Builder::new().run(main)
 }
 
+/// How many operations a task may finish at once in one poll, if nothing is said. It spreads the price
+/// of a way through the scheduler over so many that it does not show.
+const DEFAULT_BUDGET: u32 = 128;
+
 /// The choices for a [`run`].
 ///
 /// ```
@@ -74,7 +78,7 @@ impl Builder {
             clock: None,
             seed: None,
             decisions: None,
-            budget: 128,
+            budget: DEFAULT_BUDGET,
             ctrl_c: true,
             detect_deadlock: false,
             fail_when_stuck: false,
@@ -114,7 +118,12 @@ impl Builder {
     }
 
     /// How many operations that could finish at once a task gets through before it lets the
-    /// others run; at least 1. With 1 every operation does so, which is Trio's way.
+    /// others run; at least 1, and 128 if nothing is said. With 1 every operation does so, which is
+    /// Trio's way.
+    ///
+    /// What is no [checkpoint](crate::checkpoint()), such as an item of a generator, counts as well. With
+    /// a budget of 1 it has a count of its own, of 128, so that it lets nobody run in between where it
+    /// does not in Trio. See [the guide](crate::guide::scheduling#the-budget).
     pub fn budget(mut self, operations: u32) -> Self {
         self.budget = operations.max(1);
         self
