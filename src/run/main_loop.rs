@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::context::CONTEXT;
@@ -26,7 +26,7 @@ use crate::signal::Interrupt;
 use crate::time::clock;
 use crate::turn::TURN;
 use crate::wake::roster::Roster;
-use crate::wake::waker::wake_from_elsewhere;
+use crate::wake::waker::{self, wake_from_elsewhere};
 use crate::{Result, context};
 
 /// How often the world is looked at from inside of a nursery that is polled round after round, as
@@ -165,7 +165,8 @@ impl Runtime {
         body: &mut Body<'_>,
     ) -> Result<()> {
         // Nobody polls the system's nursery but this loop, which looks for itself.
-        let mut cx = Context::from_waker(Waker::noop());
+        let nobody = waker::of_nobody();
+        let mut cx = Context::from_waker(&nobody);
         let mut first = true;
         CONTEXT.with(|context| context.turn.begin_run(self.budget, &self.order, &self.clock));
         loop {

@@ -2,10 +2,10 @@
 //!
 //! # Invariants
 //!
-//! The data pointer of every waker made here is a [`UnitId`] and is never dereferenced. Cloning
-//! and dropping do nothing. So a waker is valid for ever, on any thread: what it stands for is
-//! looked up when it is woken, in the table of the thread's runtime, or else it is handed to the
-//! runtime it belongs to through `remote::registry`.
+//! The data pointer of every waker made here is a [`UnitId`], or nobody's, and is never
+//! dereferenced. Cloning and dropping do nothing. So a waker is valid for ever, on any thread: what
+//! it stands for is looked up when it is woken, in the table of the thread's runtime, or else it is
+//! handed to the runtime it belongs to through `remote::registry`.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -18,6 +18,16 @@ use crate::wake::table::{self, UnitId};
 use crate::wake::unit::{Again, Unit};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop_waker);
+
+static OF_NOBODY: RawWakerVTable =
+    RawWakerVTable::new(|data| RawWaker::new(data, &OF_NOBODY), |_| {}, |_| {}, |_| {});
+
+/// The waker of who is polled again anyway. Its clones are known to be the same, which those of
+/// `Waker::noop` need not be: its functions may be there several times.
+pub(crate) fn of_nobody() -> Waker {
+    // SAFETY: the functions of the table accept any data pointer on any thread.
+    unsafe { Waker::new(ptr::null(), &OF_NOBODY) }
+}
 
 /// The waker of a unit.
 pub(crate) fn waker(id: UnitId) -> ManuallyDrop<Waker> {
