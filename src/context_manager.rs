@@ -107,7 +107,7 @@ where
     }
     let place = Location::caller();
     async move {
-        Aside::new().await;
+        Aside::new().await?;
         let ContextManager { link, body: mut manager, place: made_at } = manager;
         // When it has yielded, the body is polled for the first time.
         let set_up = poll_fn(|cx| context::beside_others(|| link.poll(&mut manager, cx)));

@@ -7,7 +7,6 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
 use crate::context::{self, CONTEXT};
 use crate::error::{Error, NotRunning};
 use crate::scope::pool::ScopeRef;
@@ -15,6 +14,7 @@ use crate::scope::tree::Scope;
 use crate::wake::foreign::Foreign;
 use crate::wake::table::UnitId;
 use crate::wake::waker;
+use crate::{Result, unheeded};
 
 /// Looks for cancellation.
 #[inline]
@@ -81,28 +81,39 @@ impl Aside {
 
     /// Counts something that finishes at once and is no checkpoint. `Pending` if the task has had its
     /// share: it lets others run, does not look for cancellation, and goes on then.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), if it has been [unheeded] for long.
     #[inline(always)]
-    pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         if !self.0.get() && CONTEXT.with(|context| context.turn.pass_aside()) {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         self.let_others_run(cx)
     }
 
-    /// As well, for what is counted at its end: it may turn out to wait.
+    /// The same for what is counted at its end, as it may turn out to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`pay`](Self::pay).
     #[inline(always)]
-    pub(crate) fn begin(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn begin(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         if !self.0.get() && CONTEXT.with(|context| context.turn.has_left()) {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         self.let_others_run(cx)
     }
 
     #[cold]
     #[inline(never)]
-    fn let_others_run(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.0.replace(false) || context::current_run() == 0 {
-            return Poll::Ready(());
+    fn let_others_run(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+        if context::current_run() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if self.0.replace(false) {
+            return Poll::Ready(unheeded::look());
         }
         self.0.set(true);
         cx.waker().wake_by_ref();
@@ -111,10 +122,10 @@ impl Aside {
 }
 
 impl Future for Aside {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.pay(cx)
     }
 }

@@ -136,6 +136,7 @@ mod time;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;
 mod turn;
+mod unheeded;
 mod wake;
 
 pub use checkpoint::{Checkpoint, checkpoint, yield_now};

@@ -402,6 +402,13 @@ impl Turn {
         2 * time >= TURN_TIME * self.millisecond.get()
     }
 
+    /// Whether so many milliseconds have gone by since then, at the latest reading, where time is looked
+    /// at.
+    pub(crate) fn is_past(&self, since: u64, milliseconds: u64) -> bool {
+        let time = self.read.get().saturating_sub(since);
+        self.is_timed() && time >= milliseconds * self.millisecond.get()
+    }
+
     /// Whether a turn's time has gone by since.
     pub(crate) fn has_lasted(&self, since: u64) -> bool {
         self.lasts(since, TURN_TIME)

@@ -28,7 +28,9 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// # Errors
     ///
     /// The body's, after which the generator is finished; [`NotRunning`] outside of
-    /// [`run`](crate::run).
+    /// [`run`](crate::run); [`Cancelled`](crate::Cancelled), with the generator where it was, in an
+    /// endless loop that comes to no checkpoint (see the
+    /// [guide](crate::guide::scheduling#the-budget)).
     pub fn anext(&mut self) -> Anext<'_, 'a, T, S> {
         Anext { inner: &self.inner }
     }
@@ -146,7 +148,7 @@ impl<T, S> Inner<'_, T, S> {
 
     #[inline(always)]
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        ready!(self.aside.pay(cx));
+        ready!(self.aside.pay(cx))?;
         let panicked = Panicked(self);
         let step = if let Ok(mut body) = self.body.try_borrow_mut()
             && let Some(body) = &mut *body
@@ -288,10 +290,12 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::asend` was polled after it was ready");
-        ready!(this.inner.aside.pay(cx));
-        let outcome = this.go_on(cx);
-        this.ended = outcome.is_ready();
-        outcome
+        let outcome = match ready!(this.inner.aside.pay(cx)) {
+            Ok(()) => ready!(this.go_on(cx)),
+            Err(error) => Err(AsendError::Failed(error)),
+        };
+        this.ended = true;
+        Poll::Ready(outcome)
     }
 }
 
@@ -332,7 +336,8 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::athrow` was polled after it was ready");
-        ready!(this.inner.aside.pay(cx));
+        // What is thrown is not lost: it is raised all the same.
+        let _unheeded = ready!(this.inner.aside.pay(cx));
         let outcome = this.go_on(cx);
         this.ended = outcome.is_ready();
         outcome
@@ -388,7 +393,8 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        ready!(this.inner.aside.pay(cx));
+        // Closing is clean-up, and comes to an end.
+        let _unheeded = ready!(this.inner.aside.pay(cx));
         if this.inner.finalizing.get() && this.inner.state() == State::Running {
             if this.inner.link.is_running() {
                 return Poll::Ready(this.inner.without_body().map(drop));

@@ -180,7 +180,9 @@ impl std::error::Error for GeneratorMisused {}
 pub enum AsendError<S> {
     /// The generator was not in a state to take the value, which comes back.
     Refused(S, GeneratorMisused),
-    /// The generator took the value and failed.
+    /// The generator took the value and failed, or an endless loop that comes to no checkpoint was
+    /// told that it is cancelled (see the [guide](crate::guide::scheduling#the-budget)), and the
+    /// value is dropped.
     Failed(Error),
 }
 

@@ -39,6 +39,12 @@
 //!
 //! [`yield_now`](crate::yield_now) lets every task run that is ready, whatever the budget.
 //!
+//! What is no checkpoint does not look for cancellation, even when it lets others run. A loop of
+//! nothing else would never learn that it was cancelled. So a task that has let others run a thousand
+//! times in this way since it was cancelled (after some hundred thousand items of a generator, or 50
+//! milliseconds if they are slow) gets the [`Cancelled`](crate::Cancelled) from the next of them. A
+//! loop that ends before, as clean-up does, is not interrupted.
+//!
 //! # The order
 //!
 //! Tasks that are ready run in rounds: what becomes ready in one round, by a wake or by being

@@ -51,7 +51,7 @@ pub fn lookup_host(address: impl Address) -> impl Future<Output = Result<Vec<Soc
 
 /// The addresses, at least one. No checkpoint where nothing is looked up.
 pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketAddr]>> {
-    Aside::new().await; // what is no address fails at once
+    Aside::new().await?; // what is no address fails at once
     match address.named()? {
         Named::One(address) => Ok(vec![address].into()),
         Named::Several(addresses) => Ok(addresses.into()),

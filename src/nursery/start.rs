@@ -148,7 +148,7 @@ where
     let hold = Hold::new(nursery.clone());
     async move {
         let _hold = hold;
-        Aside::new().await;
+        Aside::new().await?;
         if !nursery.is_open() {
             return Err(NurseryClosed::new(nursery.place(), place).into());
         }

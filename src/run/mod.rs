@@ -54,6 +54,7 @@ use crate::sync::handed::Far;
 use crate::thread::job::Jobs;
 use crate::thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
 use crate::time::clock::{Clock, Nanos};
+use crate::unheeded::Unheeded;
 use crate::wake::table::{RunId, Table};
 
 /// What belongs to one `run`.
@@ -96,6 +97,7 @@ pub(crate) struct Runtime {
     /// What a foreign waker panicked with while the loop was not at hand.
     panicked: Cell<Option<Payload>>,
     pub(crate) ahead: Ahead,
+    pub(crate) unheeded: Unheeded,
     /// There is something that the loop itself has to see to, and that does not wait for long.
     calls_up: Cell<bool>,
     /// What heeds Ctrl-C, and the main scope, which it cancels.
@@ -123,6 +125,7 @@ impl Runtime {
             joiners: RefCell::default(),
             panicked: Cell::new(None),
             ahead: Ahead::default(),
+            unheeded: Unheeded::default(),
             calls_up: Cell::new(false),
             interrupt: RefCell::new(None),
             interrupted: Cell::new(false),

@@ -83,7 +83,7 @@ where
     F: Future<Output = Result<T, E>>,
     E: Into<Error>,
 {
-    Aside::new().await;
+    Aside::new().await?;
     scope.set_finishing();
     let mut entered = Entered::new(scope, "a section that is idle")?;
     let outcome = {

@@ -26,7 +26,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -337,9 +337,9 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
         };
         if this.entered.is_inside() {
             this.entered.touch();
-        } else if this.entered.begin(cx).is_pending() {
-            return Poll::Pending;
-        } else if let Err(error) = this.entered.enter(this.what) {
+        } else if let Err(error) =
+            ready!(this.entered.begin(cx)).and_then(|()| this.entered.enter(this.what))
+        {
             this.future.set(None);
             return Poll::Ready(Err(error));
         }
@@ -361,7 +361,6 @@ pub(crate) fn is_ending() -> bool {
 }
 
 /// Whether a checkpoint fails here.
-#[cfg(all(unix, not(loom)))]
 pub(crate) fn is_cancelled() -> bool {
     context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }

@@ -86,7 +86,7 @@ pub fn until_stopped<T>(
         match context::with_scope(|scope| scope.map(Scope::effective)) {
             Some(Level::Spared | Level::Graceful) => {
                 // A loop that does not heed it must not starve the others.
-                coop::Aside::new().await;
+                coop::Aside::new().await?;
                 return Ok(None);
             }
             Some(Level::Full) => checkpoint().await?,

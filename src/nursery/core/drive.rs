@@ -16,7 +16,7 @@ use crate::wake::foreign::wake_all;
 use crate::wake::roster::Roster;
 use crate::wake::unit::Unit;
 use crate::wake::waker;
-use crate::{Error, Result, coop};
+use crate::{Error, Result, coop, unheeded};
 
 /// A nursery's body.
 pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
@@ -262,7 +262,10 @@ impl Core {
         host.polled();
         match outcome {
             Poll::Pending => false,
-            Poll::Ready(outcome) => self.end_body(Ok(outcome), yields),
+            Poll::Ready(outcome) if yields => {
+                self.end_body(Ok(outcome.and_then(|()| unheeded::look())), true)
+            }
+            Poll::Ready(outcome) => self.end_body(Ok(outcome), false),
         }
     }
 

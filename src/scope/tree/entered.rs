@@ -29,8 +29,12 @@ impl Entered {
 
     /// To be called before it is entered where what runs in it may be over at once, as
     /// [`Aside::begin`]. Leaving it is what counts.
+    ///
+    /// # Errors
+    ///
+    /// As that one.
     #[inline(always)]
-    pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<crate::Result<()>> {
         self.aside.begin(cx)
     }
 
