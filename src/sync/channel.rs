@@ -20,7 +20,7 @@ pub use recv::Recv;
 pub use send::Sending;
 
 use crate::panic::{FirstPanic, in_destructor, quietly};
-use crate::sync::handed::{Taker, What};
+use crate::sync::handed::What;
 use crate::sync::waiters::{Next, Waiters};
 
 /// A channel for messages of type `T`, of which up to `capacity` wait in it. With capacity 0 it is
@@ -75,19 +75,6 @@ struct Numbered<T> {
     message: T,
 }
 
-/// What a receiver that waits brings, and is given.
-struct Receiving<T> {
-    message: Option<Numbered<T>>,
-    taker: Taker,
-}
-
-impl<T> Default for Receiving<T> {
-    #[inline]
-    fn default() -> Self {
-        Receiving { message: None, taker: Taker::default() }
-    }
-}
-
 struct Shared<T> {
     capacity: usize,
     /// In the order of their numbers. With what was put back it may be more than `capacity`.
@@ -95,7 +82,7 @@ struct Shared<T> {
     /// Each with its message. It is taken when they are served, but when the channel was closed.
     senders: Waiters<Option<T>>,
     /// Given a message when they are served, or nothing at the end.
-    receivers: Waiters<Receiving<T>>,
+    receivers: Waiters<Option<Numbered<T>>>,
     open_senders: Cell<usize>,
     open_receivers: Cell<usize>,
     closed: Cell<bool>,
@@ -212,11 +199,9 @@ impl<T> Shared<T> {
 }
 
 #[inline]
-fn hand<T>(mut receiver: Next<'_, Receiving<T>>, message: Numbered<T>) {
-    let (receiving, unit) = receiver.value_and_unit();
-    receiving.message = Some(message);
-    receiving.taker.hand(What::Message, unit);
-    receiver.serve().wake();
+fn hand<T>(mut receiver: Next<'_, Option<Numbered<T>>>, message: Numbered<T>) {
+    *receiver.value() = Some(message);
+    receiver.serve_alone(What::Message).wake();
 }
 
 /// The sending end of a [`channel`]. When the last one is dropped the channel ends, after what is

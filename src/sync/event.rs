@@ -103,7 +103,7 @@ impl Future for EventWait<'_> {
                     } else if let Err(error) = coop::check() {
                         Step::Checkpoint(Checkpoint::failing(error, 1))
                     } else {
-                        let joined = this.event.waiters.join(cx, &mut kept, "Event::wait");
+                        let joined = this.event.waiters.join(cx, &mut kept, "Event::wait", None);
                         let Some(ticket) = joined else { continue };
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;

@@ -83,27 +83,41 @@ pub(crate) fn all() -> Vec<(u32, HandedOver)> {
     })
 }
 
-/// An operation that waits for something that only one can have.
-#[derive(Default)]
+/// An operation that waits, perhaps for something that only one can have.
 pub(crate) struct Taker {
-    /// `None` where nobody waits.
-    waits: Option<(&'static Location<'static>, UnitId)>,
+    /// Where it was called, if it is for that; and the unit in which it began to wait.
+    called: Option<&'static Location<'static>>,
+    unit: UnitId,
     delivery: Delivery,
 }
 
 impl Taker {
-    /// One that was called at `place`, and begins to wait in the unit that is being polled.
+    /// Nobody waits.
+    pub(crate) const NONE: Taker =
+        Taker { called: None, unit: UnitId::NONE, delivery: Delivery::NONE };
+
+    /// One begins to wait in the unit that is being polled.
     #[inline]
-    pub(crate) fn new(place: &'static Location<'static>) -> Taker {
-        let unit = CONTEXT.with(|context| context.unit.get());
-        Taker { waits: Some((place, unit)), delivery: Delivery::NONE }
+    pub(crate) fn begin(&mut self, called: Option<&'static Location<'static>>) {
+        self.called = called;
+        if called.is_some() {
+            self.unit = CONTEXT.with(|context| context.unit.get());
+        }
     }
 
     /// It is handed what it waits for. It may have moved to another unit meanwhile.
     #[inline]
     pub(crate) fn hand(&mut self, what: What, unit: Option<UnitId>) {
-        if let Some((place, former)) = self.waits {
-            self.delivery = Delivery::new(place, what, unit.unwrap_or(former));
+        if let Some(place) = self.called {
+            self.delivery = Delivery::new(place, what, unit.unwrap_or(self.unit));
+        }
+    }
+
+    /// It has fetched it, or does not wait any more.
+    #[inline]
+    pub(crate) fn fetch(&mut self) {
+        if self.delivery.is_kept() {
+            self.delivery = Delivery::NONE;
         }
     }
 }
@@ -117,6 +131,11 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     pub(crate) const NONE: Delivery = Delivery { run: 0, key: 0 };
+
+    #[inline]
+    fn is_kept(&self) -> bool {
+        self.run != 0
+    }
 
     /// For an operation that has it already, and lets others run before it goes on.
     pub(crate) fn now(place: &'static Location<'static>, what: What) -> Delivery {
@@ -159,17 +178,10 @@ impl Delivery {
     }
 }
 
-impl Default for Delivery {
-    #[inline]
-    fn default() -> Self {
-        Delivery::NONE
-    }
-}
-
 impl Drop for Delivery {
     #[inline]
     fn drop(&mut self) {
-        if self.run == 0 {
+        if !self.is_kept() {
             return;
         }
         CONTEXT.with(|context| {

@@ -11,7 +11,7 @@ use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::coop;
 use crate::panic::FirstPanic;
-use crate::sync::handed::{Delivery, Taker, What};
+use crate::sync::handed::{Delivery, What};
 use crate::sync::waiters::{Outcome, Ticket, Waiters};
 
 /// A limit on how much goes on at once: so many permits and no more, first come, first served.
@@ -53,7 +53,7 @@ pub struct CapacityLimiter {
 struct Inner {
     total: Cell<usize>,
     borrowed: Cell<usize>,
-    waiters: Waiters<Taker>,
+    waiters: Waiters<()>,
 }
 
 impl CapacityLimiter {
@@ -148,11 +148,9 @@ impl Inner {
     fn serve(&self) {
         let mut panic = FirstPanic::new();
         while self.available() > 0 {
-            let Some(mut waiter) = self.waiters.next() else { break };
+            let Some(waiter) = self.waiters.next() else { break };
             self.borrow_one();
-            let (taker, unit) = waiter.value_and_unit();
-            taker.hand(What::Permit, unit);
-            let waker = waiter.serve();
+            let waker = waiter.serve_alone(What::Permit);
             panic.catch(|| waker.wake()); // foreign code
         }
         panic.resume();
@@ -222,10 +220,9 @@ impl Future for Acquire {
                         continue;
                     }
                     let Some(permit) = this.limiter.take() else {
-                        let taker = Taker::new(this.place);
-                        let joined =
-                            waiters.bring(taker, cx, &mut kept, "CapacityLimiter::acquire");
-                        let Ok(ticket) = joined else { continue };
+                        let alone = Some(this.place);
+                        let joined = waiters.join(cx, &mut kept, "CapacityLimiter::acquire", alone);
+                        let Some(ticket) = joined else { continue };
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };

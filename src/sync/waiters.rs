@@ -14,14 +14,15 @@
 
 use std::cell::{RefCell, RefMut};
 use std::mem;
+use std::panic::Location;
 use std::task::Context;
 
 use crate::coop::{KeptWaker, Stale, Waiting};
 use crate::error::Error;
 use crate::frame;
 use crate::panic::{FirstPanic, quietly};
+use crate::sync::handed::{Taker, What};
 use crate::wake::foreign::Foreign;
-use crate::wake::table::UnitId;
 use crate::wake::waker;
 
 /// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
@@ -44,6 +45,8 @@ const NONE: u32 = u32::MAX;
 struct Slot<T> {
     value: T,
     waiting: Waiting,
+    /// For one that waits for what only one can have.
+    taker: Taker,
     /// The one before in the queue, unless this is the first.
     prev: u32,
     /// The next one in the queue, or in the list of the free ones.
@@ -97,11 +100,13 @@ impl<T> Next<'_, T> {
         &mut self.slot.value
     }
 
-    /// What it brought, and the unit that it waits in, if its waker is that unit's own.
+    /// It is [served](Self::serve) with something that only one can have.
+    #[must_use]
     #[inline]
-    pub(crate) fn value_and_unit(&mut self) -> (&mut T, Option<UnitId>) {
-        let Slot { value, waiting, .. } = &mut *self.slot;
-        (value, waiting.unit())
+    pub(crate) fn serve_alone(mut self, what: What) -> KeptWaker {
+        let Slot { taker, waiting, .. } = &mut *self.slot;
+        taker.hand(what, waiting.unit());
+        self.serve()
     }
 
     /// It has what it waited for. Returns the waker to wake when nothing is borrowed any more.
@@ -122,7 +127,8 @@ impl<T: Default> Waiters<T> {
         }
     }
 
-    /// Joins the queue at its end, and brings nothing but the default.
+    /// Joins the queue at its end, and brings nothing but the default. One that waits for what only
+    /// one can have says where it was called.
     ///
     /// `None` if a foreign waker had to be cloned for it, which is in `kept` then. Meanwhile
     /// anything may have happened: whoever joins has to look again whether there is something to
@@ -133,13 +139,14 @@ impl<T: Default> Waiters<T> {
         cx: &Context<'_>,
         kept: &mut Option<Foreign>,
         operation: &'static str,
+        alone: Option<&'static Location<'static>>,
     ) -> Option<Ticket> {
         match waker::current_unit(cx.waker()) {
             Some(unit) => {
                 frame::awaits(operation);
-                Some(self.take_place(|_| (), || Waiting::of_unit(unit)))
+                Some(self.take_place(|_| (), alone, || Waiting::of_unit(unit)))
             }
-            None => self.join_with_foreign((), |_, ()| (), cx, kept, operation).ok(),
+            None => self.join_with_foreign((), |_, ()| (), cx, kept, operation, alone).ok(),
         }
     }
 
@@ -156,10 +163,11 @@ impl<T: Default> Waiters<T> {
         match waker::current_unit(cx.waker()) {
             Some(unit) => {
                 frame::awaits(operation);
-                Ok(self.take_place(|place| *place = value, || Waiting::of_unit(unit)))
+                Ok(self.take_place(|place| *place = value, None, || Waiting::of_unit(unit)))
             }
             None => {
-                self.join_with_foreign(value, |place, value| *place = value, cx, kept, operation)
+                let bring = |place: &mut T, value| *place = value;
+                self.join_with_foreign(value, bring, cx, kept, operation, None)
             }
         }
     }
@@ -172,18 +180,24 @@ impl<T: Default> Waiters<T> {
         cx: &Context<'_>,
         kept: &mut Option<Foreign>,
         operation: &'static str,
+        alone: Option<&'static Location<'static>>,
     ) -> Result<Ticket, V> {
         let Some(waker) = kept.take() else {
             *kept = Some(Foreign::keep(cx.waker()));
             return Err(value);
         };
         frame::awaits(operation);
-        Ok(self.take_place(|place| bring(place, value), || Waiting::of_foreign(waker)))
+        Ok(self.take_place(|place| bring(place, value), alone, || Waiting::of_foreign(waker)))
     }
 
     /// `waiting` is made right where it is to be: a detour would cost more than all the rest.
     #[inline(always)]
-    fn take_place(&self, bring: impl FnOnce(&mut T), waiting: impl FnOnce() -> Waiting) -> Ticket {
+    fn take_place(
+        &self,
+        bring: impl FnOnce(&mut T),
+        alone: Option<&'static Location<'static>>,
+        waiting: impl FnOnce() -> Waiting,
+    ) -> Ticket {
         let inner = &mut *self.inner.borrow_mut();
         if inner.free == NONE {
             inner.grow();
@@ -192,6 +206,7 @@ impl<T: Default> Waiters<T> {
         let slot = &mut inner.slots[index as usize];
         inner.free = slot.next;
         bring(&mut slot.value);
+        slot.taker.begin(alone);
         // What was there is taken out by now: its destructor would look in vain.
         mem::forget(mem::replace(&mut slot.waiting, waiting()));
         slot.prev = inner.tail;
@@ -296,6 +311,7 @@ impl<T: Default> Inner<T> {
         self.slots.push(Slot {
             value: T::default(),
             waiting: Waiting::default(),
+            taker: Taker::NONE,
             prev: NONE,
             next: NONE,
             state: State::Free,
@@ -337,6 +353,7 @@ impl<T: Default> Slot<T> {
         debug_assert_ne!(self.state, State::Free, "a ticket is good for as long as its operation");
         self.state = State::Free;
         self.next = mem::replace(free, ticket.0);
+        self.taker.fetch();
         mem::take(&mut self.value)
     }
 }

@@ -10,8 +10,8 @@ use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::coop;
 use crate::error::Error;
-use crate::sync::channel::{Numbered, Receiver, Receiving};
-use crate::sync::handed::{Delivery, Taker, What};
+use crate::sync::channel::{Numbered, Receiver};
+use crate::sync::handed::{Delivery, What};
 use crate::sync::waiters::{Outcome, Ticket};
 use crate::wake::foreign::Foreign;
 
@@ -77,13 +77,13 @@ impl<'a, T> Recv<'a, T> {
         }
         let received = shared.take();
         if received.is_none() && !shared.has_ended() {
-            let receiving = Receiving { message: None, taker: Taker::new(self.place) };
-            return match shared.receivers.bring(receiving, cx, &mut kept, "Receiver::recv") {
-                Ok(ticket) => {
+            let alone = Some(self.place);
+            return match shared.receivers.join(cx, &mut kept, "Receiver::recv", alone) {
+                Some(ticket) => {
                     self.step = RecvStep::Wait(ticket);
                     Poll::Pending
                 }
-                Err(_) => self.look_again(cx, kept),
+                None => self.look_again(cx, kept),
             };
         }
         if coop::spend() {
@@ -96,7 +96,7 @@ impl<'a, T> Recv<'a, T> {
     fn look(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         match self.receiver.shared.receivers.look(ticket, cx) {
             Outcome::Waiting => Poll::Pending,
-            Outcome::Served(received) => self.arrive(received.message),
+            Outcome::Served(received) => self.arrive(received),
             Outcome::Cancelled(_, error, left) => {
                 self.step = RecvStep::End;
                 drop(left);
@@ -180,7 +180,7 @@ impl<T> Drop for Recv<'_, T> {
         let (unread, left) = match (self.step, &mut self.held) {
             (RecvStep::Wait(ticket), _) => {
                 let (unread, _, left) = self.receiver.shared.receivers.leave(ticket);
-                (unread.message, Some(left))
+                (unread, Some(left))
             }
             (RecvStep::Holding, Held::Received(received, _)) => (received.take(), None),
             _ => return,
