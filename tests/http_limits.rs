@@ -532,6 +532,16 @@ async fn http1_by_hand(stream: UnixStream) -> Result<()> {
     let service =
         closing(service_fn(async |request: Request<Incoming>| match request.uri().path() {
             "/large" => Ok::<_, Error>(Response::new(Full::new(Bytes::from(vec![0; 4 << 20])))),
+            "/slow" => {
+                sleep(secs(600)).await?;
+                request.into_body().collect().await?;
+                sleep(secs(600)).await?;
+                Ok(Response::new(Full::default()))
+            }
+            "/body" => {
+                let body = request.into_body().collect().await?.to_bytes();
+                Ok(Response::new(Full::new(Bytes::from(format!("{} bytes\n", body.len())))))
+            }
             _ => Ok(Response::new(Full::default())),
         }));
     let connection = http1::Builder::new().timer(Timer).serve_connection(Io::new(stream), service);
@@ -562,6 +572,45 @@ fn s05_by_hand_in_http1() {
     }
     let (time, _) = served(http1_by_hand, sends(b"GET /large HTTP/1.1\r\nhost: me\r\n\r\n"));
     assert_between(time, secs(5), secs(65));
+}
+
+#[test]
+fn s05_heads_and_bodies_by_hand_in_http1() {
+    let slow = async |client: &UnixStream| send_slowly(client, &GET[..20], secs(1)).await;
+    assert_between(served(http1_by_hand, slow).0, secs(10), secs(11));
+    for head in [
+        "POST /body HTTP/1.1\r\nhost: me\r\nContent-Length: 100000\r\n\r\n",
+        "PUT /body HTTP/1.1\r\nhost: me\r\ntransfer-encoding: chunked\r\n\r\n",
+    ] {
+        let trickle = async |client: &UnixStream| {
+            client.write_all(head.as_bytes()).await?;
+            loop {
+                send_slowly(client, b"1\r\na\r\n", secs(1)).await?;
+            }
+        };
+        assert_between(served(http1_by_hand, trickle).0, secs(5), secs(6));
+        assert_between(served(http1_by_hand, sends(head.as_bytes())).0, secs(5), secs(6));
+    }
+    // Whole requests, however they are cut, and handlers that take their time.
+    let chunked = b"POST /slow HTTP/1.1\r\nhost: me\r\nTransfer-Encoding: chunked\r\n\r\n\
+        5;a=b\r\nhello\r\nC\r\n and goodbye\r\n0\r\nx: y\r\n\r\n";
+    let known = b"POST /slow HTTP/1.1\r\nhost: me\r\ncontent-length: 5\r\n\r\nhello";
+    for request in [&chunked[..], known, b"GET /slow HTTP/1.1\r\nhost: me\r\n\r\n"] {
+        for piece in [1, 7, 1000] {
+            let client = async |client: &UnixStream| {
+                for piece in [request, GET].concat().chunks(piece) {
+                    client.write_all(piece).await?;
+                    sleep(Duration::from_millis(1)).await?;
+                }
+                let answers = String::from_utf8(read_all(client).await?)?;
+                assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+                Ok(())
+            };
+            let (time, outcome) = served(http1_by_hand, client);
+            assert_between(time, secs(1200 + 30), secs(1200 + 31));
+            outcome.unwrap();
+        }
+    }
 }
 
 #[test]

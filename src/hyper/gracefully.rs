@@ -38,11 +38,11 @@ use crate::{Error, Result};
 /// second, whether its client acknowledges that or not. When the grace is over everything fails
 /// that still waits.
 ///
-/// **A slow or silent client** is bounded by the defaults of [`Limits`]. What is known of a
-/// connection is what passes through [`Io`](super::Io): in HTTP/2 that is all; in HTTP/1
-/// nothing tells whether a handler runs, so heads and idle connections are left to the limit that
-/// hyper has for both together, 30 seconds if it has been given a [`Timer`](super::Timer), and
-/// bodies of requests to the handler. The end of an idle connection is no error.
+/// **A slow or silent client** is bounded by the defaults of [`Limits`], as what passes through
+/// [`Io`](super::Io) tells. Only that an HTTP/1 connection is idle, and no handler running, nothing
+/// tells: that is left to the limit that hyper has for heads, which counts from the end of the
+/// last answer, 30 seconds if it has been given a [`Timer`](super::Timer). The end of an idle
+/// connection is no error.
 ///
 /// [`closing`]: super::closing()
 ///

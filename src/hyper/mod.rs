@@ -85,6 +85,7 @@
 //! | `drive` | polling hyper to the end, and deciding when that is |
 //! | `state` | what is known of a connection meanwhile |
 //! | `pace` | whether its client does its part in time |
+//! | `message` | whether requests of HTTP/1 have come in whole, where only hyper knows |
 //! | `wire` | what passes through a connection of HTTP/2, as far as that tells |
 //! | `cancellation` | one that comes back from hyper as a text |
 //! | `gracefully` | driving a connection that was set up by hand |
@@ -104,6 +105,7 @@ mod frames;
 mod gracefully;
 mod io;
 mod limits;
+mod message;
 mod on_thread;
 mod pace;
 mod preface;

@@ -16,6 +16,7 @@ use slab::Slab;
 
 use crate::error::{Cancelled, Reason};
 use crate::hyper::ahead::Ahead;
+use crate::hyper::message::Message;
 use crate::hyper::pace::{Awaited, Quiet};
 use crate::hyper::wire::Wire;
 use crate::net::registration::{Readiness, Side};
@@ -64,6 +65,8 @@ pub(super) struct State {
     opening: Cell<Opening>,
     /// What has passed, in HTTP/2.
     wire: RefCell<Option<Wire>>,
+    /// What has come in, in HTTP/1 by hand.
+    message: RefCell<Option<Box<Message>>>,
     /// Bodies of answers of which hyper has a piece that it cannot get rid of yet.
     held: Cell<u32>,
     /// The stream itself has met its end, or an error.
@@ -111,6 +114,7 @@ impl State {
             writes: Cell::new(false),
             opening: Cell::new(Opening::Undecided(0)),
             wire: RefCell::new(None),
+            message: RefCell::new(None),
             held: Cell::new(0),
             met_end: Cell::new(false),
             failure: RefCell::new(None),
@@ -223,7 +227,7 @@ impl State {
 
     /// Whether the bytes themselves are of interest.
     pub(super) fn looks_at_bytes(&self) -> bool {
-        self.opening.get() != Opening::Http1
+        self.opening.get() != Opening::Http1 || self.kind == Kind::ByHand
     }
 
     /// The client has sent this. All that comes is told, from the first byte on, for as long as it
@@ -234,16 +238,29 @@ impl State {
         {
             let rest = &OPENING[known..];
             let common = rest.len().min(bytes.len());
+            let known_bytes = &OPENING[..known];
             self.opening.set(match bytes[..common] == rest[..common] {
-                false => Opening::Http1,
-                true if common < rest.len() => Opening::Undecided(known + common),
+                false => {
+                    if self.kind == Kind::ByHand {
+                        let mut message = Message::new();
+                        message.read(known_bytes);
+                        self.message.replace(Some(Box::new(message)));
+                    }
+                    Opening::Http1
+                }
+                true if common < rest.len() => {
+                    return self.opening.set(Opening::Undecided(known + common));
+                }
                 true => {
                     let mut wire = Wire::new();
-                    wire.read(&OPENING[..known]);
+                    wire.read(known_bytes);
                     self.wire.replace(Some(wire));
                     Opening::Http2
                 }
             });
+        }
+        if let Some(message) = &mut *self.message.borrow_mut() {
+            message.read(bytes);
         }
         if let Some(wire) = &mut *self.wire.borrow_mut() {
             wire.read(bytes);
@@ -373,18 +390,25 @@ impl State {
                 output: (held || !busy && wire.sends() && !wire.is_in_head()).then(|| wire.sent()),
             };
         }
+        if let Some(message) = &*self.message.borrow() {
+            // Nothing tells whether a handler is running, or hyper waits for the next request. Of that
+            // it may have read the beginning, and go on when the handler has ended.
+            return Awaited {
+                quiet: (reads && message.is_in_head()).then_some(Quiet::Head),
+                input: message.receives().then(|| (reads, self.read.get())),
+                output: held.then(|| self.written.get()),
+            };
+        }
         let quiet = match self.opening.get() {
             Opening::Undecided(0) => Some(Quiet::Idle),
             Opening::Undecided(_) => Some(Quiet::Head),
-            // Nothing tells whether a handler is running.
-            _ if self.kind == Kind::ByHand || busy || writes => None,
+            _ if busy || writes => None,
             _ if self.read.get() > read => Some(Quiet::Head),
             _ => Some(Quiet::Idle),
         };
         Awaited {
             quiet,
-            // By hand hyper reads ahead, for the client's end.
-            input: (busy && self.kind == Kind::Served).then(|| (reads, self.read.get())),
+            input: busy.then(|| (reads, self.read.get())),
             output: held.then(|| self.written.get()),
         }
     }
