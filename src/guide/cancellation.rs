@@ -116,6 +116,9 @@
 //! grace is over. A server marks the answering of a request, and not the waiting for the next;
 //! or all of it, and with [`idle`](crate::idle) the waiting inside.
 //!
+//! A user who does not want to wait for the grace sends the signal again: in a
+//! [server](crate::Server#shutdown) the second ends the grace, and the third the process.
+//!
 //! Where something is left to do after the waiting, such as what a reader has put into the queue of
 //! a writer, the stop should be no error, which would cancel the writer as well. Nor should the reader
 //! catch a `Cancelled`, which is not its own. [`until_stopped`](crate::until_stopped) gives `None`

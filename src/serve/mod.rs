@@ -114,6 +114,21 @@ where
 /// Any other cancellation reaches the handlers at once, and those who wait in the queue are not
 /// served.
 ///
+/// # Closing
+///
+/// What a handler has written is not cut off by the end of its connection. The kernel resets a
+/// connection that is closed while its client still sends, and the client may lose what it has not
+/// read yet: the answer to an upload that was refused, for one. So when a handler drops the stream
+/// that was accepted, whatever it is wrapped in, the server ends its direction, and reads and discards
+/// until the client has ended the other, for two seconds at most. Meanwhile it counts as a
+/// connection. While the server is shutting down it waits for a tenth of a second where the
+/// client says nothing, and not beyond the grace. Cancelled without a grace, it
+/// leaves such connections their time.
+///
+/// A stream on which [`set_linger`](crate::net::TcpStream::set_linger) was called is closed as that says.
+/// So is one that was moved out of the handler's task and dropped elsewhere, or that the handler
+/// has made itself.
+///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
 /// use seedbed::{Event, Server, idle, nursery};
