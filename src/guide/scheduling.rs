@@ -134,11 +134,16 @@
 //! * **There is a limit:** 40 at once in each run, in the order in which they came. For what has a
 //!   limit of its own, say a database, give a [`CapacityLimiter`](crate::CapacityLimiter) of that
 //!   size. If such functions wait for each other, the limit has to be high enough for all of them.
+//!   One that is abandoned does not count any more: it may hang for ever. Look-ups of names do not
+//!   count either.
 //! * **It can call back:** [`Token::current`](crate::Token::current) in the function is the token of
 //!   its run.
 //!
 //! The threads are shared by all the runs of the process, and end when they have been idle for ten
-//! seconds.
+//! seconds. A process that is forked begins with none of them; fork outside of `run`.
+//!
+//! A function that hangs keeps a run from ending. After five seconds in which it is waited for though
+//! its scope is cancelled, or the run is ending, a warning says where it was begun.
 //!
 //! # Other threads
 //!
