@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use crate::Result;
 use crate::checkpoint::{Checkpoint, checkpoint};
 use crate::coop;
-use crate::sync::waiters::{Outcome, Ticket, Waiters};
+use crate::sync::waiters::{Kept, Outcome, Ticket, Waiters};
 
 /// Something that happens once, and that any number of tasks may wait for. Trio's `Event`.
 ///
@@ -94,7 +94,7 @@ impl Future for EventWait<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let mut kept = None;
+        let mut kept = Kept::default();
         loop {
             match &mut this.step {
                 Step::Start => {

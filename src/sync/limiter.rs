@@ -12,7 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::coop;
 use crate::panic::FirstPanic;
 use crate::sync::handed::{Delivery, What};
-use crate::sync::waiters::{Outcome, Ticket, Waiters};
+use crate::sync::waiters::{Kept, Outcome, Ticket, Waiters};
 
 /// A limit on how much goes on at once: so many permits and no more, first come, first served.
 /// Trio's `CapacityLimiter`.
@@ -211,7 +211,7 @@ impl Future for Acquire {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let waiters = &this.limiter.inner.waiters;
-        let mut kept = None;
+        let mut kept = Kept::default();
         loop {
             match &mut this.step {
                 Step::Start => {

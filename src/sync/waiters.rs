@@ -87,6 +87,21 @@ pub(crate) struct Left {
     stale: Option<Stale>,
 }
 
+/// A foreign waker that was cloned for an operation that may have to wait.
+#[derive(Default)]
+pub(crate) struct Kept(Option<Foreign>);
+
+impl Drop for Kept {
+    /// It did not have to. To drop the waker is foreign code, and if that panicked when the operation
+    /// returns what it got instead, that would be lost.
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            quietly(|| drop(waker));
+        }
+    }
+}
+
 /// The waiter whose turn it is. It is out of the queue, so it must be served.
 #[must_use = "it is out of the queue"]
 pub(crate) struct Next<'a, T> {
@@ -137,7 +152,7 @@ impl<T: Default> Waiters<T> {
     pub(crate) fn join(
         &self,
         cx: &Context<'_>,
-        kept: &mut Option<Foreign>,
+        kept: &mut Kept,
         operation: &'static str,
         alone: Option<&'static Location<'static>>,
     ) -> Option<Ticket> {
@@ -157,7 +172,7 @@ impl<T: Default> Waiters<T> {
         &self,
         value: T,
         cx: &Context<'_>,
-        kept: &mut Option<Foreign>,
+        kept: &mut Kept,
         operation: &'static str,
     ) -> Result<Ticket, T> {
         match waker::current_unit(cx.waker()) {
@@ -178,12 +193,12 @@ impl<T: Default> Waiters<T> {
         value: V,
         bring: impl FnOnce(&mut T, V),
         cx: &Context<'_>,
-        kept: &mut Option<Foreign>,
+        kept: &mut Kept,
         operation: &'static str,
         alone: Option<&'static Location<'static>>,
     ) -> Result<Ticket, V> {
-        let Some(waker) = kept.take() else {
-            *kept = Some(Foreign::keep(cx.waker()));
+        let Some(waker) = kept.0.take() else {
+            kept.0 = Some(Foreign::keep(cx.waker()));
             return Err(value);
         };
         frame::awaits(operation);

@@ -12,8 +12,7 @@ use crate::coop;
 use crate::error::Error;
 use crate::sync::channel::{Numbered, Receiver};
 use crate::sync::handed::{Delivery, What};
-use crate::sync::waiters::{Outcome, Ticket};
-use crate::wake::foreign::Foreign;
+use crate::sync::waiters::{Kept, Outcome, Ticket};
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
@@ -52,7 +51,7 @@ impl<T> Future for Recv<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.step {
-            RecvStep::Start => this.start(cx, None),
+            RecvStep::Start => this.start(cx, Kept::default()),
             RecvStep::Wait(ticket) => this.look(ticket, cx),
             _ => this.let_go(cx),
         }
@@ -66,11 +65,7 @@ impl<'a, T> Recv<'a, T> {
     }
 
     #[inline(always)]
-    fn start(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut kept: Option<Foreign>,
-    ) -> Poll<Result<Option<T>>> {
+    fn start(&mut self, cx: &mut Context<'_>, mut kept: Kept) -> Poll<Result<Option<T>>> {
         let shared = &*self.receiver.shared;
         if let Err(error) = coop::check() {
             return self.begin_failing(error, cx);
@@ -105,7 +100,7 @@ impl<'a, T> Recv<'a, T> {
             Outcome::PassedOver(_, left) => {
                 self.step = RecvStep::Start;
                 drop(left);
-                self.look_again(cx, None)
+                self.look_again(cx, Kept::default())
             }
         }
     }
@@ -135,11 +130,7 @@ impl<'a, T> Recv<'a, T> {
     /// Begins again, perhaps with a foreign waker that was cloned, by which anything may have
     /// happened.
     #[cold]
-    fn look_again(
-        &mut self,
-        cx: &mut Context<'_>,
-        kept: Option<Foreign>,
-    ) -> Poll<Result<Option<T>>> {
+    fn look_again(&mut self, cx: &mut Context<'_>, kept: Kept) -> Poll<Result<Option<T>>> {
         self.start(cx, kept)
     }
 

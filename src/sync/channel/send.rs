@@ -9,8 +9,7 @@ use crate::checkpoint::Checkpoint;
 use crate::coop;
 use crate::error::Error;
 use crate::sync::channel::{Closed, SendError, Sender};
-use crate::sync::waiters::{Outcome, Ticket};
-use crate::wake::foreign::Foreign;
+use crate::sync::waiters::{Kept, Outcome, Ticket};
 
 /// The future of [`Sender::send`].
 #[must_use = "futures do nothing unless awaited"]
@@ -46,7 +45,7 @@ impl<T> Future for Sending<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.step {
-            SendStep::Start => this.start(cx, None),
+            SendStep::Start => this.start(cx, Kept::default()),
             SendStep::Wait(ticket) => this.look(ticket, cx),
             _ => this.go_on(cx),
         }
@@ -60,11 +59,7 @@ impl<'a, T> Sending<'a, T> {
     }
 
     #[inline(always)]
-    fn start(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut kept: Option<Foreign>,
-    ) -> Poll<Result<(), SendError<T>>> {
+    fn start(&mut self, cx: &mut Context<'_>, mut kept: Kept) -> Poll<Result<(), SendError<T>>> {
         let shared = &*self.sender.shared;
         if let Err(error) = coop::check() {
             return self.begin_failing(error, cx);
@@ -95,7 +90,7 @@ impl<'a, T> Sending<'a, T> {
         &mut self,
         message: Option<T>,
         cx: &mut Context<'_>,
-        kept: Option<Foreign>,
+        kept: Kept,
     ) -> Poll<Result<(), SendError<T>>> {
         self.message = message;
         self.start(cx, kept)
@@ -119,7 +114,7 @@ impl<'a, T> Sending<'a, T> {
             Outcome::PassedOver(message, left) => {
                 self.step = SendStep::Start;
                 drop(left);
-                self.look_again(message, cx, None)
+                self.look_again(message, cx, Kept::default())
             }
         }
     }

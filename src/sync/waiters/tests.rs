@@ -107,7 +107,7 @@ impl Pair {
         self.joined += 1;
         (waiter.value, waiter.served, waiter.outside) = (self.joined, false, false);
         let waker = waiter.wakes.clone().into();
-        let (cx, mut kept) = (Context::from_waker(&waker), None);
+        let (cx, mut kept) = (Context::from_waker(&waker), Kept::default());
         let join = || {
             // The first time the waker is kept, for a second look.
             let value = self.queue.bring(self.joined, &cx, &mut kept, "a test").unwrap_err();
