@@ -37,7 +37,9 @@ impl<'a> Walk<'a> {
     /// Whether this error is to be looked at: false if the walk goes round in a circle, or has gone
     /// far enough.
     pub(super) fn comes_to(&mut self, error: &'a (dyn StdError + 'static)) -> bool {
-        // With the type: the address alone says nothing of what has no size.
+        // With the type, by way of its table of functions: what is the first field of another error
+        // has the same address. One type may have two tables, so that a circle may be gone round
+        // more often than once.
         if self.steps == MOST || self.passed.is_some_and(|passed| ptr::eq(passed, error)) {
             return false;
         }

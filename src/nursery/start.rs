@@ -147,7 +147,6 @@ where
 {
     let hold = Hold::new(nursery.clone());
     async move {
-        let _hold = hold;
         Aside::new().await?;
         if !nursery.is_open() {
             return Err(NurseryClosed::new(nursery.place(), place).into());
@@ -186,6 +185,9 @@ where
         if shared.too_late.get() {
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
         }
-        shared.value.take().ok_or_else(|| NotStarted::new(place).into())
+        let value = shared.value.take();
+        // Foreign code, run before the answer is given, which would be lost if it panicked then.
+        drop((shared, hold));
+        value.ok_or_else(|| NotStarted::new(place).into())
     }
 }
