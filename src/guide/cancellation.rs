@@ -131,7 +131,7 @@
 //!
 //! /// A handler of `serve`, which is finishing from its first line to its last.
 //! async fn connection(stream: &TcpStream) -> Result<()> {
-//!     let (queue, frames) = channel(100);
+//!     let (queue, frames) = channel::<Vec<u8>>(100);
 //!     nursery(async |n| {
 //!         n.spawn(async move {
 //!             while let Some(frame) = frames.recv().await? {
