@@ -258,6 +258,13 @@ impl<T> ThreadStatic<T> {
     pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         if has_failed() { self.last.with(f) } else { self.key.with(f) }
     }
+
+    pub(crate) fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, ()> {
+        match has_failed() {
+            true => self.last.try_with(f).map_err(drop),
+            false => self.key.try_with(f).map_err(drop),
+        }
+    }
 }
 
 /// A value for each thread, made by a constant expression.
