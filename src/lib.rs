@@ -82,7 +82,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
-//! | `hyper` | [hyper's runtime traits][of-hyper], for HTTP/1 and HTTP/2 |
+//! | `hyper` | [servers of HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
 //!
 //! None is on by default.
@@ -94,9 +94,9 @@
 //! 64 bits. TLS is not there, nor are files, but for what [`to_thread`](to_thread()) can do. It is
 //! not 1.0: names may change.
 //!
-#![cfg_attr(all(not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::hyper")]
+#![cfg_attr(all(unix, not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::hyper")]
 #![cfg_attr(
-    not(all(not(loom), feature = "hyper")),
+    not(all(unix, not(loom), feature = "hyper")),
     doc = "[of-hyper]: https://docs.rs/seedbed/latest/seedbed/hyper/"
 )]
 #![warn(missing_docs)]

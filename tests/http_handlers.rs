@@ -686,6 +686,30 @@ fn s04_bytes_of_the_other_protocol_that_come_early_are_not_lost() {
 }
 
 #[test]
+fn s04_the_key_of_a_websocket_is_answered() {
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |request| {
+                Ok::<_, Error>(upgrade(request, async |_| Ok(())))
+            }));
+            // The example of RFC 6455, 1.2.
+            let request =
+                b"GET /chat HTTP/1.1\r\nhost: server.example.com\r\nupgrade: websocket\r\n\
+                connection: Upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+            client.write_all(request).await?;
+            let mut answer = String::new();
+            (&client).read_to_string(&mut answer).await?;
+            let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+            assert!(answer.starts_with("HTTP/1.1 101") && answer.contains(accept), "{answer}");
+            assert!(answer.contains("upgrade: websocket\r\n"), "{answer}");
+            Ok(())
+        })
+        .await
+    });
+}
+
+#[test]
 fn s04_a_request_that_asks_for_no_upgrade_is_told_so() {
     let (answer, _) = outcome(async |request| Ok(upgrade(request, async |_| unreachable!())));
     assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
@@ -927,4 +951,89 @@ fn s04_departures_are_found_on_any_stream() {
         let limit = if how == Departure::Reset { Duration::ZERO } else { 10 * SECOND };
         assert!(time >= limit && time < limit + SECOND, "{how:?}: {time:?}");
     }
+}
+
+#[test]
+fn s04_a_connection_that_is_cancelled_while_it_waits_is_recognised_as_cancelled() {
+    for (http2, asked) in [(false, false), (false, true), (true, false), (true, true)] {
+        let time = run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            nursery(async |n| {
+                let task = n.spawn(async {
+                    let handler = async |_: Request<Incoming>| {
+                        Ok::<_, Error>(Response::new(String::from("fine")))
+                    };
+                    move_on_after(2 * SECOND, serve_connection(stream, "test", handler)).await
+                });
+                nursery(async |n| match (http2, asked) {
+                    (true, true) => {
+                        let mut sender = http2_client(n, client).await?;
+                        sender.send_request(get("/")).await?.into_body().collect().await?;
+                        assert_eq!(task.await?, None);
+                        Ok(())
+                    }
+                    _ => {
+                        client.write_all(if http2 { b"PRI * " } else { b"" }).await?;
+                        client.write_all(if asked { GET } else { b"" }).await?;
+                        assert_eq!(task.await?, None);
+                        drop(client);
+                        Ok(())
+                    }
+                })
+                .await
+            })
+            .await
+        });
+        // The first request may be waited for, and the preface, but not for longer.
+        assert_eq!(time, 2 * SECOND, "{http2} {asked}");
+    }
+}
+
+#[test]
+fn s04_a_server_whose_grace_is_over_has_its_handlers_clean_up() {
+    let log = Log::default();
+    let reported = RefCell::new(Vec::new());
+    let time = run_virtually(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        nursery(async |n| {
+            let server = seedbed::hyper::Server::new(listener)
+                .shutdown_on(log.begun.wait())
+                .grace(3 * SECOND)
+                .on_error(|error, _| reported.borrow_mut().push(error));
+            let serving = n.spawn(server.serve(async |request| log.answer(request).await));
+            let client = TcpStream::connect(address).await?;
+            client.write_all(GET).await?;
+            assert_eq!(client.read(&mut [0; 64]).await?, 0);
+            serving.await
+        })
+        .await
+    });
+    assert_eq!(log.lines.into_inner(), CLEANED_UP);
+    assert!(reported.borrow().is_empty(), "{reported:?}");
+    assert!(time >= 3 * SECOND && time < 4 * SECOND, "{time:?}");
+}
+
+#[test]
+fn s04_a_shield_holds_for_as_long_as_it_says_whatever_the_client_does() {
+    let log = Log::default();
+    let time = run_virtually(async || {
+        let (client, stream) = tcp_pair().await?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |_: Request<Incoming>| {
+                let shield = CancelScope::new().with_shield();
+                log.add("begin");
+                shield.enter(async |_| sleep(30 * SECOND).await).await?;
+                log.add("done");
+                Ok::<_, Error>(Response::new(String::new()))
+            }));
+            client.write_all(&[GET, GET].concat()).await?;
+            log.begun.wait().await?;
+            reset(client)
+        })
+        .await
+    });
+    // Once: the request behind it has nobody to be answered to.
+    assert_eq!(log.lines.into_inner(), ["begin", "done"]);
+    assert_eq!(time, 30 * SECOND);
 }

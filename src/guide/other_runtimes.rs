@@ -34,6 +34,7 @@
 //!   [`Cancelled`](crate::Cancelled). The next checkpoint raises it again, so nothing breaks, but
 //!   code in between runs that should not.
 //! * **Libraries for tokio** that need its reactor do not run here. Those that need nothing but a
-//!   waker do: channels, `futures`, parsers. hyper does, with the feature `hyper`.
+//!   waker do: channels, `futures`, parsers. hyper does, with the feature `hyper`, whose `hyper::serve` is a
+//!   server of HTTP/1 and HTTP/2 in one call.
 //! * **`Send`.** The future given to [`run`](crate::run()) need not be `Send`, and nurseries are
 //!   not. [`Error`](crate::Error) and wakers are.

@@ -82,6 +82,7 @@
 //! | `request` | a request: the task of its handler, and what hyper has of it |
 //! | `answer`, `frames` | bodies of answers, and how they get to hyper |
 //! | `upgrade` | connections that go on as another protocol |
+//! | `websocket` | the answer to a WebSocket's key |
 //! | `drive` | polling hyper to the end, and deciding when that is |
 //! | `state` | what is known of a connection meanwhile |
 //! | `pace` | whether its client does its part in time |
@@ -117,6 +118,7 @@ mod stage;
 mod state;
 mod timer;
 mod upgrade;
+mod websocket;
 mod wire;
 
 #[doc(no_inline)]

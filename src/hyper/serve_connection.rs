@@ -240,14 +240,17 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         B: IntoBody + 'scope,
         E: Into<Error> + 'scope,
     {
-        let connection = http1::Builder::new()
+        let mut builder = http1::Builder::new();
+        builder
             .timer(Timer)
             .half_close(true)
             .header_read_timeout(None) // it takes idle connections for slow ones
-            .max_headers(self.limits.headers)
-            .max_buf_size(self.limits.header_size)
-            .serve_connection(io, self.requests(handler))
-            .with_upgrades();
+            .max_buf_size(self.limits.header_size);
+        // hyper's own limit is the same, and told again it makes every request slower.
+        if self.limits.headers != Limits::HEADERS {
+            builder.max_headers(self.limits.headers);
+        }
+        let connection = builder.serve_connection(io, self.requests(handler)).with_upgrades();
         let shutdown = |connection: Pin<&mut _>| {
             http1::UpgradeableConnection::graceful_shutdown(connection);
         };

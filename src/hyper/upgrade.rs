@@ -6,18 +6,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::rt::{Read, ReadBuf, Write};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::hyper::answer::Body;
+use crate::hyper::websocket;
 use crate::{Result, cancellable};
 
 /// Answers a request to go on as another protocol, and runs `talk` with the stream when the answer
 /// has been sent.
 ///
-/// It is answered with 101, or with 200 if it is a `CONNECT`. A request that does not ask for an
-/// upgrade is answered with 426, and `talk` is dropped.
+/// It is answered with 101, or with 200 if it is a `CONNECT`. The key of a WebSocket is answered as
+/// well, so that `stream` may be given to a library that speaks it, as a stream whose handshake is
+/// done. A request that does not ask for an upgrade is answered with 426, and `talk` is dropped.
 ///
 /// `talk` is a part of the request: it may borrow what the handler may, and a task of the
 /// connection runs it. It is finishing its work, as a handler is: a graceful stop of the server reaches
@@ -55,6 +57,9 @@ where
             *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             answer.headers_mut().insert(UPGRADE, protocol);
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            if let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY) {
+                answer.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, websocket::accept(key));
+            }
         }
         None => {
             *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
