@@ -2,19 +2,19 @@
 #![cfg(unix)]
 
 use std::cell::{Cell, RefCell};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{AsyncReadExt, AsyncWriteExt};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use hyper::{Request, Response, StatusCode};
 use seedbed::hyper::{
-    Body, Connection, Io, NurseryExecutor, Timer, gracefully, serve_connection, upgrade,
+    Body, Connection, Io, NurseryExecutor, Peer, Timer, gracefully, serve_connection, upgrade,
 };
 use seedbed::net::{TcpListener, TcpStream, UnixStream};
 use seedbed::testing::VirtualClock;
@@ -373,10 +373,9 @@ fn s04_a_handler_that_waits_for_a_body_half_sent_is_cancelled_as_well() {
                 n.spawn(async {
                     nursery(async |n| match http2 {
                         true => {
-                            let stream = futures::stream::pending::<
-                                Result<hyper::body::Frame<Bytes>, std::io::Error>,
-                            >();
-                            let body = http_body_util::StreamBody::new(stream);
+                            let stream =
+                                futures::stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
+                            let body = StreamBody::new(stream);
                             let executor = NurseryExecutor::new(n);
                             let (mut sender, connection) =
                                 hyper::client::conn::http2::Builder::new(executor)
@@ -532,6 +531,23 @@ fn s04_a_body_that_fails_or_panics_is_cut_off() {
             })))
         });
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("the beginning"), "{answer}");
+        assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+        assert_eq!(reported.len(), 1, "{reported:?}");
+        assert_eq!(reported[0].is::<HandlerPanicked>(), panics);
+    }
+}
+
+#[test]
+fn s04_a_body_of_another_library_that_fails_or_panics_is_cut_off_and_reported() {
+    for panics in [false, true] {
+        let (answer, reported) = outcome(async |_| {
+            let pieces = futures::stream::iter(0..).map(move |i| match i {
+                0 => Ok(Frame::data(Bytes::from("the beginning"))),
+                _ if panics => panic!("a bug"),
+                _ => Err(Error::msg("out of paper")),
+            });
+            Ok(Response::new(Body::new(StreamBody::new(pieces))))
+        });
         assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
         assert_eq!(reported.len(), 1, "{reported:?}");
         assert_eq!(reported[0].is::<HandlerPanicked>(), panics);
@@ -765,16 +781,20 @@ fn s04_a_stage_between_accepting_and_http_gives_another_stream() {
         let address = listener.local_addr()?;
         let (accepted, stop) = (Cell::new(0), Event::new());
         nursery(async |n| {
-            let server = seedbed::hyper::Server::new(listener).shutdown_on(stop.wait()).on_accept(
-                async |stream: TcpStream, _| {
+            let server = seedbed::hyper::Server::new(listener)
+                .with_peers()
+                .shutdown_on(stop.wait())
+                .on_accept(async |stream: TcpStream, _| {
                     accepted.set(accepted.get() + 1);
                     let mut secret = [0; 6];
                     stream.read_exact(&mut secret).await?;
                     assert_eq!(&secret, b"secret");
                     Ok(futures::io::BufReader::new(stream))
-                },
-            );
-            n.spawn(server.serve(async |_: Request<Incoming>| {
+                });
+            n.spawn(server.serve(async |request: Request<Incoming>| {
+                let Peer(peer) =
+                    request.extensions().get::<Peer<SocketAddr>>().expect("it is told");
+                assert!(peer.ip().is_loopback());
                 Ok::<_, Error>(Response::new(format!("{}", accepted.get())))
             }));
             let client = TcpStream::connect(address).await?;

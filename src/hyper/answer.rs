@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,7 +13,8 @@ use pin_project_lite::pin_project;
 use crate::generator::Generator;
 use crate::hyper::frames::{Frames, Sender, Taker};
 use crate::hyper::state::UnderWay;
-use crate::{Error, Result, aclosing};
+use crate::serve::HandlerPanicked;
+use crate::{Error, Result, aclosing, panic};
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
@@ -303,6 +305,7 @@ pin_project! {
     pub(super) struct Outgoing<G> {
         #[pin]
         body: Option<G>,
+        resume_panics: bool,
         held: Held,
     }
 }
@@ -330,8 +333,8 @@ impl Drop for Held {
 }
 
 impl<G> Outgoing<G> {
-    pub(super) fn new(body: Option<G>, under_way: UnderWay) -> Outgoing<G> {
-        Outgoing { body, held: Held { under_way, is_held: false } }
+    pub(super) fn new(body: Option<G>, under_way: UnderWay, resume_panics: bool) -> Outgoing<G> {
+        Outgoing { body, resume_panics, held: Held { under_way, is_held: false } }
     }
 }
 
@@ -350,7 +353,17 @@ where
         let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
         let held = this.held;
         held.set(false);
-        body.poll_frame(cx).map(|item| {
+        let polled = match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
+            Ok(polled) => polled,
+            Err(payload) if *this.resume_panics => resume_unwind(payload),
+            Err(payload) => {
+                let error = HandlerPanicked::new(&*payload);
+                panic::quietly(|| drop(payload));
+                held.under_way.state().fail(error.into());
+                return Poll::Ready(Some(Err(CutOff)));
+            }
+        };
+        polled.map(|item| {
             held.set(matches!(item, Some(Ok(_))));
             Some(item?.map_err(|error| {
                 let error = Error::from_boxed(error.into());

@@ -80,6 +80,7 @@
 //! | `preface` | which version of HTTP a client speaks |
 //! | `limits` | what a client may take its time for |
 //! | `request` | a request: the task of its handler, and what hyper has of it |
+//! | `peer` | where a request comes from |
 //! | `answer`, `frames` | bodies of answers, and how they get to hyper |
 //! | `upgrade` | connections that go on as another protocol |
 //! | `websocket` | the answer to a WebSocket's key |
@@ -109,6 +110,7 @@ mod limits;
 mod message;
 mod on_thread;
 mod pace;
+mod peer;
 mod preface;
 mod request;
 mod serve;
@@ -131,6 +133,7 @@ pub use frames::Sender;
 pub use gracefully::gracefully;
 pub use io::Io;
 pub use limits::Limits;
+pub use peer::Peer;
 pub use serve::{Server, serve};
 pub use serve_connection::{Connection, serve_connection};
 pub use stage::{AsAccepted, OnAccept, Stage};

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
+use hyper::http::Extensions;
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use pin_project_lite::pin_project;
@@ -35,6 +36,8 @@ pub(super) struct Requests<'scope, 'env, H> {
     pub(super) nursery: &'scope Nursery<'scope, 'env>,
     pub(super) handler: &'env H,
     pub(super) failures: &'env Failures<'env>,
+    /// Says in a request where it comes from, if that is wanted.
+    pub(super) mark: Option<&'env dyn Fn(&mut Extensions)>,
     pub(super) state: Rc<State>,
 }
 
@@ -48,7 +51,10 @@ where
     type Error = CutOff;
     type Future = Answering<'scope, 'env, B>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(mark) = self.mark {
+            mark(request.extensions_mut());
+        }
         self.state.count_request();
         for error in self.state.take_failures() {
             (self.failures.report)(error); // of the bodies of earlier answers
@@ -113,15 +119,16 @@ impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
         let answer = ready!(this.state.calmly(|| Pin::new(&mut this.task).poll(cx)));
         this.scope = None;
         let under_way = this.state.begin();
+        let resume_panics = this.failures.resume_panics;
         let mut answer = match answer {
             Ok(Answer::Given(answer)) => {
                 let (head, body) = answer.into_parts();
                 let (body, rest) = body.give();
                 this.go_on(rest);
-                Response::from_parts(head, Outgoing::new(Some(body), under_way))
+                Response::from_parts(head, Outgoing::new(Some(body), under_way, resume_panics))
             }
             Ok(Answer::Failed) => {
-                let mut answer = Response::new(Outgoing::new(None, under_way));
+                let mut answer = Response::new(Outgoing::new(None, under_way, resume_panics));
                 *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 answer
             }

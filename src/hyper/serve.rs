@@ -13,7 +13,7 @@ use crate::hyper::Limits;
 use crate::hyper::answer::IntoBody;
 use crate::hyper::drive::FIRST_PATIENCE;
 use crate::hyper::io::downcast;
-use crate::hyper::serve_connection::{Connection, OnError};
+use crate::hyper::serve_connection::{Connection, Mark, OnError, mark};
 use crate::hyper::stage::{AsAccepted, OnAccept, Stage};
 use crate::net::TcpStream;
 use crate::serve::ending::until_ending;
@@ -73,6 +73,7 @@ pub struct Server<'a, L: Listener, A = AsAccepted> {
     server: crate::Server<'a, L>,
     limits: Limits,
     on_error: Option<OnError<'a, L::Address>>,
+    mark: Option<Mark<L::Address>>,
     resume_panics: bool,
     stage: A,
     place: &'static Location<'static>,
@@ -87,6 +88,7 @@ impl<L: Listener> Server<'_, L> {
             server: crate::Server::new(listener),
             limits: Limits::new(),
             on_error: None,
+            mark: None,
             resume_panics: false,
             stage: AsAccepted,
             place: Location::caller(),
@@ -136,6 +138,16 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
+    /// Puts a [`Peer`](super::Peer) into the extensions of each request: where it comes from. That
+    /// takes an allocation.
+    pub fn with_peers(mut self) -> Self
+    where
+        L::Address: Send + Sync + 'static,
+    {
+        self.mark = Some(mark);
+        self
+    }
+
     /// Has `stage` make of each accepted stream another one, before HTTP: one of TLS for example, or
     /// one behind a header of the PROXY protocol, or one that counts.
     ///
@@ -165,8 +177,8 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     where
         F: AsyncFn(L::Stream, L::Address) -> Result<T>,
     {
-        let Server { server, limits, on_error, resume_panics, stage: _, place } = self;
-        Server { server, limits, on_error, resume_panics, stage: OnAccept(stage), place }
+        let Server { server, limits, on_error, mark, resume_panics, stage: _, place } = self;
+        Server { server, limits, on_error, mark, resume_panics, stage: OnAccept(stage), place }
     }
 
     /// Runs `handler` for each request, in a task of its connection, until the server is shut down
@@ -192,7 +204,7 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         B: IntoBody,
         E: Into<Error>,
     {
-        let Server { server, limits, on_error, resume_panics, stage, place } = self;
+        let Server { server, limits, on_error, mark, resume_panics, stage, place } = self;
         let reports = Reports::new("request", place);
         let tell = |error: Error, peer: &L::Address| match &on_error {
             Some(on_error) => on_error(error, peer),
@@ -208,7 +220,8 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
                 tracing::debug!(?peer, "a client has not finished its handshake in time");
                 return Ok(());
             };
-            let mut connection = Connection::new(stream, peer).at(place).limits(limits);
+            let mut connection =
+                Connection::new(stream, peer).at(place).limits(limits).marked(mark);
             connection = connection.on_error(tell);
             if resume_panics {
                 connection = connection.resume_panics();

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::body::Incoming;
+use hyper::http::Extensions;
 use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 
@@ -15,6 +16,7 @@ use crate::hyper::ahead::Ahead;
 use crate::hyper::answer::IntoBody;
 use crate::hyper::drive::{Drive, End, FIRST_PATIENCE};
 use crate::hyper::pace::Pace;
+use crate::hyper::peer::Peer;
 use crate::hyper::preface::{Opening, Version, read_preface};
 use crate::hyper::request::{Failures, Requests};
 use crate::hyper::shared::Shared;
@@ -98,11 +100,14 @@ pub struct Connection<'a, S, P> {
     peer: P,
     limits: Limits,
     on_error: Option<OnError<'a, P>>,
+    mark: Option<Mark<P>>,
     resume_panics: bool,
     place: &'static Location<'static>,
 }
 
 pub(super) type OnError<'a, P> = Box<dyn Fn(Error, &P) + 'a>;
+/// Puts a [`Peer`] into a request.
+pub(super) type Mark<P> = fn(&P, &mut Extensions);
 
 impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     /// A connection to this peer, which is what its reports name, with the default [`Limits`].
@@ -110,7 +115,7 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     pub fn new(stream: S, peer: P) -> Self {
         let place = Location::caller();
         let limits = Limits::new();
-        Connection { stream, peer, limits, on_error: None, resume_panics: false, place }
+        Connection { stream, peer, limits, on_error: None, mark: None, resume_panics: false, place }
     }
 
     /// Other limits than the default ones.
@@ -131,6 +136,20 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     /// [nursery](crate::nursery()). By default it is an answer with the status 500, and a report.
     pub fn resume_panics(mut self) -> Self {
         self.resume_panics = true;
+        self
+    }
+
+    /// Puts a [`Peer`] into the extensions of each request. That takes an allocation.
+    pub fn with_peer(mut self) -> Self
+    where
+        P: Clone + Send + Sync + 'static,
+    {
+        self.mark = Some(mark);
+        self
+    }
+
+    pub(super) fn marked(mut self, mark: Option<Mark<P>>) -> Self {
+        self.mark = mark;
         self
     }
 
@@ -160,7 +179,9 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         B: IntoBody,
         E: Into<Error>,
     {
-        let Connection { stream, peer, limits, on_error, resume_panics, place } = self;
+        let Connection { stream, peer, limits, on_error, mark, resume_panics, place } = self;
+        let peer_ref = &peer;
+        let mark = mark.map(|mark| move |extensions: &mut Extensions| mark(peer_ref, extensions));
         let reports = Reports::new("request", place);
         let report = |error: Error| match &on_error {
             Some(on_error) => on_error(error, &peer),
@@ -168,6 +189,7 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         };
         let failures = Failures { report: &report, resume_panics };
         let (handler, failures, limits) = (&handler, &failures, &limits);
+        let mark = mark.as_ref().map(|mark| mark as &dyn Fn(&mut Extensions));
         let mut stream = stream;
         // The handlers finish their work, as those of any server do.
         finishing(nursery(async |n| {
@@ -191,7 +213,7 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
             let stream = Shared::new(stream);
             let io = Io::of(stream.clone(), read, state.clone());
             state.set_ahead(|| Ahead::new(stream.clone()));
-            let serving = Serving { nursery: n, limits, failures, state, pace };
+            let serving = Serving { nursery: n, limits, failures, mark, state, pace };
             let outcome = match version {
                 Version::Http1 => serving.http1(io, handler).await,
                 Version::Http2 => serving.http2(io, handler).await,
@@ -214,11 +236,16 @@ impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Connection<'_, S, P> {
     }
 }
 
+pub(super) fn mark<P: Clone + Send + Sync + 'static>(peer: &P, extensions: &mut Extensions) {
+    extensions.insert(Peer(peer.clone()));
+}
+
 /// A connection of which the version of HTTP is known.
 struct Serving<'scope, 'env> {
     nursery: &'scope Nursery<'scope, 'env>,
     limits: &'env Limits,
     failures: &'env Failures<'env>,
+    mark: Option<&'env dyn Fn(&mut Extensions)>,
     state: Rc<State>,
     pace: Pace,
 }
@@ -229,6 +256,7 @@ impl<'scope, 'env> Serving<'scope, 'env> {
             nursery: self.nursery,
             handler,
             failures: self.failures,
+            mark: self.mark,
             state: self.state.clone(),
         }
     }

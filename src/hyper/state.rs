@@ -284,7 +284,9 @@ impl State {
 
     /// What a read or a write has failed with. hyper is not told: it would drop the handlers.
     pub(super) fn note_failure(&self, error: io::Error) {
-        let _first = self.failure.borrow_mut().get_or_insert(error);
+        if !self.has_failed() {
+            self.failure.replace(Some(error));
+        }
     }
 
     pub(super) fn take_failure(&self) -> Option<io::Error> {

@@ -1,0 +1,16 @@
+//! Where a request comes from.
+
+/// The address of a client, in the extensions of its requests, where the
+/// [server](super::Server::with_peers) puts it.
+///
+/// ```
+/// use seedbed::hyper::{Peer, Request, body::Incoming};
+/// use std::net::SocketAddr;
+///
+/// fn is_local(request: &Request<Incoming>) -> bool {
+///     let peer = request.extensions().get::<Peer<SocketAddr>>();
+///     peer.is_some_and(|Peer(address)| address.ip().is_loopback())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer<A>(pub A);
