@@ -125,8 +125,8 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     }
 
     /// Calls this with each error of a handler, or of a body, and with the peer. A panic is a
-    /// [`HandlerPanicked`](crate::HandlerPanicked). Otherwise they are reported through `tracing`, as warnings, and panics
-    /// as errors.
+    /// [`HandlerPanicked`](crate::HandlerPanicked). Otherwise they are reported through `tracing`,
+    /// as warnings, and panics as errors.
     pub fn on_error(mut self, report: impl Fn(Error, &P) + 'a) -> Self {
         self.on_error = Some(Box::new(report));
         self
