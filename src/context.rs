@@ -63,6 +63,8 @@ pub(crate) struct Context {
     pub(crate) handed_over: Near,
     /// How many open scopes have been cancelled themselves.
     pub(crate) cancelled: Cell<usize>,
+    /// How many `start`s keep a nursery open.
+    pub(crate) starts: Cell<usize>,
     /// How many scopes are entered, for `testing::statistics`.
     pub(crate) scopes: Cell<usize>,
     /// Scopes that nobody uses.
@@ -111,6 +113,7 @@ thread_static! {
         handed: Cell::new(0),
         handed_over: Near::new(),
         cancelled: Cell::new(0),
+        starts: Cell::new(0),
         scopes: Cell::new(0),
         spare_scopes: Pool::new(),
     };
@@ -142,6 +145,7 @@ pub(crate) fn enter_runtime(runtime: &Runtime) -> EnteredRuntime<'_> {
         context.handed.set(0);
         context.handed_over.begin(runtime.tracks_handed_over());
         context.cancelled.set(0);
+        context.starts.set(0);
         context.scopes.set(0);
         context.unit_run.set(runtime.table.run());
         context.table.set(Rc::as_ptr(&runtime.table));

@@ -18,9 +18,9 @@ use cooked_waker::{IntoWaker, WakeRef};
 use futures::Stream;
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    AsyncgenHooks, Builder, CancelScope, CapacityLimiter, Error, Event, Group, Result, Token,
-    Yielder, cancel_scope, channel, finishing, generator, get_asyncgen_hooks, nursery,
-    set_asyncgen_hooks, sleep, sleep_forever, sync_generator, yield_now,
+    AsyncgenHooks, Builder, CancelScope, CapacityLimiter, Error, Event, Group, Result, Started,
+    Stuck, Token, Yielder, cancel_scope, channel, finishing, generator, get_asyncgen_hooks,
+    nursery, set_asyncgen_hooks, sleep, sleep_forever, sync_generator, yield_now,
 };
 
 type Boxed = Pin<Box<dyn Future<Output = Result<()>>>>;
@@ -544,7 +544,7 @@ mod ends {
     use super::*;
 
     /// Iterates a generator once and drops it while it is suspended.
-    fn drop_a_suspended_generator() {
+    pub fn drop_a_suspended_generator() {
         let mut numbers = Box::pin(generator(async |y: Yielder<i32>| {
             y.yield_(1).await?;
             Ok(())
@@ -566,35 +566,6 @@ mod ends {
             Event::new().wait().await
         });
         assert!(outcome.unwrap_err().is::<seedbed::Deadlock>());
-    }
-
-    #[test]
-    fn r10_a_generator_dropped_by_a_payload_that_a_run_discards() {
-        struct Payload(Arc<std::sync::atomic::AtomicBool>);
-        impl Drop for Payload {
-            fn drop(&mut self) {
-                drop_a_suspended_generator();
-                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
-        let dropped = Arc::default();
-        let payload = Payload(Arc::clone(&dropped));
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            run(async {
-                let mut numbers = generator(async |y: Yielder<i32>| {
-                    let _ = y.yield_(1).await;
-                    panic_any(payload)
-                });
-                numbers.anext().await?;
-                std::mem::forget(numbers);
-                if true {
-                    panic_any("main");
-                }
-                Ok(())
-            })
-        }));
-        assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "main");
-        assert!(dropped.load(std::sync::atomic::Ordering::Relaxed));
     }
 
     /// Runs something with a generator when it is dropped, and says how that went.
@@ -641,5 +612,60 @@ mod ends {
         .join()
         .unwrap();
         assert_eq!(outcome.recv().unwrap().unwrap(), Some(1));
+    }
+}
+
+/// These forget something on purpose.
+mod leaks {
+    use super::ends::drop_a_suspended_generator;
+    use super::*;
+
+    #[test]
+    fn r10_a_generator_dropped_by_a_payload_that_a_run_discards() {
+        struct Payload(Arc<std::sync::atomic::AtomicBool>);
+        impl Drop for Payload {
+            fn drop(&mut self) {
+                drop_a_suspended_generator();
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let dropped = Arc::default();
+        let payload = Payload(Arc::clone(&dropped));
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            run(async {
+                let mut numbers = generator(async |y: Yielder<i32>| {
+                    let _ = y.yield_(1).await;
+                    panic_any(payload)
+                });
+                numbers.anext().await?;
+                std::mem::forget(numbers);
+                if true {
+                    panic_any("main");
+                }
+                Ok(())
+            })
+        }));
+        assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "main");
+        assert!(dropped.load(std::sync::atomic::Ordering::Relaxed));
+    }
+
+    /// It keeps its nursery open for ever, as nobody can tell whether it will be awaited. That is said.
+    #[test]
+    fn r10_a_start_that_was_forgotten_is_stuck() {
+        let error = Builder::new()
+            .clock(&VirtualClock::new())
+            .ctrl_c(false)
+            .fail_when_stuck(true)
+            .run(nursery(async |n| {
+                let start = n.handle().start(async |started: Started<()>| {
+                    started.ready(());
+                    Ok(())
+                })?;
+                std::mem::forget(start);
+                Ok(())
+            }))
+            .unwrap_err();
+        assert!(error.is::<Stuck>());
+        assert!(error.to_string().contains("`start`"), "{error}");
     }
 }

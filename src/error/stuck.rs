@@ -32,6 +32,7 @@ enum What {
     Scope,
     Cancelled(Cancelled),
     CleanUp(Cancelled),
+    Start,
     Job(Asks),
     Handed(handed::What),
 }
@@ -67,6 +68,10 @@ impl Stuck {
     }
 
     /// A job on another thread that waits for the run, in which nothing goes on.
+    pub(crate) fn start(place: &'static Location<'static>) -> Stuck {
+        Stuck { what: What::Start, place, tasks: Vec::new() }
+    }
+
     pub(crate) fn job(asks: Asks) -> Stuck {
         Stuck { what: What::Job(asks), place: asks.job, tasks: Vec::new() }
     }
@@ -91,7 +96,7 @@ impl Stuck {
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match &self.what {
             What::Cancelled(why) | What::CleanUp(why) => Some(why),
-            What::Nursery | What::Scope | What::Job(_) | What::Handed(_) => None,
+            What::Nursery | What::Scope | What::Start | What::Job(_) | What::Handed(_) => None,
         }
     }
 
@@ -135,6 +140,13 @@ impl fmt::Display for Stuck {
                     f,
                     "stuck: the clean-up in the scope opened at {place}, which a shield protects, has \
                      not ended, though {why}, and nothing in sight will end it; give clean-up a deadline"
+                );
+            }
+            What::Start => {
+                return write!(
+                    f,
+                    "stuck: the nursery opened at {place} is kept open by a `start` alone, which was \
+                     neither awaited to its end nor dropped, and nothing in sight will change that"
                 );
             }
             What::Job(asks) => return write!(f, "stuck: {asks}"),

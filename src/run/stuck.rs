@@ -49,6 +49,7 @@ enum Key {
     Handed(usize),
     Cancelled(usize),
     CleanUp(usize),
+    Start(usize),
     Job(usize),
 }
 
@@ -152,16 +153,16 @@ impl Runtime {
     ///
     /// [`Stuck`], where the run is to fail with that.
     pub(super) fn look_for_stuck(&self, at_work: bool, nothing_comes: bool) -> Result<Idle> {
-        let (queued, scopes, tick) = CONTEXT.with(|context| {
+        let (queued, scopes, starts, tick) = CONTEXT.with(|context| {
             let scopes = context.handed.get() + context.cancelled.get();
-            (context.ready_queues.get(), scopes, context.tick.get())
+            (context.ready_queues.get(), scopes, context.starts.get(), context.tick.get())
         });
         // It is an error where that was asked for.
-        let asking = match nothing_comes && !self.detect_deadlock {
-            true => self.jobs.asking(),
-            false => Vec::new(),
+        let (asking, starts) = match nothing_comes && !self.detect_deadlock {
+            true => (self.jobs.asking(), starts),
+            false => (Vec::new(), 0),
         };
-        if queued + scopes + asking.len() == 0 {
+        if queued + scopes + starts + asking.len() == 0 {
             return Ok(Idle::Until(None));
         }
         let now = self.now();
@@ -182,6 +183,12 @@ impl Runtime {
                 if nothing_comes && !self.detect_deadlock {
                     found.extend(look_at_clean_up(scope));
                 }
+                true
+            });
+        }
+        if starts > 0 {
+            self.system.scope().walk(|scope| {
+                found.extend(look_at_start(scope));
                 true
             });
         }
@@ -254,6 +261,18 @@ fn look_at_clean_up(scope: &Scope) -> Option<Found> {
     let stuck = Stuck::clean_up(scope.place(), scope.cancelled_around()?);
     let key = Key::CleanUp(ptr::from_ref(scope).addr());
     Some(Found { key, known: scope.notice_open(), stuck })
+}
+
+/// Whether it is that of a nursery in which nothing runs, but which a `start` keeps open that nobody
+/// goes on with, now that nothing comes.
+fn look_at_start(scope: &Scope) -> Option<Found> {
+    // SAFETY: no foreign code runs in here.
+    let nursery = unsafe { Core::of(scope.roster()?) };
+    if nursery.runs_something() || nursery.is_empty() || scope.host_is_queued() {
+        return None;
+    }
+    let key = Key::Start(ptr::from_ref(scope).addr());
+    Some(Found { key, known: scope.notice_open(), stuck: Stuck::start(scope.place()) })
 }
 
 /// Whether a scope is stuck.

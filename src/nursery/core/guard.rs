@@ -4,6 +4,7 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::Result;
+use crate::context::CONTEXT;
 use crate::error::{Cancelled, Reason};
 use crate::nursery::core::Core;
 use crate::panic::FirstPanic;
@@ -12,19 +13,33 @@ use crate::wake::foreign::wake_all;
 use crate::wake::roster::Roster;
 
 /// Keeps a nursery open, as a child does.
-pub(crate) struct Hold(Rc<Core>);
+pub(crate) struct Hold {
+    core: Rc<Core>,
+    /// The `run` that counts it.
+    run: u32,
+}
 
 impl Hold {
     pub(crate) fn new(core: Rc<Core>) -> Hold {
         core.live.set(core.live.get() + 1);
-        Hold(core)
+        let run = CONTEXT.with(|context| {
+            context.starts.set(context.starts.get() + 1);
+            context.run.get()
+        });
+        Hold { core, run }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.live.set(self.0.live.get() - 1);
-        wake_all(self.0.finish_if_empty().into_iter().collect()); // foreign code, in a destructor
+        let Hold { core, run } = self;
+        core.live.set(core.live.get() - 1);
+        CONTEXT.with(|context| {
+            if context.run.get() == *run {
+                context.starts.set(context.starts.get().saturating_sub(1));
+            }
+        });
+        wake_all(core.finish_if_empty().into_iter().collect()); // foreign code, in a destructor
     }
 }
 
