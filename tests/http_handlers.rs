@@ -1057,3 +1057,25 @@ fn s04_a_shield_holds_for_as_long_as_it_says_whatever_the_client_does() {
     assert_eq!(log.lines.into_inner(), ["begin", "done"]);
     assert_eq!(time, 30 * SECOND);
 }
+
+#[test]
+fn s04_a_stream_for_hyper_may_be_carried_to_another_thread_and_is_of_no_use_there() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let alive = Rc::new(());
+    let io = is_send(Io::new(alive.clone()));
+    let (io, panicked) = std::thread::spawn(move || {
+        let used = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            io.get_ref();
+        }));
+        (io, used.is_err())
+    })
+    .join()
+    .unwrap();
+    assert!(panicked);
+    drop(io.into_inner());
+    let io = Io::new(alive.clone());
+    std::thread::spawn(move || drop(io)).join().unwrap();
+    assert_eq!(Rc::strong_count(&alive), 2); // leaked: nothing there may touch the count
+}
