@@ -24,8 +24,10 @@ async fn count(y: Yielder<u64, u64>) -> Result<()> {
 
 type Loop<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
+type MakeLoop = fn(&dyn Fn()) -> Loop<'_>;
+
 /// Loops of what is no checkpoint, by name. Each calls its argument at each step.
-const LOOPS: [(&str, fn(&dyn Fn()) -> Loop<'_>); 7] = [
+const LOOPS: [(&str, MakeLoop); 7] = [
     ("anext", |step| {
         Box::pin(async move {
             let mut values = generator(count);
