@@ -12,7 +12,7 @@
 
 use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,16 +53,18 @@ pub fn rows(size: Size) -> Vec<Row> {
 
 fn least_share(subject: &str, time: Duration) -> f64 {
     let (_server, address) = process::start_server(&["tcp_echo", subject, &BUFFER.to_string()]);
+    let connect = || TcpStream::connect(address).expect("the server listens");
+    let streams: Vec<_> = (0..CLIENTS).map(|_| connect()).collect();
+    // All begin together.
     let clients: Vec<_> =
-        (0..CLIENTS).map(|_| thread::spawn(move || client(address, time))).collect();
+        streams.into_iter().map(|stream| thread::spawn(move || client(stream, time))).collect();
     let got: Vec<u64> = clients.into_iter().map(|client| client.join().expect("it ends")).collect();
     let least = *got.iter().min().expect("there are five");
     (least * CLIENTS as u64) as f64 / got.iter().sum::<u64>() as f64
 }
 
 /// How many bytes have come back in this time.
-fn client(address: SocketAddr, time: Duration) -> u64 {
-    let mut stream = TcpStream::connect(address).expect("the server listens");
+fn client(mut stream: TcpStream, time: Duration) -> u64 {
     let mut writing = stream.try_clone().expect("a descriptor");
     let writer = thread::spawn(move || while writing.write_all(&[b'x'; 256 * 1024]).is_ok() {});
     let (began, mut got) = (Instant::now(), 0);
