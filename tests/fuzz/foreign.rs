@@ -348,7 +348,10 @@ fn act_now() {
         }
         33 => {
             // Inside of a run this is an error, and outside a run.
-            let _ = run_one(async { Ok(drop(body(1).await)) });
+            let _ = run_one(async {
+                drop(body(1).await);
+                Ok(())
+            });
         }
         34 => {
             drop(set_asyncgen_hooks(hooks(byte() % 2 == 1)));
@@ -451,7 +454,7 @@ async fn step(depth: u32) -> Result<()> {
         1 => sleep(Duration::from_secs(byte() as u64 % 4)).await,
         2 => foreign(sleep(Duration::from_secs(byte() as u64 % 4))).await,
         3 => match shared() {
-            Some((event, _)) if byte() % 2 == 0 => event.wait().await,
+            Some((event, _)) if byte().is_multiple_of(2) => event.wait().await,
             Some((event, _)) => foreign(event.wait()).await,
             None => Ok(()),
         },
