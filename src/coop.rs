@@ -366,7 +366,7 @@ impl Waiting {
 
     /// What it waited for has come. Returns the waker, to be woken.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hand(self) -> KeptWaker {
         self.watch.handed();
         self.waker
