@@ -32,9 +32,10 @@ struct Count {
 }
 
 impl Unheeded {
-    /// Nothing has run without waiting since: who was counted has waited for something.
+    /// The run has nothing to do: who was counted waits for something.
     pub(crate) fn clear(&self) {
-        self.0.borrow_mut().clear();
+        // The memory as well: it is seldom needed.
+        drop(self.0.take());
     }
 
     /// The task has let others run in a cancelled scope. True if it is to be told.

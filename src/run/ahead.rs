@@ -94,7 +94,7 @@ impl Ahead {
         let now = CONTEXT.with(|context| context.turn.time());
         self.not_before.set(now.saturating_add(now.saturating_sub(began)));
         self.is_on_the_way.set(false);
-        self.way.borrow_mut().clear();
+        drop(self.way.take());
     }
 
     /// Finds the way to the next that goes ahead. False if there is none.
@@ -147,7 +147,11 @@ impl Ahead {
                 return None;
             }
             way.pop();
-            (unit, way.is_empty())
+            let is_last = way.is_empty();
+            if is_last {
+                *way = Vec::new(); // it is seldom needed
+            }
+            (unit, is_last)
         };
         if is_last {
             self.is_on_the_way.set(false);
