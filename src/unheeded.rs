@@ -57,7 +57,10 @@ impl Unheeded {
     }
 
     fn forget(&self, unit: UnitId) {
-        self.0.borrow_mut().remove(&unit);
+        let mut counts = self.0.borrow_mut();
+        if !counts.is_empty() {
+            counts.remove(&unit);
+        }
     }
 }
 
