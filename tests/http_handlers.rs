@@ -413,6 +413,29 @@ fn s04_a_handler_that_waits_for_a_body_half_sent_is_cancelled_as_well() {
 }
 
 #[test]
+fn s04_a_client_that_goes_while_its_body_is_read_cancels_the_handler() {
+    let log = Log::default();
+    run_virtually(async || {
+        let (client, stream) = tcp_pair().await?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |request: Request<Incoming>| {
+                let all = async { Ok(request.into_body().collect().await.map(drop)?) };
+                log.transaction(all).await?;
+                Ok::<_, Error>(Response::new(String::new()))
+            }));
+            client
+                .write_all(b"POST / HTTP/1.1\r\nhost: me\r\ncontent-length: 9\r\n\r\nhalf")
+                .await?;
+            log.begun.wait().await?;
+            sleep(SECOND).await?;
+            reset(client)
+        })
+        .await
+    });
+    assert_eq!(log.lines.into_inner(), CLEANED_UP);
+}
+
+#[test]
 fn s04_a_handler_that_is_cancelled_and_still_answers_is_heard() {
     for http2 in [false, true] {
         let server = CancelScope::new();
@@ -552,6 +575,31 @@ fn s04_a_body_of_another_library_that_fails_or_panics_is_cut_off_and_reported() 
         assert_eq!(reported.len(), 1, "{reported:?}");
         assert_eq!(reported[0].is::<HandlerPanicked>(), panics);
     }
+}
+
+#[test]
+fn s04_a_body_of_another_library_that_fails_is_reported_while_its_connection_goes_on() {
+    run_virtually(async || {
+        let (client, stream) = UnixStream::pair()?;
+        let reported = RefCell::new(Vec::new());
+        nursery(async |n| {
+            let connection = Connection::new(stream, "test")
+                .on_error(|error, _| reported.borrow_mut().push(error.to_string()));
+            n.spawn(connection.serve(async |_: Request<Incoming>| {
+                let pieces = [Ok(Frame::data(Bytes::from("begun"))), Err(Error::msg("no paper"))];
+                let body = StreamBody::new(futures::stream::iter(pieces));
+                Ok::<_, Error>(Response::new(Body::new(body)))
+            }));
+            let mut sender = http2_client(n, client).await?;
+            let answer = async { sender.send_request(get("/")).await?.into_body().collect().await };
+            assert!(answer.await.is_err());
+            sleep(SECOND).await?;
+            assert_eq!(*reported.borrow(), ["no paper"]);
+            drop(sender);
+            Ok(())
+        })
+        .await
+    });
 }
 
 #[test]

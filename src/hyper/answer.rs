@@ -83,6 +83,10 @@ impl<'a> Body<'a> {
     /// A body made of a generator's values. It is closed when the last has been sent, or when the
     /// client has gone: within the request's scope, so its clean-up may await.
     ///
+    /// [`generator`](crate::generator()) borrows nothing. To borrow the application's state, take
+    /// [`Nursery::generator`](crate::Nursery::generator) of a nursery opened around the server, or
+    /// [`stream`](Self::stream).
+    ///
     /// ```
     /// use seedbed::hyper::Body;
     /// use seedbed::{Yielder, generator};

@@ -4,13 +4,18 @@ use std::error::Error as StdError;
 
 use crate::context;
 use crate::error::Cancelled;
+use crate::hyper::state::departed;
 
 /// The [`Cancelled`] that an error of hyper's stands for. Of what a read or a write fails with,
 /// HTTP/2 keeps only the kind and the text: by that it is known, where the scope it came from is
-/// still open.
+/// still open. Once a client has gone, whatever of hyper fails in the scope of its request is taken
+/// for a consequence: hyper fails a body that is being read without saying why.
 pub(crate) fn cancellation(error: &(dyn StdError + Send + Sync + 'static)) -> Option<Cancelled> {
     let error = error.downcast_ref::<hyper::Error>()?;
     let why = context::with_scope(|scope| scope.filter(|scope| scope.is_cancelled())?.cause())?;
+    if *why.reason() == departed() {
+        return Some(why);
+    }
     let mut last: &dyn StdError = error;
     while let Some(cause) = last.source() {
         last = cause;

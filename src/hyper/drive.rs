@@ -18,6 +18,7 @@ use crate::coop::Watch;
 use crate::error::Cancelled;
 use crate::hyper::limits::Limits;
 use crate::hyper::pace::{Pace, Verdict};
+use crate::hyper::request::Failures;
 use crate::hyper::state::{Kind, State};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
@@ -50,6 +51,7 @@ pin_project! {
         scope: ScopeRef,
         state: Rc<State>,
         limits: &'a Limits,
+        failures: Option<&'a Failures<'a>>,
         watch: Watch,
         steps: Steps,
     }
@@ -106,9 +108,17 @@ where
             scope,
             state,
             limits,
+            failures: None,
             watch: Watch::new(),
             steps: Steps { pace, ..Steps::default() },
         }
+    }
+
+    /// Reports what goes wrong outside of any handler as soon as it does: a connection may go on
+    /// for hours.
+    pub(super) fn reporting(mut self, failures: &'a Failures<'a>) -> Self {
+        self.failures = Some(failures);
+        self
     }
 }
 
@@ -136,6 +146,9 @@ where
             };
             let polled =
                 context::in_scope(this.scope, || state.polled(|| connection.as_mut().poll(cx)));
+            if let Some(failures) = this.failures {
+                failures.report_those_of(state);
+            }
             if let Poll::Ready(outcome) = polled {
                 break match (outcome, this.steps.cut.take().or_else(|| state.stopped())) {
                     (_, Some(why)) if !this.steps.departed => Ok(End::Cancelled(why)),

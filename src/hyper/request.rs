@@ -31,6 +31,15 @@ pub(super) struct Failures<'a> {
     pub(super) resume_panics: bool,
 }
 
+impl Failures<'_> {
+    /// Reports what has gone wrong on this connection outside of any handler.
+    pub(super) fn report_those_of(&self, state: &State) {
+        for error in state.take_failures() {
+            (self.report)(error);
+        }
+    }
+}
+
 /// What hyper calls for each request of a connection.
 pub(super) struct Requests<'scope, 'env, H> {
     pub(super) nursery: &'scope Nursery<'scope, 'env>,
@@ -56,9 +65,6 @@ where
             mark(request.extensions_mut());
         }
         self.state.count_request();
-        for error in self.state.take_failures() {
-            (self.failures.report)(error); // of the bodies of earlier answers
-        }
         let scope = ScopeRef::new(self.state.place());
         let wants = Wants {
             no_body: request.method() == Method::HEAD,

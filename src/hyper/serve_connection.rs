@@ -285,7 +285,7 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         let scope = ScopeRef::new(self.state.place());
         let drive =
             Drive::new(connection, shutdown, scope, self.state.clone(), self.limits, self.pace);
-        ended(&self.state, self.failures, drive.await?)
+        ended(&self.state, self.failures, drive.reporting(self.failures).await?)
     }
 
     async fn http2<S, H, B, E>(self, io: Io<S>, handler: &'env H) -> Result<()>
@@ -307,15 +307,13 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         let shutdown = http2::Connection::graceful_shutdown;
         let drive =
             Drive::new(connection, shutdown, scope, self.state.clone(), self.limits, self.pace);
-        ended(&self.state, self.failures, drive.await?)
+        ended(&self.state, self.failures, drive.reporting(self.failures).await?)
     }
 }
 
 /// What becomes of how it has ended.
 fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
-    for error in state.take_failures() {
-        (failures.report)(error);
-    }
+    failures.report_those_of(state);
     match end {
         End::Over => Ok(()),
         End::Departed(error) => {
