@@ -57,6 +57,9 @@ pub(crate) struct Context {
     pub(crate) tick: Cell<u32>,
     /// How many ready queues have units in them.
     pub(crate) ready_queues: Cell<usize>,
+    /// The host of the only queue that had units in it when its nursery went up, until the nursery
+    /// above it has seen that; otherwise none.
+    pub(crate) went_up: Cell<UnitId>,
     /// How many open scopes have been handed something and were not polled since.
     pub(crate) handed: Cell<usize>,
     /// What was handed to operations and not fetched.
@@ -110,6 +113,7 @@ thread_static! {
         notes: Cell::new(false),
         tick: Cell::new(0),
         ready_queues: Cell::new(0),
+        went_up: Cell::new(UnitId::NONE),
         handed: Cell::new(0),
         handed_over: Near::new(),
         cancelled: Cell::new(0),

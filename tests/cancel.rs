@@ -2779,6 +2779,19 @@ fn c15_a_thousand_nested_children() {
     deep(8, in_children);
 }
 
+/// While nothing else is ready each of them starts the next, and nobody comes down anew for each.
+#[test]
+fn c15_nested_children_begin_and_end_in_a_few_polls_of_the_outermost() {
+    run(async {
+        let (ways, polls, event) = (Cell::new(0), Cell::new(0), Event::new());
+        event.set();
+        counted(&ways, in_children(100, &polls, &event))
+            .await
+            .inspect(|()| assert!(ways.get() < 10, "{} polls", ways.get()))
+    })
+    .unwrap();
+}
+
 /// A failure on the ground comes up as a group of a group of a group.
 #[test]
 fn c15_a_failure_comes_up_through_a_thousand_nurseries() {

@@ -26,6 +26,7 @@ use crate::signal::Interrupt;
 use crate::time::clock;
 use crate::turn::TURN;
 use crate::wake::roster::Roster;
+use crate::wake::table::UnitId;
 use crate::wake::waker::{self, wake_from_elsewhere};
 use crate::{Result, context};
 
@@ -175,7 +176,10 @@ impl Runtime {
                 context.looks.set(LOOKS);
             });
             loop {
-                CONTEXT.with(|context| context.tick.set(context.tick.get().wrapping_add(1)));
+                CONTEXT.with(|context| {
+                    context.tick.set(context.tick.get().wrapping_add(1));
+                    context.went_up.set(UnitId::NONE);
+                });
                 let core = system.core();
                 // SAFETY: this stands for the nursery's own future.
                 let polled = unsafe { core.drive(system.entered(), self, &mut cx, first, body) };
@@ -243,12 +247,27 @@ impl Runtime {
     /// What is polled beside the nursery, by the same hosts, may have something to do, too, in this
     /// round, unless nothing has woken these hosts: then they are `uncalled`. (Who is polled by an
     /// executor of his own in between is not seen, and waits for as many turns as there are looks.)
+    /// Where it goes up for that, the nursery above it may begin the round, if nothing but these two
+    /// has anything ready: each level of nurseries that are opened one in the other would otherwise
+    /// cost one way from the root.
+    ///
     /// What is polled behind a new nursery has not had its first poll: it waits for one turn at the
     /// most. `first` is how many looks were left when the nursery was polled first, in that poll.
     pub(crate) fn next_round(&self, roster: &Roster, uncalled: bool, first: Option<u32>) -> bool {
         CONTEXT.with(|context| {
-            let goes_on = || context.ready_queues.get() == 1;
+            let went_up = context.went_up.replace(UnitId::NONE);
+            let goes_on = || match context.ready_queues.get() {
+                1 => true,
+                2 => roster.has_ready(went_up),
+                _ => false,
+            };
             let looked = first.is_some_and(|looks| looks != context.looks.get());
+            if !uncalled && context.ready_queues.get() == 1 {
+                if let Some(Ok(host)) = roster.host_unit() {
+                    context.went_up.set(host);
+                }
+                return false;
+            }
             if !uncalled
                 || looked
                 || !goes_on()

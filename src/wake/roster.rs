@@ -302,6 +302,14 @@ impl Roster {
         self.head.get().is_null()
     }
 
+    /// Whether this unit is attached here, and ready.
+    pub(crate) fn has_ready(&self, unit: UnitId) -> bool {
+        // SAFETY: what the table knows is valid.
+        table::lookup(unit)
+            .map(|unit| unsafe { &*unit })
+            .is_some_and(|unit| ptr::eq(unit.roster.get(), self) && unit.is_queued())
+    }
+
     /// The tick in which the first of the units became ready. While nobody takes units out it
     /// stays the same, and no later wait for somebody to come has the same one.
     pub(crate) fn ready_since(&self) -> Option<u32> {
@@ -433,6 +441,8 @@ impl Roster {
 
     /// Takes out those in the queue for which it is true.
     fn take_out(&self, goes: impl Fn(&Unit) -> bool) {
+        // It may be this queue that has units no more.
+        CONTEXT.with(|context| context.went_up.set(UnitId::NONE));
         let mut before = ptr::null();
         let mut this = self.head.get();
         // SAFETY: invariant 2.
