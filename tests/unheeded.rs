@@ -7,8 +7,8 @@ use std::pin::Pin;
 use futures::StreamExt;
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, Cancelled, Result, Yielder, cancel_scope, checkpoint, context_manager, generator,
-    move_on_after, nursery, with,
+    Builder, Cancelled, Result, Yielder, aclosing, cancel_scope, checkpoint, context_manager,
+    generator, move_on_after, nursery, with,
 };
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ type Loop<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 type MakeLoop = fn(&dyn Fn()) -> Loop<'_>;
 
 /// Loops of what is no checkpoint, by name. Each calls its argument at each step.
-const LOOPS: [(&str, MakeLoop); 7] = [
+const LOOPS: [(&str, MakeLoop); 10] = [
     ("anext", |step| {
         Box::pin(async move {
             let mut values = generator(count);
@@ -55,6 +55,31 @@ const LOOPS: [(&str, MakeLoop); 7] = [
                 step();
             }
             Ok(())
+        })
+    }),
+    ("aclose", |step| {
+        Box::pin(async move {
+            loop {
+                generator(count).aclose().await?;
+                step();
+            }
+        })
+    }),
+    ("aclosing", |step| {
+        Box::pin(async move {
+            loop {
+                aclosing(generator(count), async |_| Ok(())).await?;
+                step();
+            }
+        })
+    }),
+    // The budget is always spent at the same place, the closing.
+    ("aclosing around one item", |step| {
+        Box::pin(async move {
+            loop {
+                aclosing(generator(count), async |values| values.anext().await).await?;
+                step();
+            }
         })
     }),
     ("a scope", |step| {
@@ -141,6 +166,29 @@ fn r07_a_loop_that_ends_is_not_interrupted_in_a_cancelled_scope() {
         Ok(())
     });
     assert_eq!((steps, told), (ITEMS, false));
+}
+
+#[test]
+fn r07_what_is_closed_when_it_learns_of_the_cancellation_has_been_closed() {
+    let (opened, closed) = (Cell::new(0_u64), Cell::new(0_u64));
+    let (_, told) = in_a_cancelled_scope(128, async |step| {
+        nursery(async |n| {
+            loop {
+                let values = n.generator(async |y: Yielder<u64>| {
+                    opened.set(opened.get() + 1);
+                    let outcome = y.yield_(1).await;
+                    closed.set(closed.get() + 1);
+                    outcome.map(drop)
+                });
+                let outcome = aclosing(values, async |values| values.anext().await).await;
+                assert_eq!(opened.get(), closed.get());
+                outcome?;
+                step();
+            }
+        })
+        .await
+    });
+    assert!(told);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A generator that is closed on every way out.
 
+use std::future::poll_fn;
 use std::panic::resume_unwind;
 
 use crate::Result;
@@ -14,7 +15,9 @@ use crate::run::catch_panic;
 /// # Errors
 ///
 /// The body's; but an error of the generator's clean-up replaces it, as in Python, and it is
-/// reported through `tracing` then.
+/// reported through `tracing` then. [`Cancelled`](crate::Cancelled), when the generator has been
+/// closed all the same, in an endless loop that comes to no checkpoint (see the
+/// [guide](crate::guide::scheduling#the-budget)).
 ///
 /// # Dropping
 ///
@@ -46,7 +49,12 @@ where
     let mut generator = generator;
     // The call itself is part of the body too, should it panic.
     let outcome = catch_panic(async { body(&mut generator).await }).await;
-    let closed = match catch_panic(generator.aclose()).await {
+    let closing = async {
+        let mut closing = generator.aclose();
+        let closed = poll_fn(|cx| closing.poll_closed(cx)).await;
+        (closed, closing.unheeded)
+    };
+    let (closed, unheeded) = match catch_panic(closing).await {
         Ok(closed) => closed,
         Err(payload) if outcome.is_ok() => resume_unwind(payload),
         Err(further) => {
@@ -56,11 +64,11 @@ where
                 "a generator panicked as well when its consumer had: only the first is passed on"
             );
             quietly(|| drop(further));
-            Ok(())
+            (Ok(()), Ok(()))
         }
     };
     match (outcome, closed) {
-        (Ok(outcome), Ok(())) => outcome,
+        (Ok(outcome), Ok(())) => outcome.and_then(|value| unheeded.map(|()| value)),
         (Ok(outcome), Err(error)) => {
             if let Err(replaced) = outcome {
                 report!(warn, error = %replaced, "replaced by an error of the generator's clean-up");

@@ -69,7 +69,9 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// # Errors
     ///
     /// What the body fails with, other than `GeneratorExit`;
-    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending.
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending;
+    /// [`Cancelled`](crate::Cancelled), when it has been closed all the same, in an endless loop that
+    /// comes to no checkpoint (see the [guide](crate::guide::scheduling#the-budget)).
     ///
     /// # When the body yields
     ///
@@ -79,7 +81,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// clean-up that does not wait runs. A body that yields or waits then is dropped as it is, and
     /// reported through `tracing`. It is what CPython does when it frees such a generator.
     pub fn aclose(&mut self) -> Aclose<'_, 'a, T, S> {
-        Aclose { inner: &self.inner, begun: false, waits: None }
+        Aclose { inner: &self.inner, begun: false, waits: None, unheeded: Ok(()) }
     }
 }
 
@@ -386,6 +388,8 @@ pub struct Aclose<'g, 'a, T, S> {
     begun: bool,
     /// While its finalizer closes it.
     waits: Option<Unheeding>,
+    /// What the task is to be told of a cancellation, once the generator is closed.
+    pub(super) unheeded: Result<()>,
 }
 
 impl<T, S> Future for Aclose<'_, '_, T, S> {
@@ -393,8 +397,19 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // Closing is clean-up, and comes to an end.
-        let _unheeded = ready!(this.inner.aside.pay(cx));
+        ready!(this.poll_closed(cx))?;
+        Poll::Ready(std::mem::replace(&mut this.unheeded, Ok(())))
+    }
+}
+
+impl<T, S> Aclose<'_, '_, T, S> {
+    /// As `poll`, and leaves what the task is to be told in `unheeded`.
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self;
+        // Closing is clean-up, and goes on.
+        if let Err(cancelled) = ready!(this.inner.aside.pay(cx)) {
+            this.unheeded = Err(cancelled);
+        }
         if this.inner.finalizing.get() && this.inner.state() == State::Running {
             if this.inner.link.is_running() {
                 return Poll::Ready(this.inner.without_body().map(drop));
