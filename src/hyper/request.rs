@@ -176,7 +176,10 @@ impl<'scope, B> Answering<'scope, '_, B> {
 
 impl<B> Drop for Answering<'_, '_, B> {
     fn drop(&mut self) {
-        if let Some(scope) = self.scope.take() {
+        // Where it is cancelled already hyper was given up for that, and the client has not gone.
+        if let Some(scope) = self.scope.take()
+            && !scope.is_cancelled()
+        {
             scope.cancel(Level::Full, departed(), Some(self.state.place()));
         }
     }

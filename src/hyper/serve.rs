@@ -152,7 +152,8 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     /// one behind a header of the PROXY protocol, or one that counts.
     ///
     /// It runs in the connection's own task, so that a slow client delays nobody else, and has to
-    /// be done within [`Limits::handshake`]. Whether it is HTTP/1 or HTTP/2 is found out
+    /// be done within [`Limits::handshake`]: later it is cancelled, and cleans up. One that fails or
+    /// panics ends its connection, which is [reported](Self::on_error). Whether it is HTTP/1 or HTTP/2 is found out
     /// afterwards, by what the client sends: that is also what it has agreed to by ALPN.
     ///
     /// ```
