@@ -249,7 +249,7 @@ impl Runtime {
     /// executor of his own in between is not seen, and waits for as many turns as there are looks.)
     /// Where it goes up for that, the nursery above it may begin the round, if nothing but these two
     /// has anything ready: each level of nurseries that are opened one in the other would otherwise
-    /// cost one way from the root.
+    /// cost one way from the root. A new nursery does not: what is behind it has not been polled.
     ///
     /// What is polled behind a new nursery has not had its first poll: it waits for one turn at the
     /// most. `first` is how many looks were left when the nursery was polled first, in that poll.
@@ -258,7 +258,7 @@ impl Runtime {
             let went_up = context.went_up.replace(UnitId::NONE);
             let goes_on = || match context.ready_queues.get() {
                 1 => true,
-                2 => roster.has_ready(went_up),
+                2 => first.is_none() && roster.has_ready(went_up),
                 _ => false,
             };
             let looked = first.is_some_and(|looks| looks != context.looks.get());
