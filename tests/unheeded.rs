@@ -27,7 +27,7 @@ type Loop<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 type MakeLoop = fn(&dyn Fn()) -> Loop<'_>;
 
 /// Loops of what is no checkpoint, by name. Each calls its argument at each step.
-const LOOPS: [(&str, MakeLoop); 10] = [
+const LOOPS: [(&str, MakeLoop); 11] = [
     ("anext", |step| {
         Box::pin(async move {
             let mut values = generator(count);
@@ -52,6 +52,20 @@ const LOOPS: [(&str, MakeLoop); 10] = [
             let mut values = generator(count);
             values.anext().await?;
             while values.asend(1).await?.is_some() {
+                step();
+            }
+            Ok(())
+        })
+    }),
+    ("athrow", |step| {
+        Box::pin(async move {
+            let mut values = generator(async |y: Yielder<u64>| {
+                loop {
+                    let _handled = y.yield_(1).await;
+                }
+            });
+            values.anext().await?;
+            while values.athrow(std::fmt::Error).await?.is_some() {
                 step();
             }
             Ok(())

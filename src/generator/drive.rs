@@ -53,13 +53,15 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// # Errors
     ///
     /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
-    /// Otherwise as [`anext`](Self::anext).
+    /// Otherwise as [`anext`](Self::anext); but where that would leave the generator where it was to
+    /// say [`Cancelled`](crate::Cancelled), the error has been thrown in first, and what the body
+    /// yielded is dropped.
     ///
     /// A body that has yielded when it was [closed](Self::aclose) is left where it is, and the
     /// answer is the end, as in CPython. That the error was not thrown in is reported through
     /// `tracing`.
     pub fn athrow(&mut self, error: impl Into<Error>) -> Athrow<'_, 'a, T, S> {
-        Athrow { inner: &self.inner, error: Some(error.into()), ended: false }
+        Athrow { inner: &self.inner, error: Some(error.into()), unheeded: Ok(()), ended: false }
     }
 
     /// Closes the generator: raises [`GeneratorExit`] at the yield that the body is suspended at,
@@ -329,6 +331,8 @@ pub struct Athrow<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
     /// Until it is thrown.
     error: Option<Error>,
+    /// What the task is to be told of a cancellation, once that is done.
+    unheeded: Result<()>,
     ended: bool,
 }
 
@@ -339,10 +343,13 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::athrow` was polled after it was ready");
         // What is thrown is not lost: it is raised all the same.
-        let _unheeded = ready!(this.inner.aside.pay(cx));
-        let outcome = this.go_on(cx);
-        this.ended = outcome.is_ready();
-        outcome
+        if let Err(cancelled) = ready!(this.inner.aside.pay(cx)) {
+            this.unheeded = Err(cancelled);
+        }
+        let outcome = ready!(this.go_on(cx));
+        this.ended = true;
+        let unheeded = std::mem::replace(&mut this.unheeded, Ok(()));
+        Poll::Ready(outcome.and_then(|value| unheeded.map(|()| value)))
     }
 }
 
