@@ -18,8 +18,14 @@ use crate::{Result, scope};
 /// 131,072 items of a generator, some milliseconds.
 const PATIENCE: u32 = 1024;
 
-/// As well, in milliseconds, where time is looked at and what runs is slow.
+/// As well, in milliseconds, where time is looked at and what runs is slow, and how often it has to
+/// have let others run by then.
 const PATIENCE_TIME: u64 = 50;
+const SLOW_TIMES: u32 = 4;
+
+/// A loop that never waits is polled in nearly every round. After so many rounds without it the task
+/// has waited for something, and is counted anew.
+const ROUNDS: u32 = 64;
 
 /// Each task that is counted, by its unit.
 #[derive(Default)]
@@ -29,6 +35,8 @@ struct Count {
     times: u32,
     /// When it was counted first.
     since: u64,
+    /// The round in which it was counted last.
+    round: u32,
 }
 
 impl Unheeded {
@@ -45,10 +53,16 @@ impl Unheeded {
             counts.retain(|&unit, _| table::lookup(unit).is_some());
         }
         CONTEXT.with(|context| {
-            let since = context.turn.time();
-            let count = counts.entry(unit).or_insert(Count { times: 0, since });
+            let (since, round) = (context.turn.time(), context.tick.get());
+            let count = counts.entry(unit).or_insert(Count { times: 0, since, round });
+            if round.wrapping_sub(count.round) > ROUNDS {
+                (count.times, count.since) = (0, since);
+            }
             count.times += 1;
-            let told = count.times >= PATIENCE || context.turn.is_past(count.since, PATIENCE_TIME);
+            count.round = round;
+            let is_slow =
+                count.times >= SLOW_TIMES && context.turn.is_past(count.since, PATIENCE_TIME);
+            let told = count.times >= PATIENCE || is_slow;
             if told {
                 counts.remove(&unit);
             }

@@ -439,6 +439,86 @@ fn s04_a_client_that_goes_while_its_body_is_read_cancels_the_handler() {
 }
 
 #[test]
+fn s04_the_end_of_a_server_does_not_wait_for_a_client_that_reads_nothing_of_a_body() {
+    for (http2, foreign) in [(false, false), (true, false), (false, true), (true, true)] {
+        let server = CancelScope::new();
+        let time = run_virtually(async || {
+            let (client, stream) = UnixStream::pair()?;
+            nursery(async |n| {
+                let served = n.spawn(server.enter(async |_| {
+                    serve_connection(stream, "test", async |_: Request<Incoming>| {
+                        Ok::<_, Error>(Response::new(match foreign {
+                            true => {
+                                let some = Frame::data(Bytes::from(vec![0; 65_536]));
+                                let more = futures::stream::iter([Ok::<_, Error>(some)]);
+                                Body::new(StreamBody::new(more.chain(futures::stream::pending())))
+                            }
+                            false => Body::stream(async |sender| {
+                                loop {
+                                    sender.send(vec![0; 65_536]).await?;
+                                }
+                            }),
+                        }))
+                    })
+                    .await
+                }));
+                let clients = CancelScope::new();
+                let mut sender = None;
+                match http2 {
+                    true => sender = Some(http2_client(n, client).await?),
+                    false => {
+                        client.write_all(GET).await?;
+                        n.spawn(clients.enter(async |_| {
+                            let _unread = client;
+                            sleep_forever().await
+                        }));
+                    }
+                }
+                let mut answer = None;
+                if let Some(sender) = &mut sender {
+                    answer = Some(sender.send_request(get("/")).await?);
+                }
+                sleep(SECOND).await?;
+                server.cancel();
+                served.await?;
+                drop((answer, sender));
+                clients.cancel();
+                Ok(())
+            })
+            .await
+        });
+        // A connection's own end may take two seconds more.
+        assert!(time <= 3 * SECOND, "{time:?} {http2} {foreign}");
+    }
+}
+
+#[test]
+fn s04_a_body_that_waits_for_its_client_sees_it_go() {
+    let log = Log::default();
+    run_virtually(async || {
+        let (client, stream) = tcp_pair().await?;
+        nursery(async |n| {
+            n.spawn(serve_connection(stream, "test", async |_: Request<Incoming>| {
+                Ok::<_, Error>(Response::new(Body::stream(async |sender| {
+                    let pieces = async {
+                        loop {
+                            sender.send(vec![0; 65_536]).await?;
+                        }
+                    };
+                    log.transaction(pieces).await
+                })))
+            }));
+            client.write_all(GET).await?;
+            log.begun.wait().await?;
+            sleep(SECOND).await?;
+            reset(client)
+        })
+        .await
+    });
+    assert_eq!(log.lines.into_inner(), CLEANED_UP);
+}
+
+#[test]
 fn s04_a_handler_that_is_cancelled_and_still_answers_is_heard() {
     for http2 in [false, true] {
         let server = CancelScope::new();

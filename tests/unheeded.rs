@@ -7,8 +7,8 @@ use std::pin::Pin;
 use futures::StreamExt;
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, Cancelled, Result, Yielder, aclosing, cancel_scope, checkpoint, context_manager,
-    generator, move_on_after, nursery, with,
+    Builder, CancelScope, Cancelled, Result, Yielder, aclosing, cancel_scope, checkpoint,
+    context_manager, generator, move_on_after, nursery, with, yield_now,
 };
 use std::time::Duration;
 
@@ -228,4 +228,29 @@ fn r07_what_was_not_heeded_is_counted_for_each_task() {
     }));
     assert!(outcome.unwrap().is_none());
     assert_eq!(done.get(), 1_000);
+}
+
+#[test]
+fn r07_clean_up_in_several_stretches_is_not_interrupted() {
+    const STRETCH: u64 = 60_000;
+    let (steps, told) = in_a_cancelled_scope(128, async |step| {
+        for _ in 0..5 {
+            let mut values = generator(count);
+            for _ in 0..STRETCH {
+                values.anext().await?;
+                step();
+            }
+            // What it does in between is no part of a loop without checkpoints.
+            let between = CancelScope::new().with_shield();
+            let pause = async |_: &CancelScope| {
+                for _ in 0..200 {
+                    yield_now().await?;
+                }
+                Ok(())
+            };
+            between.enter(pause).await?;
+        }
+        Ok(())
+    });
+    assert_eq!((steps, told), (5 * STRETCH, false));
 }

@@ -333,11 +333,13 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.set(false);
+        self.under_way.state().answer(false);
     }
 }
 
 impl<G> Outgoing<G> {
     pub(super) fn new(body: Option<G>, under_way: UnderWay, resume_panics: bool) -> Outgoing<G> {
+        under_way.state().answer(true);
         Outgoing { body, resume_panics, held: Held { under_way, is_held: false } }
     }
 }

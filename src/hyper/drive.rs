@@ -300,6 +300,7 @@ impl Steps {
         if !self.departed && self.cut.is_none() {
             self.cut = scope.cause();
         }
+        state.wind_up();
         if !self.told && tell(self) {
             return Next::Again;
         }
@@ -311,7 +312,17 @@ impl Steps {
                 state.stop(why); // a body that somebody waits for fails now
                 return Next::Again;
             }
-            return Next::Wait;
+            if !state.has_only_answers() {
+                self.rounds = 0;
+                return Next::Wait;
+            }
+            // Nobody makes them any more. What hyper does not get rid of now waits for a client that
+            // does not read, or for a body that knows of no cancellation.
+            if self.rounds < STUCK_AFTER {
+                self.rounds += 1;
+                cx.waker().wake_by_ref();
+                return Next::Wait;
+            }
         }
         // In HTTP/1 by hand the handler is a part of hyper's future, and cleans up in a scope.
         if state.kind == Kind::ByHand && !state.is_http2() {

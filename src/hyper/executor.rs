@@ -75,7 +75,11 @@ where
             if state.kind == Kind::ByHand {
                 state.count_request();
             }
-            Stream { under_way: state.begin(), key, scope, rounds: 0 }
+            let under_way = state.begin();
+            if state.kind == Kind::Served {
+                state.answer(true); // the handler is a task of its own
+            }
+            Stream { under_way, key, scope, rounds: 0 }
         });
         let entered = stream.as_ref().map(|stream| stream.scope.clone());
         let spawned = Spawned { future: Some(future), entered: None, scope: entered, stream };
@@ -94,7 +98,11 @@ struct Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.under_way.state().leave(self.key);
+        let state = self.under_way.state();
+        state.leave(self.key);
+        if state.kind == Kind::Served {
+            state.answer(false);
+        }
     }
 }
 

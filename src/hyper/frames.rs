@@ -125,6 +125,7 @@ impl Sender {
         let shared = &*self.frames.0;
         loop {
             if shared.end.get() != End::Open {
+                checkpoint().await?; // it was cancelled while this waited
                 return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
             }
             if shared.frame.borrow().is_none() {

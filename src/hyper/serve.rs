@@ -153,8 +153,10 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     ///
     /// It runs in the connection's own task, so that a slow client delays nobody else, and has to
     /// be done within [`Limits::handshake`]: later it is cancelled, and cleans up. One that fails or
-    /// panics ends its connection, which is [reported](Self::on_error). Whether it is HTTP/1 or HTTP/2 is found out
-    /// afterwards, by what the client sends: that is also what it has agreed to by ALPN.
+    /// panics ends its connection, which is [reported](Self::on_error).
+    ///
+    /// Whether it is HTTP/1 or HTTP/2 is found out afterwards, by what the client sends: that is
+    /// also what it has agreed to by ALPN.
     ///
     /// ```
     /// use hyper::{Request, Response, body::Incoming};

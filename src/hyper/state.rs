@@ -67,6 +67,10 @@ pub(super) struct State {
     wire: RefCell<Option<Wire>>,
     /// What has come in, in HTTP/1 by hand.
     message: RefCell<Option<Box<Message>>>,
+    /// Of what is under way, what hyper does with answers: no handler runs for it.
+    answers: Cell<u32>,
+    /// What is under way has been cancelled.
+    winds_up: Cell<bool>,
     /// Bodies of answers of which hyper has a piece that it cannot get rid of yet.
     held: Cell<u32>,
     /// The stream itself has met its end, or an error.
@@ -115,6 +119,8 @@ impl State {
             opening: Cell::new(Opening::Undecided(0)),
             wire: RefCell::new(None),
             message: RefCell::new(None),
+            answers: Cell::new(0),
+            winds_up: Cell::new(false),
             held: Cell::new(0),
             met_end: Cell::new(false),
             failure: RefCell::new(None),
@@ -415,6 +421,22 @@ impl State {
         }
     }
 
+    /// What is under way has been cancelled: the driver is woken when only hyper still works on it.
+    pub(super) fn wind_up(&self) {
+        self.winds_up.set(true);
+    }
+
+    /// hyper begins something with an answer, or is done with it.
+    pub(super) fn answer(&self, has_it: bool) {
+        let answers = self.answers.get();
+        self.answers.set(if has_it { answers + 1 } else { answers - 1 });
+    }
+
+    /// Whether all that is under way is answers that hyper has: no task runs for them any more.
+    pub(super) fn has_only_answers(&self) -> bool {
+        self.under_way.get() == self.answers.get()
+    }
+
     /// hyper has a piece of a body, or has got rid of it.
     pub(super) fn hold(&self, holds: bool) {
         let held = self.held.get();
@@ -523,7 +545,7 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.set(self.0.under_way.get() - 1);
-        if self.0.under_way.get() == 0 {
+        if self.0.under_way.get() == 0 || self.0.winds_up.get() && self.0.has_only_answers() {
             self.0.wake();
         }
     }
