@@ -53,7 +53,7 @@
 //!   reset the stream (HTTP/2). The same happens when the server is cancelled, or its grace is over.
 //! * **A client that has only ended its side** may still read: its handler goes on, and the answer
 //!   is written, for at most [`Limits::half_closed`]. If that was in the middle of the request's
-//!   body, reading it fails with a [`hyper::Error`](::hyper::Error).
+//!   body, reading it fails with a [`hyper::Error`].
 //! * **Where it fails or panics** the client gets a 500 without the error's text, which is
 //!   [reported](Server::on_error). Once the head has been sent, the answer is cut off so that the
 //!   client sees it.
