@@ -289,6 +289,16 @@ impl Steps {
         Next::Again
     }
 
+    /// Whether what waits is polled once more before it is given up.
+    fn has_another_round(&mut self, cx: &Context<'_>) -> bool {
+        let has_one = self.rounds < STUCK_AFTER;
+        if has_one {
+            self.rounds += 1;
+            cx.waker().wake_by_ref();
+        }
+        has_one
+    }
+
     /// What is under way has been cancelled, and cleans up.
     fn wind_up(
         &mut self,
@@ -318,9 +328,7 @@ impl Steps {
             }
             // Nobody makes them any more. What hyper does not get rid of now waits for a client that
             // does not read, or for a body that knows of no cancellation.
-            if self.rounds < STUCK_AFTER {
-                self.rounds += 1;
-                cx.waker().wake_by_ref();
+            if self.has_another_round(cx) {
                 return Next::Wait;
             }
         }
@@ -330,9 +338,7 @@ impl Steps {
                 self.rounds = 0;
                 return Next::Wait;
             }
-            if self.rounds < STUCK_AFTER {
-                self.rounds += 1;
-                cx.waker().wake_by_ref();
+            if self.has_another_round(cx) {
                 return Next::Wait;
             }
             if state.stopped().is_none()

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
-use crate::hyper::drive::STUCK_AFTER;
+use crate::hyper::request;
 use crate::hyper::state::{Kind, State, UnderWay};
 use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Entered;
@@ -155,19 +155,10 @@ impl<F: Future<Output = ()>> Future for Spawned<F> {
 }
 
 impl Stream {
-    /// It waits. If it has been cancelled, and has no scope open, what it waits for does not heed
-    /// that, such as the rest of a request.
     fn waits(&mut self, cx: &Context<'_>) {
-        if self.under_way.state().kind == Kind::Served {
-            return; // it waits for a task, which does that itself
-        }
-        if !self.scope.is_cancelled() || !self.scope.is_innermost() {
-            self.rounds = 0;
-        } else if self.rounds < STUCK_AFTER {
-            self.rounds += 1;
-            cx.waker().wake_by_ref();
-        } else {
-            self.under_way.state().note_stuck();
+        // A served one waits for a task, which does that itself.
+        if self.under_way.state().kind == Kind::ByHand {
+            request::waits(&self.scope, &self.under_way, &mut self.rounds, cx);
         }
     }
 }

@@ -277,9 +277,9 @@ fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
     error.absorb_cancelled().1
 }
 
-/// A job waits. If it has been cancelled, and has no scope open, what it waits for does not heed
-/// that, such as the rest of a request.
-fn waits(scope: &ScopeRef, under_way: &UnderWay, rounds: &mut u8, cx: &Context<'_>) {
+/// What runs in this scope waits: a job, or what hyper has spawned. If it has been cancelled, and has
+/// no scope open, what it waits for does not heed that, such as the rest of a request.
+pub(super) fn waits(scope: &ScopeRef, under_way: &UnderWay, rounds: &mut u8, cx: &Context<'_>) {
     if !scope.is_cancelled() || !scope.is_innermost() {
         *rounds = 0;
     } else if *rounds < STUCK_AFTER {
