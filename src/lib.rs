@@ -94,7 +94,7 @@
 //! 64 bits. TLS is not there, nor are files, but for what [`to_thread`](to_thread()) can do. It is
 //! not 1.0: names may change.
 //!
-#![cfg_attr(all(unix, not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::hyper")]
+#![cfg_attr(all(unix, not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::serve::hyper")]
 #![cfg_attr(
     not(all(unix, not(loom), feature = "hyper")),
     doc = "[of-hyper]: https://docs.rs/seedbed/latest/seedbed/hyper/"
@@ -104,75 +104,56 @@
 
 pub mod guide;
 
-mod checkpoint;
-mod context;
-mod context_manager;
-mod coop;
 mod error;
-mod frame;
 mod generator;
-#[cfg(all(not(loom), feature = "hyper"))]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
-pub mod hyper;
-#[cfg(all(unix, not(loom)))]
-pub mod net;
 mod nursery;
-mod panic;
-mod remote;
+mod operation;
+mod platform;
 mod run;
-mod safe_channel;
+mod schedule;
 mod scope;
 #[cfg(all(unix, not(loom)))]
 mod serve;
-mod shim;
-#[cfg(all(unix, not(loom)))]
-pub mod signal;
-#[cfg(not(all(unix, not(loom))))]
-mod signal;
-mod sync;
 pub mod testing;
-mod thread;
-mod time;
-#[cfg(all(unix, not(loom), feature = "tokio-io"))]
-mod tokio_io;
-mod turn;
-mod unheeded;
-mod wake;
+mod threads;
+mod world;
 
-pub use checkpoint::{Checkpoint, checkpoint, yield_now};
-pub use context_manager::{
-    BodyPanicked, ContextManager, ContextManagerMisused, context_manager, with,
-};
 pub use error::{
     AlreadyRunning, CallRefused, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRun,
     NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result, ScopeReused, Stuck,
     TooSlow,
 };
-pub use frame::{PreventYields, prevent_yields};
 pub use generator::{
-    Aclose, Anext, Asend, AsendError, AsyncgenHooks, Athrow, FinalizerHook, FirstIter, Generator,
-    GeneratorExit, GeneratorMisused, GeneratorState, IgnoredGeneratorExit, SyncGenerator,
-    Unfinished, Yield, YieldInCancelScope, Yielder, YielderMisused, aclosing, generator,
-    get_asyncgen_hooks, set_asyncgen_hooks, sync_generator,
+    Aclose, Anext, Asend, AsendError, AsyncgenHooks, Athrow, BodyPanicked, ContextManager,
+    ContextManagerMisused, Feed, FinalizerHook, FirstIter, Generator, GeneratorExit,
+    GeneratorMisused, GeneratorState, IgnoredGeneratorExit, SyncGenerator, Unfinished, Yield,
+    YieldInCancelScope, Yielder, YielderMisused, aclosing, context_manager, generator,
+    get_asyncgen_hooks, safe_channel, set_asyncgen_hooks, sync_generator, with,
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
-pub use remote::{CancelHandle, Token};
-#[cfg(not(loom))]
-pub use run::run_on_cores;
-pub use run::{Builder, run};
-pub use safe_channel::{Feed, safe_channel};
-pub use scope::{
-    CancelScope, Cancellable, cancel_scope, cancellable, current_effective_deadline, fail_after,
-    fail_at, finishing, idle, move_on_after, move_on_at, until_stopped,
-};
-#[cfg(all(unix, not(loom)))]
-pub use serve::{HandlerPanicked, Listener, Server, serve};
-pub use sync::{
+pub use operation::checkpoint::{Checkpoint, checkpoint, yield_now};
+pub use operation::sync::{
     Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, SendError, Sender,
     Sending, TryRecvError, TrySendError, channel,
 };
-pub use thread::{ToThread, current_default_thread_limiter, to_thread};
-pub use time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};
+pub use operation::time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};
+pub use operation::{Cancellable, cancellable, until_stopped};
+#[cfg(not(loom))]
+pub use run::run_on_cores;
+pub use run::{Builder, run};
+pub use scope::frame::{PreventYields, prevent_yields};
+pub use scope::{
+    CancelHandle, CancelScope, cancel_scope, current_effective_deadline, fail_after, fail_at,
+    finishing, idle, move_on_after, move_on_at,
+};
+#[cfg(all(unix, not(loom), feature = "hyper"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub use serve::hyper;
+#[cfg(all(unix, not(loom)))]
+pub use serve::{HandlerPanicked, Listener, Server, serve};
+pub use threads::{ToThread, Token, current_default_thread_limiter, to_thread};
+#[cfg(all(unix, not(loom)))]
+pub use world::{net, signal};
 
 /// The README's program compiles.
 #[cfg(all(doctest, unix))]

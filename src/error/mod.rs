@@ -22,6 +22,7 @@ mod convert;
 mod group;
 mod misuse;
 mod outcomes;
+pub(crate) mod panic;
 #[cfg(all(unix, not(loom)))]
 mod placed;
 mod refused;
@@ -49,7 +50,7 @@ use std::path::Path;
 use causes::{Walk, cause};
 use convert::Carried;
 
-use crate::panic::discard;
+use crate::error::panic::discard;
 
 type BoxedError = Box<dyn StdError + Send + Sync + 'static>;
 

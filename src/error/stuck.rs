@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::Cancelled;
-use crate::sync::handed::{self, HandedOver};
+use crate::operation::handed::{self, HandedOver};
 
 /// A task, or a part of one, that does not go on although it could.
 ///

@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::panic::resume_unwind;
 
 use crate::Result;
+use crate::error::panic::catch_panic;
+use crate::error::panic::{quietly, report};
 use crate::generator::Generator;
-use crate::panic::{quietly, report};
-use crate::run::catch_panic;
 
 /// Runs `body` with a generator, and closes that before it goes on: on value, error, cancellation
 /// and panic. It is Python's `contextlib.aclosing`, and the way to iterate a generator that holds

@@ -5,14 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use crate::Result;
+use crate::error::panic::{in_destructor, quietly, report};
 use crate::error::{Error, NotRunning};
 use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::finalize::Closable;
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner, Progress};
-use crate::panic::{in_destructor, quietly, report};
+use crate::operation::coop;
+use crate::schedule::current;
 use crate::scope::Unheeding;
-use crate::{Result, context, coop};
 
 impl<'a, T, S> Generator<'a, T, S> {
     /// Runs the body up to its next yield, and gives the value; `None` at the end, and after it
@@ -99,7 +101,7 @@ impl<T, S> Drop for Panicked<'_, '_, T, S> {
 impl<T, S> Inner<'_, T, S> {
     /// Before the first poll of the body.
     fn begin(&self) -> Result<()> {
-        if context::current_run() == 0 {
+        if current::current_run() == 0 {
             return Err(NotRunning.into());
         }
         self.registered.set(self.finalizer.begin(&self.this));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::error::Error;
-use crate::frame::Held;
+use crate::scope::frame::Held;
 
 type Place = &'static Location<'static>;
 

@@ -14,14 +14,16 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use crate::error::Reason;
+use crate::error::panic::catch_panic;
+use crate::error::panic::{FirstPanic, in_destructor, quietly, report};
 use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::Core;
-use crate::panic::{FirstPanic, in_destructor, quietly, report};
-use crate::run::{Runtime, catch_panic};
-use crate::scope::pool::ScopeRef;
+use crate::platform::thread_static;
+use crate::run::Runtime;
+use crate::schedule::current;
 use crate::scope::tree::Level;
-use crate::shim::thread_static;
-use crate::{Result, context, scope, yield_now};
+use crate::scope::tree::pool::ScopeRef;
+use crate::{Result, scope, yield_now};
 
 /// A generator whatever its types are.
 pub(crate) trait Closable {
@@ -324,9 +326,9 @@ impl Finalize<'static> for OfThread {
         if let (Some(first_iter), Some(generator)) = (hooks.first_iter, generator.upgrade()) {
             first_iter(&generator.qualname(), generator.place());
         }
-        context::with_runtime(|runtime| {
+        current::with_runtime(|runtime| {
             let key = runtime?.generators.borrow_mut().insert(generator.clone());
-            Some(Registration { run: context::current_run(), key })
+            Some(Registration { run: current::current_run(), key })
         })
     }
 
@@ -355,7 +357,7 @@ impl Finalize<'static> for OfThread {
         // Its task belongs to the runtime, which waits for it.
         generator.deregister();
         panic.catch(|| {
-            context::with_runtime(|runtime| match runtime {
+            current::with_runtime(|runtime| match runtime {
                 // One that goes does not take any more: it would be kept by nobody.
                 Some(runtime) if runtime.takes_system_tasks() => {
                     runtime.spawn_system(async move {
@@ -406,8 +408,8 @@ pub(crate) struct Registration {
 
 impl Registration {
     pub(crate) fn remove(&self) {
-        if self.run == context::current_run() {
-            let gone = context::with_runtime(|runtime| {
+        if self.run == current::current_run() {
+            let gone = current::with_runtime(|runtime| {
                 runtime.and_then(|runtime| runtime.generators.borrow_mut().try_remove(self.key))
             });
             drop(gone);

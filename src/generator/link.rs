@@ -9,16 +9,17 @@ use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use crate::Result;
 use crate::error::Error;
-use crate::frame::Frame;
 use crate::generator::errors::{
     GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
 };
-use crate::scope::pool::ScopeRef;
+use crate::schedule::current;
+use crate::schedule::memory::table::UnitId;
+use crate::schedule::waker;
+use crate::scope::frame::Frame;
 use crate::scope::tree::Scope;
-use crate::wake::table::UnitId;
-use crate::wake::waker;
-use crate::{Result, context};
+use crate::scope::tree::pool::ScopeRef;
 
 /// A body that yields, in its box.
 pub(crate) type Body<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
@@ -129,7 +130,7 @@ impl<T, S> Link<T, S> {
     /// Notes the scope around the yield, if the body has opened one.
     #[cold]
     fn note_scope(&self) {
-        let current = context::current_scope();
+        let current = current::current_scope();
         self.scope.set(current.filter(|scope| !ptr::eq(scope.as_ptr(), self.around.get())));
     }
 
@@ -247,7 +248,7 @@ impl<T, S> Link<T, S> {
     /// Whether it was in the present scope that the body was polled last.
     #[inline(always)]
     fn is_around(&self) -> bool {
-        context::with_scope(|scope| {
+        current::with_scope(|scope| {
             ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref))
         })
     }
@@ -259,7 +260,7 @@ impl<T, S> Link<T, S> {
         if self.is_around() {
             return;
         }
-        let scope = context::current_scope();
+        let scope = current::current_scope();
         self.around.set(scope.as_ref().map_or(ptr::null(), ScopeRef::as_ptr));
         let before = self.kept.replace(scope);
         if self.frame.waits()
@@ -281,7 +282,7 @@ impl<T, S> Link<T, S> {
         }
         self.driver.set(cx.waker());
         let panicked = Panicked(self);
-        let outcome = context::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+        let outcome = current::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
         std::mem::forget(panicked);
         self.driver.set(ptr::null());
         outcome
@@ -442,7 +443,7 @@ impl<T, S> Yield<'_, T, S> {
         if link.ended.get() {
             return Poll::Ready(YielderMisused::new(Misuse::AfterTheEnd, self.place).into());
         }
-        if !context::is_current_frame(&link.frame) {
+        if !current::is_current_frame(&link.frame) {
             return Poll::Ready(YielderMisused::new(Misuse::OtherFrame, self.place).into());
         }
         if link.frame.is_suspended() {
@@ -473,7 +474,7 @@ impl<T, S> Yield<'_, T, S> {
     fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         let link = self.link;
         if let Some(value) = value {
-            if !context::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
+            if !current::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
                 let refusal = self.refusal();
                 if refusal.is_pending() {
                     self.waits = true;
@@ -559,7 +560,7 @@ impl<T, S> Future for Yield<'_, T, S> {
         let frame = &this.link.frame;
         match this.value.take() {
             // The frame's counter stands for all that forbids a yield.
-            Some(value) if context::is_current_frame(frame) && frame.suspend() => {
+            Some(value) if current::is_current_frame(frame) && frame.suspend() => {
                 this.hand_over(value);
                 this.wait(cx);
                 Poll::Pending

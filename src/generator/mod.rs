@@ -17,10 +17,12 @@
 //! been noted: a generator is taken off all lists before its body is dropped.
 
 mod aclosing;
+mod context_manager;
 mod drive;
 pub(crate) mod errors;
 pub(crate) mod finalize;
 pub(crate) mod link;
+mod safe_channel;
 mod sync;
 
 use std::borrow::Cow;
@@ -31,6 +33,9 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 pub use aclosing::aclosing;
+pub use context_manager::{
+    BodyPanicked, ContextManager, ContextManagerMisused, context_manager, with,
+};
 pub use drive::{Aclose, Anext, Asend, Athrow};
 pub use errors::{
     AsendError, GeneratorExit, GeneratorMisused, IgnoredGeneratorExit, YieldInCancelScope,
@@ -40,13 +45,14 @@ pub use finalize::{
     AsyncgenHooks, FinalizerHook, FirstIter, Unfinished, get_asyncgen_hooks, set_asyncgen_hooks,
 };
 pub use link::{Yield, Yielder};
+pub use safe_channel::{Feed, safe_channel};
 pub use sync::{SyncGenerator, sync_generator};
 
 use crate::Result;
-use crate::coop::Aside;
+use crate::error::panic::FirstPanic;
 use crate::generator::finalize::{Closable, Finalize};
 use crate::generator::link::{Body, Link};
-use crate::panic::FirstPanic;
+use crate::operation::coop::Aside;
 
 /// How far a generator is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

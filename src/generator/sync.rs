@@ -4,11 +4,12 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use crate::Result;
 use crate::error::Error;
+use crate::error::panic::{FirstPanic, report};
 use crate::generator::errors::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
-use crate::panic::{FirstPanic, report};
-use crate::{Result, coop};
+use crate::operation::coop;
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
 ///

@@ -24,13 +24,14 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
+use crate::Result;
 use crate::error::Cancelled;
-use crate::wake::chunk::NodeLayout;
-use crate::wake::roster::Roster;
-use crate::wake::table::Table;
-use crate::wake::unit::{Flag, NO_INDEX, Unit};
-use crate::wake::waker;
-use crate::{Result, context};
+use crate::schedule::current;
+use crate::schedule::memory::chunk::NodeLayout;
+use crate::schedule::memory::table::Table;
+use crate::schedule::roster::Roster;
+use crate::schedule::unit::{Flag, NO_INDEX, Unit};
+use crate::schedule::waker;
 
 /// What is known of a child whatever its future is.
 #[repr(C)]
@@ -315,7 +316,7 @@ impl Child {
     #[cold]
     fn find_foreign_joiner(&self) -> Option<Waker> {
         self.unit.clear(Flag::NOTE);
-        context::with_runtime(|runtime| {
+        current::with_runtime(|runtime| {
             let runtime = runtime?;
             runtime.joiners.borrow_mut().remove(&ptr::from_ref(self).addr())
         })
@@ -359,7 +360,7 @@ impl Handle {
         }
         let old = self.child().take_foreign_joiner();
         let unit = &self.child().unit;
-        let stale = context::with_runtime(|runtime| {
+        let stale = current::with_runtime(|runtime| {
             let runtime = runtime?;
             unit.note.set(NO_INDEX);
             unit.set(Flag::NOTE);

@@ -25,12 +25,13 @@ pub use handle::NurseryHandle;
 pub use start::Started;
 pub use task::Task;
 
+use crate::Result;
 use crate::error::{Group, NoValue};
 use crate::generator::finalize::OfNursery;
 use crate::generator::{Generator, Yielder};
 use crate::nursery::core::{Core, Guard};
+use crate::schedule::current;
 use crate::scope::CancelScope;
-use crate::{Result, context};
 
 /// A place where children run: what [`nursery`] gives to its body.
 ///
@@ -246,7 +247,7 @@ where
         let mut body = pin!(async { body(&nursery).await });
         let mut first = true;
         poll_fn(|cx| {
-            context::with_runtime(|runtime| {
+            current::with_runtime(|runtime| {
                 let Some(runtime) = runtime else {
                     panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
                 };

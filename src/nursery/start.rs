@@ -6,12 +6,13 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::coop::Aside;
+use crate::Result;
 use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
 use crate::nursery::core::{Core, Guard, Hold};
 use crate::nursery::{Nursery, NurseryHandle};
+use crate::operation::coop::Aside;
+use crate::schedule::current;
 use crate::scope::tree::Level;
-use crate::{Result, context};
 
 /// By this a child of [`Nursery::start`] says that it is up.
 pub struct Started<V> {
@@ -167,7 +168,7 @@ where
         // SAFETY: the caller's promise. The guard drops the child if it is not handed over.
         drop(unsafe { guard.core().spawn(future, place) });
         poll_fn(|cx| {
-            context::with_runtime(|runtime| {
+            current::with_runtime(|runtime| {
                 let Some(runtime) = runtime else {
                     panic!("the `start` at {place} was polled outside of `seedbed::run`")
                 };

@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::checkpoint::Checkpoint;
-use crate::coop::{self, Watch};
+use crate::Result;
 use crate::nursery::child::Handle;
-use crate::{Result, frame};
+use crate::operation::checkpoint::Checkpoint;
+use crate::operation::coop::{self, Watch};
+use crate::scope::frame;
 
 /// A handle to a child, which gives its value when it is awaited.
 ///

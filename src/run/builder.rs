@@ -6,13 +6,14 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::error::AlreadyRunning;
+use crate::platform::clock::{Clock, VirtualClock};
+use crate::platform::{default_clock, on_large_stack};
 use crate::run::Runtime;
-use crate::run::order::Order;
-use crate::scope::pool::ScopeRef;
-use crate::shim::{default_clock, on_large_stack};
+use crate::schedule::current;
+use crate::schedule::order::Order;
+use crate::scope::tree::pool::ScopeRef;
 use crate::testing::decisions::Decisions;
-use crate::time::clock::{Clock, VirtualClock};
-use crate::{Error, Result, context};
+use crate::{Error, Result};
 
 /// Runs a future, and all that is spawned under it, to the end, and returns its value or its
 /// error.
@@ -218,7 +219,7 @@ impl Builder {
         on_large_stack(|| {
             let runtime =
                 Runtime::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
-            let _entered = context::enter_runtime(&runtime);
+            let _entered = current::enter_runtime(&runtime);
             runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })
     }
@@ -226,7 +227,7 @@ impl Builder {
 
 /// Fails in a thread that is in a `run` already.
 pub(super) fn not_running(place: &'static Location<'static>) -> Result<()> {
-    match context::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
+    match current::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
         Some(outer) => Err(AlreadyRunning::new(place, outer).into()),
         None => Ok(()),
     }

@@ -11,16 +11,18 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::task::{Poll, Waker};
 use std::thread;
 
+use crate::error::panic::catch_panic;
+use crate::error::panic::{Payload, quietly};
 use crate::error::{Group, Member, Origin, Reason};
-use crate::panic::{Payload, quietly};
-use crate::remote::CancelHandle;
+use crate::platform::Mutex;
+use crate::run::Builder;
 use crate::run::builder::not_running;
-use crate::run::{Builder, catch_panic};
+use crate::schedule::current;
+use crate::scope::CancelHandle;
 use crate::scope::Unheeding;
-use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Scope;
-use crate::shim::Mutex;
-use crate::{CancelScope, Error, Interrupted, Result, context};
+use crate::scope::tree::pool::ScopeRef;
+use crate::{CancelScope, Error, Interrupted, Result};
 
 /// Runs `main(core)` on each of so many threads, core 0 on this one, and returns their values in
 /// the order of the cores. 0 cores are as many as the machine has for this process
@@ -237,7 +239,7 @@ impl Shared {
             }
         };
         if let Err(error) = &outcome {
-            let cancelled = context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled));
+            let cancelled = current::with_scope(|scope| scope.is_some_and(Scope::is_cancelled));
             if !(cancelled && error.cancellation().is_some()) {
                 self.failed(core, error);
             }

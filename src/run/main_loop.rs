@@ -1,34 +1,33 @@
 //! The loop: poll the main future while it is ready; look at the network, at other threads and
 //! at the clock now and then; sleep when there is nothing to do.
 
-use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
-use crate::context::CONTEXT;
+use crate::Result;
+use crate::error::panic::{FirstPanic, Payload, catch_panic, discard, quietly, report};
 use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Body, Core, Guard};
-use crate::panic::{FirstPanic, Payload, discard, quietly, report};
+use crate::platform::clock;
 use crate::run::Runtime;
-use crate::run::order::DueTimers;
 use crate::run::stuck::Idle;
-use crate::scope::pool::ScopeRef;
+use crate::schedule::current;
+use crate::schedule::current::CONTEXT;
+use crate::schedule::memory::table::UnitId;
+use crate::schedule::order::DueTimers;
+use crate::schedule::roster::Roster;
+use crate::schedule::turn::TURN;
+use crate::schedule::waker::{self, wake_from_elsewhere};
+use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{
     self,
     tree::{Level, Scope},
 };
-use crate::signal::Interrupt;
-use crate::time::clock;
-use crate::turn::TURN;
-use crate::wake::roster::Roster;
-use crate::wake::table::UnitId;
-use crate::wake::waker::{self, wake_from_elsewhere};
-use crate::{Result, context};
+use crate::world::signal::Interrupt;
 
 /// How often the world is looked at from inside of a nursery that is polled round after round, as
 /// nothing outside of it is ready, before the loop does it itself.
@@ -323,7 +322,7 @@ impl Runtime {
         // Nothing of the nursery is being polled meanwhile. It needs not be told of units that become
         // ready, if it has some.
         roster.set_draining(false);
-        let looked = context::outside(|| catch_unwind(AssertUnwindSafe(|| self.look())));
+        let looked = current::outside(|| catch_unwind(AssertUnwindSafe(|| self.look())));
         roster.set_draining(true);
         match looked {
             Ok(Ok(())) => {}
@@ -540,16 +539,4 @@ impl Drop for Interruptible<'_> {
         let interrupt = self.0.interrupt.take();
         drop(interrupt); // foreign code
     }
-}
-
-/// The future's outcome, or its panic.
-pub(crate) async fn catch_panic<T>(
-    future: impl Future<Output = T>,
-) -> Result<T, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload)),
-    })
-    .await
 }

@@ -1,23 +1,14 @@
 //! Running: [`run`], its [`Builder`], and the loop that polls the main future, looks at the
 //! network and the clock, and sleeps when there is nothing to do.
 
-pub(crate) mod ahead;
 mod builder;
 #[cfg(not(loom))]
 mod cores;
 mod main_loop;
-#[cfg(not(loom))]
-mod news;
-pub(crate) mod order;
 mod outside;
 mod overdue;
 mod passed_over;
-#[cfg(not(loom))]
-pub(crate) mod reactor;
-#[cfg(loom)]
-pub(crate) use crate::shim::reactor;
 mod stuck;
-pub(crate) mod timer;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -32,30 +23,29 @@ use slab::Slab;
 pub use builder::{Builder, run};
 #[cfg(not(loom))]
 pub use cores::run_on_cores;
-pub(crate) use main_loop::catch_panic;
 
 use crate::Result;
+use crate::error::panic::Payload;
 use crate::generator::finalize::Closable;
 use crate::nursery::core::Core;
-use crate::panic::Payload;
-use crate::remote::Token;
-use crate::remote::inbox::Batch;
-use crate::remote::registry::Tenant;
-use crate::run::ahead::Ahead;
-use crate::run::order::Order;
+use crate::operation::handed::Far;
+use crate::operation::sync::CapacityLimiter;
+use crate::platform::clock::{Clock, Nanos};
 use crate::run::passed_over::PassedOver;
-use crate::run::reactor::Reactor;
 use crate::run::stuck::Lookout;
-use crate::run::timer::Timers;
-use crate::scope::pool::ScopeRef;
-use crate::signal::Interrupt;
-use crate::sync::CapacityLimiter;
-use crate::sync::handed::Far;
-use crate::thread::job::Jobs;
-use crate::thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
-use crate::time::clock::{Clock, Nanos};
-use crate::unheeded::Unheeded;
-use crate::wake::table::{RunId, Table};
+use crate::schedule::ahead::Ahead;
+use crate::schedule::memory::table::{RunId, Table};
+use crate::schedule::order::Order;
+use crate::schedule::remote::inbox::Batch;
+use crate::schedule::remote::registry::Tenant;
+use crate::scope::timers::Timers;
+use crate::scope::tree::pool::ScopeRef;
+use crate::scope::unheeded::Unheeded;
+use crate::threads::Token;
+use crate::threads::job::Jobs;
+use crate::threads::{DEFAULT_LIMIT, LOOKUP_LIMIT};
+use crate::world::reactor::Reactor;
+use crate::world::signal::Interrupt;
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
@@ -115,7 +105,7 @@ impl Runtime {
         place: &'static Location<'static>,
     ) -> io::Result<Runtime> {
         #[cfg(not(loom))]
-        crate::thread::affinity::remember();
+        crate::threads::affinity::remember();
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
         let table = Table::new(RunId::new(remote.slot, remote.tenancy));

@@ -5,9 +5,9 @@
 //! looks as if the run did, so after a while it is said which.
 
 use super::Runtime;
-use crate::context::CONTEXT;
-use crate::thread::job::OVERDUE;
-use crate::time::clock::Nanos;
+use crate::platform::clock::Nanos;
+use crate::schedule::current::CONTEXT;
+use crate::threads::job::OVERDUE;
 
 impl Runtime {
     /// Reports the jobs that nobody wants any more and that have been waited for all the same, for a

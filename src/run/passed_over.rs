@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::context::CONTEXT;
 use crate::error::Stuck;
+use crate::operation::handed::{self, HandedOver};
+use crate::platform::clock::Nanos;
 use crate::run::Runtime;
 use crate::run::stuck::{self, PATIENCE};
-use crate::sync::handed::{self, HandedOver};
-use crate::time::clock::Nanos;
-use crate::wake::table::UnitId;
+use crate::schedule::current::CONTEXT;
+use crate::schedule::memory::table::UnitId;
 
 /// How long after a look the next one may come.
 const PERIOD: Nanos = PATIENCE / 2;

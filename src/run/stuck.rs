@@ -14,15 +14,15 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::Result;
-use crate::context::CONTEXT;
 use crate::error::Stuck;
+use crate::error::panic::report;
 use crate::nursery::core::Core;
-use crate::panic::report;
+use crate::platform::clock::Nanos;
 use crate::run::Runtime;
+use crate::schedule::current::CONTEXT;
+use crate::schedule::memory::table::{self, UnitId};
+use crate::schedule::unit::Unit;
 use crate::scope::tree::Scope;
-use crate::time::clock::Nanos;
-use crate::wake::table::{self, UnitId};
-use crate::wake::unit::Unit;
 
 /// How long something has to be stuck, on the system's clock, before that is reported.
 pub(super) const PATIENCE: Nanos = 1_000_000_000;

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use crate::context;
 use crate::error::Reason;
+use crate::platform::clock::{self, NEVER, Nanos};
 use crate::run::Runtime;
-use crate::run::timer::{Target, Timer};
-use crate::scope::pool::ScopeRef;
+use crate::schedule::current;
+use crate::scope::timers::{Target, Timer};
+use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
-use crate::time::clock::{self, NEVER, Nanos};
 
 /// When a scope is cancelled.
 ///
@@ -73,7 +73,7 @@ impl ScopeRef {
     pub(super) fn begin_deadline(&self) {
         match self.deadline.get() {
             Deadline::AfterEntry(time @ 1..) => {
-                let stamp = context::with_runtime(|runtime| runtime.map(|r| r.clock.stamp()));
+                let stamp = current::with_runtime(|runtime| runtime.map(|r| r.clock.stamp()));
                 self.deadline.set(Deadline::Since(stamp.unwrap_or(0), time));
             }
             _ => self.start_deadline(),
@@ -93,7 +93,7 @@ impl ScopeRef {
         if !self.has_deadline() {
             return;
         }
-        let passed = context::with_runtime(|runtime| {
+        let passed = current::with_runtime(|runtime| {
             let Some(runtime) = runtime else { return false };
             let deadline = self.deadline.get().resolve(runtime);
             self.deadline.set(Deadline::at(deadline));
@@ -121,7 +121,7 @@ impl ScopeRef {
         let limited = match self.deadline.get() {
             Deadline::Never => Deadline::AfterEntry(grace),
             Deadline::At(deadline) => {
-                let earlier = context::with_runtime(|runtime| {
+                let earlier = current::with_runtime(|runtime| {
                     runtime.is_some_and(|runtime| deadline <= runtime.now().saturating_add(grace))
                 });
                 if earlier {
@@ -168,7 +168,7 @@ impl Scope {
     /// Finds out when the deadline is: from now on that stays the same.
     fn settle_deadline(&self) {
         if let since @ Deadline::Since(..) = self.deadline.get() {
-            context::with_runtime(|runtime| {
+            current::with_runtime(|runtime| {
                 if let Some(runtime) = runtime {
                     self.deadline.set(Deadline::Unarmed(since.resolve(runtime)));
                 }
@@ -206,7 +206,7 @@ impl Scope {
         match self.deadline.get() {
             Deadline::Never | Deadline::AfterEntry(_) => None,
             Deadline::Instant(instant) | Deadline::EarlierOf(instant, _) => Some(instant),
-            known => context::with_runtime(|runtime| {
+            known => current::with_runtime(|runtime| {
                 let runtime = runtime?;
                 match known.resolve(runtime) {
                     NEVER => None,

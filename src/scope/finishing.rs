@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::Result;
 use crate::scope::enter;
-use crate::scope::pool::ScopeRef;
+use crate::scope::tree::pool::ScopeRef;
 
 /// Marks `future` as finishing its work: a
 /// [graceful cancellation](crate::CancelScope::cancel_gracefully) leaves it alone until the grace

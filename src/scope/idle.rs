@@ -6,12 +6,12 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::context;
-use crate::coop::{Aside, Watch};
 use crate::error::{Cancelled, Error};
-use crate::scope::pool::ScopeRef;
+use crate::operation::coop::{Aside, Watch};
+use crate::operation::time::alarm::Alarm;
+use crate::schedule::current;
+use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
-use crate::time::alarm::Alarm;
 use crate::{Result, now};
 
 /// Marks `future` as waiting for work, while nothing is half done: a
@@ -94,7 +94,7 @@ where
         poll_fn(|cx| {
             entered.touch();
             let cause = match tell {
-                Some(_) => context::with_scope(|outer| outer.filter(|o| o.is_ending())?.cause()),
+                Some(_) => current::with_scope(|outer| outer.filter(|o| o.is_ending())?.cause()),
                 None => None,
             };
             let over = cause.is_some()
@@ -102,7 +102,7 @@ where
                     .poll(cx)
                     .is_ready();
             let mut poll =
-                |future: Pin<&mut F>| context::in_scope(entered.scope(), || future.poll(cx));
+                |future: Pin<&mut F>| current::in_scope(entered.scope(), || future.poll(cx));
             if let Poll::Ready(outcome) = poll(future.as_mut()) {
                 return Poll::Ready(outcome);
             }

@@ -12,15 +12,16 @@
 //! | `cancellable` | futures that are not of this crate |
 //! | `unheeding` | operations that do not heed a cancellation |
 
-mod cancellable;
+pub(crate) mod cancel_handle;
 mod deadline;
 mod finishing;
+pub(crate) mod frame;
 pub(crate) mod idle;
-pub(crate) mod pool;
 mod timeout;
+pub(crate) mod timers;
 pub(crate) mod tree;
+pub(crate) mod unheeded;
 mod unheeding;
-mod until_stopped;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -31,20 +32,20 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-pub use cancellable::{Cancellable, cancellable};
+pub use cancel_handle::CancelHandle;
 pub use finishing::finishing;
 pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 pub(crate) use unheeding::Unheeding;
-pub use until_stopped::until_stopped;
 
+use crate::Result;
 use crate::error::Reason;
-use crate::remote::CancelHandle;
+use crate::operation::coop;
+use crate::platform::clock::{self, NEVER};
+use crate::schedule::current;
 use crate::scope::deadline::Deadline;
-use crate::scope::pool::ScopeRef;
+use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level, Scope};
-use crate::time::clock::{self, NEVER};
-use crate::{Result, context, coop};
 
 /// A cancel scope: code that can be cancelled as one, by a deadline or by a call.
 ///
@@ -344,7 +345,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
             return Poll::Ready(Err(error));
         }
         let scope = this.entered.scope();
-        let Poll::Ready(outcome) = context::in_scope(scope, || future.poll(cx)) else {
+        let Poll::Ready(outcome) = current::in_scope(scope, || future.poll(cx)) else {
             scope.arm_deadline();
             return Poll::Pending;
         };
@@ -357,12 +358,12 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 /// Whether what runs here is cancelled, or would be if it were not finishing its work.
 #[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
-    context::with_scope(|scope| scope.is_some_and(Scope::is_ending))
+    current::with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
 
 /// Whether a checkpoint fails here.
 pub(crate) fn is_cancelled() -> bool {
-    context::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
+    current::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }
 
 /// When the scopes that are open here will cancel what runs here: the earliest of their deadlines
@@ -385,8 +386,8 @@ pub(crate) fn is_cancelled() -> bool {
 /// ```
 #[must_use]
 pub fn current_effective_deadline() -> Option<Instant> {
-    context::with_runtime(|runtime| {
-        match context::with_scope(|scope| scope.map(Scope::effective_deadline))? {
+    current::with_runtime(|runtime| {
+        match current::with_scope(|scope| scope.map(Scope::effective_deadline))? {
             NEVER => None,
             deadline => clock::instant_of(&runtime?.clock, deadline),
         }

@@ -10,10 +10,10 @@ use pin_project_lite::pin_project;
 
 use crate::Result;
 use crate::error::TooSlow;
+use crate::platform::clock;
 use crate::scope::deadline::Deadline;
-use crate::scope::pool::ScopeRef;
+use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{Enter, enter};
-use crate::time::clock;
 
 /// Runs `future` for `limit` at the most; `None` if that was not enough. Trio's `move_on_after`.
 ///

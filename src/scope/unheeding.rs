@@ -1,7 +1,7 @@
 //! Operations that do not heed a cancellation.
 
-use crate::context;
-use crate::scope::pool::ScopeRef;
+use crate::schedule::current;
+use crate::scope::tree::pool::ScopeRef;
 
 /// While it lives, something in the current scope waits that does not heed a cancellation, and
 /// that is right: a cancelled scope which it keeps open is not [stuck](crate::Stuck).
@@ -10,7 +10,7 @@ pub(crate) struct Unheeding(ScopeRef);
 impl Unheeding {
     /// `None` where there is no scope.
     pub(crate) fn new() -> Option<Unheeding> {
-        let scope = context::current_scope()?;
+        let scope = current::current_scope()?;
         scope.add_unheeding();
         Some(Unheeding(scope))
     }

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::Result;
-use crate::net::closing::{Dropped, Parting};
 use crate::scope::{is_cancelled, is_ending};
 use crate::serve::OnError;
 use crate::serve::connections::Open;
 use crate::serve::panicked::HandlerPanicked;
 use crate::serve::reports::Reports;
+use crate::world::net::closing::{Dropped, Parting};
 
 /// What a server does about handlers that fail, and about the streams that they leave.
 pub(super) struct Care<'a, A> {

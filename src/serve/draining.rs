@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::signal::Signals;
+use crate::world::signal::Signals;
 use crate::{CancelScope, Result, sleep};
 
 /// A server that drains may well have used up its descriptors, and gives them back one by one.

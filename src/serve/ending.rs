@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::scope::idle::wind_down;
-use crate::scope::pool::ScopeRef;
 use crate::scope::tree::Level;
+use crate::scope::tree::pool::ScopeRef;
 use crate::{Cancelled, Result};
 
 /// Runs `future`, which a graceful cancellation reaches after `patience`, although what runs here

@@ -6,7 +6,7 @@ use std::net;
 use std::os::unix;
 
 use crate::Result;
-use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// What a [`Server`](crate::Server) takes its connections from: a [`TcpListener`], a
 /// [`UnixListener`], or something around one.

@@ -19,6 +19,8 @@ mod connection;
 mod connections;
 mod draining;
 pub(crate) mod ending;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod listener;
 mod panicked;
 mod parting;
@@ -34,7 +36,7 @@ use std::time::Duration;
 pub use listener::Listener;
 pub use panicked::HandlerPanicked;
 
-use crate::scope::pool::ScopeRef;
+use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{is_cancelled, is_ending};
 use crate::serve::connection::{Care, Connection};
 use crate::serve::connections::{Connections, most_by_default};

@@ -19,7 +19,7 @@ pub struct HandlerPanicked {
 
 impl HandlerPanicked {
     pub(crate) fn new(payload: &(dyn Any + Send)) -> HandlerPanicked {
-        HandlerPanicked { message: crate::panic::text(payload).to_owned() }
+        HandlerPanicked { message: crate::error::panic::text(payload).to_owned() }
     }
 
     /// What the panic said; empty if it was not a text.

@@ -6,10 +6,10 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::net::closing::{LIMIT, PATIENCE, Parting};
 use crate::scope::is_ending;
 use crate::serve::connections::Open;
 use crate::serve::ending::until_ending;
+use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
 use crate::{CancelScope, Result, move_on_at, now};
 
 /// Discards what the client still sends, until it has ended or [`LIMIT`] has passed. A server that is

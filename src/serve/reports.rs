@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::panic::{quietly, text as panic_text};
+use crate::error::panic::{quietly, text as panic_text};
 use crate::serve::panicked::HandlerPanicked;
 use crate::{Error, now};
 

@@ -6,8 +6,8 @@ use std::fmt;
 
 use super::schedule::{Deviation, Schedule};
 use crate::Result;
-use crate::context::CONTEXT;
-use crate::run::order;
+use crate::schedule::current::CONTEXT;
+use crate::schedule::order;
 
 /// Decides for a run which way to go on, and keeps a record of it.
 ///

@@ -11,7 +11,7 @@ use super::quiet::quietly;
 use super::schedule::Schedule;
 use super::search::Search;
 use super::shorten::shorten;
-use crate::run::order;
+use crate::schedule::order;
 use crate::{Builder, Result};
 
 /// The environment variable with a schedule to be replayed.

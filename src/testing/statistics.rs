@@ -1,10 +1,10 @@
 //! What a run holds at present.
 
 use crate::Result;
-use crate::context::{self, CONTEXT};
 use crate::error::NotRunning;
 use crate::nursery::core::Core;
-use crate::wake::table;
+use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::memory::table;
 
 /// What a run holds at present: see [`statistics`].
 ///
@@ -62,7 +62,7 @@ pub struct Statistics {
 /// ```
 pub fn statistics() -> Result<Statistics> {
     let children = table::find(Core::is_child).len();
-    context::with_runtime(|runtime| {
+    current::with_runtime(|runtime| {
         let runtime = runtime.ok_or(NotRunning)?;
         Ok(Statistics {
             tasks: 1 + children,

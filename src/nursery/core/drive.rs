@@ -6,17 +6,19 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::context::{self, CONTEXT, Host};
+use crate::error::panic::{FirstPanic, Payload};
 use crate::nursery::child::{Child, Held};
 use crate::nursery::core::Core;
-use crate::panic::{FirstPanic, Payload};
+use crate::operation::coop;
 use crate::run::Runtime;
+use crate::schedule::current::{self, CONTEXT, Host};
+use crate::schedule::foreign::wake_all;
+use crate::schedule::roster::Roster;
+use crate::schedule::unit::Unit;
+use crate::schedule::waker;
 use crate::scope::tree::Entered;
-use crate::wake::foreign::wake_all;
-use crate::wake::roster::Roster;
-use crate::wake::unit::Unit;
-use crate::wake::waker;
-use crate::{Error, Result, coop, unheeded};
+use crate::scope::unheeded;
+use crate::{Error, Result};
 
 /// A nursery's body.
 pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
@@ -156,7 +158,7 @@ impl Core {
         self.roster.set_host(cx.waker());
         self.roster.set_draining(true);
         let drained = Drained(&self.roster);
-        let finished = context::in_scope(&self.scope, || {
+        let finished = current::in_scope(&self.scope, || {
             let host = Host::new();
             let mut first = first;
             loop {
@@ -291,7 +293,7 @@ impl Core {
     /// Deals with a panic of what was being polled. True if there is nothing left to wait for.
     #[cold]
     fn end_in_panic(&self, host: &Host, first: bool, payload: Payload) -> bool {
-        let unit = context::polled_unit();
+        let unit = current::polled_unit();
         if ptr::eq(unit, self.roster.body()) {
             if first {
                 host.share_budget();

@@ -4,13 +4,13 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::Result;
-use crate::context::CONTEXT;
+use crate::error::panic::FirstPanic;
 use crate::error::{Cancelled, Reason};
 use crate::nursery::core::Core;
-use crate::panic::FirstPanic;
+use crate::schedule::current::CONTEXT;
+use crate::schedule::foreign::wake_all;
+use crate::schedule::roster::Roster;
 use crate::scope::tree::Entered;
-use crate::wake::foreign::wake_all;
-use crate::wake::roster::Roster;
 
 /// Keeps a nursery open, as a child does.
 pub(crate) struct Hold {

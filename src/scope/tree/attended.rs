@@ -1,9 +1,9 @@
 //! Whether what is in a scope is attended to: what `run::stuck` asks.
 
 use super::{Handed, Scope};
-use crate::context::CONTEXT;
 use crate::error::Cancelled;
-use crate::wake::table::{self, UnitId};
+use crate::schedule::current::CONTEXT;
+use crate::schedule::memory::table::{self, UnitId};
 
 impl Scope {
     /// An operation in here has been handed something.

@@ -4,12 +4,12 @@ use std::ptr;
 use std::task::{Context, Poll};
 
 use super::{Level, Stage};
-use crate::context::{self, CONTEXT};
-use crate::coop::Aside;
 use crate::error::{NotRunning, ScopeReused};
-use crate::remote::cancel_handle;
-use crate::scope::pool::ScopeRef;
-use crate::wake::foreign::wake_all;
+use crate::operation::coop::Aside;
+use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::foreign::wake_all;
+use crate::scope::cancel_handle;
+use crate::scope::tree::pool::ScopeRef;
 
 /// A scope that is to be in the tree, or is. Dropping it takes the scope out.
 pub(crate) struct Entered {
@@ -84,7 +84,7 @@ impl Entered {
     fn enter_noted(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
         scope.note();
-        let frame = context::current_frame();
+        let frame = current::current_frame();
         scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
         if scope.own.get() != Level::None {
             CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
@@ -126,7 +126,7 @@ impl Entered {
     pub(crate) fn touch(&self) {
         let scope = &*self.scope;
         assert!(
-            context::current_run() == self.run,
+            current::current_run() == self.run,
             "the scope opened at {} was entered in another `seedbed::run` and cannot go on here",
             scope.place.get(),
         );
@@ -169,7 +169,7 @@ impl Entered {
         if let Some(shared) = self.scope.remote() {
             cancel_handle::leave(shared);
         }
-        if context::current_run() != self.run {
+        if current::current_run() != self.run {
             return; // it is not counted in this one
         }
         self.scope.polled();

@@ -1,0 +1,159 @@
+//! Checkpoints: where a task looks for cancellation and lets others run.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::Result;
+use crate::error::Error;
+use crate::operation::coop;
+use crate::schedule::current;
+use crate::schedule::waker;
+
+/// A checkpoint and nothing else.
+///
+/// Fails with [`Cancelled`](crate::Cancelled) in a cancelled scope, and lets others run if the
+/// task has used up its [budget](crate::Builder::budget). To let others run in any case, use
+/// [`yield_now`].
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+/// [`run`](crate::run).
+///
+/// ```
+/// use seedbed::{checkpoint, move_on_after};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     let busy = async {
+///         loop {
+///             checkpoint().await?; // a long computation that can be cancelled
+///         }
+///     };
+///     let none: Option<()> = move_on_after(Duration::from_millis(10), busy).await?;
+///     assert_eq!(none, None);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn checkpoint() -> Checkpoint {
+    Checkpoint { step: Step::Start, error: None }
+}
+
+/// A checkpoint that always lets every other task that is ready run first.
+///
+/// # Errors
+///
+/// As [`checkpoint`].
+///
+/// ```
+/// use seedbed::{nursery, yield_now};
+/// use std::cell::Cell;
+///
+/// seedbed::run(async {
+///     let other_ran = Cell::new(false);
+///     nursery(async |n| {
+///         n.spawn(async {
+///             other_ran.set(true);
+///             Ok(())
+///         });
+///         yield_now().await?;
+///         assert!(other_ran.get());
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn yield_now() -> Checkpoint {
+    Checkpoint { step: Step::Yield, error: None }
+}
+
+/// The future of [`checkpoint`] and [`yield_now`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Checkpoint {
+    step: Step,
+    /// What it fails with, if that is known from the beginning.
+    error: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Start,
+    /// As well, and it lets others run in any case.
+    Yield,
+    Look,
+    /// A failing checkpoint counts as well: a loop that does not heed it must not starve others.
+    /// If a shield was raised meanwhile, it does not fail after all.
+    LookAgain,
+    /// An operation was cancelled before it began. It fails, and that counts, too: as much as in
+    /// Trio, where some operations let others run twice before they fail.
+    Fail {
+        owed: u8,
+    },
+}
+
+impl Checkpoint {
+    /// What an operation turns into that finds itself cancelled before it has begun. It counts
+    /// as this many.
+    pub(crate) fn failing(error: Error, owed: u8) -> Self {
+        Checkpoint { step: Step::Fail { owed }, error: Some(error) }
+    }
+}
+
+/// Counts an operation. True if the task is to let others run now, for which this sees to it that
+/// it is polled again.
+#[inline]
+fn spend(cx: &Context<'_>) -> bool {
+    let yields = coop::spend() && current::current_run() != 0;
+    if yields {
+        cx.waker().wake_by_ref();
+    }
+    yields
+}
+
+impl Future for Checkpoint {
+    type Output = Result<()>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.step {
+            Step::Start if coop::pass() => Poll::Ready(Ok(())),
+            Step::Look if coop::check().is_ok() => Poll::Ready(Ok(())),
+            Step::Yield if current::current_run() != 0 => {
+                this.step = Step::Look;
+                waker::yield_now(cx.waker());
+                Poll::Pending
+            }
+            _ => this.poll_stepwise(cx),
+        }
+    }
+}
+
+impl Checkpoint {
+    #[cold]
+    fn poll_stepwise(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        loop {
+            let (next, yields) = match self.step {
+                Step::Start => (Step::Look, spend(cx)),
+                Step::Yield => (Step::Look, false), // nothing runs
+                Step::Look => match coop::check() {
+                    Ok(()) => return Poll::Ready(Ok(())),
+                    Err(_) => (Step::LookAgain, spend(cx)),
+                },
+                Step::LookAgain => return Poll::Ready(coop::check()),
+                Step::Fail { owed: 0 } => {
+                    return Poll::Ready(Err(self.error.take().expect("polled after it was ready")));
+                }
+                Step::Fail { owed } => (Step::Fail { owed: owed - 1 }, spend(cx)),
+            };
+            self.step = next;
+            if yields {
+                return Poll::Pending;
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What was handed to operations that only one can have, and was not fetched yet.
+//!
+//! Who serves an operation hands it a permit or a message; the operation fetches that when it is
+//! polled next, which nearly always is soon. One that is parked, in something that its task does not
+//! poll any more, never does, and keeps it from all others. [`run::passed_over`] looks for these.
+//!
+//! This is done for each message to a task that waits for one. So there are 64 places with the
+//! thread's context, told apart by a bit each; only what is handed while these are taken is kept by
+//! the run.
+//!
+//! [`run::passed_over`]: crate::run
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+
+use slab::Slab;
+
+use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::memory::table::UnitId;
+
+/// What only one can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum What {
+    Permit,
+    Message,
+}
+
+/// Something that was handed over and not fetched.
+#[derive(Clone, Copy)]
+pub(crate) struct HandedOver {
+    /// Where the operation was called that it was handed to.
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) what: What,
+    /// The unit that the operation waited in.
+    pub(crate) unit: UnitId,
+    /// The scheduler's tick in which it was handed over.
+    pub(crate) tick: u32,
+}
+
+/// How many have a place with the thread's context.
+const NEAR: u32 = u64::BITS;
+
+/// Those of the present run.
+pub(crate) struct Near {
+    taken: Cell<u64>,
+    places: [Cell<Option<HandedOver>>; NEAR as usize],
+}
+
+/// More of them.
+pub(crate) type Far = RefCell<Slab<HandedOver>>;
+
+impl Near {
+    pub(crate) const fn new() -> Near {
+        Near { taken: Cell::new(0), places: [const { Cell::new(None) }; NEAR as usize] }
+    }
+
+    /// A run begins. Unless it `tracks` them, none of its are kept.
+    pub(crate) fn begin(&self, tracks: bool) {
+        self.taken.set(if tracks { 0 } else { u64::MAX });
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.taken.get() == 0
+    }
+}
+
+/// All that have not been fetched in the present run, each with a key.
+pub(crate) fn all() -> Vec<(u32, HandedOver)> {
+    CONTEXT.with(|context| {
+        let Near { taken, places } = &context.handed_over;
+        let is_taken = |key: &u32| taken.get() >> key & 1 == 1;
+        let near =
+            (0..NEAR).filter(is_taken).filter_map(|key| Some((key, places[key as usize].get()?)));
+        let mut all: Vec<_> = near.collect();
+        current::with_runtime(|runtime| {
+            let Some(runtime) = runtime else { return };
+            let far = runtime.handed_over.borrow();
+            all.extend(far.iter().map(|(key, handed)| (NEAR + key as u32, *handed)));
+        });
+        all
+    })
+}
+
+/// An operation that waits, perhaps for something that only one can have.
+pub(crate) struct Taker {
+    /// Where it was called, if it is for that; and the unit in which it began to wait.
+    called: Option<&'static Location<'static>>,
+    unit: UnitId,
+    delivery: Delivery,
+}
+
+impl Taker {
+    /// Nobody waits.
+    pub(crate) const NONE: Taker =
+        Taker { called: None, unit: UnitId::NONE, delivery: Delivery::NONE };
+
+    /// One begins to wait in the unit that is being polled.
+    #[inline]
+    pub(crate) fn begin(&mut self, called: Option<&'static Location<'static>>) {
+        self.called = called;
+        if called.is_some() {
+            self.unit = CONTEXT.with(|context| context.unit.get());
+        }
+    }
+
+    /// It is handed what it waits for. It may have moved to another unit meanwhile.
+    #[inline]
+    pub(crate) fn hand(&mut self, what: What, unit: Option<UnitId>) {
+        if let Some(place) = self.called {
+            self.delivery = Delivery::new(place, what, unit.unwrap_or(self.unit));
+        }
+    }
+
+    /// It has fetched it, or does not wait any more.
+    #[inline]
+    pub(crate) fn fetch(&mut self) {
+        if self.delivery.is_kept() {
+            self.delivery = Delivery::NONE;
+        }
+    }
+}
+
+/// That something was handed over, until it is fetched: then this is dropped.
+pub(crate) struct Delivery {
+    /// The run in which that was; 0 if it is not kept.
+    run: u32,
+    key: u32,
+}
+
+impl Delivery {
+    pub(crate) const NONE: Delivery = Delivery { run: 0, key: 0 };
+
+    #[inline]
+    fn is_kept(&self) -> bool {
+        self.run != 0
+    }
+
+    /// For an operation that has it already, and lets others run before it goes on.
+    pub(crate) fn now(place: &'static Location<'static>, what: What) -> Delivery {
+        Delivery::new(place, what, CONTEXT.with(|context| context.unit.get()))
+    }
+
+    #[inline]
+    fn new(place: &'static Location<'static>, what: What, unit: UnitId) -> Delivery {
+        CONTEXT.with(|context| {
+            let handed = HandedOver { place, what, unit, tick: context.tick.get() };
+            let Near { taken, places } = &context.handed_over;
+            let key = taken.get().trailing_ones();
+            let Some(free) = places.get(key as usize) else { return Delivery::far(handed) };
+            taken.set(taken.get() | 1 << key);
+            free.set(Some(handed));
+            Delivery { run: context.run.get(), key }
+        })
+    }
+
+    #[cold]
+    fn far(handed: HandedOver) -> Delivery {
+        current::with_runtime(|runtime| {
+            match runtime.filter(|runtime| runtime.tracks_handed_over()) {
+                Some(runtime) => {
+                    let key = runtime.handed_over.borrow_mut().insert(handed);
+                    Delivery { run: current::current_run(), key: NEAR + key as u32 }
+                }
+                None => Delivery::NONE,
+            }
+        })
+    }
+
+    #[cold]
+    fn fetch_far(&self) {
+        current::with_runtime(|runtime| {
+            if let Some(runtime) = runtime {
+                runtime.handed_over.borrow_mut().remove((self.key - NEAR) as usize);
+            }
+        });
+    }
+}
+
+impl Drop for Delivery {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_kept() {
+            return;
+        }
+        CONTEXT.with(|context| {
+            if context.run.get() != self.run {
+                return; // that run has ended, and forgotten it
+            }
+            if self.key >= NEAR {
+                return self.fetch_far();
+            }
+            let taken = &context.handed_over.taken;
+            taken.set(taken.get() & !(1 << self.key));
+        });
+    }
+}

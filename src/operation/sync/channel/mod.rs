@@ -1,0 +1,340 @@
+//! Channels between tasks of one thread: bounded, with any number of senders and receivers, fair
+//! on both sides.
+//!
+//! A message is always somewhere: with its sender, in the buffer, or handed to a receiver. An
+//! operation that is cancelled, or dropped, puts it back where it was.
+
+mod errors;
+mod recv;
+mod send;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::Result;
+use crate::operation::coop;
+pub use errors::{Closed, SendError, TryRecvError, TrySendError};
+pub use recv::Recv;
+pub use send::Sending;
+
+use crate::error::panic::{FirstPanic, in_destructor, quietly};
+use crate::operation::handed::What;
+use crate::operation::waiters::{Next, Waiters};
+
+/// A channel for messages of type `T`, of which up to `capacity` wait in it. With capacity 0 it is
+/// a rendezvous: sending waits for the receiver to take the message.
+///
+/// Both ends may be cloned. Messages are received in the order in which they were sent, and who
+/// waits for longer is served first, on both sides. It is Trio's `open_memory_channel`.
+///
+/// ```
+/// use seedbed::{channel, nursery};
+///
+/// seedbed::run(async {
+///     let (sender, receiver) = channel(1);
+///     nursery(async |n| {
+///         n.spawn(async move {
+///             for i in 0..3 {
+///                 sender.send(i).await?;
+///             }
+///             Ok(()) // the sender is dropped, which ends the channel
+///         });
+///         let mut got = Vec::new();
+///         while let Some(i) = receiver.recv().await? {
+///             got.push(i);
+///         }
+///         assert_eq!(got, [0, 1, 2]);
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[must_use]
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Rc::new(Shared {
+        capacity,
+        buffer: RefCell::new(VecDeque::new()),
+        senders: Waiters::new(),
+        receivers: Waiters::new(),
+        open_senders: Cell::new(1),
+        open_receivers: Cell::new(1),
+        closed: Cell::new(false),
+        accepted: Cell::new(0),
+        under_way: Cell::new(0),
+    });
+    (Sender { shared: shared.clone() }, Receiver { shared })
+}
+
+/// A message and its place in the order in which the channel has accepted them, by which one that
+/// is put back finds its place again.
+struct Numbered<T> {
+    number: u64,
+    message: T,
+}
+
+struct Shared<T> {
+    capacity: usize,
+    /// In the order of their numbers. With what was put back it may be more than `capacity`.
+    buffer: RefCell<VecDeque<Numbered<T>>>,
+    /// Each with its message. It is taken when they are served, but when the channel was closed.
+    senders: Waiters<Option<T>>,
+    /// Given a message when they are served, or nothing at the end.
+    receivers: Waiters<Option<Numbered<T>>>,
+    open_senders: Cell<usize>,
+    open_receivers: Cell<usize>,
+    closed: Cell<bool>,
+    /// How many messages the channel has accepted.
+    accepted: Cell<u64>,
+    /// How many a receiver was given that has not returned yet. It may still put its message back.
+    under_way: Cell<usize>,
+}
+
+impl<T> Shared<T> {
+    /// No more messages are taken in; what is buffered can still be received.
+    fn close(&self) {
+        self.closed.set(true);
+        let mut panic = FirstPanic::new();
+        panic.catch(|| self.senders.serve_all());
+        panic.catch(|| self.tell_end());
+        panic.resume();
+    }
+
+    /// Whether no message can come any more: none is stored, and none is under way.
+    fn has_ended(&self) -> bool {
+        self.closed.get() && self.under_way.get() == 0 && self.buffer.borrow().is_empty()
+    }
+
+    /// If this is the end, tells those who wait for a message.
+    #[cold]
+    fn tell_end(&self) {
+        if self.has_ended() {
+            self.receivers.serve_all(); // nothing can come any more, whatever their wakers do
+        }
+    }
+
+    /// A message is given to a receiver that has not returned yet.
+    #[inline]
+    fn sets_out(&self) {
+        self.under_way.set(self.under_way.get() + 1);
+    }
+
+    /// It has returned with it.
+    #[inline]
+    fn arrives(&self) {
+        self.under_way.set(self.under_way.get() - 1);
+        if self.closed.get() {
+            // That a waker of another one panics must not lose the message.
+            quietly(|| self.tell_end());
+        }
+    }
+
+    #[inline]
+    fn accept(&self, message: T) -> Numbered<T> {
+        let number = self.accepted.get();
+        self.accepted.set(number + 1);
+        Numbered { number, message }
+    }
+
+    /// Hands a message to a receiver or to the buffer, or gives it back.
+    #[inline]
+    fn put(&self, message: T) -> Result<(), T> {
+        if let Some(receiver) = self.receivers.next() {
+            self.sets_out();
+            hand(receiver, self.accept(message));
+            return Ok(());
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.len() >= self.capacity {
+            return Err(message);
+        }
+        buffer.push_back(self.accept(message));
+        Ok(())
+    }
+
+    /// The next message, from the buffer or from a sender that waits.
+    #[inline]
+    fn take(&self) -> Option<Numbered<T>> {
+        let mut buffer = self.buffer.borrow_mut();
+        let first = buffer.pop_front();
+        // There may be more in the buffer than there is room for, if some was put back.
+        if first.is_some() && buffer.len() >= self.capacity {
+            return first;
+        }
+        let Some(mut sender) = self.senders.next() else { return first };
+        let sent = self.accept(sender.value().take().expect("who waits to send has a message"));
+        let taken = match first {
+            Some(first) => {
+                buffer.push_back(sent);
+                first
+            }
+            None => sent,
+        };
+        drop(buffer);
+        let waker = sender.serve();
+        let mut panic = FirstPanic::new();
+        panic.catch(|| waker.wake());
+        if panic.is_some() {
+            self.sets_out();
+            panic.catch(|| self.put_back(taken)); // nobody gets it
+            panic.resume();
+            return None;
+        }
+        Some(taken)
+    }
+
+    /// Puts a message back that was under way and will not be received after all.
+    fn put_back(&self, message: Numbered<T>) {
+        if let Some(receiver) = self.receivers.next() {
+            in_destructor(|| hand(receiver, message));
+        } else {
+            let mut buffer = self.buffer.borrow_mut();
+            let place = buffer.partition_point(|other| other.number < message.number);
+            buffer.insert(place, message);
+            self.under_way.set(self.under_way.get() - 1);
+        }
+    }
+}
+
+#[inline]
+fn hand<T>(mut receiver: Next<'_, Option<Numbered<T>>>, message: Numbered<T>) {
+    *receiver.value() = Some(message);
+    receiver.serve_alone(What::Message).wake();
+}
+
+/// The sending end of a [`channel`]. When the last one is dropped the channel ends, after what is
+/// in it.
+pub struct Sender<T> {
+    shared: Rc<Shared<T>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends a message, once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message, if it was cancelled before the message was sent, or if the
+    /// channel is closed or has no receiver any more. With `?` it becomes an [`Error`](crate::Error).
+    pub fn send(&self, message: T) -> Sending<'_, T> {
+        Sending::new(self, message)
+    }
+
+    /// Sends a message if there is room, or a receiver waiting, now. Not a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`], with the message.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        coop::count();
+        if self.is_closed() {
+            return Err(TrySendError::Closed(message));
+        }
+        self.shared.put(message).map_err(TrySendError::Full)
+    }
+
+    /// Ends the channel for all its senders. What is in it can still be received; those who wait
+    /// to send get their messages back.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    /// Whether sending must fail: the channel was closed, or nobody is left to receive.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.get()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.shared.open_senders.set(self.shared.open_senders.get() + 1);
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.open_senders.set(self.shared.open_senders.get() - 1);
+        if self.shared.open_senders.get() == 0 {
+            self.shared.close();
+        }
+    }
+}
+
+/// The receiving end of a [`channel`]. When the last one is dropped, sending fails, and what is in
+/// the channel is dropped.
+pub struct Receiver<T> {
+    shared: Rc<Shared<T>>,
+}
+
+impl<T> Receiver<T> {
+    /// Receives the next message, once there is one; `None` when the channel has ended.
+    ///
+    /// No message is lost if this is cancelled or dropped: the next `recv` gets it. So `None` comes
+    /// only when none can be put back any more. While a message is on its way to another receiver,
+    /// which may give it back, this waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn recv(&self) -> Recv<'_, T> {
+        Recv::new(self, Location::caller())
+    }
+
+    /// Receives a message if there is one now. Not a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`].
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        coop::count();
+        match self.shared.take() {
+            Some(taken) => Ok(taken.message),
+            None if self.shared.has_ended() => Err(TryRecvError::Ended),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// Closes the channel: sending fails from now on, and those who wait to send get their
+    /// messages back. What is in the buffer can still be received.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        self.shared.open_receivers.set(self.shared.open_receivers.get() + 1);
+        Receiver { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.open_receivers.set(self.shared.open_receivers.get() - 1);
+        if self.shared.open_receivers.get() == 0 {
+            let mut panic = FirstPanic::new();
+            panic.catch(|| self.shared.close());
+            let unread = self.shared.buffer.take();
+            panic.catch(|| drop(unread)); // foreign code
+            panic.resume();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.shared.buffer.borrow().len();
+        f.debug_struct("Receiver").field("buffered", &waiting).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,288 @@
+//! A limit on how much goes on at once.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use crate::Result;
+use crate::error::panic::FirstPanic;
+use crate::operation::checkpoint::Checkpoint;
+use crate::operation::coop;
+use crate::operation::handed::{Delivery, What};
+use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
+
+/// A limit on how much goes on at once: so many permits and no more, first come, first served.
+/// Trio's `CapacityLimiter`.
+///
+/// It limits the threads of [`to_thread`](crate::to_thread()), and is good for whatever else must
+/// not be had in any number, as a semaphore is. Unlike one, it knows how many permits there are
+/// in all, which [can be changed](Self::set_total).
+///
+/// Clones are handles to the same limiter. It stays on its thread, and so do its permits. A task
+/// may have several permits, where Trio's limiter has one for each task.
+///
+/// ```
+/// use seedbed::{CapacityLimiter, nursery, yield_now};
+///
+/// seedbed::run(async {
+///     let queries = CapacityLimiter::new(2);
+///     nursery(async |n| {
+///         for _ in 0..10 {
+///             n.spawn(async {
+///                 let _permit = queries.acquire().await?;
+///                 assert!(queries.borrowed() <= 2);
+///                 yield_now().await // a query
+///             });
+///         }
+///         Ok(())
+///     })
+///     .await?;
+///     assert_eq!(queries.available(), 2);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CapacityLimiter {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    total: Cell<usize>,
+    borrowed: Cell<usize>,
+    waiters: Waiters<()>,
+}
+
+impl CapacityLimiter {
+    /// A limiter with this many permits. With none, all wait until
+    /// [`set_total`](Self::set_total) is called.
+    #[must_use]
+    pub fn new(total: usize) -> Self {
+        let (total, borrowed) = (Cell::new(total), Cell::new(0));
+        CapacityLimiter { inner: Rc::new(Inner { total, borrowed, waiters: Waiters::new() }) }
+    }
+
+    /// How many permits there are in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.inner.total.get()
+    }
+
+    /// Changes how many permits there are. If there are more, the first of those who wait get
+    /// them. If there are fewer than are borrowed, nobody loses one, and nobody gets one until
+    /// enough have been given back.
+    pub fn set_total(&self, total: usize) {
+        self.inner.total.set(total);
+        self.inner.serve();
+    }
+
+    /// How many permits are in use.
+    #[must_use]
+    pub fn borrowed(&self) -> usize {
+        self.inner.borrowed.get()
+    }
+
+    /// How many permits could be had at once.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.inner.available()
+    }
+
+    /// Takes a permit, and waits for one if there is none. Who has waited longest is next. If the
+    /// future is dropped, the permit that it may have been given goes to the next.
+    ///
+    /// A checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled): then no permit was taken.
+    #[track_caller]
+    pub fn acquire(&self) -> Acquire {
+        self.acquire_for(Location::caller())
+    }
+
+    /// As [`acquire`](Self::acquire), on behalf of who called from `place`.
+    pub(crate) fn acquire_for(&self, place: &'static Location<'static>) -> Acquire {
+        Acquire { limiter: self.clone(), step: Step::Start, place }
+    }
+
+    /// Takes a permit if there is one now. This is no checkpoint.
+    #[must_use = "a permit is given back when it is dropped"]
+    pub fn try_acquire(&self) -> Option<Permit> {
+        coop::count();
+        self.take()
+    }
+
+    fn take(&self) -> Option<Permit> {
+        if self.available() == 0 {
+            return None;
+        }
+        self.inner.borrow_one();
+        Some(self.permit())
+    }
+
+    /// The permit that was counted already.
+    fn permit(&self) -> Permit {
+        Permit { limiter: self.clone() }
+    }
+}
+
+impl Inner {
+    fn available(&self) -> usize {
+        self.total.get().saturating_sub(self.borrowed.get())
+    }
+
+    fn borrow_one(&self) {
+        self.borrowed.set(self.borrowed.get() + 1);
+    }
+
+    fn give_back(&self) {
+        self.borrowed.set(self.borrowed.get() - 1);
+        self.serve();
+    }
+
+    /// Gives those who wait what there is. Hence nobody waits while there is any.
+    fn serve(&self) {
+        let mut panic = FirstPanic::new();
+        while self.available() > 0 {
+            let Some(waiter) = self.waiters.next() else { break };
+            self.borrow_one();
+            let waker = waiter.serve_alone(What::Permit);
+            panic.catch(|| waker.wake()); // foreign code
+        }
+        panic.resume();
+    }
+}
+
+impl std::fmt::Debug for CapacityLimiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CapacityLimiter")
+            .field("total", &self.total())
+            .field("borrowed", &self.borrowed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A permit of a [`CapacityLimiter`], given back when it is dropped.
+#[must_use = "it is given back when it is dropped"]
+pub struct Permit {
+    limiter: CapacityLimiter,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.limiter.inner.give_back();
+    }
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Permit").field("limiter", &self.limiter).finish()
+    }
+}
+
+/// The future of [`CapacityLimiter::acquire`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Acquire {
+    limiter: CapacityLimiter,
+    step: Step,
+    place: &'static Location<'static>,
+}
+
+enum Step {
+    Start,
+    /// It was cancelled before it began.
+    Fail(Checkpoint),
+    Wait(Ticket),
+    /// There is a permit; others run before the task goes on with it.
+    Taken {
+        permit: Permit,
+        _until_then: Delivery,
+    },
+    End,
+}
+
+impl Future for Acquire {
+    type Output = Result<Permit>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let waiters = &this.limiter.inner.waiters;
+        let mut kept = Kept::default();
+        loop {
+            match &mut this.step {
+                Step::Start => {
+                    if let Err(error) = coop::check() {
+                        this.step = Step::Fail(Checkpoint::failing(error, 2));
+                        continue;
+                    }
+                    let Some(permit) = this.limiter.take() else {
+                        let alone = Some(this.place);
+                        let joined = waiters.join(cx, &mut kept, "CapacityLimiter::acquire", alone);
+                        let Some(ticket) = joined else { continue };
+                        this.step = Step::Wait(ticket);
+                        return Poll::Pending;
+                    };
+                    if coop::spend() {
+                        let _until_then = Delivery::now(this.place, What::Permit);
+                        this.step = Step::Taken { permit, _until_then };
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    this.step = Step::End;
+                    return Poll::Ready(Ok(permit));
+                }
+                Step::Fail(failing) => {
+                    let outcome = ready!(Pin::new(failing).poll(cx));
+                    return Poll::Ready(Err(outcome.expect_err("it fails")));
+                }
+                Step::Wait(ticket) => match waiters.look(*ticket, cx) {
+                    Outcome::Waiting => return Poll::Pending,
+                    Outcome::Served(_) => {
+                        this.step = Step::End;
+                        return Poll::Ready(Ok(this.limiter.permit()));
+                    }
+                    Outcome::Cancelled(_, error, left) => {
+                        this.step = Step::End;
+                        drop(left);
+                        return Poll::Ready(Err(error));
+                    }
+                    Outcome::PassedOver(_, left) => {
+                        this.step = Step::Start;
+                        drop(left);
+                    }
+                },
+                Step::Taken { .. } | Step::End => {
+                    let Step::Taken { permit, .. } = std::mem::replace(&mut this.step, Step::End)
+                    else {
+                        panic!("`CapacityLimiter::acquire` was polled after it was ready")
+                    };
+                    return Poll::Ready(Ok(permit));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        if let Step::Wait(ticket) = self.step {
+            let (_, served, left) = self.limiter.inner.waiters.leave(ticket);
+            let mut panic = FirstPanic::new();
+            panic.catch(|| drop(left));
+            if served {
+                panic.catch(|| self.limiter.inner.give_back());
+            }
+            panic.resume();
+        }
+    }
+}
+
+impl std::fmt::Debug for Acquire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Acquire").field("limiter", &self.limiter).finish_non_exhaustive()
+    }
+}

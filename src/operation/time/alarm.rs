@@ -1,0 +1,62 @@
+//! A timer that is no checkpoint, for what has a cancellation of its own or knows of none.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::platform::clock;
+use crate::schedule::current;
+use crate::scope::timers::{Target, Timer};
+
+/// Ready from this instant on, cancelled or not.
+///
+/// It is `Send` and `Sync`, being two numbers: those of a timer in the run that it was last polled
+/// in. Polled in another run, on another thread for one, it sets a timer there; dropped there, it
+/// leaves the former timer alone, which wakes for nothing then.
+pub(crate) struct Alarm {
+    deadline: Instant,
+    timer: Timer,
+}
+
+impl Alarm {
+    pub(crate) fn new(deadline: Instant) -> Alarm {
+        Alarm { deadline, timer: Timer::NONE }
+    }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    /// # Panics
+    ///
+    /// If no runtime is running on this thread: it would never be woken.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        current::with_runtime(|runtime| {
+            let runtime = runtime.expect("a timer was polled outside of `seedbed::run`");
+            let deadline = clock::nanos_of(&runtime.clock, this.deadline);
+            if runtime.now() >= deadline {
+                std::mem::replace(&mut this.timer, Timer::NONE).clear();
+                return Poll::Ready(());
+            }
+            if this.timer.is_current() {
+                this.timer.update(runtime, cx.waker());
+            } else {
+                this.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
+            }
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.timer.clear();
+    }
+}

@@ -1,0 +1,104 @@
+//! Waiting that a graceful stop ends with a value.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::Cancelled;
+use crate::operation::coop;
+use crate::schedule::current;
+use crate::scope::idle::wind_down;
+use crate::scope::tree::pool::ScopeRef;
+use crate::scope::tree::{Level, Scope};
+use crate::{Result, checkpoint};
+
+/// Waits for `future`, or until a
+/// [graceful cancellation](crate::CancelScope::cancel_gracefully) comes, which is `None`.
+///
+/// By this a loop ends with a value where [`idle`](crate::idle) would end it with an error, and what
+/// it has begun can be finished after it: nobody has to catch a
+/// [`Cancelled`](crate::Cancelled). It is meant for sections that are
+/// [finishing](crate::finishing()) their work, such as a handler of [`serve`](crate::serve()): these
+/// have the grace for the rest. Elsewhere the next checkpoint fails, as a graceful cancellation
+/// spares nothing else. An event of the stop itself, in a `select` or a task of its own, is
+/// `until_stopped(sleep_forever())`.
+///
+/// What `future` waits for is given one more look when the stop comes: a message that had arrived by
+/// then is received. Once it has come the answer is `None`, and `future` is not even begun. So a
+/// loop over `until_stopped` ends, however much there is to receive.
+///
+/// It is a checkpoint. It is to a graceful stop what `run_until_cancelled` is to tokio's
+/// `CancellationToken`.
+///
+/// # Errors
+///
+/// The future's own. [`Cancelled`](crate::Cancelled) for any other cancellation, and when the grace
+/// is over.
+///
+/// ```
+/// use seedbed::{channel, finishing, move_on_after, nursery, sleep, until_stopped};
+/// use std::time::Duration;
+///
+/// # let clock = seedbed::testing::VirtualClock::new();
+/// # seedbed::Builder::new().clock(&clock).run(async {
+/// let mut written = Vec::new();
+/// let log = &mut written;
+/// nursery(async |n| {
+///     let (queue, lines) = channel(100);
+///     // The writer is slow, and finishes what is in its queue.
+///     n.spawn(finishing(async move {
+///         while let Some(line) = lines.recv().await? {
+///             sleep(Duration::from_secs(1)).await?;
+///             log.push(line);
+///         }
+///         Ok(())
+///     }));
+///     n.spawn(async move {
+///         sleep(Duration::from_millis(2500)).await?;
+///         n.scope().cancel_gracefully(Duration::from_secs(10));
+///         Ok(())
+///     });
+///     finishing(async {
+///         let mut line = 0..;
+///         let mut read = async || {
+///             sleep(Duration::from_millis(400)).await?;
+///             Ok(line.next().expect("it never ends"))
+///         };
+///         while let Some(line) = until_stopped(read()).await? {
+///             queue.send(line).await?;
+///         }
+///         drop(queue); // which ends the writer, after what is in the queue
+///         Ok(())
+///     })
+///     .await
+/// })
+/// .await?;
+/// assert_eq!(written, [0, 1, 2, 3, 4, 5]);
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn until_stopped<T>(
+    future: impl Future<Output = Result<T>>,
+) -> impl Future<Output = Result<Option<T>>> {
+    let scope = ScopeRef::new(Location::caller());
+    async move {
+        match current::with_scope(|scope| scope.map(Scope::effective)) {
+            Some(Level::Spared | Level::Graceful) => {
+                // A loop that does not heed it must not starve the others.
+                coop::Aside::new().await?;
+                return Ok(None);
+            }
+            Some(Level::Full) => checkpoint().await?,
+            Some(Level::None) | None => {}
+        }
+        let waiting = scope.clone();
+        let tell = |_: Pin<&mut _>, cause: Cancelled| {
+            waiting.cancel_because(Level::Graceful, || cause);
+        };
+        // A timer that is due fires only after the kernel has been asked for news.
+        wind_down(scope, future, Duration::from_nanos(1), tell).await
+    }
+}

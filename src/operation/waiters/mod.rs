@@ -1,0 +1,386 @@
+//! A fair queue of waiting operations: first come, first served, and who gives up leaves without
+//! a trace.
+//!
+//! Each waiter may bring something (a message it wants to send) and may be given something (a
+//! message it was waiting for) by whoever serves it. Serving is handing over: from then on the
+//! operation has happened, whatever comes in between before its task runs. Who was cancelled is
+//! not served any more.
+//!
+//! # Foreign code
+//!
+//! None runs while the queue is borrowed or half changed. A foreign waker is cloned before an
+//! operation joins, or goes on waiting, and what was looked at before that is looked at again; what
+//! of it is to be dropped is returned to the caller, who drops it last of all.
+
+use std::cell::{RefCell, RefMut};
+use std::mem::{self, ManuallyDrop};
+use std::panic::Location;
+use std::task::Context;
+
+use crate::error::Error;
+use crate::error::panic::{FirstPanic, quietly};
+use crate::operation::coop::{KeptWaker, Stale, Waiting};
+use crate::operation::handed::{Taker, What};
+use crate::schedule::foreign::Foreign;
+use crate::schedule::waker;
+use crate::scope::frame;
+
+/// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
+pub(crate) struct Waiters<T> {
+    inner: RefCell<Inner<T>>,
+}
+
+struct Inner<T> {
+    /// Places that stay where they are while there is a waiter in them, and are changed in place.
+    slots: Vec<Slot<T>>,
+    free: u32,
+    head: u32,
+    /// The last one, unless the queue is empty.
+    tail: u32,
+}
+
+/// The number of no place.
+const NONE: u32 = u32::MAX;
+
+struct Slot<T> {
+    value: T,
+    waiting: Waiting,
+    /// For one that waits for what only one can have.
+    taker: Taker,
+    /// The one before in the queue, unless this is the first.
+    prev: u32,
+    /// The next one in the queue, or in the list of the free ones.
+    next: u32,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Free,
+    Waiting,
+    /// Out of the queue, as it was cancelled; the operation has not looked yet.
+    PassedOver,
+    /// Out of the queue, with what it was given; the operation has not looked yet.
+    Served,
+}
+
+/// A place in the queue, which is good until its operation is told that it waits no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u32);
+
+/// What has become of a waiter. Unless it waits, its place is gone.
+pub(crate) enum Outcome<T> {
+    Waiting,
+    Served(T),
+    /// What it brought comes back.
+    Cancelled(T, Error, Left),
+    /// It was passed over when it was cancelled, but was then moved out of the scope that was: it
+    /// has to begin again. What it brought comes back.
+    PassedOver(T, Left),
+}
+
+/// What is left of a waiter that has left, to be dropped when its operation knows of that, and is
+/// whole again: it is foreign code.
+#[must_use = "it is dropped last of all"]
+pub(crate) struct Left {
+    _waiting: Waiting,
+    stale: Option<Stale>,
+}
+
+/// A foreign waker that was cloned for an operation that may have to wait.
+#[derive(Default)]
+pub(crate) struct Kept(ManuallyDrop<Option<Foreign>>);
+
+impl Kept {
+    /// The operation did not have to wait. To drop the waker is foreign code, and if that panicked when
+    /// the operation returns what it got instead, that would be lost.
+    #[cold]
+    fn give_up(&mut self) {
+        let waker = self.0.take();
+        quietly(|| drop(waker));
+    }
+}
+
+impl Drop for Kept {
+    // With nothing else to be dropped, it is seen that nearly always there is none.
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.give_up();
+        }
+    }
+}
+
+/// The waiter whose turn it is. It is out of the queue, so it must be served.
+#[must_use = "it is out of the queue"]
+pub(crate) struct Next<'a, T> {
+    slot: RefMut<'a, Slot<T>>,
+}
+
+impl<T> Next<'_, T> {
+    /// What it brought, to be made what it is given.
+    #[inline]
+    pub(crate) fn value(&mut self) -> &mut T {
+        &mut self.slot.value
+    }
+
+    /// It is [served](Self::serve) with something that only one can have.
+    #[must_use]
+    #[inline]
+    pub(crate) fn serve_alone(mut self, what: What) -> KeptWaker {
+        let Slot { taker, waiting, .. } = &mut *self.slot;
+        taker.hand(what, waiting.unit());
+        self.serve()
+    }
+
+    /// It has what it waited for. Returns the waker to wake when nothing is borrowed any more.
+    #[must_use]
+    #[inline]
+    pub(crate) fn serve(mut self) -> KeptWaker {
+        self.slot.state = State::Served;
+        let waiting = mem::take(&mut self.slot.waiting);
+        drop(self);
+        waiting.hand()
+    }
+}
+
+impl<T: Default> Waiters<T> {
+    pub(crate) const fn new() -> Self {
+        Waiters {
+            inner: RefCell::new(Inner { slots: Vec::new(), free: NONE, head: NONE, tail: NONE }),
+        }
+    }
+
+    /// Joins the queue at its end, and brings nothing but the default. One that waits for what only
+    /// one can have says where it was called.
+    ///
+    /// `None` if a foreign waker had to be cloned for it, which is in `kept` then. Meanwhile
+    /// anything may have happened: whoever joins has to look again whether there is something to
+    /// wait for.
+    #[inline]
+    pub(crate) fn join(
+        &self,
+        cx: &Context<'_>,
+        kept: &mut Kept,
+        operation: &'static str,
+        alone: Option<&'static Location<'static>>,
+    ) -> Option<Ticket> {
+        match waker::current_unit(cx.waker()) {
+            Some(unit) => {
+                frame::awaits(operation);
+                Some(self.take_place(|_| (), alone, || Waiting::of_unit(unit)))
+            }
+            None => self.join_with_foreign((), |_, ()| (), cx, kept, operation, alone).ok(),
+        }
+    }
+
+    /// Joins the queue at its end, and brings something, which comes back where `join` gives
+    /// `None`.
+    #[inline]
+    pub(crate) fn bring(
+        &self,
+        value: T,
+        cx: &Context<'_>,
+        kept: &mut Kept,
+        operation: &'static str,
+    ) -> Result<Ticket, T> {
+        match waker::current_unit(cx.waker()) {
+            Some(unit) => {
+                frame::awaits(operation);
+                Ok(self.take_place(|place| *place = value, None, || Waiting::of_unit(unit)))
+            }
+            None => {
+                let bring = |place: &mut T, value| *place = value;
+                self.join_with_foreign(value, bring, cx, kept, operation, None)
+            }
+        }
+    }
+
+    #[cold]
+    fn join_with_foreign<V>(
+        &self,
+        value: V,
+        bring: impl FnOnce(&mut T, V),
+        cx: &Context<'_>,
+        kept: &mut Kept,
+        operation: &'static str,
+        alone: Option<&'static Location<'static>>,
+    ) -> Result<Ticket, V> {
+        let Some(waker) = kept.0.take() else {
+            *kept.0 = Some(Foreign::keep(cx.waker()));
+            return Err(value);
+        };
+        frame::awaits(operation);
+        Ok(self.take_place(|place| bring(place, value), alone, || Waiting::of_foreign(waker)))
+    }
+
+    /// `waiting` is made right where it is to be: a detour would cost more than all the rest.
+    #[inline(always)]
+    fn take_place(
+        &self,
+        bring: impl FnOnce(&mut T),
+        alone: Option<&'static Location<'static>>,
+        waiting: impl FnOnce() -> Waiting,
+    ) -> Ticket {
+        let inner = &mut *self.inner.borrow_mut();
+        if inner.free == NONE {
+            inner.grow();
+        }
+        let index = inner.free;
+        let slot = &mut inner.slots[index as usize];
+        inner.free = slot.next;
+        bring(&mut slot.value);
+        slot.taker.begin(alone);
+        // What was there is taken out by now: its destructor would look in vain.
+        mem::forget(mem::replace(&mut slot.waiting, waiting()));
+        slot.prev = inner.tail;
+        slot.next = NONE;
+        slot.state = State::Waiting;
+        match inner.head {
+            NONE => inner.head = index,
+            _ => inner.slots[inner.tail as usize].next = index,
+        }
+        inner.tail = index;
+        Ticket(index)
+    }
+
+    /// Takes the first out of the queue that was not cancelled. It must be served.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<Next<'_, T>> {
+        let mut inner = self.inner.borrow_mut();
+        inner.pass_over_cancelled();
+        let slot = RefMut::filter_map(inner, |inner| {
+            let slot = inner.slots.get_mut(inner.head as usize)?;
+            inner.head = slot.next;
+            Some(slot)
+        });
+        Some(Next { slot: slot.ok()? })
+    }
+
+    /// Serves all with what they brought, also when the waker of one panics, which is passed on at
+    /// the end. Those who join meanwhile are served as well.
+    pub(crate) fn serve_all(&self) {
+        let mut panic = FirstPanic::new();
+        while let Some(waiter) = self.next() {
+            let waker = waiter.serve();
+            panic.catch(|| waker.wake());
+        }
+        panic.resume();
+    }
+
+    /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
+    /// when something does.
+    #[inline]
+    pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { slots, free, .. } = &mut *inner;
+        let slot = &mut slots[ticket.0 as usize];
+        // Nearly always: who waits is polled when it was served.
+        if slot.state == State::Served {
+            return Outcome::Served(slot.release(ticket, free));
+        }
+        drop(inner);
+        self.look_closely(ticket, cx)
+    }
+
+    #[cold]
+    fn look_closely(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+        let is_new = self.inner.borrow().slots[ticket.0 as usize].waiting.is_new(cx.waker());
+        // Foreign code, which may come back here, and by which it may be served.
+        let new = is_new.then(|| Foreign::keep(cx.waker()));
+        let mut inner = self.inner.borrow_mut();
+        let slot = &mut inner.slots[ticket.0 as usize];
+        if slot.state == State::Served {
+            drop(inner);
+            let (value, ..) = self.leave(ticket);
+            quietly(|| drop(new)); // foreign code, and the value has only just been received
+            return Outcome::Served(value);
+        }
+        let stale = slot.waiting.go_on(cx, new);
+        let cancelled = slot.waiting.check().err();
+        let waits = cancelled.is_none() && slot.state == State::Waiting;
+        drop(inner);
+        if waits {
+            drop(stale); // foreign code
+            return Outcome::Waiting;
+        }
+        let (value, _, mut left) = self.leave(ticket);
+        left.stale = Some(stale);
+        match cancelled {
+            Some(error) => Outcome::Cancelled(value, error, left),
+            None => Outcome::PassedOver(value, left),
+        }
+    }
+
+    /// Gives a place up. What the waiter brought, or was given, comes back, and whether it was
+    /// served.
+    pub(crate) fn leave(&self, ticket: Ticket) -> (T, bool, Left) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.slots[ticket.0 as usize].state == State::Waiting {
+            inner.unlink(ticket);
+        }
+        let Inner { slots, free, .. } = &mut *inner;
+        let slot = &mut slots[ticket.0 as usize];
+        let served = slot.state == State::Served;
+        let waiting = mem::take(&mut slot.waiting);
+        (slot.release(ticket, free), served, Left { _waiting: waiting, stale: None })
+    }
+}
+
+impl<T: Default> Inner<T> {
+    /// Adds a free place.
+    #[cold]
+    fn grow(&mut self) {
+        self.free = u32::try_from(self.slots.len()).expect("more than 4 billion waiters");
+        self.slots.push(Slot {
+            value: T::default(),
+            waiting: Waiting::default(),
+            taker: Taker::NONE,
+            prev: NONE,
+            next: NONE,
+            state: State::Free,
+        });
+    }
+}
+
+impl<T> Inner<T> {
+    /// Takes those out at the head that were cancelled: they were woken then, and will look.
+    #[inline]
+    fn pass_over_cancelled(&mut self) {
+        while let Some(slot) = self.slots.get_mut(self.head as usize)
+            && slot.waiting.is_cancelled()
+        {
+            slot.state = State::PassedOver;
+            self.head = slot.next;
+        }
+    }
+
+    /// Takes one out that is in the queue.
+    fn unlink(&mut self, ticket: Ticket) {
+        let Slot { prev, next, .. } = self.slots[ticket.0 as usize];
+        if self.head == ticket.0 {
+            self.head = next;
+        } else {
+            self.slots[prev as usize].next = next;
+        }
+        match next {
+            NONE => self.tail = prev,
+            next => self.slots[next as usize].prev = prev,
+        }
+    }
+}
+
+impl<T: Default> Slot<T> {
+    /// Makes this place free, of which `waiting` was taken out, for what is in it.
+    #[inline]
+    fn release(&mut self, ticket: Ticket, free: &mut u32) -> T {
+        debug_assert_ne!(self.state, State::Free, "a ticket is good for as long as its operation");
+        self.state = State::Free;
+        self.next = mem::replace(free, ticket.0);
+        self.taker.fetch();
+        mem::take(&mut self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests;

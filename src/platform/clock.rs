@@ -1,0 +1,322 @@
+//! Clocks: where the time comes from, and what happens when there is nothing to do.
+//!
+//! Inside, time is nanoseconds since the clock began, which lasts for 584 years.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+#[cfg(not(loom))]
+use crate::platform::counter::{self, Counter};
+
+/// Nanoseconds since the clock began.
+pub(crate) type Nanos = u64;
+
+/// A deadline that never comes.
+pub(crate) const NEVER: Nanos = Nanos::MAX;
+
+/// What the run loop does when nothing can run until a deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Idle {
+    /// Sleeps until there is an event, for this long at the most.
+    Sleep(Option<Duration>),
+    /// Goes on at once: the clock has moved.
+    Jumped,
+}
+
+/// The clock of a run.
+pub(crate) enum Clock {
+    #[cfg(not(loom))]
+    System(SystemClock),
+    Virtual(VirtualClock),
+}
+
+/// Does the same with either clock.
+macro_rules! either {
+    ($self:expr, $clock:ident => $value:expr) => {
+        match $self {
+            #[cfg(not(loom))]
+            Clock::System($clock) => $value,
+            Clock::Virtual($clock) => $value,
+        }
+    };
+}
+
+impl Clock {
+    /// When the clock began.
+    pub(crate) fn base(&self) -> Instant {
+        either!(self, clock => clock.base())
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        either!(self, clock => clock.now())
+    }
+
+    /// The present time or microseconds later, which takes less time to tell.
+    #[inline]
+    pub(crate) fn now_or_later(&self) -> Nanos {
+        either!(self, clock => clock.now_or_later())
+    }
+
+    /// A note of the present time, which takes less time still.
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        either!(self, clock => clock.stamp())
+    }
+
+    /// The time at which a stamp was made, or a later one up to now; the earlier it was made, the
+    /// less exact.
+    #[inline]
+    pub(crate) fn when(&self, stamp: u64) -> Nanos {
+        either!(self, clock => clock.when(stamp))
+    }
+
+    /// How far the processor's counter goes in a millisecond, where it is trusted and that is known.
+    #[cfg(not(loom))]
+    pub(crate) fn ticks_in_a_millisecond(&self) -> Option<u64> {
+        match self {
+            Clock::System(clock) => clock.counter.ticks_in_a_millisecond(),
+            Clock::Virtual(_) => None,
+        }
+    }
+
+    /// Whether it moves by jumping to the next deadline.
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self, Clock::Virtual(_))
+    }
+
+    /// For how long it still waits for input, in real time, before it jumps, if it has done so since
+    /// this moment. `None` for no longer.
+    pub(crate) fn wait_for_io(&self, since: impl FnOnce() -> Instant) -> Option<Duration> {
+        match self {
+            #[cfg(not(loom))]
+            Clock::System(_) => None,
+            Clock::Virtual(VirtualClock { inner }) => {
+                let real = inner.wait_for_io.get();
+                if real.is_zero() {
+                    return None;
+                }
+                real.checked_sub(since().elapsed()).filter(|left| !left.is_zero())
+            }
+        }
+    }
+
+    /// Nothing can run until `next`, or until something happens outside.
+    pub(crate) fn idle(&self, next: Option<Nanos>) -> Idle {
+        either!(self, clock => clock.idle(next))
+    }
+}
+
+/// The instant as nanoseconds since the clock's beginning; what lies before it is 0.
+pub(crate) fn nanos_of(clock: &Clock, instant: Instant) -> Nanos {
+    nanos(instant.saturating_duration_since(clock.base()))
+}
+
+/// The instant this many nanoseconds after the clock's beginning; `None` where `Instant` does not
+/// reach that far.
+pub(crate) fn instant_of(clock: &Clock, nanos: Nanos) -> Option<Instant> {
+    clock.base().checked_add(Duration::from_nanos(nanos))
+}
+
+/// The length in nanoseconds; more than there are is [`NEVER`].
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    duration.as_nanos().try_into().unwrap_or(NEVER)
+}
+
+/// The machine's monotonic clock.
+#[cfg(not(loom))]
+pub(crate) struct SystemClock {
+    base: Instant,
+    counter: Counter,
+    /// The latest time that `now_or_later` has told. What is set later is not to come earlier.
+    told: Cell<Nanos>,
+}
+
+#[cfg(not(loom))]
+impl SystemClock {
+    pub(crate) fn new() -> Self {
+        let counter = Counter::new(counter::ticks(), counter::is_steady());
+        SystemClock { base: Instant::now(), counter, told: Cell::new(0) }
+    }
+
+    /// The time, and the counter just before.
+    #[inline(never)]
+    fn read(&self) -> (u64, Nanos) {
+        let ticks = counter::ticks();
+        let now = nanos(self.base.elapsed());
+        self.counter.read(ticks, now);
+        (ticks, now)
+    }
+
+    fn base(&self) -> Instant {
+        self.base
+    }
+
+    fn now(&self) -> Nanos {
+        self.read().1
+    }
+
+    #[inline]
+    fn now_or_later(&self) -> Nanos {
+        let known = self.counter.time_at(counter::ticks());
+        let now = known.unwrap_or_else(
+            #[cold]
+            || self.now(),
+        );
+        let told = now.max(self.told.get());
+        self.told.set(told);
+        told
+    }
+
+    #[inline]
+    fn stamp(&self) -> u64 {
+        counter::ticks()
+    }
+
+    #[inline]
+    fn when(&self, stamp: u64) -> Nanos {
+        self.counter.time_at(stamp).unwrap_or_else(
+            #[cold]
+            || {
+                let (ticks, now) = self.read();
+                self.counter.time_before(stamp, ticks, now)
+            },
+        )
+    }
+
+    fn idle(&self, next: Option<Nanos>) -> Idle {
+        Idle::Sleep(next.map(|next| Duration::from_nanos(next.saturating_sub(self.now()))))
+    }
+}
+
+/// A clock that stands still while anything can run and jumps to the next deadline when nothing
+/// can: an hour's sleep takes no time, and the same program runs the same way every time. It is
+/// Trio's `MockClock(autojump_threshold=0)`.
+///
+/// While a thread is at work in [`to_thread`](crate::to_thread()), unless that was abandoned, it
+/// stands still, too, where Trio's jumps: a thread takes real time, in which this clock would run
+/// away from it. One that waits for this very run, in [`Token::run`](crate::Token::run), does not
+/// hold it up. One that waits in some other way for what a task does after a sleep does: then
+/// neither goes on until somebody calls [`advance`](Self::advance).
+///
+/// Input from outside takes real time as well, and is not waited for unless that is
+/// [asked for](Self::wait_for_io).
+///
+/// Clones are handles to the same clock. Give one to [`Builder::clock`](crate::Builder::clock):
+///
+/// ```
+/// use seedbed::testing::VirtualClock;
+/// use std::time::Duration;
+///
+/// let clock = VirtualClock::new();
+/// seedbed::Builder::new().clock(&clock).run(async {
+///     seedbed::sleep(Duration::from_secs(3600)).await
+/// })?;
+/// assert_eq!(clock.elapsed(), Duration::from_secs(3600));
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct VirtualClock {
+    inner: Rc<Virtual>,
+}
+
+#[derive(Debug)]
+struct Virtual {
+    base: Instant,
+    now: Cell<Nanos>,
+    wait_for_io: Cell<Duration>,
+}
+
+impl VirtualClock {
+    /// A clock that begins now and moves only as its documentation says.
+    #[must_use]
+    pub fn new() -> Self {
+        let (base, now, wait_for_io) = (Instant::now(), Cell::new(0), Cell::new(Duration::ZERO));
+        VirtualClock { inner: Rc::new(Virtual { base, now, wait_for_io }) }
+    }
+
+    /// How far the clock has moved since it was made.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.inner.now.get())
+    }
+
+    /// Has the clock wait for input, before each jump, for up to this much real time: for tests in
+    /// which somebody outside of the run is at the other end of a socket, such as a thread or a
+    /// process. Returns the clock. By default it does not wait.
+    ///
+    /// What is waited for is news for the operations that wait for some: reads, writes and
+    /// connections being made. Listeners do not count, neither for connections nor for signals: it
+    /// is no news that nobody comes. So a test that waits for input that never comes takes this long
+    /// for each of the clock's jumps, and one that waits for none takes no longer than without.
+    /// Trio's `autojump_threshold` does the same whatever is waited for.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::testing::VirtualClock;
+    /// use seedbed::{Builder, fail_after};
+    /// use std::io::Write;
+    /// use std::thread;
+    /// use std::time::Duration;
+    ///
+    /// let clock = VirtualClock::new().wait_for_io(Duration::from_secs(5));
+    /// Builder::new().clock(&clock).run(fail_after(Duration::from_secs(1), async {
+    ///     let (ours, mut theirs) = std::os::unix::net::UnixStream::pair()?;
+    ///     thread::spawn(move || {
+    ///         thread::sleep(Duration::from_millis(20));
+    ///         theirs.write_all(b"late").unwrap();
+    ///     });
+    ///     UnixStream::from_std(ours)?.read(&mut [0; 4]).await
+    /// }))?;
+    /// assert_eq!(clock.elapsed(), Duration::ZERO);
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn wait_for_io(&self, real: Duration) -> VirtualClock {
+        self.inner.wait_for_io.set(real);
+        self.clone()
+    }
+
+    /// Moves the clock forward. What this makes due happens when the run loop looks at the clock
+    /// next.
+    pub fn advance(&self, by: Duration) {
+        self.inner.now.set(self.inner.now.get().saturating_add(nanos(by)).min(NEVER - 1));
+    }
+}
+
+impl Default for VirtualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl VirtualClock {
+    fn base(&self) -> Instant {
+        self.inner.base
+    }
+
+    fn now(&self) -> Nanos {
+        self.inner.now.get()
+    }
+
+    fn now_or_later(&self) -> Nanos {
+        self.now()
+    }
+
+    fn stamp(&self) -> u64 {
+        self.now()
+    }
+
+    fn when(&self, stamp: u64) -> Nanos {
+        stamp
+    }
+
+    fn idle(&self, next: Option<Nanos>) -> Idle {
+        match next {
+            Some(next) => {
+                self.inner.now.set(self.inner.now.get().max(next));
+                Idle::Jumped
+            }
+            None => Idle::Sleep(None),
+        }
+    }
+}

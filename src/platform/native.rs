@@ -1,0 +1,97 @@
+//! The things themselves.
+
+use std::io;
+use std::time::Duration;
+
+use std::sync::PoisonError;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use std::sync::{Arc, MutexGuard};
+
+pub(crate) use mio::Waker as Interrupter;
+
+pub(crate) use super::of_process::{OfProcess, get_or_set};
+use crate::platform::clock::{Clock, SystemClock};
+
+/// The clock of a run that was given none.
+pub(crate) fn default_clock() -> Clock {
+    Clock::System(SystemClock::new())
+}
+
+/// The standard library's, as what a forked process begins anew has to work there: those of
+/// `parking_lot` wait in a table of the process's, which a child inherits in whatever state other
+/// threads had it in. Nothing that is guarded is half changed when something panics, so there is
+/// no poison.
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Mutex(std::sync::Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Condvar(std::sync::Condvar);
+
+impl Condvar {
+    pub(crate) const fn new() -> Self {
+        Condvar(std::sync::Condvar::new())
+    }
+
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if the time was over.
+    pub(crate) fn wait_for<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: Duration,
+    ) -> (MutexGuard<'a, T>, bool) {
+        let (guard, over) =
+            self.0.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner);
+        (guard, over.timed_out())
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// The number of this process.
+pub(crate) fn process() -> u32 {
+    std::process::id()
+}
+
+/// Starts a thread that nobody joins.
+pub(crate) fn spawn_thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(run).map(drop)
+}
+
+/// The stack there is will do.
+pub(crate) fn on_large_stack<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// A static that threads share.
+macro_rules! shared_static {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$meta])*
+        static $name: $type = $value;
+    };
+}
+pub(crate) use shared_static;
+
+/// A value for each thread, made by a constant expression.
+macro_rules! thread_static {
+    ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
+        std::thread_local! {
+            $(#[$meta])*
+            $vis static $name: $type = const { $value };
+        }
+    };
+}
+pub(crate) use thread_static;

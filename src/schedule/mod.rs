@@ -1,0 +1,22 @@
+//! Waking: what is polled as one piece, the order in which the ready ones run, and the wakers
+//! that point at them.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `unit` | a piece of work with a waker of its own |
+//! | `roster` | the units of one nursery, and those that are ready |
+//! | `table` | the units of one run: from a waker's number to the unit it stands for |
+//! | `chunk` | their memory |
+//! | `waker` | `std::task::Waker` as a number |
+//! | `foreign` | a waker of another library that is kept |
+
+pub(crate) mod ahead;
+pub(crate) mod current;
+pub(crate) mod foreign;
+pub(crate) mod memory;
+pub(crate) mod order;
+pub(crate) mod remote;
+pub(crate) mod roster;
+pub(crate) mod turn;
+pub(crate) mod unit;
+pub(crate) mod waker;

@@ -1,0 +1,186 @@
+//! The inboxes of the process, by number.
+//!
+//! They are never freed: what holds a number may outlive its runtime, and finds an inbox that
+//! nobody uses, or another runtime's, which bears a wake too many and refuses a stranger's call.
+//!
+//! The runtimes of a process are not those of one forked from it, though their inboxes are in its
+//! memory. So each page of inboxes is one process's, and a child begins with a page of its own.
+
+use std::io;
+
+use crate::platform::{self, Interrupter};
+use crate::schedule::memory::table::UnitId;
+use crate::schedule::remote::inbox::{Inbox, Tenancy};
+pub(crate) use places::{InboxRef, inbox, inbox_here};
+
+/// A runtime's place among those of the process, until it is dropped.
+pub(crate) struct Tenant {
+    pub(crate) inbox: InboxRef,
+    pub(crate) slot: u16,
+    pub(crate) tenancy: Tenancy,
+    /// The process that it was made in.
+    process: u32,
+}
+
+impl Tenant {
+    pub(crate) fn new(interrupter: Interrupter) -> io::Result<Tenant> {
+        let slot = places::take();
+        let slot = slot.ok_or_else(|| io::Error::other("too many runtimes in one process"))?;
+        let inbox = inbox(slot).expect("it was taken");
+        let tenancy = inbox.open(interrupter);
+        Ok(Tenant { inbox, slot, tenancy, process: platform::process() })
+    }
+
+    /// Whether this is the process in which it was made, and not one forked since.
+    pub(crate) fn is_here(&self) -> bool {
+        self.process == platform::process()
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.inbox.close();
+        if self.is_here() {
+            places::give_back(self.slot);
+        }
+    }
+}
+
+/// Wakes a unit of another thread's runtime. Does nothing if the runtime has gone.
+pub(crate) fn wake(id: UnitId) {
+    if let Some(inbox) = inbox(id.run().slot()) {
+        inbox.wake(id);
+    }
+}
+
+#[cfg(not(loom))]
+mod places {
+    use std::sync::OnceLock;
+
+    use super::Inbox;
+    use crate::platform::{Mutex, OfProcess, get_or_set, process};
+    use crate::schedule::memory::table::MAX_RUNTIMES;
+
+    pub(crate) type InboxRef = &'static Inbox;
+
+    /// Inboxes that are made together. The first ones are for nearly every process all there are.
+    const PAGE: usize = 64;
+
+    static PAGES: [OnceLock<Page>; MAX_RUNTIMES.div_ceil(PAGE)] =
+        [const { OnceLock::new() }; MAX_RUNTIMES.div_ceil(PAGE)];
+
+    static VACANT: OfProcess<Mutex<Vacant>> = OfProcess::new(|| {
+        let pages = PAGES.iter().take_while(|page| page.get().is_some()).count();
+        Mutex::new(Vacant { slots: Vec::new(), next: pages * PAGE })
+    });
+
+    struct Page {
+        /// Whose it is.
+        process: u32,
+        inboxes: Box<[Inbox]>,
+    }
+
+    /// The numbers that no runtime has at present.
+    struct Vacant {
+        slots: Vec<u16>,
+        /// The first that none has had yet.
+        next: usize,
+    }
+
+    /// The inbox with this number.
+    pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
+        let slot = usize::from(slot);
+        Some(&PAGES[slot / PAGE].get()?.inboxes[slot % PAGE])
+    }
+
+    /// The same, if it is this process's. It asks the system for the process's number.
+    pub(crate) fn inbox_here(slot: u16) -> Option<InboxRef> {
+        let is_here = PAGES[usize::from(slot) / PAGE].get()?.process == process();
+        if is_here { inbox(slot) } else { None }
+    }
+
+    pub(super) fn take() -> Option<u16> {
+        let mut vacant = VACANT.get().lock();
+        let slot = vacant.slots.pop().or_else(|| {
+            let slot = vacant.next;
+            (slot < MAX_RUNTIMES).then(|| {
+                vacant.next += 1;
+                slot as u16
+            })
+        })?;
+        get_or_set(&PAGES[usize::from(slot) / PAGE], || Page {
+            process: process(),
+            inboxes: std::iter::repeat_with(Inbox::new).take(PAGE).collect(),
+        });
+        Some(slot)
+    }
+
+    pub(super) fn give_back(slot: u16) {
+        VACANT.get().lock().slots.push(slot);
+    }
+}
+
+/// In a model inboxes last as long as an execution of it, and for those who come late a little
+/// longer. All threads of a model are one of the system's.
+#[cfg(loom)]
+mod places {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::Inbox;
+    use crate::platform::{self, Mutex};
+    use crate::schedule::memory::table::MAX_RUNTIMES;
+
+    pub(crate) type InboxRef = Arc<Inbox>;
+
+    struct Vacant {
+        /// The number of the execution.
+        execution: u64,
+        slots: Mutex<Vec<u16>>,
+    }
+
+    loom::lazy_static! {
+        static ref VACANT: Vacant = {
+            static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
+            let execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+            Vacant { execution, slots: Mutex::new(Vec::new()) }
+        };
+    }
+
+    std::thread_local! {
+        /// Those of an execution, by number.
+        static INBOXES: RefCell<(u64, Vec<Arc<Inbox>>)> = const { RefCell::new((0, Vec::new())) };
+    }
+
+    pub(crate) fn inbox(slot: u16) -> Option<InboxRef> {
+        INBOXES.with_borrow(|(_, inboxes)| inboxes.get(usize::from(slot)).cloned())
+    }
+
+    /// A model does not fork.
+    pub(crate) fn inbox_here(slot: u16) -> Option<InboxRef> {
+        inbox(slot)
+    }
+
+    pub(super) fn take() -> Option<u16> {
+        let vacant = &*VACANT;
+        vacant.slots.lock().pop().or_else(|| {
+            INBOXES.with_borrow_mut(|places| {
+                if places.0 != vacant.execution {
+                    *places = (vacant.execution, Vec::new());
+                }
+                let slot = places.1.len();
+                (slot < MAX_RUNTIMES).then(|| {
+                    places.1.push(Arc::new(Inbox::new()));
+                    slot as u16
+                })
+            })
+        })
+    }
+
+    pub(super) fn give_back(slot: u16) {
+        if !platform::has_failed() {
+            VACANT.slots.lock().push(slot);
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! How much is done before somebody else has a turn: by one unit before it lets the others run, and
+//! by all together before somebody looks at the network, the clock, other threads and Ctrl-C.
+//!
+//! | what | counts | bound, besides time |
+//! |---|---|---|
+//! | budget | operations of one unit that finish at once, in one poll | [`Builder::budget`](crate::Builder::budget) |
+//! | turn | [`OPERATION`] for each operation, [`POLL`] for each poll | [`TURN`] |
+//!
+//! An operation counts down one integer, `allowance`. That is mostly a few operations and not all
+//! of the budget: when it is used up the rest is looked at, the turn is charged, and the time is
+//! read. So what an operation pays for fairness is what it paid for a budget alone.
+
+use std::cell::Cell;
+
+use crate::platform::clock::Clock;
+#[cfg(not(loom))]
+use crate::platform::counter;
+use crate::schedule::current;
+use crate::schedule::order::Order;
+
+/// The work of a turn: a task that is always ready has the default budget once, or yields twice as
+/// often, between two looks.
+pub(crate) const TURN: i32 = 256;
+
+/// The work of an operation that finishes at once. Who goes on without letting others run is
+/// dearer than who does.
+const OPERATION: i32 = 2;
+
+/// The work of a poll.
+const POLL: i32 = 1;
+
+/// How many milliseconds one poll may last before the next operation lets others run.
+const POLL_TIME: u64 = 1;
+
+/// How many milliseconds a turn may last.
+const TURN_TIME: u64 = 5;
+
+/// How many operations, or polls, there are between two readings of the processor's counter.
+const READ_EVERY: u32 = 4;
+
+/// As well, where the counter is not trusted and the system's clock has to be asked.
+const ASK_EVERY: u32 = 8;
+
+/// What the counter is taken to do in a millisecond until that has been measured. Whether a task has
+/// the thread for one or for two of them matters little.
+const ASSUMED_SPEED: u64 = 2_000_000;
+
+/// In a poll the first reading is after so many, as what is slow may come after what is fast. Who
+/// sends a message, and waits for the next, pays for none.
+const READ_FIRST: u32 = 3;
+
+/// Where this part of a millisecond has gone by between two readings, operations are slow, and the
+/// next readings are after a single one.
+const SLOW: u64 = 8;
+
+/// So many readings in a row have to be fast before they are taken to be.
+const CALM: u32 = 16;
+
+/// How many operations that are no checkpoints a unit may do in one poll, where they have a count
+/// of their own.
+const ASIDE: u32 = 128;
+
+/// What bounds the work on this thread, in the present `run`.
+pub(crate) struct Turn {
+    /// How many operations the present unit may still finish at once before the rest is looked at.
+    allowance: Cell<u32>,
+    /// How many after those. Where what is no checkpoint has a count of its own, this is it.
+    rest: Cell<u32>,
+    /// With no more than this much allowance left it is asked whether the unit lets others run: 0,
+    /// but where a test decides it at each operation.
+    asks: Cell<u32>,
+    /// What a unit begins with.
+    first: Cell<u32>,
+    first_rest: Cell<u32>,
+    /// How much there is until the next reading, after the first.
+    stride: Cell<u32>,
+    /// How many readings in a row were fast.
+    calm: Cell<u32>,
+    budget: Cell<u32>,
+    how: Cell<How>,
+
+    /// How much work is left to the turn. Below 0 a look is overdue.
+    work: Cell<i32>,
+    /// When no more than this is left it is looked whether the turn is over.
+    check: Cell<i32>,
+
+    /// What a millisecond is, in what is read.
+    millisecond: Cell<u64>,
+    /// Whether the processor's counter is read, and not the system's clock.
+    by_counter: Cell<bool>,
+    is_speed_known: Cell<bool>,
+    /// The latest reading, and what it was when the present poll and the turn began.
+    read: Cell<u64>,
+    poll_began: Cell<u64>,
+    turn_began: Cell<u64>,
+}
+
+/// What bounds the turns of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum How {
+    /// Work and time. The world may be looked at between any two polls.
+    Timed,
+    /// Work alone, as time does not pass while anything runs.
+    Counted,
+    /// Work alone, and the world is looked at between two rounds: which task runs when is a promise,
+    /// so what is no checkpoint is no point of the schedule, and has a count of its own.
+    Exact,
+    /// As well, where a seed decides who runs when; but the budget is that of all.
+    Seeded,
+}
+
+/// How much a unit may still do.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget {
+    allowance: u32,
+    rest: u32,
+    poll_began: u64,
+}
+
+impl Turn {
+    pub(crate) const fn new() -> Turn {
+        Turn {
+            allowance: Cell::new(0),
+            rest: Cell::new(0),
+            asks: Cell::new(0),
+            first: Cell::new(0),
+            first_rest: Cell::new(0),
+            stride: Cell::new(1),
+            calm: Cell::new(0),
+            budget: Cell::new(0),
+            how: Cell::new(How::Counted),
+            work: Cell::new(0),
+            check: Cell::new(0),
+            millisecond: Cell::new(0),
+            by_counter: Cell::new(false),
+            is_speed_known: Cell::new(false),
+            read: Cell::new(0),
+            poll_began: Cell::new(0),
+            turn_began: Cell::new(0),
+        }
+    }
+
+    /// A `run` begins.
+    pub(crate) fn begin_run(&self, budget: u32, order: &Order, clock: &Clock) {
+        let exploring = order.decided().is_some();
+        self.how.set(match order {
+            _ if exploring || budget == 1 => How::Exact,
+            Order::FirstInFirstOut if clock.is_virtual() => How::Counted,
+            Order::FirstInFirstOut => How::Timed,
+            _ => How::Seeded,
+        });
+        self.asks.set(if exploring { u32::MAX } else { 0 });
+        self.budget.set(budget);
+        #[cfg(not(loom))]
+        self.by_counter.set(counter::is_steady());
+        if !self.by_counter.get() {
+            self.millisecond.set(1_000_000);
+        } else if !self.is_speed_known.get() {
+            self.millisecond.set(ASSUMED_SPEED);
+        }
+        // Until it is known better, what runs is slow.
+        self.calm.set(0);
+        self.set_strides();
+        self.begin_poll();
+    }
+
+    // Operations.
+
+    /// Counts an operation that finishes at once; false if the rest has to be looked at first, or
+    /// the unit lets others run.
+    #[inline(always)]
+    pub(crate) fn pass(&self) -> bool {
+        let left = self.allowance.get().saturating_sub(1);
+        if left > self.asks.get() {
+            self.allowance.set(left);
+            return true;
+        }
+        self.pass_closely()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pass_closely(&self) -> bool {
+        self.how.get() != How::Exact && self.go_on()
+    }
+
+    /// Counts an operation that finishes at once. True if the unit has had its share and must let
+    /// others run before it goes on.
+    #[inline]
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.allowance.get().saturating_sub(1);
+        if left > self.asks.get() {
+            self.allowance.set(left);
+            return false;
+        }
+        self.spend_closely(left)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spend_closely(&self, left: u32) -> bool {
+        if self.asks.get() > 0 {
+            self.charge(1);
+            self.allowance.set(left);
+            return left == 0
+                || current::with_runtime(|runtime| {
+                    runtime.is_some_and(|runtime| runtime.order.interrupts())
+                });
+        }
+        !self.go_on()
+    }
+
+    /// Counts what finishes at once and is no checkpoint; false if the unit lets others run first.
+    #[inline(always)]
+    pub(crate) fn pass_aside(&self) -> bool {
+        let left = self.allowance.get().saturating_sub(1);
+        if left > self.asks.get() {
+            self.allowance.set(left);
+            return true;
+        }
+        self.pass_aside_closely()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pass_aside_closely(&self) -> bool {
+        if self.how.get() != How::Exact {
+            return self.go_on();
+        }
+        self.charge(1);
+        let left = self.rest.get().saturating_sub(1);
+        self.rest.set(left);
+        if left == 0 {
+            self.allowance.set(0);
+        }
+        left > 0
+    }
+
+    /// Whether what is no checkpoint may begin, and does not have to let others run first.
+    #[inline(always)]
+    pub(crate) fn has_left(&self) -> bool {
+        self.allowance.get() > self.asks.get() || self.has_left_aside()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn has_left_aside(&self) -> bool {
+        self.how.get() == How::Exact && self.rest.get() > 0
+    }
+
+    /// The allowance is used up: whether there is a further one.
+    fn go_on(&self) -> bool {
+        let is_new = self.allowance.replace(0) > 0;
+        let how = self.how.get();
+        if how == How::Exact {
+            return false; // it is polled again for each, and that counts
+        }
+        if is_new {
+            self.charge(self.stride.get());
+        }
+        let rest = self.rest.get();
+        if rest == 0 {
+            return false;
+        }
+        if how == How::Timed && self.lasts(self.poll_began.get(), POLL_TIME) {
+            self.rest.set(0);
+            return false;
+        }
+        let next = self.stride.get().min(rest);
+        self.allowance.set(next);
+        self.rest.set(rest - next);
+        true
+    }
+
+    fn charge(&self, operations: u32) {
+        self.work.set(self.work.get().saturating_sub_unsigned(OPERATION as u32 * operations));
+    }
+
+    /// Runs what is not to be interrupted, as nobody would poll it again: so many operations do not
+    /// let others run, and do not count.
+    #[inline]
+    pub(crate) fn with_budget<R>(&self, operations: u32, f: impl FnOnce() -> R) -> R {
+        struct Restore<'a>(&'a Turn, Budget, u32);
+        impl Drop for Restore<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.set_budget(self.1);
+                self.0.asks.set(self.2);
+            }
+        }
+        let _restore = Restore(self, self.budget(), self.asks.replace(0));
+        self.allowance.set(operations);
+        self.rest.set(if self.how.get() == How::Exact { ASIDE } else { 0 });
+        f()
+    }
+
+    // Polls.
+
+    /// A unit is going to be polled.
+    #[inline(always)]
+    pub(crate) fn begin_poll(&self) {
+        self.allowance.set(self.first.get());
+        self.rest.set(self.first_rest.get());
+        self.poll_began.set(self.read.get());
+    }
+
+    /// A unit has been polled. True if it is to be looked whether the [turn is over](Self::is_over).
+    #[inline(always)]
+    pub(crate) fn end_poll(&self) -> bool {
+        let work = self.work.get().wrapping_sub(POLL);
+        self.work.set(work);
+        work <= self.check.get()
+    }
+
+    /// What is left to the unit that is being polled.
+    #[inline]
+    pub(crate) fn budget(&self) -> Budget {
+        Budget {
+            allowance: self.allowance.get(),
+            rest: self.rest.get(),
+            poll_began: self.poll_began.get(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set_budget(&self, budget: Budget) {
+        self.allowance.set(budget.allowance);
+        self.rest.set(budget.rest);
+        self.poll_began.set(budget.poll_began);
+    }
+
+    // Turns.
+
+    /// A turn begins, as somebody has looked at the world.
+    pub(crate) fn begin(&self, work: i32) {
+        self.work.set(work);
+        match self.how.get() {
+            How::Timed => {
+                if self.by_counter.get() && !self.is_speed_known.get() {
+                    self.look_for_speed();
+                }
+                let now = self.now();
+                self.read.set(now);
+                self.turn_began.set(now);
+                self.check.set(work.wrapping_sub_unsigned(self.stride.get()));
+            }
+            How::Counted => self.check.set(0),
+            How::Exact | How::Seeded => self.check.set(i32::MIN),
+        }
+    }
+
+    /// Whether its work is done.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.work.get() <= 0
+    }
+
+    /// Between two polls: whether the turn is over.
+    pub(crate) fn is_over(&self) -> bool {
+        let work = self.work.get();
+        if self.how.get() == How::Timed && self.lasts(self.turn_began.get(), TURN_TIME) {
+            self.work.set(work.min(0));
+            return true;
+        }
+        self.check.set(work.wrapping_sub_unsigned(self.stride.get()));
+        work <= 0
+    }
+
+    /// As soon as a unit has been polled, it is looked whether the turn is over: it is.
+    pub(crate) fn end_now(&self) {
+        self.work.set(0);
+        self.check.set(i32::MAX);
+    }
+
+    // Time.
+
+    /// Whether time is looked at.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.how.get() == How::Timed
+    }
+
+    /// When the turn began.
+    pub(crate) fn began(&self) -> u64 {
+        self.turn_began.get()
+    }
+
+    /// The time of the latest reading.
+    pub(crate) fn time(&self) -> u64 {
+        self.read.get()
+    }
+
+    /// Whether this time has come, at the latest reading.
+    pub(crate) fn has_come(&self, time: u64) -> bool {
+        self.read.get() >= time
+    }
+
+    /// Whether what became ready at this time has waited for too long: for half of a turn, as it
+    /// may have had to wait for the look that has found it.
+    pub(crate) fn has_waited(&self, since: u64) -> bool {
+        let time = self.read.get().saturating_sub(since);
+        2 * time >= TURN_TIME * self.millisecond.get()
+    }
+
+    /// Whether so many milliseconds have gone by since then, at the latest reading, where time is looked
+    /// at.
+    pub(crate) fn is_past(&self, since: u64, milliseconds: u64) -> bool {
+        let time = self.read.get().saturating_sub(since);
+        self.is_timed() && time >= milliseconds * self.millisecond.get()
+    }
+
+    /// Whether a turn's time has gone by since.
+    pub(crate) fn has_lasted(&self, since: u64) -> bool {
+        self.lasts(since, TURN_TIME)
+    }
+
+    /// Whether so many milliseconds have gone by since it began. Reads the time, and looks how
+    /// slow what runs is.
+    fn lasts(&self, began: u64, milliseconds: u64) -> bool {
+        let now = self.now();
+        let before = self.read.replace(now);
+        let calm = self.calm.get();
+        if now.saturating_sub(before) >= self.millisecond.get() / SLOW {
+            self.set_calm(0);
+        } else if calm < CALM {
+            self.set_calm(calm + 1);
+        }
+        now.saturating_sub(began) >= milliseconds * self.millisecond.get()
+    }
+
+    fn set_calm(&self, readings: u32) {
+        let before = self.calm.replace(readings);
+        if (before < CALM) != (readings < CALM) {
+            self.set_strides();
+        }
+    }
+
+    #[inline]
+    fn now(&self) -> u64 {
+        #[cfg(not(loom))]
+        if self.by_counter.get() {
+            return counter::ticks();
+        }
+        ask_clock()
+    }
+
+    /// Looks whether the counter's speed is known by now.
+    #[cold]
+    fn look_for_speed(&self) {
+        #[cfg(not(loom))]
+        current::with_runtime(|runtime| {
+            if let Some(ticks) = runtime.and_then(|runtime| runtime.clock.ticks_in_a_millisecond())
+            {
+                self.millisecond.set(ticks);
+                self.is_speed_known.set(true);
+            }
+        });
+    }
+
+    /// Says how much there is between two readings.
+    fn set_strides(&self) {
+        let budget = self.budget.get();
+        let (first, stride) = match (self.how.get(), self.by_counter.get()) {
+            (How::Exact, _) => (budget, budget),
+            (How::Timed, _) if self.calm.get() < CALM => (1, 1),
+            (How::Timed, false) => (READ_FIRST, ASK_EVERY),
+            _ => (READ_FIRST, READ_EVERY),
+        };
+        let first = first.min(budget);
+        self.first.set(first);
+        self.first_rest.set(if self.how.get() == How::Exact { ASIDE } else { budget - first });
+        self.stride.set(stride);
+    }
+}
+
+/// The time of the run's clock, in nanoseconds.
+#[cold]
+fn ask_clock() -> u64 {
+    current::with_runtime(|runtime| runtime.map_or(0, |runtime| runtime.now()))
+}

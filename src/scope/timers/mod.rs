@@ -1,0 +1,206 @@
+//! The timers of the running runtime.
+
+pub(crate) mod wheel;
+
+use std::task::Waker;
+
+use slab::Slab;
+
+use crate::platform::clock::Nanos;
+use crate::run::Runtime;
+use crate::schedule::current;
+use crate::schedule::memory::table::UnitId;
+use crate::schedule::waker;
+use crate::scope::timers::wheel::{TimerKey, Wheel};
+use crate::scope::tree::pool::ScopeRef;
+
+/// What a timer does when it fires.
+pub(crate) enum Target {
+    Unit(UnitId),
+    /// As well, for who is polled with another library's waker.
+    Foreign(Waker),
+    Expire(ScopeRef),
+}
+
+impl Target {
+    /// Wakes who is polled with this waker.
+    #[inline]
+    pub(crate) fn wake(waker: &Waker) -> Target {
+        match waker::unit_of(waker) {
+            Some(unit) => Target::Unit(unit),
+            None => Target::Foreign(waker.clone()),
+        }
+    }
+
+    pub(crate) fn fire(self) {
+        match self {
+            Target::Unit(unit) => waker::wake_unit(unit),
+            Target::Foreign(waker) => waker.wake(),
+            Target::Expire(scope) => scope.expire(),
+        }
+    }
+}
+
+/// All timers of a run.
+pub(crate) struct Timers {
+    wheel: Wheel<Stored>,
+    foreign: Slab<Waker>,
+}
+
+/// A `Target` in 12 bytes: there may be millions.
+enum Stored {
+    Unit(Packed<UnitId>),
+    Foreign(u32),
+    Expire(Packed<ScopeRef>),
+}
+
+#[repr(Rust, packed(4))]
+struct Packed<T>(T);
+
+const _: () = assert!(size_of::<Option<Stored>>() <= 12);
+
+impl Timers {
+    pub(crate) fn new() -> Timers {
+        Timers { wheel: Wheel::new(), foreign: Slab::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.wheel.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wheel.is_empty()
+    }
+
+    /// See [`Wheel::next_deadline`].
+    pub(crate) fn next_deadline(&self) -> Option<Nanos> {
+        self.wheel.next_deadline()
+    }
+
+    /// See [`Wheel::pop_expired`].
+    pub(crate) fn pop_expired(&mut self, now: Nanos) -> Option<Target> {
+        let (_, stored) = self.wheel.pop_expired(now)?;
+        Some(self.unpack(stored))
+    }
+
+    /// See [`Wheel::pop_expired_nth`].
+    pub(crate) fn pop_expired_nth(
+        &mut self,
+        now: Nanos,
+        choose: impl FnOnce(usize) -> Option<usize>,
+    ) -> Option<Target> {
+        let (_, stored) = self.wheel.pop_expired_nth(now, choose)?;
+        Some(self.unpack(stored))
+    }
+
+    #[inline]
+    fn insert(&mut self, deadline: Nanos, target: Target) -> TimerKey {
+        let stored = self.pack(target);
+        self.wheel.insert(deadline, stored)
+    }
+
+    #[inline]
+    fn remove(&mut self, key: TimerKey) -> Option<Target> {
+        let stored = self.wheel.remove(key)?;
+        Some(self.unpack(stored))
+    }
+
+    /// Whether a timer that was set for this waker wakes it still.
+    fn will_wake(&self, key: TimerKey, waker: &Waker) -> bool {
+        match self.wheel.get(key) {
+            Some(Stored::Unit(unit)) => waker::unit_of(waker) == Some(unit.0),
+            Some(Stored::Foreign(at)) => self.foreign[*at as usize].will_wake(waker),
+            Some(Stored::Expire(_)) | None => true,
+        }
+    }
+
+    /// Gives a timer that is set another target, and returns the former one.
+    fn replace(&mut self, key: TimerKey, target: Target) -> Target {
+        let new = self.pack(target);
+        let old = match self.wheel.get_mut(key) {
+            Some(stored) => std::mem::replace(stored, new),
+            None => new,
+        };
+        self.unpack(old)
+    }
+
+    #[inline]
+    fn pack(&mut self, target: Target) -> Stored {
+        match target {
+            Target::Unit(unit) => Stored::Unit(Packed(unit)),
+            // There are no more of them than there are timers.
+            Target::Foreign(waker) => Stored::Foreign(self.foreign.insert(waker) as u32),
+            Target::Expire(scope) => Stored::Expire(Packed(scope)),
+        }
+    }
+
+    #[inline]
+    fn unpack(&mut self, stored: Stored) -> Target {
+        match stored {
+            Stored::Unit(unit) => Target::Unit(unit.0),
+            Stored::Foreign(at) => Target::Foreign(self.foreign.remove(at as usize)),
+            Stored::Expire(Packed(scope)) => Target::Expire(scope),
+        }
+    }
+}
+
+/// A timer that was set, and the `run` whose it is: the key alone could name another timer in a
+/// later one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timer {
+    key: TimerKey,
+    /// 0 if there is none.
+    run: u32,
+}
+
+impl Timer {
+    pub(crate) const NONE: Timer = Timer { key: TimerKey::NONE, run: 0 };
+
+    #[inline]
+    pub(crate) fn set(runtime: &Runtime, deadline: Nanos, target: Target) -> Timer {
+        let key = runtime.timers.borrow_mut().insert(deadline, target);
+        Timer { key, run: current::current_run() }
+    }
+
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self.run == 0
+    }
+
+    /// Clears the timer, if it has not fired and its runtime is the present one.
+    #[inline]
+    pub(crate) fn clear(self) {
+        if self.is_current() {
+            self.remove();
+        }
+    }
+
+    fn remove(self) {
+        current::with_runtime(|runtime| {
+            let target = runtime.and_then(|runtime| runtime.timers.borrow_mut().remove(self.key));
+            drop(target); // foreign code, run when the wheel is not borrowed any more
+        });
+    }
+
+    /// Whether it is a timer of the present `run`.
+    #[inline]
+    pub(crate) fn is_current(self) -> bool {
+        !self.is_none() && self.run == current::current_run()
+    }
+
+    /// Whether it is a timer of the present `run` and has fired.
+    #[inline]
+    pub(crate) fn has_fired(self, runtime: &Runtime) -> bool {
+        self.is_current() && !runtime.timers.borrow().wheel.is_set(self.key)
+    }
+
+    /// Makes the timer wake this waker instead, if it is another one.
+    pub(crate) fn update(self, runtime: &Runtime, waker: &Waker) {
+        if runtime.timers.borrow().will_wake(self.key, waker) {
+            return;
+        }
+        let target = Target::wake(waker); // foreign code, as is to drop one
+        let old = runtime.timers.borrow_mut().replace(self.key, target);
+        drop(old);
+    }
+}

@@ -1,0 +1,200 @@
+//! Scopes are counted, and their memory is used again: most are open for a moment only.
+//!
+//! # Invariants
+//!
+//! 1. A node is alive while anything counts in `refs`: it belongs to whoever holds a
+//!    [`ScopeRef`]. A `*const Scope` made of one is valid for as long.
+//! 2. A node that nobody holds is reset, in the pool, and in nothing else: what is in the pool is
+//!    as new. The pool belongs to the thread's context, and is emptied when a `run` ends.
+
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+
+use crate::error::panic::FirstPanic;
+use crate::schedule::current::CONTEXT;
+use crate::schedule::foreign::wake_all;
+use crate::scope::deadline::Deadline;
+use crate::scope::tree::Scope;
+
+/// How many are kept. Under the sanitizer none: it is to notice what is used after it was freed.
+const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
+
+/// A scope with its count. `repr(C)`, so that a pointer to the scope is one to the node.
+#[repr(C)]
+struct Node {
+    scope: Scope,
+    refs: Cell<usize>,
+    next: Cell<*const Node>,
+}
+
+/// A counted reference to a scope.
+pub(crate) struct ScopeRef(NonNull<Node>);
+
+impl ScopeRef {
+    #[inline]
+    pub(crate) fn with_deadline(place: &'static Location<'static>, deadline: Deadline) -> ScopeRef {
+        let scope = ScopeRef::new(place);
+        scope.deadline.set(deadline);
+        scope
+    }
+
+    #[inline]
+    pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
+        let node = CONTEXT.with(|context| context.spare_scopes.take());
+        let Some(node) = node else { return ScopeRef::allocate(place) };
+        // SAFETY: invariant 2: it was in the pool, and is now nobody's but this one's.
+        let new = unsafe { node.as_ref() };
+        new.scope.set_place(place);
+        new.refs.set(1);
+        ScopeRef(node)
+    }
+
+    #[cold]
+    fn allocate(place: &'static Location<'static>) -> ScopeRef {
+        let scope = Scope::new(place);
+        let node = Node { scope, refs: Cell::new(1), next: Cell::new(ptr::null()) };
+        ScopeRef(NonNull::from(Box::leak(Box::new(node))))
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *const Scope {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    /// Another reference to what a pointer was made of.
+    ///
+    /// # Safety
+    ///
+    /// It came from [`as_ptr`](Self::as_ptr) of a reference that is still there.
+    #[inline]
+    pub(crate) unsafe fn keep(scope: *const Scope) -> ScopeRef {
+        // SAFETY: the caller's promise; it is not null, as a reference is not.
+        let kept = ManuallyDrop::new(ScopeRef(unsafe {
+            NonNull::new_unchecked(scope.cast_mut().cast::<Node>())
+        }));
+        ScopeRef::clone(&kept)
+    }
+
+    #[inline]
+    fn node(&self) -> &Node {
+        // SAFETY: invariant 1.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Deref for ScopeRef {
+    type Target = Scope;
+
+    #[inline]
+    fn deref(&self) -> &Scope {
+        &self.node().scope
+    }
+}
+
+impl Clone for ScopeRef {
+    #[inline]
+    fn clone(&self) -> ScopeRef {
+        let refs = &self.node().refs;
+        refs.set(refs.get() + 1);
+        ScopeRef(self.0)
+    }
+}
+
+impl Drop for ScopeRef {
+    #[inline]
+    fn drop(&mut self) {
+        let refs = self.node().refs.get() - 1;
+        self.node().refs.set(refs);
+        if refs == 0 {
+            recycle(self.0);
+        }
+    }
+}
+
+/// Resets a node of which the last reference goes, and puts it into the pool.
+#[inline(never)]
+fn recycle(node: NonNull<Node>) {
+    // SAFETY: the last reference is being dropped, and until then it is alive. Children may point
+    // to it, so this is no affair of an exclusive reference.
+    let scope = unsafe { &node.as_ref().scope };
+    if !scope.is_bare() {
+        return recycle_laden(node);
+    }
+    scope.reset();
+    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
+        free(node);
+    }
+}
+
+/// As well, where something hangs on to it.
+#[cold]
+#[inline(never)]
+fn recycle_laden(node: NonNull<Node>) {
+    // SAFETY: as above.
+    let foreign = unsafe { node.as_ref() }.scope.put_out_children();
+    // SAFETY: nobody else has it.
+    let rare = unsafe { &mut *node.as_ptr() }.scope.unload();
+    recycle(node);
+    // Foreign code, run when the node is out of the way.
+    let mut panic = FirstPanic::new();
+    panic.catch(|| drop(rare));
+    panic.catch(|| wake_all(foreign));
+    panic.resume();
+}
+
+/// What nobody has any more.
+#[cold]
+#[inline(never)]
+fn free(node: NonNull<Node>) {
+    // SAFETY: it was made by `allocate`, and nobody has it any more.
+    drop(unsafe { Box::from_raw(node.as_ptr()) });
+}
+
+/// The scopes of a thread that nobody uses.
+pub(crate) struct Pool {
+    first: Cell<*const Node>,
+    /// How many more it takes: none where there is no `run` that will empty it.
+    room: Cell<usize>,
+}
+
+impl Pool {
+    pub(crate) const fn new() -> Pool {
+        Pool { first: Cell::new(ptr::null()), room: Cell::new(0) }
+    }
+
+    #[inline]
+    fn take(&self) -> Option<NonNull<Node>> {
+        let node = NonNull::new(self.first.get().cast_mut())?;
+        // SAFETY: invariant 2: what is in the pool is valid.
+        self.first.set(unsafe { node.as_ref() }.next.get());
+        self.room.set(self.room.get() + 1);
+        Some(node)
+    }
+
+    /// False if it has enough.
+    #[inline]
+    fn put(&self, node: NonNull<Node>) -> bool {
+        let room = self.room.get();
+        if room > 0 {
+            // SAFETY: the caller has it.
+            unsafe { node.as_ref() }.next.set(self.first.replace(node.as_ptr()));
+            self.room.set(room - 1);
+        }
+        room > 0
+    }
+
+    pub(crate) fn open(&self) {
+        self.room.set(KEPT);
+    }
+
+    /// Frees what is in it, and takes nothing more.
+    pub(crate) fn close(&self) {
+        while let Some(node) = self.take() {
+            free(node);
+        }
+        self.room.set(0);
+    }
+}

@@ -1,0 +1,74 @@
+//! Reading while hyper does not, to find out whether the client is still there.
+//!
+//! Of a stream of this crate the kernel tells. Of any other, one of TLS for example, nothing is
+//! known but what a read gives, and in HTTP/1 hyper reads nothing while a request is handled.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_io::AsyncRead;
+use hyper::rt::ReadBufCursor;
+
+use crate::serve::hyper::shared::Shared;
+
+/// How much is kept for hyper. Behind that a client is found to have gone when it is written to.
+const MOST: usize = 64 * 1024;
+/// How much is read at once.
+const AT_ONCE: usize = 4 * 1024;
+
+/// What was read of a stream before hyper has asked for it.
+pub(super) struct Ahead {
+    /// Until hyper has the stream no more.
+    stream: Option<Box<dyn AsyncRead + Unpin>>,
+    bytes: Vec<u8>,
+    /// It has met its end.
+    ended: bool,
+}
+
+impl Ahead {
+    pub(super) fn new<S: AsyncRead + Unpin + 'static>(stream: Shared<S>) -> Ahead {
+        Ahead { stream: Some(Box::new(stream)), bytes: Vec::new(), ended: false }
+    }
+
+    /// Reads what there is, until there is nothing at present. Fails when the stream does.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let mut buffer = [0; AT_ONCE];
+        while !self.ended && self.bytes.len() < MOST {
+            match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => self.ended = true,
+                Poll::Ready(Ok(n)) => self.bytes.extend_from_slice(&buffer[..n]),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads no more. What was read is still there, for what the connection goes on as.
+    pub(super) fn stop(&mut self) -> Option<Box<dyn AsyncRead + Unpin>> {
+        self.stream.take()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether hyper would be given something.
+    pub(super) fn has_more(&self) -> bool {
+        self.ended || !self.bytes.is_empty()
+    }
+
+    /// Gives hyper what was read; `None` if that was nothing.
+    pub(super) fn read(&mut self, buffer: &mut ReadBufCursor<'_>) -> Option<Vec<u8>> {
+        if self.bytes.is_empty() {
+            return self.ended.then(Vec::new);
+        }
+        let n = self.bytes.len().min(buffer.remaining());
+        let rest = self.bytes.split_off(n);
+        let read = std::mem::replace(&mut self.bytes, rest);
+        buffer.put_slice(&read);
+        Some(read)
+    }
+}

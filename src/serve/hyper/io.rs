@@ -1,0 +1,331 @@
+//! A stream, for hyper.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::ptr;
+use std::rc::Rc;
+use std::slice;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use crate::serve::hyper::on_thread::OnThread;
+use crate::serve::hyper::shared::Shared;
+use crate::serve::hyper::state::State;
+use crate::world::net::{TcpStream, UnixStream};
+use crate::world::reactor::registration::Readiness;
+use crate::{Error, Result};
+
+/// Makes a stream one that hyper reads and writes: any of this crate's, and whatever else is
+/// [`AsyncRead`] and [`AsyncWrite`].
+///
+/// The reads and writes are checkpoints, as the stream's own are: hyper fails with an error that
+/// has the [`Cancelled`](crate::Cancelled) as its cause. Not so in a connection that
+/// [`gracefully`](super::gracefully) drives: that decides when hyper is to fail, as it would drop
+/// the handlers.
+///
+/// It is `Send`, as hyper asks for that where a connection may be upgraded, but of no use on
+/// another thread: there it panics, and what is dropped there is leaked.
+///
+/// ```
+/// use seedbed::{hyper::Io, net::UnixStream};
+///
+/// let (ours, _theirs) = UnixStream::pair()?;
+/// let io = Io::new(ours);
+/// let ours = io.into_inner();
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Io<S>(OnThread<Inner<S>>);
+
+struct Inner<S> {
+    stream: S,
+    /// Read from the stream before, and not yet by hyper.
+    prefix: Vec<u8>,
+    prefix_read: usize,
+    /// The connection that it is part of, once that is driven.
+    state: Option<Rc<State>>,
+}
+
+impl<S> Io<S> {
+    /// Over this stream.
+    pub fn new(stream: S) -> Self {
+        Io::with_prefix(stream, Vec::new())
+    }
+
+    /// Over a stream of which these bytes have been read already, for one to find out which
+    /// protocol its peer speaks: hyper reads them first.
+    pub fn with_prefix(stream: S, read: Vec<u8>) -> Self {
+        Io(OnThread::new(Inner { stream, prefix: read, prefix_read: 0, state: None }))
+    }
+
+    /// The stream. What is left of the prefix is lost.
+    ///
+    /// # Panics
+    ///
+    /// On another thread than the one it was made on.
+    pub fn into_inner(self) -> S {
+        self.0.into_inner().stream
+    }
+
+    /// The stream, for its addresses and options.
+    ///
+    /// # Panics
+    ///
+    /// On another thread than the one it was made on.
+    pub fn get_ref(&self) -> &S {
+        &self.0.get().stream
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
+    /// As part of a connection that is going to be driven.
+    pub(super) fn of(stream: S, read: Vec<u8>, state: Rc<State>) -> Self {
+        let mut io = Io::with_prefix(stream, read);
+        let inner = io.0.get_mut();
+        state.set_bound();
+        inner.join(state);
+        io
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Inner<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl<S> Inner<S> {
+    /// The connection that it is part of, while that is driven.
+    fn state(&mut self) -> Option<Rc<State>> {
+        if self.state.is_none()
+            && let Some(state) = State::bind()
+        {
+            self.join(state);
+        }
+        self.state.clone().filter(|state| !state.is_over())
+    }
+
+    fn join(&mut self, state: Rc<State>) {
+        state.note_input(&self.prefix);
+        // Where it cannot be observed its reads and writes tell.
+        if let Some(peer) = observe(&self.stream).and_then(Result::ok) {
+            state.set_peer(peer);
+        }
+        self.state = Some(state);
+    }
+}
+
+/// A stream of this crate behind whatever is of its type.
+pub(super) fn downcast<S, T: 'static>(stream: &S) -> Option<&T> {
+    let is_same = typeid::of::<S>() == typeid::of::<T>();
+    // SAFETY: it is the same type, and has no lifetimes.
+    is_same.then(|| unsafe { &*ptr::from_ref(stream).cast::<T>() })
+}
+
+/// What the kernel says of the other end of a stream of this crate.
+fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
+    if let Some(stream) = downcast::<S, TcpStream>(stream) {
+        return Some(stream.observe());
+    }
+    if let Some(stream) = downcast::<S, Shared<TcpStream>>(stream) {
+        return Some(stream.borrow().observe());
+    }
+    if let Some(stream) = downcast::<S, Shared<UnixStream>>(stream) {
+        return Some(stream.borrow().observe());
+    }
+    downcast::<S, UnixStream>(stream).map(UnixStream::observe)
+}
+
+/// Reads from a stream of this crate, into memory that need not be initialized. hyper offers 8 KiB or
+/// more, three times per request, and does not say that it was zeroed before. `None` for other
+/// streams.
+fn poll_read_ours<S>(
+    stream: &S,
+    cx: &Context<'_>,
+    room: &mut [MaybeUninit<u8>],
+) -> Option<Poll<io::Result<usize>>> {
+    if let Some(stream) = downcast::<S, Shared<TcpStream>>(stream) {
+        return Some(stream.borrow().poll_read_uninit(cx, room));
+    }
+    if let Some(stream) = downcast::<S, Shared<UnixStream>>(stream) {
+        return Some(stream.borrow().poll_read_uninit(cx, room));
+    }
+    if let Some(stream) = downcast::<S, TcpStream>(stream) {
+        return Some(stream.poll_read_uninit(cx, room));
+    }
+    downcast::<S, UnixStream>(stream).map(|stream| stream.poll_read_uninit(cx, room))
+}
+
+impl<S: AsyncRead + Unpin> Inner<S> {
+    /// Reads into `buffer`, and says how much.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<usize>> {
+        /// How much is read at once from a stream of others. `AsyncRead` reads into initialized
+        /// memory only, so the room is zeroed before, and hyper offers up to 400 KiB after some
+        /// large reads.
+        const MOST: usize = 16 * 1024;
+        let rest = &self.prefix[self.prefix_read..];
+        if !rest.is_empty() {
+            let n = rest.len().min(buffer.remaining());
+            buffer.put_slice(&rest[..n]);
+            self.prefix_read += n;
+            if self.prefix_read == self.prefix.len() {
+                (self.prefix, self.prefix_read) = (Vec::new(), 0);
+            }
+            return Poll::Ready(Ok(n));
+        }
+        if let Some(state) = &self.state
+            && let Some(n) = state.read_ahead(buffer)
+        {
+            return Poll::Ready(Ok(n));
+        }
+        // SAFETY: what is initialized stays so.
+        let room = unsafe { buffer.as_mut() };
+        let most = room.len().min(MOST);
+        let n = match poll_read_ours(&self.stream, cx, room) {
+            Some(polled) => ready!(polled)?,
+            None => {
+                let room = buffer.initialize_unfilled_to(most);
+                let n = ready!(Pin::new(&mut self.stream).poll_read(cx, room))?;
+                assert!(n <= most, "a stream says that it has read more than there was room for");
+                n
+            }
+        };
+        // SAFETY: that many bytes were read into it, or initialized before.
+        unsafe {
+            if let Some(state) = &self.state
+                && state.looks_at_bytes()
+            {
+                let read = slice::from_raw_parts(buffer.as_mut().as_ptr().cast::<u8>(), n);
+                state.note_input(read);
+            }
+            buffer.advance(n);
+        }
+        Poll::Ready(Ok(n))
+    }
+}
+
+/// What becomes of the outcome of an operation on a stream that is driven.
+fn told<T>(state: &State, outcome: io::Result<T>) -> Poll<io::Result<T>> {
+    match outcome {
+        Ok(value) => Poll::Ready(Ok(value)),
+        // The driver sees it when hyper has nothing more to do.
+        Err(error) => {
+            state.note_failure(error);
+            Poll::Pending
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Read for Io<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let inner = self.get_mut().0.get_mut();
+        let Some(state) = inner.state() else {
+            return inner.poll_read(cx, &mut buffer).map_ok(drop);
+        };
+        if let Some(why) = state.stopped() {
+            return Poll::Ready(Err(Error::from(why).into()));
+        }
+        if state.has_met_end() && state.keeps_end_back() || state.has_failed() {
+            return Poll::Pending;
+        }
+        let Poll::Ready(outcome) = state.calmly(|| inner.poll_read(cx, &mut buffer)) else {
+            state.note_read(None);
+            return Poll::Pending;
+        };
+        let n = ready!(told(&state, outcome))?;
+        state.note_read(Some(n));
+        if n == 0 && state.keeps_end_back() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Io<S> {
+    /// An operation of the kind that writes; `sent` says how many bytes one has written.
+    fn poll_write_with<T>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        sent: impl FnOnce(&T, &State) -> usize,
+    ) -> Poll<io::Result<T>> {
+        let inner = self.get_mut().0.get_mut();
+        let Some(state) = inner.state() else {
+            return poll(Pin::new(&mut inner.stream), cx);
+        };
+        if let Some(why) = state.stopped() {
+            return Poll::Ready(Err(Error::from(why).into()));
+        }
+        if state.has_failed() {
+            return Poll::Pending;
+        }
+        let Poll::Ready(outcome) = state.calmly(|| poll(Pin::new(&mut inner.stream), cx)) else {
+            state.note_write(None);
+            return Poll::Pending;
+        };
+        let value = ready!(told(&state, outcome))?;
+        state.note_write(Some(sent(&value, &state)));
+        Poll::Ready(Ok(value))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for Io<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(
+            cx,
+            |stream, cx| stream.poll_write(cx, bytes),
+            |n, state| {
+                state.note_output(&bytes[..*n]);
+                *n
+            },
+        )
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_with(cx, |stream, cx| stream.poll_flush(cx), |(), _| 0)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_with(cx, |stream, cx| stream.poll_close(cx), |(), _| 0)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(
+            cx,
+            |stream, cx| stream.poll_write_vectored(cx, buffers),
+            |n, state| {
+                let mut rest = *n;
+                for buffer in buffers {
+                    let written = rest.min(buffer.len());
+                    state.note_output(&buffer[..written]);
+                    rest -= written;
+                }
+                *n
+            },
+        )
+    }
+}

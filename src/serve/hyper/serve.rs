@@ -1,0 +1,245 @@
+//! A server of HTTP.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::time::Duration;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+
+use crate::serve::ending::until_ending;
+use crate::serve::hyper::Limits;
+use crate::serve::hyper::answer::IntoBody;
+use crate::serve::hyper::drive::FIRST_PATIENCE;
+use crate::serve::hyper::io::downcast;
+use crate::serve::hyper::serve_connection::{Connection, Mark, OnError, mark};
+use crate::serve::hyper::stage::{AsAccepted, OnAccept, Stage};
+use crate::serve::reports::Reports;
+use crate::world::net::TcpStream;
+use crate::{Error, Listener, Result, move_on_after};
+
+/// Serves HTTP/1 and HTTP/2 on one port: runs `handler` for each request, in a task, until it is
+/// cancelled. Short for `Server::new(listener).serve(handler)`, and told there.
+///
+/// # Errors
+///
+/// As [`Server::serve`].
+///
+/// See the [module](crate::hyper) for an example.
+#[track_caller]
+pub fn serve<L, H, B, E>(listener: L, handler: H) -> impl Future<Output = Result<()>>
+where
+    L: Listener,
+    L::Stream: AsyncRead + AsyncWrite + Unpin + 'static,
+    H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+    B: IntoBody,
+    E: Into<Error>,
+{
+    Server::new(listener).serve(handler)
+}
+
+/// A server of HTTP/1 and HTTP/2: a listener, and the choices for how its requests are
+/// [served](Self::serve).
+///
+/// It is a [`seedbed::Server`](crate::Server), and ends as one: who waits to be accepted is let
+/// in, requests that have arrived are answered, and connections that have nothing under way are
+/// closed; when the grace is over, the handlers that are left are cancelled.
+///
+/// ```
+/// use hyper::{Request, Response, body::Incoming};
+/// use seedbed::hyper::{Limits, Server};
+/// use seedbed::net::TcpListener;
+/// use seedbed::signal::{Signal, Signals};
+/// use std::time::Duration;
+///
+/// async fn serve() -> seedbed::Result<()> {
+///     let signals = Signals::new([Signal::TERM, Signal::INT])?;
+///     Server::new(TcpListener::bind("localhost:8080").await?)
+///         .shutdown_on(signals.recv())
+///         .grace(Duration::from_secs(5))
+///         .max_connections(10_000)
+///         .limits(Limits::new().idle(Duration::from_secs(30)))
+///         .on_error(|error, peer| eprintln!("{peer}: {error}"))
+///         .serve(async |_: Request<Incoming>| {
+///             Ok::<_, seedbed::Error>(Response::new(String::from("hello\n")))
+///         })
+///         .await
+/// }
+/// ```
+#[must_use = "a server does nothing until its `serve` is awaited"]
+pub struct Server<'a, L: Listener, A = AsAccepted> {
+    server: crate::Server<'a, L>,
+    limits: Limits,
+    on_error: Option<OnError<'a, L::Address>>,
+    mark: Option<Mark<L::Address>>,
+    resume_panics: bool,
+    stage: A,
+    place: &'static Location<'static>,
+}
+
+impl<L: Listener> Server<'_, L> {
+    /// A server of this listener's connections, with the default [`Limits`], and what else
+    /// [`seedbed::Server::new`](crate::Server::new) chooses.
+    #[track_caller]
+    pub fn new(listener: L) -> Self {
+        Server {
+            server: crate::Server::new(listener),
+            limits: Limits::new(),
+            on_error: None,
+            mark: None,
+            resume_panics: false,
+            stage: AsAccepted,
+            place: Location::caller(),
+        }
+    }
+}
+
+impl<'a, L: Listener, A> Server<'a, L, A> {
+    /// Other limits than the default ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// As [`seedbed::Server::max_connections`](crate::Server::max_connections).
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.server = self.server.max_connections(most);
+        self
+    }
+
+    /// As [`seedbed::Server::grace`](crate::Server::grace).
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.server = self.server.grace(grace);
+        self
+    }
+
+    /// As [`seedbed::Server::shutdown_on`](crate::Server::shutdown_on).
+    pub fn shutdown_on<T>(mut self, signal: impl Future<Output = Result<T>> + 'a) -> Self {
+        self.server = self.server.shutdown_on(signal);
+        self
+    }
+
+    /// Calls this with each error of a handler, of a body and of a connection, and with where it
+    /// came from. A panic is a [`HandlerPanicked`](crate::HandlerPanicked). Otherwise they are
+    /// reported through `tracing`.
+    pub fn on_error(mut self, report: impl Fn(Error, &L::Address) + 'a) -> Self {
+        self.on_error = Some(Box::new(report));
+        self
+    }
+
+    /// Lets a handler's panic end the server, as
+    /// [`seedbed::Server::resume_panics`](crate::Server::resume_panics). By default it is an answer
+    /// with the status 500, and a report.
+    pub fn resume_panics(mut self) -> Self {
+        self.server = self.server.resume_panics();
+        self.resume_panics = true;
+        self
+    }
+
+    /// Puts a [`Peer`](super::Peer) into the extensions of each request: where it comes from. That
+    /// takes an allocation.
+    pub fn with_peers(mut self) -> Self
+    where
+        L::Address: Send + Sync + 'static,
+    {
+        self.mark = Some(mark);
+        self
+    }
+
+    /// Has `stage` make of each accepted stream another one, before HTTP: one of TLS for example, or
+    /// one behind a header of the PROXY protocol, or one that counts.
+    ///
+    /// It runs in the connection's own task, so that a slow client delays nobody else, and has to
+    /// be done within [`Limits::handshake`]: later it is cancelled, and cleans up. One that fails or
+    /// panics ends its connection, which is [reported](Self::on_error).
+    ///
+    /// Whether it is HTTP/1 or HTTP/2 is found out afterwards, by what the client sends: that is
+    /// also what it has agreed to by ALPN.
+    ///
+    /// ```
+    /// use hyper::{Request, Response, body::Incoming};
+    /// use seedbed::hyper::Server;
+    /// use seedbed::net::{TcpListener, TcpStream};
+    /// use std::cell::Cell;
+    ///
+    /// async fn serve(listener: TcpListener, accepted: &Cell<u64>) -> seedbed::Result<()> {
+    ///     Server::new(listener)
+    ///         .on_accept(async |stream: TcpStream, _peer| {
+    ///             accepted.set(accepted.get() + 1);
+    ///             Ok(stream)
+    ///         })
+    ///         .serve(async |_: Request<Incoming>| {
+    ///             Ok::<_, seedbed::Error>(Response::new(String::from("hello\n")))
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    pub fn on_accept<F, T>(self, stage: F) -> Server<'a, L, OnAccept<F>>
+    where
+        F: AsyncFn(L::Stream, L::Address) -> Result<T>,
+    {
+        let Server { server, limits, on_error, mark, resume_panics, stage: _, place } = self;
+        Server { server, limits, on_error, mark, resume_panics, stage: OnAccept(stage), place }
+    }
+
+    /// Runs `handler` for each request, in a task of its connection, until the server is shut down
+    /// or cancelled. Handlers may borrow whatever lives outside.
+    ///
+    /// What a handler may rely on is told at the [module](crate::hyper#handlers). One that fails is
+    /// [reported](Self::on_error), its client gets a 500, and the connection goes on.
+    ///
+    /// On TCP, `TCP_NODELAY` is set.
+    ///
+    /// # Errors
+    ///
+    /// As [`seedbed::Server::serve`](crate::Server::serve).
+    ///
+    /// # Panics
+    ///
+    /// As a handler does, after [`resume_panics`](Self::resume_panics); as `on_error`'s closure.
+    pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
+    where
+        A: Stage<L::Stream, L::Address>,
+        A::Stream: AsyncRead + AsyncWrite + Unpin + 'static,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody,
+        E: Into<Error>,
+    {
+        let Server { server, limits, on_error, mark, resume_panics, stage, place } = self;
+        let reports = Reports::new("request", place);
+        let tell = |error: Error, peer: &L::Address| match &on_error {
+            Some(on_error) => on_error(error, peer),
+            None => reports.failed(&error, peer),
+        };
+        let (handler, tell) = (&handler, &tell);
+        let serve_connection = async |stream: L::Stream, peer: L::Address| {
+            if let Some(stream) = downcast::<L::Stream, TcpStream>(&stream) {
+                let _ = stream.set_nodelay(true); // it fails for a client that has gone
+            }
+            let staged = until_ending(stage.run(stream, peer.clone()), FIRST_PATIENCE, place);
+            let Some(stream) = move_on_after(limits.handshake, staged).await? else {
+                tracing::debug!(?peer, "a client has not finished its handshake in time");
+                return Ok(());
+            };
+            let mut connection =
+                Connection::new(stream, peer).at(place).limits(limits).marked(mark);
+            connection = connection.on_error(tell);
+            if resume_panics {
+                connection = connection.resume_panics();
+            }
+            connection.serve(handler).await
+        };
+        server.on_error(tell).serve(serve_connection).await
+    }
+}
+
+impl<L: Listener + fmt::Debug, A> fmt::Debug for Server<'_, L, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("server", &self.server)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

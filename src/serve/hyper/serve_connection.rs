@@ -1,0 +1,335 @@
+//! One connection, with everything.
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use hyper::body::Incoming;
+use hyper::http::Extensions;
+use hyper::server::conn::{http1, http2};
+use hyper::{Request, Response};
+
+use crate::scope::tree::pool::ScopeRef;
+use crate::serve::ending::until_ending;
+use crate::serve::hyper::ahead::Ahead;
+use crate::serve::hyper::answer::IntoBody;
+use crate::serve::hyper::drive::{Drive, End, FIRST_PATIENCE};
+use crate::serve::hyper::pace::Pace;
+use crate::serve::hyper::peer::Peer;
+use crate::serve::hyper::preface::{Opening, Version, read_preface};
+use crate::serve::hyper::request::{Failures, Requests};
+use crate::serve::hyper::shared::Shared;
+use crate::serve::hyper::state::{Kind, State};
+use crate::serve::hyper::{Io, Limits, NurseryExecutor, Timer};
+use crate::serve::reports::Reports;
+use crate::world::net::closing;
+use crate::{Error, Nursery, Result, finishing, move_on_after, nursery};
+
+/// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
+/// `Connection::new(stream, peer).serve(handler)`.
+///
+/// It is what [`serve`](super::serve()) does with each of its connections, for those who accept
+/// them in their own way.
+///
+/// # Errors
+///
+/// As [`Connection::serve`].
+///
+/// ```
+/// use seedbed::hyper::{self, Request, Response, body::Incoming};
+/// use seedbed::net::UnixStream;
+/// use seedbed::nursery;
+///
+/// seedbed::run(async {
+///     let (client, stream) = UnixStream::pair()?;
+///     nursery(async |n| {
+///         n.spawn(hyper::serve_connection(stream, "a test", async |_: Request<Incoming>| {
+///             Ok::<_, seedbed::Error>(Response::new(String::from("hello\n")))
+///         }));
+///         client.write_all(b"GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n").await?;
+///         let mut answer = Vec::new();
+///         client.read_to_end(&mut answer).await?;
+///         assert!(answer.ends_with(b"hello\n"));
+///         Ok(())
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn serve_connection<S, P, H, B, E>(
+    stream: S,
+    peer: P,
+    handler: H,
+) -> impl Future<Output = Result<()>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    P: fmt::Debug,
+    H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+    B: IntoBody,
+    E: Into<Error>,
+{
+    Connection::new(stream, peer).serve(handler)
+}
+
+/// A connection that is to be [served](Self::serve), and the choices for that.
+///
+/// ```
+/// use hyper::{Request, Response, body::Incoming};
+/// use seedbed::hyper::{Connection, Limits};
+/// use seedbed::net::TcpListener;
+/// use std::time::Duration;
+///
+/// async fn serve_one(listener: &TcpListener) -> seedbed::Result<()> {
+///     let (stream, peer) = listener.accept().await?;
+///     Connection::new(stream, peer)
+///         .limits(Limits::new().idle(Duration::from_secs(5)))
+///         .on_error(|error, peer| eprintln!("{peer}: {error}"))
+///         .serve(async |_: Request<Incoming>| {
+///             Ok::<_, seedbed::Error>(Response::new(String::from("hello\n")))
+///         })
+///         .await
+/// }
+/// ```
+#[must_use = "a connection is not served until its `serve` is awaited"]
+pub struct Connection<'a, S, P> {
+    stream: S,
+    peer: P,
+    limits: Limits,
+    on_error: Option<OnError<'a, P>>,
+    mark: Option<Mark<P>>,
+    resume_panics: bool,
+    place: &'static Location<'static>,
+}
+
+pub(super) type OnError<'a, P> = Box<dyn Fn(Error, &P) + 'a>;
+/// Puts a [`Peer`] into a request.
+pub(super) type Mark<P> = fn(&P, &mut Extensions);
+
+impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
+    /// A connection to this peer, which is what its reports name, with the default [`Limits`].
+    #[track_caller]
+    pub fn new(stream: S, peer: P) -> Self {
+        let place = Location::caller();
+        let limits = Limits::new();
+        Connection { stream, peer, limits, on_error: None, mark: None, resume_panics: false, place }
+    }
+
+    /// Other limits than the default ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Calls this with each error of a handler, or of a body, and with the peer. A panic is a
+    /// [`HandlerPanicked`](crate::HandlerPanicked). Otherwise they are reported through `tracing`,
+    /// as warnings, and panics as errors.
+    pub fn on_error(mut self, report: impl Fn(Error, &P) + 'a) -> Self {
+        self.on_error = Some(Box::new(report));
+        self
+    }
+
+    /// Lets a handler's panic resume in the caller, as that of a child of a
+    /// [nursery](crate::nursery()). By default it is an answer with the status 500, and a report.
+    pub fn resume_panics(mut self) -> Self {
+        self.resume_panics = true;
+        self
+    }
+
+    /// Puts a [`Peer`] into the extensions of each request. That takes an allocation.
+    pub fn with_peer(mut self) -> Self
+    where
+        P: Clone + Send + Sync + 'static,
+    {
+        self.mark = Some(mark);
+        self
+    }
+
+    pub(super) fn marked(mut self, mark: Option<Mark<P>>) -> Self {
+        self.mark = mark;
+        self
+    }
+
+    pub(super) fn at(mut self, place: &'static Location<'static>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Serves HTTP/1 or HTTP/2, whichever the client begins with, until the connection ends. Each
+    /// request runs `handler` in a task.
+    ///
+    /// What a handler may rely on is told at the [module](crate::hyper#handlers).
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), if a scope around it is cancelled, when the handlers have
+    /// ended; what the client has done against HTTP, as a [`hyper::Error`]. That a client goes
+    /// away is none, and what handlers fail with is [reported](Self::on_error).
+    ///
+    /// # Panics
+    ///
+    /// As a handler does, after [`resume_panics`](Self::resume_panics); as `on_error`'s closure.
+    pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody,
+        E: Into<Error>,
+    {
+        let Connection { stream, peer, limits, on_error, mark, resume_panics, place } = self;
+        let peer_ref = &peer;
+        let mark = mark.map(|mark| move |extensions: &mut Extensions| mark(peer_ref, extensions));
+        let reports = Reports::new("request", place);
+        let report = |error: Error| match &on_error {
+            Some(on_error) => on_error(error, &peer),
+            None => reports.failed(&error, &peer),
+        };
+        let failures = Failures { report: &report, resume_panics };
+        let (handler, failures, limits) = (&handler, &failures, &limits);
+        let mark = mark.as_ref().map(|mark| mark as &dyn Fn(&mut Extensions));
+        let mut stream = stream;
+        // The handlers finish their work, as those of any server do.
+        finishing(nursery(async |n| {
+            let opening = until_ending(read_preface(&mut stream), FIRST_PATIENCE, place);
+            let Opening { version, read, begun } =
+                match move_on_after(limits.handshake, opening).await {
+                    Ok(Some(Some(opening))) => opening,
+                    Ok(None) => {
+                        tracing::debug!(?peer, "a client has not begun to speak HTTP in time");
+                        return Ok(());
+                    }
+                    Ok(Some(None)) => return Ok(()), // a client that has changed its mind
+                    Err(error) if error.is::<io::Error>() => {
+                        tracing::debug!(?peer, %error, "a client has gone before it said anything");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                };
+            let pace = Pace::begun_at(begun, limits);
+            let state = State::new(Kind::Served, place);
+            let stream = Shared::new(stream);
+            let io = Io::of(stream.clone(), read, state.clone());
+            state.set_ahead(|| Ahead::new(stream.clone()));
+            let serving = Serving { nursery: n, limits, failures, mark, state, pace };
+            let outcome = match version {
+                Version::Http1 => serving.http1(io, handler).await,
+                Version::Http2 => serving.http2(io, handler).await,
+            };
+            // Cancelled, it has been closed; that is to be heard of where anything waits.
+            let _ = closing::end(stream).await;
+            outcome
+        }))
+        .await
+    }
+}
+
+impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Connection<'_, S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("stream", &self.stream)
+            .field("peer", &self.peer)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn mark<P: Clone + Send + Sync + 'static>(peer: &P, extensions: &mut Extensions) {
+    extensions.insert(Peer(peer.clone()));
+}
+
+/// A connection of which the version of HTTP is known.
+struct Serving<'scope, 'env> {
+    nursery: &'scope Nursery<'scope, 'env>,
+    limits: &'env Limits,
+    failures: &'env Failures<'env>,
+    mark: Option<&'env dyn Fn(&mut Extensions)>,
+    state: Rc<State>,
+    pace: Pace,
+}
+
+impl<'scope, 'env> Serving<'scope, 'env> {
+    fn requests<H>(&self, handler: &'env H) -> Requests<'scope, 'env, H> {
+        Requests {
+            nursery: self.nursery,
+            handler,
+            failures: self.failures,
+            mark: self.mark,
+            state: self.state.clone(),
+        }
+    }
+
+    async fn http1<S, H, B, E>(self, io: Io<S>, handler: &'env H) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody + 'scope,
+        E: Into<Error> + 'scope,
+    {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(Timer)
+            .half_close(true)
+            .header_read_timeout(None) // it takes idle connections for slow ones
+            .max_buf_size(self.limits.header_size);
+        // hyper's own limit is the same, and told again it makes every request slower.
+        if self.limits.headers != Limits::HEADERS {
+            builder.max_headers(self.limits.headers);
+        }
+        let connection = builder.serve_connection(io, self.requests(handler)).with_upgrades();
+        let shutdown = |connection: Pin<&mut _>| {
+            http1::UpgradeableConnection::graceful_shutdown(connection);
+        };
+        let scope = ScopeRef::new(self.state.place());
+        let drive =
+            Drive::new(connection, shutdown, scope, self.state.clone(), self.limits, self.pace);
+        ended(&self.state, self.failures, drive.reporting(self.failures).await?)
+    }
+
+    async fn http2<S, H, B, E>(self, io: Io<S>, handler: &'env H) -> Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+        B: IntoBody + 'scope,
+        E: Into<Error> + 'scope,
+    {
+        let connection = http2::Builder::new(NurseryExecutor::new(self.nursery))
+            .timer(Timer)
+            .max_concurrent_streams(self.limits.streams)
+            .max_header_list_size(u32::try_from(self.limits.header_size).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(self.limits.resets)
+            .keep_alive_interval(self.limits.idle)
+            .keep_alive_timeout(self.limits.head)
+            .serve_connection(io, self.requests(handler));
+        let scope = ScopeRef::new(self.state.place());
+        let shutdown = http2::Connection::graceful_shutdown;
+        let drive =
+            Drive::new(connection, shutdown, scope, self.state.clone(), self.limits, self.pace);
+        ended(&self.state, self.failures, drive.reporting(self.failures).await?)
+    }
+}
+
+/// What becomes of how it has ended.
+fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
+    failures.report_those_of(state);
+    match end {
+        End::Over => Ok(()),
+        End::Departed(error) => {
+            tracing::debug!(?error, "a client has gone in the middle of something");
+            Ok(())
+        }
+        End::Cancelled(why) => Err(why.into()),
+        End::Failed(error) => match error.downcast_ref::<hyper::Error>() {
+            // It was reported, as a handler's.
+            Some(error) if error.is_user() => Ok(()),
+            // A client that does not answer pings: it has gone, and nobody has told.
+            Some(hyper) if hyper.is_timeout() => {
+                tracing::debug!(error = %hyper, "a client has gone");
+                Ok(())
+            }
+            _ => Err(error.at(state.place())),
+        },
+    }
+}

@@ -1,0 +1,432 @@
+//! Jobs: what a thread does for a runtime, and what the runtime knows of those under way.
+//!
+//! ```text
+//! runtime's thread                                      another thread
+//!   Jobs::start ── Entry, with a key, and the permit
+//!        └──────── Job: work, token, key ─────────────► Job::run
+//!   Jobs::arrive ◄── call with key and outcome ──────── Report::send
+//!        └─ out of the table; permit given back; the waiting task woken
+//! ```
+//!
+//! An outcome belongs to one thread at any time, so no lock guards it. Where it is dropped, because
+//! nobody wants it any more, its panic is reported.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+use crate::error::Asks;
+use crate::error::panic::{Payload, quietly};
+use crate::operation::sync::Permit;
+use crate::platform::clock::Nanos;
+use crate::platform::thread_static;
+use crate::schedule::current;
+use crate::schedule::remote::inbox::Call;
+use crate::scope::tree::pool::ScopeRef;
+use crate::threads::pool;
+use crate::threads::token::Token;
+
+thread_static! {
+    /// Whose job this thread does.
+    static EMPLOYER: Cell<Option<Employer>> = Cell::new(None);
+}
+
+/// Whose job a thread does, and which it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Employer {
+    pub(crate) token: Token,
+    key: usize,
+}
+
+/// After what time it is said of a job that a run waits for it which is to end.
+pub(crate) const OVERDUE: Nanos = 5_000_000_000;
+
+/// How many abandoned jobs of a run may be without a permit. Each is a thread that nobody waits
+/// for, and hangs as often as not.
+const MOST_ABANDONED: usize = 400;
+
+/// Whose job this thread does, if it does one.
+pub(crate) fn employer() -> Option<Employer> {
+    EMPLOYER.with(Cell::get)
+}
+
+/// The work itself. It is told the job's key, and returns the call that takes its outcome home.
+pub(super) type Work = Box<dyn FnOnce(usize) -> Call + Send>;
+
+pub(super) fn work<T: Send + 'static>(
+    f: impl FnOnce() -> T + Send + 'static,
+    place: &'static Location<'static>,
+) -> Work {
+    Box::new(move |key| {
+        let outcome = Outcome { outcome: Some(catch_unwind(AssertUnwindSafe(f))), place };
+        Box::new(move || {
+            current::with_runtime(|runtime| {
+                let runtime = runtime.expect("a runtime makes its calls itself");
+                runtime.jobs.arrive(key, outcome);
+            });
+        })
+    })
+}
+
+/// What is given to a thread.
+pub(super) struct Job {
+    work: Work,
+    token: Token,
+    key: usize,
+}
+
+/// What a thread has to say in the end.
+pub(super) struct Report {
+    token: Token,
+    call: Call,
+}
+
+impl Job {
+    pub(super) fn run(self) -> Report {
+        let own = Employer { token: self.token, key: self.key };
+        EMPLOYER.with(|employer| employer.set(Some(own)));
+        let call = (self.work)(self.key);
+        EMPLOYER.with(|employer| employer.set(None));
+        Report { token: self.token, call }
+    }
+}
+
+impl Report {
+    /// It comes back if the run has gone: then the outcome is dropped with it.
+    pub(super) fn send(self) -> Result<(), Call> {
+        self.token.report(self.call)
+    }
+}
+
+/// The value or the panic of a job.
+struct Outcome<T> {
+    outcome: Option<Result<T, Payload>>,
+    place: &'static Location<'static>,
+}
+
+impl<T> Drop for Outcome<T> {
+    fn drop(&mut self) {
+        let place = self.place;
+        let outcome = self.outcome.take();
+        quietly(|| {
+            // Values have destructors, which panic as well.
+            let dropped = catch_unwind(AssertUnwindSafe(|| outcome.transpose().map(drop)));
+            if let Ok(Err(payload)) | Err(payload) = dropped {
+                tracing::error!(
+                    job = %place,
+                    panic = crate::error::panic::text(&*payload),
+                    "a job on another thread panicked, and nobody waits for it any more"
+                );
+            }
+        });
+    }
+}
+
+/// The jobs of a runtime that threads are at.
+pub(crate) struct Jobs {
+    /// Of type [`Entry`].
+    under_way: RefCell<Slab<Rc<dyn UnderWay>>>,
+    /// How many of them were not abandoned.
+    awaited: Cell<usize>,
+    /// How many of them wait for the run themselves.
+    asking: Cell<usize>,
+    /// How many gave their permits back when they were.
+    without_permit: Cell<usize>,
+    /// Woken when it is none.
+    none_awaited: Cell<Option<Waker>>,
+}
+
+impl Jobs {
+    pub(crate) fn new() -> Jobs {
+        Jobs {
+            under_way: RefCell::new(Slab::new()),
+            awaited: Cell::new(0),
+            asking: Cell::new(0),
+            without_permit: Cell::new(0),
+            none_awaited: Cell::new(None),
+        }
+    }
+
+    /// Whether there is a job that was not abandoned.
+    pub(crate) fn is_any_awaited(&self) -> bool {
+        self.awaited.get() > 0
+    }
+
+    /// Whether there is a job, abandoned or not, that goes on by itself: one that does not wait for
+    /// this run.
+    pub(crate) fn is_any_going_on(&self) -> bool {
+        self.under_way.borrow().len() > self.asking.get()
+    }
+
+    /// Whether there is such a job that was not abandoned.
+    pub(crate) fn is_any_awaited_going_on(&self) -> bool {
+        let goes_on = |job: &Rc<dyn UnderWay>| {
+            let status = job.status();
+            status.stage.get() == Stage::Awaited && status.asks.get().is_none()
+        };
+        self.is_any_awaited()
+            && (self.asking.get() == 0
+                || self.under_way.borrow().iter().any(|(_, job)| goes_on(job)))
+    }
+
+    /// Where those jobs were begun that have been waited for since [`OVERDUE`], though nobody wants
+    /// them: the run is ending, or the scope they were begun in is cancelled. Each is told once. And
+    /// when the next may be.
+    pub(crate) fn overdue(
+        &self,
+        now: Nanos,
+        ending: bool,
+    ) -> (Vec<&'static Location<'static>>, Option<Nanos>) {
+        let (mut overdue, mut next) = (Vec::new(), None);
+        for (_, job) in self.under_way.borrow().iter() {
+            let status = job.status();
+            let is_wanted = !ending
+                && status.scope.as_ref().is_none_or(|scope| !scope.is_cancelled())
+                || status.stage.get() != Stage::Awaited;
+            if is_wanted {
+                continue;
+            }
+            let at = match status.unwanted.get() {
+                Unwanted::No => now.saturating_add(OVERDUE),
+                Unwanted::OverdueAt(at) => at,
+                Unwanted::Told => continue,
+            };
+            if now < at {
+                status.unwanted.set(Unwanted::OverdueAt(at));
+                next = next.into_iter().chain([at]).min();
+            } else {
+                status.unwanted.set(Unwanted::Told);
+                overdue.push(status.place);
+            }
+        }
+        (overdue, next)
+    }
+
+    /// The jobs that wait for this run.
+    pub(crate) fn asking(&self) -> Vec<(usize, Asks)> {
+        if self.asking.get() == 0 {
+            return Vec::new();
+        }
+        let jobs = self.under_way.borrow();
+        let asks = jobs.iter().filter_map(|(key, job)| {
+            let Status { place, asks, .. } = job.status();
+            Some((key, Asks { job: place, call: asks.get()? }))
+        });
+        asks.collect()
+    }
+
+    /// Waits, in the body of the system's nursery, until there is none that was not abandoned.
+    pub(crate) async fn none_awaited(&self) {
+        poll_fn(|cx| {
+            if !self.is_any_awaited() {
+                return Poll::Ready(());
+            }
+            self.none_awaited.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Gives the work to a thread. The permit is given back when that has ended it, or when it is
+    /// abandoned, unless it `keeps_permit`.
+    pub(super) fn start<T: 'static>(
+        &self,
+        token: Token,
+        work: Work,
+        permit: Permit,
+        keeps_permit: bool,
+        place: &'static Location<'static>,
+    ) -> io::Result<Rc<Entry<T>>> {
+        let entry = Rc::new(Entry {
+            outcome: Cell::new(None),
+            waker: RefCell::new(None),
+            permit: Cell::new(Some(permit)),
+            keeps_permit,
+            status: Status {
+                stage: Cell::new(Stage::Awaited),
+                place,
+                scope: current::current_scope(),
+                unwanted: Cell::new(Unwanted::No),
+                asks: Cell::new(None),
+            },
+            token,
+        });
+        let key = self.under_way.borrow_mut().insert(entry.clone());
+        self.awaited.set(self.awaited.get() + 1);
+        pool::submit(Job { work, token, key }).inspect_err(|_| {
+            let gone = self.under_way.borrow_mut().remove(key);
+            drop(gone);
+            self.one_awaited_less();
+        })?;
+        Ok(entry)
+    }
+
+    /// A thread has ended its job.
+    fn arrive<T: 'static>(&self, key: usize, outcome: Outcome<T>) {
+        let entry = self.under_way.borrow_mut().remove(key);
+        let entry: Rc<dyn Any> = entry;
+        let entry = entry.downcast::<Entry<T>>().expect("the key is this job's");
+        if entry.status.stage.replace(Stage::Arrived) == Stage::Awaited {
+            self.one_awaited_less();
+        }
+        entry.outcome.set(Some(outcome));
+        match entry.permit.take() {
+            Some(permit) => drop(permit),
+            None => self.without_permit.set(self.without_permit.get() - 1),
+        }
+        if let Some(waker) = entry.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn one_awaited_less(&self) {
+        self.awaited.set(self.awaited.get() - 1);
+        if !self.is_any_awaited()
+            && let Some(waker) = self.none_awaited.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+/// A job under way, as the runtime and its task see it.
+pub(super) struct Entry<T> {
+    outcome: Cell<Option<Outcome<T>>>,
+    /// The task that waits for it.
+    waker: RefCell<Option<Waker>>,
+    /// `None` if it was given back when the job was abandoned.
+    permit: Cell<Option<Permit>>,
+    keeps_permit: bool,
+    status: Status,
+    token: Token,
+}
+
+/// A job under way, whatever its type.
+trait UnderWay: Any {
+    fn status(&self) -> &Status;
+}
+
+impl<T: 'static> UnderWay for Entry<T> {
+    fn status(&self) -> &Status {
+        &self.status
+    }
+}
+
+struct Status {
+    stage: Cell<Stage>,
+    /// Where `to_thread` was called.
+    place: &'static Location<'static>,
+    /// Where it is waited for, or was at first.
+    scope: Option<ScopeRef>,
+    unwanted: Cell<Unwanted>,
+    /// The call to this run for whose answer the job waits.
+    asks: Cell<Option<&'static Location<'static>>>,
+}
+
+/// Whether it is waited for though nobody wants it any more.
+#[derive(Clone, Copy)]
+enum Unwanted {
+    No,
+    /// That is said then.
+    OverdueAt(Nanos),
+    Told,
+}
+
+/// While it lives, a job waits for its run, on whose thread this is.
+pub(crate) struct Asking(Employer);
+
+impl Asking {
+    pub(crate) fn new(job: Employer, call: &'static Location<'static>) -> Asking {
+        set_asks(job, Some(call));
+        Asking(job)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        set_asks(self.0, None);
+    }
+}
+
+fn set_asks(job: Employer, call: Option<&'static Location<'static>>) {
+    current::with_runtime(|runtime| {
+        let Some(runtime) = runtime.filter(|runtime| runtime.token() == job.token) else { return };
+        let jobs = &runtime.jobs;
+        if let Some(entry) = jobs.under_way.borrow().get(job.key) {
+            let before = entry.status().asks.replace(call);
+            let others = jobs.asking.get() - usize::from(before.is_some());
+            jobs.asking.set(others + usize::from(call.is_some()));
+        }
+    });
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Awaited,
+    Abandoned,
+    Arrived,
+}
+
+impl<T> Entry<T> {
+    /// The value or the panic, if it is here.
+    pub(super) fn take(&self) -> Option<Result<T, Payload>> {
+        self.outcome.take()?.outcome.take()
+    }
+
+    /// If it is under way, neither its task nor the end of the run waits for it.
+    pub(super) fn abandon(&self) {
+        current::with_runtime(|runtime| {
+            // It may be dropped in a later run, or in none, if its own has failed.
+            let runtime = runtime.filter(|runtime| runtime.token() == self.token);
+            if let (Some(runtime), Stage::Awaited) = (runtime, self.status.stage.get()) {
+                self.status.stage.set(Stage::Abandoned);
+                runtime.jobs.one_awaited_less();
+                if !self.keeps_permit {
+                    self.give_permit_back(&runtime.jobs);
+                }
+            }
+        });
+    }
+
+    /// Others need not wait until the abandoned job has ended, which may be never.
+    fn give_permit_back(&self, jobs: &Jobs) {
+        let others = jobs.without_permit.get();
+        if others == MOST_ABANDONED {
+            return;
+        }
+        jobs.without_permit.set(others + 1);
+        drop(self.permit.take());
+        if others + 1 == MOST_ABANDONED {
+            let job = self.status.place;
+            quietly(|| {
+                tracing::warn!(
+                    %job,
+                    "{MOST_ABANDONED} jobs on other threads that were abandoned have not ended, \
+                     this one is the latest; those that are abandoned from now on keep their \
+                     permits"
+                );
+            });
+        }
+    }
+
+    /// Makes sure that this waker is the one that is woken when it ends.
+    pub(super) fn arm(&self, cx: &Context<'_>) {
+        if self.waker.borrow().as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return;
+        }
+        let former = self.waker.replace(Some(cx.waker().clone()));
+        drop(former); // foreign code
+    }
+
+    /// Nobody is woken any more.
+    pub(super) fn disarm(&self) {
+        let former = self.waker.take();
+        drop(former); // foreign code
+    }
+}

@@ -1,0 +1,19 @@
+//! Blocking work on other threads.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `to_thread` | the future that waits for such work |
+//! | `job` | the work on its way to a thread, and its outcome on the way back |
+//! | `pool` | the threads of the process |
+//! | `affinity` | the cores these run on |
+
+#[cfg(not(loom))]
+pub(crate) mod affinity;
+pub(crate) mod job;
+mod pool;
+mod to_thread;
+mod token;
+
+pub(crate) use to_thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
+pub use to_thread::{ToThread, current_default_thread_limiter, to_thread};
+pub use token::Token;

@@ -1,0 +1,289 @@
+//! Waiting for blocking work on another thread.
+
+use std::future::Future;
+use std::io;
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use crate::Result;
+use crate::error::{Error, NotRunning};
+use crate::operation::coop::{self, Watch};
+use crate::operation::sync::{Acquire, CapacityLimiter, Permit};
+use crate::schedule::current;
+use crate::scope::Unheeding;
+use crate::scope::frame;
+use crate::threads::job::{self, Entry, Work};
+
+/// How many threads a `run` uses at once if nothing is said. Trio's.
+pub(crate) const DEFAULT_LIMIT: usize = 40;
+
+/// How many names a `run` looks up at once.
+pub(crate) const LOOKUP_LIMIT: usize = 100;
+
+/// Runs a function that blocks, or computes for long, on another thread, and waits for its value.
+/// Trio's `to_thread.run_sync`.
+///
+/// A checkpoint: in a scope that is cancelled already the function is dropped, and was not called.
+/// The function begins when the [limiter](ToThread::limiter) has a permit for it. While it waits
+/// for that it can be cancelled. **Once it has begun it cannot:** a thread cannot be stopped, and
+/// a cancelled task that went on without it would leave it running. So it is waited for, and its
+/// value is returned; the next checkpoint fails. What may be left running says so with
+/// [`abandon_on_cancel`](ToThread::abandon_on_cancel).
+///
+/// If the future is dropped while the function runs, `run` waits for that before it returns. Its
+/// value is dropped, and a panic of it is reported through `tracing`. So is a function that has been
+/// waited for for five seconds, though its scope was cancelled or the run is ending: it may hang.
+///
+/// In the function [`Token::current`](crate::Token::current) is the token of the run that it works
+/// for. Threads are used again, so what it leaves in thread-locals is found by others. They run on
+/// the cores that the process's main thread was bound to when its first `run` began, whoever
+/// starts them. A process that was forked has threads of its own; fork outside of `run`, as a run
+/// goes on only in the process that it was begun in.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled) if it was not begun, or was abandoned;
+/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run); an
+/// [`io::Error`](std::io::Error) if the system starts no further thread.
+///
+/// # Panics
+///
+/// With the function's panic.
+///
+/// ```
+/// use seedbed::to_thread;
+///
+/// seedbed::run(async {
+///     let text = to_thread(|| std::fs::read_to_string("Cargo.toml")).await??;
+///     assert!(text.contains("seedbed"));
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+///
+/// (The first `?` is for this future's own errors, the second for the function's.)
+#[track_caller]
+pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> ToThread<T> {
+    let place = Location::caller();
+    let step = Step::Start(job::work(f, place));
+    ToThread { step, limit: Limit::Default, abandon_on_cancel: false, place }
+}
+
+/// The limiter of [`to_thread`]'s threads where none is given: 40 in each `run`, unless its
+/// [`set_total`](CapacityLimiter::set_total) is called. Trio's
+/// `current_default_thread_limiter`. No checkpoint.
+///
+/// # Errors
+///
+/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+///
+/// ```
+/// use seedbed::current_default_thread_limiter;
+///
+/// seedbed::run(async {
+///     current_default_thread_limiter()?.set_total(8);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
+    current::with_runtime(|runtime| Ok(runtime.ok_or(NotRunning)?.thread_limiter.clone()))
+}
+
+/// The future of [`to_thread`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ToThread<T: 'static> {
+    step: Step<T>,
+    limit: Limit,
+    abandon_on_cancel: bool,
+    place: &'static Location<'static>,
+}
+
+/// Which limiter the function needs a permit of.
+enum Limit {
+    Default,
+    #[cfg(all(unix, not(loom)))]
+    Lookups,
+    Given(CapacityLimiter),
+}
+
+enum Step<T> {
+    Start(Work),
+    Acquire(Work, Acquire),
+    Wait { entry: Rc<Entry<T>>, watch: Watch, unheeding: Option<Unheeding> },
+    End,
+}
+
+impl<T> ToThread<T> {
+    /// Whether the function may be left to itself. Then a cancellation is raised at once. The
+    /// function goes on, `run` does not wait for it, its value is dropped, and a panic of it is
+    /// reported through `tracing`. The same happens if the future is dropped.
+    ///
+    /// A permit of a [limiter that was given](Self::limiter) comes back when the function has
+    /// ended: it stands for whatever that limiter counts. One of the run's default limiter comes
+    /// back at once, so that what hangs does not keep other work from being done. This goes for up
+    /// to 400 functions in each `run` that are left at the same time; those that are left beyond
+    /// that keep their permits until they end, as in Trio all do. So a run never has more threads
+    /// than the total of its default limiter and 400, look-ups and other limiters aside.
+    ///
+    /// Only for what does no harm when it ends at any later time, or never.
+    ///
+    /// ```
+    /// use seedbed::{move_on_after, to_thread};
+    /// use std::{thread, time::Duration};
+    ///
+    /// seedbed::run(async {
+    ///     let forever = to_thread(|| loop { thread::park() }).abandon_on_cancel(true);
+    ///     let none: Option<()> = move_on_after(Duration::from_millis(5), forever).await?;
+    ///     assert_eq!(none, None);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn abandon_on_cancel(mut self, abandon: bool) -> Self {
+        self.abandon_on_cancel = abandon;
+        self
+    }
+
+    /// The limiter that the function needs a permit of, in place of the run's
+    /// [default](current_default_thread_limiter).
+    ///
+    /// ```
+    /// use seedbed::{CapacityLimiter, to_thread};
+    ///
+    /// seedbed::run(async {
+    ///     let connections = CapacityLimiter::new(5); // so many the database takes
+    ///     let query = to_thread(|| "SELECT 42").limiter(&connections);
+    ///     assert_eq!(query.await?, "SELECT 42");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn limiter(mut self, limiter: &CapacityLimiter) -> Self {
+        self.limit = Limit::Given(limiter.clone());
+        self
+    }
+
+    /// The run's limiter of look-ups.
+    #[cfg(all(unix, not(loom)))]
+    pub(crate) fn for_lookup(mut self) -> Self {
+        self.limit = Limit::Lookups;
+        self
+    }
+
+    fn acquire(&self) -> Result<Acquire> {
+        current::with_runtime(|runtime| {
+            let runtime = runtime.ok_or(NotRunning)?;
+            Ok(match &self.limit {
+                Limit::Default => runtime.thread_limiter.acquire_for(self.place),
+                #[cfg(all(unix, not(loom)))]
+                Limit::Lookups => runtime.lookup_limiter.acquire_for(self.place),
+                Limit::Given(limiter) => limiter.acquire_for(self.place),
+            })
+        })
+    }
+
+    fn start(&self, work: Work, permit: Permit) -> Result<Rc<Entry<T>>> {
+        // It may have been cancelled after it was given the permit.
+        coop::check()?;
+        current::with_runtime(|runtime| {
+            let runtime = runtime.expect("the check has passed");
+            let place = self.place;
+            if !runtime.is_here() {
+                let error = io::Error::other(format!(
+                    "`to_thread` at {place} was used in a process that was forked inside of the \
+                     run at {}, which goes on only in its parent: fork outside of `run`",
+                    runtime.place
+                ));
+                return Err(error.into());
+            }
+            let keeps_permit = matches!(self.limit, Limit::Given(_));
+            let started = runtime.jobs.start(runtime.token(), work, permit, keeps_permit, place);
+            started.map_err(|error| {
+                let text =
+                    format!("no thread could be started for `to_thread` at {place}: {error}");
+                Error::from(io::Error::new(error.kind(), text))
+            })
+        })
+    }
+}
+
+impl<T> Future for ToThread<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let place = self.place;
+        self.poll_steps(cx).map_err(|error| error.at(place))
+    }
+}
+
+impl<T> ToThread<T> {
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let this = self;
+        loop {
+            match &mut this.step {
+                Step::Acquire(_, acquire) => {
+                    let permit = ready!(Pin::new(acquire).poll(cx));
+                    let Step::Acquire(work, _) = std::mem::replace(&mut this.step, Step::End)
+                    else {
+                        unreachable!("it was just looked at")
+                    };
+                    let entry = this.start(work, permit?)?;
+                    this.step = Step::Wait { entry, watch: Watch::new(), unheeding: None };
+                }
+                Step::Wait { entry, watch, unheeding } => {
+                    if let Some(outcome) = entry.take() {
+                        this.step = Step::End;
+                        return Poll::Ready(Ok(
+                            outcome.unwrap_or_else(|panic| resume_unwind(panic))
+                        ));
+                    }
+                    if this.abandon_on_cancel {
+                        watch.arm(cx);
+                        if let Err(error) = watch.check() {
+                            this.leave();
+                            return Poll::Ready(Err(error));
+                        }
+                    } else {
+                        *unheeding = Unheeding::new();
+                    }
+                    entry.arm(cx);
+                    frame::awaits("to_thread");
+                    return Poll::Pending;
+                }
+                Step::Start(_) | Step::End => {
+                    let Step::Start(work) = std::mem::replace(&mut this.step, Step::End) else {
+                        panic!("`to_thread` was polled after it was ready")
+                    };
+                    this.step = Step::Acquire(work, this.acquire()?);
+                }
+            }
+        }
+    }
+}
+
+impl<T: 'static> ToThread<T> {
+    /// Does not wait for the thread any more.
+    fn leave(&mut self) {
+        if let Step::Wait { entry, .. } = std::mem::replace(&mut self.step, Step::End) {
+            entry.disarm();
+            if self.abandon_on_cancel {
+                entry.abandon();
+            }
+        }
+    }
+}
+
+impl<T> Drop for ToThread<T> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<T> std::fmt::Debug for ToThread<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToThread").field("place", &self.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,339 @@
+//! A way back to a runtime from any thread.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+
+use crate::error::panic::catch_panic;
+use crate::error::{CallRefused, NotRun, Refusal};
+use crate::platform::{Arc, Condvar, Mutex};
+use crate::schedule::current;
+use crate::schedule::remote::inbox::{Call, Tenancy};
+use crate::schedule::remote::registry;
+use crate::threads::job::{self, Asking};
+use crate::{NotRunning, Result};
+
+/// A way back to a running [`run`](crate::run()) from any thread: runs functions and tasks on its
+/// thread.
+///
+/// It is Trio's `TrioToken`, with `trio.from_thread`. It may be copied, sent, and kept for longer
+/// than the run, whose end it does not delay. In a process that was forked the parent's runs have
+/// ended.
+///
+/// What is run through one or several tokens of the same run begins in the order of the calls, as
+/// far as they have one.
+///
+/// ```
+/// use seedbed::{Token, cancel_scope, sleep_forever};
+/// use std::thread;
+///
+/// seedbed::run(async {
+///     let token = Token::current()?;
+///     cancel_scope(async |scope| {
+///         let scope = scope.cancel_handle();
+///         thread::spawn(move || token.run_sync_soon(move || scope.cancel()));
+///         sleep_forever().await
+///     })
+///     .await
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    slot: u16,
+    tenancy: Tenancy,
+}
+
+impl Token {
+    pub(crate) fn new(slot: u16, tenancy: Tenancy) -> Token {
+        Token { slot, tenancy }
+    }
+
+    /// The token of the run that is going on in this thread, or that a function in
+    /// [`to_thread`](crate::to_thread()) works for.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRunning`] if there is none.
+    ///
+    /// ```
+    /// use seedbed::{Token, sleep, to_thread};
+    /// use std::time::Duration;
+    ///
+    /// seedbed::run(async {
+    ///     let worked = to_thread(|| {
+    ///         // on another thread
+    ///         Token::current()?.run(async || sleep(Duration::from_millis(1)).await)?
+    ///     });
+    ///     worked.await?
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn current() -> Result<Token> {
+        let here = current::with_runtime(|runtime| runtime.map(|runtime| runtime.token()));
+        Ok(here.or_else(|| Some(job::employer()?.token)).ok_or(NotRunning)?)
+    }
+
+    /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
+    pub(crate) fn report(self, call: Call) -> Result<(), Call> {
+        match registry::inbox_here(self.slot) {
+            Some(inbox) => inbox.report(self.tenancy, call),
+            None => Err(call),
+        }
+    }
+
+    /// Leaves a call for the runtime. It comes back if that has gone, or takes no more.
+    pub(crate) fn call(self, call: Call) -> Result<(), Call> {
+        match registry::inbox_here(self.slot) {
+            Some(inbox) => inbox.call(self.tenancy, call),
+            None => Err(call),
+        }
+    }
+
+    /// Runs a function on the runtime's thread, soon, and does not wait for it. Trio's
+    /// `TrioToken.run_sync_soon`.
+    ///
+    /// It may be called anywhere, in a signal handler's thread or on the runtime's own thread
+    /// too, and never blocks. The function runs between tasks and in no cancel scope, so it should
+    /// be short: set an [`Event`](crate::Event), cancel a scope, spawn through a
+    /// [`NurseryHandle`](crate::NurseryHandle). If `Ok` is returned it will be called, also if
+    /// the run is just ending; only a run that fails in itself (a
+    /// [`Deadlock`](crate::Deadlock), a broken reactor) drops what it has not got to.
+    ///
+    /// A panic of the function cancels the main future and comes out of `run`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRun`], with the function, if the run has ended.
+    ///
+    /// ```
+    /// use seedbed::{Event, Token};
+    /// use std::cell::RefCell;
+    /// use std::{rc::Rc, thread};
+    ///
+    /// thread_local! { static ANSWER: RefCell<Option<Rc<Event>>> = RefCell::default(); }
+    ///
+    /// seedbed::run(async {
+    ///     let ready = Rc::new(Event::new());
+    ///     ANSWER.set(Some(ready.clone()));
+    ///     let token = Token::current()?;
+    ///     thread::spawn(move || token.run_sync_soon(|| ANSWER.take().unwrap().set()));
+    ///     ready.wait().await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run_sync_soon<F>(&self, f: F) -> Result<(), NotRun<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        // In a slot of its own, from which it can be had back as what it is.
+        let slot = Arc::new(Mutex::new(Some(f)));
+        let place = Location::caller();
+        let call = {
+            let slot = slot.clone();
+            Box::new(move || {
+                let f = slot.lock().take();
+                f.expect("it is called once")();
+            })
+        };
+        self.call(call).map_err(|_| {
+            let f = slot.lock().take();
+            NotRun::new(f.expect("it was not called"), place, Refusal::RunFinished)
+        })
+    }
+
+    /// Runs a function on the runtime's thread, and waits for its value. Trio's
+    /// `from_thread.run_sync`.
+    ///
+    /// As with [`run_sync_soon`](Self::run_sync_soon) it runs between tasks, and should be short.
+    /// It is not cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRun`], with the function, if the run has ended, or if it is called on a thread in
+    /// which a `run` is going on: that thread must not block, least of all to wait for itself.
+    ///
+    /// # Panics
+    ///
+    /// With the function's panic.
+    ///
+    /// ```
+    /// use seedbed::{Token, to_thread};
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! { static HITS: Cell<u32> = const { Cell::new(3) }; }
+    ///
+    /// seedbed::run(async {
+    ///     HITS.set(4);
+    ///     let token = Token::current()?;
+    ///     let there = move || (HITS.get(), token.run_sync(|| HITS.get()));
+    ///     let (there, here) = to_thread(there).await?;
+    ///     assert_eq!((there, here?), (3, 4));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run_sync<F, T>(&self, f: F) -> Result<T, NotRun<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let answer = self.ask(Location::caller(), f, |f, answer| {
+            answer.give(catch_unwind(AssertUnwindSafe(f)));
+        })?;
+        Ok(answer.expect("a function that has begun has an end"))
+    }
+
+    /// Runs an `async` closure on the runtime's thread as a task, and waits for its value. Trio's
+    /// `from_thread.run`.
+    ///
+    /// The closure is sent, its future need not be. The task belongs to the runtime, is in no scope of
+    /// the program's, and is cancelled when the main future has ended.
+    ///
+    /// # Errors
+    ///
+    /// The outer one as for [`run_sync`](Self::run_sync), with the closure, and if the main future
+    /// has ended already. The inner one is the task's own, [`Cancelled`](crate::Cancelled) if it
+    /// was interrupted by the end of the run.
+    ///
+    /// # Panics
+    ///
+    /// With the task's panic.
+    ///
+    /// ```
+    /// use seedbed::{Token, sleep, to_thread};
+    /// use std::time::Duration;
+    ///
+    /// seedbed::run(async {
+    ///     let token = Token::current()?;
+    ///     let answer = to_thread(move || {
+    ///         // on another thread
+    ///         token.run(async || {
+    ///             sleep(Duration::from_millis(1)).await?; // on this one
+    ///             Ok(42)
+    ///         })
+    ///     });
+    ///     assert_eq!(answer.await???, 42); // of `to_thread`, `NotRun`, the task
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> Result<Result<T>, NotRun<F>>
+    where
+        F: AsyncFnOnce() -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let place = Location::caller();
+        let answer = self.ask(place, f, |f, answer| {
+            current::with_runtime(|runtime| {
+                let runtime = runtime.expect("a runtime makes its calls itself");
+                if runtime.is_ending() {
+                    answer.refuse(f);
+                    return;
+                }
+                runtime.spawn_system(async move {
+                    answer.give(catch_panic(f()).await);
+                    Ok(())
+                });
+            });
+        })?;
+        Ok(answer.unwrap_or_else(|| Err(CallRefused::new(place, Refusal::RunFinished).into())))
+    }
+
+    /// Has `call` called with `f` on the runtime's thread, and waits until it has given an answer,
+    /// or has dropped what it was to give it with.
+    fn ask<F, T>(
+        self,
+        place: &'static Location<'static>,
+        f: F,
+        call: impl FnOnce(F, Answering<F, T>) + Send + 'static,
+    ) -> Result<Option<T>, NotRun<F>>
+    where
+        F: Send + 'static,
+        T: Send + 'static,
+    {
+        if current::current_run() != 0 {
+            return Err(NotRun::new(f, place, Refusal::WouldBlock));
+        }
+        let answer = Arc::new(Answer { state: Mutex::new(State::Asked(f)), given: Condvar::new() });
+        let mut answering = Answering { answer: answer.clone(), asking: None };
+        let job = job::employer().filter(|employer| employer.token == self);
+        // If it comes back it is dropped, which is an answer as well.
+        let _ = self.call(Box::new(move || {
+            let begun = mem::replace(&mut *answering.answer.state.lock(), State::Begun);
+            let State::Asked(f) = begun else { unreachable!("it is called once") };
+            // From the run's point of view: before that the call is news, afterwards the job goes on.
+            answering.asking = job.map(|job| Asking::new(job, place));
+            call(f, answering);
+        }));
+        let mut state = answer.state.lock();
+        loop {
+            match mem::replace(&mut *state, State::Begun) {
+                State::Given(Ok(value)) => return Ok(Some(value)),
+                State::Given(Err(payload)) => {
+                    drop(state);
+                    resume_unwind(payload)
+                }
+                State::Refused(f) => return Err(NotRun::new(f, place, Refusal::RunFinished)),
+                State::Dropped => return Ok(None),
+                waiting => *state = waiting,
+            }
+            state = answer.given.wait(state);
+        }
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("run", &self.tenancy).finish_non_exhaustive()
+    }
+}
+
+/// What one thread asks of another, and waits for.
+struct Answer<F, T> {
+    state: Mutex<State<F, T>>,
+    given: Condvar,
+}
+
+enum State<F, T> {
+    /// The call has not been made.
+    Asked(F),
+    Begun,
+    Given(Result<T, Box<dyn Any + Send>>),
+    Refused(F),
+    /// It was begun, and dropped.
+    Dropped,
+}
+
+/// The end that gives the answer. To drop it is one, too.
+struct Answering<F, T> {
+    answer: Arc<Answer<F, T>>,
+    /// Who waits for it, if that is a job of the run itself.
+    asking: Option<Asking>,
+}
+
+impl<F, T> Answering<F, T> {
+    fn give(self, outcome: Result<T, Box<dyn Any + Send>>) {
+        *self.answer.state.lock() = State::Given(outcome);
+    }
+
+    fn refuse(self, f: F) {
+        *self.answer.state.lock() = State::Refused(f);
+    }
+}
+
+impl<F, T> Drop for Answering<F, T> {
+    fn drop(&mut self) {
+        let mut state = self.answer.state.lock();
+        *state = match mem::replace(&mut *state, State::Begun) {
+            State::Asked(f) => State::Refused(f),
+            State::Begun => State::Dropped,
+            answer => answer,
+        };
+        drop(state);
+        self.answer.given.notify_one();
+    }
+}

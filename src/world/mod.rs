@@ -1,0 +1,22 @@
+//! What comes from outside of the program: the network, signals, and the reactor that waits for
+//! them.
+//!
+//! | folder | what |
+//! |---|---|
+//! | `reactor/` | the poll, and the sources registered with it |
+//! | `net/` | TCP and Unix sockets, names |
+//! | `signal/` | signals of the operating system |
+//! | `tokio_io.rs` | tokio's I/O traits for streams |
+
+#[cfg(all(unix, not(loom)))]
+pub mod net;
+#[cfg(not(loom))]
+pub(crate) mod reactor;
+#[cfg(loom)]
+pub(crate) use crate::platform::reactor;
+#[cfg(all(unix, not(loom)))]
+pub mod signal;
+#[cfg(not(all(unix, not(loom))))]
+pub(crate) mod signal;
+#[cfg(all(unix, not(loom), feature = "tokio-io"))]
+mod tokio_io;

@@ -1,0 +1,153 @@
+//! Closing a connection without cutting off what was written to it.
+//!
+//! The kernel resets a connection that is closed while input waits in it unread, or that gets some
+//! after it was closed. The reset overtakes what is still to be sent, and makes the peer throw away
+//! what it has received and not read yet. So a polite end takes three steps: end our direction, read
+//! until the peer has ended its own, and close.
+
+use std::cell::RefCell;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+#[cfg(feature = "hyper")]
+use crate::scope::is_ending;
+use crate::world::net::transfer::{receive_uninit, shutdown};
+use crate::world::reactor::registration::{Registration, Side};
+use crate::{Result, move_on_after};
+
+/// How long the peer of a connection that is to be closed is waited for.
+pub(crate) const LIMIT: Duration = Duration::from_secs(2);
+
+/// Ends our direction, then reads and discards until the peer has ended its own or the connection
+/// is broken, for at most `limit`. Closing the socket is left to the caller.
+///
+/// Our direction has ended even if this is cancelled from the beginning.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+/// [`run`](crate::run).
+pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Result<()> {
+    // It fails only for what is no socket that can be connected.
+    let _ = shutdown(io.source(), Shutdown::Write);
+    let ended = async {
+        while io.operate(Side::Read, |socket| discard(socket)).await? > 0 {}
+        Ok(())
+    };
+    move_on_after(limit, ended).await.map(drop)
+}
+
+/// How long a connection that is ended because of a graceful stop waits for a peer that says
+/// nothing: what it was sent is on its way, and only a peer that goes on sending could lose it.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Drops what a connection is in, without cutting off what was written to it: if nobody is there to
+/// whom accepted connections go, it waits here.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled). It has been dropped then.
+#[cfg(feature = "hyper")]
+pub(crate) async fn end<T>(stream: T) -> Result<()> {
+    if HEIR.with_borrow(Option::is_some) {
+        drop(stream);
+        return Ok(());
+    }
+    let dropped = Rc::new(Dropped::default());
+    dropped.collect(|| drop(stream));
+    for connection in dropped.take() {
+        let quiet = is_ending() && !connection.had_input();
+        let ended = async {
+            while connection.discard().await? > 0 {}
+            Ok(())
+        };
+        move_on_after(if quiet { PATIENCE } else { LIMIT }, ended).await?;
+    }
+    Ok(())
+}
+
+/// Reads and forgets some input; 0 if no more will come, whatever the reason.
+fn discard(socket: &impl AsFd) -> io::Result<usize> {
+    match receive_uninit(socket, &mut [MaybeUninit::uninit(); 16 * 1024]) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
+        {
+            Ok(0)
+        }
+        outcome => outcome,
+    }
+}
+
+thread_local! {
+    /// Where accepted connections go that are dropped now.
+    static HEIR: RefCell<Option<Rc<Dropped>>> = const { RefCell::new(None) };
+}
+
+/// The accepted connections that a task has dropped, and whose peers have not ended: whoever runs
+/// the task lingers on them in its place.
+#[derive(Default)]
+pub(crate) struct Dropped(RefCell<Vec<Parting>>);
+
+/// A connection whose direction to the peer has ended, while the other has not.
+pub(crate) struct Parting {
+    io: Registration<OwnedFd>,
+    /// There was input that nobody had read.
+    had_input: bool,
+}
+
+impl Dropped {
+    /// Calls `f`, a poll or a destructor. What is dropped in it comes here, whatever it is wrapped
+    /// in.
+    pub(crate) fn collect<R>(self: &Rc<Self>, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Rc<Dropped>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let former = self.0.take();
+                let _ = HEIR.try_with(|heir| heir.replace(former));
+            }
+        }
+        let _restore = Restore(HEIR.with(|heir| heir.replace(Some(self.clone()))));
+        f()
+    }
+
+    /// What has come here so far.
+    pub(crate) fn take(&self) -> Vec<Parting> {
+        self.0.take()
+    }
+}
+
+impl Parting {
+    pub(crate) fn had_input(&self) -> bool {
+        self.had_input
+    }
+
+    /// Waits for input and forgets it; 0 if no more will come.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    pub(crate) fn discard(&self) -> impl Future<Output = Result<usize>> {
+        self.io.operate(Side::Read, discard)
+    }
+}
+
+/// An accepted connection is dropped.
+pub(super) fn part(socket: OwnedFd) {
+    let heir = HEIR.try_with(|heir| heir.borrow().clone());
+    let Ok(Some(heir)) = heir else { return };
+    let read = discard(&socket);
+    // Not if the peer has ended, so that no input can come any more, nor if the program has chosen
+    // what closing does, a reset for one.
+    if matches!(read, Ok(0)) || !matches!(SockRef::from(&socket).linger(), Ok(None)) {
+        return;
+    }
+    let _ = shutdown(&socket, Shutdown::Write);
+    let parting = Parting { io: Registration::new(socket), had_input: read.is_ok() };
+    heir.0.borrow_mut().push(parting);
+}

@@ -1,0 +1,327 @@
+//! A stream as two halves, one that reads and one that writes.
+//!
+//! Borrowed or owned, a half is the same but for what it points to the stream with.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::world::net::socket::Socket;
+use crate::world::net::stream::SocketStream;
+use crate::{Error, Result};
+
+/// The half of a [stream](SocketStream::split) that reads.
+#[derive(Debug)]
+pub struct ReadHalf<'a, S: Socket> {
+    stream: &'a SocketStream<S>,
+}
+
+/// The half of a [stream](SocketStream::split) that writes.
+#[derive(Debug)]
+pub struct WriteHalf<'a, S: Socket> {
+    stream: &'a SocketStream<S>,
+}
+
+/// The half of a [stream](SocketStream::into_split) that reads, and owns the stream together with
+/// the other one. Dropped, it leaves its direction open until the other half is dropped too.
+#[derive(Debug)]
+pub struct OwnedReadHalf<S: Socket> {
+    stream: Rc<SocketStream<S>>,
+}
+
+/// The half of a [stream](SocketStream::into_split) that writes, and owns the stream together
+/// with the other one. Dropping it ends its direction: the peer reads to the end.
+#[derive(Debug)]
+pub struct OwnedWriteHalf<S: Socket> {
+    stream: Rc<SocketStream<S>>,
+    ends: bool,
+}
+
+pub(super) fn split<S: Socket>(stream: &SocketStream<S>) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
+    (ReadHalf { stream }, WriteHalf { stream })
+}
+
+pub(super) fn into_split<S: Socket>(
+    stream: SocketStream<S>,
+) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
+    let stream = Rc::new(stream);
+    (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, ends: true })
+}
+
+/// The whole stream, for its addresses and options.
+macro_rules! whole {
+    ($($half:ty),*) => {$(
+        impl<S: Socket> AsRef<SocketStream<S>> for $half {
+            fn as_ref(&self) -> &SocketStream<S> {
+                &self.stream
+            }
+        }
+    )*};
+}
+
+whole!(ReadHalf<'_, S>, WriteHalf<'_, S>, OwnedReadHalf<S>, OwnedWriteHalf<S>);
+
+/// Gives both halves that read the same methods.
+macro_rules! reads {
+    ($half:ty) => {
+        impl<S: Socket> $half {
+            /// Like [`SocketStream::read`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
+                self.stream.read(buffer)
+            }
+
+            /// Like [`SocketStream::read_vectored`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn read_vectored(
+                &mut self,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = Result<usize>> {
+                self.stream.read_vectored(buffers)
+            }
+
+            /// Like [`SocketStream::read_exact`], which says what a cancellation leaves behind.
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn read_exact(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
+                self.stream.read_exact(buffer)
+            }
+
+            /// Like [`SocketStream::read_to_end`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn read_to_end(
+                &mut self,
+                buffer: &mut Vec<u8>,
+            ) -> impl Future<Output = Result<usize>> {
+                self.stream.read_to_end(buffer)
+            }
+
+            /// Like [`SocketStream::readable`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn readable(&mut self) -> impl Future<Output = Result<()>> {
+                self.stream.readable()
+            }
+        }
+
+        /// As [`SocketStream`]'s.
+        impl<S: Socket> AsyncRead for $half {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_read(cx, buffer)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_read_vectored(cx, buffers)
+            }
+        }
+    };
+}
+
+reads!(ReadHalf<'_, S>);
+reads!(OwnedReadHalf<S>);
+
+/// Gives both halves that write the same methods.
+macro_rules! writes {
+    ($half:ty) => {
+        impl<S: Socket> $half {
+            /// Like [`SocketStream::write`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
+                self.stream.write(bytes)
+            }
+
+            /// Like [`SocketStream::write_vectored`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn write_vectored(
+                &mut self,
+                buffers: &[IoSlice<'_>],
+            ) -> impl Future<Output = Result<usize>> {
+                self.stream.write_vectored(buffers)
+            }
+
+            /// Like [`SocketStream::write_all`], which says what a cancellation leaves behind.
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
+                self.stream.write_all(bytes)
+            }
+
+            /// Like [`SocketStream::flush`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+                self.stream.flush()
+            }
+
+            /// Ends this direction, like [`SocketStream::shutdown`]: it is not a checkpoint.
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn shutdown(&mut self) -> Result<()> {
+                self.stream.shutdown(Shutdown::Write)
+            }
+
+            /// Like [`SocketStream::writable`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            #[track_caller]
+            pub fn writable(&mut self) -> impl Future<Output = Result<()>> {
+                self.stream.writable()
+            }
+        }
+
+        /// As [`SocketStream`]'s.
+        impl<S: Socket> AsyncWrite for $half {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_write_vectored(cx, buffers)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self.stream).poll_flush(cx)
+            }
+
+            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self.stream).poll_close(cx)
+            }
+        }
+    };
+}
+
+writes!(WriteHalf<'_, S>);
+writes!(OwnedWriteHalf<S>);
+
+impl<S: Socket> OwnedReadHalf<S> {
+    /// The stream again.
+    ///
+    /// # Errors
+    ///
+    /// [`ReuniteError`], with both halves, if they are not of the same stream.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    ///
+    /// let (stream, _peer) = UnixStream::pair()?;
+    /// let (reader, writer) = stream.into_split();
+    /// let stream: UnixStream = reader.reunite(writer)?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn reunite(self, other: OwnedWriteHalf<S>) -> Result<SocketStream<S>, ReuniteError<S>> {
+        if !Rc::ptr_eq(&self.stream, &other.stream) {
+            return Err(ReuniteError(self, other));
+        }
+        other.forget();
+        Ok(Rc::into_inner(self.stream).expect("a stream has two halves"))
+    }
+}
+
+impl<S: Socket> OwnedWriteHalf<S> {
+    /// Like [`OwnedReadHalf::reunite`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn reunite(self, other: OwnedReadHalf<S>) -> Result<SocketStream<S>, ReuniteError<S>> {
+        other.reunite(self)
+    }
+
+    /// Drops the half and leaves its direction open until the other half is dropped too.
+    pub fn forget(mut self) {
+        self.ends = false;
+    }
+}
+
+impl<S: Socket> Drop for OwnedWriteHalf<S> {
+    fn drop(&mut self) {
+        if self.ends {
+            // It fails only where the direction has ended already.
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+    }
+}
+
+/// Two halves that were to be reunited, and belong to different streams.
+///
+/// It holds them, and is no [`std::error::Error`] of its own, because those have to be `Send` to
+/// become an [`Error`]; `?` drops the halves and keeps the message.
+pub struct ReuniteError<S: Socket>(pub OwnedReadHalf<S>, pub OwnedWriteHalf<S>);
+
+impl<S: Socket> fmt::Display for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the two halves are not of the same stream")
+    }
+}
+
+impl<S: Socket> fmt::Debug for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReuniteError").field(&self.0).field(&self.1).finish()
+    }
+}
+
+impl<S: Socket> From<ReuniteError<S>> for Error {
+    #[track_caller]
+    fn from(error: ReuniteError<S>) -> Error {
+        Error::msg(error.to_string())
+    }
+}

@@ -1,0 +1,170 @@
+//! The network: TCP, and sockets of the Unix domain.
+//!
+//! Everything here can be made and kept outside of [`run`](crate::run), and can go from one `run`
+//! on a thread to the next. Operations take a stream by `&`, so two tasks can borrow the same one,
+//! the first to read from it and the second to write to it:
+//!
+//! ```
+//! use seedbed::net::{TcpListener, TcpStream};
+//! use seedbed::nursery;
+//! use std::net::Shutdown;
+//!
+//! seedbed::run(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let client = TcpStream::connect(listener.local_addr()?).await?;
+//!     let (server, _) = listener.accept().await?;
+//!     let sent = vec![7; 1 << 20]; // more than fits into the buffers between the two
+//!     let mut received = Vec::new();
+//!     nursery(async |n| {
+//!         n.spawn(async { // the server sends back what it gets
+//!             let mut buffer = [0; 4096];
+//!             loop {
+//!                 match server.read(&mut buffer).await? {
+//!                     0 => return server.shutdown(Shutdown::Write),
+//!                     n => server.write_all(&buffer[..n]).await?,
+//!                 }
+//!             }
+//!         });
+//!         n.spawn(async {
+//!             client.write_all(&sent).await?;
+//!             client.shutdown(Shutdown::Write)
+//!         });
+//!         client.read_to_end(&mut received).await?;
+//!         Ok(())
+//!     })
+//!     .await?;
+//!     assert_eq!(received, sent);
+//!     Ok(())
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! # Cancellation
+//!
+//! Every method that returns a future is a [checkpoint](crate::checkpoint()). A read, a write or an
+//! accept has either happened or failed with [`Cancelled`](crate::Cancelled), never both: no byte
+//! and no connection is lost, even if the future is dropped. Methods that consist of several reads
+//! or writes, such as `read_exact` and `write_all`, cannot promise this, and say so.
+//!
+//! # Errors
+//!
+//! An error says where in the program the operation was [called](crate::Error::place); one of
+//! binding, listening or connecting also names the address. Writing to a peer that has gone is an
+//! error of the kind [`BrokenPipe`](std::io::ErrorKind::BrokenPipe) and never raises `SIGPIPE`.
+//!
+//! # How a connection ends
+//!
+//! * [`shutdown`](SocketStream::shutdown)`(Shutdown::Write)` ends one direction. The peer reads to
+//!   the end, and can still write.
+//! * [`close`](SocketStream::close) does that, and then waits for the peer to end as well, for at
+//!   most 2 seconds, so that what was written is not cut off. A [server](crate::Server) does the
+//!   same for the streams that its handlers drop.
+//! * Dropping a stream leaves the end to the kernel, which resets the connection if there is input
+//!   that nobody has read.
+//! * [`set_linger`](TcpStream::set_linger)`(Some(Duration::ZERO))` and then dropping a TCP stream
+//!   resets the connection.
+//!
+//! That is what a proxy needs in order to pass on how each of its sides ends:
+//!
+//! ```
+//! use seedbed::net::TcpStream;
+//! use seedbed::{Result, nursery};
+//! use std::net::Shutdown;
+//! use std::time::Duration;
+//!
+//! /// Passes on one direction, and its end.
+//! async fn pass_on(from: &TcpStream, to: &TcpStream) -> Result<()> {
+//!     let mut buffer = vec![0; 16 * 1024];
+//!     loop {
+//!         match from.read(&mut buffer).await? {
+//!             0 => return to.shutdown(Shutdown::Write), // the other direction goes on
+//!             n => to.write_all(&buffer[..n]).await?,
+//!         }
+//!     }
+//! }
+//!
+//! /// Passes on both, until both have ended or one of the connections breaks.
+//! async fn proxy(client: TcpStream, server: TcpStream) -> Result<()> {
+//!     let outcome = nursery(async |n| {
+//!         n.spawn(pass_on(&client, &server));
+//!         n.spawn(pass_on(&server, &client));
+//!         Ok(())
+//!     })
+//!     .await;
+//!     if outcome.is_err() {
+//!         // Neither side is to take this for an orderly end.
+//!         client.set_linger(Some(Duration::ZERO))?;
+//!         server.set_linger(Some(Duration::ZERO))?;
+//!     }
+//!     outcome
+//! }
+//! # use seedbed::net::TcpListener;
+//! # seedbed::run(async {
+//! #     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! #     let address = listener.local_addr()?;
+//! #     let client = TcpStream::connect(address).await?;
+//! #     let (near, _) = listener.accept().await?;
+//! #     let far = TcpStream::connect(address).await?;
+//! #     let (server, _) = listener.accept().await?;
+//! #     nursery(async |n| {
+//! #         n.spawn(proxy(near, far));
+//! #         client.write_all(b"question").await?;
+//! #         client.shutdown(Shutdown::Write)?;
+//! #         let mut text = Vec::new();
+//! #         server.read_to_end(&mut text).await?;
+//! #         server.write_all(b"answer").await?;
+//! #         server.shutdown(Shutdown::Write)?;
+//! #         client.read_to_end(&mut text).await?;
+//! #         assert_eq!(text, b"questionanswer");
+//! #         Ok(())
+//! #     })
+//! #     .await
+//! # })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! # Socket options
+//!
+//! The common ones are methods. [`socket2::SockRef`](https://docs.rs/socket2) sets all others, on
+//! everything here that is [`AsFd`](std::os::fd::AsFd).
+//!
+//! # Names
+//!
+//! [`TcpStream::connect`] and [`TcpListener::bind`] take host names as well as numeric addresses:
+//! see [`Address`]. [`lookup_host`] only looks a name up. What sockets of the Unix domain are called
+//! is at [`unix`].
+//!
+//! | file | concept |
+//! |---|---|
+//! | `registration` | a source of the reactor, and how an operation waits for it |
+//! | `address` | what names the other end of a connection |
+//! | `doing` | errors that say what was to be done |
+//! | `names` | looking up hosts by their names |
+//! | `happy_eyeballs` | connecting to whichever of several addresses answers first |
+//! | `socket` | what differs between the kinds of streams |
+//! | `stream` | what they have in common: reading and writing; `foreign`: in the traits of other libraries |
+//! | `transfer` | the system calls for that |
+//! | `closing` | closing a stream so that nothing written to it is cut off |
+//! | `halves` | a stream as a part that reads and one that writes |
+//! | `tcp`, `unix` | the kinds |
+
+mod accept;
+mod address;
+pub(crate) mod closing;
+mod doing;
+mod halves;
+mod happy_eyeballs;
+mod names;
+mod socket;
+mod stream;
+pub mod tcp;
+mod transfer;
+pub mod unix;
+
+pub use address::Address;
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use names::lookup_host;
+pub use socket::Socket;
+pub use stream::SocketStream;
+pub use tcp::{ConnectFailed, TcpListener, TcpSocket, TcpStream};
+pub use unix::{UnixListener, UnixStream};

@@ -1,0 +1,153 @@
+//! Streams as the traits of other libraries have them.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::world::net::socket::Socket;
+use crate::world::net::stream::SocketStream;
+use crate::world::net::transfer::{self, at_once, receive, send, send_vectored};
+use crate::world::reactor::registration::Side;
+use crate::{Error, Result};
+
+impl<S: Socket> AsyncRead for &SocketStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_operation(Side::Read, cx, |socket| {
+            self.note_read(buffer.len(), receive(socket, buffer))
+        })
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let (pieces, room) = at_once(buffers);
+        let buffers = &mut buffers[..pieces];
+        self.io.poll_operation(Side::Read, cx, |socket| {
+            self.note_read(room, socket.io().read_vectored(buffers))
+        })
+    }
+}
+
+impl<S: Socket> AsyncWrite for &SocketStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_operation(Side::Write, cx, |socket| {
+            self.note_write(bytes.len(), send(socket, bytes))
+        })
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let (pieces, length) = at_once(buffers);
+        let buffers = &buffers[..pieces];
+        self.io.poll_operation(Side::Write, cx, |socket| {
+            self.note_write(length, send_vectored(socket, buffers, length))
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_checkpoint(Side::Write, cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.io.poll_checkpoint(Side::Write, cx))?;
+        Poll::Ready(transfer::shutdown(self.io.source(), Shutdown::Write))
+    }
+}
+
+/// As a `&` of it.
+impl<S: Socket> AsyncRead for SocketStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buffer)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
+    }
+}
+
+/// As a `&` of it.
+impl<S: Socket> AsyncWrite for SocketStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_close(cx)
+    }
+}
+
+impl<S: Socket> fmt::Debug for SocketStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl<S: Socket> AsFd for SocketStream<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.source().as_fd()
+    }
+}
+
+impl<S: Socket> AsRawFd for SocketStream<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl<S: Socket> From<SocketStream<S>> for OwnedFd {
+    fn from(stream: SocketStream<S>) -> Self {
+        stream.into_std().into()
+    }
+}
+
+/// A connected socket, which is put into non-blocking mode; that is what may fail.
+impl<S: Socket> TryFrom<OwnedFd> for SocketStream<S> {
+    type Error = Error;
+
+    #[track_caller]
+    fn try_from(fd: OwnedFd) -> Result<Self> {
+        Self::from_std(fd.into())
+    }
+}

@@ -1,0 +1,471 @@
+//! Streams: what TCP and the Unix domain have in common, reading and writing.
+
+mod foreign;
+
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem;
+#[cfg(feature = "hyper")]
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+#[cfg(feature = "hyper")]
+use std::task::Context;
+use std::task::{Poll, ready};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::Result;
+use crate::error::placed;
+use crate::operation::checkpoint::checkpoint;
+use crate::world::net::closing;
+use crate::world::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::world::net::socket::{Kept, Socket};
+#[cfg(feature = "hyper")]
+use crate::world::net::transfer::receive_uninit;
+use crate::world::net::transfer::{self, at_once, receive, send, send_vectored};
+use crate::world::reactor::registration::{Operation, Registration, Side};
+
+/// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
+/// [`UnixStream`](super::UnixStream).
+///
+/// Two tasks can use one at the same time, by `&`: one reads, the other writes. Two readers or two
+/// writers are allowed as well, but then nothing says which of them gets which bytes. To rule that
+/// out, [`split`](Self::split) the stream.
+///
+/// Dropping a stream leaves closing it to the kernel. What was written is still sent, unless there is
+/// input that nobody has read, or more of it arrives: then the kernel resets the connection, and the
+/// peer may lose what was written last. [`close`](Self::close) waits for the peer to end as well, and
+/// a [server](crate::Server) does so for the streams that its handlers drop.
+///
+/// # Code for other runtimes
+///
+/// A stream, and a `&` of one, implements [`AsyncRead`](futures_io::AsyncRead) and
+/// [`AsyncWrite`](futures_io::AsyncWrite) of the `futures` crate, and with the feature `tokio-io`
+/// those of tokio. Their operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes out
+/// inside an [`io::Error`], and `?` turns that into the [`Error`](crate::Error) it was.
+///
+/// ```
+/// use futures::AsyncReadExt;
+/// use seedbed::net::{SocketStream, Socket, UnixStream};
+/// use std::net::Shutdown;
+///
+/// /// Whatever the kind.
+/// async fn send_back<S: Socket>(stream: &SocketStream<S>) -> seedbed::Result<()> {
+///     futures::io::copy(stream, &mut &*stream).await?;
+///     stream.shutdown(Shutdown::Write)
+/// }
+///
+/// seedbed::run(async {
+///     let (client, server) = UnixStream::pair()?;
+///     client.write_all(b"hello").await?;
+///     client.shutdown(Shutdown::Write)?;
+///     send_back(&server).await?;
+///     let mut text = String::new();
+///     (&client).read_to_string(&mut text).await?; // one of `AsyncReadExt`
+///     assert_eq!(text, "hello");
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub struct SocketStream<S: Socket> {
+    io: Registration<Kept<S>>,
+}
+
+impl<S: Socket> SocketStream<S> {
+    /// Over a socket that is in non-blocking mode already, and that this side has connected.
+    pub(super) fn new(socket: S) -> Self {
+        SocketStream { io: Registration::new(Kept::new(socket, false)) }
+    }
+
+    /// Over one that a listener has accepted, or somebody else, for all that is known.
+    pub(super) fn accepted(socket: S) -> Self {
+        SocketStream { io: Registration::new(Kept::new(socket, true)) }
+    }
+
+    pub(super) fn registration(&self) -> &Registration<Kept<S>> {
+        &self.io
+    }
+
+    /// From a connected stream of the standard library, which is put into non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// That of the system call.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    ///
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let stream = UnixStream::from_std(ours)?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn from_std(stream: S) -> Result<Self> {
+        stream.set_nonblocking()?;
+        // The standard library does this for what it makes itself, not for descriptors of others.
+        #[cfg(target_vendor = "apple")]
+        socket2::SockRef::from(&stream).set_nosigpipe(true)?;
+        Ok(Self::accepted(stream))
+    }
+
+    /// The stream of the standard library. It is still in non-blocking mode.
+    pub fn into_std(self) -> S {
+        self.io.into_source().into_inner()
+    }
+
+    /// Reads what is there, at most `buffer.len()` bytes, and waits while nothing is. 0 means the
+    /// end: the peer will send no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), and nothing has been read; the [`io::Error`] of the
+    /// system call.
+    #[track_caller]
+    pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
+        self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), receive(socket, buffer)))
+    }
+
+    /// Like [`read`](Self::read), into several buffers, one after the other. Buffers beyond those
+    /// that the system takes in one call (1024 on Linux) are left for the next.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    #[track_caller]
+    pub fn read_vectored(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> impl Future<Output = Result<usize>> {
+        let (pieces, room) = at_once(buffers);
+        let buffers = &mut buffers[..pieces];
+        self.io.operate(Side::Read, move |socket| {
+            self.note_read(room, socket.io().read_vectored(buffers))
+        })
+    }
+
+    /// Fills the whole buffer.
+    ///
+    /// This takes several [reads](Self::read): if it fails or is dropped, part of `buffer` may have
+    /// been filled, and there is no telling how much. To be able to go on after a cancellation,
+    /// call `read` in a loop.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read); an [`io::Error`] of the kind
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
+    #[track_caller]
+    pub fn read_exact(&self, mut buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
+        let mut operation = Operation::new(&self.io, Side::Read);
+        poll_fn(move |cx| {
+            if buffer.is_empty() {
+                return operation.poll_checkpoint(cx);
+            }
+            loop {
+                let room = &mut *buffer;
+                let read = |socket: &Kept<S>| self.note_read(room.len(), receive(socket, room));
+                match ready!(operation.poll(cx, read))? {
+                    0 => {
+                        let error = io::Error::from(io::ErrorKind::UnexpectedEof);
+                        return Poll::Ready(Err(operation.failure(error)));
+                    }
+                    n => buffer = &mut mem::take(&mut buffer)[n..],
+                }
+                if buffer.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+    }
+
+    /// Reads to the end, and returns how many bytes were added to `buffer`.
+    ///
+    /// Nothing is lost if it fails or is dropped: what was read is in `buffer`, and another call
+    /// appends to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    #[track_caller]
+    pub fn read_to_end(&self, buffer: &mut Vec<u8>) -> impl Future<Output = Result<usize>> {
+        /// How much may be read before the task's budget is looked at again.
+        const CHUNK: u64 = 64 * 1024;
+        let before = buffer.len();
+        let mut operation = Operation::new(&self.io, Side::Read);
+        poll_fn(move |cx| {
+            loop {
+                let read = |socket: &Kept<S>| socket.io().take(CHUNK).read_to_end(buffer);
+                if (ready!(operation.poll(cx, read))? as u64) < CHUNK {
+                    return Poll::Ready(Ok(buffer.len() - before));
+                }
+            }
+        })
+    }
+
+    /// Writes as much of `bytes` as there is room for, and waits while there is none. Returns how
+    /// many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), and nothing has been written; the [`io::Error`] of the
+    /// system call.
+    #[track_caller]
+    pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
+        self.io.operate(Side::Write, |socket| self.note_write(bytes.len(), send(socket, bytes)))
+    }
+
+    /// Like [`write`](Self::write), from several buffers, one after the other. Buffers beyond those
+    /// that the system takes in one call (1024 on Linux) are left for the next.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    #[track_caller]
+    pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> impl Future<Output = Result<usize>> {
+        let (pieces, length) = at_once(buffers);
+        let buffers = &buffers[..pieces];
+        self.io.operate(Side::Write, move |socket| {
+            self.note_write(length, send_vectored(socket, buffers, length))
+        })
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// This takes several [writes](Self::write): if it fails or is dropped, some of the bytes may
+    /// have been written, and there is no telling how many. To be able to go on after a
+    /// cancellation, call `write` in a loop. Otherwise the stream is of no further use if its peer
+    /// must not get half a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    #[track_caller]
+    pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        let mut operation = Operation::new(&self.io, Side::Write);
+        poll_fn(move |cx| {
+            if bytes.is_empty() {
+                return operation.poll_checkpoint(cx);
+            }
+            loop {
+                let write = |socket: &Kept<S>| self.note_write(bytes.len(), send(socket, bytes));
+                match ready!(operation.poll(cx, write))? {
+                    0 => {
+                        let error = io::Error::from(io::ErrorKind::WriteZero);
+                        return Poll::Ready(Err(operation.failure(error)));
+                    }
+                    n => bytes = &bytes[n..],
+                }
+                if bytes.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+    }
+
+    /// A [checkpoint](crate::checkpoint()) and nothing else: a stream holds nothing back.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn flush(&self) -> impl Future<Output = Result<()>> {
+        placed(checkpoint())
+    }
+
+    /// Ends one direction of the stream, or both: after `Shutdown::Write` the peer reads to the
+    /// end, and may still write. What was written before is still sent.
+    ///
+    /// A direction that has ended already, because it was shut down or because the peer has reset
+    /// the connection, is no error. The `close` of `futures` and the `shutdown` of tokio's
+    /// `AsyncWriteExt` do the same as `Shutdown::Write`, after a checkpoint.
+    ///
+    /// It does not wait for anything, so it is not a checkpoint, and works in a cancelled scope.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call.
+    #[track_caller]
+    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+        Ok(transfer::shutdown(self.io.source(), how)?)
+    }
+
+    /// Closes the stream without cutting off what was written to it.
+    ///
+    /// A stream that is merely dropped is closed by the kernel, which resets the connection if
+    /// there is input that nobody has read, or if more arrives afterwards. Then the peer may not
+    /// get what was written last, even what it has received already: an answer to a request that
+    /// was refused half-way, for example. So this ends the direction that writes, as
+    /// [`shutdown`](Self::shutdown) does, then reads and discards whatever comes until the peer
+    /// has ended its direction as well, and closes the socket. It waits for 2 seconds at most;
+    /// after that the kernel closes.
+    ///
+    /// It does not say whether the peer has read everything: only an answer from the peer can. A
+    /// connection that the peer has reset, or that is broken in another way, is no error here.
+    ///
+    /// It is a [checkpoint](crate::checkpoint()). Cancelled or dropped, it closes the stream then
+    /// and there, as dropping the stream does.
+    ///
+    /// For a stream in [owned halves](Self::into_split) there is
+    /// [`reunite`](OwnedReadHalf::reunite). Where the `AsyncWriteExt` of `futures` is in scope,
+    /// `(&mut stream).close()` is that of the trait, which waits for nothing and only ends the
+    /// direction that writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+    /// [`run`](crate::run).
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::nursery;
+    ///
+    /// seedbed::run(async {
+    ///     let (client, server) = UnixStream::pair()?;
+    ///     client.write_all(b"a request that the server does not read to its end").await?;
+    ///     let mut answer = Vec::new();
+    ///     nursery(async |n| {
+    ///         n.spawn(async {
+    ///             server.read(&mut [0; 9]).await?;
+    ///             server.write_all(b"no").await?;
+    ///             server.close().await
+    ///         });
+    ///         client.read_to_end(&mut answer).await?;
+    ///         client.close().await
+    ///     })
+    ///     .await?;
+    ///     assert_eq!(answer, b"no");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn close(self) -> impl Future<Output = Result<()>> {
+        placed(async move {
+            let outcome = closing::linger(&self.io, closing::LIMIT).await;
+            // That was all: a server that would linger on it has nothing to do.
+            drop(self.into_std());
+            outcome
+        })
+    }
+
+    /// Waits until a read would not wait: there are bytes, the end, or an error.
+    ///
+    /// With this a task that waits for a long time need not hold a buffer meanwhile, and system
+    /// calls that this crate does not have can be made on the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn readable(&self) -> impl Future<Output = Result<()>> {
+        self.io.operate(Side::Read, |socket| would_not_block(socket, PollFlags::IN))
+    }
+
+    /// Waits until a write would not wait: there is room, or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn writable(&self) -> impl Future<Output = Result<()>> {
+        self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT))
+    }
+
+    /// What is told of the other end, from now on without an operation that waits.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn observe(
+        &self,
+    ) -> Result<std::rc::Rc<crate::world::reactor::registration::Readiness>> {
+        self.io.observe()
+    }
+
+    /// Two halves, one that reads and one that writes, each for one task.
+    ///
+    /// If the `AsyncReadExt` of the `futures` crate is in scope, `stream.split()` is that trait's
+    /// method, which takes the stream by value. Write `TcpStream::split(&mut stream)` then.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::nursery;
+    ///
+    /// seedbed::run(async {
+    ///     let (mut stream, peer) = UnixStream::pair()?;
+    ///     let (mut reader, mut writer) = stream.split();
+    ///     nursery(async |n| {
+    ///         n.spawn(async { writer.write_all(b"ping").await });
+    ///         n.spawn(async { peer.write_all(b"pong").await });
+    ///         let mut answer = [0; 4];
+    ///         reader.read_exact(&mut answer).await
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn split(&mut self) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
+        halves::split(self)
+    }
+
+    /// Like [`split`](Self::split), but the halves own the stream between them. The half that
+    /// writes ends its direction when it is dropped.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    ///
+    /// seedbed::run(async {
+    ///     let (stream, peer) = UnixStream::pair()?;
+    ///     let (reader, writer) = stream.into_split();
+    ///     drop(writer);
+    ///     assert_eq!(peer.read(&mut [0; 8]).await?, 0);
+    ///     peer.write_all(b"still heard").await?;
+    ///     # drop(reader);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
+        halves::into_split(self)
+    }
+
+    /// As [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), into memory that need not be initialized. What has been read is
+    /// at its beginning, and initialized.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn poll_read_uninit(
+        &self,
+        cx: &Context<'_>,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_operation(Side::Read, cx, |socket| {
+            let outcome = receive_uninit(socket, buffer);
+            self.note_read(buffer.len(), outcome)
+        })
+    }
+
+    fn note_read(&self, room: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+        self.note(Side::Read, room, outcome)
+    }
+
+    fn note_write(&self, length: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+        self.note(Side::Write, length, outcome)
+    }
+
+    /// Spares the next operation a system call that would find out what this one shows.
+    fn note(&self, side: Side, asked: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+        if let Ok(n) = outcome
+            && S::SHORT_IS_LAST
+            && 0 < n
+            && n < asked
+        {
+            self.io.exhausted(side);
+        }
+        outcome
+    }
+}
+
+/// What the kernel says at this moment. Other than trying, it does not take an error or a byte.
+fn would_not_block(socket: &impl AsFd, flags: PollFlags) -> io::Result<()> {
+    let mut sockets = [PollFd::new(socket, flags)];
+    match rustix::event::poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}

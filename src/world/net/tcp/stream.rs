@@ -1,0 +1,217 @@
+//! TCP connections: making one, and its options.
+
+use std::io;
+use std::net::{self, SocketAddr};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::Result;
+use crate::error::placed;
+use crate::world::net::address::Address;
+use crate::world::net::doing::doing;
+use crate::world::net::stream::SocketStream;
+use crate::world::net::tcp::{ConnectFailed, TcpSocket};
+use crate::world::net::{happy_eyeballs, names};
+use crate::world::reactor::registration::Side;
+
+/// A TCP connection.
+///
+/// Reading and writing, which it has in common with a [`UnixStream`](crate::net::UnixStream), are
+/// described at [`SocketStream`].
+///
+/// ```
+/// use seedbed::net::{TcpListener, TcpStream};
+///
+/// seedbed::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (server, _) = listener.accept().await?;
+///
+///     server.write_all(b"hello").await?;
+///     let mut buffer = [0; 5];
+///     client.read_exact(&mut buffer).await?;
+///     assert_eq!(&buffer, b"hello");
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub type TcpStream = SocketStream<net::TcpStream>;
+
+impl SocketStream<net::TcpStream> {
+    /// Connects to this address. For options that have to be set beforehand there is [`TcpSocket`].
+    ///
+    /// A name is [looked up](crate::net::lookup_host). If there are several addresses, because of the
+    /// name or because a list was given, the first one that answers is used (Happy Eyeballs, RFC
+    /// 8305). IPv6 and IPv4 addresses take turns; each is tried 250 milliseconds after the one
+    /// before, or as soon as that has failed. The other attempts are closed.
+    ///
+    /// If it fails or is dropped there is no connection on this side; the peer may have seen one
+    /// that was closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`]: of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
+    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, with the address, of
+    /// the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there; if
+    /// there were several addresses, [`ConnectFailed`].
+    ///
+    /// If nobody listens at a port of the same machine, the system may choose that very port for the
+    /// socket, and connect the socket to itself. That is `ConnectionRefused`, too.
+    ///
+    /// ```
+    /// use seedbed::net::{TcpListener, TcpStream};
+    ///
+    /// seedbed::run(async {
+    ///     let listener = TcpListener::bind("localhost:0").await?;
+    ///     let port = listener.local_addr()?.port();
+    ///     let stream = TcpStream::connect(("localhost", port)).await?;
+    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn connect(address: impl Address) -> impl Future<Output = Result<TcpStream>> {
+        placed(async move {
+            let connect = async |address| TcpSocket::for_address(address)?.join(address).await;
+            let addresses = names::addresses(&address).await?;
+            if let [address] = addresses[..] {
+                return connect(address).await.map_err(doing("connecting to", address));
+            }
+            let addresses = happy_eyeballs::interleave(&addresses);
+            // In a box: every task that connects to anything would have to be as large.
+            let race = Box::pin(happy_eyeballs::race(&addresses, connect));
+            match race.await? {
+                Ok(stream) => Ok(stream),
+                Err(errors) => {
+                    let attempts = addresses.into_iter().zip(errors).collect();
+                    Err(ConnectFailed::new(attempts).into_io().into())
+                }
+            }
+        })
+    }
+
+    /// Like [`read`](Self::read), but leaves what it reads to be read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    #[track_caller]
+    pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
+        self.registration().operate(Side::Read, |socket| socket.peek(buffer))
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call, as for all that follow.
+    #[track_caller]
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        Ok(self.socket().local_addr()?)
+    }
+
+    /// The address of the peer.
+    #[track_caller]
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        Ok(self.socket().peer_addr()?)
+    }
+
+    /// Takes the error that the system keeps for the next operation, if there is one
+    /// (`SO_ERROR`).
+    #[track_caller]
+    pub fn take_error(&self) -> Result<Option<io::Error>> {
+        Ok(self.socket().take_error()?)
+    }
+
+    /// Whether even small writes are sent at once (`TCP_NODELAY`). By default they are not.
+    #[track_caller]
+    pub fn nodelay(&self) -> Result<bool> {
+        Ok(self.socket().nodelay()?)
+    }
+
+    /// Sets what [`nodelay`](Self::nodelay) gives.
+    #[track_caller]
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
+        Ok(self.socket().set_nodelay(nodelay)?)
+    }
+
+    /// After how much silence the system begins to ask whether the peer is still there
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None`, the default, if it does not ask.
+    #[track_caller]
+    pub fn keepalive(&self) -> Result<Option<Duration>> {
+        let socket = SockRef::from(self);
+        Ok(if socket.keepalive()? { Some(socket.tcp_keepalive_time()?) } else { None })
+    }
+
+    /// Sets what [`keepalive`](Self::keepalive) gives.
+    #[track_caller]
+    pub fn set_keepalive(&self, silence: Option<Duration>) -> Result<()> {
+        let socket = SockRef::from(self);
+        match silence {
+            // Turns it on as well.
+            Some(silence) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?,
+            None => socket.set_keepalive(false)?,
+        }
+        Ok(())
+    }
+
+    /// What closing does with bytes that the peer has not received yet (`SO_LINGER`): with `None`,
+    /// the default, the system goes on sending them.
+    #[track_caller]
+    pub fn linger(&self) -> Result<Option<Duration>> {
+        Ok(SockRef::from(self).linger()?)
+    }
+
+    /// Sets what [`linger`](Self::linger) gives. With zero, dropping the stream discards what has not
+    /// been sent and resets the connection. With anything else it blocks the whole thread for up to
+    /// that long; to wait for the peer without blocking there is [`close`](Self::close).
+    #[track_caller]
+    pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
+        Ok(SockRef::from(self).set_linger(linger)?)
+    }
+
+    /// How many routers a packet may pass (`IP_TTL`).
+    #[track_caller]
+    pub fn ttl(&self) -> Result<u32> {
+        Ok(self.socket().ttl()?)
+    }
+
+    /// Sets what [`ttl`](Self::ttl) gives.
+    #[track_caller]
+    pub fn set_ttl(&self, ttl: u32) -> Result<()> {
+        Ok(self.socket().set_ttl(ttl)?)
+    }
+
+    /// How many bytes the system keeps that were received and not yet read (`SO_RCVBUF`).
+    #[track_caller]
+    pub fn receive_buffer_size(&self) -> Result<usize> {
+        Ok(SockRef::from(self).recv_buffer_size()?)
+    }
+
+    /// Sets what [`receive_buffer_size`](Self::receive_buffer_size) gives. Linux doubles the
+    /// number.
+    #[track_caller]
+    pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
+        Ok(SockRef::from(self).set_recv_buffer_size(bytes)?)
+    }
+
+    /// How many bytes the system keeps that were written and not yet received by the peer
+    /// (`SO_SNDBUF`).
+    #[track_caller]
+    pub fn send_buffer_size(&self) -> Result<usize> {
+        Ok(SockRef::from(self).send_buffer_size()?)
+    }
+
+    /// Sets what [`send_buffer_size`](Self::send_buffer_size) gives. Linux doubles the number.
+    #[track_caller]
+    pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
+        Ok(SockRef::from(self).set_send_buffer_size(bytes)?)
+    }
+
+    fn socket(&self) -> &net::TcpStream {
+        self.registration().source()
+    }
+}

@@ -1,0 +1,187 @@
+//! Taking connections in the Unix domain.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::Result;
+use crate::error::placed;
+use crate::operation::checkpoint::checkpoint;
+use crate::operation::coop;
+use crate::world::net::accept::{BACKLOG, accept, accept_now};
+use crate::world::net::doing::doing;
+use crate::world::net::unix::{UnixStream, address};
+use crate::world::reactor::registration::{Registration, Side};
+
+/// Listens for connections of processes on the same machine.
+///
+/// Several tasks can accept from one, by `&`. Dropping it closes it. The file stays, as with the
+/// standard library.
+///
+/// ```
+/// use seedbed::net::{UnixListener, UnixStream};
+///
+/// # let folder = std::env::temp_dir().join(format!("seedbed-listener-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("socket");
+/// seedbed::run(async {
+///     let listener = UnixListener::bind(&path).await?;
+///     let client = UnixStream::connect(&path).await?;
+///     let (server, _) = listener.accept().await?;
+///     # drop((client, server));
+///     Ok(())
+/// })?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+pub struct UnixListener {
+    io: Registration<mio::net::UnixListener>,
+}
+
+impl UnixListener {
+    /// Listens under this [name](crate::net::unix#names). If it is a path, there must not be a file
+    /// yet: one that an earlier server has left behind has to be removed first.
+    ///
+    /// Up to 1024 connections can wait to be accepted, if the system allows as many.
+    ///
+    /// A [checkpoint](crate::checkpoint()); it does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled); an [`io::Error`] with the name: of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none, of the kind
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is taken, or that of another system call.
+    #[track_caller]
+    pub fn bind(path: impl AsRef<Path>) -> impl Future<Output = Result<UnixListener>> {
+        placed(async move {
+            checkpoint().await?;
+            let path = path.as_ref();
+            let listening = listen_at(path).map_err(crate::Error::from);
+            listening.map_err(doing("listening at", format_args!("{path:?}")))
+        })
+    }
+
+    /// Like [`bind`](Self::bind), at an address of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// As there; of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) also for an unnamed
+    /// address.
+    #[track_caller]
+    pub fn bind_addr(address: &SocketAddr) -> impl Future<Output = Result<UnixListener>> {
+        Self::bind(address::name_of(address))
+    }
+
+    /// From a listener of the standard library, which is put into non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// That of the system call.
+    #[track_caller]
+    pub fn from_std(listener: net::UnixListener) -> Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        Ok(UnixListener {
+            io: Registration::of_listener(mio::net::UnixListener::from_std(listener)),
+        })
+    }
+
+    /// The listener of the standard library. It is still in non-blocking mode.
+    pub fn into_std(self) -> net::UnixListener {
+        self.io.into_source().into()
+    }
+
+    /// Waits for a connection, and returns it with the address it comes from, which seldom has a
+    /// path.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), and no connection has been accepted; the [`io::Error`] of
+    /// the system call. If that ran out of descriptors or memory, the connection stays in the queue,
+    /// and a later call may get it.
+    #[track_caller]
+    pub fn accept(&self) -> impl Future<Output = Result<(UnixStream, SocketAddr)>> {
+        self.io.operate(Side::Read, |source| {
+            let (stream, address) = accept(|| source.accept())?;
+            Ok((UnixStream::accepted(stream.into()), address))
+        })
+    }
+
+    /// Takes a connection that is waiting already; `None` if there is none.
+    ///
+    /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
+    /// that a server can serve those who came before it closed.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
+    #[track_caller]
+    pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
+        coop::count();
+        let taken = accept_now(|| self.io.source().accept())?;
+        Ok(taken.map(|(stream, address)| (UnixStream::accepted(stream.into()), address)))
+    }
+
+    /// The address it listens at.
+    ///
+    /// # Errors
+    ///
+    /// The [`io::Error`] of the system call.
+    #[track_caller]
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        Ok(self.io.source().local_addr()?)
+    }
+}
+
+fn listen_at(path: &Path) -> io::Result<UnixListener> {
+    let address = address::address(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse if address.as_pathname().is_some() => io::Error::new(
+            error.kind(),
+            format!("{error}: a file is there; if a server has left it that is gone, remove it"),
+        ),
+        _ => error,
+    })?;
+    socket.listen(BACKLOG)?;
+    let listener: net::UnixListener = socket.into();
+    Ok(UnixListener { io: Registration::new(mio::net::UnixListener::from_std(listener)) })
+}
+
+impl std::fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.source().as_fd()
+    }
+}
+
+impl AsRawFd for UnixListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl From<UnixListener> for OwnedFd {
+    fn from(listener: UnixListener) -> Self {
+        listener.into_std().into()
+    }
+}
+
+/// A socket that listens, which is put into non-blocking mode; that is what may fail.
+impl TryFrom<OwnedFd> for UnixListener {
+    type Error = crate::Error;
+
+    #[track_caller]
+    fn try_from(fd: OwnedFd) -> Result<Self> {
+        Self::from_std(fd.into())
+    }
+}

@@ -1,0 +1,379 @@
+//! A source of news from the kernel, and how an operation on it waits for some.
+//!
+//! A source is registered with the reactor of the `run` that uses it, when an operation has to
+//! wait for the first time, and anew when one has to in a later `run`: an accepted connection
+//! that is served at once costs no system call for it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use mio::unix::SourceFd;
+
+use crate::operation::checkpoint::{Checkpoint, checkpoint};
+use crate::operation::coop::{self, Watch};
+use crate::schedule::current;
+use crate::schedule::waker;
+use crate::world::reactor::{Direction, Look, Ticket};
+pub(crate) use crate::world::reactor::{Readiness, Side};
+use crate::{Error, Result};
+
+/// A source, which must be in non-blocking mode, and its place in a reactor.
+pub(crate) struct Registration<S> {
+    // Dropped before the source is closed: a duplicate of the descriptor would keep the kernel
+    // telling of a key that may be another source's by then.
+    link: Link,
+    source: S,
+}
+
+/// The place in a reactor, which is given up when this is dropped.
+struct Link {
+    readiness: Rc<Readiness>,
+    fd: Cell<RawFd>,
+}
+
+impl Link {
+    /// Forgets what an earlier `run` knew of the source.
+    #[inline]
+    fn renew(&self) {
+        let place = &self.readiness.place;
+        if place.run.get() != current::current_run() && place.run.get() != 0 {
+            place.run.set(0);
+            self.readiness.reset();
+        }
+    }
+
+    #[inline]
+    fn register(&self, source: &impl AsFd) -> Result<()> {
+        self.renew();
+        if self.readiness.place.run.get() != 0 {
+            return Ok(());
+        }
+        self.register_anew(source.as_fd().as_raw_fd())
+    }
+
+    #[cold]
+    fn register_anew(&self, fd: RawFd) -> Result<()> {
+        let key = current::with_runtime(|runtime| {
+            let runtime = runtime.expect("there is one, or the check would have failed");
+            runtime.reactor.register(&mut SourceFd(&fd), &self.readiness)
+        })?;
+        let place = &self.readiness.place;
+        place.key.set(key);
+        self.fd.set(fd);
+        place.run.set(current::current_run());
+        Ok(())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let place = &self.readiness.place;
+        // The reactor of an earlier run is closed, and has forgotten its sources.
+        if place.run.get() != 0 && place.run.get() == current::current_run() {
+            current::with_runtime(|runtime| {
+                if let Some(runtime) = runtime {
+                    runtime.reactor.deregister(place.key.get(), &mut SourceFd(&self.fd.get()));
+                }
+            });
+        }
+    }
+}
+
+impl<S: AsFd> Registration<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Registration { link: Link { readiness: Rc::default(), fd: Cell::new(-1) }, source }
+    }
+
+    /// For a source that may well have no news for ever.
+    pub(crate) fn of_listener(source: S) -> Self {
+        let registration = Registration::new(source);
+        registration.link.readiness.is_listener.set(true);
+        registration
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// Takes the source out of its reactor.
+    pub(crate) fn into_source(self) -> S {
+        self.source
+    }
+
+    /// Registers the source before it is used, as one that is only there to interrupt a sleep.
+    pub(crate) fn register_quietly(&self) -> Result<()> {
+        self.link.register(&self.source)?;
+        current::with_runtime(|runtime| {
+            if let Some(runtime) = runtime {
+                runtime.reactor.set_quiet(self.link.readiness.place.key.get());
+            }
+        });
+        Ok(())
+    }
+
+    /// What is told of the other end, from now on without an operation that waits.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn observe(&self) -> Result<Rc<Readiness>> {
+        self.link.register(&self.source)?;
+        Ok(self.link.readiness.clone())
+    }
+
+    /// An operation got less than it asked for, on a source where that means that there is no
+    /// more at present.
+    #[inline]
+    pub(crate) fn exhausted(&self, side: Side) {
+        self.link.readiness.direction(side).exhausted();
+    }
+
+    /// An operation: `attempt`, again each time the kernel has news, until it does not fail with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    ///
+    /// It is a checkpoint, and `attempt` succeeds in the same poll that returns its value:
+    /// cancelled or dropped, the operation has not happened. Whether the news or a cancellation
+    /// came first is what decides between the two.
+    ///
+    /// What it fails with is raised where this is called, by way of functions that are
+    /// `#[track_caller]`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn operate<R, F>(&self, side: Side, attempt: F) -> Operate<'_, S, F>
+    where
+        F: FnMut(&S) -> io::Result<R>,
+    {
+        Operate { operation: Operation::new(self, side), attempt }
+    }
+
+    /// Tries an operation if there is hope that it would not block; `None` if it would.
+    #[inline]
+    pub(crate) fn attempt<R>(
+        &self,
+        side: Side,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Option<io::Result<R>> {
+        let direction = self.link.readiness.direction(side);
+        while direction.is_ready() {
+            match attempt(&self.source) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return Some(outcome),
+            }
+        }
+        None
+    }
+
+    /// As [`operate`](Self::operate), for `poll` functions of foreign traits, which have no state
+    /// of their own: nobody says where one operation ends and the next begins.
+    ///
+    /// Where two tasks use the same stream the same way both are woken; reached by a cancellation
+    /// are both if they are polled with their own wakers, else the last one.
+    #[inline]
+    pub(crate) fn poll_operation<R>(
+        &self,
+        side: Side,
+        cx: &Context<'_>,
+        attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.link.renew();
+        let direction = self.link.readiness.direction(side);
+        if !direction.is_ready() || direction.paid.get() || !coop::pass() {
+            if direction.is_ready() || coop::check().is_err() {
+                ready!(pay(direction, cx));
+            }
+            if let Err(error) = coop::check() {
+                end(&self.link.readiness, side);
+                return Poll::Ready(Err(error.into()));
+            }
+        }
+        if let Some(outcome) = self.attempt(side, attempt) {
+            end(&self.link.readiness, side);
+            return Poll::Ready(outcome);
+        }
+        if let Err(error) = self.link.register(&self.source) {
+            end(&self.link.readiness, side);
+            return Poll::Ready(Err(error.into()));
+        }
+        wait(&self.link.readiness, side, cx);
+        Poll::Pending
+    }
+
+    /// A foreign operation that does nothing.
+    #[inline]
+    pub(crate) fn poll_checkpoint(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        let direction = self.link.readiness.direction(side);
+        if direction.paid.get() || !coop::pass() {
+            ready!(pay(direction, cx));
+            let outcome = coop::check();
+            end(&self.link.readiness, side);
+            outcome?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Registration<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+/// The future of [`Registration::operate`].
+///
+/// Written out by hand: it is in every task that waits for its peer, and an `async` block would
+/// be three times as large.
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Operate<'a, S, F> {
+    operation: Operation<'a, S>,
+    attempt: F,
+}
+
+// Nothing in it is pinned.
+impl<S, F> Unpin for Operate<'_, S, F> {}
+
+impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
+    type Output = Result<R>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        let this = self.get_mut();
+        this.operation.poll(cx, &mut this.attempt)
+    }
+}
+
+/// How far an operation has come.
+pub(crate) struct Operation<'a, S> {
+    registration: &'a Registration<S>,
+    place: &'static Location<'static>,
+    side: Side,
+    step: Step,
+}
+
+enum Step {
+    Begin,
+    /// It was cancelled before it began, or has to let others run first.
+    Checkpoint(Checkpoint),
+    Try,
+    Wait(Ticket),
+}
+
+impl<'a, S: AsFd> Operation<'a, S> {
+    /// One that is called where this is, by way of functions that are `#[track_caller]`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
+        Operation { registration, place: Location::caller(), side, step: Step::Begin }
+    }
+
+    /// What an operation fails with that was called there.
+    #[cold]
+    pub(crate) fn failure(&self, error: impl Into<Error>) -> Error {
+        error.into().at(self.place)
+    }
+
+    /// Goes on with it. When it has succeeded the next one begins.
+    #[inline]
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<Result<R>> {
+        let link = &self.registration.link;
+        link.renew();
+        loop {
+            match &mut self.step {
+                Step::Begin => {
+                    let ready = link.readiness.direction(self.side).is_ready();
+                    self.step = match coop::check() {
+                        Err(error) => Step::Checkpoint(Checkpoint::failing(error, 1)),
+                        Ok(()) if !ready || coop::pass() => Step::Try,
+                        Ok(()) => Step::Checkpoint(checkpoint()),
+                    };
+                }
+                Step::Checkpoint(checkpoint) => {
+                    if let Err(error) = ready!(Pin::new(checkpoint).poll(cx)) {
+                        return Poll::Ready(Err(self.failure(error)));
+                    }
+                    self.step = Step::Try;
+                }
+                Step::Try => {
+                    if let Some(outcome) = self.registration.attempt(self.side, &mut attempt) {
+                        self.step = Step::Begin;
+                        return Poll::Ready(outcome.map_err(|error| self.failure(error)));
+                    }
+                    let registered =
+                        coop::check().and_then(|()| link.register(&self.registration.source));
+                    if let Err(error) = registered {
+                        return Poll::Ready(Err(self.failure(error)));
+                    }
+                    self.step = Step::Wait(link.readiness.join(self.side, cx));
+                    return Poll::Pending;
+                }
+                Step::Wait(ticket) => match link.readiness.look(*ticket, cx) {
+                    Look::Waiting => return Poll::Pending,
+                    Look::Told => self.step = Step::Try,
+                    Look::Cancelled(error) => return Poll::Ready(Err(error)),
+                },
+            }
+        }
+    }
+
+    /// In its place, one that does nothing.
+    pub(crate) fn poll_checkpoint(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Step::Begin = self.step {
+            self.step = Step::Checkpoint(checkpoint());
+        }
+        match &mut self.step {
+            Step::Checkpoint(checkpoint) => Pin::new(checkpoint).poll(cx),
+            _ => unreachable!("it has nothing to try"),
+        }
+    }
+}
+
+impl<S> Drop for Operation<'_, S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Step::Wait(ticket) = self.step {
+            self.registration.link.readiness.leave(ticket);
+        }
+    }
+}
+
+/// Counts an operation that goes this way through foreign traits, once.
+fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
+    if !direction.paid.replace(true) && coop::spend() && current::current_run() != 0 {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    Poll::Ready(())
+}
+
+/// Such an operation waits for news.
+#[inline]
+fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
+    readiness.direction(side).paid.set(true); // others run meanwhile
+    if !waker::is_of_current_unit(cx.waker()) {
+        watch(readiness.watch(side), cx);
+    }
+    readiness.wait_unowned(side, cx.waker());
+}
+
+#[cold]
+fn watch(place: &Cell<Option<Box<Watch>>>, cx: &Context<'_>) {
+    let mut watch = place.take().unwrap_or_else(|| Box::new(Watch::new()));
+    watch.arm(cx);
+    place.set(Some(watch));
+}
+
+/// It has ended.
+#[inline]
+fn end(readiness: &Readiness, side: Side) {
+    readiness.direction(side).paid.set(false);
+    drop(readiness.watch(side).take());
+}

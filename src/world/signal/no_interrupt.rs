@@ -1,0 +1,16 @@
+//! Ctrl-C where this crate does not know how to heed it: it has its default effect.
+
+use crate::Result;
+use crate::scope::tree::pool::ScopeRef;
+
+pub(crate) struct Interrupt;
+
+impl Interrupt {
+    pub(crate) fn install() -> Result<Option<Interrupt>> {
+        Ok(None)
+    }
+
+    pub(crate) fn heed(&self, _: &ScopeRef) -> bool {
+        false
+    }
+}
