@@ -1,0 +1,340 @@
+//! C2: every operation is a checkpoint. C10: it has either happened or been cancelled.
+
+use std::cell::Cell;
+use std::future::{pending, ready};
+use std::time::Duration;
+
+use seedbed::{
+    CancelScope, Event, Result, cancel_scope, cancellable, channel, checkpoint, fail_after,
+    finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until, yield_now,
+};
+
+use super::{builder, is_cancelled, run, secs};
+
+// C2 · Every operation is a checkpoint.
+
+/// How often a sibling that is always ready runs while `op` is done so many times.
+fn turns_of_others(budget: u32, times: usize, op: impl AsyncFn() -> Result<()>) -> usize {
+    let turns = Cell::new(0);
+    let during = Cell::new(0);
+    builder()
+        .budget(budget)
+        .run(async {
+            nursery(async |n| {
+                drop(n.spawn(async {
+                    loop {
+                        turns.set(turns.get() + 1);
+                        yield_now().await?;
+                    }
+                    #[expect(unreachable_code)]
+                    Ok(())
+                }));
+                yield_now().await?;
+                let before = turns.get();
+                for _ in 0..times {
+                    op().await?;
+                }
+                during.set(turns.get() - before);
+                n.cancel();
+                Ok(())
+            })
+            .await
+        })
+        .unwrap();
+    during.get()
+}
+
+/// One round of the siblings for each `budget` operations, exactly, whatever the operation.
+fn is_a_checkpoint(name: &str, op: impl AsyncFn() -> Result<()>) {
+    assert_eq!(turns_of_others(1, 12, &op), 12, "{name} with a budget of 1");
+    assert_eq!(turns_of_others(4, 12, &op), 3, "{name} with a budget of 4");
+    assert_eq!(turns_of_others(20, 12, &op), 0, "{name} with a budget of 20");
+}
+
+fn is_no_checkpoint(name: &str, op: impl AsyncFn() -> Result<()>) {
+    assert_eq!(turns_of_others(1, 12, &op), 0, "{name}");
+}
+
+/// Trio: "if you call an async function provided by Trio, it always acts as a checkpoint", also
+/// when it could go on at once. Here that is every `budget` operations.
+#[test]
+fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
+    is_a_checkpoint("checkpoint", async || checkpoint().await);
+    is_a_checkpoint("sleep(0)", async || sleep(Duration::ZERO).await);
+    is_a_checkpoint("sleep_until(now)", async || sleep_until(now()).await);
+    let set = Event::new();
+    set.set();
+    is_a_checkpoint("Event::wait", async || set.wait().await);
+    let (sender, receiver) = channel(1000);
+    is_a_checkpoint("send", async || Ok(sender.send(1).await?));
+    is_a_checkpoint("recv", async || receiver.recv().await.map(drop));
+    is_a_checkpoint("cancellable", async || cancellable(ready(())).await);
+    assert_eq!(turns_of_others(100, 12, async || yield_now().await), 12, "yield_now");
+    is_a_checkpoint("tick", async || interval(secs(1)).tick().await.map(drop));
+}
+
+/// Also one that gets nothing: a loop that does not look at what it is told must not spin.
+#[test]
+fn c02_operations_on_closed_channels_count() {
+    let (sender, receiver) = channel(1);
+    receiver.close();
+    is_a_checkpoint("send", async || {
+        assert!(!sender.send(1).await.unwrap_err().error().is_cancelled());
+        Ok(())
+    });
+    is_a_checkpoint("recv", async || {
+        assert_eq!(receiver.recv().await?, None);
+        Ok(())
+    });
+}
+
+#[test]
+fn c02_joining_a_task_that_has_ended_counts() {
+    for (budget, expected) in [(1, 12), (4, 3), (20, 0)] {
+        let turns = Cell::new(0);
+        builder()
+            .budget(budget)
+            .run(async {
+                nursery(async |n| {
+                    let ended: Vec<_> = (0..12).map(|_| n.spawn(async { Ok(()) })).collect();
+                    drop(n.spawn(async {
+                        loop {
+                            turns.set(turns.get() + 1);
+                            yield_now().await?;
+                        }
+                        #[expect(unreachable_code)]
+                        Ok(())
+                    }));
+                    yield_now().await?;
+                    let before = turns.get();
+                    for task in ended {
+                        assert!(task.is_finished());
+                        task.await?;
+                    }
+                    assert_eq!(turns.get() - before, expected, "budget {budget}");
+                    n.cancel();
+                    Ok(())
+                })
+                .await
+            })
+            .unwrap();
+    }
+}
+
+/// What fails counts as well, or a loop that does not heed a cancellation would be the last
+/// thing that runs.
+#[test]
+fn c02_failing_operations_count() {
+    fn in_cancelled(name: &str, op: impl AsyncFn() -> Result<()>) {
+        let turns = Cell::new(0);
+        builder()
+            .budget(1)
+            .run(async {
+                nursery(async |n| {
+                    drop(n.spawn(async {
+                        loop {
+                            turns.set(turns.get() + 1);
+                            yield_now().await?;
+                        }
+                        #[expect(unreachable_code)]
+                        Ok(())
+                    }));
+                    yield_now().await?;
+                    let before = turns.get();
+                    cancel_scope(async |scope| {
+                        scope.cancel();
+                        for _ in 0..5 {
+                            assert!(is_cancelled(&op().await), "{name}");
+                        }
+                        Ok(())
+                    })
+                    .await?;
+                    assert!(turns.get() - before >= 5, "{name}: {} turns", turns.get() - before);
+                    n.cancel();
+                    Ok(())
+                })
+                .await
+            })
+            .unwrap();
+    }
+    in_cancelled("checkpoint", async || checkpoint().await);
+    in_cancelled("yield_now", async || yield_now().await);
+    in_cancelled("sleep", async || sleep(secs(1)).await);
+    in_cancelled("sleep_forever", async || sleep_forever().await);
+    let event = Event::new();
+    in_cancelled("event", async || event.wait().await);
+    let (sender, receiver) = channel(0);
+    in_cancelled("send", async || Ok(sender.send(1).await?));
+    in_cancelled("recv", async || receiver.recv().await.map(drop));
+    in_cancelled("cancellable", async || cancellable(pending()).await);
+}
+
+#[test]
+fn c02_joining_in_a_cancelled_scope_counts() {
+    builder()
+        .budget(1)
+        .run(async {
+            let turns = Cell::new(0);
+            nursery(async |n| {
+                let mut task = n.spawn(async {
+                    loop {
+                        turns.set(turns.get() + 1);
+                        yield_now().await?;
+                    }
+                    #[expect(unreachable_code)]
+                    Ok(())
+                });
+                yield_now().await?;
+                let before = turns.get();
+                cancel_scope(async |scope| {
+                    scope.cancel();
+                    for _ in 0..5 {
+                        assert!(is_cancelled(&(&mut task).await));
+                    }
+                    Ok(())
+                })
+                .await?;
+                assert!(turns.get() - before >= 5, "{} turns", turns.get() - before);
+                n.cancel();
+                Ok(())
+            })
+            .await
+        })
+        .unwrap();
+}
+
+#[test]
+fn c02_what_is_not_a_checkpoint() {
+    is_no_checkpoint("scope", async || cancel_scope(async |_| Ok(())).await.map(drop));
+    is_no_checkpoint("timeout", async || fail_after(secs(1), async { Ok(()) }).await);
+    is_no_checkpoint("finishing", async || finishing(async { Ok(()) }).await);
+    is_no_checkpoint("cancel", async || {
+        CancelScope::new().cancel();
+        Ok(())
+    });
+    let (sender, receiver) = channel(1);
+    is_no_checkpoint("try_send, try_recv", async || {
+        sender.try_send(1).unwrap();
+        receiver.try_recv().unwrap();
+        Ok(())
+    });
+    let event = Event::new();
+    is_no_checkpoint("Event::set", async || {
+        event.set();
+        Ok(())
+    });
+}
+
+/// None of these looks for cancellation: they give their value in a cancelled scope.
+#[test]
+fn c02_leaving_a_nursery_and_the_return_of_start_do_not_look_for_cancellation() {
+    run(async {
+        let never = Event::new();
+        let value = cancel_scope(async |scope| {
+            scope.cancel();
+            assert_eq!(nursery(async |_| Ok(1)).await?, 1);
+            assert_eq!(cancel_scope(async |_| Ok(2)).await?, Some(2));
+            assert_eq!(move_on_after(secs(0), async { Ok(3) }).await?, Some(3));
+            Ok(())
+        });
+        assert_eq!(value.await?, Some(()));
+
+        // The nursery's children have ended when the cancellation comes.
+        let value = cancel_scope(async |scope| {
+            nursery(async |n| {
+                drop(n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                }));
+                Ok(4)
+            })
+            .await
+        });
+        assert_eq!(value.await?, Some(4));
+
+        // `start` returns although its caller was cancelled just now.
+        let scope = CancelScope::new();
+        let value = nursery(async |n| {
+            let value = scope
+                .enter(async |_| {
+                    n.start(async |started| {
+                        started.ready(5);
+                        scope.cancel();
+                        never.wait().await
+                    })
+                    .await
+                })
+                .await?;
+            n.cancel();
+            Ok(value)
+        });
+        assert_eq!(value.await?, Some(5));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn c02_a_spent_budget_lets_a_cancellation_in() {
+    builder()
+        .budget(10)
+        .run(async {
+            let ended = cancel_scope(async |scope| {
+                nursery(async |n| {
+                    drop(n.spawn(async {
+                        scope.cancel();
+                        Ok(())
+                    }));
+                    for _ in 0..9 {
+                        checkpoint().await?;
+                    }
+                    assert!(!scope.cancel_called());
+                    assert!(is_cancelled(&checkpoint().await));
+                    Ok(())
+                })
+                .await
+            });
+            assert_eq!(ended.await?, Some(()));
+            Ok(())
+        })
+        .unwrap();
+}
+
+// C10 for scopes: an operation either happened or raised. Channels are in `tests/sync`.
+
+/// Trio's abort functions: what was rescheduled with a value is not cancelled any more.
+#[test]
+fn c10_what_happened_before_the_cancellation_has_happened() {
+    run(async {
+        let event = Event::new();
+        let scope = CancelScope::new();
+        let value = nursery(async |n| {
+            let task = n.spawn(scope.enter(async |_| {
+                event.wait().await?;
+                Ok(1)
+            }));
+            yield_now().await?;
+            event.set();
+            scope.cancel(); // in the same instant, but later
+            task.await
+        });
+        assert_eq!(value.await?, Some(1));
+        assert!(scope.cancel_called() && !scope.cancelled_caught());
+
+        let event = Event::new();
+        let scope = CancelScope::new();
+        let value = nursery(async |n| {
+            let task = n.spawn(scope.enter(async |_| {
+                event.wait().await?;
+                Ok(1)
+            }));
+            yield_now().await?;
+            scope.cancel(); // in the same instant, but earlier
+            event.set();
+            task.await
+        });
+        assert_eq!(value.await?, None);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,105 @@
+//! Cancel scopes: C1 to C16.
+
+mod absorbing;
+mod checkpoints;
+mod combinators;
+mod cost;
+mod deadlines;
+mod from_elsewhere;
+mod graceful;
+mod levels;
+mod reasons;
+mod shields;
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::time::Duration;
+
+use seedbed::testing::VirtualClock;
+use seedbed::{
+    Builder, Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel,
+    finishing, now, nursery, sleep, sleep_forever, sleep_until,
+};
+
+/// Runs on a virtual clock, and fails where it would hang.
+fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
+    builder().run(main)
+}
+
+fn builder() -> Builder {
+    Builder::new().clock(&VirtualClock::new()).detect_deadlock(true)
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn cancelled(error: &Error) -> &Cancelled {
+    error.downcast_ref().unwrap_or_else(|| panic!("`Cancelled` was expected, not {error:?}"))
+}
+
+fn reason<T>(outcome: Result<T>) -> Reason {
+    cancelled(&outcome.err().expect("it was to be cancelled")).reason().clone()
+}
+
+fn is_cancelled<T>(outcome: &Result<T>) -> bool {
+    outcome.as_ref().is_err_and(Error::is_cancelled)
+}
+
+/// The texts of the failures, groups in brackets.
+fn shape(error: &Error) -> String {
+    match error.as_group() {
+        Some(group) => format!("[{}]", group.errors().map(shape).collect::<Vec<_>>().join(" ")),
+        None if error.is_cancelled() => "Cancelled".into(),
+        None => error.to_string(),
+    }
+}
+
+type Op<'a> = (&'static str, Pin<Box<dyn Future<Output = Result<()>> + 'a>>);
+
+/// Waiting operations, none of which ends.
+struct Waits {
+    event: Event,
+    full: (seedbed::Sender<u8>, seedbed::Receiver<u8>),
+    empty: (seedbed::Sender<u8>, seedbed::Receiver<u8>),
+}
+
+impl Waits {
+    fn new() -> Waits {
+        Waits { event: Event::new(), full: channel(0), empty: channel(0) }
+    }
+
+    fn all(&self) -> Vec<Op<'_>> {
+        vec![
+            ("event", Box::pin(self.event.wait())),
+            ("send", Box::pin(async { Ok(self.full.0.send(1).await?) })),
+            ("recv", Box::pin(async { self.empty.1.recv().await.map(drop) })),
+            ("sleep", Box::pin(sleep(secs(1_000_000)))),
+            ("sleep_until", Box::pin(async { sleep_until(now() + secs(1_000_000)).await })),
+            ("sleep_forever", Box::pin(sleep_forever())),
+            ("cancellable", Box::pin(cancellable(pending()))),
+            (
+                "nursery",
+                Box::pin(nursery(async |n| {
+                    drop(n.spawn(async { sleep_forever().await }));
+                    Ok(())
+                })),
+            ),
+            (
+                "start",
+                Box::pin(nursery(async |n| {
+                    n.start::<_, ()>(async |_| sleep_forever().await).await
+                })),
+            ),
+            (
+                "scope",
+                Box::pin(async { cancel_scope(async |_| self.event.wait().await).await.map(drop) }),
+            ),
+            ("finishing", Box::pin(finishing(self.event.wait()))),
+        ]
+    }
+}
+
+fn first_error(outcomes: Vec<Result<()>>) -> Result<()> {
+    outcomes.into_iter().collect()
+}
