@@ -15,8 +15,8 @@ use crate::error::NoValue;
 use crate::error::panic::catch_panic;
 use crate::error::panic::{in_destructor, quietly, report};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
-use crate::operation::coop::Aside;
 use crate::schedule::current;
+use crate::scope::aside::Aside;
 
 /// A context manager, to be entered with [`with`].
 #[must_use = "a context manager does nothing until it is entered with `with`"]

@@ -12,7 +12,7 @@ use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::finalize::Closable;
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner, Progress};
-use crate::operation::coop;
+use crate::schedule::budget;
 use crate::schedule::current;
 use crate::scope::Unheeding;
 
@@ -238,7 +238,9 @@ impl<T, S> Inner<'_, T, S> {
         quietly(|| {
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 self.link.exit();
-                coop::with_whole_budget(|| self.poll_body(&mut Context::from_waker(Waker::noop())))
+                budget::with_whole_budget(|| {
+                    self.poll_body(&mut Context::from_waker(Waker::noop()))
+                })
             }));
             let why = match polled {
                 Ok(Poll::Ready(Ok(None))) => return,

@@ -52,7 +52,7 @@ use crate::Result;
 use crate::error::panic::FirstPanic;
 use crate::generator::finalize::{Closable, Finalize};
 use crate::generator::link::{Body, Link};
-use crate::operation::coop::Aside;
+use crate::scope::aside::Aside;
 
 /// How far a generator is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

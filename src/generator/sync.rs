@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::error::panic::{FirstPanic, report};
 use crate::generator::errors::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
-use crate::operation::coop;
+use crate::schedule::budget;
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
 ///
@@ -135,9 +135,9 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     ) -> Result<Option<T>> {
         // Out of its slot while it runs: it is gone if it panics.
         let Some(mut body) = self.body.take() else { return Ok(None) };
-        coop::count();
+        budget::count();
         // It has nobody to let run: a checkpoint in it only looks for cancellation.
-        let step = coop::uninterrupted(|| {
+        let step = budget::uninterrupted(|| {
             poll(&self.link, &mut body, &mut Context::from_waker(Waker::noop()))
         });
         match step {

@@ -10,8 +10,8 @@ use crate::Result;
 use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
 use crate::nursery::core::{Core, Guard, Hold};
 use crate::nursery::{Nursery, NurseryHandle};
-use crate::operation::coop::Aside;
 use crate::schedule::current;
+use crate::scope::aside::Aside;
 use crate::scope::tree::Level;
 
 /// By this a child of [`Nursery::start`] says that it is up.

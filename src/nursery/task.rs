@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use crate::Result;
 use crate::nursery::child::Handle;
 use crate::operation::checkpoint::Checkpoint;
-use crate::operation::coop::{self, Watch};
-use crate::scope::frame;
+use crate::schedule::budget;
+use crate::scope::watch::Watch;
+use crate::scope::{self, frame};
 
 /// A handle to a child, which gives its value when it is awaited.
 ///
@@ -58,9 +59,9 @@ impl<T> Future for Task<'_, T> {
         loop {
             match &mut this.step {
                 Step::Start => {
-                    this.step = match coop::check() {
+                    this.step = match scope::check() {
                         Err(error) => Step::Fail(Checkpoint::failing(error, 1)),
-                        Ok(()) if this.child.has_ended() && coop::spend() => {
+                        Ok(()) if this.child.has_ended() && budget::spend() => {
                             this.step = Step::Wait;
                             cx.waker().wake_by_ref();
                             return Poll::Pending;

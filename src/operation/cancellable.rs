@@ -8,7 +8,9 @@ use pin_project_lite::pin_project;
 
 use crate::Result;
 use crate::operation::checkpoint::Checkpoint;
-use crate::operation::coop::{self, Watch};
+use crate::schedule::budget;
+use crate::scope;
+use crate::scope::watch::Watch;
 
 pin_project! {
     /// The future of [`cancellable`].
@@ -67,7 +69,7 @@ impl<F: Future> Future for Cancellable<F> {
         let mut this = self.project();
         loop {
             match this.step {
-                Step::Start => match coop::check() {
+                Step::Start => match scope::check() {
                     Ok(()) => break,
                     Err(error) => {
                         this.future.set(None);
@@ -97,7 +99,7 @@ impl<F: Future> Future for Cancellable<F> {
             if let Poll::Ready(value) = future.poll(cx) {
                 this.watch.disarm();
                 this.future.set(None);
-                if !waited && coop::spend() {
+                if !waited && budget::spend() {
                     *this.step = Step::Ended(value);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::error::Error;
-use crate::operation::coop;
-use crate::schedule::current;
-use crate::schedule::waker;
+use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::{budget, waker};
+use crate::scope;
 
 /// A checkpoint and nothing else.
 ///
@@ -103,11 +103,20 @@ impl Checkpoint {
     }
 }
 
+/// Counts an operation that finishes at once and looks for cancellation, where neither has a
+/// consequence. Otherwise it does nothing, and is false.
+#[inline(always)]
+pub(crate) fn pass() -> bool {
+    CONTEXT.with(|context| {
+        context.scope().is_some_and(|scope| !scope.is_cancelled()) && context.turn.pass()
+    })
+}
+
 /// Counts an operation. True if the task is to let others run now, for which this sees to it that
 /// it is polled again.
 #[inline]
 fn spend(cx: &Context<'_>) -> bool {
-    let yields = coop::spend() && current::current_run() != 0;
+    let yields = budget::spend() && current::current_run() != 0;
     if yields {
         cx.waker().wake_by_ref();
     }
@@ -121,8 +130,8 @@ impl Future for Checkpoint {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.step {
-            Step::Start if coop::pass() => Poll::Ready(Ok(())),
-            Step::Look if coop::check().is_ok() => Poll::Ready(Ok(())),
+            Step::Start if pass() => Poll::Ready(Ok(())),
+            Step::Look if scope::check().is_ok() => Poll::Ready(Ok(())),
             Step::Yield if current::current_run() != 0 => {
                 this.step = Step::Look;
                 waker::yield_now(cx.waker());
@@ -140,11 +149,11 @@ impl Checkpoint {
             let (next, yields) = match self.step {
                 Step::Start => (Step::Look, spend(cx)),
                 Step::Yield => (Step::Look, false), // nothing runs
-                Step::Look => match coop::check() {
+                Step::Look => match scope::check() {
                     Ok(()) => return Poll::Ready(Ok(())),
                     Err(_) => (Step::LookAgain, spend(cx)),
                 },
-                Step::LookAgain => return Poll::Ready(coop::check()),
+                Step::LookAgain => return Poll::Ready(scope::check()),
                 Step::Fail { owed: 0 } => {
                     return Poll::Ready(Err(self.error.take().expect("polled after it was ready")));
                 }

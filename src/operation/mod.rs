@@ -2,7 +2,6 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `coop` | what every operation does besides its work |
 //! | `checkpoint` | the operation that does nothing else |
 //! | `waiters` | the queue of operations that wait for the same thing |
 //! | `handed` | what was handed to an operation and not fetched yet |
@@ -13,7 +12,6 @@
 
 pub(crate) mod cancellable;
 pub(crate) mod checkpoint;
-pub(crate) mod coop;
 pub(crate) mod handed;
 pub(crate) mod sync;
 pub(crate) mod time;

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::error::Cancelled;
-use crate::operation::coop;
 use crate::schedule::current;
+use crate::scope::aside::Aside;
 use crate::scope::idle::wind_down;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
@@ -88,7 +88,7 @@ pub fn until_stopped<T>(
         match current::with_scope(|scope| scope.map(Scope::effective)) {
             Some(Level::Spared | Level::Graceful) => {
                 // A loop that does not heed it must not starve the others.
-                coop::Aside::new().await?;
+                Aside::new().await?;
                 return Ok(None);
             }
             Some(Level::Full) => checkpoint().await?,

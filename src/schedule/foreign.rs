@@ -1,4 +1,4 @@
-//! A waker of another library that is kept.
+//! Wakers that are kept: those of another library, and any.
 //!
 //! To clone, to wake and to drop one may be any code: it may panic, call back into this crate, or
 //! drop whatever the caller is working on. It is cloned before anything is changed, and from then on
@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::error::panic::FirstPanic;
+use crate::schedule::memory::table::UnitId;
+use crate::schedule::waker;
 
 /// A foreign waker. Cloning it calls nothing; dropping the last one drops the waker.
 #[derive(Clone)]
@@ -39,4 +41,22 @@ pub(crate) fn wake_all(wakers: Vec<Foreign>) {
     let mut panic = FirstPanic::new();
     panic.catch_each(&mut wakers.into_iter(), Foreign::wake);
     panic.resume();
+}
+
+/// A waker that is kept: where it stands for a unit, as most do, the unit's number, which is woken
+/// and dropped without asking what it is.
+pub(crate) enum KeptWaker {
+    Unit(UnitId),
+    Foreign(Foreign),
+}
+
+impl KeptWaker {
+    /// Foreign code may run.
+    #[inline]
+    pub(crate) fn wake(self) {
+        match self {
+            KeptWaker::Unit(unit) => waker::wake_unit(unit),
+            KeptWaker::Foreign(waker) => waker.wake(),
+        }
+    }
 }

@@ -8,9 +8,11 @@
 //! | `table` | the units of one run: from a waker's number to the unit it stands for |
 //! | `chunk` | their memory |
 //! | `waker` | `std::task::Waker` as a number |
-//! | `foreign` | a waker of another library that is kept |
+//! | `budget` | what an operation does with the budget of its unit |
+//! | `foreign` | wakers that are kept: those of another library, and any |
 
 pub(crate) mod ahead;
+pub(crate) mod budget;
 pub(crate) mod current;
 pub(crate) mod foreign;
 pub(crate) mod memory;

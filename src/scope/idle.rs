@@ -6,13 +6,14 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::Result;
 use crate::error::{Cancelled, Error};
-use crate::operation::coop::{Aside, Watch};
-use crate::operation::time::alarm::Alarm;
 use crate::schedule::current;
+use crate::scope::aside::Aside;
+use crate::scope::timers::alarm::Alarm;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
-use crate::{Result, now};
+use crate::scope::watch::Watch;
 
 /// Marks `future` as waiting for work, while nothing is half done: a
 /// [graceful cancellation](crate::CancelScope::cancel_gracefully) ends it, also where it is part
@@ -98,9 +99,7 @@ where
                 None => None,
             };
             let over = cause.is_some()
-                && Pin::new(end.get_or_insert_with(|| Alarm::new(now() + patience)))
-                    .poll(cx)
-                    .is_ready();
+                && Pin::new(end.get_or_insert_with(|| Alarm::after(patience))).poll(cx).is_ready();
             let mut poll =
                 |future: Pin<&mut F>| current::in_scope(entered.scope(), || future.poll(cx));
             if let Poll::Ready(outcome) = poll(future.as_mut()) {

@@ -8,10 +8,11 @@
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `finishing` | sections that a graceful cancellation lets finish |
 //! | `idle` | what it ends even in those |
-//! | `until_stopped` | what it ends there with a value |
-//! | `cancellable` | futures that are not of this crate |
+//! | `watch` | how a waiting operation learns that it was cancelled |
+//! | `aside` | what is no checkpoint, and lets others run all the same |
 //! | `unheeding` | operations that do not heed a cancellation |
 
+pub(crate) mod aside;
 pub(crate) mod cancel_handle;
 mod deadline;
 mod finishing;
@@ -22,6 +23,7 @@ pub(crate) mod timers;
 pub(crate) mod tree;
 pub(crate) mod unheeded;
 mod unheeding;
+pub(crate) mod watch;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -39,10 +41,9 @@ pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 pub(crate) use unheeding::Unheeding;
 
 use crate::Result;
-use crate::error::Reason;
-use crate::operation::coop;
+use crate::error::{Error, NotRunning, Reason};
 use crate::platform::clock::{self, NEVER};
-use crate::schedule::current;
+use crate::schedule::{budget, current};
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level, Scope};
@@ -350,7 +351,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
             return Poll::Pending;
         };
         this.future.set(None);
-        coop::count();
+        budget::count();
         Poll::Ready(this.entered.leave(outcome))
     }
 }
@@ -359,6 +360,23 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 #[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
     current::with_scope(|scope| scope.is_some_and(Scope::is_ending))
+}
+
+/// Looks for cancellation.
+#[inline]
+pub(crate) fn check() -> Result<()> {
+    current::with_scope(|scope| match scope {
+        Some(scope) if !scope.is_cancelled() => Ok(()),
+        scope => Err(failure(scope)),
+    })
+}
+
+#[cold]
+fn failure(scope: Option<&Scope>) -> Error {
+    match scope.and_then(Scope::cause) {
+        Some(why) => why.into(),
+        None => NotRunning.into(),
+    }
 }
 
 /// Whether a checkpoint fails here.

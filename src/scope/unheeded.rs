@@ -9,7 +9,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::operation::coop;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::memory::table::{self, UnitId};
 use crate::{Result, scope};
@@ -94,5 +93,5 @@ pub(crate) fn look() -> Result<()> {
         }
         runtime.unheeded.count(unit)
     });
-    if told { coop::check() } else { Ok(()) }
+    if told { scope::check() } else { Ok(()) }
 }

@@ -9,11 +9,10 @@ use std::task::{Context, Poll, ready};
 
 use crate::Result;
 use crate::error::{Error, NotRunning};
-use crate::operation::coop::{self, Watch};
 use crate::operation::sync::{Acquire, CapacityLimiter, Permit};
 use crate::schedule::current;
-use crate::scope::Unheeding;
-use crate::scope::frame;
+use crate::scope::watch::Watch;
+use crate::scope::{self, Unheeding, frame};
 use crate::threads::job::{self, Entry, Work};
 
 /// How many threads a `run` uses at once if nothing is said. Trio's.
@@ -187,7 +186,7 @@ impl<T> ToThread<T> {
 
     fn start(&self, work: Work, permit: Permit) -> Result<Rc<Entry<T>>> {
         // It may have been cancelled after it was given the permit.
-        coop::check()?;
+        scope::check()?;
         current::with_runtime(|runtime| {
             let runtime = runtime.expect("the check has passed");
             let place = self.place;

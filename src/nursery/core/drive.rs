@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use crate::error::panic::{FirstPanic, Payload};
 use crate::nursery::child::{Child, Held};
 use crate::nursery::core::Core;
-use crate::operation::coop;
 use crate::run::Runtime;
+use crate::schedule::budget;
 use crate::schedule::current::{self, CONTEXT, Host};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::roster::Roster;
@@ -257,7 +257,7 @@ impl Core {
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.
-        let yields = outcome.is_ready() && self.live.get() == 0 && coop::spend();
+        let yields = outcome.is_ready() && self.live.get() == 0 && budget::spend();
         if first {
             host.share_budget();
         }

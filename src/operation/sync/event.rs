@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
-use crate::operation::coop;
 use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
+use crate::schedule::budget;
+use crate::scope;
 
 /// Something that happens once, and that any number of tasks may wait for. Trio's `Event`.
 ///
@@ -40,7 +41,7 @@ impl Event {
 
     /// Says that it has happened, and lets all go on who wait for it. Again, it has no effect.
     pub fn set(&self) {
-        coop::count();
+        budget::count();
         self.set.set(true);
         self.waiters.serve_all();
     }
@@ -100,7 +101,7 @@ impl Future for EventWait<'_> {
                 Step::Start => {
                     this.step = if this.event.is_set() {
                         Step::Checkpoint(checkpoint())
-                    } else if let Err(error) = coop::check() {
+                    } else if let Err(error) = scope::check() {
                         Step::Checkpoint(Checkpoint::failing(error, 1))
                     } else {
                         let joined = this.event.waiters.join(cx, &mut kept, "Event::wait", None);

@@ -10,9 +10,10 @@ use std::task::{Context, Poll, ready};
 use crate::Result;
 use crate::error::panic::FirstPanic;
 use crate::operation::checkpoint::Checkpoint;
-use crate::operation::coop;
 use crate::operation::handed::{Delivery, What};
 use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
+use crate::schedule::budget;
+use crate::scope;
 
 /// A limit on how much goes on at once: so many permits and no more, first come, first served.
 /// Trio's `CapacityLimiter`.
@@ -112,7 +113,7 @@ impl CapacityLimiter {
     /// Takes a permit if there is one now. This is no checkpoint.
     #[must_use = "a permit is given back when it is dropped"]
     pub fn try_acquire(&self) -> Option<Permit> {
-        coop::count();
+        budget::count();
         self.take()
     }
 
@@ -215,7 +216,7 @@ impl Future for Acquire {
         loop {
             match &mut this.step {
                 Step::Start => {
-                    if let Err(error) = coop::check() {
+                    if let Err(error) = scope::check() {
                         this.step = Step::Fail(Checkpoint::failing(error, 2));
                         continue;
                     }
@@ -226,7 +227,7 @@ impl Future for Acquire {
                         this.step = Step::Wait(ticket);
                         return Poll::Pending;
                     };
-                    if coop::spend() {
+                    if budget::spend() {
                         let _until_then = Delivery::now(this.place, What::Permit);
                         this.step = Step::Taken { permit, _until_then };
                         cx.waker().wake_by_ref();

@@ -7,21 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
-use crate::operation::coop::{self, Watch};
 use crate::platform::clock::{self, NEVER, Nanos};
 use crate::schedule::current;
-use crate::scope::frame;
 use crate::scope::timers::{Target, Timer};
-
-/// The time of the running clock: the system's, or the
-/// [virtual](crate::testing::VirtualClock) one. Outside of [`run`](crate::run), the system's.
-#[must_use]
-pub fn now() -> Instant {
-    current::with_runtime(|runtime| match runtime {
-        Some(runtime) => runtime.clock.base() + Duration::from_nanos(runtime.now()),
-        None => Instant::now(),
-    })
-}
+use crate::scope::watch::Watch;
+use crate::scope::{self, frame};
 
 /// Waits until this much time has passed since the first poll. For no time at all it is a
 /// [`checkpoint`].
@@ -127,7 +117,7 @@ impl Sleep {
     /// Begins to wait, and is false if there is nothing to wait for, or it is cancelled.
     #[inline]
     fn start(&mut self, until: Until, cx: &Context<'_>) -> bool {
-        if let Err(error) = coop::check() {
+        if let Err(error) = scope::check() {
             self.step = Step::Checkpoint(Checkpoint::failing(error, 1));
             return false;
         }
@@ -221,7 +211,7 @@ impl Future for Sleep {
                     }
                     timer.clear();
                     // Where a deadline comes at the same time, that counts, as in Trio.
-                    return Poll::Ready(coop::check());
+                    return Poll::Ready(scope::check());
                 }
             }
         }

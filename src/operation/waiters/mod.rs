@@ -12,6 +12,8 @@
 //! operation joins, or goes on waiting, and what was looked at before that is looked at again; what
 //! of it is to be dropped is returned to the caller, who drops it last of all.
 
+mod waiting;
+
 use std::cell::{RefCell, RefMut};
 use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
@@ -19,9 +21,9 @@ use std::task::Context;
 
 use crate::error::Error;
 use crate::error::panic::{FirstPanic, quietly};
-use crate::operation::coop::{KeptWaker, Stale, Waiting};
 use crate::operation::handed::{Taker, What};
-use crate::schedule::foreign::Foreign;
+use crate::operation::waiters::waiting::{Stale, Waiting};
+use crate::schedule::foreign::{Foreign, KeptWaker};
 use crate::schedule::waker;
 use crate::scope::frame;
 

@@ -1,8 +1,10 @@
 //! The timers of the running runtime.
 
+pub(crate) mod alarm;
 pub(crate) mod wheel;
 
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -13,6 +15,16 @@ use crate::schedule::memory::table::UnitId;
 use crate::schedule::waker;
 use crate::scope::timers::wheel::{TimerKey, Wheel};
 use crate::scope::tree::pool::ScopeRef;
+
+/// The time of the running clock: the system's, or the
+/// [virtual](crate::testing::VirtualClock) one. Outside of [`run`](crate::run), the system's.
+#[must_use]
+pub fn now() -> Instant {
+    current::with_runtime(|runtime| match runtime {
+        Some(runtime) => runtime.clock.base() + Duration::from_nanos(runtime.now()),
+        None => Instant::now(),
+    })
+}
 
 /// What a timer does when it fires.
 pub(crate) enum Target {

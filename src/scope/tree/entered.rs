@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use super::{Level, Stage};
 use crate::error::{NotRunning, ScopeReused};
-use crate::operation::coop::Aside;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::foreign::wake_all;
+use crate::scope::aside::Aside;
 use crate::scope::cancel_handle;
 use crate::scope::tree::pool::ScopeRef;
 

@@ -15,11 +15,11 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use crate::error::Cancelled;
-use crate::operation::coop::Watch;
-use crate::operation::time::alarm::Alarm;
 use crate::schedule::current;
+use crate::scope::timers::alarm::Alarm;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
+use crate::scope::watch::Watch;
 use crate::serve::hyper::limits::Limits;
 use crate::serve::hyper::pace::{Pace, Verdict};
 use crate::serve::hyper::request::Failures;

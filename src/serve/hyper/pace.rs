@@ -10,7 +10,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use crate::now;
-use crate::operation::time::alarm::Alarm;
+use crate::scope::timers::alarm::Alarm;
 use crate::serve::hyper::limits::Limits;
 use crate::serve::hyper::state::State;
 

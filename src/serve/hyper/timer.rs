@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hyper::rt;
 
 use crate::now;
-use crate::operation::time::alarm::Alarm;
+use crate::scope::timers::alarm::Alarm;
 
 /// The running clock, [virtual](crate::testing::VirtualClock) or not, for hyper's time limits.
 ///

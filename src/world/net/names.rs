@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::error::placed;
-use crate::operation::coop::Aside;
+use crate::scope::aside::Aside;
 use crate::world::net::address::Address;
 use crate::world::net::address::sealed::Named;
 use crate::{Result, checkpoint, to_thread};

@@ -19,7 +19,7 @@ use slab::Slab;
 
 use crate::Error;
 use crate::error::panic::FirstPanic;
-use crate::operation::coop::Watch;
+use crate::scope::watch::Watch;
 use crate::world::reactor::news::{News, Queue};
 
 /// The token of the waker by which other threads interrupt a sleep.

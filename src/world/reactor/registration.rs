@@ -16,10 +16,10 @@ use std::task::{Context, Poll, ready};
 
 use mio::unix::SourceFd;
 
-use crate::operation::checkpoint::{Checkpoint, checkpoint};
-use crate::operation::coop::{self, Watch};
-use crate::schedule::current;
-use crate::schedule::waker;
+use crate::operation::checkpoint::{Checkpoint, checkpoint, pass};
+use crate::schedule::{budget, current, waker};
+use crate::scope;
+use crate::scope::watch::Watch;
 use crate::world::reactor::{Direction, Look, Ticket};
 pub(crate) use crate::world::reactor::{Readiness, Side};
 use crate::{Error, Result};
@@ -183,11 +183,11 @@ impl<S: AsFd> Registration<S> {
     ) -> Poll<io::Result<R>> {
         self.link.renew();
         let direction = self.link.readiness.direction(side);
-        if !direction.is_ready() || direction.paid.get() || !coop::pass() {
-            if direction.is_ready() || coop::check().is_err() {
+        if !direction.is_ready() || direction.paid.get() || !pass() {
+            if direction.is_ready() || scope::check().is_err() {
                 ready!(pay(direction, cx));
             }
-            if let Err(error) = coop::check() {
+            if let Err(error) = scope::check() {
                 end(&self.link.readiness, side);
                 return Poll::Ready(Err(error.into()));
             }
@@ -208,9 +208,9 @@ impl<S: AsFd> Registration<S> {
     #[inline]
     pub(crate) fn poll_checkpoint(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let direction = self.link.readiness.direction(side);
-        if direction.paid.get() || !coop::pass() {
+        if direction.paid.get() || !pass() {
             ready!(pay(direction, cx));
-            let outcome = coop::check();
+            let outcome = scope::check();
             end(&self.link.readiness, side);
             outcome?;
         }
@@ -290,9 +290,9 @@ impl<'a, S: AsFd> Operation<'a, S> {
             match &mut self.step {
                 Step::Begin => {
                     let ready = link.readiness.direction(self.side).is_ready();
-                    self.step = match coop::check() {
+                    self.step = match scope::check() {
                         Err(error) => Step::Checkpoint(Checkpoint::failing(error, 1)),
-                        Ok(()) if !ready || coop::pass() => Step::Try,
+                        Ok(()) if !ready || pass() => Step::Try,
                         Ok(()) => Step::Checkpoint(checkpoint()),
                     };
                 }
@@ -308,7 +308,7 @@ impl<'a, S: AsFd> Operation<'a, S> {
                         return Poll::Ready(outcome.map_err(|error| self.failure(error)));
                     }
                     let registered =
-                        coop::check().and_then(|()| link.register(&self.registration.source));
+                        scope::check().and_then(|()| link.register(&self.registration.source));
                     if let Err(error) = registered {
                         return Poll::Ready(Err(self.failure(error)));
                     }
@@ -347,7 +347,7 @@ impl<S> Drop for Operation<'_, S> {
 
 /// Counts an operation that goes this way through foreign traits, once.
 fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
-    if !direction.paid.replace(true) && coop::spend() && current::current_run() != 0 {
+    if !direction.paid.replace(true) && budget::spend() && current::current_run() != 0 {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }

@@ -15,7 +15,6 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::Result;
-use crate::operation::coop;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
@@ -23,6 +22,7 @@ pub use send::Sending;
 use crate::error::panic::{FirstPanic, in_destructor, quietly};
 use crate::operation::handed::What;
 use crate::operation::waiters::{Next, Waiters};
+use crate::schedule::budget;
 
 /// A channel for messages of type `T`, of which up to `capacity` wait in it. With capacity 0 it is
 /// a rendezvous: sending waits for the receiver to take the message.
@@ -228,7 +228,7 @@ impl<T> Sender<T> {
     ///
     /// [`TrySendError`], with the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        coop::count();
+        budget::count();
         if self.is_closed() {
             return Err(TrySendError::Closed(message));
         }
@@ -291,7 +291,7 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError`].
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        coop::count();
+        budget::count();
         match self.shared.take() {
             Some(taken) => Ok(taken.message),
             None if self.shared.has_ended() => Err(TryRecvError::Ended),

@@ -9,10 +9,11 @@ use std::task::{Context, Poll, ready};
 use crate::Result;
 use crate::error::Error;
 use crate::operation::checkpoint::Checkpoint;
-use crate::operation::coop;
 use crate::operation::handed::{Delivery, What};
 use crate::operation::sync::channel::{Numbered, Receiver};
 use crate::operation::waiters::{Kept, Outcome, Ticket};
+use crate::schedule::budget;
+use crate::scope;
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
@@ -67,7 +68,7 @@ impl<'a, T> Recv<'a, T> {
     #[inline(always)]
     fn start(&mut self, cx: &mut Context<'_>, mut kept: Kept) -> Poll<Result<Option<T>>> {
         let shared = &*self.receiver.shared;
-        if let Err(error) = coop::check() {
+        if let Err(error) = scope::check() {
             return self.begin_failing(error, cx);
         }
         let received = shared.take();
@@ -81,7 +82,7 @@ impl<'a, T> Recv<'a, T> {
                 None => self.look_again(cx, kept),
             };
         }
-        if coop::spend() {
+        if budget::spend() {
             return self.hold(received, cx);
         }
         self.end(Ok(received))

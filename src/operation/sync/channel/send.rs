@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use crate::error::Error;
 use crate::operation::checkpoint::Checkpoint;
-use crate::operation::coop;
 use crate::operation::sync::channel::{Closed, SendError, Sender};
 use crate::operation::waiters::{Kept, Outcome, Ticket};
+use crate::schedule::budget;
+use crate::scope;
 
 /// The future of [`Sender::send`].
 #[must_use = "futures do nothing unless awaited"]
@@ -61,7 +62,7 @@ impl<'a, T> Sending<'a, T> {
     #[inline(always)]
     fn start(&mut self, cx: &mut Context<'_>, mut kept: Kept) -> Poll<Result<(), SendError<T>>> {
         let shared = &*self.sender.shared;
-        if let Err(error) = coop::check() {
+        if let Err(error) = scope::check() {
             return self.begin_failing(error, cx);
         }
         if shared.closed.get() {
@@ -69,7 +70,7 @@ impl<'a, T> Sending<'a, T> {
         }
         let message = self.message.take().expect("it was not sent yet");
         match shared.put(message) {
-            Ok(()) if coop::spend() => self.pause(SendStep::Sent, cx),
+            Ok(()) if budget::spend() => self.pause(SendStep::Sent, cx),
             Ok(()) => self.succeed(),
             Err(message) => {
                 match shared.senders.bring(Some(message), cx, &mut kept, "Sender::send") {
@@ -145,7 +146,7 @@ impl<'a, T> Sending<'a, T> {
 
     #[cold]
     fn find_closed(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        if coop::spend() { self.pause(SendStep::Closed, cx) } else { self.fail(Closed.into()) }
+        if budget::spend() { self.pause(SendStep::Closed, cx) } else { self.fail(Closed.into()) }
     }
 
     /// Goes on when others have run.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use crate::Result;
 use crate::error::placed;
 use crate::operation::checkpoint::checkpoint;
-use crate::operation::coop;
+use crate::schedule::budget;
 use crate::world::net::accept::{BACKLOG, accept, accept_now};
 use crate::world::net::address::Address;
 use crate::world::net::names;
@@ -152,7 +152,7 @@ impl TcpListener {
     /// The [`io::Error`](std::io::Error) of the system call, as for [`accept`](Self::accept).
     #[track_caller]
     pub fn try_accept(&self) -> Result<Option<(TcpStream, SocketAddr)>> {
-        coop::count();
+        budget::count();
         let taken = accept_now(|| self.io.source().accept())?;
         Ok(taken.map(|(stream, address)| (TcpStream::accepted(stream.into()), address)))
     }

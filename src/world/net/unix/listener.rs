@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 use crate::Result;
 use crate::error::placed;
 use crate::operation::checkpoint::checkpoint;
-use crate::operation::coop;
+use crate::schedule::budget;
 use crate::world::net::accept::{BACKLOG, accept, accept_now};
 use crate::world::net::doing::doing;
 use crate::world::net::unix::{UnixStream, address};
@@ -120,7 +120,7 @@ impl UnixListener {
     /// The [`io::Error`] of the system call, as for [`accept`](Self::accept).
     #[track_caller]
     pub fn try_accept(&self) -> Result<Option<(UnixStream, SocketAddr)>> {
-        coop::count();
+        budget::count();
         let taken = accept_now(|| self.io.source().accept())?;
         Ok(taken.map(|(stream, address)| (UnixStream::accepted(stream.into()), address)))
     }

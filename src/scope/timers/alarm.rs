@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::platform::clock;
 use crate::schedule::current;
-use crate::scope::timers::{Target, Timer};
+use crate::scope::timers::{Target, Timer, now};
 
 /// Ready from this instant on, cancelled or not.
 ///
@@ -22,6 +22,11 @@ pub(crate) struct Alarm {
 impl Alarm {
     pub(crate) fn new(deadline: Instant) -> Alarm {
         Alarm { deadline, timer: Timer::NONE }
+    }
+
+    /// Ready when this much time has passed.
+    pub(crate) fn after(time: Duration) -> Alarm {
+        Alarm::new(now() + time)
     }
 
     #[cfg(feature = "hyper")]

@@ -1,0 +1,92 @@
+//! One that waits: the watch over it, and the waker to wake.
+
+use std::mem;
+use std::task::{Context, Waker};
+
+use crate::Result;
+use crate::schedule::foreign::{Foreign, KeptWaker};
+use crate::schedule::memory::table::UnitId;
+use crate::schedule::waker;
+use crate::scope::watch::{self, Watch};
+
+/// What an operation leaves with whoever has what it waits for. To drop it is foreign code.
+pub(crate) struct Waiting {
+    watch: Watch,
+    waker: KeptWaker,
+}
+
+impl Waiting {
+    /// For a wait of the unit that is being polled, which begins now.
+    #[inline(always)]
+    pub(crate) fn of_unit(unit: UnitId) -> Self {
+        Waiting { waker: KeptWaker::Unit(unit), watch: Watch::of_unit() }
+    }
+
+    /// For a wait with a foreign waker, which begins now.
+    pub(crate) fn of_foreign(waker: Foreign) -> Self {
+        Waiting { waker: KeptWaker::Foreign(waker.clone()), watch: Watch::armed_with(waker) }
+    }
+
+    /// Whether a foreign waker has to be kept before the operation [goes on](Self::go_on).
+    pub(crate) fn is_new(&self, waker: &Waker) -> bool {
+        let is_kept = matches!(&self.waker, KeptWaker::Foreign(kept) if kept.will_wake(waker));
+        let is_known = waker::is_of_current_unit(waker) || is_kept && self.watch.is_left(waker);
+        !is_known
+    }
+
+    /// To be called whenever the operation goes on waiting, with its waker, if that
+    /// [is new](Self::is_new). To drop the answer is foreign code.
+    #[must_use]
+    pub(crate) fn go_on(&mut self, cx: &Context<'_>, new: Option<Foreign>) -> Stale {
+        let waker = match (waker::current_unit(cx.waker()), &new) {
+            (Some(unit), _) => Some(KeptWaker::Unit(unit)),
+            (None, Some(new)) => Some(KeptWaker::Foreign(new.clone())),
+            (None, None) => None,
+        };
+        let watch = self.watch.arm_with(new);
+        let waker = waker.map(|waker| mem::replace(&mut self.waker, waker));
+        Stale { _watch: watch, _waker: waker }
+    }
+
+    /// As [`Watch::is_cancelled`].
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.watch.is_cancelled()
+    }
+
+    /// As [`Watch::check`].
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.watch.check()
+    }
+
+    /// The unit that waits, if its waker is that unit's own.
+    #[inline]
+    pub(crate) fn unit(&self) -> Option<UnitId> {
+        match self.waker {
+            KeptWaker::Unit(unit) => Some(unit),
+            KeptWaker::Foreign(_) => None,
+        }
+    }
+
+    /// What it waited for has come. Returns the waker, to be woken.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn hand(self) -> KeptWaker {
+        self.watch.handed();
+        self.waker
+    }
+}
+
+/// What an operation that goes on waiting has no use for any more.
+pub(crate) struct Stale {
+    _watch: watch::Stale,
+    _waker: Option<KeptWaker>,
+}
+
+/// Nobody waits.
+impl Default for Waiting {
+    #[inline]
+    fn default() -> Self {
+        Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) }
+    }
+}
