@@ -17,7 +17,7 @@ use socket2::SockRef;
 
 #[cfg(feature = "hyper")]
 use crate::scope::is_ending;
-use crate::world::net::transfer::{receive_uninit, shutdown};
+use crate::world::net::stream::transfer::{receive_uninit, shutdown};
 use crate::world::reactor::registration::{Registration, Side};
 use crate::{Result, move_on_after};
 

@@ -134,37 +134,31 @@
 //! see [`Address`]. [`lookup_host`] only looks a name up. What sockets of the Unix domain are called
 //! is at [`unix`].
 //!
-//! | file | concept |
+//! | file or folder | concept |
 //! |---|---|
-//! | `registration` | a source of the reactor, and how an operation waits for it |
-//! | `address` | what names the other end of a connection |
-//! | `doing` | errors that say what was to be done |
-//! | `names` | looking up hosts by their names |
-//! | `happy_eyeballs` | connecting to whichever of several addresses answers first |
-//! | `socket` | what differs between the kinds of streams |
-//! | `stream` | what they have in common: reading and writing; `foreign`: in the traits of other libraries |
-//! | `transfer` | the system calls for that |
-//! | `closing` | closing a stream so that nothing written to it is cut off |
-//! | `halves` | a stream as a part that reads and one that writes |
-//! | `tcp`, `unix` | the kinds |
+//! | `stream/` | what streams of every kind have in common: reading, writing, halves |
+//! | `tcp/`, `unix/` | the kinds: connecting, listening, options |
+//! | `accept` | how listeners of both kinds take a connection |
+//! | `closing` | closing a connection so that nothing written to it is cut off |
+//! | `address` | what names one end of a connection |
+//! | `names` | looking up hosts by name |
+//! | `happy_eyeballs/` | connecting to whichever of several addresses answers first |
+//! | `doing` | errors that say what was being done, and with what address |
 
 mod accept;
 mod address;
 pub(crate) mod closing;
 mod doing;
-mod halves;
 mod happy_eyeballs;
 mod names;
-mod socket;
 mod stream;
 pub mod tcp;
-mod transfer;
 pub mod unix;
 
 pub use address::Address;
-pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use names::lookup_host;
-pub use socket::Socket;
-pub use stream::SocketStream;
+pub use stream::{
+    OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Socket, SocketStream, WriteHalf,
+};
 pub use tcp::{ConnectFailed, TcpListener, TcpSocket, TcpStream};
 pub use unix::{UnixListener, UnixStream};

@@ -1,6 +1,6 @@
 //! News of sources, as the kernel tells them.
 //!
-//! On Linux the system call is made in place, for the reason that `net/transfer.rs` gives.
+//! On Linux the system call is made in place, for the reason that `net/stream/transfer.rs` gives.
 
 use std::io;
 use std::time::Duration;

@@ -1,25 +1,25 @@
-//! The one handler that this crate gives to the system for a signal, and what it does.
+//! The one handler that this crate installs for a signal, and what it does.
 //!
-//! It is installed when something begins to heed the signal for the first time, and stays: a handler
-//! cannot be taken out again in a way that is safe where threads and other libraries install their
-//! own. While nothing heeds the signal it has the effect that it would have without this crate:
+//! It is installed when something of this crate first claims the signal, and stays: a handler cannot
+//! be removed safely where threads and other libraries install their own. While nothing claims the
+//! signal, it has the effect that it would have without this crate:
 //!
-//! * a handler from before is called, always;
-//! * what was ignored stays ignored;
-//! * where the system's default was in force it is again, if this handler is the one that the system
-//!   calls. If it is called by another's, which was installed later and passes the signal on, then
-//!   somebody listens.
+//! * a handler that was there before is always called;
+//! * a signal that was ignored stays ignored;
+//! * where the system's default was in force it applies again, provided that this handler is the one
+//!   that the system calls. If it is called by another handler, which was installed later and passes
+//!   the signal on, then somebody is listening.
 //!
-//! So no library's registry is used. One that is shared does not tell who else is in it, and whoever
-//! listens through it would be killed by the default effect meant for nobody.
+//! So no library's registry is used. A shared registry does not tell who else is in it, and whoever
+//! listens through it would be killed by a default effect that was meant for when nobody listens.
 //!
 //! # Invariants
 //!
 //! 1. [`handle`] does only what is allowed between any two instructions of the program: it reads and
 //!    writes atomics, and sends to a pipe without blocking. It takes no lock, and neither allocates
 //!    nor frees.
-//! 2. A `Plan` is changed by putting another one in its place. The former is freed only when no
-//!    handler runs any more that may have found it; if that takes too long it is leaked.
+//! 2. A `Plan` is changed by putting another one in its place. The former plan is freed only once no
+//!    handler is running that may have found it; if that takes too long, it is leaked.
 //! 3. `previous` is null or points to a `Previous` that is never freed, and is set before the handler
 //!    is installed.
 
@@ -42,16 +42,16 @@ static CHANGES: Mutex<()> = Mutex::new(());
 
 static SLOTS: [Slot; 65] = [const { Slot::new() }; 65];
 
-/// What is known of a signal.
+/// What is known of one signal.
 struct Slot {
     plan: AtomicPtr<Plan>,
     /// How many handlers may be using a plan.
     running: AtomicUsize,
-    /// What this handler has taken the place of.
+    /// What this handler replaced.
     previous: AtomicPtr<Previous>,
-    /// The next has its default effect, whoever heeds the signal.
+    /// The next signal has its default effect, whoever claims it.
     spent: AtomicBool,
-    /// It has come, and no listener has received it since.
+    /// The signal has come, and no listener has received it since.
     unreceived: AtomicBool,
 }
 
@@ -59,55 +59,80 @@ struct Slot {
 enum Previous {
     Default,
     Ignored,
-    /// The address of a function, and whether it is one with three arguments.
-    Handler(usize, bool),
+    /// The address of a function that takes the signal's number.
+    Handler(usize),
+    /// The address of a function that takes three arguments (`SA_SIGINFO`).
+    HandlerWithInfo(usize),
 }
 
-/// Who heeds a signal.
+/// Who claims a signal.
 #[derive(Clone, Default)]
 pub(super) struct Plan {
-    pub(super) listeners: Vec<Arc<Note>>,
-    /// The one that heeds it while nobody listens: once; the next has its default effect.
-    pub(super) interrupt: Option<Arc<Note>>,
+    pub(super) listeners: Vec<Arc<Flag>>,
+    /// Claims the signal while nobody listens, but only once: the next has its default effect.
+    pub(super) interrupt: Option<Arc<Flag>>,
 }
 
-/// Where it is noted that a signal has come.
-pub(super) struct Note {
-    noted: AtomicBool,
-    /// Written to afterwards, so that whoever finds the byte finds the note as well.
+/// Set when a signal comes.
+pub(super) struct Flag {
+    set: AtomicBool,
+    /// Written to after the flag is set, so that whoever finds the byte finds the flag set too.
     pipe: UnixStream,
-    /// Whether the signal that follows has its default effect.
-    last: bool,
+    following: Following,
 }
 
-impl Note {
-    /// A note of signals that come while it is in a plan.
-    pub(super) fn new(pipe: UnixStream, last: bool) -> Arc<Note> {
-        Arc::new(Note { noted: AtomicBool::new(false), pipe, last })
+/// What the signal after this one does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Following {
+    /// It does the same.
+    Same,
+    /// It has its default effect, whoever claims it.
+    Default,
+}
+
+/// Whether a signal was claimed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    Claimed,
+    /// It is to have its default effect.
+    Unclaimed,
+}
+
+/// Whether a signal had been received before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Receipt {
+    First,
+    Again,
+}
+
+impl Flag {
+    /// A flag for signals that come while it is in a plan.
+    pub(super) fn new(pipe: UnixStream, following: Following) -> Arc<Flag> {
+        Arc::new(Flag { set: AtomicBool::new(false), pipe, following })
     }
 
-    pub(super) fn is_noted(&self) -> bool {
-        self.noted.load(Ordering::Relaxed)
+    pub(super) fn is_set(&self) -> bool {
+        self.set.load(Ordering::Relaxed)
     }
 
-    /// Whether the signal has come since this was asked for the last time.
+    /// Whether the signal has come since this was last asked.
     pub(super) fn take(&self) -> bool {
-        self.is_noted() && self.noted.swap(false, Ordering::SeqCst)
+        self.is_set() && self.set.swap(false, Ordering::SeqCst)
     }
 
-    /// Notes that it has come; false if that is noted already.
-    fn set(&self) -> bool {
-        if self.noted.swap(true, Ordering::SeqCst) {
-            return false;
+    /// Sets the flag. A signal is claimed by the flag only if it was not set before.
+    fn raise(&self) -> Claim {
+        if self.set.swap(true, Ordering::SeqCst) {
+            return Claim::Unclaimed;
         }
         #[cfg(not(target_vendor = "apple"))]
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        // The standard library has set an option of the socket in place of the other flag.
+        // In place of the other flag, the standard library has set an option of the socket.
         #[cfg(target_vendor = "apple")]
         let flags = SendFlags::DONTWAIT;
-        // A pipe that is full has woken its reader already.
+        // A pipe that is full has already woken its reader.
         let _ = rustix::net::send(&self.pipe, &[0], flags);
-        true
+        Claim::Claimed
     }
 }
 
@@ -127,68 +152,69 @@ impl Slot {
         unsafe { self.previous.load(Ordering::SeqCst).as_ref() }.copied()
     }
 
-    /// Lets those know who heed the signal. False if it is to have its default effect as well.
-    fn tell(&self) -> bool {
+    /// Tells those who claim the signal that it has come.
+    fn tell(&self) -> Claim {
         let spent = self.spent.load(Ordering::SeqCst);
         self.running.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: invariant 2: `running` says so.
+        // SAFETY: invariant 2: `running` keeps it.
         let plan = unsafe { self.plan.load(Ordering::SeqCst).as_ref() };
-        let heeded = plan.is_some_and(|plan| self.carry_out(plan));
+        let claim = plan.map_or(Claim::Unclaimed, |plan| self.carry_out(plan));
         self.running.fetch_sub(1, Ordering::SeqCst);
-        heeded && !spent
+        if spent { Claim::Unclaimed } else { claim }
     }
 
-    /// False if nobody heeds it.
-    fn carry_out(&self, plan: &Plan) -> bool {
+    fn carry_out(&self, plan: &Plan) -> Claim {
         if plan.listeners.is_empty() {
-            return plan.interrupt.as_ref().is_some_and(|note| note.set());
+            return plan.interrupt.as_ref().map_or(Claim::Unclaimed, |flag| flag.raise());
         }
         self.unreceived.store(true, Ordering::SeqCst);
-        for note in &plan.listeners {
-            if note.last {
+        for flag in &plan.listeners {
+            if flag.following == Following::Default {
                 self.spent.store(true, Ordering::SeqCst);
             }
-            note.set();
+            flag.raise();
         }
-        true
+        Claim::Claimed
     }
 
-    /// Waits until no handler uses a former plan. False if it takes too long, in a process that was
-    /// forked while one ran, for one.
-    fn is_quiet(&self) -> bool {
-        (0..1000).any(|_| {
-            let is_quiet = self.running.load(Ordering::SeqCst) == 0;
-            if !is_quiet {
-                thread::yield_now();
+    /// Frees a plan that is no longer the present one, once no handler uses it any more.
+    ///
+    /// If that takes too long, it is leaked: in a process that was forked while a handler ran, for
+    /// example.
+    fn free(&self, former: *mut Plan) {
+        for _ in 0..1000 {
+            if self.running.load(Ordering::SeqCst) == 0 {
+                // SAFETY: it came from `Box::into_raw`, and invariant 2: no handler uses it.
+                return drop(unsafe { Box::from_raw(former) });
             }
-            is_quiet
-        })
+            thread::yield_now();
+        }
     }
 }
 
-/// What the system calls, or the handler that was installed after this one.
-#[inline(never)] // one address
+/// Called by the system, or by a handler that was installed after this one.
+#[inline(never)] // so that it has one address
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(slot) = usize::try_from(signal).ok().and_then(|signal| SLOTS.get(signal)) else {
         return;
     };
     let errno = errno();
-    let heeded = slot.tell();
+    let claim = slot.tell();
     match slot.previous() {
-        Some(Previous::Handler(function, true)) => {
+        Some(Previous::HandlerWithInfo(function)) => {
             // SAFETY: it was installed as such a function.
             let function = unsafe {
                 mem::transmute::<usize, extern "C" fn(c_int, *mut siginfo_t, *mut c_void)>(function)
             };
             function(signal, info, context);
         }
-        Some(Previous::Handler(function, false)) => {
+        Some(Previous::Handler(function)) => {
             // SAFETY: as above.
             let function = unsafe { mem::transmute::<usize, extern "C" fn(c_int)>(function) };
             function(signal);
         }
-        Some(Previous::Default) if !heeded && is_ours(signal) => {
-            // It fails only for what is no signal.
+        Some(Previous::Default) if claim == Claim::Unclaimed && is_ours(signal) => {
+            // This fails only for a number that is not a signal.
             let _ = emulate_default_handler(signal);
         }
         _ => {}
@@ -196,9 +222,9 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     set_errno(errno);
 }
 
-/// What the system does about a signal at present.
+/// What the system does about a signal now.
 fn disposition(signal: c_int) -> io::Result<libc::sigaction> {
-    // SAFETY: it is a plain C structure, and only written to.
+    // SAFETY: `present` is a plain C structure, and the call only writes to it.
     unsafe {
         let mut present = mem::zeroed();
         match libc::sigaction(signal, ptr::null(), &mut present) {
@@ -221,15 +247,18 @@ fn install(signal: c_int, slot: &Slot) -> io::Result<()> {
         _ if is_ours(signal) => return Ok(()),
         libc::SIG_DFL => ptr::from_ref(&DEFAULT),
         libc::SIG_IGN => ptr::from_ref(&IGNORED),
-        // Installed after ours, which it calls: to call it in turn would have no end.
+        // It was installed after ours and calls ours: to call it in turn would never end.
         _ if slot.previous().is_some() => return Ok(()),
         function => {
-            let three = present.sa_flags & libc::SA_SIGINFO != 0;
-            Box::into_raw(Box::new(Previous::Handler(function, three)))
+            let previous = match present.sa_flags & libc::SA_SIGINFO {
+                0 => Previous::Handler(function),
+                _ => Previous::HandlerWithInfo(function),
+            };
+            Box::into_raw(Box::new(previous))
         }
     };
     slot.previous.store(previous.cast_mut(), Ordering::SeqCst);
-    // SAFETY: the structure is as the system wants it, and `handle` is what may be called there.
+    // SAFETY: the structure is filled in as the system wants it, and `handle` may run as a handler.
     let installed = unsafe {
         let mut action: libc::sigaction = mem::zeroed();
         action.sa_sigaction = handle as extern "C" fn(_, _, _) as usize;
@@ -243,20 +272,20 @@ fn install(signal: c_int, slot: &Slot) -> io::Result<()> {
     }
 }
 
-/// The slot of a signal that may be heeded.
+/// The slot of a signal that can be claimed.
 fn slot(signal: c_int) -> io::Result<&'static Slot> {
-    // They cannot be caught, or come again when the handler returns.
+    // These cannot be caught, or come again when the handler returns.
     let forbidden = [SIGKILL, SIGSTOP, SIGILL, SIGFPE, SIGSEGV].contains(&signal);
     let slot = usize::try_from(signal).ok().and_then(|signal| SLOTS.get(signal));
     let name = signal_name(signal);
     slot.filter(|_| !forbidden && name.is_some()).ok_or_else(|| {
         let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
-        let text = format!("{name} is not one that a program can listen to");
+        let text = format!("a program cannot listen to {name}");
         io::Error::new(io::ErrorKind::InvalidInput, text)
     })
 }
 
-/// Whether the signal is ignored while nothing of this crate heeds it.
+/// Whether the signal is ignored while nothing of this crate claims it.
 pub(super) fn is_ignored(signal: c_int) -> io::Result<bool> {
     let slot = slot(signal)?;
     Ok(match disposition(signal)?.sa_sigaction {
@@ -265,44 +294,46 @@ pub(super) fn is_ignored(signal: c_int) -> io::Result<bool> {
     })
 }
 
-/// Changes who heeds a signal. One that comes meanwhile is told to those from before or to those
-/// from afterwards.
+/// Changes who claims a signal. One that comes meanwhile is told either to those who did before or
+/// to those who do afterwards.
 pub(super) fn change<T>(signal: c_int, change: impl FnOnce(&mut Plan) -> T) -> io::Result<T> {
     let slot = slot(signal)?;
     let _one_at_a_time = CHANGES.lock();
-    // SAFETY: invariant 2: only whoever holds the lock frees one.
+    // SAFETY: invariant 2: plans are freed only under the lock.
     let former = unsafe { slot.plan.load(Ordering::SeqCst).as_ref() };
     let mut plan = Box::new(former.cloned().unwrap_or_default());
     let value = change(&mut plan);
     install(signal, slot)?;
     let former = slot.plan.swap(Box::into_raw(plan), Ordering::SeqCst);
-    if !former.is_null() && slot.is_quiet() {
-        // SAFETY: it came from `Box::into_raw`, and invariant 2: no handler uses it.
-        drop(unsafe { Box::from_raw(former) });
+    if !former.is_null() {
+        slot.free(former);
     }
     Ok(value)
 }
 
-/// Whether the next has its default effect, whoever heeds the signal.
-pub(super) fn set_spent(signal: c_int, spent: bool) {
+/// Undoes [`Following::Default`]: the next signal goes to those who claim it.
+pub(super) fn renew(signal: c_int) {
     if let Ok(slot) = slot(signal) {
-        slot.spent.store(spent, Ordering::SeqCst);
+        slot.spent.store(false, Ordering::SeqCst);
     }
 }
 
-/// A listener has received it. False if one had done so before.
-pub(super) fn receive(signal: c_int) -> bool {
-    slot(signal).is_ok_and(|slot| slot.unreceived.swap(false, Ordering::SeqCst))
+/// Records that a listener has received the signal.
+pub(super) fn receive(signal: c_int) -> Receipt {
+    match slot(signal).is_ok_and(|slot| slot.unreceived.swap(false, Ordering::SeqCst)) {
+        true => Receipt::First,
+        false => Receipt::Again,
+    }
 }
 
-/// The thread's, which a handler has to leave as it was.
+/// The error number of the thread, which a handler has to leave as it was.
 fn errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
 #[cfg(target_os = "linux")]
 fn set_errno(errno: c_int) {
-    // SAFETY: it gives a place of the thread's own.
+    // SAFETY: the function returns a place of this thread's own.
     unsafe { *libc::__errno_location() = errno };
 }
 
@@ -318,7 +349,7 @@ fn set_errno(errno: c_int) {
     unsafe { *libc::__errno() = errno };
 }
 
-/// Where it is kept is not known here. Little of what the handler does changes it.
+/// Where this system keeps the number is not known. Little of what the handler does changes it.
 #[cfg(not(any(
     target_os = "linux",
     target_vendor = "apple",

@@ -2,17 +2,17 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `disposition` | who heeds a signal, and what it does while nobody does |
-//! | `handler` | what the system calls when it comes |
-//! | `interrupt` | Ctrl-C, which cancels the main scope |
-//! | `signals` | what a program waits for itself |
+//! | `interrupt` | Ctrl-C: the first cancels the main scope, the second ends the process |
+//! | `signals` | signals that a program waits for itself |
+//! | `listening` | listening to one of them, and what becomes of it if nobody receives it |
+//! | `handler` | what the system calls when a signal comes |
 
-#[cfg(all(unix, not(loom)))]
-mod disposition;
 #[cfg(all(unix, not(loom)))]
 mod handler;
 #[cfg_attr(any(not(unix), loom), path = "no_interrupt.rs")]
 mod interrupt;
+#[cfg(all(unix, not(loom)))]
+mod listening;
 #[cfg(all(unix, not(loom)))]
 mod signals;
 

@@ -1,4 +1,4 @@
-//! Ctrl-C where this crate does not know how to heed it: it has its default effect.
+//! Ctrl-C where this crate cannot respond to it: it has its default effect.
 
 use crate::Result;
 use crate::scope::tree::pool::ScopeRef;

@@ -11,9 +11,9 @@ use signal_hook::low_level::signal_name;
 
 use crate::Result;
 use crate::world::reactor::registration::{Registration, Side};
-use crate::world::signal::disposition::{Listener, Listening, was_heard};
+use crate::world::signal::listening::{Listener, Listening, was_heard};
 
-/// A signal, named as in the system's manual, without the `SIG`.
+/// A signal. The constants have the names of the system's manual, without the `SIG`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signal(i32);
 
@@ -22,23 +22,23 @@ impl Signal {
     pub const ALRM: Signal = Signal(consts::SIGALRM);
     /// A child process has stopped or ended.
     pub const CHLD: Signal = Signal(consts::SIGCHLD);
-    /// The process goes on after it was stopped.
+    /// The process continues after it was stopped.
     pub const CONT: Signal = Signal(consts::SIGCONT);
-    /// The terminal was closed; to a service it says "read your configuration again".
+    /// The terminal was closed. To a service it means "read your configuration again".
     pub const HUP: Signal = Signal(consts::SIGHUP);
     /// Ctrl-C.
     pub const INT: Signal = Signal(consts::SIGINT);
     /// Ctrl-\.
     pub const QUIT: Signal = Signal(consts::SIGQUIT);
-    /// The process is to end: what `kill` and service managers send.
+    /// A request to end, as sent by `kill` and service managers.
     pub const TERM: Signal = Signal(consts::SIGTERM);
     /// Ctrl-Z.
     pub const TSTP: Signal = Signal(consts::SIGTSTP);
-    /// For programs to give a meaning to.
+    /// Has whatever meaning a program gives to it.
     pub const USR1: Signal = Signal(consts::SIGUSR1);
-    /// For programs to give a meaning to.
+    /// Has whatever meaning a program gives to it.
     pub const USR2: Signal = Signal(consts::SIGUSR2);
-    /// The terminal has another size.
+    /// The size of the terminal has changed.
     pub const WINCH: Signal = Signal(consts::SIGWINCH);
 
     /// The signal with this number on this system.
@@ -70,23 +70,24 @@ impl fmt::Debug for Signal {
     }
 }
 
-/// Listens to signals, from when it is made until it is dropped. Trio's `open_signal_receiver`.
+/// Listens to signals from when it is made until it is dropped. Trio's `open_signal_receiver`.
 ///
-/// Meanwhile they have no other effect: [`TERM`](Signal::TERM) does not end the process, and
-/// [`INT`](Signal::INT), Ctrl-C, does not cancel the main scope. A signal comes to all who listen
-/// to it in the process. Several of a kind that come before one is received are one, as the
-/// system itself sees it.
+/// Meanwhile the signals have no other effect: [`TERM`](Signal::TERM) does not end the process, and
+/// [`INT`](Signal::INT), Ctrl-C, does not cancel the main scope. A signal is delivered to every
+/// listener in the process. Signals of one kind that come before the first of them is received count
+/// as one, as they do for the system itself.
 ///
-/// When the last who listens to a signal is dropped, it has its former effect again. One that had
-/// come and that nobody received has it at once: no signal is lost. So keep it for as long as you
-/// want to be spared: until the clean-up is over, not until the first signal has come.
+/// When the last listener to a signal is dropped, the signal has its former effect again. If it had
+/// come and nobody had received it, it has that effect at once: no signal is lost. So keep the
+/// listener for as long as the process is not to be ended by a signal: until the clean-up is over,
+/// not until the first signal has come.
 ///
-/// What other libraries do about a signal is left alone: a handler from before is called as well,
-/// and where another one was installed later the default effect is not carried out when nobody here
-/// listens any more.
+/// What other libraries do about a signal is left alone: a handler that was there before is called
+/// too, and where another one was installed later, the default effect is not carried out when nobody
+/// here listens any longer.
 ///
-/// A [server](crate::Server) that is shutting down listens as well: a second signal ends its grace
-/// at once, and a third the process.
+/// A [server](crate::Server) that is shutting down listens too: a second signal ends its grace at
+/// once, and a third ends the process.
 ///
 /// ```
 /// use seedbed::signal::{Signal, Signals};
@@ -117,28 +118,28 @@ impl fmt::Debug for Signal {
 /// ```
 pub struct Signals {
     listening: Vec<Listening>,
-    /// Where the search begins, so that no signal keeps others from being received.
+    /// Where the next search begins, so that no signal keeps others from being received.
     next: Cell<usize>,
     pipe: Registration<UnixStream>,
 }
 
 impl Signals {
-    /// Begins to listen to these signals.
+    /// Starts listening to these signals.
     ///
-    /// It may be made and kept outside of [`run`](crate::run).
+    /// The listener can be made and kept outside of [`run`](crate::run).
     ///
     /// # Errors
     ///
-    /// An [`io::Error`]: of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) for what is no
-    /// signal with a name, and for one that no handler can catch (`SIGKILL`, `SIGSTOP`) or return
-    /// from (`SIGILL`, `SIGFPE`, `SIGSEGV`); that of the system calls.
+    /// An [`io::Error`]: of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) for a number that
+    /// is no signal with a name, and for a signal that no handler can catch (`SIGKILL`, `SIGSTOP`) or
+    /// return from (`SIGILL`, `SIGFPE`, `SIGSEGV`); otherwise that of a system call.
     #[track_caller]
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> Result<Signals> {
         Signals::listen(signals, Listener::Program)
     }
 
-    /// Begins to listen to those signals which tell a process to end and which the program has
-    /// listened to. `None` if there are none: their default effect, or what Ctrl-C does to the
+    /// Starts listening to those signals that tell a process to end and that the program has ever
+    /// listened to. `None` if there are none: then their default effect, or what Ctrl-C does to the
     /// main scope, is what the program wants.
     ///
     /// The first of them is received; the one after it has its default effect.
@@ -162,9 +163,10 @@ impl Signals {
         Ok(Signals { listening, next: Cell::new(0), pipe: Registration::of_listener(receiver) })
     }
 
-    /// Waits for a signal, and tells which it is.
+    /// Waits for a signal, and returns which one came.
     ///
-    /// Several tasks may wait; each signal comes to one of them.
+    /// Several tasks may wait; each signal is delivered to one of them. A
+    /// [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -176,10 +178,10 @@ impl Signals {
                 if let Some(signal) = self.take() {
                     return Ok(signal);
                 }
-                // A signal that comes after the look sets its flag before it writes: then
-                // there is something to read, and another look.
+                // A signal that comes after that look sets its flag before it writes: then there
+                // is something to read, and another look is taken.
                 if pipe.read(&mut [0; 64])? == 0 {
-                    // Nothing writes: it listens to no signal at all.
+                    // Nothing can write: this listens to no signal at all.
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
             }
@@ -188,10 +190,10 @@ impl Signals {
 
     fn take(&self) -> Option<Signal> {
         let (before, after) = self.listening.split_at(self.next.get());
-        let found = after.iter().chain(before).position(Listening::take)?;
-        let found = (self.next.get() + found) % self.listening.len();
-        self.next.set((found + 1) % self.listening.len());
-        Some(Signal(self.listening[found].signal()))
+        let mut signals = after.iter().chain(before).map(Listening::take).enumerate();
+        let (found, signal) = signals.find_map(|(found, signal)| Some((found, signal?)))?;
+        self.next.set((self.next.get() + found + 1) % self.listening.len());
+        Some(Signal(signal))
     }
 }
 

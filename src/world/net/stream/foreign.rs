@@ -9,9 +9,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::world::net::socket::Socket;
 use crate::world::net::stream::SocketStream;
-use crate::world::net::transfer::{self, at_once, receive, send, send_vectored};
+use crate::world::net::stream::kind::Socket;
+use crate::world::net::stream::transfer::{self, at_once, receive, send, send_vectored};
 use crate::world::reactor::registration::Side;
 use crate::{Error, Result};
 

@@ -1,6 +1,18 @@
-//! Streams: what TCP and the Unix domain have in common, reading and writing.
+//! Streams: what connections of TCP and of the Unix domain have in common, reading and writing.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `kind` | the kinds of streams, and what differs between them |
+//! | `kept` | a stream's socket, and what becomes of it when it is dropped |
+//! | `transfer` | the system calls that move bytes |
+//! | `halves` | a stream as a half that reads and a half that writes |
+//! | `foreign` | the traits of other libraries |
 
 mod foreign;
+mod halves;
+mod kept;
+mod kind;
+pub(super) mod transfer;
 
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -13,17 +25,18 @@ use std::os::fd::AsFd;
 use std::task::Context;
 use std::task::{Poll, ready};
 
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use kind::Socket;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::Result;
 use crate::error::placed;
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::closing;
-use crate::world::net::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::world::net::socket::{Kept, Socket};
+use crate::world::net::stream::kept::{Kept, Origin};
 #[cfg(feature = "hyper")]
-use crate::world::net::transfer::receive_uninit;
-use crate::world::net::transfer::{self, at_once, receive, send, send_vectored};
+use crate::world::net::stream::transfer::receive_uninit;
+use crate::world::net::stream::transfer::{at_once, receive, send, send_vectored};
 use crate::world::reactor::registration::{Operation, Registration, Side};
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
@@ -75,12 +88,12 @@ pub struct SocketStream<S: Socket> {
 impl<S: Socket> SocketStream<S> {
     /// Over a socket that is in non-blocking mode already, and that this side has connected.
     pub(super) fn new(socket: S) -> Self {
-        SocketStream { io: Registration::new(Kept::new(socket, false)) }
+        SocketStream { io: Registration::new(Kept::new(socket, Origin::Connected)) }
     }
 
     /// Over one that a listener has accepted, or somebody else, for all that is known.
     pub(super) fn accepted(socket: S) -> Self {
-        SocketStream { io: Registration::new(Kept::new(socket, true)) }
+        SocketStream { io: Registration::new(Kept::new(socket, Origin::Accepted)) }
     }
 
     pub(super) fn registration(&self) -> &Registration<Kept<S>> {
@@ -377,53 +390,6 @@ impl<S: Socket> SocketStream<S> {
         &self,
     ) -> Result<std::rc::Rc<crate::world::reactor::registration::Readiness>> {
         self.io.observe()
-    }
-
-    /// Two halves, one that reads and one that writes, each for one task.
-    ///
-    /// If the `AsyncReadExt` of the `futures` crate is in scope, `stream.split()` is that trait's
-    /// method, which takes the stream by value. Write `TcpStream::split(&mut stream)` then.
-    ///
-    /// ```
-    /// use seedbed::net::UnixStream;
-    /// use seedbed::nursery;
-    ///
-    /// seedbed::run(async {
-    ///     let (mut stream, peer) = UnixStream::pair()?;
-    ///     let (mut reader, mut writer) = stream.split();
-    ///     nursery(async |n| {
-    ///         n.spawn(async { writer.write_all(b"ping").await });
-    ///         n.spawn(async { peer.write_all(b"pong").await });
-    ///         let mut answer = [0; 4];
-    ///         reader.read_exact(&mut answer).await
-    ///     })
-    ///     .await
-    /// })?;
-    /// # Ok::<(), seedbed::Error>(())
-    /// ```
-    pub fn split(&mut self) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
-        halves::split(self)
-    }
-
-    /// Like [`split`](Self::split), but the halves own the stream between them. The half that
-    /// writes ends its direction when it is dropped.
-    ///
-    /// ```
-    /// use seedbed::net::UnixStream;
-    ///
-    /// seedbed::run(async {
-    ///     let (stream, peer) = UnixStream::pair()?;
-    ///     let (reader, writer) = stream.into_split();
-    ///     drop(writer);
-    ///     assert_eq!(peer.read(&mut [0; 8]).await?, 0);
-    ///     peer.write_all(b"still heard").await?;
-    ///     # drop(reader);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), seedbed::Error>(())
-    /// ```
-    pub fn into_split(self) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
-        halves::into_split(self)
     }
 
     /// As [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), into memory that need not be initialized. What has been read is

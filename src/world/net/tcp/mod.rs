@@ -1,5 +1,16 @@
 //! TCP.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `stream` | a connection and its options |
+//! | `listener` | taking connections |
+//! | `socket` | a socket before it connects or listens |
+//! | `connect` | connecting to an address, or to the first of several that answers |
+//! | `connect_failed` | what went wrong if none of them did |
+//! | `bind` | listening at an address |
 
+mod bind;
+mod connect;
 mod connect_failed;
 mod listener;
 mod socket;

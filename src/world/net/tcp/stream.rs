@@ -1,4 +1,4 @@
-//! TCP connections: making one, and its options.
+//! A TCP connection and its options.
 
 use std::io;
 use std::net::{self, SocketAddr};
@@ -7,12 +7,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::Result;
-use crate::error::placed;
-use crate::world::net::address::Address;
-use crate::world::net::doing::doing;
 use crate::world::net::stream::SocketStream;
-use crate::world::net::tcp::{ConnectFailed, TcpSocket};
-use crate::world::net::{happy_eyeballs, names};
 use crate::world::reactor::registration::Side;
 
 /// A TCP connection.
@@ -39,60 +34,6 @@ use crate::world::reactor::registration::Side;
 pub type TcpStream = SocketStream<net::TcpStream>;
 
 impl SocketStream<net::TcpStream> {
-    /// Connects to this address. For options that have to be set beforehand there is [`TcpSocket`].
-    ///
-    /// A name is [looked up](crate::net::lookup_host). If there are several addresses, because of the
-    /// name or because a list was given, the first one that answers is used (Happy Eyeballs, RFC
-    /// 8305). IPv6 and IPv4 addresses take turns; each is tried 250 milliseconds after the one
-    /// before, or as soon as that has failed. The other attempts are closed.
-    ///
-    /// If it fails or is dropped there is no connection on this side; the peer may have seen one
-    /// that was closed.
-    ///
-    /// # Errors
-    ///
-    /// [`Cancelled`](crate::Cancelled); an [`io::Error`]: of the kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
-    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, with the address, of
-    /// the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there; if
-    /// there were several addresses, [`ConnectFailed`].
-    ///
-    /// If nobody listens at a port of the same machine, the system may choose that very port for the
-    /// socket, and connect the socket to itself. That is `ConnectionRefused`, too.
-    ///
-    /// ```
-    /// use seedbed::net::{TcpListener, TcpStream};
-    ///
-    /// seedbed::run(async {
-    ///     let listener = TcpListener::bind("localhost:0").await?;
-    ///     let port = listener.local_addr()?.port();
-    ///     let stream = TcpStream::connect(("localhost", port)).await?;
-    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), seedbed::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn connect(address: impl Address) -> impl Future<Output = Result<TcpStream>> {
-        placed(async move {
-            let connect = async |address| TcpSocket::for_address(address)?.join(address).await;
-            let addresses = names::addresses(&address).await?;
-            if let [address] = addresses[..] {
-                return connect(address).await.map_err(doing("connecting to", address));
-            }
-            let addresses = happy_eyeballs::interleave(&addresses);
-            // In a box: every task that connects to anything would have to be as large.
-            let race = Box::pin(happy_eyeballs::race(&addresses, connect));
-            match race.await? {
-                Ok(stream) => Ok(stream),
-                Err(errors) => {
-                    let attempts = addresses.into_iter().zip(errors).collect();
-                    Err(ConnectFailed::new(attempts).into_io().into())
-                }
-            }
-        })
-    }
-
     /// Like [`read`](Self::read), but leaves what it reads to be read again.
     ///
     /// # Errors

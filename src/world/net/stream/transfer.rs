@@ -19,7 +19,7 @@ pub(super) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize
 
 /// As [`receive`]; so many bytes are initialized then.
 #[inline]
-pub(super) fn receive_uninit(
+pub(in crate::world::net) fn receive_uninit(
     socket: &impl AsFd,
     buffer: &mut [MaybeUninit<u8>],
 ) -> io::Result<usize> {
@@ -78,7 +78,7 @@ pub(super) fn at_once<B: Deref<Target = [u8]>>(buffers: &[B]) -> (usize, usize) 
 
 /// Ends one direction of a connection, or both. It is no error if they have ended already, as where
 /// the peer has reset the connection.
-pub(super) fn shutdown(socket: &impl AsFd, how: Shutdown) -> io::Result<()> {
+pub(in crate::world::net) fn shutdown(socket: &impl AsFd, how: Shutdown) -> io::Result<()> {
     match SockRef::from(socket).shutdown(how) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         outcome => outcome,

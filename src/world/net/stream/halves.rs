@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::world::net::socket::Socket;
 use crate::world::net::stream::SocketStream;
+use crate::world::net::stream::kind::Socket;
 use crate::{Error, Result};
 
 /// The half of a [stream](SocketStream::split) that reads.
@@ -43,15 +43,54 @@ pub struct OwnedWriteHalf<S: Socket> {
     ends: bool,
 }
 
-pub(super) fn split<S: Socket>(stream: &SocketStream<S>) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
-    (ReadHalf { stream }, WriteHalf { stream })
-}
+impl<S: Socket> SocketStream<S> {
+    /// Two halves, one that reads and one that writes, each for one task.
+    ///
+    /// If the `AsyncReadExt` of the `futures` crate is in scope, `stream.split()` is that trait's
+    /// method, which takes the stream by value. Write `TcpStream::split(&mut stream)` then.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    /// use seedbed::nursery;
+    ///
+    /// seedbed::run(async {
+    ///     let (mut stream, peer) = UnixStream::pair()?;
+    ///     let (mut reader, mut writer) = stream.split();
+    ///     nursery(async |n| {
+    ///         n.spawn(async { writer.write_all(b"ping").await });
+    ///         n.spawn(async { peer.write_all(b"pong").await });
+    ///         let mut answer = [0; 4];
+    ///         reader.read_exact(&mut answer).await
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn split(&mut self) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
+        (ReadHalf { stream: self }, WriteHalf { stream: self })
+    }
 
-pub(super) fn into_split<S: Socket>(
-    stream: SocketStream<S>,
-) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
-    let stream = Rc::new(stream);
-    (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, ends: true })
+    /// Like [`split`](Self::split), but the halves own the stream between them. The half that
+    /// writes ends its direction when it is dropped.
+    ///
+    /// ```
+    /// use seedbed::net::UnixStream;
+    ///
+    /// seedbed::run(async {
+    ///     let (stream, peer) = UnixStream::pair()?;
+    ///     let (reader, writer) = stream.into_split();
+    ///     drop(writer);
+    ///     assert_eq!(peer.read(&mut [0; 8]).await?, 0);
+    ///     peer.write_all(b"still heard").await?;
+    ///     # drop(reader);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
+        let stream = Rc::new(self);
+        (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, ends: true })
+    }
 }
 
 /// The whole stream, for its addresses and options.
