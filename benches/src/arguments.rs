@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The program's arguments.
 
 use std::process;
 
@@ -32,7 +32,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The program's. Ends it if they make no sense.
+    /// Parses the program's arguments, and ends it if they make no sense.
     pub fn parse(given: &[String]) -> Arguments {
         let mut arguments = Arguments {
             list: false,
@@ -80,12 +80,12 @@ impl Arguments {
         arguments
     }
 
-    /// Whether rows of this case are wanted.
+    /// Whether any row of this case was asked for.
     pub fn wants_case(&self, case: &str) -> bool {
         self.cases.is_empty() || self.cases.iter().any(|wanted| case_of(wanted) == case)
     }
 
-    /// Whether this row is wanted.
+    /// Whether this row was asked for.
     pub fn wants_row(&self, row: &str) -> bool {
         let below = |wanted: &String| {
             row.strip_prefix(wanted.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('/'))
@@ -99,7 +99,7 @@ impl Arguments {
     }
 }
 
-/// The case that a row is of.
+/// The case that a row belongs to.
 fn case_of(row: &str) -> &str {
     row.split('/').next().expect("it has a first part")
 }

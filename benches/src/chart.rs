@@ -1,6 +1,5 @@
-//! A chart of the ratios: a line for each row, and on it a dot for each subject, to the right of 1
-//! where seedbed is better. The axis is logarithmic; what is less than 1/8 or more than 64 is at its
-//! end.
+//! A chart of the ratios: a line for each row with a dot for each subject, to the right of 1 where
+//! seedbed is better. The axis is logarithmic; ratios below 1/8 or above 64 are drawn at its ends.
 
 use std::fmt::Write;
 
@@ -11,13 +10,13 @@ const LABELS: f64 = 210.0;
 const WIDTH: f64 = 560.0;
 const LINE: f64 = 20.0;
 const MARGIN: f64 = 16.0;
-/// One for each subject but seedbed, distinct on white and on black.
+/// A colour for each subject except seedbed, distinct on white and on black.
 const COLOURS: &[&str] = &[
     "#d62728", "#e8837f", "#8c2d2d", "#1f77b4", "#2ca02c", "#98b544", "#9467bd", "#c5a3e0",
     "#e08214", "#f5b76b", "#8c564b", "#17a2b8", "#e377c2", "#7f7f7f",
 ];
 
-/// As the text of an SVG file.
+/// The chart, as the text of an SVG file.
 pub fn svg(measured: &[Measured]) -> String {
     let mut rows: Vec<&str> = Vec::new();
     let mut subjects: Vec<&str> = Vec::new();
@@ -109,7 +108,7 @@ pub fn svg(measured: &[Measured]) -> String {
     svg
 }
 
-/// The same in every chart.
+/// A subject's colour, the same in every chart.
 fn colour(subject: &str) -> &'static str {
     let others = SUBJECTS.iter().filter(|(name, _)| *name != SEEDBED);
     let index = others.map(|(name, _)| *name).position(|name| name == subject);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 static CPU: AtomicBool = AtomicBool::new(false);
 
-/// From now on [`timed`] and [`Stopwatch`] tell the time that the process was running, all its
-/// threads together, in place of the time that has passed: for a machine that others use too.
+/// From now on [`timed`] and [`Stopwatch`] measure how long the process was running, all its
+/// threads together, instead of the time that has passed. For a machine that is shared with others.
 pub fn use_cpu_time() {
     CPU.store(true, Ordering::Relaxed);
 }
@@ -32,7 +32,8 @@ impl Stopwatch {
         }
     }
 
-    /// Always that of the process's own running time: for work that waits in between.
+    /// A stopwatch that always measures the process's own running time: for work that waits in
+    /// between.
     pub fn start_cpu() -> Stopwatch {
         Stopwatch::of(libc::CLOCK_PROCESS_CPUTIME_ID)
     }
@@ -46,7 +47,7 @@ impl Stopwatch {
     }
 }
 
-/// What a clock of the kernel's says.
+/// The time of one of the kernel's clocks.
 pub fn now(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it writes to `time` only.

@@ -1,24 +1,25 @@
-//! Where threads run that talk to each other: whether the system puts them on the same CPU or not
-//! makes more of a difference than all that is measured, so it is not left to the system.
+//! The CPUs of threads that talk to each other. Whether they share one makes more of a difference
+//! than anything that is measured here, so it is not left to the system.
 //!
-//! The subject has the first CPU. Who keeps it busy has the second one. Where they take turns, and
-//! one always waits for the other, they share the first: on two, it would be measured how long an
-//! idle CPU takes to wake, which on a virtual machine is ten times as long as all the rest.
+//! The subject has the first CPU, and whatever keeps it busy has the second. Where they take turns,
+//! one always waiting for the other, they share the first. On two CPUs the measurement would mostly
+//! be of how long an idle CPU takes to wake up, which on a virtual machine is ten times as long as
+//! all the rest.
 
 use std::mem;
 use std::sync::OnceLock;
 
-/// Of those that this process may use.
+/// One of the CPUs that this process may use.
 #[derive(Clone, Copy)]
 pub enum Cpu {
     First,
     Second,
 }
 
-/// A thread that is kept on one CPU until this is dropped.
+/// Keeps a thread on one CPU until it is dropped.
 pub struct Pinned(());
 
-/// Keeps this thread, and those that it starts, on this CPU, if there are two.
+/// Keeps this thread, and the threads it starts, on this CPU, if there are two.
 pub fn pin(cpu: Cpu) -> Pinned {
     let all = all();
     let mut usable = (0..libc::CPU_SETSIZE as usize).filter(|cpu| {
@@ -45,7 +46,7 @@ impl Drop for Pinned {
     }
 }
 
-/// The CPUs that this process might use when this was called first.
+/// The CPUs that this process was allowed to use when this was first called.
 fn all() -> &'static libc::cpu_set_t {
     static ALL: OnceLock<libc::cpu_set_t> = OnceLock::new();
     ALL.get_or_init(|| {

@@ -1,7 +1,8 @@
-//! Clients of a server: so many connections, each with one request under way at any time. The same
-//! for every subject, on one thread, and with as few system calls as there can be: one `write` and
-//! one `read` for a request, and an `epoll_wait` for all that are ready. They have a CPU of
-//! their own, but share the server's if there is only one connection (see `cpus`).
+//! The clients of a server: a number of connections, each with one request under way at any time.
+//! They are the same for every subject, run on one thread, and make as few system calls as
+//! possible: one `write` and one `read` for a request, and an `epoll_wait` for all that are ready.
+//! They have a CPU of their own, but share the server's if there is only one connection (see
+//! `cpus`).
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
@@ -13,20 +14,20 @@ use mio::{Events, Interest, Poll, Token};
 use crate::cpus::{self, Cpu};
 use crate::process::Inside;
 
-/// What is sent, and what comes back.
+/// A request and its answer.
 pub struct Exchange<'a> {
     pub request: &'a [u8],
-    /// The bytes of an answer: all are as long.
+    /// The length of an answer, the same for all.
     pub answer: usize,
-    /// Looks at the first answer of each connection.
+    /// Checks the first answer of each connection.
     pub check: &'a dyn Fn(&[u8]) -> bool,
 }
 
-/// What a server did within the time that counts.
+/// What a server did during the measurement.
 pub struct Served {
     pub answers: u64,
     pub elapsed: Duration,
-    /// For how long the server was running.
+    /// How long the server's process was running.
     pub cpu: Duration,
 }
 
@@ -51,7 +52,8 @@ pub fn connect(address: SocketAddr, n: usize, exchange: &Exchange<'_>) -> Vec<ne
     (0..n).map(connect).collect()
 }
 
-/// Keeps a server busy with `n` connections, a while in which nothing counts and then for `time`.
+/// Keeps a server busy with `n` connections, first for a while that does not count and then for
+/// `time`.
 pub fn load(
     server: &Inside,
     address: SocketAddr,
@@ -75,9 +77,9 @@ pub fn load(
     let mut answers = 0;
     let warm_up = time / 4;
     let mut began = Instant::now();
-    let mut counts = None; // the answers and the server's time when it began to count
+    let mut counts = None; // the answers and the server's time when the measurement began
     loop {
-        // Registered, each is writable, which begins it.
+        // Each connection is reported as writable once registered, which starts it.
         poll.poll(&mut events, Some(Duration::from_millis(100))).expect("epoll waits");
         for event in &events {
             let connection = &mut connections[event.token().0];
@@ -100,7 +102,7 @@ pub fn load(
 }
 
 impl Connection {
-    /// Writes and reads what can be; gives the number of answers that became complete.
+    /// Writes and reads as much as possible. Returns the number of answers that were completed.
     fn go_on(&mut self, exchange: &Exchange<'_>, buffer: &mut [u8]) -> u64 {
         let mut answers = 0;
         loop {
@@ -109,7 +111,7 @@ impl Connection {
                     Ok(n) => {
                         self.written += n;
                         if self.written == exchange.request.len() {
-                            // The answer cannot be there yet: the kernel tells when it is.
+                            // The answer cannot have arrived yet: the kernel will say when it has.
                             return answers;
                         }
                     }

@@ -2,15 +2,15 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `arguments` | what is asked for |
-//! | `cases/` | the work, a file for each case, with a function for each subject |
-//! | `subjects`, `runtimes` | who is measured, and how each runtime is set up |
-//! | `row` | one piece of work and who does it |
+//! | `arguments` | the command line |
+//! | `cases/` | the work: a file for each case, with a function for each subject |
+//! | `subjects`, `runtimes` | what is measured, and how each runtime is set up |
+//! | `row` | one piece of work and the subjects that do it |
 //! | `measure` | rounds in turn, medians, spreads, ratios |
 //! | `report`, `chart` | table and JSON, SVG |
 //! | `clock`, `tally`, `memory` | what is measured, and the check that it was done |
 //! | `process`, `load` | servers in processes of their own, and their clients |
-//! | `cpus` | where threads run that talk to each other |
+//! | `cpus` | the CPUs of threads that talk to each other |
 //! | `bin/instructions` | the hot paths by instruction count |
 
 mod arguments;
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// What a process of a subject's own does.
+/// The work of a subject in its own process.
 fn inside_process(arguments: &[String]) {
     let number = |text: &str| text.parse().expect("a number");
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -84,7 +84,7 @@ fn run(arguments: &Arguments) {
     write(&arguments.chart, &|| chart::svg(&measured));
 }
 
-/// The rows that are wanted, with the subjects that are.
+/// The rows that were asked for, with the subjects that were.
 fn rows(arguments: &Arguments) -> impl Iterator<Item = Row> {
     let cases = CASES.iter().filter(|case| arguments.wants_case(case.name));
     let rows = cases.flat_map(|case| (case.rows)(arguments.size));
@@ -113,10 +113,10 @@ fn list(arguments: &Arguments) {
     }
 }
 
-/// Has the allocator keep what is freed, so that no subject's time has in it that the kernel takes
-/// and gives the same pages again and again.
+/// Makes the allocator keep what is freed, so that no subject's time includes the kernel taking and
+/// returning the same pages again and again.
 fn keep_memory() {
-    // The most that the allocator takes for the second.
+    // The most that the allocator accepts for the second.
     for (number, value) in [(libc::M_TRIM_THRESHOLD, i32::MAX), (libc::M_MMAP_THRESHOLD, 32 << 20)]
     {
         // SAFETY: it only sets a number of the allocator's.

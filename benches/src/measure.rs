@@ -1,5 +1,5 @@
-//! Measuring a row: the subjects take turns, round by round, so that whatever else the machine
-//! does meets all of them. Each is in a process of its own all the while, and in none but its own.
+//! Measuring a row. The subjects take turns, round by round, so that whatever else the machine does
+//! affects all of them. Each stays in a process of its own throughout.
 
 use crate::arguments::Arguments;
 use crate::process::{self, Inside};
@@ -12,13 +12,13 @@ pub struct Measured {
     pub unit: String,
     pub better: Better,
     pub median: f64,
-    /// How far the middle half of the rounds is apart (the interquartile range).
+    /// The spread of the middle half of the rounds (the interquartile range).
     pub spread: f64,
-    /// How many times better seedbed is; 1 for itself, and nothing where it was not measured.
+    /// How many times better seedbed is: 1 for itself, and `None` where it was not measured.
     pub ratio_to_seedbed: Option<f64>,
 }
 
-/// Measures a row, in rounds after one that does not count.
+/// Measures a row, after one round that does not count.
 pub fn measure(row: &Row, arguments: &Arguments) -> Vec<Measured> {
     let rounds = (arguments.rounds / row.rounds_divisor).max(3);
     let size = arguments.size.name();
@@ -30,11 +30,11 @@ pub fn measure(row: &Row, arguments: &Arguments) -> Vec<Measured> {
             (entry.subject, process)
         })
         .collect();
-    // By figure and subject.
+    // The samples, by figure and subject.
     let mut samples = vec![vec![Vec::with_capacity(rounds); runs.len()]; row.figures.len()];
     for round in 0..=rounds {
         for turn in 0..runs.len() {
-            // Nobody is always first, or always after the same.
+            // No subject is always first.
             let subject = (turn + round) % runs.len();
             let values = runs[subject].1.ask();
             assert_eq!(values.len(), row.figures.len());
@@ -68,14 +68,14 @@ pub fn measure(row: &Row, arguments: &Arguments) -> Vec<Measured> {
     measured
 }
 
-/// What is in a subject's process: does its part of the row each time that it is asked.
+/// The inside of a subject's process: does the row's work each time it is asked to.
 pub fn inside(row: &Row, subject: &str) {
     let entry = row.entries.iter().find(|entry| entry.subject == subject);
     let run = entry.and_then(|entry| entry.run.as_ref().ok()).expect("it has a part in the row");
     process::answer(run);
 }
 
-/// The value below which so much of the samples is, interpolated.
+/// The value below which the given part of the samples lies, interpolated.
 fn quantile(samples: &mut [f64], part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     let place = part * (samples.len() - 1) as f64;

@@ -4,14 +4,14 @@ use std::fs;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Bytes allocated, with what the allocator needs for them.
+    /// The bytes allocated, including the allocator's own overhead.
     pub heap: f64,
-    /// Bytes of the process that are in memory.
+    /// The bytes of the process that are resident.
     pub resident: f64,
 }
 
 impl Memory {
-    /// This process's.
+    /// The memory of this process.
     pub fn now() -> Memory {
         // SAFETY: it only reads, under the allocator's locks.
         let heap = unsafe { libc::mallinfo2() };
@@ -25,7 +25,7 @@ impl Memory {
         }
     }
 
-    /// How much more each of so many took since.
+    /// How much more memory each of `n` items has taken since then.
     pub fn each_since(self, before: Memory, n: usize) -> Vec<f64> {
         vec![(self.heap - before.heap) / n as f64, (self.resident - before.resident) / n as f64]
     }

@@ -1,8 +1,8 @@
-//! Processes of their own, which are this program once more: one for each subject of a row, so that
-//! none finds the heap as another has left it; servers, whose clients must not take their time; and
-//! what is measured by its memory.
+//! Further processes running this program: one for each subject of a row, so that none inherits the
+//! heap of another; servers, so that clients do not use their time; and whatever is measured by its
+//! memory.
 //!
-//! A process ends when its standard input does, so none outlives the program.
+//! Such a process ends when its standard input does, so none outlives the program.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -24,7 +24,7 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// Starts a process that does what `main` does for these arguments after [`INSIDE`].
+    /// Starts a process that runs `main` with [`INSIDE`] and these arguments.
     pub fn start(arguments: &[&str]) -> Inside {
         let program = env::current_exe().expect("this program is a file");
         let mut process = Command::new(program)
@@ -38,7 +38,7 @@ impl Inside {
         Inside { process, output }
     }
 
-    /// The next line that it prints.
+    /// The next line that the process prints.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("it can be read");
@@ -46,12 +46,12 @@ impl Inside {
         line.trim_end().to_owned()
     }
 
-    /// The numbers in the next line that it prints.
+    /// The numbers in the next line that the process prints.
     pub fn numbers(&mut self) -> Vec<f64> {
         self.line().split(' ').map(|number| number.parse().expect("a number")).collect()
     }
 
-    /// For how long it has been running, all its threads together.
+    /// How long the process has been running, all its threads together.
     pub fn cpu_time(&self) -> Duration {
         let mut id = 0;
         // SAFETY: it writes to `id` only.
@@ -61,14 +61,14 @@ impl Inside {
         clock::now(id)
     }
 
-    /// The numbers that it prints when it is asked.
+    /// The numbers that the process prints when it is asked to do its work.
     pub fn ask(&mut self) -> Vec<f64> {
         let input = self.process.stdin.as_mut().expect("it is piped");
         writeln!(input).and_then(|()| input.flush()).expect("the process is there");
         self.numbers()
     }
 
-    /// How much memory it has in use, if it is a [`serve`].
+    /// How much memory the process uses, if it runs [`serve`].
     pub fn memory(&mut self) -> Memory {
         let [heap, resident] = self.ask()[..] else { panic!("two numbers") };
         Memory { heap, resident }
@@ -83,7 +83,7 @@ impl Drop for Inside {
     }
 }
 
-/// What is inside of a process that is asked: answers with numbers each time.
+/// The inside of a process that can be asked: answers with numbers each time.
 pub fn answer(numbers: impl Fn() -> Vec<f64>) {
     for _ in io::stdin().lines() {
         let numbers: Vec<_> = numbers().iter().map(f64::to_string).collect();
@@ -98,8 +98,8 @@ pub fn start_server(arguments: &[&str]) -> (Inside, SocketAddr) {
     (inside, address)
 }
 
-/// What is inside of a server's process: prints its address, serves until the process is ended, and
-/// tells its memory for each line it is sent.
+/// The inside of a server's process: prints its address, serves until the process is killed, and
+/// reports its memory for each line that it is sent.
 pub fn serve(serve: impl FnOnce(TcpListener)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     println!("{}", listener.local_addr().expect("it is bound"));
@@ -115,7 +115,7 @@ pub fn serve(serve: impl FnOnce(TcpListener)) {
     unreachable!("a server goes on");
 }
 
-/// Lets this process and those it starts have as many descriptors as they may.
+/// Raises the number of descriptors for this process, and for those it starts, to what is allowed.
 pub fn raise_limits() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: it writes to `limit` only.

@@ -1,17 +1,17 @@
-//! What was measured, for people and for programs.
+//! The results, for people and for programs.
 
 use std::fmt::Write;
 
 use crate::measure::Measured;
 use crate::row::Better;
 
-/// The table's head.
+/// The head of the table.
 pub fn head() -> String {
     let head = line("case", "subject", "median", "spread", "unit", "ratio");
     format!("{head}\n{}", "-".repeat(head.len()))
 }
 
-/// A table of what was measured, a line for each.
+/// A table of results, one line for each.
 pub fn table(measured: &[Measured]) -> String {
     let mut table = String::new();
     for m in measured {
@@ -32,7 +32,7 @@ fn line(case: &str, subject: &str, median: &str, spread: &str, unit: &str, ratio
     format!("{case:<26} {subject:<18} {median:>12} {spread:>7} {ratio:>8}  {unit}")
 }
 
-/// With as many digits as mean something.
+/// A number with as many digits as are significant.
 fn figure(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
@@ -41,8 +41,8 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// An array of objects: case, subject, median, unit, and ratio to seedbed, above 1 if that is
-/// better, `null` where seedbed was not measured.
+/// The results as an array of objects: case, subject, median, unit, and ratio to seedbed, which is
+/// above 1 if seedbed is better and `null` if it was not measured.
 pub fn json(measured: &[Measured]) -> String {
     let objects: Vec<_> = measured
         .iter()

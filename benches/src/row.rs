@@ -1,26 +1,26 @@
-//! A row: one piece of work, done by each subject, and what is told of it.
+//! A row: one piece of work, done by each subject, and the figures that come of it.
 
 use std::time::Duration;
 
 use crate::subjects;
 
-/// One piece of work, and who does it.
+/// One piece of work, and the subjects that do it.
 pub struct Row {
-    /// The case, and which of its works: `ping_pong/0`.
+    /// The case, and the piece of work within it: `ping_pong/0`.
     pub name: String,
     pub figures: Vec<Figure>,
     pub entries: Vec<Entry>,
-    /// Long ones, in processes of their own, get fewer rounds.
+    /// Long rows, in processes of their own, get fewer rounds.
     pub rounds_divisor: usize,
-    /// How many items of work a `Duration` is for.
+    /// The number of items that a `Duration` is divided by.
     items: usize,
-    /// How often the work is done for one sample.
+    /// How many times the work is done for one sample.
     times: u32,
 }
 
-/// What is told of a row. Most rows have one.
+/// A figure of a row. Most rows have one.
 pub struct Figure {
-    /// What it is called beside the row's name, if there are several: `tcp_echo/1x64B/cpu`.
+    /// What follows the row's name, if there are several figures: `tcp_echo/1x64B/cpu`.
     pub suffix: &'static str,
     /// `ns/child`, `messages/s`.
     pub unit: String,
@@ -33,12 +33,12 @@ pub enum Better {
     More,
 }
 
-/// What a subject does for a row: once through, giving a value for each figure.
+/// A subject's work for a row, done once. Returns a value for each figure.
 type Run = Box<dyn Fn() -> Vec<f64>>;
 
 pub struct Entry {
     pub subject: &'static str,
-    /// Or why the subject has no part in it.
+    /// The work, or why the subject is left out.
     pub run: Result<Run, String>,
 }
 
@@ -60,23 +60,23 @@ impl Row {
         }
     }
 
-    /// A row of which is told how many nanoseconds each of so many items takes.
+    /// A row whose figure is the nanoseconds that each of `items` takes.
     pub fn nanoseconds_per(item: &str, items: usize, name: impl Into<String>) -> Row {
         let figure = Figure::new("", &format!("ns/{item}"), Better::Less);
         Row { items, ..Row::new(name, vec![figure]) }
     }
 
-    /// Has the work done again for each sample until there have been so many items.
+    /// Repeats the work for each sample until at least this many items have been done.
     pub fn at_least(self, items: usize) -> Row {
         Row { times: items.div_ceil(self.items) as u32, ..self }
     }
 
-    /// Fewer rounds by this factor, but no fewer than 3.
+    /// Divides the number of rounds, but leaves at least 3.
     pub fn rounds_divided_by(self, rounds_divisor: usize) -> Row {
         Row { rounds_divisor, ..self }
     }
 
-    /// This subject takes that long for all the items.
+    /// Adds a subject whose work takes the returned time for all the items.
     pub fn time(self, subject: &'static str, run: impl Fn() -> Duration + 'static) -> Row {
         let (items, times) = (self.items as f64, self.times);
         self.sample(subject, move || {
@@ -85,17 +85,17 @@ impl Row {
         })
     }
 
-    /// This subject gives these values, one for each figure.
+    /// Adds a subject whose work returns one value for each figure.
     pub fn sample(self, subject: &'static str, run: impl Fn() -> Vec<f64> + 'static) -> Row {
         self.entry(subject, Ok(Box::new(run)))
     }
 
-    /// This subject has no part in it, and why.
+    /// Leaves a subject out, and says why.
     pub fn absent(self, subject: &'static str, why: &str) -> Row {
         self.entry(subject, Err(why.to_owned()))
     }
 
-    /// Without those subjects that cannot run on this machine.
+    /// Leaves out the subjects that cannot run on this machine.
     pub fn on_this_machine(mut self) -> Row {
         for entry in &mut self.entries {
             if let Some(why) = subjects::unavailable(entry.subject) {

@@ -1,19 +1,19 @@
 //! The runtimes, each set up as its authors advise for one thread.
 //!
 //! Each `run` starts the runtime, runs a future to its end, and takes the runtime down. What is
-//! timed is inside of the future: starting and ending a runtime is not.
+//! timed is inside the future, so starting and ending the runtime do not count.
 
 pub mod seedbed {
     use seedbed::Result;
 
-    /// Everything is awaited with `?` inside; nothing in a benchmark may fail.
+    /// Everything inside is awaited with `?`; nothing in a benchmark may fail.
     #[track_caller]
     pub fn run<T>(main: impl Future<Output = Result<T>>) -> T {
         seedbed::run(main).expect("a benchmark does not fail")
     }
 }
 
-/// What a runtime asks the kernel with, where it has both.
+/// How a runtime talks to the kernel, where it has a choice.
 #[cfg(feature = "peers")]
 #[derive(Clone, Copy)]
 pub enum Driver {

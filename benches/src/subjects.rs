@@ -1,6 +1,6 @@
-//! Who is measured. How each runtime is set up is in `runtimes`.
+//! The subjects: what is measured. How each runtime is set up is in `runtimes`.
 
-/// Their names, and what they are.
+/// The names of the subjects, and what they are.
 pub const SUBJECTS: &[(&str, &str)] = &[
     (SEEDBED, "this crate"),
     (TOKIO, "tokio, LocalRuntime (one thread, tasks need not be Send), JoinSet"),

@@ -1,6 +1,6 @@
-//! What a benchmark has done, counted, so that no subject does less than it says.
+//! A count of what a benchmark has done, so that no subject does less than it claims.
 //!
-//! On one thread, for one piece of work at a time.
+//! For one thread, and one piece of work at a time.
 
 use std::cell::Cell;
 
@@ -8,19 +8,19 @@ thread_local! {
     static DONE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// One more piece of work has been done.
+/// Counts one more piece of work.
 #[inline]
 pub fn count() {
     DONE.set(DONE.get() + 1);
 }
 
-/// Checks that it was this many since the last call.
+/// Checks that this many pieces were done since the last call.
 #[track_caller]
 pub fn expect(done: usize) {
     assert_eq!(DONE.replace(0), done, "it did not do all of the work, or more");
 }
 
-/// How much that is, since the last check.
+/// How many pieces were done since the last check.
 #[inline]
 pub fn so_far() -> usize {
     DONE.get()

@@ -1,12 +1,12 @@
-//! The hot paths by instruction count: `benches/instructions.txt`, which is kept in the repository,
-//! so that a change which makes one slower is seen in its diff.
+//! The hot paths by instruction count. The result, `benches/instructions.txt`, is kept in the
+//! repository, so that a change which makes one slower shows in its diff.
 //!
 //! ```text
 //! cargo run --release -p seedbed-bench --no-default-features --bin instructions
 //! ```
 //!
-//! It needs `valgrind`. Each path runs under callgrind once with n items and once with 2n; what the
-//! second takes more, divided by n, is the path without starting and ending. The kernel's
+//! It needs `valgrind`. Each path runs under callgrind once with n items and once with 2n. The
+//! difference divided by n is the cost of an item, without starting and ending. The kernel's
 //! instructions are not counted. The figures depend on the compiler, whose version is in the file,
 //! and hardly on the machine.
 
@@ -31,13 +31,13 @@ struct Path {
     name: &'static str,
     /// What one item is.
     item: &'static str,
-    /// Does so many.
+    /// Does this many items.
     run: fn(usize) -> Result<()>,
-    /// The figure is a multiple of this: more than 1 where it is not the same each time.
+    /// The figure is rounded to a multiple of this: more than 1 where it varies from run to run.
     grain: f64,
 }
 
-/// How many items there are in the first of the two runs.
+/// The number of items in the first of the two runs.
 const ITEMS: usize = 20_000;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -147,7 +147,7 @@ fn count_all() {
     fs::write(file, table).unwrap_or_else(|error| panic!("{file}: {error}"));
 }
 
-/// How many instructions this program takes with so many items.
+/// The instructions that this program takes for this many items.
 fn count(name: &str, n: usize) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

@@ -1,12 +1,13 @@
-//! Children that sleep for an hour are cancelled, all at once, and joined. What is timed begins with
-//! the cancellation; that all are asleep then, and that all are dropped afterwards, is checked.
+//! Children that sleep for an hour are cancelled, all at once, and joined. The measurement begins
+//! with the cancellation. It is checked that all are asleep by then, and that all are dropped
+//! afterwards.
 //!
 //! seedbed cancels a nursery: each child is polled, sees the error and returns it. The others drop
 //! their futures: tokio those of a `JoinSet` (`shutdown`). smol, compio and glommio cancel a task
-//! when its handle is dropped, and that is done to all of them before they are waited for, which is
-//! faster than one `cancel().await` after the other. `FuturesUnordered` is dropped with all that is
-//! in it, and moro-local's scope is terminated, which does the same; both have no sleep, and use
-//! async-io's.
+//! when its handle is dropped; all handles are dropped before any task is waited for, which is
+//! faster than one `cancel().await` after the other. `FuturesUnordered` is dropped with everything
+//! in it, and moro-local's scope is terminated, which does the same. Neither has a sleep of its
+//! own, so they use async-io's.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub fn rows(size: Size) -> Vec<Row> {
     vec![row]
 }
 
-/// What each child holds. It counts twice: when the child begins, and when it is gone.
+/// Something each child owns. It counts twice: when the child begins, and when it is gone.
 struct Alive;
 
 impl Alive {

@@ -1,14 +1,14 @@
-//! Whether those that are always ready leave anything to the others.
+//! Whether tasks that are always ready leave anything to the others.
 //!
 //! `fairness/shares`: the server of `tcp_echo`, with a buffer of 4 KiB, and five clients that write
-//! as fast as they can, and read what comes back. What is told is what the least of them got, as
-//! part of a fifth of all: 1 is fair.
+//! as fast as they can and read what comes back. The figure is what the least of them got, as a
+//! part of a fifth of everything: 1 is fair.
 //!
-//! `fairness/timer`: a task that computes for 100 µs at a time, with the runtime's means in between
-//! to let others run if that is due; beside it another sleeps for a millisecond, again and again.
-//! What is told is how late it was at worst. That means is a `checkpoint` in seedbed,
-//! `consume_budget` in tokio, `yield_if_needed` in glommio. The others have none, and yield each
-//! time.
+//! `fairness/timer`: one task computes for 100 µs at a time, and in between uses whatever the
+//! runtime has for letting others run if that is due. Beside it another task sleeps for a
+//! millisecond, again and again. The figure is how late that was at worst. To let others run if due
+//! is a `checkpoint` in seedbed, `consume_budget` in tokio and `yield_if_needed` in glommio. The
+//! others have nothing like it, and yield each time.
 
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -26,10 +26,10 @@ use crate::subjects::*;
 
 const CLIENTS: usize = 5;
 
-/// Of each connection, in bytes.
+/// The buffer of each connection, in bytes.
 const BUFFER: usize = 4096;
 
-/// For how long the greedy task computes at a time.
+/// How long the greedy task computes at a time.
 const STRETCH: Duration = Duration::from_micros(100);
 
 const SLEEP: Duration = Duration::from_millis(1);
@@ -55,7 +55,7 @@ fn least_share(subject: &str, time: Duration) -> f64 {
     let (_server, address) = process::start_server(&["tcp_echo", subject, &BUFFER.to_string()]);
     let connect = || TcpStream::connect(address).expect("the server listens");
     let streams: Vec<_> = (0..CLIENTS).map(|_| connect()).collect();
-    // All begin together.
+    // All clients begin together.
     let clients: Vec<_> =
         streams.into_iter().map(|stream| thread::spawn(move || client(stream, time))).collect();
     let got: Vec<u64> = clients.into_iter().map(|client| client.join().expect("it ends")).collect();
@@ -63,7 +63,7 @@ fn least_share(subject: &str, time: Duration) -> f64 {
     (least * CLIENTS as u64) as f64 / got.iter().sum::<u64>() as f64
 }
 
-/// How many bytes have come back in this time.
+/// The number of bytes that come back within `time`.
 fn client(mut stream: TcpStream, time: Duration) -> u64 {
     let mut writing = stream.try_clone().expect("a descriptor");
     let writer = thread::spawn(move || while writing.write_all(&[b'x'; 256 * 1024]).is_ok() {});
@@ -72,7 +72,7 @@ fn client(mut stream: TcpStream, time: Duration) -> u64 {
     let wait = Some(Duration::from_millis(10));
     stream.set_read_timeout(wait).expect("it is not zero");
     while began.elapsed() < time {
-        got += stream.read(&mut buffer).unwrap_or(0) as u64; // or nothing comes for so long
+        got += stream.read(&mut buffer).unwrap_or(0) as u64; // or nothing has arrived for that long
     }
     stream.shutdown(Shutdown::Both).expect("it is connected");
     writer.join().expect("it ends");
@@ -83,7 +83,7 @@ fn milliseconds(time: Duration) -> Vec<f64> {
     vec![time.as_secs_f64() * 1000.0]
 }
 
-/// Computes until it is to end.
+/// Computes until it is told to end.
 async fn compute(ends: Rc<Cell<bool>>, pause: impl AsyncFn()) {
     while !ends.get() {
         let began = Instant::now();
@@ -94,7 +94,7 @@ async fn compute(ends: Rc<Cell<bool>>, pause: impl AsyncFn()) {
     }
 }
 
-/// Sleeps again and again for so long in all, and tells by how much a sleep was late at worst.
+/// Sleeps again and again for `time` in all. Returns by how much a sleep was late at worst.
 async fn late<S: Future>(
     ends: Rc<Cell<bool>>,
     time: Duration,

@@ -1,9 +1,9 @@
-//! 100 senders, each a task, and one receiver, over one channel of capacity 64. It is told what a
-//! message costs.
+//! 100 senders, each a task, and one receiver, over one channel of capacity 64. The figure is the
+//! cost of a message.
 //!
-//! The channels are those of `ping_pong` with capacity 1; that of futures has 64 places, and one
-//! more for each sender, which is as it is made. glommio's local channel has only one sender, which
-//! the tasks share.
+//! The channels are those that `ping_pong` uses for capacity 1. The one of futures has, by design,
+//! one more place for each sender. glommio's local channel has only one sender, which the tasks
+//! share.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub fn rows(size: Size) -> Vec<Row> {
     vec![row]
 }
 
-/// What is received, added up.
+/// The sum of what is received.
 fn sum(each: usize) -> usize {
     SENDERS * each * (each - 1) / 2
 }

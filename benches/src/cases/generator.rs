@@ -7,8 +7,8 @@
 //! | `scope` | enters and leaves a cancel scope of seedbed's, and yields it |
 //! | `in_scope` | yields it; the consumer is inside of a cancel scope of seedbed's |
 //!
-//! All are driven by the same runtime, seedbed's, by the same task, so that the difference is that
-//! of the generators. The hand-written `Stream` is what the others are the comfortable form of.
+//! All are driven by the same runtime, seedbed's, and by the same task, so the difference is that
+//! of the generators. The hand-written `Stream` is what the others make comfortable.
 
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -52,7 +52,7 @@ enum Work {
     InScope,
 }
 
-/// Pending once.
+/// A future that is pending once.
 #[derive(Default)]
 struct Once {
     polled: bool,
@@ -70,12 +70,12 @@ impl Future for Once {
     }
 }
 
-/// What the body does for an item if it uses a scope.
+/// What a body that uses a scope does for an item.
 async fn scope(i: usize) -> Result<usize> {
     Ok(seedbed::cancel_scope(async |_| Ok(i)).await?.expect("it is not cancelled"))
 }
 
-/// Times a consumer, in a scope if that is the work, and checks what it got.
+/// Times a consumer, inside a scope if that is the row's work, and checks what it got.
 fn consume(work: Work, n: usize, consumer: impl Future<Output = Result<usize>>) -> Duration {
     runtimes::seedbed::run(async {
         let timed = clock::timed(async {
@@ -134,7 +134,7 @@ fn seedbed(work: Work, n: usize) -> Duration {
     }
 }
 
-/// Adds up what a stream gives.
+/// The sum of a stream's items.
 async fn sum_stream(items: impl Stream<Item = usize>) -> Result<usize> {
     let mut items = pin!(items);
     let mut sum = 0;

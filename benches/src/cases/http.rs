@@ -1,13 +1,13 @@
-//! hyper's HTTP/1 server: 64 connections that are kept alive, each with one `GET` under way, and a
-//! plain text of 13 bytes for an answer.
+//! hyper's HTTP/1 server: 64 connections that are kept alive, each with one `GET` under way, and an
+//! answer of 13 bytes of plain text.
 //!
 //! The server is a process with one thread; the clients are in this one (`load`), the same for all.
-//! It is the same hyper with the same settings for all, over each runtime's sockets and timers:
-//! seedbed's own feature, hyper-util for tokio, smol-hyper for smol. monoio, compio and glommio give
-//! the kernel buffers of their own and need a layer that copies in between, which is not their way
-//! to serve HTTP; they have no part in this.
+//! hyper and its settings are the same for all, over each runtime's sockets and timers: seedbed's
+//! own feature, hyper-util for tokio, smol-hyper for smol. monoio, compio and glommio give the
+//! kernel buffers of their own and would need a layer that copies in between, which is not how they
+//! serve HTTP. They are left out.
 //!
-//! The figures are those of `tcp_echo`.
+//! The figures are the same as for `tcp_echo`.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -62,7 +62,7 @@ fn measure(subject: &str, time: Duration) -> Vec<f64> {
     vec![answers as f64 / elapsed.as_secs_f64(), cpu.as_nanos() as f64 / answers as f64]
 }
 
-/// All answers are as long as the first: only the date changes.
+/// All answers have the length of the first: only the date changes.
 fn length_of_answer(address: SocketAddr) -> usize {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.write_all(REQUEST).expect("the server reads");
@@ -76,7 +76,7 @@ fn length_of_answer(address: SocketAddr) -> usize {
     answer.len()
 }
 
-/// What is in the server's process: serves for ever.
+/// The inside of the server's process: serves for ever.
 pub fn inside(subject: &str) {
     process::serve(|listener| match subject {
         SEEDBED => seedbed(listener),

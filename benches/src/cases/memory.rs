@@ -1,12 +1,13 @@
-//! What an idle one takes, in bytes: a child that waits and only holds its waker, a child that
+//! The memory of what is idle, in bytes: a child that waits and only holds its waker, a child that
 //! sleeps for an hour, and a connection of the `tcp_echo` server that waits for a message, with a
-//! buffer of 64 bytes so that it is not mostly that.
+//! buffer of 64 bytes so that the buffer is not most of it.
 //!
-//! Each is a process of its own. Two figures: what was allocated, with what the allocator needs for
-//! it, and what came into memory (`resident`), which has in it what the runtime got from the kernel
-//! itself, and the allocator's reserve. What the kernel keeps on its side is in neither.
+//! Each is measured in a process of its own. There are two figures: what was allocated, including
+//! the allocator's overhead, and what became resident (`resident`), which includes what the runtime
+//! itself got from the kernel, and the allocator's reserve. What the kernel keeps on its side is in
+//! neither.
 //!
-//! Handles are given up where tasks live on without them; a set of them (`JoinSet`) is not used.
+//! Handles are dropped where tasks live on without them; a set of them (`JoinSet`) is not used.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -23,7 +24,7 @@ use crate::tally;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Those of which an idle child can be measured.
+/// The subjects whose idle children can be measured.
 const SPAWNERS: &[&str] = &[
     SEEDBED,
     #[cfg(feature = "peers")]
@@ -74,7 +75,7 @@ fn idle(what: &str, subject: &str, n: usize) -> Vec<f64> {
 fn connected(subject: &str, n: usize) -> Vec<f64> {
     let (mut server, address) = process::start_server(&["tcp_echo", subject, "64"]);
     let exchange = Exchange { request: b"!", answer: 1, check: &|answer| answer == b"!" };
-    // What comes once, whatever the number of connections.
+    // This is needed once, whatever the number of connections.
     let first = load::connect(address, 1, &exchange);
     let before = server.memory();
     let others = load::connect(address, n, &exchange);
@@ -83,14 +84,14 @@ fn connected(subject: &str, n: usize) -> Vec<f64> {
     bytes
 }
 
-/// What the children wait for.
+/// The futures that the children wait for.
 #[derive(Clone, Copy, PartialEq)]
 enum Idle {
     Child,
     Sleep,
 }
 
-/// What is in the process: prints what each of `n` children takes, and ends.
+/// The inside of the process: prints what each of `n` children takes, and ends.
 pub fn inside(what: &str, subject: &str, n: usize) {
     let idle = match what {
         "child" => Idle::Child,
@@ -131,8 +132,8 @@ async fn report(n: usize, mut spawn: impl FnMut(), yields: impl AsyncFn()) {
     std::process::exit(0);
 }
 
-/// A child that waits for nothing, and holds its waker as what waits for something does. Some
-/// runtimes let go of a task that nobody could wake.
+/// A child that waits for nothing, but keeps its waker as if it waited for something. Some runtimes
+/// drop a task that nothing could wake.
 async fn child<T>() -> T {
     let _alive = Alive::new();
     let mut waker = None;
@@ -143,7 +144,7 @@ async fn child<T>() -> T {
     .await
 }
 
-/// What each child holds: it must be there to the end.
+/// Something each child owns. It must exist to the end.
 struct Alive;
 
 impl Alive {
@@ -238,7 +239,7 @@ mod peers {
                 ::monoio::time::sleep(HOUR).await;
             })),
         };
-        // A task of monoio's that wakes itself runs again before the others.
+        // In monoio a task that wakes itself runs again before the others.
         let yields = async || ::monoio::time::sleep(Duration::from_millis(1)).await;
         runtimes::monoio::run(Driver::Epoll, report(n, spawn, yields))
     }

@@ -1,5 +1,5 @@
-//! The cases, one a file. Each file begins with what the work is; then comes what does it, one
-//! function for each subject.
+//! The cases, a file each. A file begins with a description of the work; then comes one function
+//! for each subject.
 
 mod cancel_storm;
 mod fairness;
@@ -20,11 +20,11 @@ mod yield_storm;
 
 use crate::row::Row;
 
-/// How much work there is.
+/// The amount of work.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Size {
     Full,
-    /// So that all the cases take less than a minute.
+    /// All the cases together take less than a minute.
     Quick,
 }
 

@@ -1,11 +1,11 @@
 //! A yield in a task that is in a task, and so on, so many deep.
 //!
-//! Each task spawns the next one and joins it; the innermost yields. Nothing else is ready. It is
-//! told what one yield costs, with the spawning and joining divided among them.
+//! Each task spawns the next one and joins it; the innermost yields. Nothing else is ready. The
+//! figure is the cost of one yield, with the spawning and joining divided among all yields.
 //!
-//! Where tasks are spawned flat, whatever they wait for (tokio, smol and the like), depth costs
-//! nothing; where tasks are owned by what waits for them (seedbed, `FuturesUnordered`, moro-local),
-//! a wake has to come down to its task.
+//! Where tasks are in one flat set (tokio, smol and others) depth costs nothing. Where tasks are
+//! owned by whatever waits for them (seedbed, `FuturesUnordered`, moro-local) a wake has to come
+//! down to its task.
 
 use std::pin::Pin;
 use std::time::Duration;

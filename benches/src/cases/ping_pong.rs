@@ -1,8 +1,8 @@
 //! Two tasks and two channels: one task sends a number and waits for it to come back, the other
 //! sends back what it gets. A round trip is two messages and two changes of task, or more.
 //!
-//! With channels of capacity 1, and of capacity 0, where sending waits for the receiver. The
-//! channels are the runtime's own where it has such; otherwise those it is used with:
+//! The channels have capacity 1, or capacity 0, where sending waits for the receiver. They are the
+//! runtime's own where it has any, and otherwise those that it is commonly used with:
 //!
 //! | | capacity 1 | capacity 0 |
 //! |---|---|---|
@@ -112,7 +112,7 @@ mod peers {
             .absent(GLOMMIO, "its channels have no capacity 0")
     }
 
-    // The two tasks, over each kind of channel.
+    // The two tasks, for each kind of channel.
 
     type Pair<A, B> = (A, B);
 
@@ -204,7 +204,7 @@ mod peers {
         )
     }
 
-    /// Its senders send through `&mut`, which an `AsyncFn` cannot; so this is written out.
+    /// Its senders need `&mut`, which an `AsyncFn` cannot give, so this is written out.
     fn futures_pair(n: usize) -> Pair<impl Task, impl Task> {
         let (mut there, mut there_end) = futures_mpsc::channel(0);
         let (mut back, mut back_end) = futures_mpsc::channel(0);
@@ -224,7 +224,7 @@ mod peers {
         (ping, pong)
     }
 
-    // Both spawned and joined, on each runtime.
+    // Spawning and joining both tasks, on each runtime.
 
     async fn checked(n: usize, work: impl Future<Output = ()>) -> Duration {
         let elapsed = clock::timed(work).await;

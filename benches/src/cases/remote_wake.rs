@@ -1,16 +1,16 @@
 //! Another thread wakes a task, with the task's waker.
 //!
-//! `remote_wake/round_trip`: the thread stores a number and wakes the task, which stores the number
-//! as its answer and unparks the thread, which parks meanwhile. They share a CPU, as they take turns
-//! (see `cpus`), and a round trip is mostly what the kernel takes to change threads, twice.
+//! `remote_wake/round_trip`: the thread stores a number, wakes the task and parks. The task stores
+//! the number as its answer and unparks the thread. They share a CPU, as they take turns (see
+//! `cpus`), and a round trip is mostly the kernel switching threads, twice.
 //!
-//! `remote_wake/flood`: the thread, on another CPU, stores number after number and wakes the task for
-//! each, as fast as it can, while the runtime runs. A task that is woken again before it has run runs
-//! once. What is told is the time until the task has seen the last number, divided by the number of
-//! wakes.
+//! `remote_wake/flood`: the thread, on another CPU, stores number after number and wakes the task
+//! for each, as fast as it can, while the runtime runs. A task that is woken again before it has
+//! run runs once. The figure is the time until the task has seen the last number, divided by the
+//! number of wakes.
 //!
-//! The task is a spawned one, and neither thread nor task does anything else. monoio has its feature
-//! `sync`, without which threads cannot wake its tasks.
+//! The task is a spawned one, and neither thread nor task does anything else. monoio is built with
+//! its feature `sync`, without which threads cannot wake its tasks.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -46,18 +46,18 @@ enum Work {
     Flood,
 }
 
-/// What the thread and the task have in common.
+/// What the thread and the task share.
 #[derive(Default)]
 struct Shared {
     asked: AtomicUsize,
     answered: AtomicUsize,
-    /// The task's, from its first poll.
+    /// The task's waker, from its first poll.
     waker: OnceLock<Waker>,
     thread: OnceLock<Thread>,
 }
 
 impl Shared {
-    /// What the thread does; it begins when the task has left its waker.
+    /// The thread's work. It begins once the task has left its waker.
     fn ask(&self, work: Work, n: usize) {
         let waker = self.waker.wait();
         for i in 1..=n {
@@ -71,7 +71,7 @@ impl Shared {
         }
     }
 
-    /// What the task does.
+    /// The task's work.
     async fn answer(&self, n: usize) {
         poll_fn(|cx| {
             self.waker.get_or_init(|| cx.waker().clone());
@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-/// Times the thread and the task, which `run` spawns and joins, in a runtime.
+/// Times the thread and the task, which `run` spawns and joins in a runtime.
 async fn work(work: Work, n: usize, run: impl AsyncFnOnce(Arc<Shared>)) -> Duration {
     let _pinned = cpus::pin(Cpu::First);
     let shared = Arc::new(Shared::default());

@@ -1,6 +1,7 @@
-//! Entering and leaving an empty cancel scope; and a checkpoint in one. Only seedbed has them.
+//! Entering and leaving an empty cancel scope, and a checkpoint in one. Only seedbed has these.
 //!
-//! Both are operations, and after 128 of them a task lets others run: that is part of the figures.
+//! Both are operations, and a task lets others run when its budget of them is spent. That is part
+//! of the figures.
 
 use std::hint::black_box;
 use std::time::Duration;

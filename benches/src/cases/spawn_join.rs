@@ -1,8 +1,8 @@
 //! Spawning children that do nothing, and joining them all.
 //!
-//! All are spawned before one runs. Where there is something that joins a set of tasks, it is what
-//! joins them (a nursery, a `JoinSet`, `FuturesUnordered`, a scope); otherwise their handles are
-//! awaited in order.
+//! All are spawned before any runs. Where there is something that joins a set of tasks (a nursery,
+//! a `JoinSet`, `FuturesUnordered`, a scope) it is used; otherwise the handles are awaited in
+//! order.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub fn rows(size: Size) -> Vec<Row> {
     vec![row("spawn_join", size.of(100_000, 20_000))]
 }
 
-/// With this many children.
+/// The row for this many children.
 pub fn row(name: impl Into<String>, n: usize) -> Row {
     let row = Row::nanoseconds_per("child", n, name).at_least(100_000);
     let row = row.time(SEEDBED, move || seedbed(n));

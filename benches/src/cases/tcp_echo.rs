@@ -1,14 +1,14 @@
-//! A server that sends back what it gets, over TCP: 1, 64 and 1,000 connections, with messages of
-//! 64 bytes and of 16 KiB. Each connection has one message under way.
+//! A TCP server that sends back what it gets: 1, 64 and 1,000 connections, with messages of 64
+//! bytes and of 16 KiB. Each connection has one message under way.
 //!
 //! The server is a process with one thread; the clients are in this one (`load`), the same for all.
-//! For each connection there is a task with a buffer of 16 KiB (vectors that the kernel writes to,
-//! for those with io_uring), which reads and writes all that it has read, with `TCP_NODELAY` set.
-//! The hand-written one is a loop on mio with one buffer for all connections.
+//! Each connection has a task with a buffer of 16 KiB (with io_uring, vectors that the kernel
+//! writes to), which reads and then writes everything it has read, with `TCP_NODELAY` set. The
+//! hand-written server is a loop on mio with one buffer for all connections.
 //!
-//! Two figures: messages per second, which is as much about the kernel and the clients, and the
-//! time for which the server's process was running, for each message (`cpu`). With io_uring some of
-//! the kernel's work may be done elsewhere.
+//! There are two figures: messages per second, which is just as much about the kernel and the
+//! clients, and how long the server's process was running for each message (`cpu`). With io_uring
+//! some of the kernel's work may be done elsewhere.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::row::{Better, Figure, Row};
 use crate::runtimes;
 use crate::subjects::*;
 
-/// Of each connection, in bytes.
+/// The buffer of each connection, in bytes.
 const BUFFER: usize = 16 * 1024;
 
 pub fn rows(size: Size) -> Vec<Row> {
@@ -55,7 +55,7 @@ fn measure(subject: &str, connections: usize, bytes: usize, time: Duration) -> V
     vec![answers as f64 / elapsed.as_secs_f64(), cpu.as_nanos() as f64 / answers as f64]
 }
 
-/// Those that [`serve`] knows.
+/// The subjects that [`serve`] knows.
 pub const SERVERS: &[&str] = &[
     SEEDBED,
     HAND_WRITTEN,
@@ -75,7 +75,7 @@ pub const SERVERS: &[&str] = &[
     GLOMMIO,
 ];
 
-/// What is in the server's process: serves for ever.
+/// The inside of the server's process: serves for ever.
 pub fn inside(subject: &str, buffer: usize) {
     process::serve(|listener| match subject {
         SEEDBED => seedbed(listener, buffer),
@@ -123,11 +123,11 @@ fn hand_written(listener: TcpListener, buffer: usize) {
 
     struct Connection {
         stream: TcpStream,
-        /// What was read and could not be written yet.
+        /// What was read and could not yet be written.
         unwritten: Vec<u8>,
     }
 
-    /// Whether it is over.
+    /// Whether the connection has ended.
     fn echo(connection: &mut Connection, buffer: &mut [u8]) -> bool {
         let Connection { stream, unwritten } = connection;
         loop {
@@ -149,7 +149,7 @@ fn hand_written(listener: TcpListener, buffer: usize) {
                 }
                 Err(_) => return true,
             }
-            // A short read was the last one, until the kernel says otherwise.
+            // A short read is the last one until the kernel says otherwise.
             if n < buffer.len() && unwritten.is_empty() {
                 return false;
             }
@@ -241,7 +241,7 @@ mod peers {
         use ::monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 
         runtimes::monoio::run(driver, async {
-            // io_uring waits in the kernel, for which sockets have to be blocking.
+            // io_uring waits in the kernel, which requires blocking sockets.
             listener.set_nonblocking(matches!(driver, Driver::Epoll)).expect("sockets can be");
             let listener = ::monoio::net::TcpListener::from_std(listener).expect("a socket");
             loop {
@@ -294,7 +294,7 @@ mod peers {
         use ::futures::{AsyncReadExt, AsyncWriteExt};
 
         runtimes::glommio::run(async {
-            // SAFETY: the descriptor is a listener's, and nobody else's any more.
+            // SAFETY: the descriptor belongs to a listener, and to nothing else any more.
             let listener =
                 unsafe { ::glommio::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
             loop {

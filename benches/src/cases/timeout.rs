@@ -1,8 +1,8 @@
 //! A time limit of a second around an operation that is ready: a future that returns a number.
 //!
-//! The limits are each runtime's own. smol has none and documents a race of the operation against
-//! a `Timer` in its place, which is not even made where the operation is ready: what is measured
-//! there is nothing but the operation. `FuturesUnordered` and moro-local have no timers.
+//! The limits are each runtime's own. smol has none. Its documentation suggests racing the
+//! operation against a `Timer`, which is not even made where the operation is ready, so what is
+//! measured there is nothing but the operation. `FuturesUnordered` and moro-local have no timers.
 //!
 //! seedbed's limit is a cancel scope, and lets others run now and then, as tokio's does.
 

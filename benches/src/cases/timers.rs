@@ -1,15 +1,15 @@
 //! Sleeps of one task.
 //!
 //! `timers/cancelled`: sleeps that are set and dropped long before their time, as those of time
-//! limits are. 10,000 are set at any moment: each new one takes the place of the oldest. They are
-//! for 1 to 60 seconds, in no order.
+//! limits are. 10,000 are set at any moment: each new one replaces the oldest. They last 1 to 60
+//! seconds, in random order.
 //!
-//! `timers/fired`: so many sleeps are set, and awaited one after the other. Their deadlines are in
-//! no order, spread evenly over 10 ms of the system's clock, and lie so far ahead that all are set
-//! before the first is due. What is told is therefore the time for which the process was running,
-//! not the time that passed.
+//! `timers/fired`: a number of sleeps are set, and awaited one after the other. Their deadlines are
+//! in random order, spread evenly over 10 ms of the system's clock, and lie so far ahead that all
+//! are set before the first is due. The figure is therefore how long the process was running, not
+//! how much time passed.
 //!
-//! To set a sleep is to poll it for the first time. The task lets others run after each 64, since
+//! To set a sleep is to poll it for the first time. The task lets others run after every 64, since
 //! runtimes with a budget do not set more of them in one go.
 //!
 //! glommio's and async-io's sleeps are a `Timer`, all others a `sleep`. `FuturesUnordered` and
@@ -27,11 +27,11 @@ use crate::runtimes;
 use crate::subjects::*;
 use crate::tally;
 
-/// How many are set at any moment, of those that are cancelled.
+/// How many of the cancelled sleeps are set at any moment.
 const SET: usize = 10_000;
-/// How many are set in one go.
+/// How many sleeps are set in one go.
 const AT_ONCE: usize = 64;
-/// What the deadlines of those that fire are spread over.
+/// The span of the deadlines of sleeps that fire.
 const WINDOW: Duration = Duration::from_millis(10);
 
 pub fn rows(size: Size) -> Vec<Row> {
@@ -43,7 +43,8 @@ pub fn rows(size: Size) -> Vec<Row> {
         .time(GLOMMIO, move || peers::glommio(cancel(cancelled)));
 
     let fired = size.of(100_000, 10_000);
-    // How long setting them may take; some take a microsecond for each, and machines are busy.
+    // How long setting them may take. Some runtimes take a microsecond for each, and machines are
+    // busy.
     let ahead = size.of(Duration::from_millis(400), Duration::from_millis(60));
     let fire = move || fire(fired, ahead);
     let fire_row = Row::nanoseconds_per("sleep", fired, "timers/fired")
@@ -55,7 +56,7 @@ pub fn rows(size: Size) -> Vec<Row> {
     vec![row, fire_row]
 }
 
-/// What is done, with a runtime's `sleep` and `yield_now`.
+/// The work, with a runtime's `sleep` and `yield_now`.
 trait Work {
     async fn work<S: Future>(
         self,
@@ -64,7 +65,7 @@ trait Work {
     ) -> Duration;
 }
 
-/// Numbers in no order: the same each time.
+/// Numbers in random order, the same each time.
 fn scattered(i: usize) -> u64 {
     (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20
 }

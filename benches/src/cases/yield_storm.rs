@@ -1,9 +1,10 @@
-//! Tasks that do nothing but yield: each lets all the others run, that many times. It is
-//! checked that they do.
+//! Tasks that do nothing but yield: each lets all the others run, a number of times. It is checked
+//! that they do.
 //!
-//! They are spawned and joined as in `spawn_join`. Who has a `yield_now` of its own is measured
-//! with it, the others with that of futures-lite, which wakes its own task and returns once. In
-//! monoio such a task runs again before the others, and nothing else is there to yield with.
+//! They are spawned and joined as in `spawn_join`. Runtimes with a `yield_now` of their own are
+//! measured with it, the others with that of futures-lite, which wakes its own task and returns
+//! `Pending` once. In monoio such a task runs again before the others, and there is no other way to
+//! yield.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub fn rows(size: Size) -> Vec<Row> {
     vec![row("yield_storm", 1_000, size.of(500, 50))]
 }
 
-/// With this many tasks that yield this many times.
+/// The row for this many tasks that yield this many times.
 pub fn row(name: impl Into<String>, tasks: usize, yields: usize) -> Row {
     let row = Row::nanoseconds_per("yield", tasks * yields, name)
         .at_least(200_000)
@@ -29,11 +30,11 @@ pub fn row(name: impl Into<String>, tasks: usize, yields: usize) -> Row {
 }
 
 thread_local! {
-    /// The yields in which no other task ran.
+    /// The number of yields during which no other task ran.
     static ALONE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A task goes on after a yield, before which so much had been done.
+/// A task goes on after a yield; `before` is how much had been done when it yielded.
 fn resumed(before: usize) {
     if tally::so_far() == before {
         ALONE.set(ALONE.get() + 1);
@@ -41,8 +42,8 @@ fn resumed(before: usize) {
     tally::count();
 }
 
-/// Checks that there were so many yields, and that they let others run; all but the last ones, when
-/// there may be nobody else.
+/// Checks the number of yields, and that they let others run, except for the last ones, when there
+/// may be nobody else.
 fn expect(yields: usize) {
     tally::expect(yields);
     let alone = ALONE.take();
@@ -94,7 +95,7 @@ mod peers {
             .time(GLOMMIO, move || glommio(n, yields))
     }
 
-    /// Times `work`, and checks that all the yields were done.
+    /// Times `work`, and checks that all the yields happened.
     async fn checked(yields: usize, work: impl Future<Output = ()>) -> Duration {
         let elapsed = clock::timed(work).await;
         expect(yields);
