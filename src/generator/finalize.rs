@@ -17,7 +17,7 @@ use crate::error::Reason;
 use crate::error::panic::catch_panic;
 use crate::error::panic::{FirstPanic, in_destructor, quietly, report};
 use crate::generator::{GeneratorState, Inner};
-use crate::nursery::core::Core;
+use crate::nursery::core::LeftBehind;
 use crate::platform::thread_static;
 use crate::run::Runtime;
 use crate::schedule::current;
@@ -26,14 +26,12 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::{Result, scope, yield_now};
 
 /// A generator whatever its types are.
-pub(crate) trait Closable {
+pub(crate) trait Closable: LeftBehind {
     fn poll_close(&self, begun: &mut bool, cx: &mut Context<'_>) -> Poll<Result<()>>;
     fn qualname(&self) -> Cow<'static, str>;
-    fn place(&self) -> &'static Location<'static>;
     fn suspended_at(&self) -> Option<&'static Location<'static>>;
     /// Whether its body runs, or is in flight.
     fn is_running(&self) -> bool;
-    fn is_finished(&self) -> bool;
     /// Says whether it is the finalizer that drives it.
     fn set_finalizing(&self, finalizing: bool);
     /// Says so of one that was not dropped, which something else may be driving: that hears of it.
@@ -55,20 +53,12 @@ impl<T, S> Closable for Inner<'_, T, S> {
         self.qualname.borrow().clone()
     }
 
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
     fn suspended_at(&self) -> Option<&'static Location<'static>> {
         self.link.suspended_at()
     }
 
     fn is_running(&self) -> bool {
         self.state() == GeneratorState::Running
-    }
-
-    fn is_finished(&self) -> bool {
-        self.state() == GeneratorState::Finished
     }
 
     fn set_finalizing(&self, finalizing: bool) {
@@ -115,7 +105,7 @@ pub struct Unfinished<'a> {
 }
 
 impl<'a> Unfinished<'a> {
-    fn new(generator: Rc<dyn Closable + 'a>) -> Self {
+    pub(super) fn new(generator: Rc<dyn Closable + 'a>) -> Self {
         Unfinished { generator, closing: Cell::new(false), dropped: true }
     }
 
@@ -139,7 +129,7 @@ impl Drop for Unfinished<'_> {
 }
 
 /// Drops a generator's body as it is, and reports it.
-fn give_up(generator: &dyn Closable, why: &str) {
+pub(super) fn give_up(generator: &dyn Closable, why: &str) {
     // This is a destructor's doing.
     let mut panic = FirstPanic::new();
     panic.catch(|| {
@@ -220,10 +210,11 @@ impl Future for Closing<'_, '_> {
 }
 
 /// Why the clean-up of a dropped generator cannot wait.
-const DROPPED: Reason = Reason::Requested(Some(Cow::Borrowed("its generator was dropped")));
+pub(super) const DROPPED: Reason =
+    Reason::Requested(Some(Cow::Borrowed("its generator was dropped")));
 
 /// Closes a generator that its nursery has outlived.
-pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
+pub(super) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
     report!(
         warn,
         generator = %generator.qualname(),
@@ -235,7 +226,7 @@ pub(crate) async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
 }
 
 /// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
-async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
+pub(super) async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     let (name, place) = (generator.qualname(), generator.place());
     let around = ScopeRef::new(place);
     around.set_shield(true);
@@ -373,29 +364,6 @@ impl Finalize<'static> for OfThread {
             });
         });
         panic.resume();
-    }
-}
-
-/// The finalizer of a generator that belongs to a nursery, which closes it before it ends.
-pub(crate) struct OfNursery {
-    pub(crate) core: Rc<Core>,
-}
-
-impl<'a> Finalize<'a> for OfNursery {
-    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration> {
-        // SAFETY: what the generator borrows outlasts the nursery, as in `dropped` below.
-        unsafe { self.core.remember(generator.clone()) };
-        None
-    }
-
-    fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
-        if !self.core.is_open() {
-            return give_up(&*generator, "a generator was dropped with its nursery");
-        }
-        let place = generator.place();
-        // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` asks the
-        // same of it as `Nursery::spawn` asks of a child.
-        drop(unsafe { self.core.spawn(close_quietly(Unfinished::new(generator), DROPPED), place) });
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `link` | what the body and its driver share; the yield |
 //! | `drive` | `anext`, `asend`, `athrow`, `aclose` |
 //! | `finalize` | what becomes of a suspended generator that is dropped |
+//! | `of_nursery` | generators that borrow, and belong to a nursery |
 //! | `aclosing` | a generator that is closed on every way out |
 //! | `sync` | synchronous generators |
 //! | `errors` | what can go wrong |
@@ -22,6 +23,7 @@ mod drive;
 pub(crate) mod errors;
 pub(crate) mod finalize;
 pub(crate) mod link;
+mod of_nursery;
 mod safe_channel;
 mod sync;
 

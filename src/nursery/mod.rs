@@ -27,8 +27,6 @@ pub use task::Task;
 
 use crate::Result;
 use crate::error::{Group, NoValue};
-use crate::generator::finalize::OfNursery;
-use crate::generator::{Generator, Yielder};
 use crate::nursery::core::{Core, Guard};
 use crate::schedule::current;
 use crate::scope::CancelScope;
@@ -113,7 +111,7 @@ use crate::scope::CancelScope;
 /// is_send(seedbed::nursery(async |_| Ok(())));
 /// ```
 pub struct Nursery<'scope, 'env: 'scope> {
-    core: Rc<Core>,
+    pub(crate) core: Rc<Core>,
     // Both invariant, as in the standard library: a shorter `'scope` would let children borrow
     // from the body, a longer `'env` from what has gone.
     _scope: PhantomData<Cell<&'scope ()>>,
@@ -322,40 +320,6 @@ impl<'scope, 'env> Nursery<'scope, 'env> {
         // SAFETY: `'scope` outlasts the nursery's future, which is all that polls children, and
         // which drops them.
         Task::new(unsafe { self.core.spawn(future, Location::caller()) })
-    }
-
-    /// Makes an asynchronous generator whose body may borrow, as a child may.
-    ///
-    /// If it is dropped while suspended, a child of this nursery closes it, so the nursery does
-    /// not end before its clean-up has. See [`generator`](crate::generator()) for the rest.
-    ///
-    /// ```
-    /// use seedbed::{Yielder, nursery};
-    ///
-    /// seedbed::run(async {
-    ///     let words = vec!["one", "two"]; // borrowed by the generator
-    ///     nursery(async |n| {
-    ///         let mut lengths = n.generator(async |y: Yielder<usize>| {
-    ///             for word in &words {
-    ///                 y.yield_(word.len()).await?;
-    ///             }
-    ///             Ok(())
-    ///         });
-    ///         assert_eq!(lengths.anext().await?, Some(3));
-    ///         Ok(()) // dropped half-way: closed before `nursery` returns
-    ///     })
-    ///     .await
-    /// })?;
-    /// # Ok::<(), seedbed::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn generator<T, S, F>(&'scope self, body: F) -> Generator<'scope, T, S>
-    where
-        F: AsyncFnOnce(Yielder<T, S>) -> Result<()> + 'scope,
-        T: 'scope,
-        S: 'scope,
-    {
-        Generator::new(body, Box::new(OfNursery { core: self.core.clone() }), Location::caller())
     }
 
     /// A handle that can be kept anywhere and spawns `'static` futures.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::error::panic::{FirstPanic, Payload};
 use crate::nursery::child::{Child, Held};
 use crate::nursery::core::Core;
+use crate::nursery::core::left_behind::Rest;
 use crate::run::Runtime;
 use crate::schedule::budget;
 use crate::schedule::current::{self, CONTEXT, Host};
@@ -166,7 +167,9 @@ impl Core {
                 match catch_unwind(AssertUnwindSafe(|| self.drain(&host, runtime, first, body))) {
                     Ok(finished) => return finished,
                     Err(payload) => {
-                        if self.end_in_panic(&host, first, payload) && !self.close_left() {
+                        if self.end_in_panic(&host, first, payload)
+                            && self.close_left_behind() == Rest::Nothing
+                        {
                             return true;
                         }
                     }
@@ -198,7 +201,7 @@ impl Core {
         if first {
             let ended = self.poll_body(host, true, body);
             CONTEXT.with(|context| context.turn.end_poll());
-            if ended && !self.close_left() {
+            if ended && self.close_left_behind() == Rest::Nothing {
                 return true;
             }
         }
@@ -213,10 +216,12 @@ impl Core {
                 if !ptr::eq(unit.as_ptr(), self.roster.body()) {
                     self.poll_child(host, unit);
                 } else if self.body_running.get() {
-                    if self.poll_body(host, false, body) && !self.close_left() {
+                    if self.poll_body(host, false, body)
+                        && self.close_left_behind() == Rest::Nothing
+                    {
                         return true;
                     }
-                } else if self.live.get() == 0 && !self.close_left() {
+                } else if self.live.get() == 0 && self.close_left_behind() == Rest::Nothing {
                     CONTEXT.with(|context| context.turn.end_poll());
                     return true;
                 }
@@ -244,7 +249,7 @@ impl Core {
         } else {
             self.live.get() == 0
         };
-        ended && !self.close_left()
+        ended && self.close_left_behind() == Rest::Nothing
     }
 
     /// Polls the body. True if it has ended and there is nothing to wait for.

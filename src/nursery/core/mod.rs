@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `guard` | what keeps a nursery's children, and what keeps a nursery open |
 //! | `drive` | how it polls them, and deals with those that have ended |
+//! | `left_behind` | generators that are left behind in it, which it closes |
 //!
 //! # Invariants
 //!
@@ -22,6 +23,7 @@
 
 mod drive;
 mod guard;
+mod left_behind;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -32,10 +34,10 @@ use std::task::Poll;
 
 pub(crate) use drive::Body;
 pub(crate) use guard::{Guard, Hold};
+pub(crate) use left_behind::LeftBehind;
 
 use crate::error::panic::{FirstPanic, Payload, quietly, report};
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
-use crate::generator::finalize::{Closable, close_left};
 use crate::nursery::child::{self, Child, Handle, Held};
 use crate::schedule::ahead::Ahead;
 use crate::schedule::current;
@@ -56,7 +58,7 @@ pub(crate) struct Core {
     body_running: Cell<bool>,
     open: Cell<bool>,
     /// The generators made here that were iterated. They are closed before the nursery ends.
-    generators: RefCell<Vec<Weak<dyn Closable>>>,
+    generators: RefCell<Vec<Weak<dyn LeftBehind>>>,
     /// Whether the body waits for the children.
     tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
@@ -155,40 +157,6 @@ impl Core {
             foreign.wake();
         }
         handle
-    }
-
-    /// Keeps in mind to close a generator before the nursery ends.
-    ///
-    /// # Safety
-    ///
-    /// As for `spawn`, of what the generator borrows.
-    pub(crate) unsafe fn remember<'a>(&self, generator: Weak<dyn Closable + 'a>) {
-        // SAFETY: only the lifetime changes. The generator is not touched but by `close_left`, in a
-        // child, of which the caller has promised the same.
-        let generator: Weak<dyn Closable> = unsafe { std::mem::transmute(generator) };
-        let mut generators = self.generators.borrow_mut();
-        if generators.len() == generators.capacity() {
-            generators.retain(|generator| generator.strong_count() > 0);
-        }
-        generators.push(generator);
-    }
-
-    /// Sees to the generators that are left when everything else has ended: they were forgotten,
-    /// or hold themselves. False if there are none.
-    fn close_left(self: &Rc<Self>) -> bool {
-        if self.generators.borrow().is_empty() {
-            return false;
-        }
-        for generator in self.generators.take() {
-            if let Some(generator) = generator.upgrade()
-                && !generator.is_finished()
-            {
-                let place = generator.place();
-                // SAFETY: the promise made to `remember`.
-                drop(unsafe { self.spawn(close_left(generator), place) });
-            }
-        }
-        self.live.get() > 0
     }
 
     /// Takes a child in.

@@ -1,0 +1,89 @@
+//! Generators that belong to a nursery: their bodies may borrow, and it closes them before it ends.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+
+use crate::generator::finalize::{
+    Closable, DROPPED, Finalize, Registration, Unfinished, close_left, close_quietly, give_up,
+};
+use crate::generator::{Generator, GeneratorState, Inner, Yielder};
+use crate::nursery::core::{Core, LeftBehind};
+use crate::{Nursery, Result};
+
+impl<'scope> Nursery<'scope, '_> {
+    /// Makes an asynchronous generator whose body may borrow, as a child may.
+    ///
+    /// If it is dropped while suspended, a child of this nursery closes it, so the nursery does
+    /// not end before its clean-up has. See [`generator`](crate::generator()) for the rest.
+    ///
+    /// ```
+    /// use seedbed::{Yielder, nursery};
+    ///
+    /// seedbed::run(async {
+    ///     let words = vec!["one", "two"]; // borrowed by the generator
+    ///     nursery(async |n| {
+    ///         let mut lengths = n.generator(async |y: Yielder<usize>| {
+    ///             for word in &words {
+    ///                 y.yield_(word.len()).await?;
+    ///             }
+    ///             Ok(())
+    ///         });
+    ///         assert_eq!(lengths.anext().await?, Some(3));
+    ///         Ok(()) // dropped half-way: closed before `nursery` returns
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn generator<T, S, F>(&'scope self, body: F) -> Generator<'scope, T, S>
+    where
+        F: AsyncFnOnce(Yielder<T, S>) -> Result<()> + 'scope,
+        T: 'scope,
+        S: 'scope,
+    {
+        Generator::new(body, Box::new(OfNursery { core: self.core.clone() }), Location::caller())
+    }
+}
+
+/// The finalizer of a generator that belongs to a nursery.
+struct OfNursery {
+    core: Rc<Core>,
+}
+
+impl<'a> Finalize<'a> for OfNursery {
+    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration> {
+        // SAFETY: what the generator borrows outlasts the nursery, as in `dropped` below.
+        unsafe { self.core.remember(generator.clone()) };
+        None
+    }
+
+    fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
+        if !self.core.is_open() {
+            return give_up(&*generator, "a generator was dropped with its nursery");
+        }
+        let place = generator.place();
+        // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` asks the
+        // same of it as `Nursery::spawn` asks of a child.
+        drop(unsafe { self.core.spawn(close_quietly(Unfinished::new(generator), DROPPED), place) });
+    }
+}
+
+impl<T, S> LeftBehind for Inner<'_, T, S> {
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn is_finished(&self) -> bool {
+        self.state() == GeneratorState::Finished
+    }
+
+    fn close<'a>(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>
+    where
+        Self: 'a,
+    {
+        Box::pin(close_left(self))
+    }
+}

@@ -1,0 +1,64 @@
+//! What a nursery closes before it ends: the generators that were left behind in it.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+
+use crate::Result;
+use crate::nursery::core::Core;
+
+/// Something that may be left behind in a nursery, which then closes it: a generator that borrows.
+pub(crate) trait LeftBehind {
+    /// Where it was made.
+    fn place(&self) -> &'static Location<'static>;
+    fn is_finished(&self) -> bool;
+    /// Closes it. The nursery runs this in a child.
+    fn close<'a>(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>
+    where
+        Self: 'a;
+}
+
+/// What is still to be done in a nursery when its body and its children have ended.
+#[derive(PartialEq, Eq)]
+pub(super) enum Rest {
+    Nothing,
+    /// Children that close what was left behind.
+    Closing,
+}
+
+impl Core {
+    /// Remembers a generator, which is closed before the nursery ends.
+    ///
+    /// # Safety
+    ///
+    /// As for `spawn`, of what the generator borrows.
+    pub(crate) unsafe fn remember<'a>(&self, generator: Weak<dyn LeftBehind + 'a>) {
+        // SAFETY: only the lifetime changes. The generator is touched only by `close_left_behind`
+        // and the child that this spawns, of which the caller has promised the same.
+        let generator: Weak<dyn LeftBehind> = unsafe { std::mem::transmute(generator) };
+        let mut generators = self.generators.borrow_mut();
+        if generators.len() == generators.capacity() {
+            generators.retain(|generator| generator.strong_count() > 0);
+        }
+        generators.push(generator);
+    }
+
+    /// Spawns a child for each generator that is left when everything else has ended: one that was
+    /// forgotten, or that owns itself.
+    pub(super) fn close_left_behind(self: &Rc<Self>) -> Rest {
+        if self.generators.borrow().is_empty() {
+            return Rest::Nothing;
+        }
+        for generator in self.generators.take() {
+            if let Some(generator) = generator.upgrade()
+                && !generator.is_finished()
+            {
+                let place = generator.place();
+                // SAFETY: the promise made to `remember`.
+                drop(unsafe { self.spawn(generator.close(), place) });
+            }
+        }
+        if self.is_empty() { Rest::Nothing } else { Rest::Closing }
+    }
+}
