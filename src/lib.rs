@@ -119,16 +119,16 @@ mod threads;
 mod world;
 
 pub use error::{
-    AlreadyRunning, CallRefused, Cancelled, Deadlock, Error, Group, Interrupted, NoValue, NotRun,
-    NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result, ScopeReused, Stuck,
-    TooSlow,
+    AlreadyRunning, AsendError, BodyPanicked, CallRefused, Cancelled, ContextManagerMisused,
+    Deadlock, Error, GeneratorExit, GeneratorMisused, Group, IgnoredGeneratorExit, Interrupted,
+    NoValue, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result,
+    ScopeReused, Stuck, TooSlow, YieldInCancelScope, YielderMisused,
 };
 pub use generator::{
-    Aclose, Anext, Asend, AsendError, AsyncgenHooks, Athrow, BodyPanicked, ContextManager,
-    ContextManagerMisused, Feed, FinalizerHook, FirstIter, Generator, GeneratorExit,
-    GeneratorMisused, GeneratorState, IgnoredGeneratorExit, SyncGenerator, Unfinished, Yield,
-    YieldInCancelScope, Yielder, YielderMisused, aclosing, context_manager, generator,
-    get_asyncgen_hooks, safe_channel, set_asyncgen_hooks, sync_generator, with,
+    Aclose, Anext, Asend, AsyncgenHooks, Athrow, ContextManager, Feed, FinalizerHook, FirstIter,
+    Generator, GeneratorState, SyncGenerator, Unfinished, Yield, Yielder, aclosing,
+    context_manager, generator, get_asyncgen_hooks, safe_channel, set_asyncgen_hooks,
+    sync_generator, with,
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use operation::checkpoint::{Checkpoint, checkpoint, yield_now};

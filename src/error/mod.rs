@@ -10,7 +10,7 @@
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
 //! * `placed`: operations, whose errors are raised where they were called
 //! * `render`: one line for logs, a tree for people
-//! * `outcomes`, `misuse`, `refused`, `stuck`: the concrete errors of this crate
+//! * `outcomes`, `misuse`, `refused`, `generator`, `stuck`: the concrete errors of this crate
 //!
 //! Groups may be nested as deep as nurseries are, so nothing here goes down into them by
 //! recursion. The texts, causes and destructors of other errors are foreign code: the crate asks
@@ -19,6 +19,7 @@
 mod cancelled;
 mod causes;
 mod convert;
+mod generator;
 mod group;
 mod misuse;
 mod outcomes;
@@ -32,6 +33,11 @@ mod stuck;
 mod tests;
 
 pub use cancelled::{Cancelled, Reason};
+pub(crate) use generator::Misuse;
+pub use generator::{
+    AsendError, BodyPanicked, ContextManagerMisused, GeneratorExit, GeneratorMisused,
+    IgnoredGeneratorExit, YieldInCancelScope, YielderMisused,
+};
 pub use group::Group;
 pub(crate) use group::{Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};

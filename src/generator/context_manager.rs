@@ -11,9 +11,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::Result;
-use crate::error::NoValue;
 use crate::error::panic::catch_panic;
 use crate::error::panic::{in_destructor, quietly, report};
+use crate::error::{BodyPanicked, ContextManagerMisused, NoValue};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::schedule::current;
 use crate::scope::aside::Aside;
@@ -242,46 +242,3 @@ impl<R> std::fmt::Debug for ContextManager<'_, R> {
         f.debug_struct("ContextManager").field("made_at", &self.place).finish_non_exhaustive()
     }
 }
-
-/// Raised at a context manager's yield when the body of its [`with`] panics.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct BodyPanicked;
-
-impl std::fmt::Display for BodyPanicked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the body of the `with` panicked")
-    }
-}
-
-impl std::error::Error for BodyPanicked {}
-
-/// A context manager must yield exactly once.
-#[derive(Clone, Debug)]
-pub struct ContextManagerMisused {
-    what: &'static str,
-    place: &'static Location<'static>,
-}
-
-impl ContextManagerMisused {
-    fn new(what: &'static str, place: &'static Location<'static>) -> Self {
-        ContextManagerMisused { what, place }
-    }
-
-    /// Where the context manager was made.
-    pub fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-}
-
-impl std::fmt::Display for ContextManagerMisused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "the context manager made at {} {}: it has to set up, yield once, and clean up",
-            self.place, self.what
-        )
-    }
-}
-
-impl std::error::Error for ContextManagerMisused {}

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use crate::Result;
 use crate::error::panic::{in_destructor, quietly, report};
+use crate::error::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::error::{Error, NotRunning};
-use crate::generator::errors::{AsendError, GeneratorExit, GeneratorMisused};
 use crate::generator::finalize::Closable;
 use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner, Progress};

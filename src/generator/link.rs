@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::Result;
 use crate::error::Error;
-use crate::generator::errors::{
+use crate::error::{
     GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
 };
 use crate::schedule::current;
@@ -349,7 +349,7 @@ impl<T, S> Link<T, S> {
     fn refuse(&self, value: T) {
         let (held, place) = (self.frame.forbids(), self.at.get());
         let (Some(held), Some(place)) = (held, place) else { unreachable!("it is suspended") };
-        self.resume(Resume::Raise(YieldInCancelScope::new(held, place).into()));
+        self.resume(Resume::Raise(YieldInCancelScope::new(held.what, held.place, place).into()));
         self.left.set(Sent::Refusal);
         drop(value); // foreign code
     }
@@ -450,7 +450,7 @@ impl<T, S> Yield<'_, T, S> {
             return Poll::Ready(YielderMisused::new(Misuse::Twice, self.place).into());
         }
         if let Some(held) = link.frame.forbids() {
-            return Poll::Ready(YieldInCancelScope::new(held, self.place).into());
+            return Poll::Ready(YieldInCancelScope::new(held.what, held.place, self.place).into());
         }
         if let Some(error) = link.take_undelivered() {
             if matches!(link.closing.get(), Closing::No | Closing::Ignored) {

@@ -8,7 +8,8 @@
 //! | `of_nursery` | generators that borrow, and belong to a nursery |
 //! | `aclosing` | a generator that is closed on every way out |
 //! | `sync` | synchronous generators |
-//! | `errors` | what can go wrong |
+//!
+//! The errors are in [`error::generator`](crate::error).
 //!
 //! # Foreign code
 //!
@@ -20,7 +21,6 @@
 mod aclosing;
 mod context_manager;
 mod drive;
-pub(crate) mod errors;
 pub(crate) mod finalize;
 pub(crate) mod link;
 mod of_nursery;
@@ -35,14 +35,8 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 pub use aclosing::aclosing;
-pub use context_manager::{
-    BodyPanicked, ContextManager, ContextManagerMisused, context_manager, with,
-};
+pub use context_manager::{ContextManager, context_manager, with};
 pub use drive::{Aclose, Anext, Asend, Athrow};
-pub use errors::{
-    AsendError, GeneratorExit, GeneratorMisused, IgnoredGeneratorExit, YieldInCancelScope,
-    YielderMisused,
-};
 pub use finalize::{
     AsyncgenHooks, FinalizerHook, FirstIter, Unfinished, get_asyncgen_hooks, set_asyncgen_hooks,
 };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use crate::Result;
 use crate::error::Error;
 use crate::error::panic::{FirstPanic, report};
-use crate::generator::errors::{GeneratorExit, GeneratorMisused};
+use crate::error::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::schedule::budget;
 

@@ -1,10 +1,10 @@
-//! What can go wrong between a generator and its consumer.
+//! Errors of what yields: generators, their yields and their consumers, and context managers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
-use crate::error::Error;
-use crate::scope::frame::Held;
+use super::Error;
 
 type Place = &'static Location<'static>;
 
@@ -29,14 +29,14 @@ type Place = &'static Location<'static>;
 /// ```
 #[derive(Clone, Debug)]
 pub struct YieldInCancelScope {
-    what: std::borrow::Cow<'static, str>,
+    what: Cow<'static, str>,
     opened: Place,
     yielded: Place,
 }
 
 impl YieldInCancelScope {
-    pub(crate) fn new(held: Held, yielded: Place) -> Self {
-        YieldInCancelScope { what: held.what, opened: held.place, yielded }
+    pub(crate) fn new(what: Cow<'static, str>, opened: Place, yielded: Place) -> Self {
+        YieldInCancelScope { what, opened, yielded }
     }
 
     /// What is open: the kind of scope, or the reason given to
@@ -213,3 +213,46 @@ impl<S> fmt::Display for AsendError<S> {
         }
     }
 }
+
+/// Raised at a context manager's yield when the body of its [`with`](crate::with) panics.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BodyPanicked;
+
+impl fmt::Display for BodyPanicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body of the `with` panicked")
+    }
+}
+
+impl std::error::Error for BodyPanicked {}
+
+/// A context manager must yield exactly once.
+#[derive(Clone, Debug)]
+pub struct ContextManagerMisused {
+    what: &'static str,
+    place: Place,
+}
+
+impl ContextManagerMisused {
+    pub(crate) fn new(what: &'static str, place: Place) -> Self {
+        ContextManagerMisused { what, place }
+    }
+
+    /// Where the context manager was made.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+}
+
+impl fmt::Display for ContextManagerMisused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the context manager made at {} {}: it has to set up, yield once, and clean up",
+            self.place, self.what
+        )
+    }
+}
+
+impl std::error::Error for ContextManagerMisused {}
