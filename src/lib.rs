@@ -1,11 +1,11 @@
 //! Structured concurrency on one thread.
 //!
-//! A *nursery* is a place where tasks run. It is left only when all of them have ended, on every
-//! way out, so a task can borrow from the code around it, and its failure has somewhere to go. A
-//! *cancel scope* is code that can be cancelled as one. Cancelling is an error that travels with
-//! `?` to the scope it belongs to, so code can clean up on the way and may await while it does.
-//! Both are as in [Trio](https://trio.readthedocs.io), in the terms of Rust: lifetimes, `?`,
-//! `async` closures. Below is a reactor over [`mio`](https://docs.rs/mio).
+//! A *nursery* is a place where tasks run. However it is left, all its tasks have ended by then, so
+//! a task can borrow from the code around it, and its failure has somewhere to go. A *cancel scope*
+//! is code that can be cancelled as a whole. A cancellation is an error that travels with `?` to
+//! its scope, so code can clean up on the way, and can await while it does. Both come from
+//! [Trio](https://trio.readthedocs.io), in Rust's terms: lifetimes, `?`, `async` closures.
+//! Underneath is a reactor built on [`mio`](https://docs.rs/mio).
 //!
 //! # A first program
 //!
@@ -26,7 +26,7 @@
 //! ```
 //!
 //! [`serve()`] runs a task for each connection, in a nursery. When a connection fails, the error is
-//! reported and the others go on. Ctrl-C cancels all of them, and `run` returns once every task has
+//! reported and the others go on. Ctrl-C cancels them all, and `run` returns once every task has
 //! ended.
 //!
 //! # The map
@@ -43,13 +43,13 @@
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`] |
-//! | limit how much goes on at once | [`CapacityLimiter`], [`Permit`] |
-//! | block, or compute for long | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
+//! | limit how much happens at once | [`CapacityLimiter`], [`Permit`] |
+//! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
 //! | talk to the world | [`net`], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
-//! | say what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
+//! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
 //! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`], [`testing::statistics`](testing::statistics()) |
@@ -61,38 +61,38 @@
 //! | [`guide::nurseries`] | children, what they may borrow, the compiler's complaints and their remedies |
 //! | [`guide::cancellation`] | scopes, shields, deadlines, clean-up, graceful stops, dropping futures |
 //! | [`guide::errors`] | one error type, and groups |
-//! | [`guide::generators`] | bodies that yield, why not inside of a scope, the three ways out, closing |
-//! | [`guide::scheduling`] | checkpoints, the budget, fairness, what is stuck, other threads |
+//! | [`guide::generators`] | bodies that yield, why they must not do so inside a scope, the three ways out, closing |
+//! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
-//! | [`guide::other_runtimes`] | for those who come from tokio, async-std or smol |
+//! | [`guide::other_runtimes`] | for readers who know tokio, async-std or smol |
 //!
 //! # Three rules
 //!
-//! 1. **A task belongs to a nursery.** There is no `spawn` that outlives its caller. Code that
-//!    returns has left nothing running, unless it was given a [`&Nursery`](Nursery) or a
-//!    [`NurseryHandle`] to run it in.
-//! 2. **Every operation of this crate is a checkpoint:** it fails with [`Cancelled`] in a scope
-//!    that is cancelled, and lets other tasks run now and then. An `.await` on anything else is
-//!    one only where there is such an operation inside.
-//! 3. **An operation has happened, or it has failed with [`Cancelled`],** never both. What
-//!    cannot promise that says so.
+//! 1. **A task belongs to a nursery.** There is no `spawn` that outlives its caller. When a
+//!    function returns, it has left nothing running, unless it was given a [`&Nursery`](Nursery) or
+//!    a [`NurseryHandle`] to run it in.
+//! 2. **Every operation of this crate is a checkpoint:** it fails with [`Cancelled`] in a cancelled
+//!    scope, and from time to time it lets other tasks run. An `.await` on anything else is a
+//!    checkpoint only if there is such an operation inside.
+//! 3. **An operation has happened, or it has failed with [`Cancelled`],** never both. Those that
+//!    cannot promise this say so.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `anyhow` | [`Error`] into and out of `anyhow::Error` |
-//! | `hyper` | [servers of HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
+//! | `anyhow` | conversions between [`Error`] and `anyhow::Error` |
+//! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
 //!
 //! None is on by default.
 //!
 //! # Limits
 //!
-//! A [`run`] uses one thread; [`run_on_cores()`] has one on each of several, and no task moves from
-//! one to another. Networking and signals are for Unix, of which Linux is tested. Pointers have
-//! 64 bits. TLS is not there, nor are files, but for what [`to_thread`](to_thread()) can do. It is
-//! not 1.0: names may change.
+//! A [`run`] uses one thread. [`run_on_cores()`] starts a run on each of several threads, and no
+//! task moves from one to another. Networking and signals need Unix; Linux is what is tested.
+//! Pointers must be 64 bits wide. There is no TLS, and no file I/O except through
+//! [`to_thread`](to_thread()). The crate is not at 1.0: names may change.
 //!
 #![cfg_attr(all(unix, not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::serve::hyper")]
 #![cfg_attr(

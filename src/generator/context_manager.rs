@@ -69,7 +69,7 @@ where
 /// manager passes it on. Where the manager has handled an error of the body, there is no value:
 /// that is fine if it is `()`, and the error [`NoValue`](crate::NoValue) otherwise. A body that is a
 /// loop without an end has to say that its value is `()`, as that of a
-/// [`nursery`](crate::nursery()#a-body-that-is-a-loop-without-an-end):
+/// [`nursery`](crate::nursery()#a-body-that-loops-forever):
 ///
 /// ```compile_fail,E0080
 /// # use seedbed::{Yielder, context_manager, move_on_after, sleep, with};

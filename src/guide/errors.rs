@@ -3,13 +3,13 @@
 //! # One type
 //!
 //! Every fallible function of this crate returns [`Result<T>`](crate::Result), whose error is
-//! [`Error`](crate::Error). `?` makes one of anything that implements [`std::error::Error`], and
-//! records where it did. It is two words wide. One concrete type is what lets the `Ok(())` at the
-//! end of an async block infer, so blocks and closures need no annotations.
+//! [`Error`](crate::Error). `?` converts anything that implements [`std::error::Error`] into one,
+//! and records where it did so. An `Error` is two words wide. Because there is one concrete type,
+//! the `Ok(())` at the end of an async block infers, and blocks and closures need no annotations.
 //!
 //! An `Error` is one of three things:
 //!
-//! | | asked by | comes from |
+//! | what it is | how to ask | where it comes from |
 //! |---|---|---|
 //! | a cancellation on its way out | [`is_cancelled`](crate::Error::is_cancelled) | a checkpoint in a cancelled scope |
 //! | the failures of a nursery | [`as_group`](crate::Error::as_group) | [`nursery`](crate::nursery()) |
@@ -17,9 +17,10 @@
 //!
 //! # Handling
 //!
-//! [`find::<E>()`](crate::Error::find) looks for an error anywhere inside, in groups and causes
-//! too. [`split`](crate::Error::split) separates the errors that can be dealt with from the rest,
-//! both in the shape of the groups they were in. Whatever is handled, cancellations pass:
+//! [`find::<E>()`](crate::Error::find) looks for an error anywhere inside, including in groups and
+//! causes. [`split`](crate::Error::split) separates the errors that you can deal with from the
+//! rest, and leaves both in the shape of the groups they came in. Whatever you handle,
+//! cancellations pass:
 //!
 //! ```
 //! use seedbed::{Error, Result, nursery};
@@ -46,14 +47,14 @@
 //!
 //! # Printing
 //!
-//! `{}` is one line, for logs. `{:?}`, which is what a `main` that returns
-//! [`Result`](crate::Result) prints, is a tree: each failure with the place where its task was
-//! spawned, where the error was raised, and what caused it.
+//! `{}` is one line, for logs. `{:?}` is a tree: each failure with the place where its task was
+//! spawned, the place where the error was raised, and what caused it. A `main` that returns
+//! [`Result`](crate::Result) prints the tree.
 //!
 //! # Through other error types
 //!
-//! An `Error` converts into `Box<dyn std::error::Error + Send + Sync>`, [`std::io::Error`] and, with
-//! the feature `anyhow`, `anyhow::Error`. Coming back with `?`,
-//! [`from_boxed`](crate::Error::from_boxed) or `from_anyhow`, it is what it was. So a cancellation
-//! passes through code that knows only of `io::Error`, as everything does that reads from an
-//! `AsyncRead`, and is still recognised by its scope.
+//! An `Error` converts into `Box<dyn std::error::Error + Send + Sync>`, into [`std::io::Error`]
+//! and, with the feature `anyhow`, into `anyhow::Error`. When it comes back through `?`,
+//! [`from_boxed`](crate::Error::from_boxed) or `from_anyhow`, it is what it was before. So a
+//! cancellation can pass through code that knows only `io::Error`, such as anything that reads from
+//! an `AsyncRead`, and its scope still recognises it.

@@ -1,9 +1,9 @@
-//! Code that hands out values one at a time, and the scopes it must not be suspended in.
+//! Code that produces values one at a time, and the scopes in which it must not be suspended.
 //!
 //! # A body that yields
 //!
-//! A *generator* is a function that hands out values one at a time and waits in between. What
-//! would be a struct with a state, and a `poll_next` written by hand, is a loop:
+//! A *generator* is a function that produces values one at a time and can wait in between. What
+//! would otherwise be a struct with its state and a hand-written `poll_next` becomes a loop:
 //!
 //! ```
 //! use seedbed::{Generator, Yielder, generator, sleep};
@@ -32,19 +32,20 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! It runs only while somebody waits for the next value, in the task of whoever does. At a yield
-//! it stands still. [`anext`](crate::Generator::anext) gives the next value, and `None` after the
-//! end. An error of the body comes out of the `anext` that ran into it, and is the end, too.
+//! A generator runs only while somebody waits for its next value, in the task of whoever waits. At
+//! a yield it stands still. [`anext`](crate::Generator::anext) gives the next value, and `None`
+//! after the end. An error in the body comes out of the `anext` that ran into it, and ends the
+//! generator.
 //!
-//! A generator is also a [`Stream`](https://docs.rs/futures-core) of `Result`s, for the
-//! combinators of `futures`. It is a boxed future with a slot for one value: making one allocates,
+//! A generator is also a [`Stream`](https://docs.rs/futures-core) of `Result`s, for use with the
+//! combinators of `futures`. It is a boxed future with space for one value: creating one allocates,
 //! a yield does not.
 //!
 //! # Values in, errors in
 //!
-//! A yield is a question, too. [`asend`](crate::Generator::asend) answers it: the yield returns
-//! `Some(value)`. After a plain `anext` it returns `None`. [`athrow`](crate::Generator::athrow)
-//! answers with an error, which the body may handle.
+//! A yield can also take a value. [`asend`](crate::Generator::asend) answers the yield, which then
+//! returns `Some(value)`; after a plain `anext` it returns `None`.
+//! [`athrow`](crate::Generator::athrow) answers with an error, which the body may handle.
 //!
 //! ```
 //! use seedbed::{Error, Yielder, generator};
@@ -57,11 +58,11 @@
 //!             Ok(Some(number)) => (sum, count) = (sum + number, count + 1.0),
 //!             Ok(None) => {} // `anext`
 //!             Err(error) if error.is::<std::num::ParseFloatError>() => {} // not a number
-//!             Err(error) => return Err(error), // everything else, `GeneratorExit` for one
+//!             Err(error) => return Err(error), // everything else, including `GeneratorExit`
 //!         }
 //!     }
 //! });
-//! average.anext().await?; // up to the first yield, the first that can be answered
+//! average.anext().await?; // runs to the first yield, which can then be answered
 //! average.asend(10.0).await?;
 //! assert_eq!(average.asend(20.0).await?, Some(15.0));
 //! assert_eq!(average.athrow("ten".parse::<f64>().unwrap_err()).await?, Some(15.0));
@@ -70,12 +71,12 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! A body that has not reached a yield cannot be answered: `asend` gives the value back then, in
-//! [`AsendError::Refused`](crate::AsendError::Refused).
+//! A body that has not reached a yield yet cannot be answered. In that case `asend` gives the value
+//! back, in [`AsendError::Refused`](crate::AsendError::Refused).
 //!
-//! # What goes wrong: a yield inside of a scope
+//! # What goes wrong: a yield inside a scope
 //!
-//! A generator that waits two seconds at the most for each of somebody's items:
+//! Here is a generator that waits at most two seconds for each of another generator's items:
 //!
 //! ```
 //! use seedbed::{Generator, Yielder, fail_after, generator};
@@ -87,7 +88,7 @@
 //!             let item = fail_after(Duration::from_secs(2), async {
 //!                 let item = items.anext().await?;
 //!                 if let Some(item) = item {
-//!                     y.yield_(item).await?; // inside of the time limit
+//!                     y.yield_(item).await?; // inside the time limit
 //!                 }
 //!                 Ok(item)
 //!             });
@@ -106,29 +107,30 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! Suppose that it were allowed. The item comes at once and is yielded, so the generator stands
-//! still; its time limit does not. The consumer works on the item for three seconds. After two of
-//! them the limit is over, though nothing was late, and what is inside of it now?
+//! Suppose this were allowed. The item arrives at once and is yielded, so the generator stands
+//! still, but its time limit keeps running. The consumer works on the item for three seconds. After
+//! two of them the limit expires, although nothing was late. What is inside the limit at that
+//! moment?
 //!
-//! * In Trio and asyncio a scope is around whatever the *task* does until it is left. That is the
-//!   consumer's code: it is cancelled in the midst of its work, by a limit that it knows nothing
-//!   of, and the cancellation does not find the scope that should absorb it, because that is in
-//!   a frame that is not running.
-//! * In a `Stream` of other Rust libraries the limit is looked at when the stream is polled next.
-//!   If what is inside of it has still to wait for something then, it is dropped: the stream has
-//!   failed because its consumer was slow.
+//! * In Trio and asyncio a scope covers whatever the *task* does until the scope is left. That is
+//!   the consumer's code. It is cancelled in the middle of its work by a limit that it knows
+//!   nothing about, and the cancellation does not find the scope that should absorb it, because
+//!   that scope is in a frame that is not running.
+//! * In a `Stream` from other Rust libraries the limit is checked when the stream is next polled.
+//!   If the code inside it still has to wait for something, it is dropped: the stream has failed
+//!   because its consumer was slow.
 //!
-//! A nursery is worse. While the generator stands still nobody waits for its children. Either they
-//! stand still as well, and connections go unanswered. Or they run, and one that fails has nobody
-//! to tell. Sometimes this goes well, in a test for one, and so it stays in programs.
-//! [PEP 789](https://peps.python.org/pep-0789/), a proposal for Python that this is after, tells of
-//! more; `examples/yield_in_scope.rs` has its programs.
+//! A nursery is worse. While the generator stands still, nobody waits for its children. Either they
+//! stand still too, and connections go unanswered, or they run, and a child that fails has nobody
+//! to tell. Sometimes this goes well, for instance in a test, and so the mistake stays in programs.
+//! [PEP 789](https://peps.python.org/pep-0789/), the proposal for Python that this design follows,
+//! says more about it, and `examples/yield_in_scope.rs` contains its programs.
 //!
 //! # The rule
 //!
-//! *A generator may not yield inside of a cancel scope, a time limit or a nursery that it has
-//! opened.* The yield fails, every time, also when nothing would have gone wrong. The generator is
-//! not suspended; the error goes out through the scopes, which are left in good order, and comes
+//! *A generator must not yield inside a cancel scope, a time limit or a nursery that it has
+//! opened.* Such a yield fails every time, even when nothing would have gone wrong. The generator
+//! is not suspended. The error travels out through the scopes, which are left properly, and comes
 //! out of `anext`:
 //!
 //! ```text
@@ -137,13 +139,14 @@
 //! run it behind `safe_channel`
 //! ```
 //!
-//! The error is [`YieldInCancelScope`](crate::YieldInCancelScope). It finds scopes that are not to
-//! be seen from where the yield is: in a function that was called with the code that yields, or in
-//! a context manager. It is not found when compiling; what a yield costs for it is one comparison.
+//! The error is [`YieldInCancelScope`](crate::YieldInCancelScope). The check also finds scopes that
+//! cannot be seen from where the yield is, because they are in the function that called the
+//! yielding code or in a context manager. It happens when the program runs, not when it compiles,
+//! and costs each yield one comparison.
 //!
-//! A scope of the *consumer*, around its loop or around one `anext`, is no obstacle: it is not
-//! the generator that opened it. A time limit there reaches what the generator waits for inside,
-//! as it does with any other call.
+//! A scope of the *consumer's*, around its loop or around a single `anext`, is no obstacle, since
+//! the generator did not open it. A time limit there reaches whatever the generator waits for
+//! inside, as it does with any other call.
 //!
 //! ```
 //! use seedbed::{Yielder, generator, move_on_after, sleep};
@@ -172,12 +175,12 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! Types of your own that must not stay open across a yield, a lock or a span of a profiler, say
-//! so with [`prevent_yields`](crate::prevent_yields).
+//! If a type of your own must not stay open across a yield, such as a lock or a profiler's span,
+//! have it say so with [`prevent_yields`](crate::prevent_yields).
 //!
-//! # The first way out: yield outside of the scope
+//! # The first way out: yield outside the scope
 //!
-//! Nearly always the scope is meant to be around the work, not the yield. Take the value out of it:
+//! Nearly always the scope is meant to enclose the work, not the yield. Take the value out of it:
 //!
 //! ```
 //! use seedbed::{Generator, Yielder, fail_after, generator};
@@ -204,12 +207,12 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! # The second: a context manager
+//! # The second way out: a context manager
 //!
-//! Sometimes the scope *is* meant to be around the consumer's code: a connection whose heartbeat
-//! goes on for as long as somebody uses it. Then the consumer has to hand over its code, so that it
-//! is inside of the scope for good. A *context manager* is a body that sets something up, yields it
-//! once, and cleans up; [`with`](crate::with) runs code at that yield.
+//! Sometimes the scope *is* meant to enclose the consumer's code, as with a connection whose
+//! heartbeat continues for as long as somebody uses it. Then the consumer has to pass in its code,
+//! so that the code really is inside the scope. A *context manager* is a body that sets something
+//! up, yields it once, and cleans up; [`with`](crate::with) runs code at that yield.
 //!
 //! ```
 //! use seedbed::{
@@ -238,7 +241,7 @@
 //!     })
 //! }
 //!
-//! /// A generator over what was opened elsewhere: it opens nothing, so it may yield.
+//! /// A generator over something opened elsewhere: it opens nothing, so it may yield.
 //! fn even(receiver: Receiver<u32>) -> Generator<'static, u32> {
 //!     generator(async move |y: Yielder<u32>| {
 //!         while let Some(i) = receiver.recv().await? {
@@ -265,24 +268,25 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! If a task in there fails, the body of the `with` is cancelled, and the failure comes out of the
+//! If a task inside fails, the body of the `with` is cancelled, and the failure comes out of the
 //! `with`. If the body fails, its error is raised at the yield.
 //!
-//! A `with` in a generator counts like the scopes that its context manager holds open: no yield in
-//! there. One that holds none, a transaction for instance, is no obstacle.
+//! A `with` inside a generator counts as the scopes that its context manager keeps open: the
+//! generator must not yield there. A context manager that keeps none open, such as one for a
+//! transaction, is no obstacle.
 //!
-//! # The third: `safe_channel`
+//! # The third way out: `safe_channel`
 //!
-//! Where the producer needs its scopes and the consumer wants a loop, give the producer a task of
-//! its own. It is not suspended while the consumer runs; it waits for room in a channel, which may
-//! be inside of any scope. [`safe_channel`](crate::safe_channel) does this, and when the consumer
+//! If the producer needs its scopes and the consumer wants a loop, give the producer a task of its
+//! own. It is not suspended while the consumer runs; it waits for space in a channel, which it may
+//! do inside any scope. [`safe_channel`](crate::safe_channel) sets this up. When the consumer
 //! leaves, the producer is cancelled and waited for.
 //!
 //! ```
 //! use seedbed::{Feed, Result, nursery, safe_channel, sleep};
 //! use std::time::Duration;
 //!
-//! /// What two sensors tell, in the order in which it comes.
+//! /// The readings of two sensors, in the order in which they arrive.
 //! async fn both(y: &Feed<&'static str>) -> Result<()> {
 //!     nursery(async |n| {
 //!         for (name, seconds) in [("temperature", 2), ("wind", 3)] {
@@ -315,15 +319,17 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! The price is a task switch per item, and that with a capacity above 0 the producer is ahead of
-//! its consumer: what it has sent and nobody has received is lost when the consumer leaves.
+//! The price is a task switch for each item. Also, with a capacity above 0 the producer runs ahead
+//! of its consumer, and whatever it has sent and nobody has received is lost when the consumer
+//! leaves.
 //!
 //! # Left half-way: closing
 //!
-//! A generator that holds something, a transaction or a file, has to clean up also if its consumer
-//! leaves before the end. [`aclose`](crate::Generator::aclose) raises
-//! [`GeneratorExit`](crate::GeneratorExit) at the yield, and waits until the body has ended. To the
-//! body it is an error like others; `?` passes it on. Clean up as after a failure:
+//! A generator that owns a resource, such as a transaction or a file, has to clean up even if its
+//! consumer leaves before the end. [`aclose`](crate::Generator::aclose) raises
+//! [`GeneratorExit`](crate::GeneratorExit) at the yield and waits until the body has ended. To the
+//! body this is an error like any other, and `?` passes it on. Clean up as you would after a
+//! failure:
 //!
 //! ```
 //! use seedbed::{Generator, Result, Yielder, aclosing, generator};
@@ -355,32 +361,33 @@
 //!     rows.anext().await // and that is enough
 //! })
 //! .await?;
-//! // It is rolled back by now.
+//! // The transaction has been rolled back by now.
 //! # assert_eq!(LOG.take(), ["BEGIN", "ROLLBACK"]);
 //! # Ok(())
 //! # })?;
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! [`aclosing`](crate::aclosing) closes on every way out: value, error, cancellation, panic. Use it
-//! for every generator that holds something. One that was iterated to its end has nothing left to
-//! close.
+//! [`aclosing`](crate::aclosing) closes the generator on every way out: value, error, cancellation
+//! or panic. Use it for every generator that owns a resource. A generator that was iterated to its
+//! end has nothing left to close.
 //!
-//! A body must not yield once it is being closed: the closer gets
-//! [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit). Its clean-up is not skipped even then: the
-//! body is suspended at that yield, can be resumed, and gets its `GeneratorExit` once more when the
-//! generator is dropped, where whatever does not have to wait still runs.
+//! A body must not yield once it is being closed: whoever closes it gets
+//! [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit). Even then its clean-up is not skipped.
+//! The body is suspended at that yield and can be resumed. When the generator is dropped, the body
+//! gets a second `GeneratorExit`, and any clean-up that does not have to wait still runs.
 //!
 //! # Dropped half-way: finalization
 //!
-//! A destructor cannot await. A suspended generator that is dropped is handed to its *finalizer*
-//! with its body as it is, and cleans up in the background. The program goes on meanwhile; `run`
-//! does not return before all of them have ended, those included that were put away where nobody
-//! drops them. Since it is mostly a mistake, `tracing` is told which generator it was, and where
-//! it was suspended. ([`set_asyncgen_hooks`](crate::set_asyncgen_hooks) sets another finalizer.)
+//! A destructor cannot await. When a suspended generator is dropped, its body goes to its
+//! *finalizer* as it is, and cleans up in the background. Meanwhile the program goes on; `run` does
+//! not return before all such bodies have ended, including those of generators that were stored
+//! away and that nobody drops. Since this is usually a mistake, `tracing` is told which generator
+//! it was and where it was suspended. ([`set_asyncgen_hooks`](crate::set_asyncgen_hooks) sets
+//! another finalizer.)
 //!
-//! In the background there is nobody to say how long clean-up may take. So it runs in a scope that
-//! is cancelled: what does not wait for anything runs as always, and every operation fails with
+//! In the background nobody can say how long clean-up may take. So it runs in a scope that is
+//! already cancelled: code that does not wait runs as always, and every operation fails with
 //! [`Cancelled`](crate::Cancelled). **Clean-up that has to wait does so under a shield with a
 //! deadline**, as after any other [cancellation](crate::guide::cancellation#clean-up):
 //!
@@ -415,15 +422,16 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! The same clean-up is then right for every way out. An error in the background has nobody to go
-//! to, and is reported through `tracing`. `examples/cursor.rs` does all this with a transaction on
-//! PostgreSQL.
+//! The same clean-up is then right for every way out. An error in the background has nowhere to go,
+//! and is reported through `tracing`. `examples/cursor.rs` does all this with a PostgreSQL
+//! transaction.
 //!
 //! # Borrowing
 //!
-//! What [`generator`](crate::generator()) makes is `'static`, because it may outlive the code around
-//! it: in the hands of its finalizer. One that borrows belongs to a nursery, which closes it before
-//! it ends, dropped or not; it may borrow what a [child](crate::guide::nurseries) may.
+//! The generators made by [`generator`](crate::generator()) are `'static`, because they may outlive
+//! the code around them in the hands of their finalizers. A generator that borrows belongs to a
+//! nursery, which closes it before the nursery ends, dropped or not. It may borrow whatever a
+//! [child](crate::guide::nurseries) may.
 //!
 //! ```
 //! use seedbed::{Yielder, nursery};
@@ -446,21 +454,22 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! A context manager may borrow without more ado, because its `with` ends before what it borrows.
+//! A context manager can borrow without further ado, because its `with` ends before what it
+//! borrows.
 //!
 //! # Without waiting
 //!
-//! [`sync_generator`](crate::sync_generator) makes an iterator out of a body that awaits nothing but
-//! its yields. The rule is the same.
+//! [`sync_generator`](crate::sync_generator) turns a body that awaits nothing but its own yields
+//! into an iterator. The rule is the same.
 //!
-//! # Which of them
+//! # Which to use
 //!
 //! | you want to | use |
 //! |---|---|
-//! | hand out values, and wait in between | [`generator`](crate::generator()) |
-//! | the same with what is borrowed | [`Nursery::generator`](crate::Nursery::generator) |
-//! | hand out values, and not wait | [`sync_generator`](crate::sync_generator) |
-//! | iterate one that holds something | [`aclosing`](crate::aclosing) |
+//! | produce values, and wait in between | [`generator`](crate::generator()) |
+//! | do the same with borrowed data | [`Nursery::generator`](crate::Nursery::generator) |
+//! | produce values without waiting | [`sync_generator`](crate::sync_generator) |
+//! | iterate over a generator that owns a resource | [`aclosing`](crate::aclosing) |
 //! | set something up around somebody's code | [`context_manager`](crate::context_manager()), [`with`](crate::with) |
-//! | hand out values from inside of scopes | [`safe_channel`](crate::safe_channel) |
+//! | produce values from inside scopes | [`safe_channel`](crate::safe_channel) |
 //! | keep generators from being suspended around something | [`prevent_yields`](crate::prevent_yields) |

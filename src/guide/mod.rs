@@ -1,4 +1,4 @@
-//! How to use this crate, in chapters. There is no code in here.
+//! How to use this crate, chapter by chapter. This module contains only text.
 
 pub mod cancellation;
 pub mod errors;

@@ -1,10 +1,10 @@
-//! Tasks: where they run, what they may borrow, what becomes of their values and failures.
+//! Tasks: where they run, what they may borrow, and what becomes of their values and failures.
 //!
 //! # A nursery
 //!
-//! [`nursery`](crate::nursery()) runs an async closure, the *body*, with a
-//! [`Nursery`](crate::Nursery) in which the body may spawn *children*. It returns when the body
-//! and all children have ended.
+//! [`nursery`](crate::nursery()) runs an async closure, the *body*, and passes it a
+//! [`Nursery`](crate::Nursery) in which it can spawn *children*. It returns when the body and all
+//! the children have ended.
 //!
 //! ```
 //! use seedbed::{nursery, sleep};
@@ -24,17 +24,17 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! [`spawn`](crate::Nursery::spawn) returns a [`Task`](crate::Task). Awaiting it gives the
-//! child's value. Dropping it changes nothing: the child goes on, and if it fails the nursery says so. So
-//! a task whose value nobody needs is simply ignored, as a
-//! [`JoinHandle`](std::thread::ScopedJoinHandle) is.
+//! [`spawn`](crate::Nursery::spawn) returns a [`Task`](crate::Task). Awaiting the task gives the
+//! child's value. Dropping it changes nothing: the child goes on, and if it fails, the nursery
+//! reports it. So a task whose value nobody needs can simply be ignored, like a
+//! [`ScopedJoinHandle`](std::thread::ScopedJoinHandle).
 //!
 //! A child runs for the first time when its spawner next waits for something.
 //!
 //! # Values
 //!
-//! A nursery returns its body's value. So results are gathered in the body, or in a variable
-//! outside of the nursery:
+//! A nursery returns its body's value. Collect results in the body, or in a variable outside the
+//! nursery:
 //!
 //! ```
 //! use seedbed::nursery;
@@ -48,7 +48,7 @@
 //! })
 //! .await?;
 //!
-//! let total = Cell::new(0); // a Cell, as many children borrow it
+//! let total = Cell::new(0); // a Cell, because several children borrow it
 //! nursery(async |n| {
 //!     for i in 0..3 {
 //!         let total = &total;
@@ -69,15 +69,15 @@
 //! # Failures
 //!
 //! When the body or a child fails, the nursery cancels the rest, waits for them, and fails with a
-//! [`Group`](crate::Group) of all that failed, in the order in which it happened. A group comes
-//! also where there is only one failure, so that code which handles one need not change when there
-//! are two. Being cancelled because a sibling failed is no failure. See
+//! [`Group`](crate::Group) of all the failures, in the order in which they happened. Even a single
+//! failure comes in a group, so that code written for one does not have to change when there are
+//! two. A child that was only cancelled because a sibling failed does not count as a failure. See
 //! [errors](crate::guide::errors).
 //!
-//! A failure is reported by the nursery, once. Awaiting the task of a child that failed gives the
-//! [`Cancelled`](crate::Cancelled) that the failure caused, which says what it was.
+//! The nursery reports each failure once. Awaiting the task of a child that failed gives the
+//! [`Cancelled`](crate::Cancelled) that the failure caused; its reason says what the failure was.
 //!
-//! A child that must not take its siblings with it handles its own errors:
+//! A child that must not take its siblings down with it handles its own errors:
 //!
 //! ```
 //! use seedbed::{Error, Result, nursery};
@@ -103,19 +103,18 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! A panic in a child cancels the others as a failure does, and goes on in the parent, with its
-//! own payload, when they have ended.
+//! A panic in a child cancels the others, as a failure does. When they have ended, it continues in
+//! the parent with its original payload.
 //!
 //! # Cancelling a nursery
 //!
-//! A nursery has a cancel scope of its own: [`n.cancel()`](crate::Nursery::cancel),
-//! [`n.scope()`](crate::Nursery::scope). A nursery that was cancelled through it has done what it
-//! was told, and is `Ok`. If the body had ended, its value is what comes out. If it was
-//! interrupted, there is none; where the value is `()` that makes no difference, and otherwise it
-//! is the error [`NoValue`](crate::NoValue). A body that is a loop without an end has no value
-//! either, so it says that its type is `()`:
-//! [`nursery::<_, ()>(…)`](crate::nursery()#a-body-that-is-a-loop-without-an-end). The compiler reminds
-//! you.
+//! A nursery has a cancel scope of its own, reached by [`n.cancel()`](crate::Nursery::cancel) and
+//! [`n.scope()`](crate::Nursery::scope). A nursery cancelled through that scope has done what it
+//! was told, so its outcome is `Ok`. If the body had already ended, the nursery returns the body's
+//! value. If the body was interrupted, there is no value: for `()` that makes no difference, and
+//! for any other type it is the error [`NoValue`](crate::NoValue). A body that loops forever never
+//! has a value either, so it has to declare that its type is `()`, as in [`nursery::<_,
+//! ()>(…)`](crate::nursery()#a-body-that-loops-forever). The compiler will remind you.
 //!
 //! ```
 //! use seedbed::{nursery, sleep, sleep_forever};
@@ -126,7 +125,7 @@
 //! let winner = nursery(async |n| {
 //!     n.spawn(sleep_forever());
 //!     sleep(Duration::from_secs(1)).await?;
-//!     n.cancel(); // the others are not needed any more
+//!     n.cancel(); // the others are no longer needed
 //!     Ok("the body")
 //! })
 //! .await?;
@@ -138,10 +137,11 @@
 //!
 //! # What a child may borrow
 //!
-//! Whatever lives outside of the nursery, as with [`std::thread::scope`]; neither `'static` nor
-//! `Send` is asked for. Not what the body owns: the body may end before its children.
+//! A child may borrow anything that lives outside the nursery, as with [`std::thread::scope`]; it
+//! needs to be neither `'static` nor `Send`. It may not borrow what the body owns, because the body
+//! may end first.
 //!
-//! These are the complaints of the compiler that one meets, and what to do about them.
+//! These are the compiler errors you are likely to meet, and what to do about them.
 //!
 //! **The child borrows from the body.** E0373, “async block may outlive the current function, but
 //! it borrows `name`”:
@@ -158,12 +158,13 @@
 //! # });
 //! ```
 //!
-//! Declare `name` before the nursery, or give it to the child with `async move`, as the compiler
-//! proposes.
+//! If this compiled, the body would drop `name` when it ended, and the child, which runs later,
+//! would print freed memory. Declare `name` before the nursery, or give it to the child with `async
+//! move`, as the compiler suggests.
 //!
-//! **The child borrows a loop's variable.** The same message, and `async move` is right. But it
-//! moves everything that the block uses, so the next round of the loop may find something gone:
-//! E0382, “use of moved value”. Take a reference first, and that is what moves:
+//! **The child borrows a loop variable.** The message is the same, and `async move` is the right
+//! answer. But it moves everything the block uses, so the next iteration may find something gone:
+//! E0382, “use of moved value”. Take a reference first, so that only the reference moves:
 //!
 //! ```
 //! # use seedbed::nursery;
@@ -181,14 +182,14 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! **Two children change one variable.** E0499, “cannot borrow `total` as mutable more than once
-//! at a time”. All is on one thread: a [`Cell`](std::cell::Cell) or a
-//! [`RefCell`](std::cell::RefCell) will do (let no `RefCell` borrow live across an `.await`). Or
-//! let the children return values.
+//! **Two children change one variable.** E0499, “cannot borrow `total` as mutable more than once at
+//! a time”. Everything is on one thread, so a [`Cell`](std::cell::Cell) or a
+//! [`RefCell`](std::cell::RefCell) will do (do not hold a borrow of a `RefCell` across an
+//! `.await`). Or have the children return values.
 //!
-//! **A child spawns siblings.** It may: `n` is a shared reference. Write `async move`, which is
-//! right whatever else the child uses; without it one meets the first complaint as soon as
-//! something of the body is used beside `n`.
+//! **A child spawns siblings.** It may, since `n` is a shared reference. Write `async move`, which
+//! is right whatever else the child uses. Without it, you meet the first error in this list as soon
+//! as the child uses anything of the body's besides `n`.
 //!
 //! ```
 //! # use seedbed::nursery;
@@ -207,9 +208,9 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! **A function that spawns into a nursery it is given.** “lifetime may not live long enough”: the
-//! reference has to be as long as the nursery's first lifetime. What children borrow through other
-//! arguments has the second:
+//! **A function spawns into a nursery that it is given.** “lifetime may not live long enough”: the
+//! reference must live as long as the nursery's first lifetime. Anything the children borrow
+//! through other arguments has the second lifetime:
 //!
 //! ```
 //! use seedbed::{Nursery, Result, nursery};
@@ -232,32 +233,36 @@
 //! ```
 //!
 //! **The child's value is not a `Result`.** E0271, “expected … to be a future that resolves to
-//! `Result<_, Error>`”: end the block with `Ok(())`. For an error type that does not implement
-//! [`std::error::Error`], E0277, `map_err` to one that does, or to
+//! `Result<_, Error>`”: end the block with `Ok(())`. If the error type does not implement
+//! [`std::error::Error`] (E0277), use `map_err` to turn it into one that does, or into
 //! [`Error::msg`](crate::Error::msg).
 //!
-//! **The body is a closure in a variable.** E0282, “type annotations needed”, or lifetimes that
-//! do not fit. Write the closure where `nursery` is called, or make it an `async fn` as above.
+//! **The body is a closure in a variable.** E0282, “type annotations needed”, or lifetimes that do
+//! not fit. Write the closure where `nursery` is called, or make it an `async fn` as above.
 //!
 //! # A child that says when it is up
 //!
 //! [`start`](crate::Nursery::start) runs a child until it calls
-//! [`started.ready(value)`](crate::Started::ready), returns the value, and leaves the child
-//! running: a server that listens before its clients are started. Until then the child belongs to
-//! the caller: its failure comes out of `start`, and cancelling the caller cancels it.
+//! [`started.ready(value)`](crate::Started::ready), then returns that value and leaves the child
+//! running. An example is a server that must be listening before its clients start. Until then the
+//! child belongs to the caller: its failure comes out of `start`, and cancelling the caller cancels
+//! the child.
 //!
 //! # From elsewhere
 //!
-//! [`n.handle()`](crate::Nursery::handle) can be kept anywhere on the thread and spawns `'static`
-//! futures. Once the nursery has closed this fails and gives the future back.
+//! [`n.handle()`](crate::Nursery::handle) returns a handle that can be kept anywhere on the thread
+//! and spawns `'static` futures. Once the nursery has closed, spawning fails and gives the future
+//! back.
 //!
 //! # Memory
 //!
-//! A child is one heap node, which is freed when it has ended and its task is dropped. A nursery
-//! does not remember children that have ended, so one may run for the life of a server.
+//! A child takes one node in the run's table, which is free for the next child when this one has
+//! ended and its task is dropped. A nursery does not remember children that have ended, so it can
+//! run for the life of a server.
 //!
 //! # If the nursery's future is dropped
 //!
-//! Its children are dropped with it, without clean-up, and `tracing` is told. Leaking it, with
-//! [`std::mem::forget`], leaks the children; they never run again. Both are memory-safe, and neither is
-//! how to stop a nursery. See [cancellation](crate::guide::cancellation#dropping-futures).
+//! Dropping it drops the children too, without clean-up, and a warning goes to `tracing`. Leaking
+//! it with [`std::mem::forget`] leaks the children, which never run again. Both are memory-safe,
+//! but neither is the way to stop a nursery. See
+//! [cancellation](crate::guide::cancellation#dropping-futures).

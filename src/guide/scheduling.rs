@@ -2,63 +2,67 @@
 //!
 //! # One thread
 //!
-//! Between two `.await`s a task has the thread to itself: no locks, no atomics, and no other task
-//! sees a state half changed. The other side is that a task that computes for long, or calls what
-//! blocks, holds up all the others. Such work goes [to another thread](#blocking-work).
+//! Between two `.await`s a task has the thread to itself. It needs no locks and no atomics, and no
+//! other task sees its state half changed. The price is that a task that computes for a long time,
+//! or that calls a blocking function, holds up all the others. Such work belongs [on another
+//! thread](#blocking-work).
 //!
 //! # Checkpoints
 //!
-//! A checkpoint is a point where a task looks whether it was cancelled, and where it may let
-//! others run. Every asynchronous operation of this crate is one, also when it could finish at
-//! once. [`checkpoint()`](crate::checkpoint()) is one and nothing else, for long computations.
-//! Not checkpoints are: leaving a nursery whose children have ended, the return of
-//! [`start`](crate::Nursery::start), and the functions without `async`, such as
+//! A checkpoint is a point where a task finds out whether it was cancelled, and where it may let
+//! others run. Every asynchronous operation of this crate is one, even when it can finish at once.
+//! [`checkpoint()`](crate::checkpoint()) is a checkpoint and nothing else, for use in long
+//! computations. These are not checkpoints: leaving a nursery whose children have ended, the return
+//! of [`start`](crate::Nursery::start), and functions that are not `async`, such as
 //! [`try_send`](crate::Sender::try_send).
 //!
 //! # The budget
 //!
-//! An operation that can finish at once mostly does, without going through the scheduler. Each
-//! counts, and after [128](crate::Builder::budget) of them in one go, or after a millisecond, a task
-//! lets the others run. So a loop over a channel that is never empty costs next to nothing, and a task
-//! that is always ready starves nobody, if only its loop comes to an `await` of this crate. What is no
-//! checkpoint counts as well, such as an item of a generator or a [`fail_after`](crate::fail_after)
-//! around what is ready: it lets others run when the budget is spent, and does not look for
-//! cancellation. A function without `async` only counts, and the next `await` pays for it.
+//! An operation that can finish at once usually does, without a detour through the scheduler. Each
+//! such operation counts against the task's budget. After [128](crate::Builder::budget) of them in
+//! a row, or after a millisecond, the task lets the others run. So a loop over a channel that is
+//! never empty costs next to nothing, and a task that is always ready starves nobody, as long as
+//! its loop reaches an `await` of this crate. Things that are not checkpoints count too, such as an
+//! item of a generator or a [`fail_after`](crate::fail_after) around something that is ready: when
+//! the budget is spent they let others run, but they do not check for cancellation. A function that
+//! is not `async` only counts, and the next `await` pays for it.
 //!
-//! The network, the timers, other threads and Ctrl-C are looked at after 128 operations, or 5 ms,
-//! of all tasks together, however many are ready and wherever they are. What has happened there waits
-//! for a few budgets of each task that is ready, and where these compute for long, for some 5 ms and a
-//! few of the longest stretches between two checkpoints: so a checkpoint every millisecond in a
-//! computation keeps timers good to a few milliseconds. On a [virtual
-//! clock](crate::testing::VirtualClock), with a [seed](crate::Builder::seed), in
-//! [`explore`](crate::testing::explore()) and with a budget of 1 time makes no difference, so that a
-//! run can be repeated.
+//! The network, the timers, other threads and Ctrl-C are looked at after 128 operations of all the
+//! tasks together, or after 5 ms, however many tasks are ready. Whatever has happened there then
+//! waits for a few budgets of each task that is ready. If those tasks compute for long stretches,
+//! it waits for about 5 ms plus a few of the longest stretches between two checkpoints; so one
+//! checkpoint a millisecond in a computation keeps timers accurate to a few milliseconds. Time
+//! plays no part in any of this on a [virtual clock](crate::testing::VirtualClock), with a
+//! [seed](crate::Builder::seed), in [`explore`](crate::testing::explore()) or with a budget of 1,
+//! so that a run can be repeated.
 //!
 //! With a [budget](crate::Builder::budget) of 1 every operation lets others run. That is what Trio
-//! does, and good for tests of what may happen in between.
+//! does, and it is useful in tests of what can happen in between.
 //!
-//! [`yield_now`](crate::yield_now) lets every task run that is ready, whatever the budget.
+//! [`yield_now`](crate::yield_now) lets every ready task run, whatever the budget.
 //!
-//! What is no checkpoint does not look for cancellation, even when it lets others run. A loop of
-//! nothing else would never learn that it was cancelled. So a task that has let others run a thousand
-//! times in this way since it was cancelled (after some hundred thousand items of a generator, or 50
-//! milliseconds if they are slow) gets the [`Cancelled`](crate::Cancelled) from the next of them. A
-//! loop that ends before, as clean-up does, is not interrupted.
+//! Since something that is not a checkpoint does not check for cancellation even when it lets
+//! others run, a loop made of nothing else would never learn that it was cancelled. So there is a
+//! limit: once a task has let others run a thousand times in this way since it was cancelled, the
+//! next such operation fails with [`Cancelled`](crate::Cancelled). That is after some hundred
+//! thousand items of a generator, or after 50 milliseconds if the items are slow. A loop that ends
+//! sooner, as clean-up does, is not interrupted.
 //!
 //! # The order
 //!
-//! Tasks that are ready run in rounds: what becomes ready in one round, by a wake or by being
-//! spawned, runs in the next, in the order in which it became ready within its nursery.
-//! [`Builder::seed`](crate::Builder::seed) draws the order instead, and
-//! [`testing::explore`](crate::testing::explore()) tries every one, to find out what depends on it.
+//! Ready tasks run in rounds. A task that becomes ready during one round, because it was woken or
+//! spawned, runs in the next. Within a nursery, tasks run in the order in which they became ready.
+//! [`Builder::seed`](crate::Builder::seed) picks a random order instead, and
+//! [`testing::explore`](crate::testing::explore()) tries every order, to find out what depends on
+//! it.
 //!
 //! # A stuck task says so
 //!
-//! A nursery is polled by the task that awaits it. A task that polls it once and then waits for
-//! something else has *parked* it: its children are ready, and nobody comes. Rust calls that a
-//! *futurelock*, as what is parked may hold what the task waits for. A `select!` does it that keeps
-//! the loser, and so do `buffered` streams and `FuturesUnordered` whose consumer awaits something
-//! between two items:
+//! A nursery is polled by the task that awaits it. If that task polls it once and then waits for
+//! something else, the nursery is *parked*: its children are ready, but nobody polls them. Rust
+//! programmers call this a *futurelock* when the parked future has the very thing the task waits
+//! for. It happens with a `select!` that keeps the loser, and with `buffered` streams and
+//! `FuturesUnordered` whose consumer awaits something between two items:
 //!
 //! ```
 //! use futures::{StreamExt, stream};
@@ -78,35 +82,38 @@
 //! assert!(error.unwrap_err().is::<Stuck>());
 //! ```
 //!
-//! The remedy is a task of its own for what has to go on, with a [channel](crate::channel) for
-//! what comes of it; or to drop the loser of a `select!` before the next `await`.
+//! The remedy is to give the work that must go on a task of its own, with a
+//! [channel](crate::channel) for its results; or to drop the loser of a `select!` before the next
+//! `await`.
 //!
-//! When there is nothing left to run, these are found, and reported through `tracing` as a warning
-//! that says where they were opened:
+//! When there is nothing left to run, the scheduler looks for the following, and reports each
+//! through `tracing` as a warning that says where it was opened:
 //!
-//! * a nursery that has work ready, although the task around it has run;
+//! * a nursery with work ready, although the task around it has run;
 //! * a scope, such as that of a [`fail_after`](crate::fail_after), in which an operation has been
-//!   handed a message, an event or news of a socket, and which was not polled since;
-//! * a cancelled scope that is still open, as what it awaits does not heed that: a future of another
-//!   crate without [`cancellable`](crate::cancellable), or one that is parked. The warning also says
-//!   who cancelled it, and why;
-//! * the clean-up in a cancelled scope, under a shield, if it waits though no timer is set, no input is
-//!   waited for and no thread is at work, so that only a wake from another thread could end it.
+//!   handed a message, an event or news of a socket, and which has not been polled since;
+//! * a cancelled scope that is still open because what it awaits does not respond to cancellation:
+//!   a future of another crate without [`cancellable`](crate::cancellable), or one that is parked.
+//!   This warning also says who cancelled the scope, and why;
+//! * clean-up under a shield in a cancelled scope that waits although no timer is set, no input is
+//!   awaited and no other thread is at work, so that only a wake from another thread could end it.
 //!
-//! It has to last for a second (a clean-up for ten), and is reported once. On a virtual clock it is reported at once, and
-//! with [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck) it is the error
-//! [`Stuck`](crate::Stuck), for tests.
+//! Such a state must last for a second (ten seconds for clean-up), and is reported once. On a
+//! virtual clock it is reported at once. With
+//! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck), which is meant for tests, it is
+//! the error [`Stuck`](crate::Stuck).
 //!
-//! An operation may also be parked by itself, as where a `select!` in a loop keeps the same
-//! [`recv`](crate::Receiver::recv). That is ordinary. But if it is given what only one can have, a
-//! message or the permit of a [limiter](crate::CapacityLimiter), it keeps that from all others, who
-//! may wait for it in vain. After a second in which its task has run and has not fetched it that is
-//! reported, though other tasks stay busy: one warning for each place in the program, with the line
-//! of the call. It is never an error, as the loop may come back to it.
+//! A single operation may also be parked, as when a `select!` in a loop keeps the same
+//! [`recv`](crate::Receiver::recv). That is ordinary. But if the operation is given something that
+//! only one can have, a message or a permit of a [limiter](crate::CapacityLimiter), it withholds it
+//! from everyone else, and others may wait for it in vain. If its task has run and still has not
+//! fetched it after a second, that is reported even while other tasks are busy: one warning for
+//! each place in the program, with the line of the call. It is never an error, since the loop may
+//! come back to it.
 //!
-//! What is not found: an operation that was given what others can have as well, such as an
-//! [`Event`](crate::Event); a parked scope in which there is nothing ready but a timer; and nurseries
-//! and scopes while the thread is never without something to run.
+//! Not everything is found. An operation is not reported when it was given something that others
+//! can have too, such as an [`Event`](crate::Event); nor is a parked scope in which nothing but a
+//! timer is ready; nor are nurseries and scopes while the thread never runs out of work.
 //!
 //! # Blocking work
 //!
@@ -117,45 +124,46 @@
 //!
 //! seedbed::run(async {
 //!     let source = to_thread(|| std::fs::read_to_string("src/lib.rs")).await??;
-//!     let lines = to_thread(move || source.lines().count()).await?; // or what computes for long
+//!     let lines = to_thread(move || source.lines().count()).await?; // also for long computations
 //!     assert!(lines > 0);
 //!     Ok(())
 //! })?;
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! * **It borrows nothing,** as a future may be leaked, and its thread would go on. Move in what it
-//!   needs, and return it with the value.
-//! * **Once it has begun it is waited for,** cancelled or not: a thread cannot be stopped. A
-//!   [`fail_after`](crate::fail_after) around it lasts for as long as it does. For what does no harm
-//!   if it goes on, such as looking up a name, say
+//! * **It cannot borrow,** because a future can be leaked while the thread goes on. Move in what
+//!   the function needs, and return it with the value.
+//! * **Once it has begun, it is waited for,** cancelled or not, because a thread cannot be stopped.
+//!   A [`fail_after`](crate::fail_after) around it lasts as long as the function does. If it does
+//!   no harm for the function to go on, as with looking up a name, say
 //!   [`abandon_on_cancel(true)`](crate::ToThread::abandon_on_cancel).
-//! * **Its panic is the caller's,** as a child's is its nursery's.
-//! * **There is a limit:** 40 at once in each run, in the order in which they came. For what has a
-//!   limit of its own, say a database, give a [`CapacityLimiter`](crate::CapacityLimiter) of that
-//!   size. If such functions wait for each other, the limit has to be high enough for all of them.
-//!   One that is abandoned does not count any more: it may hang for ever. Look-ups of names do not
-//!   count either.
-//! * **It can call back:** [`Token::current`](crate::Token::current) in the function is the token of
-//!   its run.
+//! * **Its panic becomes the caller's,** as a child's panic becomes its nursery's.
+//! * **There is a limit** of 40 functions at a time in each run; the rest wait their turn in order.
+//!   For a resource with a limit of its own, such as a database, pass a
+//!   [`CapacityLimiter`](crate::CapacityLimiter) of that size. If such functions wait for each
+//!   other, the limit must be high enough for all of them. An abandoned function no longer counts,
+//!   since it may hang forever. Name look-ups do not count either.
+//! * **It can call back:** inside the function, [`Token::current`](crate::Token::current) is the
+//!   token of the run it works for.
 //!
-//! The threads are shared by all the runs of the process, and end when they have been idle for ten
-//! seconds. A process that is forked begins with none of them; fork outside of `run`.
+//! The threads are shared by all runs of the process, and end after ten idle seconds. A forked
+//! process starts with none of them; fork outside `run`.
 //!
-//! A function that hangs keeps a run from ending. After five seconds in which it is waited for though
-//! its scope is cancelled, or the run is ending, a warning says where it was begun.
+//! A function that hangs keeps its run from ending. When a run has waited five seconds for a
+//! function whose scope is cancelled, or for one that delays the end of the run, a warning says
+//! where it was called.
 //!
 //! # Other threads
 //!
 //! A [`Token`](crate::Token) lets any thread run functions and tasks on a run's own thread, and a
 //! [`CancelHandle`](crate::CancelHandle) cancels a scope from anywhere. Neither keeps the run from
-//! ending. A call that comes too late is an error, which gives the function back; a cancellation that
-//! does has no effect.
+//! ending. A call that comes too late is an error that gives the function back; a cancellation that
+//! comes too late has no effect.
 //!
-//! Wakers may be sent to other threads, used there at any time, also after the run, and outlive
-//! everything. A wake from another thread interrupts the sleep of the reactor. That is how
-//! channels of other crates, and futures that are completed by a thread, work here. What feeds a
-//! task from a thread is best such a channel, as those of this crate stay on their thread:
+//! Wakers may be sent to other threads and used there at any time, even after the run has ended. A
+//! wake from another thread interrupts the reactor's sleep. This is how channels of other crates,
+//! and futures completed by another thread, work here. To feed a task from a thread, use such a
+//! channel, since the channels of this crate stay on their thread:
 //!
 //! ```
 //! use futures::StreamExt;
@@ -177,10 +185,10 @@
 //!
 //! # Several cores
 //!
-//! [`run_on_cores`](crate::run_on_cores()) has a `run` on each of several threads. They share what
-//! they borrow, and no task: each connection, timer and child stays on the core that made it, so
-//! all of the above is true on each. It is a nursery made of threads: a failure or a panic on one
-//! core cancels the others, and it returns when all have ended.
+//! [`run_on_cores`](crate::run_on_cores()) starts a `run` on each of several threads. They share
+//! what they borrow, but no tasks: each connection, timer and child stays on the core that made it,
+//! so everything above is true on each core. It is a nursery made of threads: a failure or a panic
+//! on one core cancels the others, and it returns when all have ended.
 //!
 //! ```
 //! use seedbed::net::{TcpListener, TcpSocket};
@@ -201,7 +209,7 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! The kernel deals connections out by their addresses, not by who has time: with many short ones
-//! that comes to the same, with a few long ones it may not. What the cores count or keep together
-//! has to be `Sync`: better each keeps its own, and they are summed up in the end, as `main` returns
-//! a value for each core.
+//! The kernel distributes connections by their addresses, not by which core is free. With many
+//! short connections that comes to the same thing; with a few long ones it may not. Anything the
+//! cores count or collect together has to be `Sync`. It is better for each core to keep its own and
+//! to add them up at the end, since `main` returns a value for each core.

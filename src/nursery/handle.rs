@@ -10,11 +10,11 @@ use crate::nursery::Task;
 use crate::nursery::core::Core;
 use crate::scope::CancelScope;
 
-/// A handle to a nursery that may be cloned and kept anywhere on the thread, and that spawns
-/// `'static` futures.
+/// A handle to a nursery, which spawns `'static` futures and can be cloned and kept anywhere on the
+/// thread.
 ///
-/// It does not keep the nursery open: once the body and all the children have ended, spawning
-/// fails and gives the future back.
+/// It does not keep the nursery open. Once the body and all the children have ended, spawning fails
+/// and gives the future back.
 ///
 /// ```
 /// # use seedbed::nursery;
@@ -46,7 +46,7 @@ impl NurseryHandle {
     ///
     /// # Errors
     ///
-    /// [`NotSpawned`], with the future, when the nursery has closed.
+    /// [`NotSpawned`], with the future, if the nursery has closed.
     #[track_caller]
     pub fn spawn<F, T>(&self, future: F) -> Result<Task<'static, T>, NotSpawned<F>>
     where
@@ -60,19 +60,19 @@ impl NurseryHandle {
         Ok(Task::new(unsafe { self.core.spawn(future, Location::caller()) }))
     }
 
-    /// Whether it can still be spawned into.
+    /// Whether the nursery still accepts children.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.core.is_open()
     }
 
-    /// The nursery's own cancel scope.
+    /// Returns the nursery's own cancel scope.
     #[must_use]
     pub fn scope(&self) -> CancelScope {
         CancelScope::of(self.core.scope().clone())
     }
 
-    /// Cancels the body and all the children. Short for `scope().cancel()`.
+    /// Cancels the body and all the children. This is short for `scope().cancel()`.
     #[track_caller]
     pub fn cancel(&self) {
         self.scope().cancel();

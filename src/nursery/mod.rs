@@ -2,10 +2,10 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `core` | the ready queue, the children, and how they are polled |
-//! | `child` | one heap node a child |
+//! | `core` | the children of a nursery, and how they are polled |
+//! | `child` | a child: a node of the run's table, with its future and later its value |
 //! | `task` | the handle that gives a child's value |
-//! | `start` | a child that says when it is up |
+//! | `start` | a child that says when it is ready |
 //! | `handle` | a `'static` handle that spawns from elsewhere |
 
 mod child;
@@ -31,15 +31,15 @@ use crate::nursery::core::{Core, Guard};
 use crate::schedule::current;
 use crate::scope::CancelScope;
 
-/// A place where children run: what [`nursery`] gives to its body.
+/// A place where children run; [`nursery`] passes one to its body.
 ///
-/// `'scope` is the time for which the nursery is open, `'env` what lies outside it and may be
-/// borrowed by the children, as with [`std::thread::scope`].
+/// `'scope` is the time for which the nursery is open. `'env` is everything outside it that the
+/// children may borrow. [`std::thread::scope`] has the same two lifetimes.
 ///
 /// # What does not compile
 ///
-/// A child that borrows from the body, which may end before it. It borrows from outside of the
-/// nursery, or owns what it uses:
+/// A child that borrows from the body. The body may end before the child, and would leave it with
+/// freed memory. A child must borrow from outside the nursery, or own what it uses:
 ///
 /// ```compile_fail,E0597
 /// # use seedbed::nursery;
@@ -53,19 +53,22 @@ use crate::scope::CancelScope;
 /// # .await };
 /// ```
 ///
-/// A nursery, or the handle of a child, that gets out of it:
+/// A nursery that escapes. `n` is a reference to it, which would dangle once the nursery has ended:
 ///
 /// ```compile_fail
 /// # use seedbed::nursery;
 /// # let _ = async {
 /// let mut kept = None;
 /// nursery(async |n| {
-///     kept = Some(n); // keep `n.handle()` instead
+///     kept = Some(n); // use `n.handle()` for this
 ///     Ok(())
 /// })
 /// # .await };
 /// ```
 ///
+///
+/// The handle of a child that escapes. The value in it may borrow what is gone by the time it is
+/// taken:
 /// ```compile_fail
 /// # use seedbed::nursery;
 /// # let _ = async {
@@ -73,7 +76,8 @@ use crate::scope::CancelScope;
 /// # task.await };
 /// ```
 ///
-/// Something borrowed, spawned through a handle, which may be anywhere:
+/// A child that borrows, spawned through a handle. The handle may be anywhere, so nothing says that
+/// the child ends before what it borrows:
 ///
 /// ```compile_fail,E0597
 /// # use seedbed::{NurseryHandle, Task};
@@ -84,7 +88,8 @@ use crate::scope::CancelScope;
 /// }
 /// ```
 ///
-/// The use of anything of this from another thread:
+/// Anything of this used on another thread. Its counters are not atomic, so both threads could
+/// write to them at once:
 ///
 /// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
@@ -112,29 +117,29 @@ use crate::scope::CancelScope;
 /// ```
 pub struct Nursery<'scope, 'env: 'scope> {
     pub(crate) core: Rc<Core>,
-    // Both invariant, as in the standard library: a shorter `'scope` would let children borrow
-    // from the body, a longer `'env` from what has gone.
+    // Both are invariant, as in the standard library: with a shorter `'scope` children could borrow
+    // from the body, with a longer `'env` from something that is gone.
     _scope: PhantomData<Cell<&'scope ()>>,
     _env: PhantomData<Cell<&'env ()>>,
 }
 
 /// Opens a nursery, runs `body` in it, and waits until the body and all the children it spawned
-/// have ended, on every way out.
+/// have ended, whatever the outcome.
 ///
-/// Children may borrow whatever lives outside the nursery. If the body or a child fails, the
-/// nursery's cancel scope is cancelled, the rest are waited for, and all that failed comes out as
-/// one [`Group`]. It is Trio's `open_nursery`, with strict exception groups.
+/// Children may borrow anything that lives outside the nursery. If the body or a child fails, the
+/// nursery's cancel scope is cancelled, the rest are waited for, and all the failures come out
+/// together as one [`Group`]. This is Trio's `open_nursery`, with strict exception groups.
 ///
-/// The value is the body's. A body that had finished keeps its value when the nursery is
-/// cancelled through its own scope; one that was interrupted has none, which does not matter where
-/// the value is `()`, and is the error [`NoValue`] otherwise.
+/// The nursery returns the body's value. If the nursery is cancelled through its own scope, a body
+/// that had finished keeps its value. A body that was interrupted has none: that makes no
+/// difference if the value is `()`, and is the error [`NoValue`] otherwise.
 ///
-/// # A body that is a loop without an end
+/// # A body that loops forever
 ///
-/// It never has a value, and where nothing else says what its type is, the compiler takes it for
-/// `!`, of which there is no value to return when the nursery is cancelled through its own scope.
-/// That does not compile (`cargo build` says so, `cargo check` does not look); nor does any other
-/// type without values, such as `Infallible`. Say that it is `()`:
+/// Such a body never has a value. Unless something else gives it a type, the compiler infers `!`,
+/// and then there is no value to return when the nursery is cancelled through its own scope. That
+/// does not compile (`cargo build` reports it, `cargo check` does not), and neither does any other
+/// type without values, such as `Infallible`. Say that the type is `()`:
 ///
 /// ```
 /// use seedbed::{nursery, sleep};
@@ -177,23 +182,25 @@ pub struct Nursery<'scope, 'env: 'scope> {
 ///
 /// # Errors
 ///
-/// A [`Group`] of the failures, in the order in which they happened.
-/// [`Cancelled`](crate::Cancelled) if it was cancelled from outside.
-/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+/// * A [`Group`] of the failures, in the order in which they happened.
+/// * [`Cancelled`](crate::Cancelled) if the nursery was cancelled from outside.
+/// * [`NoValue`] if it was cancelled through its own scope before the body had its value.
+/// * [`NotRunning`](crate::NotRunning) outside [`run`](crate::run).
 ///
 /// # Panics
 ///
-/// With the panic of the body or a child, when the others have been cancelled and have ended.
+/// If the body or a child panics, this panics with the same payload once the others have been
+/// cancelled and have ended.
 ///
 /// # Checkpoints
 ///
-/// Waiting for the children is not a checkpoint: a cancellation from outside reaches the children
-/// and the body, and they end the wait.
+/// Waiting for the children is not a checkpoint. A cancellation from outside reaches the children
+/// and the body, and their end is what ends the wait.
 ///
 /// # Dropping
 ///
-/// If the future is dropped before it has ended, its children are dropped with it, which is
-/// reported through `tracing`: their clean-up could not wait for anything.
+/// If the future is dropped before it has ended, its children are dropped with it. This is reported
+/// through `tracing`, because their clean-up had no chance to wait for anything.
 ///
 /// ```
 /// use seedbed::{nursery, sleep};
@@ -230,7 +237,7 @@ where
     open(Location::caller(), body)
 }
 
-/// [`nursery`], opened at this place.
+/// Opens a nursery as [`nursery`] does, at this place.
 pub(crate) async fn open<'env, F, T>(place: &'static Location<'static>, body: F) -> Result<T>
 where
     F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> Result<T>,
@@ -238,10 +245,10 @@ where
     let core = Core::new(place);
     let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
     let mut value = None;
-    // Dropped before `nursery`, which the children may refer to, and after the body.
+    // Dropped after the body, and before `nursery`, which the children may refer to.
     let guard = Guard::new(core, true)?;
     {
-        // The call itself is part of the body too, should it panic.
+        // The call is inside, so that a panic in it is a panic of the body.
         let mut body = pin!(async { body(&nursery).await });
         let mut first = true;
         poll_fn(|cx| {
@@ -278,24 +285,24 @@ where
     }
 }
 
-/// Whether there are values of a type. There are none of `!`, nor of an `enum` without variants.
+/// Whether the type has values. `!` has none, nor does an `enum` without variants.
 pub(crate) const fn has_values<T>() -> bool {
     size_of::<Option<T>>() > 0
 }
 
-/// The only value of `()`, if that is what `T` is.
+/// The value `()`, if `T` is its type.
 pub(crate) fn unit<T>() -> Option<T> {
-    // SAFETY: it is the same type, and has neither lifetimes nor bytes.
+    // SAFETY: both are the same type, which has neither lifetimes nor bytes.
     (typeid::of::<T>() == typeid::of::<()>()).then(|| unsafe { std::mem::transmute_copy(&()) })
 }
 
 impl<'scope, 'env> Nursery<'scope, 'env> {
-    /// Spawns a child. It is polled for the first time when the spawner waits for something.
+    /// Spawns a child. The child is polled for the first time when its spawner waits for something.
     ///
-    /// A failure of the child is reported by the nursery, and cancels it. The handle may be
-    /// awaited for the child's value, or dropped, which changes nothing.
+    /// If the child fails, the nursery reports the failure and is cancelled. The handle may be
+    /// awaited for the child's value; dropping it changes nothing.
     ///
-    /// A child that spawns siblings is an `async move` block.
+    /// Write a child that spawns siblings as an `async move` block.
     ///
     /// ```
     /// # use seedbed::nursery;
@@ -317,24 +324,24 @@ impl<'scope, 'env> Nursery<'scope, 'env> {
         F: Future<Output = Result<T>> + 'scope,
         T: 'scope,
     {
-        // SAFETY: `'scope` outlasts the nursery's future, which is all that polls children, and
-        // which drops them.
+        // SAFETY: `'scope` outlasts the nursery's future, and nothing else polls or drops the
+        // children.
         Task::new(unsafe { self.core.spawn(future, Location::caller()) })
     }
 
-    /// A handle that can be kept anywhere and spawns `'static` futures.
+    /// Returns a handle that can be kept anywhere on the thread and spawns `'static` futures.
     #[must_use]
     pub fn handle(&self) -> NurseryHandle {
         NurseryHandle::new(self.core.clone())
     }
 
-    /// The nursery's own cancel scope: its deadline, its shield, its cancellation.
+    /// Returns the nursery's own cancel scope, with its deadline, its shield and its cancellation.
     #[must_use]
     pub fn scope(&self) -> CancelScope {
         CancelScope::of(self.core.scope().clone())
     }
 
-    /// Cancels the body and all the children. Short for `scope().cancel()`.
+    /// Cancels the body and all the children. This is short for `scope().cancel()`.
     #[track_caller]
     pub fn cancel(&self) {
         self.scope().cancel();

@@ -1,4 +1,4 @@
-//! A child that says when it is up: Trio's `nursery.start`.
+//! A child that says when it is ready: Trio's `nursery.start`.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -14,28 +14,28 @@ use crate::schedule::current;
 use crate::scope::aside::Aside;
 use crate::scope::tree::Level;
 
-/// By this a child of [`Nursery::start`] says that it is up.
+/// What a child of [`Nursery::start`] uses to say that it is ready.
 pub struct Started<V> {
     shared: Rc<Shared<V>>,
 }
 
 struct Shared<V> {
     value: Cell<Option<V>>,
-    /// The nursery of one, under the caller, in which the child runs until it is up. Gone when
-    /// the caller does not wait any more.
+    /// The nursery of one, under the caller, in which the child runs until it is ready. `None` once
+    /// the caller no longer waits.
     cradle: RefCell<Option<Rc<Core>>>,
-    /// The child was up, but the nursery it was for had been dropped.
+    /// Whether the child was ready only after the nursery it was meant for had been dropped.
     too_late: Cell<bool>,
     nursery: Rc<Core>,
 }
 
 impl<V> Started<V> {
-    /// Says that the child is up: [`Nursery::start`] returns `value`, and the child goes on in
+    /// Says that the child is ready: [`Nursery::start`] returns `value`, and the child goes on in
     /// the nursery, under the nursery's scope instead of the caller's.
     ///
-    /// If the caller has been cancelled meanwhile, the child stays under the caller, which waits
-    /// for it to end. If the caller does not wait any more, nothing happens. If the nursery has
-    /// been dropped meanwhile, the child is cancelled.
+    /// If the caller has been cancelled in the meantime, the child stays under the caller, which
+    /// waits for it to end. If the caller no longer waits, this does nothing. If the nursery has
+    /// been dropped in the meantime, the child is cancelled.
     pub fn ready(self, value: V) {
         let Some(cradle) = self.shared.cradle.take() else { return };
         if !self.shared.nursery.is_open() || !cradle.is_in_run_of(&self.shared.nursery) {
@@ -59,20 +59,21 @@ impl<V> std::fmt::Debug for Started<V> {
 }
 
 impl<'scope> Nursery<'scope, '_> {
-    /// Runs a child until it says that it is up, and leaves it running in the nursery.
+    /// Runs a child until it says that it is ready, and leaves it running in the nursery.
     ///
-    /// The child gets a [`Started`]; when it calls [`ready`](Started::ready) with a value, `start`
-    /// returns that. Until then the child runs under the caller's scopes: cancelling the caller
-    /// cancels it, and its failure comes out here, not in the nursery. It is Trio's
+    /// The child gets a [`Started`], and `start` returns the value that the child passes to
+    /// [`ready`](Started::ready). Until then the child runs under the caller's scopes: cancelling
+    /// the caller cancels it, and its failure comes out here, not in the nursery. This is Trio's
     /// `nursery.start`.
     ///
     /// The return of `start` is not a checkpoint.
     ///
     /// # Errors
     ///
-    /// The child's own, if it fails before it is up; [`NotStarted`] if it ends without saying
-    /// so; [`Cancelled`](crate::Cancelled) if the caller was cancelled and with it the child;
-    /// [`NurseryClosed`] if the nursery was dropped meanwhile.
+    /// * The child's own, if it fails before it is ready.
+    /// * [`NotStarted`], if it ends without saying that it is ready.
+    /// * [`Cancelled`](crate::Cancelled), if the caller was cancelled and the child with it.
+    /// * [`NurseryClosed`], if the nursery was dropped in the meantime.
     ///
     /// ```
     /// use seedbed::{Event, nursery};
@@ -82,7 +83,7 @@ impl<'scope> Nursery<'scope, '_> {
     ///     nursery(async |n| {
     ///         let port = n
     ///             .start(async |started| {
-    ///                 started.ready(7000); // it listens now
+    ///                 started.ready(7000); // it is listening
     ///                 stop.wait().await
     ///             })
     ///             .await?;
@@ -100,20 +101,20 @@ impl<'scope> Nursery<'scope, '_> {
         F: AsyncFnOnce(Started<V>) -> Result<()> + 'scope,
         V: 'scope,
     {
-        // SAFETY: `'scope` outlasts this nursery and the future that is made here.
+        // SAFETY: `'scope` outlasts this nursery and the future made here.
         unsafe { start(self.core.clone(), child, Location::caller()) }
     }
 }
 
 impl NurseryHandle {
-    /// Runs a child until it says that it is up, as [`Nursery::start`] does.
+    /// Runs a child until it says that it is ready, as [`Nursery::start`] does.
     ///
-    /// The nursery stays open as long as the future is there.
+    /// The nursery stays open for as long as the returned future exists.
     ///
     /// # Errors
     ///
-    /// [`NotSpawned`], with the closure, when the nursery has closed; from the future, as
-    /// [`Nursery::start`].
+    /// [`NotSpawned`], with the closure, if the nursery has closed. The future's errors are those
+    /// of [`Nursery::start`].
     #[track_caller]
     pub fn start<F, V>(
         &self,
@@ -132,12 +133,12 @@ impl NurseryHandle {
     }
 }
 
-/// Runs `child` in a nursery of its own until it is up, and hands it over then.
+/// Runs `child` in a nursery of its own until it is ready, and then moves it to `nursery`.
 ///
 /// # Safety
 ///
-/// What the child borrows is there for as long as the future that is returned, or the future of
-/// `nursery`, is polled or dropped.
+/// Whatever the child borrows lives for as long as the returned future, or the future of `nursery`,
+/// is polled or dropped.
 unsafe fn start<F, V>(
     nursery: Rc<Core>,
     child: F,
@@ -161,11 +162,11 @@ where
         });
         let guard = Guard::new(cradle, false)?;
         if !guard.core().is_in_run_of(&shared.nursery) {
-            // It was taken out of its run, and nothing in it can go on.
+            // The future has been moved out of its run, and nothing in it can go on.
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
         }
         let future = child(Started { shared: shared.clone() });
-        // SAFETY: the caller's promise. The guard drops the child if it is not handed over.
+        // SAFETY: the caller's promise. The guard drops the child unless it has been moved.
         drop(unsafe { guard.core().spawn(future, place) });
         poll_fn(|cx| {
             current::with_runtime(|runtime| {
@@ -187,7 +188,7 @@ where
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
         }
         let value = shared.value.take();
-        // Foreign code, run before the answer is given, which would be lost if it panicked then.
+        // Foreign code. It runs before the value is returned, which would be lost if it panicked.
         drop((shared, hold));
         value.ok_or_else(|| NotStarted::new(place).into())
     }

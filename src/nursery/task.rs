@@ -12,13 +12,13 @@ use crate::schedule::budget;
 use crate::scope::watch::Watch;
 use crate::scope::{self, frame};
 
-/// A handle to a child, which gives its value when it is awaited.
+/// A handle to a child; awaiting it gives the child's value.
 ///
-/// Dropping it changes nothing: the child goes on in its nursery.
+/// Dropping the handle changes nothing: the child goes on in its nursery.
 ///
-/// Awaiting it is a checkpoint. A child that fails cancels its nursery and is reported there, once;
-/// what comes out here is the [`Cancelled`](crate::Cancelled) that the failure caused. So it is if
-/// the nursery is dropped.
+/// Awaiting it is a checkpoint. If the child fails, it cancels its nursery, which reports the
+/// failure once; what comes out here is the [`Cancelled`](crate::Cancelled) that the failure
+/// caused. A `Cancelled` also comes out if the nursery is dropped.
 pub struct Task<'scope, T> {
     child: Handle,
     watch: Watch,
@@ -53,7 +53,7 @@ impl<T> Future for Task<'_, T> {
 
     /// # Panics
     ///
-    /// If it is polled after it gave the value.
+    /// If it is polled after it has given the value.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {

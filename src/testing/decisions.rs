@@ -1,4 +1,4 @@
-//! The decisions of one run: those it was told to make, and those it has made.
+//! The decisions of one run: those it is told to make, and those it has made.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as StdError;
@@ -9,19 +9,19 @@ use crate::Result;
 use crate::schedule::current::CONTEXT;
 use crate::schedule::order;
 
-/// Decides for a run which way to go on, and keeps a record of it.
+/// Decides for a run which way to go on, and keeps a record.
 ///
-/// A *decision* is a point where there is more than one way. The first way is the one that an
-/// ordinary run takes.
+/// A *decision* is a point where there is more than one way. An ordinary run takes the first way
+/// everywhere.
 pub(crate) struct Decisions {
     told: Vec<Deviation>,
-    /// How many of `told` were followed.
+    /// How many of `told` have been followed.
     followed: Cell<usize>,
     rest: Rest,
     met: RefCell<Vec<Met>>,
-    /// Whether the run asked for something other than what it was told to do there.
+    /// Where the run first had no such way as it was told to take.
     astray: Cell<Option<Astray>>,
-    /// For how many rounds timers that were due have waited since one fired.
+    /// How many rounds the timers that are due have waited since the last one fired.
     pub(crate) timers_waited: Cell<u32>,
     first_round: u32,
     max_rounds: u32,
@@ -35,15 +35,15 @@ pub(super) struct Met {
     pub(super) choice: u32,
 }
 
-/// What becomes of the decisions about which nothing was said.
+/// What happens at the decisions of which nothing was said.
 pub(super) enum Rest {
-    /// The first way.
+    /// The first way is taken.
     First,
-    /// At one in `one_in` decisions any of the ways, elsewhere the first.
+    /// At one in `one_in` decisions a random way is taken, elsewhere the first.
     Drawn { random: Cell<u64>, one_in: usize },
 }
 
-/// A run did not come by where it was told to depart from the first way.
+/// A place where a run could not do what it was told.
 #[derive(Clone, Copy)]
 pub(super) struct Astray {
     pub(super) told: Deviation,
@@ -65,7 +65,7 @@ impl Decisions {
         }
     }
 
-    /// Which of `ways` is taken.
+    /// Decides which of `ways` is taken.
     pub(crate) fn decide(&self, ways: usize) -> usize {
         if ways < 2 {
             return 0;
@@ -102,13 +102,13 @@ impl Decisions {
 
     /// # Errors
     ///
-    /// If the run has had as many rounds as it was given.
+    /// [`Livelock`], if the run has had as many rounds as it may have.
     pub(crate) fn check_rounds(&self) -> Result<()> {
         let round = CONTEXT.with(|context| context.tick.get()).wrapping_sub(self.first_round);
         if round <= self.max_rounds { Ok(()) } else { Err(Livelock(self.max_rounds).into()) }
     }
 
-    /// The decisions that were made, and where they first were other than told.
+    /// Returns the decisions that were made, and where they first differed from what was told.
     pub(super) fn finish(&self) -> (Vec<Met>, Option<Astray>) {
         if let Some(&told) = self.told.get(self.followed.get()) {
             self.go_astray(told, 0);
@@ -127,7 +127,7 @@ pub(super) fn schedule_of(met: &[Met]) -> Schedule {
     }
 }
 
-/// A run went on for longer than its rounds.
+/// A run went on for more rounds than it may have.
 #[derive(Debug)]
 pub(super) struct Livelock(u32);
 
@@ -136,7 +136,7 @@ impl fmt::Display for Livelock {
         write!(
             f,
             "livelock: the program has not ended after {} rounds of the scheduler; look for tasks \
-             that wait for each other by trying again and again, or give it more with \
+             that wait for each other by trying again and again, or allow more rounds with \
              `Explore::max_rounds`",
             self.0
         )

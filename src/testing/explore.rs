@@ -1,4 +1,4 @@
-//! Runs a program under every schedule.
+//! Running a program under every schedule.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,28 +7,26 @@ use std::rc::Rc;
 
 use super::decisions::{Astray, Decisions, Met, Rest, schedule_of};
 use super::failure::{Cause, Failure};
-use super::quiet::quietly;
-use super::schedule::Schedule;
+use super::panic_reports::without_panic_reports;
+use super::schedule::{Schedule, VARIABLE};
 use super::search::Search;
 use super::shorten::shorten;
 use crate::schedule::order;
 use crate::{Builder, Result};
 
-/// The environment variable with a schedule to be replayed.
-pub(super) const VARIABLE: &str = "SEEDBED_SCHEDULE";
-
-/// Runs a program on the virtual clock under every order in which its tasks and timers could go,
-/// up to a bound, and beyond it under orders drawn at random.
+/// Runs a program on the virtual clock under every order in which its tasks and timers could go, up
+/// to a limit, and then under random orders.
 ///
-/// The closure is called for each schedule, and everything the program works on has to be made
-/// in there. See [the guide](crate::guide::testing) for what is varied, what counts as a
-/// failure, and an example from bug to replay; [`Explore`] has the choices.
+/// The closure is called for each schedule, and must create everything the program works on. See
+/// [the guide](crate::guide::testing) for what is varied, what counts as a failure, and an example
+/// from bug to replay. [`Explore`] has the settings.
 ///
 /// # Panics
 ///
-/// If the program returns an error, panics or hangs under a schedule: with that, and with the
-/// schedule, made as simple as possible, as a string that [replays](Explore::replay) it. Setting
-/// the environment variable `SEEDBED_SCHEDULE` to the string does so as well.
+/// If the program returns an error, panics or hangs under a schedule. The message contains that
+/// failure and the schedule, made as simple as possible, as a string that
+/// [replays](Explore::replay) it. Setting the environment variable `SEEDBED_SCHEDULE` to the string
+/// replays it too.
 ///
 /// ```
 /// use seedbed::testing::explore;
@@ -54,7 +52,7 @@ pub fn explore(program: impl AsyncFn() -> Result<()>) -> Report {
     Explore::new().check(program)
 }
 
-/// The choices for an [`explore`].
+/// The settings of an [`explore`].
 ///
 /// ```
 /// use seedbed::testing::Explore;
@@ -83,7 +81,8 @@ pub struct Explore {
 }
 
 impl Explore {
-    /// The defaults: 10,000 schedules and 1,000 random ones beyond, of up to 10,000 rounds each.
+    /// Returns the defaults: 10,000 schedules, then 1,000 random ones, with up to 10,000 rounds
+    /// each.
     pub fn new() -> Self {
         Explore {
             max_schedules: 10_000,
@@ -94,35 +93,36 @@ impl Explore {
         }
     }
 
-    /// How many schedules are tried in their order: first in, first out, then all that depart
-    /// from it at one decision, then those that do at two, and so on; at least 1. It takes up to 24
-    /// bytes for each.
+    /// Sets how many schedules are tried in their order, at least 1: first in, first out, then all
+    /// that deviate from it at one decision, then all that deviate at two, and so on. Each takes up
+    /// to 24 bytes of memory.
     pub fn max_schedules(mut self, schedules: usize) -> Self {
         self.max_schedules = schedules;
         self
     }
 
-    /// How many schedules are drawn at random if there are more than
+    /// Sets how many schedules are tried at random if there are more than
     /// [`max_schedules`](Self::max_schedules).
     pub fn random_schedules(mut self, schedules: usize) -> Self {
         self.random_schedules = schedules;
         self
     }
 
-    /// What the random schedules are drawn with. The same seed gives the same ones.
+    /// Sets the seed of the random schedules. The same seed gives the same ones.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// After how many rounds of the scheduler a run counts as one that does not end. (A round is
-    /// what the tasks do that are ready at its beginning.) It may be up to 256 more.
+    /// Sets after how many rounds of the scheduler a run counts as endless. A round is whatever the
+    /// tasks do that are ready at its beginning. A run may take up to 256 rounds more before it is
+    /// stopped.
     pub fn max_rounds(mut self, rounds: u32) -> Self {
         self.max_rounds = rounds;
         self
     }
 
-    /// Runs this schedule, and no other.
+    /// Runs this schedule and no other.
     ///
     /// # Panics
     ///
@@ -144,7 +144,7 @@ impl Explore {
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As [`explore`] does.
     #[track_caller]
     pub fn check(&self, program: impl AsyncFn() -> Result<()>) -> Report {
         match self.run(program) {
@@ -153,7 +153,7 @@ impl Explore {
         }
     }
 
-    /// Explores the program, and returns what was found.
+    /// Explores the program and returns the result.
     ///
     /// # Errors
     ///
@@ -177,11 +177,10 @@ impl Explore {
         let mut search = Search::new(self.max_schedules);
         let mut tried = 0;
         while let Some(schedule) = search.schedule(tried) {
-            let trial = quietly(|| trials.run(schedule.clone(), Rest::First));
+            let trial = without_panic_reports(|| trials.run(schedule.clone(), Rest::First));
             if trial.astray.is_some() || !search.agrees(tried, &trial.met) {
                 let cause = Cause::NotDeterministic(
-                    "what it had to decide differs from what it was in an earlier run with the \
-                     same decisions before"
+                    "after the same decisions as in an earlier run, it has a different one to make"
                         .into(),
                 );
                 return Err(Failure { cause, schedule, tried: tried + 1 });
@@ -194,12 +193,12 @@ impl Explore {
         let random = if up_to.is_some() { self.random_schedules } else { 0 };
         let seeds = Cell::new(self.seed);
         for number in 1..=random {
-            // Between any way at every decision and at one in sixteen: some bugs want many
-            // deviations, and some only few.
+            // From a random way at every decision to one at every sixteenth: some bugs need many
+            // deviations, and some only a few.
             let one_in = 1 << order::below(5, &seeds);
             let random = Cell::new(order::below(usize::MAX, &seeds) as u64);
             let rest = Rest::Drawn { random, one_in };
-            let trial = quietly(|| trials.run(Schedule::default(), rest));
+            let trial = without_panic_reports(|| trials.run(Schedule::default(), rest));
             trials.judge(trial, tried + number)?;
         }
         Ok(Report { in_order: tried, random, bound: up_to.map(Bound::Deviations) })
@@ -220,7 +219,7 @@ fn parse(text: &str, what: &str) -> Schedule {
     }
 }
 
-/// Runs of one program.
+/// What it takes to run one program again and again.
 struct Trials<F> {
     program: F,
     max_rounds: u32,
@@ -248,12 +247,12 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
         Trial { outcome, met, astray }
     }
 
-    /// If the trial failed, finds a simple schedule that does, too, and runs it once more, this
-    /// time with all its noise.
+    /// If the trial failed, finds a simple schedule that fails too, and runs it once more, this
+    /// time with its panic reported.
     fn judge(&self, trial: Trial, tried: usize) -> Result<(), Failure> {
         let Err(cause) = trial.outcome else { return Ok(()) };
         let kind = cause.kind();
-        let schedule = quietly(|| {
+        let schedule = without_panic_reports(|| {
             shorten(schedule_of(&trial.met), |candidate| {
                 let trial = self.run(candidate, Rest::First);
                 let fails = trial.outcome.is_err_and(|cause| cause.kind() == kind);
@@ -261,14 +260,16 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
             })
         });
         let cause = match self.run(schedule.clone(), Rest::First).outcome {
-            // That one was the first, and a failure of it would have come at once.
+            // That was the first schedule to be tried, and it would have failed then.
             Err(_) if tried > 1 && schedule == Schedule::default() => Cause::NotDeterministic(
-                "first in, first out it passed, and now it fails: something is kept from one call \
-                 of the closure to the next, or comes from outside"
+                "under first in, first out it passed before, and now it fails: something is kept \
+                 from one call of the closure to the next, or comes from outside"
                     .into(),
             ),
             Err(again) if again.kind() == kind => again,
-            _ => Cause::NotDeterministic("it failed, and did not when it was run again".into()),
+            _ => {
+                Cause::NotDeterministic("it failed, but did not fail when it was run again".into())
+            }
         };
         Err(Failure { cause, schedule, tried })
     }
@@ -279,8 +280,8 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
             (Err(cause), _) => Err(Failure { cause, schedule: schedule_of(&trial.met), tried: 1 }),
             (Ok(()), Some(Astray { told, ways })) => {
                 let at = match ways {
-                    0 => format!("there is no decision {}", told.position),
-                    _ => format!("it has {ways} ways at decision {}", told.position),
+                    0 => format!("the program makes no decision {}", told.position),
+                    _ => format!("the program has only {ways} ways at decision {}", told.position),
                 };
                 let cause = Cause::NotDeterministic(format!(
                     "{at}, so this cannot be a schedule of the program as it is now"
@@ -292,7 +293,7 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
     }
 }
 
-/// What was explored without finding a failure.
+/// What was explored, when no failure was found.
 ///
 /// ```
 /// use seedbed::testing::explore;
@@ -317,12 +318,12 @@ pub struct Report {
     bound: Option<Bound>,
 }
 
-/// Why not everything was explored.
+/// Why not every schedule was run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound {
-    /// There are more schedules; all with up to this many deviations were run.
+    /// There are more. All schedules with up to this many deviations were run.
     Deviations(usize),
-    /// Only one was asked for.
+    /// Only one schedule was asked for.
     Replay,
 }
 
@@ -333,13 +334,13 @@ impl Report {
         self.in_order + self.random
     }
 
-    /// How many of them were drawn at random.
+    /// How many of them were random.
     #[must_use]
     pub fn random_schedules(&self) -> usize {
         self.random
     }
 
-    /// Whether there is no other schedule.
+    /// Whether every schedule was run.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.bound.is_none()
@@ -350,12 +351,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { in_order, random, bound } = self;
         match bound {
+            None if *in_order == 1 => f.write_str("the only schedule passes"),
             None => write!(f, "all {in_order} schedules pass"),
             Some(Bound::Replay) => f.write_str("the replayed schedule passes"),
             Some(Bound::Deviations(most)) => write!(
                 f,
-                "{in_order} schedules pass, among them all with up to {most} deviations from \
-                 first in, first out, and {random} random ones; there are more"
+                "{in_order} schedules pass, including all with up to {most} deviation{} from \
+                 first in, first out, and {random} random ones; there are more",
+                if *most == 1 { "" } else { "s" }
             ),
         }
     }

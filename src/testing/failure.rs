@@ -6,14 +6,13 @@ use std::fmt;
 use std::thread;
 
 use super::decisions::Livelock;
-use super::explore::VARIABLE;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, VARIABLE};
 use crate::{Deadlock, Error, Stuck};
 
-/// A schedule under which a program fails, and how.
+/// A schedule under which a program fails, and the failure.
 ///
-/// `{}` is one line. `{:?}` is what [`explore`](super::explore) panics with: the whole error, and
-/// how to see it again.
+/// `{}` is one line. `{:?}` is the message [`explore`](super::explore) panics with: the whole
+/// error, and how to replay it.
 ///
 /// ```
 /// use seedbed::Event;
@@ -40,19 +39,19 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// It returns an error.
+    /// The program returned an error.
     Error,
-    /// It panics.
+    /// The program panicked.
     Panic,
     /// Every task waits, and nothing can wake one.
     Deadlock,
-    /// A task could go on and is not polled, or does not heed that it was cancelled: see
-    /// [there](crate::guide::scheduling#a-stuck-task-says-so).
+    /// A task could go on but is not polled, or does not respond to its cancellation: see
+    /// [scheduling](crate::guide::scheduling#a-stuck-task-says-so).
     Stuck,
-    /// It has not ended after [`max_rounds`](super::Explore::max_rounds).
+    /// The program had not ended after [`max_rounds`](super::Explore::max_rounds).
     Livelock,
-    /// It did not do the same thing twice, so nothing is known of it. The usual causes are the
-    /// order of a `HashMap`, real time, threads, and state that is kept from one call to the next.
+    /// The program did not do the same thing twice, so nothing is known about it. The usual causes
+    /// are the order of a `HashMap`, real time, threads, and state kept from one call to the next.
     NotDeterministic,
 }
 
@@ -70,7 +69,7 @@ impl Cause {
             Err(payload) => payload,
         };
         let text = payload.downcast_ref::<&str>().copied();
-        Cause::Panic(text.unwrap_or("(the payload is not a text)").to_owned())
+        Cause::Panic(text.unwrap_or("(the payload is not text)").to_owned())
     }
 
     pub(super) fn kind(&self) -> FailureKind {
@@ -86,13 +85,13 @@ impl Cause {
 }
 
 impl Failure {
-    /// In which way it fails.
+    /// In which way the program failed.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.cause.kind()
     }
 
-    /// The error, if it returned one or hung.
+    /// The error, if the program returned one or hung.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         match &self.cause {
@@ -101,14 +100,13 @@ impl Failure {
         }
     }
 
-    /// The schedule under which it does, as simple as it could be made.
+    /// The schedule under which it failed, made as simple as possible.
     #[must_use]
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 
-    /// How many schedules were run until one failed; those that were run to make it simpler are
-    /// not counted.
+    /// How many schedules were run until one failed, not counting the runs that made it simpler.
     #[must_use]
     pub fn schedules(&self) -> usize {
         self.tried
@@ -117,7 +115,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "schedule {}, found as number {}: ", self.schedule, self.tried)?;
+        write!(f, "schedule {} (run number {}): ", self.schedule, self.tried)?;
         match &self.cause {
             Cause::Error(error) => f.write_str(&error.one_line()),
             Cause::Panic(text) => {
@@ -131,22 +129,22 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, text) = match &self.cause {
-            Cause::Error(error) => ("it fails", format!("{error:?}")),
-            Cause::Panic(text) => ("it panics", text.clone()),
+            Cause::Error(error) => ("the program fails", format!("{error:?}")),
+            Cause::Panic(text) => ("the program panics", text.clone()),
             Cause::NotDeterministic(text) => {
-                writeln!(f, "the program does not do the same again, and cannot be explored:")?;
+                writeln!(f, "the program is not deterministic, so it cannot be explored:")?;
                 indented(f, text)?;
                 return f.write_str(
                     "The usual causes are the order of a `HashMap`, real time, threads, and state \
-                     that is kept from one call of the closure to the next; of a schedule from \
-                     earlier, that the program has changed.",
+                     kept from one call of the closure to the next. An old schedule also fails like \
+                     this when the program has changed since.",
                 );
             }
         };
         let Failure { schedule, tried, .. } = self;
-        writeln!(f, "under schedule {schedule}, found as number {tried}, {what}:")?;
+        writeln!(f, "under schedule {schedule} (run number {tried}), {what}:")?;
         indented(f, &text)?;
-        writeln!(f, "To see this one again, and no other:")?;
+        writeln!(f, "To replay this schedule alone:")?;
         let thread = thread::current();
         let test = thread.name().filter(|name| *name != "main").unwrap_or("the_test");
         writeln!(f, "    {VARIABLE}={schedule} cargo test {test}")?;

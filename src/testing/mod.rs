@@ -1,22 +1,22 @@
-//! Means for testing programs that run on this crate: [`explore`] runs one under every schedule,
-//! [`VirtualClock`] jumps where there is nothing to do. The [guide](crate::guide::testing) shows
-//! how.
+//! Tools for testing programs that use this crate: [`explore`] runs a program under every schedule,
+//! and [`VirtualClock`] jumps ahead when there is nothing to do. The [guide](crate::guide::testing)
+//! shows how to use them.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `explore` | runs a program under one schedule after the other |
+//! | `explore` | running a program under one schedule after another |
 //! | `schedule` | a schedule as a string |
-//! | `decisions` | what one run decides, and is told to |
+//! | `decisions` | what one run decides, and is told to decide |
 //! | `search` | which schedules there are, and in which order they are tried |
-//! | `shorten` | a simpler schedule that fails as well |
-//! | `failure` | what was found |
-//! | `quiet` | panics that are not reported |
-//! | `statistics` | what a run holds |
+//! | `shorten` | a simpler schedule that fails too |
+//! | `failure` | a schedule under which the program fails, and its text |
+//! | `panic_reports` | keeping expected panics off the screen |
+//! | `statistics` | counting what a run contains |
 
 pub(crate) mod decisions;
 mod explore;
 mod failure;
-mod quiet;
+mod panic_reports;
 mod schedule;
 mod search;
 mod shorten;

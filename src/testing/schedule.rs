@@ -4,14 +4,15 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
-/// An order in which the tasks of a program may run, as [`explore`](super::explore) prints it.
+/// An order in which the tasks of a program may run, as printed by [`explore`](super::explore).
 ///
-/// Wherever there is more than one way to go on, the scheduler decides for one. A schedule says
-/// at which of these decisions, counted from 0, it takes another than the first: `12.1-40.2` takes
-/// the second way at decision 12 and the third at decision 40. The one without any is `fifo`:
-/// what an ordinary [`run`](crate::run()) on the [virtual clock](super::VirtualClock) does.
+/// Wherever there is more than one way to go on, the scheduler makes a decision. A schedule lists
+/// the decisions, counted from 0, at which it takes a way other than the first: `12.1-40.2` takes
+/// the second way at decision 12 and the third at decision 40. The schedule with an empty list is
+/// `fifo`, which is what an ordinary [`run`](crate::run()) on the [virtual
+/// clock](super::VirtualClock) does.
 ///
-/// It means the same as long as neither the program nor this crate changes.
+/// A schedule means the same as long as neither the program nor this crate changes.
 ///
 /// ```
 /// use seedbed::testing::Schedule;
@@ -24,19 +25,23 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Schedule {
-    /// In order of their positions.
+    /// Sorted by position.
     pub(super) deviations: Vec<Deviation>,
 }
 
-/// A decision for another than the first way.
+/// A decision for a way other than the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Deviation {
     /// The decision, counted from 0.
     pub(super) position: u32,
-    /// The way it takes, counted from 0, which is not one.
+    /// The way taken, counted from 0; never 0.
     pub(super) choice: u32,
 }
 
+/// The environment variable that names a schedule to replay.
+pub(super) const VARIABLE: &str = "SEEDBED_SCHEDULE";
+
+/// The schedule without deviations, as a string.
 const NONE: &str = "fifo";
 
 impl fmt::Display for Schedule {
@@ -75,7 +80,7 @@ fn parse(part: &str, after: Option<u32>) -> Option<Deviation> {
         .then_some(Deviation { position, choice })
 }
 
-/// A text is not a [`Schedule`].
+/// A text that is not a [`Schedule`].
 ///
 /// ```
 /// let error = "12".parse::<seedbed::testing::Schedule>().unwrap_err();
@@ -88,8 +93,8 @@ impl fmt::Display for NotASchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is not a schedule; one looks like `12.1-40.2`, with rising numbers before the \
-             dots and none 0 after them, or is `{NONE}`",
+            "`{}` is not a schedule; a schedule is `{NONE}` or looks like `12.1-40.2`, where the \
+             numbers before the dots increase and those after them are not 0",
             self.0
         )
     }

@@ -1,32 +1,33 @@
 //! The schedules of a program, in the order in which they are tried.
 //!
-//! First comes the one that takes the first way everywhere. Having run, a schedule is known with
-//! all its decisions, and those that depart from it once more, later than it has yet, come after
-//! all that are waiting. So each schedule comes once, and one with fewer deviations before one
-//! with more: the first that fails is among the simplest that do.
+//! First comes the schedule that takes the first way everywhere. Once a schedule has run, all its
+//! decisions are known. The schedules that deviate from it once more, at a later decision than it
+//! has so far, are then added to the end of the list. So each schedule is listed once, and those
+//! with fewer deviations come before those with more: the first that fails is among the simplest
+//! that do.
 
 use super::decisions::Met;
 use super::schedule::{Deviation, Schedule};
 
-/// The schedules found so far. A schedule is its parent's with one more deviation, so each is of
-/// a fixed size, and in the order of the list they are tried.
+/// The schedules found so far, in the order in which they are tried. A schedule is its parent's
+/// with one more deviation, so each has a fixed size.
 pub(super) struct Search {
     found: Vec<Found>,
     most: usize,
-    /// The first schedule of which not all that follow from it have found room.
+    /// The first schedule whose successors did not all fit in the list.
     cut_at: Option<usize>,
 }
 
 struct Found {
-    /// What its deviation comes after; itself for the first of all, which has none.
+    /// The schedule that this one extends; the first of all, which has no deviation, names itself.
     parent: u32,
     deviation: Deviation,
-    /// A digest of all decisions up to the deviation.
+    /// A digest of all the decisions up to the deviation.
     digest: u64,
 }
 
 impl Search {
-    /// A search that finds up to `most` schedules, and one at least.
+    /// A search that finds up to `most` schedules, but at least one.
     pub(super) fn new(most: usize) -> Search {
         let first = Found { parent: 0, deviation: Deviation { position: 0, choice: 0 }, digest: 0 };
         Search { found: vec![first], most: most.min(u32::MAX as usize), cut_at: None }
@@ -44,8 +45,7 @@ impl Search {
         Some(Schedule { deviations })
     }
 
-    /// Whether the decisions that a schedule came by are, as far as it follows another, those
-    /// which that one came by.
+    /// Whether this schedule, as far as it follows another, met the same decisions as that one did.
     pub(super) fn agrees(&self, index: usize, met: &[Met]) -> bool {
         let found = &self.found[index];
         let position = found.deviation.position as usize;
@@ -53,7 +53,7 @@ impl Search {
             || digests(met).nth(position).is_some_and(|digest| digest == found.digest)
     }
 
-    /// Finds the schedules that follow from one that came by these decisions.
+    /// Adds the schedules that follow from one that met these decisions.
     pub(super) fn expand(&mut self, index: usize, met: &[Met]) {
         let Found { deviation: last, .. } = self.found[index];
         let begin = if last.choice == 0 { 0 } else { last.position as usize + 1 };
@@ -69,14 +69,13 @@ impl Search {
         }
     }
 
-    /// `None` if there are no more schedules than were found, else up to how many deviations
-    /// there are not.
+    /// Up to how many deviations the list has all schedules; `None` if there are no others.
     pub(super) fn cut_after(&self) -> Option<usize> {
         self.schedule(self.cut_at?).map(|schedule| schedule.deviations.len())
     }
 }
 
-/// Digests of the decisions up to each of them.
+/// For each decision, a digest of all those before it and itself.
 fn digests(met: &[Met]) -> impl Iterator<Item = u64> {
     met.iter().scan(0u64, |digest, met| {
         *digest = (digest.rotate_left(5) ^ u64::from(met.ways)).wrapping_mul(0x517c_c1b7_2722_0a95);

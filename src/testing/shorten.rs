@@ -1,12 +1,12 @@
-//! Makes a schedule that fails simpler.
+//! Making a failing schedule simpler.
 
 use super::schedule::{Deviation, Schedule};
 
-/// After this many attempts the schedule is left as it is then.
+/// How many attempts are made at most.
 const ATTEMPTS: usize = 2000;
 
-/// Leaves out deviations and takes earlier ways at others, for as long as the schedule fails.
-/// `attempt` gives the schedule that came of one, if that fails in the same way.
+/// Leaves out deviations, and takes earlier ways at others, for as long as the schedule fails.
+/// `attempt` runs a schedule and, if it fails in the same way, returns the schedule that it led to.
 pub(super) fn shorten(
     schedule: Schedule,
     mut attempt: impl FnMut(Schedule) -> Option<Schedule>,
@@ -29,7 +29,7 @@ pub(super) fn shorten(
 
 type Attempt<'a> = dyn FnMut(Vec<Deviation>) -> Option<Vec<Deviation>> + 'a;
 
-/// Leaves out deviations: all of them, halves, quarters, and so on down to each one.
+/// Leaves out deviations: all of them, then halves, quarters, and so on down to single ones.
 fn leave_out(best: &mut Vec<Deviation>, attempt: &mut Attempt<'_>) {
     let mut length = best.len();
     while length > 0 {
@@ -46,7 +46,7 @@ fn leave_out(best: &mut Vec<Deviation>, attempt: &mut Attempt<'_>) {
     }
 }
 
-/// Takes the earliest way with which it still fails, at each decision.
+/// Takes the earliest way at each decision with which the schedule still fails.
 fn lower(best: &mut Vec<Deviation>, attempt: &mut Attempt<'_>) {
     let mut at = 0;
     while at < best.len() {

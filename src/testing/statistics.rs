@@ -1,4 +1,4 @@
-//! What a run holds at present.
+//! Counting what a run contains at present.
 
 use crate::Result;
 use crate::error::NotRunning;
@@ -6,36 +6,36 @@ use crate::nursery::core::Core;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::memory::table;
 
-/// What a run holds at present: see [`statistics`].
+/// What a run contains at present: see [`statistics`].
 ///
-/// What the program itself has left open is in here as well, so that two of them, from before and
-/// after something that should leave nothing behind, are to be equal.
+/// This includes whatever the program itself has open. So compare two of them, taken before and
+/// after code that should leave nothing behind: they should be equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Tasks that have not ended: the main future, the children of nurseries, and those in which
-    /// the run closes generators that were dropped.
+    /// Tasks that have not ended: the main future, the children of nurseries, and the tasks in
+    /// which the run closes generators that were dropped.
     pub tasks: usize,
-    /// Cancel scopes that were entered and not left, nurseries' own among them. Two are the run's:
-    /// the main scope, which Ctrl-C cancels, and that of its own tasks.
+    /// Cancel scopes that have been entered and not left, including those of nurseries. Two belong
+    /// to the run: the main scope, which Ctrl-C cancels, and the scope of the run's own tasks.
     pub scopes: usize,
     /// Timers that are set: sleeps, and deadlines of entered scopes.
     pub timers: usize,
-    /// What is registered with the reactor: sockets, and listeners for signals.
+    /// Whatever is registered with the reactor: sockets, and listeners for signals.
     pub sources: usize,
-    /// Generators that were iterated and have not ended. A [nursery's](crate::Nursery::generator)
-    /// are its own affair, and not counted.
+    /// Generators that were iterated and have not ended, except those of a
+    /// [nursery](crate::Nursery::generator), which takes care of them itself.
     pub generators: usize,
 }
 
-/// Counts what the present run holds. Trio's `current_statistics`.
+/// Counts what the present run contains. This is Trio's `current_statistics`.
 ///
-/// Nothing is counted in advance for it but scopes, so it takes time in proportion to the number
-/// of tasks. It is no checkpoint.
+/// Only scopes are counted in advance, so the call takes time in proportion to the number of tasks.
+/// It is not a checkpoint.
 ///
 /// # Errors
 ///
-/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+/// [`NotRunning`](crate::NotRunning) outside [`run`](crate::run).
 ///
 /// ```
 /// use seedbed::testing::statistics;

@@ -52,7 +52,7 @@ fn a_task_alone_has_one_schedule() {
     });
     assert!(report.is_complete());
     assert_eq!(report.schedules(), 1);
-    assert_eq!(report.to_string(), "all 1 schedules pass");
+    assert_eq!(report.to_string(), "the only schedule passes");
 }
 
 /// More than the 64 that a seed draws from: the last of 70 can be the first.

@@ -29,13 +29,13 @@ fn fails(schedule: Option<&str>) -> String {
 fn a_failure_is_told_once_and_replayed() {
     let text = fails(None);
     assert_eq!(text.matches("overdrawn: -40").count(), 2, "{text}");
-    assert!(text.contains("under schedule 1.1, found as number 3"), "{text}");
+    assert!(text.contains("under schedule 1.1 (run number 3)"), "{text}");
     assert!(text.contains("SEEDBED_SCHEDULE=1.1 cargo test"), "{text}");
     assert!(text.matches("two people").count() > 3, "{text}");
 
     let text = fails(Some("1.1"));
     assert_eq!(text.matches("two people").count(), 1, "{text}");
-    assert!(text.contains("under schedule 1.1, found as number 1"), "{text}");
+    assert!(text.contains("under schedule 1.1 (run number 1)"), "{text}");
 
     let text = fails(Some("backwards"));
     assert!(text.contains("SEEDBED_SCHEDULE: `backwards` is not a schedule"), "{text}");

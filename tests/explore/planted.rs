@@ -141,8 +141,8 @@ fn a_check_then_act_across_an_await_is_found() {
     let told = format!("{failure:?}");
     assert!(
         told.starts_with(
-            "under schedule 1.1, found as number 3, it panics:\n    overdrawn: -40\nTo see \
-             this one again, and no other:\n    SEEDBED_SCHEDULE=1.1 cargo test planted::"
+            "under schedule 1.1 (run number 3), the program panics:\n    overdrawn: -40\nTo \
+             replay this schedule alone:\n    SEEDBED_SCHEDULE=1.1 cargo test planted::"
         ),
         "{told}"
     );

@@ -63,7 +63,7 @@ fn a_schedule_can_be_read() {
 fn a_report_says_how_far_it_went() {
     let up_to = |n| Explore::new().max_schedules(n).random_schedules(7).check(backwards);
     assert!(up_to(13).to_string().starts_with(
-        "13 schedules pass, among them all with up to 1 deviations from first in, first out, \
+        "13 schedules pass, including all with up to 1 deviation from first in, first out, \
          and 7 random ones"
     ));
     assert!(up_to(12).to_string().contains("up to 0 deviations"));
