@@ -31,6 +31,7 @@ use crate::schedule::memory::chunk::NodeLayout;
 use crate::schedule::memory::table::Table;
 use crate::schedule::roster::Roster;
 use crate::schedule::unit::{Flag, NO_INDEX, Unit};
+use crate::schedule::wake::{self, Which};
 use crate::schedule::waker;
 
 /// What is known of a child whatever its future is.
@@ -294,7 +295,7 @@ impl Drop for Held {
             let foreign = child.take_foreign_joiner();
             // The child may be freed by what is woken.
             if joiner != NO_INDEX {
-                waker::wake_place(joiner);
+                wake::wake_here(Which::Place(joiner));
             }
             if let Some(foreign) = foreign {
                 foreign.wake();

@@ -19,9 +19,10 @@ use crate::schedule::current;
 use crate::schedule::current::CONTEXT;
 use crate::schedule::memory::table::UnitId;
 use crate::schedule::order::DueTimers;
-use crate::schedule::roster::Roster;
+use crate::schedule::roster::{Host, Roster};
 use crate::schedule::turn::TURN;
-use crate::schedule::waker::{self, wake_from_elsewhere};
+use crate::schedule::wake::{Which, wake_here};
+use crate::schedule::waker;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{
     self,
@@ -262,7 +263,7 @@ impl Runtime {
             };
             let looked = first.is_some_and(|looks| looks != context.looks.get());
             if !uncalled && context.ready_queues.get() == 1 {
-                if let Some(Ok(host)) = roster.host_unit() {
+                if let Host::Unit(host) = roster.host() {
                     context.went_up.set(host);
                 }
                 return false;
@@ -321,9 +322,9 @@ impl Runtime {
     fn look_from_inside(&self, roster: &Roster) {
         // Nothing of the nursery is being polled meanwhile. It needs not be told of units that become
         // ready, if it has some.
-        roster.set_draining(false);
+        roster.stop_draining();
         let looked = current::outside(|| catch_unwind(AssertUnwindSafe(|| self.look())));
-        roster.set_draining(true);
+        roster.start_draining();
         match looked {
             Ok(Ok(())) => {}
             Ok(Err(_)) => self.calls_up.set(true), // the loop gets the same error
@@ -491,7 +492,12 @@ impl Runtime {
         let mut panic = FirstPanic::new();
         if self.remote.inbox.take(&mut batch) {
             // What was taken is called, also if a foreign waker panics.
-            panic.catch_each(&mut batch.woken.drain(..), wake_from_elsewhere);
+            panic.catch_each(&mut batch.woken.drain(..), |woken| {
+                wake_here(match woken.any_generation {
+                    false => Which::Unit(woken.id),
+                    true => Which::Place(woken.id.index()),
+                });
+            });
             for call in batch.calls.drain(..) {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
                     self.system.panicked(payload, self.place);

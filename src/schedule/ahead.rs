@@ -14,8 +14,9 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use crate::schedule::current::CONTEXT;
-use crate::schedule::memory::table::{self, UnitId};
-use crate::schedule::roster::Roster;
+use crate::schedule::ids::UnitId;
+use crate::schedule::memory::table;
+use crate::schedule::roster::{Host, Roster};
 use crate::schedule::unit::Unit;
 
 /// For how many rounds a note may be of use: what became ready in one has run when the next is over.
@@ -116,13 +117,13 @@ impl Ahead {
         way.push(unit);
         loop {
             let last = way.last().and_then(|&unit| table::lookup(unit));
-            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`), and so is what it
+            // SAFETY: what the table knows is alive (invariant 1 of `schedule::unit`), and so is what it
             // is attached to.
             let roster = last.and_then(|unit| unsafe { (*unit).roster().as_ref() });
             match roster {
                 Some(roster) if std::ptr::eq(roster, root) => return true,
-                Some(roster) => match roster.host_unit() {
-                    Some(Ok(host)) => way.push(host),
+                Some(roster) => match roster.host() {
+                    Host::Unit(host) => way.push(host),
                     _ => return false,
                 },
                 None => return false,

@@ -16,7 +16,7 @@ use crate::schedule::current::{self, CONTEXT, Host};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::roster::Roster;
 use crate::schedule::unit::Unit;
-use crate::schedule::waker;
+use crate::schedule::wake::{self, Again};
 use crate::scope::tree::Entered;
 use crate::scope::unheeded;
 use crate::{Error, Result};
@@ -152,12 +152,12 @@ impl Core {
         struct Drained<'a>(&'a Roster);
         impl Drop for Drained<'_> {
             fn drop(&mut self) {
-                self.0.set_draining(false);
+                self.0.stop_draining();
             }
         }
         entered.touch();
         self.roster.set_host(cx.waker());
-        self.roster.set_draining(true);
+        self.roster.start_draining();
         let drained = Drained(&self.roster);
         let finished = current::in_scope(&self.scope, || {
             let host = Host::new();
@@ -183,7 +183,9 @@ impl Core {
             return Poll::Ready(());
         }
         if !self.roster.is_idle() {
-            waker::poll_nursery_again(cx.waker(), runtime.ahead.is_cutting());
+            let was_cut = runtime.ahead.is_cutting();
+            let why = if was_cut { Again::WasCut } else { Again::ForNursery };
+            wake::poll_again(cx.waker(), why);
         }
         Poll::Pending
     }

@@ -44,6 +44,7 @@ use crate::schedule::current;
 use crate::schedule::foreign::{Foreign, wake_all};
 use crate::schedule::roster::Roster;
 use crate::schedule::unit::Unit;
+use crate::schedule::wake;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::{Error, Result};
@@ -97,7 +98,7 @@ impl Core {
 
     /// Whether a unit is a child of some nursery, and not a nursery's body.
     pub(crate) fn is_child(unit: &Unit) -> bool {
-        // SAFETY: what a unit is attached to is there (invariant 2 of `wake::unit`).
+        // SAFETY: what a unit is attached to is there (invariant 2 of `schedule::unit`).
         let roster = unsafe { unit.roster().as_ref() };
         roster.is_some_and(|roster| !ptr::eq(roster.body(), unit))
     }
@@ -153,7 +154,7 @@ impl Core {
         let (held, handle) = unsafe { child::new(&self.roster, future, place) };
         let unit = self.adopt(held);
         // SAFETY: it is attached.
-        if let Some(foreign) = unsafe { Unit::make_ready(unit) } {
+        if let Some(foreign) = unsafe { wake::make_ready(unit) } {
             foreign.wake();
         }
         handle
@@ -194,7 +195,7 @@ impl Core {
             self.moving_to.set(Some(to.clone()));
             // The caller goes on in the next round, counted from now.
             // SAFETY: the body is attached as long as the nursery is being polled.
-            let host = unsafe { Unit::make_ready(self.roster.body()) };
+            let host = unsafe { wake::make_ready(self.roster.body()) };
             debug_assert!(host.is_none(), "who polls the queue need not be told");
         } else {
             foreign.extend(self.move_child(unit, to));
@@ -219,7 +220,7 @@ impl Core {
         // It has not heard of a cancellation that came before it did.
         if queued || to.scope.is_cancelled() {
             // SAFETY: it is attached.
-            foreign.extend(unsafe { Unit::make_ready(unit) });
+            foreign.extend(unsafe { wake::make_ready(unit) });
         }
         foreign.extend(self.finish_if_empty());
         foreign
@@ -237,7 +238,7 @@ impl Core {
                 self.roster.unqueue(body);
             }
             // SAFETY: as above.
-            return unsafe { Unit::make_ready(self.roster.body()) };
+            return unsafe { wake::make_ready(self.roster.body()) };
         }
         None
     }

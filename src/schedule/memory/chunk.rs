@@ -249,7 +249,7 @@ impl Chunk {
         let next = room.first.replace(self);
         self.prev.set(ptr::null());
         self.next.set(next);
-        // SAFETY: what is listed is alive (invariant 1 of `wake::table`).
+        // SAFETY: what is listed is alive (invariant 1 of `schedule::memory::table`).
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(self);
         }
@@ -261,7 +261,7 @@ impl Chunk {
     /// Takes it out of those that have room.
     pub(super) fn remove_from(&self, room: &Room) {
         let (prev, next) = (self.prev.get(), self.next.get());
-        // SAFETY (both): what is listed is alive (invariant 1 of `wake::table`).
+        // SAFETY (both): what is listed is alive (invariant 1 of `schedule::memory::table`).
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.next.set(next),
             None => room.first.set(next),

@@ -21,88 +21,15 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::schedule::current::CONTEXT;
+pub(crate) use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::memory::chunk::{Chunk, NodeLayout, Nodes};
-use crate::schedule::remote::inbox::Tenancy;
 use crate::schedule::unit::Unit;
-
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("seedbed packs four numbers into a waker's data pointer and needs 64-bit pointers");
-
-const SLOT_BITS: u32 = 16;
-const TAG_BITS: u32 = 8;
-const INDEX_BITS: u32 = 28;
-const GENERATION_BITS: u32 = 12;
-
-/// The most runtimes that can run at the same time in one process. The last slot is never given
-/// out, so that no number is [`UnitId::NONE`].
-pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 
 /// How many empty chunks of each class are kept for use again.
 const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
 
 /// How far apart generations begin: odd, so that it takes as many steps to come back as there are.
 const STEP: u16 = 2531;
-
-const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
-const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
-const GENERATION_MASK: u16 = (1 << GENERATION_BITS) - 1;
-
-/// A unit's number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub(crate) struct UnitId(pub(crate) usize);
-
-impl UnitId {
-    pub(crate) const NONE: UnitId = UnitId(usize::MAX);
-    /// How many indices there are.
-    pub(super) const INDICES: u32 = 1 << INDEX_BITS;
-
-    #[inline]
-    pub(crate) fn new(run: RunId, index: u32, generation: u16) -> Self {
-        UnitId(
-            (run.0 as usize) << (INDEX_BITS + GENERATION_BITS)
-                | (index as usize) << GENERATION_BITS
-                | (generation & GENERATION_MASK) as usize,
-        )
-    }
-
-    #[inline]
-    pub(crate) fn run(self) -> RunId {
-        RunId((self.0 >> (INDEX_BITS + GENERATION_BITS)) as u32)
-    }
-
-    #[inline]
-    pub(crate) fn index(self) -> u32 {
-        (self.0 >> GENERATION_BITS) as u32 & INDEX_MASK
-    }
-
-    #[inline]
-    fn is_of_generation(self, generation: u16) -> bool {
-        (self.0 as u16 ^ generation) & GENERATION_MASK == 0
-    }
-}
-
-/// A run's part of its units' numbers: its slot and its tag.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RunId(u32);
-
-impl RunId {
-    /// No run's.
-    pub(crate) const NONE: RunId = RunId((1 << (SLOT_BITS + TAG_BITS)) - 1);
-
-    /// That of the run that is, over all time, this one.
-    pub(crate) fn new(slot: u16, tenancy: Tenancy) -> RunId {
-        RunId(u32::from(slot) << TAG_BITS | tenancy as u32 & TAG_MASK)
-    }
-
-    pub(crate) fn slot(self) -> u16 {
-        (self.0 >> TAG_BITS) as u16
-    }
-
-    /// Whether it may be that of this one, of the runs that had its slot.
-    pub(crate) fn may_be(self, tenancy: Tenancy) -> bool {
-        self.0 & TAG_MASK == tenancy as u32 & TAG_MASK
-    }
-}
 
 /// The units of one run. See the module's documentation.
 pub(crate) struct Table {
@@ -277,7 +204,7 @@ pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {
         // Where there is no table the run is none, which only the number of no unit has.
-        if context.unit_run.get() != id.run() {
+        if !context.unit_run.get().may_have(id) {
             return None;
         }
         let node = context.table()?.node(id.index());

@@ -15,7 +15,7 @@ use std::mem;
 use std::sync::atomic::AtomicU64;
 
 use crate::platform::{Arc, AtomicBool, AtomicUsize, Interrupter, Mutex, MutexGuard, Ordering};
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::{RunId, UnitId};
 
 /// Something to run on the runtime's thread. If it is dropped instead, the runtime has gone.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
@@ -219,7 +219,7 @@ impl Inbox {
     #[cold]
     fn wake_locked(&self, id: UnitId) {
         let mut contents = self.contents.lock();
-        if contents.interrupter.is_none() || !id.run().may_be(contents.tenancy) {
+        if contents.interrupter.is_none() || !RunId::new(id.slot(), contents.tenancy).may_have(id) {
             return; // it has gone
         }
         if contents.asleep {
@@ -282,7 +282,6 @@ impl Contents {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::schedule::memory::table::RunId;
 
     fn woken(wakes: &mut Wakes) -> Vec<(UnitId, bool)> {
         let mut units = Vec::new();

@@ -9,7 +9,7 @@
 use std::io;
 
 use crate::platform::{self, Interrupter};
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::UnitId;
 use crate::schedule::remote::inbox::{Inbox, Tenancy};
 pub(crate) use places::{InboxRef, inbox, inbox_here};
 
@@ -48,7 +48,7 @@ impl Drop for Tenant {
 
 /// Wakes a unit of another thread's runtime. Does nothing if the runtime has gone.
 pub(crate) fn wake(id: UnitId) {
-    if let Some(inbox) = inbox(id.run().slot()) {
+    if let Some(inbox) = inbox(id.slot()) {
         inbox.wake(id);
     }
 }
@@ -59,7 +59,7 @@ mod places {
 
     use super::Inbox;
     use crate::platform::{Mutex, OfProcess, get_or_set, process};
-    use crate::schedule::memory::table::MAX_RUNTIMES;
+    use crate::schedule::ids::MAX_RUNTIMES;
 
     pub(crate) type InboxRef = &'static Inbox;
 
@@ -130,7 +130,7 @@ mod places {
 
     use super::Inbox;
     use crate::platform::{self, Mutex};
-    use crate::schedule::memory::table::MAX_RUNTIMES;
+    use crate::schedule::ids::MAX_RUNTIMES;
 
     pub(crate) type InboxRef = Arc<Inbox>;
 

@@ -34,7 +34,7 @@ use crate::schedule::current::{CONTEXT, Context};
 use crate::schedule::foreign::{Foreign, wake_all};
 use crate::schedule::memory::table::{self, UnitId};
 use crate::schedule::roster::Roster;
-use crate::schedule::unit::Unit;
+use crate::schedule::wake;
 use crate::scope::cancel_handle;
 use crate::scope::deadline::Deadline;
 use crate::scope::frame::Hold;
@@ -408,11 +408,11 @@ impl Scope {
     /// Makes ready everything that runs directly in this scope.
     fn make_ready(&self, foreign: &mut Vec<Foreign>) {
         if let Some(host) = table::lookup(self.host.get()) {
-            // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
-            foreign.extend(unsafe { Unit::make_ready(host) });
+            // SAFETY: what the table knows is alive (invariant 1 of `schedule::unit`).
+            foreign.extend(unsafe { wake::make_ready(host) });
         }
         if let Some(roster) = self.roster() {
-            roster.make_ready(foreign);
+            wake::make_all_ready(roster, foreign);
         }
         foreign.extend(self.foreign());
     }

@@ -1,0 +1,106 @@
+//! The numbers of runs and of their units.
+//!
+//! A run has one number, which no other run of the process ever has. It is made of the run's slot,
+//! by which other threads find its inbox, and of its tenancy, which tells the runs in a slot apart.
+//!
+//! A unit's number is what its wakers hold in place of a pointer. From the highest bit down:
+//!
+//! | bits | what |
+//! |---|---|
+//! | 24 | the run: the lowest bits of its number, which are 8 of the tenancy and all of the slot |
+//! | 28 | the index of the node in the run's table |
+//! | 12 | the generation of the node, which tells the units in a node apart |
+//!
+//! Tenancies and generations wrap there, so an old waker may wake a stranger, if rarely. That is a
+//! spurious wake, which every future has to cope with. Whatever must not mistake one run for another
+//! keeps the whole number.
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("seedbed packs four numbers into a waker's data pointer and needs 64-bit pointers");
+
+const SLOT_BITS: u32 = 16;
+const RUN_BITS: u32 = 24;
+const INDEX_BITS: u32 = 28;
+const GENERATION_BITS: u32 = 12;
+
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+const GENERATION_MASK: u16 = (1 << GENERATION_BITS) - 1;
+
+/// The most runs that can go on at the same time in one process. The last slot is never given out,
+/// so that no unit's number is [`UnitId::NONE`].
+pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
+
+/// The number of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(Rust, packed(4))] // there may be millions of timers, each with one
+pub(crate) struct RunId(u64);
+
+impl RunId {
+    /// No run's: its slot is never given out.
+    pub(crate) const NONE: RunId = RunId(u64::MAX);
+
+    pub(crate) const fn new(slot: u16, tenancy: u64) -> RunId {
+        RunId(tenancy << SLOT_BITS | slot as u64)
+    }
+
+    /// Whether a unit may be one of this run's: that is certain while the run goes on and the unit's
+    /// number is not from an earlier run in the same slot, 256 tenancies ago.
+    #[inline]
+    pub(crate) fn may_have(self, unit: UnitId) -> bool {
+        let shift = usize::BITS - RUN_BITS;
+        unit.0 >> shift == (self.0 as usize) << shift >> shift
+    }
+}
+
+/// The number of a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(crate) struct UnitId(pub(crate) usize);
+
+impl UnitId {
+    /// No unit's.
+    pub(crate) const NONE: UnitId = UnitId(usize::MAX);
+    /// How many indices there are.
+    pub(super) const INDICES: u32 = 1 << INDEX_BITS;
+
+    #[inline]
+    pub(crate) fn new(run: RunId, index: u32, generation: u16) -> Self {
+        UnitId(
+            // The shift drops all of the run's number for which there is no room.
+            (run.0 as usize) << (INDEX_BITS + GENERATION_BITS)
+                | (index as usize) << GENERATION_BITS
+                | (generation & GENERATION_MASK) as usize,
+        )
+    }
+
+    /// The slot of its run.
+    pub(crate) fn slot(self) -> u16 {
+        (self.0 >> (INDEX_BITS + GENERATION_BITS)) as u16
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        (self.0 >> GENERATION_BITS) as u32 & INDEX_MASK
+    }
+
+    #[inline]
+    pub(super) fn is_of_generation(self, generation: u16) -> bool {
+        (self.0 as u16 ^ generation) & GENERATION_MASK == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_told_from_those_of_other_runs() {
+        let run = RunId::new(7, 300);
+        let unit = UnitId::new(run, 12, 5);
+        assert_eq!((unit.slot(), unit.index()), (7, 12));
+        assert!(run.may_have(unit));
+        assert!(!RunId::new(8, 300).may_have(unit), "another slot");
+        assert!(!RunId::new(7, 301).may_have(unit), "a later run in the same slot");
+        assert!(RunId::new(7, 300 + 256).may_have(unit), "there is room for 8 bits only");
+        assert!(!RunId::NONE.may_have(unit));
+    }
+}

@@ -1,0 +1,268 @@
+//! Making units ready.
+//!
+//! | verb | finds the unit by | it runs in | counts as a wake | foreign wakers |
+//! |---|---|---|---|---|
+//! | [`wake`] | its number, on any thread | the next round | yes | are woken |
+//! | [`wake_here`] | its number or its place, in this thread's run | the next round | yes | are woken |
+//! | [`make_ready`], [`make_all_ready`] | a pointer | the next round | yes | are returned |
+//! | [`wake_now`] | its waker | the present round, before all others | yes | are woken |
+//! | [`poll_again`] | being what is polled | as [`Again`] says | if it yields | there are none |
+//!
+//! A unit that was not woken since its latest poll is polled for nothing but the nurseries that it
+//! polls: then one of these may begin the next round by itself (see [`rounds`](crate::schedule)).
+//!
+//! A unit that becomes ready is added to the queue of its nursery. If that was empty and the nursery
+//! is not being polled, somebody has to come for it. So its host is added to its own queue, and so on
+//! up the tree, until there is a queue that was not empty, a nursery that is being polled, or a host
+//! of another library, whose waker has to be woken. So a wake takes constant time, except for the
+//! first one in an idle branch.
+//!
+//! # Invariants
+//!
+//! 1. What `table::lookup` and `table::node` find, and what is attached to a roster, is a node whose
+//!    chunk is there, and the roster it is attached to is there as well (invariants 1 and 2 of
+//!    `schedule::unit`).
+//! 2. Foreign wakers are woken last, when nothing is borrowed or half changed any more.
+
+use std::ptr;
+use std::task::Waker;
+
+use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::foreign::Foreign;
+use crate::schedule::ids::UnitId;
+use crate::schedule::memory::table;
+use crate::schedule::queue::Added;
+use crate::schedule::remote::registry;
+use crate::schedule::roster::{Host, Roster};
+use crate::schedule::unit::{Flag, Unit};
+use crate::schedule::waker;
+
+/// A unit of the present run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Which {
+    Unit(UnitId),
+    /// Whichever has the place with this index now.
+    Place(u32),
+}
+
+/// Why the unit that is being polled is to be polled again, which says in which round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Again {
+    /// It lets others run: in the next round.
+    Yields,
+    /// A nursery that it polls has something ready: in the next round.
+    ForNursery,
+    /// A nursery that it polls has something ready that belongs to the present round, which was
+    /// cut: in the present round, before all others.
+    WasCut,
+}
+
+/// Makes a unit of any run ready. Foreign code may run.
+pub(crate) fn wake(id: UnitId) {
+    CONTEXT.with(|context| {
+        let polled = context.polled.get();
+        if context.unit.get() == id && !polled.is_null() {
+            // It wakes itself, and need not be looked for.
+            make_ready_and_wake(Some(polled));
+        } else if context.unit_run.get().may_have(id) {
+            make_ready_and_wake(table::lookup(id));
+        } else {
+            registry::wake(id);
+        }
+    });
+}
+
+/// Makes a unit of this thread's run ready. Foreign code may run.
+pub(crate) fn wake_here(which: Which) {
+    make_ready_and_wake(match which {
+        Which::Unit(id) => table::lookup(id),
+        Which::Place(index) => table::node(index),
+    });
+}
+
+#[inline]
+fn make_ready_and_wake(unit: Option<*const Unit>) {
+    if let Some(unit) = unit {
+        // SAFETY: invariant 1: the table knows it, or it is being polled.
+        let foreign = unsafe { make_ready(unit) };
+        if let Some(foreign) = foreign {
+            foreign.wake();
+        }
+    }
+}
+
+/// Makes a unit ready, and everything that has to come for it, up to the root or to the first foreign
+/// waker, which is returned and must be woken by the caller.
+///
+/// # Safety
+///
+/// It is a node whose chunk is there: one found in the table or attached to a roster.
+#[must_use]
+#[inline]
+pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
+    // SAFETY: the caller's promise.
+    let unit = unsafe { &*this };
+    unit.set(Flag::WOKEN);
+    let (now, notes) = CONTEXT.with(|context| (context.tick.get(), context.notes.get()));
+    if notes {
+        notice_ahead(unit, now);
+    }
+    if unit.is_queued() || unit.roster().is_null() {
+        return None;
+    }
+    // SAFETY: invariant 1; it is attached there, and not queued.
+    let (roster, added) = unsafe {
+        let roster = &*unit.roster();
+        (roster, roster.queue.push(this, now))
+    };
+    match added {
+        Added::First if !roster.is_draining() => call_hosts(roster, now),
+        _ => None,
+    }
+}
+
+/// Makes all units of a nursery ready, the body and then the children in the order in which they
+/// came. The foreign wakers to be woken are added to `foreign`.
+pub(crate) fn make_all_ready(roster: &Roster, foreign: &mut Vec<Foreign>) {
+    let body = roster.body();
+    // SAFETY (both): invariant 1; `make_ready` neither attaches nor detaches.
+    if !body.is_null() {
+        foreign.extend(unsafe { make_ready(body) });
+    }
+    for child in roster.children() {
+        foreign.extend(unsafe { make_ready(child) });
+    }
+}
+
+/// Makes the hosts ready that have to come for what became ready in the round `tick`. A foreign waker
+/// on the way is returned, and must be woken by the caller.
+#[cold]
+fn call_hosts(roster: &Roster, tick: u32) -> Option<Foreign> {
+    let mut roster = roster;
+    loop {
+        let host = match roster.host() {
+            Host::Unit(id) => table::lookup(id)?,
+            Host::Foreign(foreign) => return Some(foreign),
+            Host::Nobody => return None,
+        };
+        // SAFETY: invariant 1.
+        let unit = unsafe { &*host };
+        if unit.is_queued() {
+            return None;
+        }
+        // SAFETY (both): invariant 1; it is attached there, and not queued.
+        roster = unsafe { unit.roster().as_ref() }?;
+        let added = unsafe { roster.queue.push(host, tick) };
+        if added == Added::Behind || roster.is_draining() {
+            return None;
+        }
+    }
+}
+
+/// Wakes a waker of this thread on behalf of what is being polled. If it is a unit's of this run, that
+/// goes on in the place of what is being polled: in the present round, if its hosts do, and before all
+/// others there. What is being polled is itself left alone, as it is about to poll the nursery.
+/// Foreign code may run.
+pub(crate) fn wake_now(waker: &Waker) {
+    match waker::unit_of(waker).and_then(table::lookup) {
+        // SAFETY: invariant 1.
+        Some(unit) => {
+            let foreign = unsafe { make_ready_now(unit) };
+            if let Some(foreign) = foreign {
+                foreign.wake();
+            }
+        }
+        None => waker.wake_by_ref(),
+    }
+}
+
+/// # Safety
+///
+/// As for [`make_ready`].
+#[must_use]
+unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
+    let (before, current) = CONTEXT.with(|context| {
+        let current = table::lookup(context.unit.get()).unwrap_or(ptr::null());
+        (context.tick.get().wrapping_sub(1), current)
+    });
+    let mut this = this;
+    loop {
+        // SAFETY: the caller's promise, and then invariant 1.
+        let unit = unsafe { &*this };
+        unit.set(Flag::WOKEN);
+        // SAFETY: invariant 1.
+        let roster = unsafe { unit.roster().as_ref() }?;
+        if ptr::eq(this, current) {
+            return None;
+        }
+        // SAFETY: it is attached there.
+        unsafe { roster.queue.push_first(this, before) };
+        if roster.is_draining() {
+            return None;
+        }
+        match roster.host() {
+            Host::Unit(host) => this = table::lookup(host)?,
+            Host::Foreign(foreign) => return Some(foreign),
+            Host::Nobody => return None,
+        }
+    }
+}
+
+/// Has what is being polled, with this waker, polled again.
+#[inline]
+pub(crate) fn poll_again(waker: &Waker, why: Again) {
+    match waker::unit_of(waker) {
+        Some(id) if queue_polled(id, why) == Queued::Yes => {}
+        _ => waker.wake_by_ref(), // foreign code, where it is another library's
+    }
+}
+
+/// Whether a unit was added to a queue.
+#[derive(PartialEq, Eq)]
+enum Queued {
+    Yes,
+    /// It is not what is being polled, or cannot be told from outside of its nursery.
+    No,
+}
+
+/// Adds what is being polled to its queue, if it has this number.
+#[inline]
+fn queue_polled(id: UnitId, why: Again) -> Queued {
+    CONTEXT.with(|context| {
+        let polled = context.polled.get();
+        // SAFETY (both): it is being polled (invariant 3 of `current`); invariant 1.
+        let Some(unit) = (unsafe { polled.as_ref() }) else { return Queued::No };
+        let Some(roster) = (unsafe { unit.roster().as_ref() }) else { return Queued::No };
+        if context.unit.get() != id || unit.is_queued() || !roster.is_draining() {
+            return Queued::No;
+        }
+        let now = context.tick.get();
+        // SAFETY (both): it is attached there, and not queued.
+        match why {
+            Again::Yields => {
+                unit.set(Flag::WOKEN);
+                unsafe { roster.queue.push(polled, now) };
+            }
+            Again::ForNursery => {
+                unsafe { roster.queue.push(polled, now) };
+            }
+            Again::WasCut => unsafe { roster.queue.push_first(polled, now.wrapping_sub(1)) },
+        }
+        Queued::Yes
+    })
+}
+
+/// A unit that becomes ready may go ahead of others, unless it is what runs and wakes itself.
+#[cold]
+fn notice_ahead(unit: &Unit, now: u32) {
+    let (is_polled, id) = CONTEXT
+        .with(|context| (ptr::eq(context.polled.get(), unit), unit.id(context.unit_run.get())));
+    if !is_polled {
+        let tick = if unit.is_queued() { unit.tick.get() } else { now };
+        current::with_runtime(|runtime| {
+            if let Some(runtime) = runtime {
+                runtime.ahead.note(id, tick);
+            }
+        });
+    }
+}
