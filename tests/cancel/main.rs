@@ -1,5 +1,8 @@
 //! Cancel scopes: C1 to C16.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod absorbing;
 mod checkpoints;
 mod combinators;
@@ -7,6 +10,7 @@ mod cost;
 mod deadlines;
 mod from_elsewhere;
 mod graceful;
+mod graceful_stop;
 mod levels;
 mod reasons;
 mod shields;

@@ -10,22 +10,13 @@ mod this_crate;
 #[path = "../support/example.rs"]
 mod example;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::future::poll_fn;
-use std::process::Command;
-use std::rc::Rc;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use example::example;
-use futures::future::{Either, select};
-use seedbed::testing::{Explore, Failure, FailureKind, Report, Schedule, VirtualClock, explore};
-use seedbed::{
-    Builder, Cancelled, Error, Event, Receiver, Result, Sender, cancel_scope, channel, checkpoint,
-    fail_after, interval, move_on_after, nursery, sleep, yield_now,
-};
+use seedbed::Result;
+use seedbed::testing::{Explore, Failure, Report, explore};
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -1,4 +1,11 @@
-use super::*;
+use std::cell::RefCell;
+
+use seedbed::testing::{Explore, VirtualClock, explore};
+use seedbed::{
+    Builder, Error, Event, Result, channel, checkpoint, move_on_after, nursery, sleep, yield_now,
+};
+
+use super::{finds, outcomes, secs};
 
 async fn children(n: usize, child: impl AsyncFn(usize) -> Result<()>) -> Result<Vec<usize>> {
     let order = RefCell::new(Vec::new());

@@ -1,6 +1,8 @@
 //! What one sees, of `examples/overdrawn.rs`.
 
-use super::*;
+use std::process::Command;
+
+use crate::example::example;
 
 /// Runs the example in a process of its own, and returns what it writes.
 fn overdrawn(arguments: &[&str], schedule: Option<&str>) -> (bool, String) {

@@ -1,4 +1,14 @@
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+use seedbed::testing::{Explore, FailureKind, explore};
+use seedbed::{
+    Error, Event, Receiver, Result, Sender, cancel_scope, channel, checkpoint, interval,
+    move_on_after, nursery, sleep, yield_now,
+};
+
+use super::{deviations, finds, secs};
 
 /// A flag and the waker of who waits for it.
 #[derive(Default)]

@@ -1,4 +1,11 @@
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures::future::{Either, select};
+use seedbed::testing::{Explore, FailureKind, Schedule};
+use seedbed::{Error, Event, Result, checkpoint, nursery, sleep, yield_now};
+
+use super::{deviations, finds, secs};
 
 /// Fails only if four children run in the opposite of their order, which takes three
 /// deviations: the last of 4, of 3, and of 2.

@@ -1,6 +1,14 @@
 //! C10 and its like, under every schedule.
 
-use super::*;
+use std::cell::{Cell, RefCell};
+
+use seedbed::testing::explore;
+use seedbed::{
+    Cancelled, Error, Event, cancel_scope, channel, checkpoint, fail_after, move_on_after, nursery,
+    sleep,
+};
+
+use super::{outcomes, secs};
 
 /// Two senders, and two receivers of which one gives up at some point: every message is
 /// received, given back to its sender, or left in the channel, and no two of these.

@@ -6,6 +6,7 @@ mod support;
 mod cancellation;
 mod closing;
 mod driving;
+mod ignored_exit;
 mod in_flight;
 mod introspection;
 mod moving;

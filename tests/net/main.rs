@@ -3,8 +3,11 @@
 
 mod cancellation;
 mod checkpoints;
+mod closing;
 mod combinators;
+mod connecting;
 mod foreign_traits;
+mod look_ups;
 mod several_runs;
 mod sockets;
 mod streams;

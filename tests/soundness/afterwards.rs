@@ -1,6 +1,19 @@
 //! Things that outlive what they belong to.
 
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use seedbed::{Cancelled, NotRunning, Started, Task, nursery, sleep, sleep_forever, yield_now};
+
+use super::{CountDrop, Slot, note_waker, open_nursery, own_waker, run};
 
 /// Wakers of everything that has one, from a nursery that has ended.
 fn wakers_of_an_ended_nursery() -> Vec<Waker> {

@@ -1,6 +1,19 @@
 //! Dropped before it has ended.
 
-use super::*;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::rc::Rc;
+use std::task::Poll;
+
+use futures::FutureExt;
+use seedbed::testing::VirtualClock;
+use seedbed::{
+    Builder, CancelScope, Event, Nursery, Result, Started, Task, cancel_scope, checkpoint, nursery,
+    sleep_forever, yield_now,
+};
+
+use super::{CountDrop, OnDrop, Slot, open_nursery, run};
 
 /// A nursery with something of everything in it, that ends after some twenty polls.
 async fn busy(dropped: &Rc<Cell<usize>>, made: &Rc<Cell<usize>>) -> Result<()> {

@@ -1,6 +1,17 @@
 //! A child changes nurseries, and what is woken for it drops the one it goes to.
 
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::task::noop_waker;
+use seedbed::{
+    CancelScope, NurseryHandle, cancel_scope, checkpoint, nursery, sleep_forever, yield_now,
+};
+
+use super::{Boxed, Slot, run};
 
 thread_local! {
     static DOOMED: Slot = Slot::default();

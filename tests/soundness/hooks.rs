@@ -1,6 +1,16 @@
 //! Wakers whose wake does what a test tells it to, on the thread of the test.
 
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use futures::FutureExt;
+use futures::task::noop_waker;
+use seedbed::{NurseryHandle, Started, Task, checkpoint, sleep_forever, yield_now};
+
+use super::{Slot, open_nursery, run};
 
 thread_local! {
     static HOOK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };

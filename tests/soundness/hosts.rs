@@ -1,6 +1,22 @@
 //! Polled from here and from there.
 
-use super::*;
+use std::cell::Cell;
+use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{join_all, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use seedbed::{
+    CancelScope, Cancelled, Error, Event, NotRunning, Nursery, Result, Task, cancel_scope,
+    cancellable, nursery, sleep, sleep_forever, yield_now,
+};
+
+use super::{CountDrop, Slot, open_nursery, run};
 
 /// Moved between tasks: whoever polled it last is woken.
 #[test]

@@ -1,7 +1,20 @@
 //! Tests that leak on purpose. Only under the sanitizer does it matter where they are.
 
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::mem::forget;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures::future::join_all;
+use seedbed::{
+    CancelScope, Event, Result, Started, cancel_scope, checkpoint, nursery, sleep, sleep_forever,
+    yield_now,
+};
+
+use super::{Slot, note_waker, open_nursery, run};
 
 /// Polls a nursery a few times and forgets it, then goes, and with it what its children
 /// borrow: the attack on the first `std::thread::scoped`.

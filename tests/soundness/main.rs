@@ -15,26 +15,13 @@ mod starting;
 mod wakers;
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::pin::{Pin, pin};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
-use futures::FutureExt;
-use futures::future::{join_all, select};
-use futures::stream::{FuturesUnordered, StreamExt};
-use futures::task::noop_waker;
 use seedbed::testing::VirtualClock;
-use seedbed::{
-    Builder, CancelScope, Cancelled, Error, Event, NotRunning, Nursery, NurseryClosed,
-    NurseryHandle, Result, Started, Task, cancel_scope, cancellable, checkpoint, nursery, sleep,
-    sleep_forever, yield_now,
-};
+use seedbed::{Builder, Nursery, NurseryHandle, Result, nursery, sleep_forever};
 
 /// Runs on a virtual clock; what would wait for ever is an error.
 #[track_caller]

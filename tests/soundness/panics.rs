@@ -1,4 +1,11 @@
-use super::*;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::rc::Rc;
+use std::thread;
+
+use seedbed::{Error, nursery, sleep_forever, yield_now};
+
+use super::run;
 
 struct PanicsWhenDropped;
 

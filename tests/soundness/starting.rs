@@ -1,4 +1,17 @@
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::panic::{catch_unwind, panic_any};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use seedbed::{
+    CancelScope, Error, NurseryClosed, NurseryHandle, Result, Started, cancel_scope, checkpoint,
+    nursery, sleep_forever, yield_now,
+};
+
+use super::{Boxed, CountDrop, OnDrop, Slot, open_nursery, run};
 
 /// The child has moved into the nursery but is still being polled under the caller, when it
 /// drops the nursery, and itself with it.

@@ -1,4 +1,13 @@
-use super::*;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use futures::FutureExt;
+use seedbed::{Error, nursery, sleep_forever, yield_now};
+
+use super::{CountDrop, Slot, open_nursery, run};
 
 struct Panics;
 

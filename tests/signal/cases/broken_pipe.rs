@@ -3,12 +3,14 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::AsyncWriteExt;
 use seedbed::net::{Socket, SocketStream, TcpListener, TcpStream, UnixStream};
+use seedbed::{Error, Result, run};
 
-use super::*;
+use super::Process;
 
 /// A stream that cannot be written to any more: after its own end, and after its peer's.
 async fn broken_tcp(by_peer: bool) -> Result<TcpStream> {

@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 
-use seedbed::{Yielder, generator};
+use seedbed::signal::Signal;
+use seedbed::{Interrupted, Result, Yielder, checkpoint, generator, nursery, run, yield_now};
 
-use super::*;
+use super::{Process, raise};
 
 /// The default budget, of a task in one poll, and how many of them each may have.
 const BUDGET: u64 = 128;

@@ -1,9 +1,13 @@
 //! Ctrl-C where another library listens to it as well.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::*;
+use rustix::process::{Signal as Sent, kill_process};
+use seedbed::signal::{Signal, Signals};
+use seedbed::{Interrupted, Result, checkpoint, run, sleep_forever};
+
+use super::{Process, say, wait};
 
 /// Another library's listening to Ctrl-C, through the registry that signal-hook and tokio share.
 struct Library(Arc<AtomicBool>);

@@ -1,5 +1,4 @@
 //! Clients of HTTP that are slow or silent, and servers that stop, on a clock that jumps.
-#![cfg(unix)]
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::StreamExt;
 use seedbed::testing::VirtualClock;
@@ -10,7 +11,6 @@ use seedbed::{
     Builder, CancelScope, Cancelled, Result, Yielder, aclosing, cancel_scope, checkpoint,
     context_manager, generator, move_on_after, nursery, with, yield_now,
 };
-use std::time::Duration;
 
 /// How many steps a loop may take before it has to have an end.
 const ENOUGH: u64 = 10_000_000;

@@ -1,5 +1,4 @@
 //! HTTP through hyper.
-#![cfg(unix)]
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;

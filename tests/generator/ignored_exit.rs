@@ -1,8 +1,6 @@
 //! Generators that yield when they are closed (G4): they are suspended there, can be resumed, and
 //! get `GeneratorExit` a second time when they go. What CPython does with them is the measure.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
@@ -13,8 +11,11 @@ use seedbed::{
     Result, Yielder, aclosing, cancel_scope, checkpoint, context_manager, generator, nursery,
     set_asyncgen_hooks, sleep, sleep_forever, sync_generator, with,
 };
-use support::{Drops, Log, Record, cancelled, poll_once, recording, run, secs, shielded};
 use tracing::Level;
+
+use crate::support::{
+    self, Drops, Log, Record, cancelled, poll_once, recording, run, secs, shielded,
+};
 
 /// A body that yields 1, yields 2 when it is closed, and then 3, 4, … What it is resumed with it
 /// writes to the log, as it does its end.

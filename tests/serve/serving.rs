@@ -1,5 +1,4 @@
 //! Serving. `Arrivals` is a listener whose connections, and errors, come from the test.
-#![cfg(unix)]
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

@@ -4,8 +4,6 @@
 //! That it has to last for a second on the system's clock is tested where it is decided, in
 //! `src/run/stuck.rs`, without waiting for one.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -21,7 +19,8 @@ use seedbed::{
     cancel_scope, cancellable, channel, context_manager, fail_after, finishing, generator, idle,
     move_on_after, nursery, safe_channel, sleep, sleep_forever, with, yield_now,
 };
-use support::{Log, Record, poll_once, recording, run_on, secs, shielded};
+
+use crate::support::{Log, Record, poll_once, recording, run_on, secs, shielded};
 
 /// Runs on a virtual clock, and returns what was said of stuck tasks.
 fn stuck<T>(main: impl Future<Output = Result<T>>) -> (T, Vec<Record>) {
@@ -84,9 +83,15 @@ fn a_nursery_parked_by_a_select() {
     let (nursery, task) = lines.get();
     let text = record.message();
     assert_eq!(record.level, tracing::Level::WARN);
-    assert!(record.field("opened_at").contains(&format!("stuck.rs:{nursery}:")), "{record:?}");
-    assert!(text.contains(&format!("the nursery opened at tests/stuck.rs:{nursery}:")), "{text}");
-    assert!(text.contains(&format!("spawned at tests/stuck.rs:{task}:")), "{text}");
+    assert!(
+        record.field("opened_at").contains(&format!("stuck_tasks.rs:{nursery}:")),
+        "{record:?}"
+    );
+    assert!(
+        text.contains(&format!("the nursery opened at tests/stuck/stuck_tasks.rs:{nursery}:")),
+        "{text}"
+    );
+    assert!(text.contains(&format!("spawned at tests/stuck/stuck_tasks.rs:{task}:")), "{text}");
     assert!(text.contains("select!") && text.contains("task of its own"), "{text}");
 }
 
@@ -206,7 +211,7 @@ fn a_forgotten_nursery() {
     });
     assert_eq!(records.len(), 1, "{records:?}");
     let nursery = lines.get().0;
-    assert!(records[0].message().contains(&format!("stuck.rs:{nursery}:")), "{records:?}");
+    assert!(records[0].message().contains(&format!("stuck_tasks.rs:{nursery}:")), "{records:?}");
 }
 
 #[test]
@@ -252,7 +257,7 @@ fn the_outermost_is_named() {
         parked.await
     });
     let [record] = &records[..] else { panic!("{records:?}") };
-    assert!(record.message().contains(&format!("stuck.rs:{}:", outer.get())), "{record:?}");
+    assert!(record.message().contains(&format!("stuck_tasks.rs:{}:", outer.get())), "{record:?}");
 }
 
 // Parked scopes.
@@ -274,7 +279,10 @@ fn a_receive_parked_in_a_scope() {
     });
     let [record] = &records[..] else { panic!("{records:?}") };
     let text = record.message();
-    assert!(text.contains(&format!("scope opened at tests/stuck.rs:{}:", scope.get())), "{text}");
+    assert!(
+        text.contains(&format!("scope opened at tests/stuck/stuck_tasks.rs:{}:", scope.get())),
+        "{text}"
+    );
 }
 
 /// Keeping an operation over the turns of a loop is ordinary, as its task's scope is polled.
@@ -382,10 +390,10 @@ fn a_cancelled_scope_over_a_foreign_future() {
     let [record] = &records[..] else { panic!("{records:?}") };
     let text = record.message();
     assert!(
-        text.contains(&format!("scope opened at tests/stuck.rs:{}:", scope_at.get())),
+        text.contains(&format!("scope opened at tests/stuck/stuck_tasks.rs:{}:", scope_at.get())),
         "{text}"
     );
-    let why = format!("cancelled by tests/stuck.rs:{}:", cancelled_at.get());
+    let why = format!("cancelled by tests/stuck/stuck_tasks.rs:{}:", cancelled_at.get());
     assert!(text.contains(&why) && text.contains("superseded"), "{text}");
     assert!(text.contains("seedbed::cancellable"), "{text}");
 }

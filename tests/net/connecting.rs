@@ -1,11 +1,9 @@
 //! How connections begin: what `connect` answers, and what sockets of the Unix domain are called.
-#![cfg(unix)]
 
-use std::fs;
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use seedbed::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use seedbed::testing::VirtualClock;

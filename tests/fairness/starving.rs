@@ -14,11 +14,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use seedbed::net::UnixStream;
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
     cancellable, channel, checkpoint, context_manager, fail_after, finishing, generator, idle,
-    move_on_after, net::UnixStream, nursery, sleep, sync_generator, with, yield_now,
+    move_on_after, nursery, sleep, sync_generator, with, yield_now,
 };
 
 /// The default budget, of a unit in one poll.

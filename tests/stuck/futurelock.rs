@@ -3,8 +3,6 @@
 //! On the virtual clock: a task that is always ready moves it on, by a millisecond each time it is
 //! polled, as time passes where there is always something to do.
 
-mod support;
-
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
@@ -18,7 +16,8 @@ use seedbed::{
     Builder, CapacityLimiter, Event, Result, channel, fail_after, now, nursery, sleep, to_thread,
     yield_now,
 };
-use support::{Record, poll_once, recording, secs};
+
+use crate::support::{Record, poll_once, recording, secs};
 
 /// Runs it until it has an end, beside a task that is always ready, and returns what was said of
 /// what is stuck, and what it returned.
@@ -55,7 +54,10 @@ fn assert_said_of(records: &[Record], line: u32, what: &str) {
     let [record] = records else { panic!("{records:?}") };
     assert_eq!(record.level, tracing::Level::WARN);
     let text = record.message();
-    assert!(text.contains(&format!("the operation at tests/futurelock.rs:{line}:")), "{text}");
+    assert!(
+        text.contains(&format!("the operation at tests/stuck/futurelock.rs:{line}:")),
+        "{text}"
+    );
     assert!(text.contains(what) && text.contains("task of its own"), "{text}");
     assert!(record.field("operation").contains(&format!("futurelock.rs:{line}:")), "{record:?}");
 }

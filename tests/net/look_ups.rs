@@ -1,5 +1,4 @@
 //! Addresses that are names, and several of them at once.
-#![cfg(unix)]
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,4 @@
 //! How connections end: politely, half-way, and by a reset.
-#![cfg(unix)]
 
 use std::future::Future;
 use std::io;

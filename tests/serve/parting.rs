@@ -1,8 +1,5 @@
 //! What a server does for connections whose handlers have ended, and what it says of those that
 //! failed.
-#![cfg(unix)]
-
-mod support;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -14,8 +11,9 @@ use seedbed::{
     CancelScope, Error, Event, Listener, Result, Server, checkpoint, nursery, serve, sleep,
     sleep_forever, yield_now,
 };
-use support::{Record, recording, run, run_on, secs};
 use tracing::Level;
+
+use crate::support::{Record, recording, run, run_on, secs};
 
 // S7
 

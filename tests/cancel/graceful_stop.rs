@@ -1,10 +1,8 @@
 //! A graceful stop that is met as a value (C16).
 
-mod support;
-
 #[cfg(unix)]
 #[allow(dead_code, reason = "the example's `main` function")]
-#[path = "../examples/reader_and_writer.rs"]
+#[path = "../../examples/reader_and_writer.rs"]
 mod reader_and_writer;
 
 use std::cell::Cell;
@@ -16,7 +14,8 @@ use seedbed::{
     Builder, CancelScope, Error, Result, cancel_scope, channel, checkpoint, finishing, nursery,
     sleep, sleep_forever, until_stopped, yield_now,
 };
-use support::{Log, run, run_on, secs, shielded};
+
+use crate::support::{Log, run, run_on, secs, shielded};
 
 /// Runs `body` in a section that finishes its work, in a scope that is stopped half a second after
 /// this one, with this grace.

@@ -1,0 +1,7 @@
+//! What is stuck is reported.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod futurelock;
+mod stuck_tasks;
