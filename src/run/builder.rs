@@ -10,9 +10,9 @@ use crate::platform::clock::{Clock, VirtualClock};
 use crate::platform::{default_clock, on_large_stack};
 use crate::run::Runtime;
 use crate::schedule::current;
-use crate::schedule::order::Order;
+use crate::schedule::order::{Decide, Order};
+use crate::schedule::turn::DEFAULT_BUDGET;
 use crate::scope::tree::pool::ScopeRef;
-use crate::testing::decisions::Decisions;
 use crate::{Error, Result};
 
 /// Runs a future, and all that is spawned under it, to the end, and returns its value or its
@@ -47,10 +47,6 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
     Builder::new().run(main)
 }
 
-/// How many operations a task may finish at once in one poll, if nothing is said. It spreads the price
-/// of a way through the scheduler over so many that it does not show.
-const DEFAULT_BUDGET: u32 = 128;
-
 /// The choices for a [`run`].
 ///
 /// ```
@@ -65,7 +61,7 @@ const DEFAULT_BUDGET: u32 = 128;
 pub struct Builder {
     pub(super) clock: Option<VirtualClock>,
     pub(super) seed: Option<u64>,
-    pub(super) decisions: Option<Rc<Decisions>>,
+    pub(super) decisions: Option<Rc<dyn Decide>>,
     pub(super) budget: u32,
     pub(super) ctrl_c: bool,
     pub(super) detect_deadlock: bool,
@@ -73,7 +69,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The defaults: the system's clock, no seed, a budget of 128, and Ctrl-C heeded.
+    /// The defaults: the system's clock, no seed, the default [budget](Self::budget), and Ctrl-C
+    /// cancels the main future.
     pub fn new() -> Self {
         Builder {
             clock: None,
@@ -88,8 +85,8 @@ impl Builder {
 
     /// What [`explore`](crate::testing::explore) runs each schedule with: all that makes a run
     /// repeatable, and what a hang is found by.
-    pub(crate) fn exploring(decisions: &Rc<Decisions>) -> Self {
-        Builder { decisions: Some(decisions.clone()), ..Builder::new() }
+    pub(crate) fn exploring(decisions: Rc<dyn Decide>) -> Self {
+        Builder { decisions: Some(decisions), ..Builder::new() }
             .clock(&VirtualClock::new())
             .ctrl_c(false)
             .detect_deadlock(true)
@@ -98,7 +95,7 @@ impl Builder {
 
     pub(super) fn order(&self) -> Order {
         match (&self.decisions, self.seed) {
-            (Some(decisions), _) => Order::Decided(decisions.clone()),
+            (Some(decisions), _) => Order::decided(decisions.clone()),
             (None, Some(seed)) => Order::Drawn(Cell::new(seed)),
             (None, None) => Order::FirstInFirstOut,
         }
@@ -118,13 +115,12 @@ impl Builder {
         self
     }
 
-    /// How many operations that could finish at once a task gets through before it lets the
-    /// others run; at least 1, and 128 if nothing is said. With 1 every operation does so, which is
-    /// Trio's way.
+    /// How many operations that could finish at once a task gets through before it lets others run:
+    /// at least 1, and 128 by default. With 1 every operation lets others run, as in Trio.
     ///
-    /// What is no [checkpoint](crate::checkpoint()), such as an item of a generator, counts as well. With
-    /// a budget of 1 it has a count of its own, of 128, so that it lets nobody run in between where it
-    /// does not in Trio. See [the guide](crate::guide::scheduling#the-budget).
+    /// What is not a [checkpoint](crate::checkpoint()), such as an item of a generator, counts too.
+    /// With a budget of 1 it has a count of its own, as large as the default budget, so that it lets
+    /// nobody run where it would not in Trio. See [the guide](crate::guide::scheduling#the-budget).
     pub fn budget(mut self, operations: u32) -> Self {
         self.budget = operations.max(1);
         self

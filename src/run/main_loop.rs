@@ -18,7 +18,7 @@ use crate::run::stuck::Idle;
 use crate::schedule::current;
 use crate::schedule::current::CONTEXT;
 use crate::schedule::memory::table::UnitId;
-use crate::schedule::order::DueTimers;
+use crate::schedule::order::Others;
 use crate::schedule::roster::{Host, Roster};
 use crate::schedule::turn::TURN;
 use crate::schedule::wake::{Which, wake_here};
@@ -235,7 +235,7 @@ impl Runtime {
     /// How much work there may be before the loop looks around. Timers that were passed over may fire
     /// in any round.
     fn turn(&self) -> i32 {
-        let passed_over = self.order.decided().is_some()
+        let passed_over = self.order.is_decided()
             && self.timers.borrow().next_deadline().is_some_and(|next| next <= self.now());
         if passed_over { 0 } else { TURN }
     }
@@ -350,7 +350,7 @@ impl Runtime {
             self.reactor.poll(Some(Duration::ZERO))?;
         }
         self.let_in();
-        self.fire_timers(false);
+        self.fire_timers(Others::AreReady);
         self.heed_interrupt();
         Ok(())
     }
@@ -409,7 +409,10 @@ impl Runtime {
         }
         loop {
             self.let_in();
-            self.fire_timers(system.is_idle());
+            self.fire_timers(match system.is_idle() {
+                true => Others::Wait,
+                false => Others::AreReady,
+            });
             self.heed_interrupt();
             if self.interrupted.take() {
                 interrupted();
@@ -508,12 +511,12 @@ impl Runtime {
         panic.resume();
     }
 
-    fn fire_timers(&self, idle: bool) {
+    fn fire_timers(&self, others: Others) {
         if self.timers.borrow().is_empty() {
             return;
         }
         let now = self.now();
-        let mut choice = self.order.decided().map(|decisions| DueTimers::new(decisions, idle));
+        let mut choice = self.order.due_timers(others);
         loop {
             let fired = match &mut choice {
                 None => self.timers.borrow_mut().pop_expired(now),

@@ -18,12 +18,16 @@ use crate::platform::counter;
 use crate::schedule::current;
 use crate::schedule::order::Order;
 
-/// The work of a turn: a task that is always ready has the default budget once, or yields twice as
-/// often, between two looks.
-pub(crate) const TURN: i32 = 256;
+/// How many operations a unit may finish at once in one poll, unless the program says otherwise. So
+/// many that the price of letting others run does not show among them.
+pub(crate) const DEFAULT_BUDGET: u32 = 128;
 
-/// The work of an operation that finishes at once. Who goes on without letting others run is
-/// dearer than who does.
+/// The work of a turn: between two looks a task that is always ready has the default budget once, or
+/// yields twice as often.
+pub(crate) const TURN: i32 = DEFAULT_BUDGET as i32 * OPERATION;
+
+/// The work of an operation that finishes at once. To go on without letting others run is dearer than
+/// to let them.
 const OPERATION: i32 = 2;
 
 /// The work of a poll.
@@ -56,9 +60,9 @@ const SLOW: u64 = 8;
 /// So many readings in a row have to be fast before they are taken to be.
 const CALM: u32 = 16;
 
-/// How many operations that are no checkpoints a unit may do in one poll, where they have a count
+/// How many operations that are not checkpoints a unit may finish in one poll, where they have a count
 /// of their own.
-const ASIDE: u32 = 128;
+const ASIDE: u32 = DEFAULT_BUDGET;
 
 /// What bounds the work on this thread, in the present `run`.
 pub(crate) struct Turn {
@@ -142,7 +146,7 @@ impl Turn {
 
     /// A `run` begins.
     pub(crate) fn begin_run(&self, budget: u32, order: &Order, clock: &Clock) {
-        let exploring = order.decided().is_some();
+        let exploring = order.is_decided();
         self.how.set(match order {
             _ if exploring || budget == 1 => How::Exact,
             Order::FirstInFirstOut if clock.is_virtual() => How::Counted,

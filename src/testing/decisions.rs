@@ -7,7 +7,7 @@ use std::fmt;
 use super::schedule::{Deviation, Schedule};
 use crate::Result;
 use crate::schedule::current::CONTEXT;
-use crate::schedule::order;
+use crate::schedule::order::{self, Decide};
 
 /// Decides for a run which way to go on, and keeps a record.
 ///
@@ -21,8 +21,6 @@ pub(crate) struct Decisions {
     met: RefCell<Vec<Met>>,
     /// Where the run first had no such way as it was told to take.
     astray: Cell<Option<Astray>>,
-    /// How many rounds the timers that are due have waited since the last one fired.
-    pub(crate) timers_waited: Cell<u32>,
     first_round: u32,
     max_rounds: u32,
 }
@@ -59,21 +57,9 @@ impl Decisions {
             rest,
             met: RefCell::new(Vec::new()),
             astray: Cell::new(None),
-            timers_waited: Cell::new(0),
             first_round: CONTEXT.with(|context| context.tick.get()),
             max_rounds,
         }
-    }
-
-    /// Decides which of `ways` is taken.
-    pub(crate) fn decide(&self, ways: usize) -> usize {
-        if ways < 2 {
-            return 0;
-        }
-        let ways = u32::try_from(ways).unwrap_or(u32::MAX);
-        let choice = self.choose(ways);
-        self.met.borrow_mut().push(Met { ways, choice });
-        choice as usize
     }
 
     fn choose(&self, ways: u32) -> u32 {
@@ -100,20 +86,32 @@ impl Decisions {
         self.astray.set(self.astray.get().or(Some(Astray { told, ways })));
     }
 
-    /// # Errors
-    ///
-    /// [`Livelock`], if the run has had as many rounds as it may have.
-    pub(crate) fn check_rounds(&self) -> Result<()> {
-        let round = CONTEXT.with(|context| context.tick.get()).wrapping_sub(self.first_round);
-        if round <= self.max_rounds { Ok(()) } else { Err(Livelock(self.max_rounds).into()) }
-    }
-
     /// Returns the decisions that were made, and where they first differed from what was told.
     pub(super) fn finish(&self) -> (Vec<Met>, Option<Astray>) {
         if let Some(&told) = self.told.get(self.followed.get()) {
             self.go_astray(told, 0);
         }
         (self.met.take(), self.astray.get())
+    }
+}
+
+impl Decide for Decisions {
+    fn decide(&self, ways: usize) -> usize {
+        if ways < 2 {
+            return 0;
+        }
+        let ways = u32::try_from(ways).unwrap_or(u32::MAX);
+        let choice = self.choose(ways);
+        self.met.borrow_mut().push(Met { ways, choice });
+        choice as usize
+    }
+
+    /// # Errors
+    ///
+    /// [`Livelock`].
+    fn check_rounds(&self, tick: u32) -> Result<()> {
+        let rounds = tick.wrapping_sub(self.first_round);
+        if rounds <= self.max_rounds { Ok(()) } else { Err(Livelock(self.max_rounds).into()) }
     }
 }
 

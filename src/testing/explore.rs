@@ -235,7 +235,7 @@ struct Trial {
 impl<F: AsyncFn() -> Result<()>> Trials<F> {
     fn run(&self, schedule: Schedule, rest: Rest) -> Trial {
         let decisions = Rc::new(Decisions::new(schedule, rest, self.max_rounds));
-        let builder = Builder::exploring(&decisions);
+        let builder = Builder::exploring(decisions.clone());
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             builder.run_at(self.place, async { (self.program)().await })
         }));
