@@ -11,12 +11,12 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::Result;
-use crate::error::panic::catch_panic;
-use crate::error::panic::{in_destructor, quietly, report};
+use crate::error::panic::{catch_panic, in_destructor, quietly, report};
 use crate::error::{BodyPanicked, ContextManagerMisused, NoValue};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::schedule::current;
 use crate::scope::aside::Aside;
+use crate::scope::current::{current_frame, in_scope};
 
 /// A context manager, to be entered with [`with`].
 #[must_use = "a context manager does nothing until it is entered with `with`"]
@@ -122,7 +122,7 @@ where
         };
         let entered = Entered { place, made_at };
         // While it is held, what the manager has open counts here.
-        let held = current::current_frame().map(|frame| link.frame.hand_over(&frame));
+        let held = current_frame().map(|frame| link.frame.hand_over(&frame));
         let around = link.take_scope();
         // What it has open may have children, which go on.
         let goes_on = link.frame.holds_any();
@@ -144,7 +144,7 @@ where
                     Some(scope) => {
                         // In a nursery, the manager is not polled down to its yield.
                         scope.polled();
-                        current::in_scope(scope, poll)
+                        in_scope(scope, poll)
                     }
                     None => poll(),
                 };

@@ -13,13 +13,15 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
+use slab::Slab;
+
 use crate::error::Reason;
-use crate::error::panic::catch_panic;
-use crate::error::panic::{FirstPanic, in_destructor, quietly, report};
+use crate::error::panic::{FirstPanic, catch_panic, in_destructor, quietly, report};
 use crate::generator::{GeneratorState, Inner};
 use crate::nursery::core::LeftBehind;
+use crate::nursery::system::{SYSTEM, System};
+use crate::platform::part::part;
 use crate::platform::thread_static;
-use crate::run::Runtime;
 use crate::schedule::current;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
@@ -317,8 +319,8 @@ impl Finalize<'static> for OfThread {
         if let (Some(first_iter), Some(generator)) = (hooks.first_iter, generator.upgrade()) {
             first_iter(&generator.qualname(), generator.place());
         }
-        current::with_runtime(|runtime| {
-            let key = runtime?.generators.borrow_mut().insert(generator.clone());
+        GENERATORS.with(|generators| {
+            let key = generators?.borrow_mut().insert(generator.clone());
             Some(Registration { run: current::current_run(), key })
         })
     }
@@ -348,10 +350,10 @@ impl Finalize<'static> for OfThread {
         // Its task belongs to the runtime, which waits for it.
         generator.deregister();
         panic.catch(|| {
-            current::with_runtime(|runtime| match runtime {
+            SYSTEM.with(|system| match system {
                 // One that goes does not take any more: it would be kept by nobody.
-                Some(runtime) if runtime.takes_system_tasks() => {
-                    runtime.spawn_system(async move {
+                Some(system) if system.takes_tasks() => {
+                    system.spawn(async move {
                         // One round later than a child would be, as in Trio, whose finalizer comes
                         // by way of the entry queue.
                         // (It may be cancelled, when another finalizer has panicked.)
@@ -367,7 +369,15 @@ impl Finalize<'static> for OfThread {
     }
 }
 
-/// A generator's place among the living ones of its runtime.
+/// The generators of a run that were iterated and have not ended.
+pub(crate) type Generators = RefCell<Slab<Weak<dyn Closable>>>;
+
+part! {
+    /// Those of the present run.
+    pub(crate) const GENERATORS: Generators;
+}
+
+/// A generator's place among the living ones of its run.
 #[derive(Clone, Copy)]
 pub(crate) struct Registration {
     run: u32,
@@ -377,27 +387,23 @@ pub(crate) struct Registration {
 impl Registration {
     pub(crate) fn remove(&self) {
         if self.run == current::current_run() {
-            let gone = current::with_runtime(|runtime| {
-                runtime.and_then(|runtime| runtime.generators.borrow_mut().try_remove(self.key))
-            });
+            let gone = GENERATORS.with(|all| all?.borrow_mut().try_remove(self.key));
             drop(gone);
         }
     }
 }
 
 /// Closes the generators that are still alive, one at a time, again until none is left, and waits
-/// for those that are being closed already, and for what other threads do for the run. If one
-/// panics the others are closed all the same.
-pub(crate) async fn finalize_all(runtime: &Runtime) {
-    let mut panic = FirstPanic::new();
+/// for those that are being closed already. If one panics, which is left to the caller, the others
+/// are closed all the same.
+pub(crate) async fn finalize_all(system: &System, generators: &Generators, panic: &mut FirstPanic) {
     loop {
-        let alive: Vec<_> =
-            runtime.generators.borrow().iter().map(|(_, generator)| generator.clone()).collect();
+        let alive: Vec<_> = generators.borrow().iter().map(|(_, weak)| weak.clone()).collect();
         let mut found = false;
         for generator in alive.iter().filter_map(Weak::upgrade) {
             // One that runs may be driven by the clean-up of another, in a task of the runtime's:
             // its turn comes when there is none any more.
-            if generator.is_running() && !runtime.system_is_empty() || !generator.deregister() {
+            if generator.is_running() && !system.is_empty() || !generator.deregister() {
                 continue;
             }
             found = true;
@@ -409,19 +415,17 @@ pub(crate) async fn finalize_all(runtime: &Runtime) {
         }
         match () {
             () if found => {}
-            () if !runtime.system_is_empty() => runtime.system_empty().await,
-            () if runtime.jobs.is_any_awaited() => runtime.jobs.none_awaited().await,
+            () if !system.is_empty() => system.empty().await,
             () => break,
         }
     }
-    panic.resume();
 }
 
 /// When a run fails as a whole: drops the bodies of the generators that are still alive.
-pub(crate) fn abandon_all(runtime: &Runtime) {
+pub(crate) fn abandon_all(generators: &Generators) {
     let mut panic = FirstPanic::new();
     loop {
-        let next = runtime.generators.borrow().iter().find_map(|(_, weak)| weak.upgrade());
+        let next = generators.borrow().iter().find_map(|(_, weak)| weak.upgrade());
         let Some(generator) = next else { break };
         panic.catch(|| give_up(&*generator, "the run has failed with a generator left"));
         panic.catch(|| drop(generator));

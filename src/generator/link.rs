@@ -14,9 +14,9 @@ use crate::error::Error;
 use crate::error::{
     GeneratorExit, IgnoredGeneratorExit, Misuse, YieldInCancelScope, YielderMisused,
 };
-use crate::schedule::current;
 use crate::schedule::memory::table::UnitId;
 use crate::schedule::waker;
+use crate::scope::current::{current_scope, in_frame, is_current_frame, with_scope};
 use crate::scope::frame::Frame;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
@@ -130,7 +130,7 @@ impl<T, S> Link<T, S> {
     /// Notes the scope around the yield, if the body has opened one.
     #[cold]
     fn note_scope(&self) {
-        let current = current::current_scope();
+        let current = current_scope();
         self.scope.set(current.filter(|scope| !ptr::eq(scope.as_ptr(), self.around.get())));
     }
 
@@ -248,9 +248,7 @@ impl<T, S> Link<T, S> {
     /// Whether it was in the present scope that the body was polled last.
     #[inline(always)]
     fn is_around(&self) -> bool {
-        current::with_scope(|scope| {
-            ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref))
-        })
+        with_scope(|scope| ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref)))
     }
 
     /// Notes the present scope. A body that waits may be driven in another one than before. What
@@ -260,7 +258,7 @@ impl<T, S> Link<T, S> {
         if self.is_around() {
             return;
         }
-        let scope = current::current_scope();
+        let scope = current_scope();
         self.around.set(scope.as_ref().map_or(ptr::null(), ScopeRef::as_ptr));
         let before = self.kept.replace(scope);
         if self.frame.waits()
@@ -282,7 +280,7 @@ impl<T, S> Link<T, S> {
         }
         self.driver.set(cx.waker());
         let panicked = Panicked(self);
-        let outcome = current::in_frame(Some(&self.frame), || body.as_mut().poll(cx));
+        let outcome = in_frame(Some(&self.frame), || body.as_mut().poll(cx));
         std::mem::forget(panicked);
         self.driver.set(ptr::null());
         outcome
@@ -443,7 +441,7 @@ impl<T, S> Yield<'_, T, S> {
         if link.ended.get() {
             return Poll::Ready(YielderMisused::new(Misuse::AfterTheEnd, self.place).into());
         }
-        if !current::is_current_frame(&link.frame) {
+        if !is_current_frame(&link.frame) {
             return Poll::Ready(YielderMisused::new(Misuse::OtherFrame, self.place).into());
         }
         if link.frame.is_suspended() {
@@ -474,7 +472,7 @@ impl<T, S> Yield<'_, T, S> {
     fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         let link = self.link;
         if let Some(value) = value {
-            if !current::is_current_frame(&link.frame) || !link.frame.suspend_closely() {
+            if !is_current_frame(&link.frame) || !link.frame.suspend_closely() {
                 let refusal = self.refusal();
                 if refusal.is_pending() {
                     self.waits = true;
@@ -560,7 +558,7 @@ impl<T, S> Future for Yield<'_, T, S> {
         let frame = &this.link.frame;
         match this.value.take() {
             // The frame's counter stands for all that forbids a yield.
-            Some(value) if current::is_current_frame(frame) && frame.suspend() => {
+            Some(value) if is_current_frame(frame) && frame.suspend() => {
                 this.hand_over(value);
                 this.wait(cx);
                 Poll::Pending

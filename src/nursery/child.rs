@@ -16,7 +16,8 @@
 //!
 //! [`Task`]: crate::nursery::Task
 
-use std::cell::UnsafeCell;
+use std::cell::{RefCell, UnsafeCell};
+use std::collections::HashMap;
 use std::future::Future;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -26,13 +27,19 @@ use std::task::{Context, Poll, Waker};
 
 use crate::Result;
 use crate::error::Cancelled;
-use crate::schedule::current;
+use crate::platform::part::part;
 use crate::schedule::memory::chunk::NodeLayout;
 use crate::schedule::memory::table::Table;
 use crate::schedule::roster::Roster;
 use crate::schedule::unit::{Flag, NO_INDEX, Unit};
 use crate::schedule::wake::{self, Which};
 use crate::schedule::waker;
+
+part! {
+    /// The wakers of tasks that wait for a child, where they are not units' of this run, by the
+    /// child's address.
+    pub(crate) const JOINERS: RefCell<HashMap<usize, Waker>>;
+}
 
 /// What is known of a child whatever its future is.
 #[repr(C)]
@@ -317,10 +324,7 @@ impl Child {
     #[cold]
     fn find_foreign_joiner(&self) -> Option<Waker> {
         self.unit.clear(Flag::NOTE);
-        current::with_runtime(|runtime| {
-            let runtime = runtime?;
-            runtime.joiners.borrow_mut().remove(&ptr::from_ref(self).addr())
-        })
+        JOINERS.with(|joiners| joiners?.borrow_mut().remove(&ptr::from_ref(self).addr()))
     }
 }
 
@@ -361,12 +365,12 @@ impl Handle {
         }
         let old = self.child().take_foreign_joiner();
         let unit = &self.child().unit;
-        let stale = current::with_runtime(|runtime| {
-            let runtime = runtime?;
+        let stale = JOINERS.with(|joiners| {
+            let joiners = joiners?;
             unit.note.set(NO_INDEX);
             unit.set(Flag::NOTE);
             let address = self.0.as_ptr().addr();
-            runtime.joiners.borrow_mut().insert(address, waker)
+            joiners.borrow_mut().insert(address, waker)
         });
         drop((old, stale)); // foreign code
         true

@@ -8,10 +8,11 @@
 //! | `start` | a child that says when it is ready |
 //! | `handle` | a `'static` handle that spawns from elsewhere |
 
-mod child;
+pub(crate) mod child;
 pub(crate) mod core;
 mod handle;
 mod start;
+pub(crate) mod system;
 mod task;
 
 use std::cell::Cell;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::{budget, waker};
 use crate::scope;
+use crate::scope::current::scope_in;
 
 /// A checkpoint and nothing else.
 ///
@@ -108,7 +109,7 @@ impl Checkpoint {
 #[inline(always)]
 pub(crate) fn pass() -> bool {
     CONTEXT.with(|context| {
-        context.scope().is_some_and(|scope| !scope.is_cancelled()) && context.turn.pass()
+        scope_in(context).is_some_and(|scope| !scope.is_cancelled()) && context.turn.pass()
     })
 }
 

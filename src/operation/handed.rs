@@ -4,8 +4,8 @@
 //! polled next, which nearly always is soon. One that is parked, in something that its task does not
 //! poll any more, never does, and keeps it from all others. [`run::passed_over`] looks for these.
 //!
-//! This is done for each message to a task that waits for one. So there are 64 places with the
-//! thread's context, told apart by a bit each; only what is handed while these are taken is kept by
+//! This is done for each message to a task that waits for one. So the thread has 64
+//! places, told apart by a bit each; only what is handed while these are taken is kept by
 //! the run.
 //!
 //! [`run::passed_over`]: crate::run
@@ -15,6 +15,8 @@ use std::panic::Location;
 
 use slab::Slab;
 
+use crate::platform::part::part;
+use crate::platform::thread_static;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::memory::table::UnitId;
 
@@ -37,11 +39,11 @@ pub(crate) struct HandedOver {
     pub(crate) tick: u32,
 }
 
-/// How many have a place with the thread's context.
+/// How many have a place of the thread's.
 const NEAR: u32 = u64::BITS;
 
 /// Those of the present run.
-pub(crate) struct Near {
+struct Near {
     taken: Cell<u64>,
     places: [Cell<Option<HandedOver>>; NEAR as usize],
 }
@@ -49,34 +51,54 @@ pub(crate) struct Near {
 /// More of them.
 pub(crate) type Far = RefCell<Slab<HandedOver>>;
 
+part! {
+    /// Those of the present run for which there was no place nearer. There is none where they are
+    /// not kept.
+    const FAR: Far;
+}
+
 impl Near {
-    pub(crate) const fn new() -> Near {
-        Near { taken: Cell::new(0), places: [const { Cell::new(None) }; NEAR as usize] }
+    /// While no run keeps any, all places are taken.
+    const fn closed() -> Near {
+        Near { taken: Cell::new(u64::MAX), places: [const { Cell::new(None) }; NEAR as usize] }
     }
+}
 
-    /// A run begins. Unless it `tracks` them, none of its are kept.
-    pub(crate) fn begin(&self, tracks: bool) {
-        self.taken.set(if tracks { 0 } else { u64::MAX });
-    }
+thread_static! {
+    static HERE: Near = Near::closed();
+}
 
-    /// Whether there is none.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.taken.get() == 0
+/// What is handed in the present run is kept until it is fetched, as long as the answer lives.
+pub(crate) fn keep(far: &Far) -> impl Drop {
+    struct Kept<T>(#[allow(dead_code, reason = "it is dropped")] T);
+    impl<T> Drop for Kept<T> {
+        fn drop(&mut self) {
+            HERE.with(|near| near.taken.set(u64::MAX));
+        }
     }
+    HERE.with(|near| near.taken.set(0));
+    Kept(FAR.lend(far))
+}
+
+/// Whether something was handed and not fetched in the present run, which keeps it.
+#[inline]
+pub(crate) fn is_any() -> bool {
+    FAR.with(|far| {
+        let is_near = || HERE.with(|near| near.taken.get() != 0);
+        far.is_some_and(|far| is_near() || !far.borrow().is_empty())
+    })
 }
 
 /// All that have not been fetched in the present run, each with a key.
 pub(crate) fn all() -> Vec<(u32, HandedOver)> {
-    CONTEXT.with(|context| {
-        let Near { taken, places } = &context.handed_over;
+    HERE.with(|Near { taken, places }| {
         let is_taken = |key: &u32| taken.get() >> key & 1 == 1;
         let near =
             (0..NEAR).filter(is_taken).filter_map(|key| Some((key, places[key as usize].get()?)));
         let mut all: Vec<_> = near.collect();
-        current::with_runtime(|runtime| {
-            let Some(runtime) = runtime else { return };
-            let far = runtime.handed_over.borrow();
+        FAR.with(|far| {
+            let Some(far) = far else { return };
+            let far = far.borrow();
             all.extend(far.iter().map(|(key, handed)| (NEAR + key as u32, *handed)));
         });
         all
@@ -146,33 +168,32 @@ impl Delivery {
     fn new(place: &'static Location<'static>, what: What, unit: UnitId) -> Delivery {
         CONTEXT.with(|context| {
             let handed = HandedOver { place, what, unit, tick: context.tick.get() };
-            let Near { taken, places } = &context.handed_over;
-            let key = taken.get().trailing_ones();
-            let Some(free) = places.get(key as usize) else { return Delivery::far(handed) };
-            taken.set(taken.get() | 1 << key);
-            free.set(Some(handed));
-            Delivery { run: context.run.get(), key }
+            HERE.with(|Near { taken, places }| {
+                let key = taken.get().trailing_ones();
+                let Some(free) = places.get(key as usize) else { return Delivery::far(handed) };
+                taken.set(taken.get() | 1 << key);
+                free.set(Some(handed));
+                Delivery { run: context.run.get(), key }
+            })
         })
     }
 
     #[cold]
     fn far(handed: HandedOver) -> Delivery {
-        current::with_runtime(|runtime| {
-            match runtime.filter(|runtime| runtime.tracks_handed_over()) {
-                Some(runtime) => {
-                    let key = runtime.handed_over.borrow_mut().insert(handed);
-                    Delivery { run: current::current_run(), key: NEAR + key as u32 }
-                }
-                None => Delivery::NONE,
+        FAR.with(|far| match far {
+            Some(far) => {
+                let key = far.borrow_mut().insert(handed);
+                Delivery { run: current::current_run(), key: NEAR + key as u32 }
             }
+            None => Delivery::NONE,
         })
     }
 
     #[cold]
     fn fetch_far(&self) {
-        current::with_runtime(|runtime| {
-            if let Some(runtime) = runtime {
-                runtime.handed_over.borrow_mut().remove((self.key - NEAR) as usize);
+        FAR.with(|far| {
+            if let Some(far) = far {
+                far.borrow_mut().remove((self.key - NEAR) as usize);
             }
         });
     }
@@ -191,8 +212,7 @@ impl Drop for Delivery {
             if self.key >= NEAR {
                 return self.fetch_far();
             }
-            let taken = &context.handed_over.taken;
-            taken.set(taken.get() & !(1 << self.key));
+            HERE.with(|Near { taken, .. }| taken.set(taken.get() & !(1 << self.key)));
         });
     }
 }

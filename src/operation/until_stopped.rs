@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::error::Cancelled;
-use crate::schedule::current;
 use crate::scope::aside::Aside;
+use crate::scope::current::with_scope;
 use crate::scope::idle::wind_down;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
@@ -85,7 +85,7 @@ pub fn until_stopped<T>(
 ) -> impl Future<Output = Result<Option<T>>> {
     let scope = ScopeRef::new(Location::caller());
     async move {
-        match current::with_scope(|scope| scope.map(Scope::effective)) {
+        match with_scope(|scope| scope.map(Scope::effective)) {
             Some(Level::Spared | Level::Graceful) => {
                 // A loop that does not heed it must not starve the others.
                 Aside::new().await?;

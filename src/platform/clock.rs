@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(not(loom))]
 use crate::platform::counter::{self, Counter};
+use crate::platform::part::part;
 
 /// Nanoseconds since the clock began.
 pub(crate) type Nanos = u64;
@@ -31,6 +32,11 @@ pub(crate) enum Clock {
     Virtual(VirtualClock),
 }
 
+part! {
+    /// The clock of the present run.
+    pub(crate) const CLOCK: Clock;
+}
+
 /// Does the same with either clock.
 macro_rules! either {
     ($self:expr, $clock:ident => $value:expr) => {
@@ -43,6 +49,14 @@ macro_rules! either {
 }
 
 impl Clock {
+    /// The clock of a run that was given none.
+    pub(crate) fn default_of_run() -> Clock {
+        #[cfg(not(loom))]
+        return Clock::System(SystemClock::new());
+        #[cfg(loom)]
+        return Clock::Virtual(VirtualClock::new());
+    }
+
     /// When the clock began.
     pub(crate) fn base(&self) -> Instant {
         either!(self, clock => clock.base())

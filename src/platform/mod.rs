@@ -22,6 +22,7 @@ mod model;
 mod native;
 #[cfg(not(loom))]
 mod of_process;
+pub(crate) mod part;
 
 #[cfg(loom)]
 pub(crate) use model::*;

@@ -12,13 +12,6 @@ pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
 // Its counts are the affair of `std`, and it can be dropped when a model has failed. Loom's cannot.
 pub(crate) use std::sync::Arc;
 
-use crate::platform::clock::{Clock, VirtualClock};
-
-/// The clock of a run that was given none.
-pub(crate) fn default_clock() -> Clock {
-    Clock::Virtual(VirtualClock::new())
-}
-
 /// Whether the model has failed, and this thread is being unwound for it. Loom is of no use then,
 /// but destructors must come to their ends: a panic of one would abort the process, and take the
 /// other tests and the message with it.
@@ -197,8 +190,14 @@ pub(crate) mod reactor {
     use std::time::Duration;
 
     use super::{Arc, Condvar, Interrupter, Mutex, Sleep};
+    use crate::platform::part::part;
 
     pub(crate) struct Reactor(Arc<Sleep>);
+
+    part! {
+        /// The reactor of the present run.
+        pub(crate) const REACTOR: Reactor;
+    }
 
     impl Reactor {
         pub(crate) fn new() -> io::Result<(Reactor, Interrupter)> {

@@ -10,12 +10,6 @@ pub(crate) use std::sync::{Arc, MutexGuard};
 pub(crate) use mio::Waker as Interrupter;
 
 pub(crate) use super::of_process::{OfProcess, get_or_set};
-use crate::platform::clock::{Clock, SystemClock};
-
-/// The clock of a run that was given none.
-pub(crate) fn default_clock() -> Clock {
-    Clock::System(SystemClock::new())
-}
 
 /// The standard library's, as what a forked process begins anew has to work there: those of
 /// `parking_lot` wait in a table of the process's, which a child inherits in whatever state other
@@ -84,6 +78,9 @@ macro_rules! shared_static {
     };
 }
 pub(crate) use shared_static;
+
+/// A thread-local.
+pub(crate) use std::thread::LocalKey as ThreadStatic;
 
 /// A value for each thread, made by a constant expression.
 macro_rules! thread_static {

@@ -6,8 +6,9 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::error::AlreadyRunning;
+use crate::nursery::system::{SYSTEM, System};
 use crate::platform::clock::{Clock, VirtualClock};
-use crate::platform::{default_clock, on_large_stack};
+use crate::platform::on_large_stack;
 use crate::run::Runtime;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
@@ -211,10 +212,11 @@ impl Builder {
     ) -> Result<T> {
         let place = scope.place();
         not_running(place)?;
-        let clock = self.clock.clone().map_or_else(default_clock, Clock::Virtual);
+        let clock = self.clock.clone().map_or_else(Clock::default_of_run, Clock::Virtual);
         on_large_stack(|| {
             let runtime =
                 Runtime::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
+            let _parts = runtime.lend_parts();
             let _entered = current::enter_runtime(&runtime);
             runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })
@@ -223,7 +225,7 @@ impl Builder {
 
 /// Fails in a thread that is in a `run` already.
 pub(super) fn not_running(place: &'static Location<'static>) -> Result<()> {
-    match current::with_runtime(|runtime| runtime.map(|runtime| runtime.place)) {
+    match SYSTEM.with(|system| system.map(System::place)) {
         Some(outer) => Err(AlreadyRunning::new(place, outer).into()),
         None => Ok(()),
     }

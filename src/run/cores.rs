@@ -17,9 +17,9 @@ use crate::error::{Group, Member, Origin, Reason};
 use crate::platform::Mutex;
 use crate::run::Builder;
 use crate::run::builder::not_running;
-use crate::schedule::current;
 use crate::scope::CancelHandle;
 use crate::scope::Unheeding;
+use crate::scope::current::with_scope;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::{CancelScope, Error, Interrupted, Result};
@@ -239,7 +239,7 @@ impl Shared {
             }
         };
         if let Err(error) = &outcome {
-            let cancelled = current::with_scope(|scope| scope.is_some_and(Scope::is_cancelled));
+            let cancelled = with_scope(|scope| scope.is_some_and(Scope::is_cancelled));
             if !(cancelled && error.cancellation().is_some()) {
                 self.failed(core, error);
             }

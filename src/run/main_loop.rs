@@ -47,7 +47,7 @@ impl Runtime {
         interrupted: &dyn Fn(),
     ) -> Result<T> {
         let _interruptible = Interruptible::new(self, ctrl_c, &scope)?;
-        let system = Guard::new(self.system.clone(), true)?;
+        let system = Guard::new(self.system.core().clone(), true)?;
         let mut outcome = None;
         let mut panic = FirstPanic::new();
         let driven = {
@@ -60,7 +60,7 @@ impl Runtime {
                 self.drive_system(&system, interrupted, &mut |cx| body.as_mut().poll(cx).map(Ok))
             }));
             if !matches!(driven, Ok(Ok(()))) {
-                panic.catch(|| abandon_all(self));
+                panic.catch(|| abandon_all(&self.generators));
             }
             panic.catch(|| drop(body));
             driven
@@ -111,22 +111,36 @@ impl Runtime {
 
     /// Ends what belongs to the runtime, when the main future has ended.
     async fn end(&self) {
-        self.ending.set(true);
+        self.system.begin_to_end();
         if !self.system.is_empty() {
             // What other threads have spawned; the closing of generators is shielded.
-            self.system.scope().cancel(Level::Full, Reason::Shutdown, None);
+            self.system.core().scope().cancel(Level::Full, Reason::Shutdown, None);
         }
-        finalize_all(self).await;
+        self.finalize().await;
         // What was taken is called, also if it came at the last moment.
         self.remote.inbox.refuse_calls();
         self.let_in();
-        finalize_all(self).await;
+        self.finalize().await;
+    }
+
+    /// Closes the generators that are left, and waits for what other threads do for the run, again
+    /// until there is none of either.
+    async fn finalize(&self) {
+        let mut panic = FirstPanic::new();
+        loop {
+            finalize_all(&self.system, &self.generators, &mut panic).await;
+            if !self.jobs.is_any_awaited() {
+                break;
+            }
+            self.jobs.none_awaited().await;
+        }
+        panic.resume();
     }
 
     /// Waits for what other threads do for a run that has failed as a whole. What they may be
     /// waiting for has been dropped.
     fn end_in_failure(&self) {
-        self.ending.set(true);
+        self.system.begin_to_end();
         self.remote.inbox.woke_up(); // it may have failed when it was about to sleep
         self.remote.inbox.refuse_calls();
         loop {
@@ -236,7 +250,7 @@ impl Runtime {
     /// in any round.
     fn turn(&self) -> i32 {
         let passed_over = self.order.is_decided()
-            && self.timers.borrow().next_deadline().is_some_and(|next| next <= self.now());
+            && self.timers.timers.borrow().next_deadline().is_some_and(|next| next <= self.now());
         if passed_over { 0 } else { TURN }
     }
 
@@ -434,7 +448,7 @@ impl Runtime {
                     return Ok(());
                 }
             }
-            let next = self.timers.borrow().next_deadline();
+            let next = self.timers.timers.borrow().next_deadline();
             if self.remote.inbox.fall_asleep() {
                 self.unheeded.clear();
                 let outside = self.outside();
@@ -503,7 +517,7 @@ impl Runtime {
             });
             for call in batch.calls.drain(..) {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
-                    self.system.panicked(payload, self.place);
+                    self.system.core().panicked(payload, self.system.place());
                 }
             }
         }
@@ -512,16 +526,16 @@ impl Runtime {
     }
 
     fn fire_timers(&self, others: Others) {
-        if self.timers.borrow().is_empty() {
+        if self.timers.timers.borrow().is_empty() {
             return;
         }
         let now = self.now();
         let mut choice = self.order.due_timers(others);
         loop {
             let fired = match &mut choice {
-                None => self.timers.borrow_mut().pop_expired(now),
+                None => self.timers.timers.borrow_mut().pop_expired(now),
                 Some(choice) => {
-                    self.timers.borrow_mut().pop_expired_nth(now, |due| choice.next(due))
+                    self.timers.timers.borrow_mut().pop_expired_nth(now, |due| choice.next(due))
                 }
             };
             match fired {

@@ -14,13 +14,14 @@ impl Runtime {
     /// while. Returns when it is to be looked for the next time.
     #[inline]
     pub(super) fn look_for_overdue(&self) -> Option<Nanos> {
-        let ends = || self.is_ending() || CONTEXT.with(|context| context.cancelled.get() > 0);
+        let ends =
+            || self.system.is_ending() || CONTEXT.with(|context| context.cancelled.get() > 0);
         if self.jobs.is_any_awaited() && ends() { self.report_overdue() } else { None }
     }
 
     #[cold]
     fn report_overdue(&self) -> Option<Nanos> {
-        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), self.is_ending());
+        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), self.system.is_ending());
         for job in overdue {
             tracing::warn!(
                 %job,

@@ -16,7 +16,6 @@ use crate::operation::handed::{self, HandedOver};
 use crate::platform::clock::Nanos;
 use crate::run::Runtime;
 use crate::run::stuck::{self, PATIENCE};
-use crate::schedule::current::CONTEXT;
 use crate::schedule::memory::table::UnitId;
 
 /// How long after a look the next one may come.
@@ -42,25 +41,17 @@ impl Runtime {
         !self.fail_when_stuck
     }
 
-    /// Whether something was handed over and not fetched.
-    #[inline]
-    fn is_any_handed_over(&self) -> bool {
-        self.tracks_handed_over()
-            && (!CONTEXT.with(|context| context.handed_over.is_empty())
-                || !self.handed_over.borrow().is_empty())
-    }
-
     /// Whether it is time to look for what was passed over. While a nursery is being polled it cannot
     /// be: who is to come for it may be at it.
     #[inline]
     pub(super) fn passed_over_is_due(&self) -> bool {
-        self.is_any_handed_over() && self.clock.now_or_later() >= self.passed_over.not_before.get()
+        handed::is_any() && self.clock.now_or_later() >= self.passed_over.not_before.get()
     }
 
     /// Whether something that was handed to an operation in this unit is looked for here. If a scope
     /// around it is told of, that is not said again.
     pub(super) fn tell_of_passed_over(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
-        if !self.is_any_handed_over() {
+        if !handed::is_any() {
             return false;
         }
         let mut places = handed::all();
@@ -78,7 +69,7 @@ impl Runtime {
     /// looked for again.
     #[inline]
     pub(super) fn look_for_passed_over(&self) -> Option<Nanos> {
-        if self.is_any_handed_over() { self.look_at_handed_over() } else { None }
+        if handed::is_any() { self.look_at_handed_over() } else { None }
     }
 
     #[cold]

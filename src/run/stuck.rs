@@ -175,7 +175,7 @@ impl Runtime {
             find_nurseries(&mut found);
         }
         if scopes > 0 {
-            self.system.scope().walk(|scope| {
+            self.system.core().scope().walk(|scope| {
                 // What is kept from others is reported once, and by itself where that takes as long.
                 let by_itself =
                     scope.is_handed() && self.tell_of_passed_over(scope.host(), patience == 0);
@@ -187,7 +187,7 @@ impl Runtime {
             });
         }
         if starts > 0 {
-            self.system.scope().walk(|scope| {
+            self.system.core().scope().walk(|scope| {
                 found.extend(look_at_start(scope));
                 true
             });

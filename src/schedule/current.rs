@@ -8,9 +8,7 @@
 //! 1. `runtime` is null or points to the `Runtime` that the `run` further up this thread's stack
 //!    owns; `run` sets it back to null before that goes. The same goes for `table`,
 //!    of which that has an `Rc`.
-//! 2. `scope` is null or points into an `ScopeRef` that whoever set it keeps until it has put
-//!    the former value back. The same goes for `frame`.
-//! 3. `polled` is null, or points to the unit that a nursery further up this thread's stack is
+//! 2. `polled` is null, or points to the unit that a nursery further up this thread's stack is
 //!    polling, and keeps meanwhile.
 
 use std::cell::Cell;
@@ -20,16 +18,12 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
-use crate::operation::handed::Near;
 use crate::platform::thread_static;
 use crate::run::Runtime;
 use crate::schedule::memory::table::{RunId, Table, UnitId};
 use crate::schedule::turn::{Budget, Turn};
 use crate::schedule::unit::Unit;
 use crate::schedule::waker::waker;
-use crate::scope::frame::Frame;
-use crate::scope::tree::Scope;
-use crate::scope::tree::pool::{Pool, ScopeRef};
 
 pub(crate) struct Context {
     runtime: Cell<*const Runtime>,
@@ -39,8 +33,10 @@ pub(crate) struct Context {
     pub(crate) unit_run: Cell<RunId>,
     /// Its units.
     table: Cell<*const Table>,
-    scope: Cell<*const Scope>,
-    frame: Cell<*const Frame>,
+    /// The scope and the frame that are being polled: see `scope::current`, which alone knows what
+    /// they are.
+    pub(crate) scope: Cell<*const ()>,
+    pub(crate) frame: Cell<*const ()>,
     pub(crate) unit: Cell<UnitId>,
     /// The unit itself, while it is being polled.
     pub(crate) polled: Cell<*const Unit>,
@@ -62,16 +58,12 @@ pub(crate) struct Context {
     pub(crate) went_up: Cell<UnitId>,
     /// How many open scopes have been handed something and were not polled since.
     pub(crate) handed: Cell<usize>,
-    /// What was handed to operations and not fetched.
-    pub(crate) handed_over: Near,
     /// How many open scopes have been cancelled themselves.
     pub(crate) cancelled: Cell<usize>,
     /// How many `start`s keep a nursery open.
     pub(crate) starts: Cell<usize>,
     /// How many scopes are entered, for `testing::statistics`.
     pub(crate) scopes: Cell<usize>,
-    /// Scopes that nobody uses.
-    pub(crate) spare_scopes: Pool,
 }
 
 impl Context {
@@ -86,14 +78,6 @@ impl Context {
     #[inline]
     pub(crate) fn is_in_frame(&self) -> bool {
         !self.frame.get().is_null()
-    }
-
-    /// The scope that is being polled.
-    #[inline]
-    pub(crate) fn scope(&self) -> Option<&Scope> {
-        // SAFETY: invariant 2: whoever made it current holds a reference and is further up the
-        // stack.
-        unsafe { self.scope.get().as_ref() }
     }
 }
 
@@ -115,11 +99,9 @@ thread_static! {
         ready_queues: Cell::new(0),
         went_up: Cell::new(UnitId::NONE),
         handed: Cell::new(0),
-        handed_over: Near::new(),
         cancelled: Cell::new(0),
         starts: Cell::new(0),
         scopes: Cell::new(0),
-        spare_scopes: Pool::new(),
     };
 }
 
@@ -139,21 +121,24 @@ impl Current {
     }
 }
 
+/// A number for a run that no other of the process has. It is not 0.
+pub(crate) fn new_number() -> u32 {
+    static RUNS: AtomicU32 = AtomicU32::new(1);
+    RUNS.fetch_add(1, Ordering::Relaxed).max(1)
+}
+
 /// Makes `runtime` the one of this thread until the guard is dropped.
 pub(crate) fn enter_runtime(runtime: &Runtime) -> EnteredRuntime<'_> {
-    static RUNS: AtomicU32 = AtomicU32::new(1);
     CONTEXT.with(|context| {
         context.runtime.set(runtime);
-        context.run.set(RUNS.fetch_add(1, Ordering::Relaxed).max(1));
+        context.run.set(runtime.number);
         context.ready_queues.set(0);
         context.handed.set(0);
-        context.handed_over.begin(runtime.tracks_handed_over());
         context.cancelled.set(0);
         context.starts.set(0);
         context.scopes.set(0);
         context.unit_run.set(runtime.table.run());
         context.table.set(Rc::as_ptr(&runtime.table));
-        context.spare_scopes.open();
     });
     EnteredRuntime(runtime)
 }
@@ -170,7 +155,6 @@ impl Drop for EnteredRuntime<'_> {
             context.table.set(ptr::null());
             context.ready_queues.set(0);
             context.notes.set(false);
-            context.spare_scopes.close();
         });
         self.0.table.close();
     }
@@ -189,7 +173,7 @@ pub(crate) fn with_runtime<R>(f: impl FnOnce(Option<&Runtime>) -> R) -> R {
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     struct Restore {
         _host: Host,
-        scope: *const Scope,
+        scope: *const (),
     }
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -206,117 +190,17 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Calls `f` with the scope that is being polled.
-#[inline]
-pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
-    CONTEXT.with(|context| f(context.scope()))
-}
-
-/// The scope that is being polled, to keep.
-#[inline]
-pub(crate) fn current_scope() -> Option<ScopeRef> {
-    let scope = CONTEXT.with(|context| context.scope.get());
-    // SAFETY: invariant 2.
-    (!scope.is_null()).then(|| unsafe { ScopeRef::keep(scope) })
-}
-
-/// An `Rc` of what a pointer of the context points to.
-///
-/// # Safety
-///
-/// It is null, or came from `Rc::as_ptr` of an `Rc` that is alive.
-#[inline]
-unsafe fn keep<T>(current: *const T) -> Option<Rc<T>> {
-    if current.is_null() {
-        return None;
-    }
-    // SAFETY: the caller's promise.
-    unsafe {
-        Rc::increment_strong_count(current);
-        Some(Rc::from_raw(current))
-    }
-}
-
-#[inline]
-pub(crate) fn is_current_scope(scope: &ScopeRef) -> bool {
-    CONTEXT.with(|context| ptr::eq(context.scope.get(), scope.as_ptr()))
-}
-
-/// Runs `f` with `scope` as the current one.
-#[inline(always)]
-pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
-    struct Restore<'a>(&'a Context, *const Scope);
-    impl Drop for Restore<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            let Restore(context, former) = *self;
-            // SAFETY: invariant 2: whoever made it current is still further up the stack.
-            let forward = unsafe { former.as_ref() }.and_then(Scope::forward);
-            // The pointer itself, not one made of a `&Scope`: the count lies beside that.
-            context.scope.set(forward.map_or(former, ScopeRef::as_ptr));
-        }
-    }
-    CONTEXT.with(|context| {
-        // `scope` stays borrowed, and so alive, until `f` has returned: invariant 2.
-        let _restore = Restore(context, context.scope.replace(scope.as_ptr()));
-        f()
-    })
-}
-
-/// Wherever `old` is the current scope, or would be again, `new` is from now on.
-///
-/// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 2).
-pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
-    old.set_forward(new.clone());
-    CONTEXT.with(|context| {
-        if ptr::eq(context.scope.get(), old.as_ptr()) {
-            context.scope.set(new.as_ptr());
-        }
-    });
-}
-
 /// The units of the runtime, to keep.
 pub(crate) fn current_table() -> Option<Rc<Table>> {
-    // SAFETY: invariant 1.
-    unsafe { keep(CONTEXT.with(|context| context.table.get())) }
-}
-
-/// The frame that is being polled, to keep.
-#[inline]
-pub(crate) fn current_frame() -> Option<Rc<Frame>> {
-    // SAFETY: invariant 2.
-    unsafe { keep(CONTEXT.with(|context| context.frame.get())) }
-}
-
-/// Calls `f` with the frame that is being polled, if there is one.
-#[inline]
-pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
-    let frame = CONTEXT.with(|context| context.frame.get());
-    // SAFETY: invariant 2.
-    if let Some(frame) = unsafe { frame.as_ref() } {
-        f(frame);
+    let table = CONTEXT.with(|context| context.table.get());
+    if table.is_null() {
+        return None;
     }
-}
-
-#[inline]
-pub(crate) fn is_current_frame(frame: &Rc<Frame>) -> bool {
-    CONTEXT.with(|context| ptr::eq(context.frame.get(), Rc::as_ptr(frame)))
-}
-
-/// Runs `f` with `frame` as the current one, or with none.
-#[inline]
-pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R {
-    struct Restore(*const Frame);
-    impl Drop for Restore {
-        #[inline]
-        fn drop(&mut self) {
-            CONTEXT.with(|context| context.frame.set(self.0));
-        }
+    // SAFETY: invariant 1: it came from `Rc::as_ptr` of an `Rc` that is alive.
+    unsafe {
+        Rc::increment_strong_count(table);
+        Some(Rc::from_raw(table))
     }
-    // `frame` stays borrowed, and so alive, until `f` has returned: invariant 2.
-    let frame = frame.map_or(ptr::null(), Rc::as_ptr);
-    let _restore = CONTEXT.with(|context| Restore(context.frame.replace(frame)));
-    f()
 }
 
 /// The unit that is being polled, if it is one of this thread's; null between two polls.
@@ -342,7 +226,7 @@ pub(crate) fn beside_others<R>(f: impl FnOnce() -> R) -> R {
 pub(crate) struct Host {
     unit: UnitId,
     polled: *const Unit,
-    frame: *const Frame,
+    frame: *const (),
     budget: Cell<Budget>,
     uncalled: bool,
 }

@@ -12,7 +12,7 @@
 
 use std::cell::Cell;
 
-use crate::platform::clock::Clock;
+use crate::platform::clock::{CLOCK, Clock};
 #[cfg(not(loom))]
 use crate::platform::counter;
 use crate::schedule::current;
@@ -452,13 +452,10 @@ impl Turn {
     #[cold]
     fn look_for_speed(&self) {
         #[cfg(not(loom))]
-        current::with_runtime(|runtime| {
-            if let Some(ticks) = runtime.and_then(|runtime| runtime.clock.ticks_in_a_millisecond())
-            {
-                self.millisecond.set(ticks);
-                self.is_speed_known.set(true);
-            }
-        });
+        if let Some(ticks) = CLOCK.with(|clock| clock?.ticks_in_a_millisecond()) {
+            self.millisecond.set(ticks);
+            self.is_speed_known.set(true);
+        }
     }
 
     /// Says how much there is between two readings.
@@ -480,5 +477,5 @@ impl Turn {
 /// The time of the run's clock, in nanoseconds.
 #[cold]
 fn ask_clock() -> u64 {
-    current::with_runtime(|runtime| runtime.map_or(0, |runtime| runtime.now()))
+    CLOCK.with(|clock| clock.map_or(0, Clock::now))
 }

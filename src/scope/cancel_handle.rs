@@ -1,16 +1,19 @@
 //! Cancels a scope from any thread.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::panic::Location;
 use std::time::Duration;
 
+use slab::Slab;
+
 use crate::error::Reason;
 use crate::platform::clock;
+use crate::platform::part::part;
 use crate::platform::{Arc, Mutex};
-use crate::schedule::current;
+use crate::schedule::remote::registry::Address;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
-use crate::threads::Token;
 
 /// Cancels a scope from any thread. [`CancelScope::cancel_handle`](crate::CancelScope) makes it.
 ///
@@ -40,6 +43,11 @@ use crate::threads::Token;
 #[derive(Clone)]
 pub struct CancelHandle(Shared);
 
+part! {
+    /// The scopes of the present run that other threads have handles to.
+    pub(crate) const HANDLED: RefCell<Slab<ScopeRef>>;
+}
+
 /// What a scope shares with its handles.
 pub(crate) type Shared = Arc<Mutex<Link>>;
 
@@ -55,7 +63,7 @@ enum Stage {
     /// Not entered yet: it looks when it is.
     Outside,
     /// Entered in this run, with this key.
-    Inside(Token, usize),
+    Inside(Address, usize),
     Left,
 }
 
@@ -111,10 +119,10 @@ impl CancelHandle {
         }
         link.asked = level;
         link.requests.push(Request { level, reason, by, grace });
-        if let Stage::Inside(token, key) = link.stage {
+        if let Stage::Inside(run, key) = link.stage {
             let shared = self.0.clone();
             // Where the run has gone, the scope has been left, or never will be.
-            let _ = token.call(Box::new(move || deliver(&shared, key)));
+            let _ = run.call(Box::new(move || deliver(&shared, key)));
         }
     }
 }
@@ -134,10 +142,7 @@ fn deliver(shared: &Shared, key: usize) {
             Stage::Outside | Stage::Left => return,
         }
     };
-    let scope = current::with_runtime(|runtime| {
-        let handled = runtime.expect("a runtime makes its calls itself").handled_scopes.borrow();
-        handled.get(key).cloned()
-    });
+    let scope = HANDLED.with(|handled| handled?.borrow().get(key).cloned());
     // It is there, as it has not been left.
     if let Some(scope) = scope {
         apply(requests, &scope);
@@ -166,11 +171,11 @@ pub(crate) fn was_asked(shared: &Shared) -> bool {
 
 /// The scope is entered, or was when it got its handle: from now on it is told.
 pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
-    let requests = current::with_runtime(|runtime| {
-        let Some(runtime) = runtime else { return Vec::new() };
-        let key = runtime.handled_scopes.borrow_mut().insert(scope.clone());
+    let requests = HANDLED.with(|handled| {
+        let (Some(handled), Some(run)) = (handled, Address::here()) else { return Vec::new() };
+        let key = handled.borrow_mut().insert(scope.clone());
         let mut link = shared.lock();
-        link.stage = Stage::Inside(runtime.token(), key);
+        link.stage = Stage::Inside(run, key);
         std::mem::take(&mut link.requests)
     });
     apply(requests, scope);
@@ -183,11 +188,11 @@ pub(crate) fn leave(shared: &Shared) {
         (std::mem::replace(&mut link.stage, Stage::Left), std::mem::take(&mut link.requests))
     };
     drop(requests);
-    if let Stage::Inside(token, key) = stage {
-        current::with_runtime(|runtime| {
+    if let Stage::Inside(run, key) = stage {
+        HANDLED.with(|handled| {
             // It may be dropped in a later run, or in none.
-            if let Some(runtime) = runtime.filter(|runtime| runtime.token() == token) {
-                let gone = runtime.handled_scopes.borrow_mut().try_remove(key);
+            if let Some(handled) = handled.filter(|_| Address::here() == Some(run)) {
+                let gone = handled.borrow_mut().try_remove(key);
                 drop(gone);
             }
         });

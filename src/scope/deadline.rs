@@ -3,9 +3,7 @@
 use std::time::Instant;
 
 use crate::error::Reason;
-use crate::platform::clock::{self, NEVER, Nanos};
-use crate::run::Runtime;
-use crate::schedule::current;
+use crate::platform::clock::{self, CLOCK, Clock, NEVER, Nanos};
 use crate::scope::timers::{Target, Timer};
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
@@ -38,17 +36,17 @@ impl Deadline {
         if time == NEVER { Deadline::Never } else { Deadline::At(time) }
     }
 
-    /// The time it comes to on this runtime's clock, now being the entry.
-    fn resolve(self, runtime: &Runtime) -> Nanos {
+    /// The time it comes to on this clock, now being the entry.
+    fn resolve(self, clock: &Clock) -> Nanos {
         match self {
             Deadline::Never => NEVER,
             Deadline::At(time) | Deadline::Unarmed(time) => time,
-            Deadline::Instant(instant) => clock::nanos_of(&runtime.clock, instant),
-            Deadline::AfterEntry(time) => runtime.now().saturating_add(time),
-            Deadline::Since(stamp, time) => runtime.clock.when(stamp).saturating_add(time),
+            Deadline::Instant(instant) => clock::nanos_of(clock, instant),
+            Deadline::AfterEntry(time) => clock.now().saturating_add(time),
+            Deadline::Since(stamp, time) => clock.when(stamp).saturating_add(time),
             Deadline::EarlierOf(instant, time) => {
-                let instant = Deadline::Instant(instant).resolve(runtime);
-                instant.min(Deadline::AfterEntry(time).resolve(runtime))
+                let instant = Deadline::Instant(instant).resolve(clock);
+                instant.min(Deadline::AfterEntry(time).resolve(clock))
             }
         }
     }
@@ -73,7 +71,7 @@ impl ScopeRef {
     pub(super) fn begin_deadline(&self) {
         match self.deadline.get() {
             Deadline::AfterEntry(time @ 1..) => {
-                let stamp = current::with_runtime(|runtime| runtime.map(|r| r.clock.stamp()));
+                let stamp = CLOCK.with(|clock| clock.map(Clock::stamp));
                 self.deadline.set(Deadline::Since(stamp.unwrap_or(0), time));
             }
             _ => self.start_deadline(),
@@ -93,18 +91,18 @@ impl ScopeRef {
         if !self.has_deadline() {
             return;
         }
-        let passed = current::with_runtime(|runtime| {
-            let Some(runtime) = runtime else { return false };
-            let deadline = self.deadline.get().resolve(runtime);
+        let passed = CLOCK.with(|clock| {
+            let Some(clock) = clock else { return false };
+            let deadline = self.deadline.get().resolve(clock);
             self.deadline.set(Deadline::at(deadline));
             if deadline == NEVER || self.is_fully_cancelled() {
                 return false;
             }
             // Mostly it has not, and the clock that takes longer need not be asked.
-            if deadline <= runtime.clock.now_or_later() && deadline <= runtime.now() {
+            if deadline <= clock.now_or_later() && deadline <= clock.now() {
                 return true;
             }
-            self.timer.set(Timer::set(runtime, deadline, Target::Expire(self.clone())));
+            self.timer.set(Timer::set(deadline, Target::Expire(self.clone())));
             false
         });
         if passed {
@@ -121,8 +119,8 @@ impl ScopeRef {
         let limited = match self.deadline.get() {
             Deadline::Never => Deadline::AfterEntry(grace),
             Deadline::At(deadline) => {
-                let earlier = current::with_runtime(|runtime| {
-                    runtime.is_some_and(|runtime| deadline <= runtime.now().saturating_add(grace))
+                let earlier = CLOCK.with(|clock| {
+                    clock.is_some_and(|clock| deadline <= clock.now().saturating_add(grace))
                 });
                 if earlier {
                     return;
@@ -168,9 +166,9 @@ impl Scope {
     /// Finds out when the deadline is: from now on that stays the same.
     fn settle_deadline(&self) {
         if let since @ Deadline::Since(..) = self.deadline.get() {
-            current::with_runtime(|runtime| {
-                if let Some(runtime) = runtime {
-                    self.deadline.set(Deadline::Unarmed(since.resolve(runtime)));
+            CLOCK.with(|clock| {
+                if let Some(clock) = clock {
+                    self.deadline.set(Deadline::Unarmed(since.resolve(clock)));
                 }
             });
         }
@@ -206,11 +204,11 @@ impl Scope {
         match self.deadline.get() {
             Deadline::Never | Deadline::AfterEntry(_) => None,
             Deadline::Instant(instant) | Deadline::EarlierOf(instant, _) => Some(instant),
-            known => current::with_runtime(|runtime| {
-                let runtime = runtime?;
-                match known.resolve(runtime) {
+            known => CLOCK.with(|clock| {
+                let clock = clock?;
+                match known.resolve(clock) {
                     NEVER => None,
-                    time => clock::instant_of(&runtime.clock, time),
+                    time => clock::instant_of(clock, time),
                 }
             }),
         }

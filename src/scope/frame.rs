@@ -12,7 +12,7 @@ use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
 
-use crate::schedule::current;
+use crate::scope::current::{current_frame, with_frame};
 
 /// A frame, with its one counter.
 pub(crate) struct Frame {
@@ -197,7 +197,7 @@ impl Frame {
     pub(crate) fn end(&self) {
         self.set_closing();
         if self.holds_any()
-            && let Some(heir) = current::current_frame()
+            && let Some(heir) = current_frame()
             && !ptr::eq(&*heir, self)
         {
             for entry in self.holds.borrow_mut().iter_mut() {
@@ -285,7 +285,7 @@ fn trim(holds: &mut Vec<ManuallyDrop<Entry>>) {
 /// Notes that the current frame, if there is one, waits for an operation.
 #[inline]
 pub(crate) fn awaits(operation: &'static str) {
-    current::with_frame(|frame| frame.awaiting.set(Some(operation)));
+    with_frame(|frame| frame.awaiting.set(Some(operation)));
 }
 
 /// Counts something in the current frame, if there is one.
@@ -294,7 +294,7 @@ pub(crate) fn hold_in_current(
     what: impl FnOnce() -> Cow<'static, str>,
     place: &'static Location<'static>,
 ) -> Option<Hold> {
-    current::current_frame().map(|frame| frame.hold(what(), place))
+    current_frame().map(|frame| frame.hold(what(), place))
 }
 
 /// One count in a frame.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::error::{Cancelled, Error};
-use crate::schedule::current;
 use crate::scope::aside::Aside;
+use crate::scope::current::{in_scope, with_scope};
 use crate::scope::timers::alarm::Alarm;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
@@ -95,13 +95,12 @@ where
         poll_fn(|cx| {
             entered.touch();
             let cause = match tell {
-                Some(_) => current::with_scope(|outer| outer.filter(|o| o.is_ending())?.cause()),
+                Some(_) => with_scope(|outer| outer.filter(|o| o.is_ending())?.cause()),
                 None => None,
             };
             let over = cause.is_some()
                 && Pin::new(end.get_or_insert_with(|| Alarm::after(patience))).poll(cx).is_ready();
-            let mut poll =
-                |future: Pin<&mut F>| current::in_scope(entered.scope(), || future.poll(cx));
+            let mut poll = |future: Pin<&mut F>| in_scope(entered.scope(), || future.poll(cx));
             if let Poll::Ready(outcome) = poll(future.as_mut()) {
                 return Poll::Ready(outcome);
             }

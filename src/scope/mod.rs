@@ -14,6 +14,7 @@
 
 pub(crate) mod aside;
 pub(crate) mod cancel_handle;
+pub(crate) mod current;
 mod deadline;
 mod finishing;
 pub(crate) mod frame;
@@ -42,8 +43,9 @@ pub(crate) use unheeding::Unheeding;
 
 use crate::Result;
 use crate::error::{Error, NotRunning, Reason};
-use crate::platform::clock::{self, NEVER};
-use crate::schedule::{budget, current};
+use crate::platform::clock::{self, CLOCK, NEVER};
+use crate::schedule::budget;
+use crate::scope::current::{in_scope, with_scope};
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level, Scope};
@@ -346,7 +348,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
             return Poll::Ready(Err(error));
         }
         let scope = this.entered.scope();
-        let Poll::Ready(outcome) = current::in_scope(scope, || future.poll(cx)) else {
+        let Poll::Ready(outcome) = in_scope(scope, || future.poll(cx)) else {
             scope.arm_deadline();
             return Poll::Pending;
         };
@@ -359,13 +361,13 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 /// Whether what runs here is cancelled, or would be if it were not finishing its work.
 #[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
-    current::with_scope(|scope| scope.is_some_and(Scope::is_ending))
+    with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
 
 /// Looks for cancellation.
 #[inline]
 pub(crate) fn check() -> Result<()> {
-    current::with_scope(|scope| match scope {
+    with_scope(|scope| match scope {
         Some(scope) if !scope.is_cancelled() => Ok(()),
         scope => Err(failure(scope)),
     })
@@ -381,7 +383,7 @@ fn failure(scope: Option<&Scope>) -> Error {
 
 /// Whether a checkpoint fails here.
 pub(crate) fn is_cancelled() -> bool {
-    current::with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
+    with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }
 
 /// When the scopes that are open here will cancel what runs here: the earliest of their deadlines
@@ -404,10 +406,8 @@ pub(crate) fn is_cancelled() -> bool {
 /// ```
 #[must_use]
 pub fn current_effective_deadline() -> Option<Instant> {
-    current::with_runtime(|runtime| {
-        match current::with_scope(|scope| scope.map(Scope::effective_deadline))? {
-            NEVER => None,
-            deadline => clock::instant_of(&runtime?.clock, deadline),
-        }
-    })
+    match with_scope(|scope| scope.map(Scope::effective_deadline))? {
+        NEVER => None,
+        deadline => CLOCK.with(|clock| clock::instant_of(clock?, deadline)),
+    }
 }

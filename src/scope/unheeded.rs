@@ -9,7 +9,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::schedule::current::{self, CONTEXT};
+use crate::platform::part::part;
+use crate::schedule::current::CONTEXT;
 use crate::schedule::memory::table::{self, UnitId};
 use crate::{Result, scope};
 
@@ -29,6 +30,11 @@ const ROUNDS: u32 = 64;
 /// Each task that is counted, by its unit.
 #[derive(Default)]
 pub(crate) struct Unheeded(RefCell<HashMap<UnitId, Count>>);
+
+part! {
+    /// Those of the present run.
+    pub(crate) const UNHEEDED: Unheeded;
+}
 
 struct Count {
     times: u32,
@@ -85,13 +91,13 @@ impl Unheeded {
 #[cold]
 pub(crate) fn look() -> Result<()> {
     let unit = CONTEXT.with(|context| context.unit.get());
-    let told = current::with_runtime(|runtime| {
-        let Some(runtime) = runtime else { return false };
+    let told = UNHEEDED.with(|unheeded| {
+        let Some(unheeded) = unheeded else { return false };
         if !scope::is_cancelled() {
-            runtime.unheeded.forget(unit);
+            unheeded.forget(unit);
             return false;
         }
-        runtime.unheeded.count(unit)
+        unheeded.count(unit)
     });
     if told { scope::check() } else { Ok(()) }
 }

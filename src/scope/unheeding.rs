@@ -1,6 +1,6 @@
 //! Operations that do not heed a cancellation.
 
-use crate::schedule::current;
+use crate::scope::current::current_scope;
 use crate::scope::tree::pool::ScopeRef;
 
 /// While it lives, something in the current scope waits that does not heed a cancellation, and
@@ -10,7 +10,7 @@ pub(crate) struct Unheeding(ScopeRef);
 impl Unheeding {
     /// `None` where there is no scope.
     pub(crate) fn new() -> Option<Unheeding> {
-        let scope = current::current_scope()?;
+        let scope = current_scope()?;
         scope.add_unheeding();
         Some(Unheeding(scope))
     }

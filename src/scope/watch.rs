@@ -4,9 +4,9 @@ use std::mem;
 use std::task::{Context, Waker};
 
 use crate::Result;
-use crate::schedule::current;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::waker;
+use crate::scope::current::{current_scope, is_current_scope};
 use crate::scope::tree::pool::ScopeRef;
 
 /// How a waiting operation learns that it was cancelled.
@@ -97,7 +97,7 @@ impl Watch {
     /// Whether this foreign waker is left with the present scope.
     pub(crate) fn is_left(&self, waker: &Waker) -> bool {
         self.0.as_ref().is_some_and(|armed| {
-            current::is_current_scope(&armed.scope)
+            is_current_scope(&armed.scope)
                 && armed.foreign != NOT_LEFT
                 && armed.scope.watches(armed.foreign, waker)
         })
@@ -107,7 +107,7 @@ impl Watch {
     #[inline]
     fn arm_in_scope(&mut self) -> Option<Armed> {
         match &self.0 {
-            Some(armed) if current::is_current_scope(&armed.scope) => None,
+            Some(armed) if is_current_scope(&armed.scope) => None,
             _ => mem::replace(&mut self.0, Armed::in_current_scope()),
         }
     }
@@ -162,7 +162,7 @@ impl Watch {
 impl Armed {
     #[inline]
     fn in_current_scope() -> Option<Armed> {
-        current::current_scope().map(|scope| {
+        current_scope().map(|scope| {
             // An operation that was moved into a cancelled scope fails as well.
             let late = u32::from(scope.is_cancelled());
             let since = scope.cancellations().wrapping_sub(late);

@@ -2,9 +2,12 @@
 
 use crate::Result;
 use crate::error::NotRunning;
+use crate::generator::finalize::GENERATORS;
 use crate::nursery::core::Core;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::memory::table;
+use crate::scope::timers::TIMERS;
+use crate::world::reactor::{REACTOR, Reactor};
 
 /// What a run contains at present: see [`statistics`].
 ///
@@ -61,15 +64,14 @@ pub struct Statistics {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn statistics() -> Result<Statistics> {
-    let children = table::find(Core::is_child).len();
-    current::with_runtime(|runtime| {
-        let runtime = runtime.ok_or(NotRunning)?;
-        Ok(Statistics {
-            tasks: 1 + children,
-            scopes: CONTEXT.with(|context| context.scopes.get()),
-            timers: runtime.timers.borrow().len(),
-            sources: runtime.reactor.sources(),
-            generators: runtime.generators.borrow().len(),
-        })
+    if current::current_run() == 0 {
+        return Err(NotRunning.into());
+    }
+    Ok(Statistics {
+        tasks: 1 + table::find(Core::is_child).len(),
+        scopes: CONTEXT.with(|context| context.scopes.get()),
+        timers: TIMERS.with(|timers| timers.map_or(0, |timers| timers.timers.borrow().len())),
+        sources: REACTOR.with(|reactor| reactor.map_or(0, Reactor::sources)),
+        generators: GENERATORS.with(|all| all.map_or(0, |all| all.borrow().len())),
     })
 }

@@ -25,9 +25,10 @@ use crate::error::Asks;
 use crate::error::panic::{Payload, quietly};
 use crate::operation::sync::Permit;
 use crate::platform::clock::Nanos;
+use crate::platform::part::part;
 use crate::platform::thread_static;
-use crate::schedule::current;
 use crate::schedule::remote::inbox::Call;
+use crate::scope::current::current_scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::threads::pool;
 use crate::threads::token::Token;
@@ -66,9 +67,9 @@ pub(super) fn work<T: Send + 'static>(
     Box::new(move |key| {
         let outcome = Outcome { outcome: Some(catch_unwind(AssertUnwindSafe(f))), place };
         Box::new(move || {
-            current::with_runtime(|runtime| {
-                let runtime = runtime.expect("a runtime makes its calls itself");
-                runtime.jobs.arrive(key, outcome);
+            JOBS.with(|jobs| {
+                let jobs = jobs.expect("a run makes its calls itself");
+                jobs.arrive(key, outcome);
             });
         })
     })
@@ -128,7 +129,12 @@ impl<T> Drop for Outcome<T> {
     }
 }
 
-/// The jobs of a runtime that threads are at.
+part! {
+    /// The jobs of the present run.
+    pub(crate) const JOBS: Jobs;
+}
+
+/// The jobs of a run that threads are at.
 pub(crate) struct Jobs {
     /// Of type [`Entry`].
     under_way: RefCell<Slab<Rc<dyn UnderWay>>>,
@@ -251,7 +257,7 @@ impl Jobs {
             status: Status {
                 stage: Cell::new(Stage::Awaited),
                 place,
-                scope: current::current_scope(),
+                scope: current_scope(),
                 unwanted: Cell::new(Unwanted::No),
                 asks: Cell::new(None),
             },
@@ -355,9 +361,8 @@ impl Drop for Asking {
 }
 
 fn set_asks(job: Employer, call: Option<&'static Location<'static>>) {
-    current::with_runtime(|runtime| {
-        let Some(runtime) = runtime.filter(|runtime| runtime.token() == job.token) else { return };
-        let jobs = &runtime.jobs;
+    JOBS.with(|jobs| {
+        let Some(jobs) = jobs.filter(|_| Token::here() == Some(job.token)) else { return };
         if let Some(entry) = jobs.under_way.borrow().get(job.key) {
             let before = entry.status().asks.replace(call);
             let others = jobs.asking.get() - usize::from(before.is_some());
@@ -381,14 +386,14 @@ impl<T> Entry<T> {
 
     /// If it is under way, neither its task nor the end of the run waits for it.
     pub(super) fn abandon(&self) {
-        current::with_runtime(|runtime| {
+        JOBS.with(|jobs| {
             // It may be dropped in a later run, or in none, if its own has failed.
-            let runtime = runtime.filter(|runtime| runtime.token() == self.token);
-            if let (Some(runtime), Stage::Awaited) = (runtime, self.status.stage.get()) {
+            let jobs = jobs.filter(|_| Token::here() == Some(self.token));
+            if let (Some(jobs), Stage::Awaited) = (jobs, self.status.stage.get()) {
                 self.status.stage.set(Stage::Abandoned);
-                runtime.jobs.one_awaited_less();
+                jobs.one_awaited_less();
                 if !self.keeps_permit {
-                    self.give_permit_back(&runtime.jobs);
+                    self.give_permit_back(jobs);
                 }
             }
         });

@@ -14,6 +14,6 @@ mod pool;
 mod to_thread;
 mod token;
 
-pub(crate) use to_thread::{DEFAULT_LIMIT, LOOKUP_LIMIT};
+pub(crate) use to_thread::{LIMITERS, Limiters};
 pub use to_thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use token::Token;

@@ -9,17 +9,42 @@ use std::task::{Context, Poll, ready};
 
 use crate::Result;
 use crate::error::{Error, NotRunning};
+use crate::nursery::system;
 use crate::operation::sync::{Acquire, CapacityLimiter, Permit};
-use crate::schedule::current;
+use crate::platform::part::part;
 use crate::scope::watch::Watch;
 use crate::scope::{self, Unheeding, frame};
-use crate::threads::job::{self, Entry, Work};
+use crate::threads::Token;
+use crate::threads::job::{self, Entry, JOBS, Work};
 
 /// How many threads a `run` uses at once if nothing is said. Trio's.
-pub(crate) const DEFAULT_LIMIT: usize = 40;
+const DEFAULT_LIMIT: usize = 40;
 
 /// How many names a `run` looks up at once.
-pub(crate) const LOOKUP_LIMIT: usize = 100;
+const LOOKUP_LIMIT: usize = 100;
+
+/// The limiters of a run.
+pub(crate) struct Limiters {
+    /// For jobs, where nothing else is said.
+    jobs: CapacityLimiter,
+    /// For look-ups of names, which may hang together.
+    #[cfg_attr(any(not(unix), loom), allow(dead_code, reason = "there is no network"))]
+    lookups: CapacityLimiter,
+}
+
+impl Default for Limiters {
+    fn default() -> Self {
+        Limiters {
+            jobs: CapacityLimiter::new(DEFAULT_LIMIT),
+            lookups: CapacityLimiter::new(LOOKUP_LIMIT),
+        }
+    }
+}
+
+part! {
+    /// The limiters of the present run.
+    pub(crate) const LIMITERS: Limiters;
+}
 
 /// Runs a function that blocks, or computes for long, on another thread, and waits for its value.
 /// Trio's `to_thread.run_sync`.
@@ -88,7 +113,7 @@ pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
-    current::with_runtime(|runtime| Ok(runtime.ok_or(NotRunning)?.thread_limiter.clone()))
+    LIMITERS.with(|limiters| Ok(limiters.ok_or(NotRunning)?.jobs.clone()))
 }
 
 /// The future of [`to_thread`].
@@ -173,12 +198,12 @@ impl<T> ToThread<T> {
     }
 
     fn acquire(&self) -> Result<Acquire> {
-        current::with_runtime(|runtime| {
-            let runtime = runtime.ok_or(NotRunning)?;
+        LIMITERS.with(|limiters| {
+            let limiters = limiters.ok_or(NotRunning)?;
             Ok(match &self.limit {
-                Limit::Default => runtime.thread_limiter.acquire_for(self.place),
+                Limit::Default => limiters.jobs.acquire_for(self.place),
                 #[cfg(all(unix, not(loom)))]
-                Limit::Lookups => runtime.lookup_limiter.acquire_for(self.place),
+                Limit::Lookups => limiters.lookups.acquire_for(self.place),
                 Limit::Given(limiter) => limiter.acquire_for(self.place),
             })
         })
@@ -187,24 +212,23 @@ impl<T> ToThread<T> {
     fn start(&self, work: Work, permit: Permit) -> Result<Rc<Entry<T>>> {
         // It may have been cancelled after it was given the permit.
         scope::check()?;
-        current::with_runtime(|runtime| {
-            let runtime = runtime.expect("the check has passed");
-            let place = self.place;
-            if !runtime.is_here() {
-                let error = io::Error::other(format!(
-                    "`to_thread` at {place} was used in a process that was forked inside of the \
-                     run at {}, which goes on only in its parent: fork outside of `run`",
-                    runtime.place
-                ));
-                return Err(error.into());
-            }
-            let keeps_permit = matches!(self.limit, Limit::Given(_));
-            let started = runtime.jobs.start(runtime.token(), work, permit, keeps_permit, place);
-            started.map_err(|error| {
-                let text =
-                    format!("no thread could be started for `to_thread` at {place}: {error}");
-                Error::from(io::Error::new(error.kind(), text))
-            })
+        let place = self.place;
+        if let Some(run) = system::forked_from() {
+            let error = io::Error::other(format!(
+                "`to_thread` at {place} was used in a process that was forked inside of the run at \
+                 {run}, which goes on only in its parent: fork outside of `run`",
+            ));
+            return Err(error.into());
+        }
+        let keeps_permit = matches!(self.limit, Limit::Given(_));
+        let token = Token::here().expect("the check has passed");
+        let started = JOBS.with(|jobs| {
+            let jobs = jobs.expect("the check has passed");
+            jobs.start(token, work, permit, keeps_permit, place)
+        });
+        started.map_err(|error| {
+            let text = format!("no thread could be started for `to_thread` at {place}: {error}");
+            Error::from(io::Error::new(error.kind(), text))
         })
     }
 }

@@ -6,10 +6,11 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::error::panic::catch_panic;
 use crate::error::{CallRefused, NotRun, Refusal};
+use crate::nursery::system::SYSTEM;
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
-use crate::schedule::remote::inbox::{Call, Tenancy};
-use crate::schedule::remote::registry;
+use crate::schedule::remote::inbox::Call;
+use crate::schedule::remote::registry::Address;
 use crate::threads::job::{self, Asking};
 use crate::{NotRunning, Result};
 
@@ -40,13 +41,13 @@ use crate::{NotRunning, Result};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    slot: u16,
-    tenancy: Tenancy,
+    run: Address,
 }
 
 impl Token {
-    pub(crate) fn new(slot: u16, tenancy: Tenancy) -> Token {
-        Token { slot, tenancy }
+    /// That of the present run of this thread, if one is running.
+    pub(crate) fn here() -> Option<Token> {
+        Address::here().map(|run| Token { run })
     }
 
     /// The token of the run that is going on in this thread, or that a function in
@@ -70,24 +71,18 @@ impl Token {
     /// # Ok::<(), seedbed::Error>(())
     /// ```
     pub fn current() -> Result<Token> {
-        let here = current::with_runtime(|runtime| runtime.map(|runtime| runtime.token()));
+        let here = Token::here();
         Ok(here.or_else(|| Some(job::employer()?.token)).ok_or(NotRunning)?)
     }
 
     /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
     pub(crate) fn report(self, call: Call) -> Result<(), Call> {
-        match registry::inbox_here(self.slot) {
-            Some(inbox) => inbox.report(self.tenancy, call),
-            None => Err(call),
-        }
+        self.run.report(call)
     }
 
     /// Leaves a call for the runtime. It comes back if that has gone, or takes no more.
     pub(crate) fn call(self, call: Call) -> Result<(), Call> {
-        match registry::inbox_here(self.slot) {
-            Some(inbox) => inbox.call(self.tenancy, call),
-            None => Err(call),
-        }
+        self.run.call(call)
     }
 
     /// Runs a function on the runtime's thread, soon, and does not wait for it. Trio's
@@ -228,13 +223,13 @@ impl Token {
     {
         let place = Location::caller();
         let answer = self.ask(place, f, |f, answer| {
-            current::with_runtime(|runtime| {
-                let runtime = runtime.expect("a runtime makes its calls itself");
-                if runtime.is_ending() {
+            SYSTEM.with(|system| {
+                let system = system.expect("a run makes its calls itself");
+                if system.is_ending() {
                     answer.refuse(f);
                     return;
                 }
-                runtime.spawn_system(async move {
+                system.spawn(async move {
                     answer.give(catch_panic(f()).await);
                     Ok(())
                 });
@@ -288,7 +283,7 @@ impl Token {
 
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token").field("run", &self.tenancy).finish_non_exhaustive()
+        f.debug_struct("Token").field("run", &self.run.tenancy()).finish_non_exhaustive()
     }
 }
 

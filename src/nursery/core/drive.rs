@@ -17,6 +17,7 @@ use crate::schedule::foreign::wake_all;
 use crate::schedule::roster::Roster;
 use crate::schedule::unit::Unit;
 use crate::schedule::wake::{self, Again};
+use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::unheeded;
 use crate::{Error, Result};
@@ -159,7 +160,7 @@ impl Core {
         self.roster.set_host(cx.waker());
         self.roster.start_draining();
         let drained = Drained(&self.roster);
-        let finished = current::in_scope(&self.scope, || {
+        let finished = in_scope(&self.scope, || {
             let host = Host::new();
             let mut first = first;
             loop {

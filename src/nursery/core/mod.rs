@@ -40,11 +40,11 @@ use crate::error::panic::{FirstPanic, Payload, quietly, report};
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::nursery::child::{self, Child, Handle, Held};
 use crate::schedule::ahead::Ahead;
-use crate::schedule::current;
 use crate::schedule::foreign::{Foreign, wake_all};
 use crate::schedule::roster::Roster;
 use crate::schedule::unit::Unit;
 use crate::schedule::wake;
+use crate::scope::current::forward_scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::{Error, Result};
@@ -187,7 +187,7 @@ impl Core {
         let Some(unit) = NonNull::new(self.roster.first().cast_mut()) else {
             return; // it has ended
         };
-        current::forward_scope(&self.scope, &to.scope);
+        forward_scope(&self.scope, &to.scope);
         let mut foreign = Vec::new();
         if self.roster.is_draining() {
             // This nursery is being polled, and so, as it runs no other code, is its child.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
-use crate::platform::clock::{self, NEVER, Nanos};
+use crate::platform::clock::{self, CLOCK, NEVER, Nanos};
 use crate::schedule::current;
 use crate::scope::timers::{Target, Timer};
 use crate::scope::watch::Watch;
@@ -121,15 +121,13 @@ impl Sleep {
             self.step = Step::Checkpoint(Checkpoint::failing(error, 1));
             return false;
         }
-        current::with_runtime(|runtime| {
-            let runtime = runtime.expect("the check has passed");
+        CLOCK.with(|clock| {
+            let clock = clock.expect("the check has passed");
             let (deadline, passed) = match until {
-                Until::After(time) => {
-                    (runtime.clock.now_or_later().saturating_add(time), time == 0)
-                }
+                Until::After(time) => (clock.now_or_later().saturating_add(time), time == 0),
                 Until::Instant(instant) => {
-                    let deadline = clock::nanos_of(&runtime.clock, instant);
-                    (deadline, deadline <= runtime.now())
+                    let deadline = clock::nanos_of(clock, instant);
+                    (deadline, deadline <= clock.now())
                 }
                 Until::Never => (NEVER, false),
             };
@@ -140,7 +138,7 @@ impl Sleep {
             let watch = Watch::armed(cx);
             let timer = match deadline {
                 NEVER => Timer::NONE,
-                _ => Timer::set(runtime, deadline, Target::wake(cx.waker())),
+                _ => Timer::set(deadline, Target::wake(cx.waker())),
             };
             self.step = Step::Wait { deadline, timer, watch };
             frame::awaits("sleep");
@@ -170,14 +168,11 @@ fn wait(
 
 /// Sets the timer, or makes it wake whoever polls now.
 fn arm(timer: &mut Timer, deadline: Nanos, cx: &Context<'_>) {
-    current::with_runtime(|runtime| {
-        let Some(runtime) = runtime else { return };
-        if timer.is_current() {
-            timer.update(runtime, cx.waker());
-        } else {
-            *timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
-        }
-    });
+    if timer.is_current() {
+        timer.update(cx.waker());
+    } else if current::current_run() != 0 {
+        *timer = Timer::set(deadline, Target::wake(cx.waker()));
+    }
 }
 
 impl Future for Sleep {
@@ -195,10 +190,8 @@ impl Future for Sleep {
                 }
                 Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
                 Step::Wait { deadline, timer, watch } => {
-                    let passed = current::with_runtime(|runtime| {
-                        runtime.is_some_and(|runtime| {
-                            timer.has_fired(runtime) || runtime.now() >= *deadline
-                        })
+                    let passed = CLOCK.with(|clock| {
+                        clock.is_some_and(|clock| timer.has_fired() || clock.now() >= *deadline)
                     });
                     if !passed {
                         return wait(*deadline, timer, watch, cx);

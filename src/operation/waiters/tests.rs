@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use super::*;
 use crate::error::Reason;
 use crate::run;
-use crate::schedule::current;
+use crate::scope::current::in_scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
 
@@ -114,7 +114,7 @@ impl Pair {
             let value = self.queue.bring(self.joined, &cx, &mut kept, "a test").unwrap_err();
             self.queue.bring(value, &cx, &mut kept, "a test").ok()
         };
-        waiter.ticket = current::in_scope(waiter.scope.scope(), join);
+        waiter.ticket = in_scope(waiter.scope.scope(), join);
         self.model.push_back(who);
     }
 
@@ -157,7 +157,7 @@ impl Pair {
         let look = || self.queue.look(ticket, &Context::from_waker(&waker));
         let outcome = match outside {
             true => look(),
-            false => current::in_scope(waiter.scope.scope(), look),
+            false => in_scope(waiter.scope.scope(), look),
         };
         if !waiter.served {
             waiter.outside = outside;

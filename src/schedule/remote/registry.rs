@@ -8,10 +8,11 @@
 
 use std::io;
 
+use crate::platform::part::part;
 use crate::platform::{self, Interrupter};
 use crate::schedule::ids::UnitId;
-use crate::schedule::remote::inbox::{Inbox, Tenancy};
-pub(crate) use places::{InboxRef, inbox, inbox_here};
+use crate::schedule::remote::inbox::{Call, Inbox, Tenancy};
+use places::{InboxRef, inbox, inbox_here};
 
 /// A runtime's place among those of the process, until it is dropped.
 pub(crate) struct Tenant {
@@ -22,7 +23,51 @@ pub(crate) struct Tenant {
     process: u32,
 }
 
+part! {
+    /// What other threads know of the present run.
+    pub(crate) const TENANT: Tenant;
+}
+
+/// Where a run is found by other threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Address {
+    slot: u16,
+    tenancy: Tenancy,
+}
+
+impl Address {
+    /// That of the present run of this thread, if one is running.
+    pub(crate) fn here() -> Option<Address> {
+        TENANT.with(|tenant| tenant.map(Tenant::address))
+    }
+
+    pub(crate) fn tenancy(self) -> Tenancy {
+        self.tenancy
+    }
+
+    /// Gives the run a function to call, which comes back if the run has ended. See
+    /// [`Inbox::call`].
+    pub(crate) fn call(self, call: Call) -> Result<(), Call> {
+        match inbox_here(self.slot) {
+            Some(inbox) => inbox.call(self.tenancy, call),
+            None => Err(call),
+        }
+    }
+
+    /// As [`call`](Self::call), also while the run ends. See [`Inbox::report`].
+    pub(crate) fn report(self, call: Call) -> Result<(), Call> {
+        match inbox_here(self.slot) {
+            Some(inbox) => inbox.report(self.tenancy, call),
+            None => Err(call),
+        }
+    }
+}
+
 impl Tenant {
+    pub(crate) fn address(&self) -> Address {
+        Address { slot: self.slot, tenancy: self.tenancy }
+    }
+
     pub(crate) fn new(interrupter: Interrupter) -> io::Result<Tenant> {
         let slot = places::take();
         let slot = slot.ok_or_else(|| io::Error::other("too many runtimes in one process"))?;

@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::platform::clock;
-use crate::schedule::current;
+use crate::platform::clock::{self, CLOCK};
 use crate::scope::timers::{Target, Timer, now};
 
 /// Ready from this instant on, cancelled or not.
@@ -43,17 +42,17 @@ impl Future for Alarm {
     /// If no runtime is running on this thread: it would never be woken.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        current::with_runtime(|runtime| {
-            let runtime = runtime.expect("a timer was polled outside of `seedbed::run`");
-            let deadline = clock::nanos_of(&runtime.clock, this.deadline);
-            if runtime.now() >= deadline {
+        CLOCK.with(|clock| {
+            let clock = clock.expect("a timer was polled outside of `seedbed::run`");
+            let deadline = clock::nanos_of(clock, this.deadline);
+            if clock.now() >= deadline {
                 std::mem::replace(&mut this.timer, Timer::NONE).clear();
                 return Poll::Ready(());
             }
             if this.timer.is_current() {
-                this.timer.update(runtime, cx.waker());
+                this.timer.update(cx.waker());
             } else {
-                this.timer = Timer::set(runtime, deadline, Target::wake(cx.waker()));
+                this.timer = Timer::set(deadline, Target::wake(cx.waker()));
             }
             Poll::Pending
         })

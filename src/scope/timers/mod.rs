@@ -3,14 +3,14 @@
 pub(crate) mod alarm;
 pub(crate) mod wheel;
 
+use std::cell::RefCell;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::platform::clock::Nanos;
-use crate::run::Runtime;
-use crate::schedule::current;
+use crate::platform::clock::{CLOCK, Nanos};
+use crate::platform::part::part;
 use crate::schedule::memory::table::UnitId;
 use crate::schedule::waker;
 use crate::scope::timers::wheel::{TimerKey, Wheel};
@@ -20,8 +20,8 @@ use crate::scope::tree::pool::ScopeRef;
 /// [virtual](crate::testing::VirtualClock) one. Outside of [`run`](crate::run), the system's.
 #[must_use]
 pub fn now() -> Instant {
-    current::with_runtime(|runtime| match runtime {
-        Some(runtime) => runtime.clock.base() + Duration::from_nanos(runtime.now()),
+    CLOCK.with(|clock| match clock {
+        Some(clock) => clock.base() + Duration::from_nanos(clock.now()),
         None => Instant::now(),
     })
 }
@@ -57,6 +57,23 @@ impl Target {
 pub(crate) struct Timers {
     wheel: Wheel<Stored>,
     foreign: Slab<Waker>,
+}
+
+/// The timers of one run.
+pub(crate) struct TimersOfRun {
+    run: u32,
+    pub(crate) timers: RefCell<Timers>,
+}
+
+impl TimersOfRun {
+    pub(crate) fn new(run: u32) -> TimersOfRun {
+        TimersOfRun { run, timers: RefCell::new(Timers::new()) }
+    }
+}
+
+part! {
+    /// The timers of the present run.
+    pub(crate) const TIMERS: TimersOfRun;
 }
 
 /// A `Target` in 12 bytes: there may be millions.
@@ -168,10 +185,18 @@ pub(crate) struct Timer {
 impl Timer {
     pub(crate) const NONE: Timer = Timer { key: TimerKey::NONE, run: 0 };
 
+    /// Sets a timer in the present run.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
     #[inline]
-    pub(crate) fn set(runtime: &Runtime, deadline: Nanos, target: Target) -> Timer {
-        let key = runtime.timers.borrow_mut().insert(deadline, target);
-        Timer { key, run: current::current_run() }
+    pub(crate) fn set(deadline: Nanos, target: Target) -> Timer {
+        TIMERS.with(|here| {
+            let here = here.expect("a timer is set in a run");
+            let key = here.timers.borrow_mut().insert(deadline, target);
+            Timer { key, run: here.run }
+        })
     }
 
     #[inline]
@@ -179,40 +204,48 @@ impl Timer {
         self.run == 0
     }
 
-    /// Clears the timer, if it has not fired and its runtime is the present one.
+    /// Clears the timer, if it has not fired and its run is the present one.
     #[inline]
     pub(crate) fn clear(self) {
-        if self.is_current() {
+        if !self.is_none() {
             self.remove();
         }
     }
 
     fn remove(self) {
-        current::with_runtime(|runtime| {
-            let target = runtime.and_then(|runtime| runtime.timers.borrow_mut().remove(self.key));
-            drop(target); // foreign code, run when the wheel is not borrowed any more
+        self.in_its_run(|timers| {
+            let target = timers.borrow_mut().remove(self.key);
+            drop(target); // foreign code, run when the wheel is no longer borrowed
         });
+    }
+
+    /// Calls `f` with the timers of the timer's run, if that is the present one.
+    #[inline]
+    fn in_its_run<R>(self, f: impl FnOnce(&RefCell<Timers>) -> R) -> Option<R> {
+        TIMERS.with(|here| here.filter(|here| here.run == self.run).map(|here| f(&here.timers)))
     }
 
     /// Whether it is a timer of the present `run`.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
-        !self.is_none() && self.run == current::current_run()
+        self.in_its_run(|_| ()).is_some()
     }
 
     /// Whether it is a timer of the present `run` and has fired.
     #[inline]
-    pub(crate) fn has_fired(self, runtime: &Runtime) -> bool {
-        self.is_current() && !runtime.timers.borrow().wheel.is_set(self.key)
+    pub(crate) fn has_fired(self) -> bool {
+        self.in_its_run(|timers| !timers.borrow().wheel.is_set(self.key)).unwrap_or(false)
     }
 
     /// Makes the timer wake this waker instead, if it is another one.
-    pub(crate) fn update(self, runtime: &Runtime, waker: &Waker) {
-        if runtime.timers.borrow().will_wake(self.key, waker) {
-            return;
-        }
-        let target = Target::wake(waker); // foreign code, as is to drop one
-        let old = runtime.timers.borrow_mut().replace(self.key, target);
-        drop(old);
+    pub(crate) fn update(self, waker: &Waker) {
+        self.in_its_run(|timers| {
+            if timers.borrow().will_wake(self.key, waker) {
+                return;
+            }
+            let target = Target::wake(waker); // foreign code, as is dropping one
+            let old = timers.borrow_mut().replace(self.key, target);
+            drop(old);
+        });
     }
 }

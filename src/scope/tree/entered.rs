@@ -9,6 +9,7 @@ use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::foreign::wake_all;
 use crate::scope::aside::Aside;
 use crate::scope::cancel_handle;
+use crate::scope::current::current_frame;
 use crate::scope::tree::pool::ScopeRef;
 
 /// A scope that is to be in the tree, or is. Dropping it takes the scope out.
@@ -84,7 +85,7 @@ impl Entered {
     fn enter_noted(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
         scope.note();
-        let frame = current::current_frame();
+        let frame = current_frame();
         scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
         if scope.own.get() != Level::None {
             CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));

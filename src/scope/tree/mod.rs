@@ -36,6 +36,7 @@ use crate::schedule::memory::table::{self, UnitId};
 use crate::schedule::roster::Roster;
 use crate::schedule::wake;
 use crate::scope::cancel_handle;
+use crate::scope::current::scope_in;
 use crate::scope::deadline::Deadline;
 use crate::scope::frame::Hold;
 use crate::scope::timers::Timer;
@@ -470,7 +471,7 @@ impl Scope {
 
     // The links.
 
-    /// See `current::forward_scope`.
+    /// See `forward_scope`.
     pub(crate) fn set_forward(&self, to: ScopeRef) {
         // A child is handed over once.
         self.rare().forward.get_or_init(|| to);
@@ -531,7 +532,7 @@ impl Scope {
     #[inline]
     fn note_host(&self, context: &Context) -> *const Scope {
         self.host.set(context.unit.get());
-        match context.scope() {
+        match scope_in(context) {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
             // One that was left (a context manager may have) is not in the tree any more.
             _ => ptr::null(),

@@ -14,7 +14,7 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::error::panic::FirstPanic;
-use crate::schedule::current::CONTEXT;
+use crate::platform::thread_static;
 use crate::schedule::foreign::wake_all;
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::Scope;
@@ -43,7 +43,7 @@ impl ScopeRef {
 
     #[inline]
     pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
-        let node = CONTEXT.with(|context| context.spare_scopes.take());
+        let node = SPARE.with(Pool::take);
         let Some(node) = node else { return ScopeRef::allocate(place) };
         // SAFETY: invariant 2: it was in the pool, and is now nobody's but this one's.
         let new = unsafe { node.as_ref() };
@@ -124,7 +124,7 @@ fn recycle(node: NonNull<Node>) {
         return recycle_laden(node);
     }
     scope.reset();
-    if !CONTEXT.with(|context| context.spare_scopes.put(node)) {
+    if !SPARE.with(|spare| spare.put(node)) {
         free(node);
     }
 }
@@ -153,15 +153,31 @@ fn free(node: NonNull<Node>) {
     drop(unsafe { Box::from_raw(node.as_ptr()) });
 }
 
+thread_static! {
+    static SPARE: Pool = Pool::new();
+}
+
+/// A run begins on this thread, and uses scopes again until the answer is dropped.
+pub(crate) fn open() -> impl Drop {
+    struct Opened;
+    impl Drop for Opened {
+        fn drop(&mut self) {
+            SPARE.with(Pool::close);
+        }
+    }
+    SPARE.with(Pool::open);
+    Opened
+}
+
 /// The scopes of a thread that nobody uses.
-pub(crate) struct Pool {
+struct Pool {
     first: Cell<*const Node>,
     /// How many more it takes: none where there is no `run` that will empty it.
     room: Cell<usize>,
 }
 
 impl Pool {
-    pub(crate) const fn new() -> Pool {
+    const fn new() -> Pool {
         Pool { first: Cell::new(ptr::null()), room: Cell::new(0) }
     }
 
@@ -186,12 +202,12 @@ impl Pool {
         room > 0
     }
 
-    pub(crate) fn open(&self) {
+    fn open(&self) {
         self.room.set(KEPT);
     }
 
     /// Frees what is in it, and takes nothing more.
-    pub(crate) fn close(&self) {
+    fn close(&self) {
         while let Some(node) = self.take() {
             free(node);
         }

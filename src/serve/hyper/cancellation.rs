@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use crate::error::Cancelled;
-use crate::schedule::current;
+use crate::scope::current::with_scope;
 use crate::serve::hyper::state::departed;
 
 /// The [`Cancelled`] that an error of hyper's stands for. Of what a read or a write fails with,
@@ -12,7 +12,7 @@ use crate::serve::hyper::state::departed;
 /// for a consequence: hyper fails a body that is being read without saying why.
 pub(crate) fn cancellation(error: &(dyn StdError + Send + Sync + 'static)) -> Option<Cancelled> {
     let error = error.downcast_ref::<hyper::Error>()?;
-    let why = current::with_scope(|scope| scope.filter(|scope| scope.is_cancelled())?.cause())?;
+    let why = with_scope(|scope| scope.filter(|scope| scope.is_cancelled())?.cause())?;
     if *why.reason() == departed() {
         return Some(why);
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use crate::error::Cancelled;
-use crate::schedule::current;
+use crate::scope::current::in_scope;
 use crate::scope::timers::alarm::Alarm;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
@@ -145,8 +145,7 @@ where
             let Some(mut connection) = this.connection.as_mut().as_pin_mut() else {
                 panic!("a connection was polled after it was ready")
             };
-            let polled =
-                current::in_scope(this.scope, || state.polled(|| connection.as_mut().poll(cx)));
+            let polled = in_scope(this.scope, || state.polled(|| connection.as_mut().poll(cx)));
             if let Some(failures) = this.failures {
                 failures.report_those_of(state);
             }
@@ -167,7 +166,7 @@ where
                 steps.told = true;
                 match this.shutdown.take() {
                     Some(shutdown) => {
-                        current::in_scope(this.scope, || shutdown(connection.as_mut()));
+                        in_scope(this.scope, || shutdown(connection.as_mut()));
                         true // something may be over now
                     }
                     None => false,

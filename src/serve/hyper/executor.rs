@@ -9,7 +9,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
 use crate::error::panic;
-use crate::schedule::current;
+use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::HandlerPanicked;
@@ -134,7 +134,7 @@ impl<F: Future<Output = ()>> Future for Spawned<F> {
             panic!("a stream was polled after it was ready")
         };
         let poll = AssertUnwindSafe(|| match this.entered {
-            Some(entered) => current::in_scope(entered.scope(), || future.poll(cx)),
+            Some(entered) => in_scope(entered.scope(), || future.poll(cx)),
             None => future.poll(cx),
         });
         match catch_unwind(poll) {

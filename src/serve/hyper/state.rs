@@ -16,7 +16,7 @@ use slab::Slab;
 
 use crate::Error;
 use crate::error::{Cancelled, Reason};
-use crate::schedule::current;
+use crate::scope::current::in_scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::ahead::Ahead;
@@ -213,7 +213,7 @@ impl State {
 
     /// Polls the stream where nothing cancels it.
     pub(super) fn calmly<R>(&self, f: impl FnOnce() -> R) -> R {
-        current::in_scope(&self.calm, f)
+        in_scope(&self.calm, f)
     }
 
     pub(super) fn note_read(&self, bytes: Option<usize>) {

@@ -19,11 +19,17 @@ use slab::Slab;
 
 use crate::Error;
 use crate::error::panic::FirstPanic;
+use crate::platform::part::part;
 use crate::scope::watch::Watch;
 use crate::world::reactor::news::{News, Queue};
 
 /// The token of the waker by which other threads interrupt a sleep.
 const REMOTE: Token = Token(usize::MAX);
+
+part! {
+    /// The reactor of the present run.
+    pub(crate) const REACTOR: Reactor;
+}
 
 pub(crate) struct Reactor {
     queue: RefCell<Queue>,

@@ -18,11 +18,10 @@ use mio::unix::SourceFd;
 
 use crate::operation::checkpoint::{Checkpoint, checkpoint, pass};
 use crate::schedule::{budget, current, waker};
-use crate::scope;
 use crate::scope::watch::Watch;
-use crate::world::reactor::{Direction, Look, Ticket};
+use crate::world::reactor::{Direction, Look, REACTOR, Ticket};
 pub(crate) use crate::world::reactor::{Readiness, Side};
-use crate::{Error, Result};
+use crate::{Error, Result, scope};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S> {
@@ -60,9 +59,9 @@ impl Link {
 
     #[cold]
     fn register_anew(&self, fd: RawFd) -> Result<()> {
-        let key = current::with_runtime(|runtime| {
-            let runtime = runtime.expect("there is one, or the check would have failed");
-            runtime.reactor.register(&mut SourceFd(&fd), &self.readiness)
+        let key = REACTOR.with(|reactor| {
+            let reactor = reactor.expect("there is one, or the check would have failed");
+            reactor.register(&mut SourceFd(&fd), &self.readiness)
         })?;
         let place = &self.readiness.place;
         place.key.set(key);
@@ -77,9 +76,9 @@ impl Drop for Link {
         let place = &self.readiness.place;
         // The reactor of an earlier run is closed, and has forgotten its sources.
         if place.run.get() != 0 && place.run.get() == current::current_run() {
-            current::with_runtime(|runtime| {
-                if let Some(runtime) = runtime {
-                    runtime.reactor.deregister(place.key.get(), &mut SourceFd(&self.fd.get()));
+            REACTOR.with(|reactor| {
+                if let Some(reactor) = reactor {
+                    reactor.deregister(place.key.get(), &mut SourceFd(&self.fd.get()));
                 }
             });
         }
@@ -111,9 +110,9 @@ impl<S: AsFd> Registration<S> {
     /// Registers the source before it is used, as one that is only there to interrupt a sleep.
     pub(crate) fn register_quietly(&self) -> Result<()> {
         self.link.register(&self.source)?;
-        current::with_runtime(|runtime| {
-            if let Some(runtime) = runtime {
-                runtime.reactor.set_quiet(self.link.readiness.place.key.get());
+        REACTOR.with(|reactor| {
+            if let Some(reactor) = reactor {
+                reactor.set_quiet(self.link.readiness.place.key.get());
             }
         });
         Ok(())

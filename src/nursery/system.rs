@@ -1,0 +1,81 @@
+//! The nursery in which everything runs: its body is the main future, its children are the tasks
+//! that belong to the run itself.
+//!
+//! # Invariants
+//!
+//! 1. What is spawned here is `'static`: it borrows nothing that could go before the nursery does.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::Result;
+use crate::nursery::core::Core;
+use crate::platform::part::part;
+use crate::schedule::remote::registry::TENANT;
+
+part! {
+    /// The system's nursery of the present run.
+    pub(crate) const SYSTEM: System;
+}
+
+/// The nursery of a run.
+pub(crate) struct System {
+    core: Rc<Core>,
+    /// Where `run` was called.
+    place: &'static Location<'static>,
+    is_ending: Cell<bool>,
+}
+
+impl System {
+    pub(crate) fn new(place: &'static Location<'static>) -> System {
+        System { core: Core::new(place), place, is_ending: Cell::new(false) }
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// Whether the main future has ended: no more tasks are taken from other threads.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.get()
+    }
+
+    /// The main future has ended, or the run has failed.
+    pub(crate) fn begin_to_end(&self) {
+        self.is_ending.set(true);
+    }
+
+    /// Whether it still takes tasks. It does not once it has closed, while what is left of the run
+    /// is dropped.
+    pub(crate) fn takes_tasks(&self) -> bool {
+        self.core.is_open()
+    }
+
+    /// Spawns a task of the run's, which [takes](Self::takes_tasks) it. It must not fail.
+    pub(crate) fn spawn(&self, task: impl Future<Output = Result<()>> + 'static) {
+        // SAFETY: invariant 1: the future borrows nothing.
+        drop(unsafe { self.core.spawn(task, self.place) });
+    }
+
+    /// Whether none of its tasks is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.core.is_empty()
+    }
+
+    /// Waits until none of its tasks is left.
+    pub(crate) async fn empty(&self) {
+        self.core.empty().await;
+    }
+}
+
+/// Where `run` was called, if that was in another process, of which this one is a fork.
+pub(crate) fn forked_from() -> Option<&'static Location<'static>> {
+    let is_here = TENANT.with(|tenant| tenant.is_none_or(|tenant| tenant.is_here()));
+    if is_here { None } else { SYSTEM.with(|system| system.map(System::place)) }
+}

@@ -1,0 +1,39 @@
+//! How code on this thread finds the parts of a run: each through a thread-local of its own. This
+//! is the one place that knows them all.
+
+use crate::generator::finalize::GENERATORS;
+use crate::nursery::child::JOINERS;
+use crate::nursery::system::SYSTEM;
+use crate::operation::handed;
+use crate::platform::clock::CLOCK;
+use crate::run::Runtime;
+use crate::schedule::remote::registry::TENANT;
+use crate::scope::cancel_handle::HANDLED;
+use crate::scope::timers::TIMERS;
+use crate::scope::tree::pool;
+use crate::scope::unheeded::UNHEEDED;
+use crate::threads::LIMITERS;
+use crate::threads::job::JOBS;
+use crate::world::reactor::REACTOR;
+
+impl Runtime {
+    /// Makes its parts those of this thread, until the answer is dropped. What was there before is
+    /// put back then.
+    pub(super) fn lend_parts(&self) -> impl Sized {
+        (
+            CLOCK.lend(&self.clock),
+            TIMERS.lend(&self.timers),
+            REACTOR.lend(&self.reactor),
+            TENANT.lend(&self.remote),
+            HANDLED.lend(&self.handled_scopes),
+            JOINERS.lend(&self.joiners),
+            UNHEEDED.lend(&self.unheeded),
+            SYSTEM.lend(&self.system),
+            GENERATORS.lend(&self.generators),
+            JOBS.lend(&self.jobs),
+            LIMITERS.lend(&self.limiters),
+            self.tracks_handed_over().then(|| handed::keep(&self.handed_over)),
+            pool::open(),
+        )
+    }
+}

@@ -1,0 +1,135 @@
+//! The scope and the frame that are being polled on this thread.
+//!
+//! They are kept with the unit that is being polled, in [`schedule::current`], so that an operation
+//! has one thread-local to look at. What is there of them is an untyped pointer; this is the one
+//! place that sets it and reads it.
+//!
+//! [`schedule::current`]: crate::schedule::current
+//!
+//! # Invariants
+//!
+//! 1. `scope` is null or points into a [`ScopeRef`] that whoever set it keeps until the former
+//!    value has been put back. The same goes for `frame` and an `Rc<Frame>`.
+
+use std::ptr;
+use std::rc::Rc;
+
+use crate::schedule::current::{CONTEXT, Context};
+use crate::scope::frame::Frame;
+use crate::scope::tree::Scope;
+use crate::scope::tree::pool::ScopeRef;
+
+/// The scope that is being polled, as the context has it.
+#[inline(always)]
+fn scope(context: &Context) -> *const Scope {
+    context.scope.get().cast()
+}
+
+/// The frame that is being polled, as the context has it.
+#[inline(always)]
+fn frame(context: &Context) -> *const Frame {
+    context.frame.get().cast()
+}
+
+/// The scope that is being polled.
+#[inline]
+pub(crate) fn scope_in(context: &Context) -> Option<&Scope> {
+    // SAFETY: invariant 1: whoever made it current is further up the stack.
+    unsafe { scope(context).as_ref() }
+}
+
+/// Calls `f` with the scope that is being polled.
+#[inline]
+pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
+    CONTEXT.with(|context| f(scope_in(context)))
+}
+
+/// The scope that is being polled, to keep.
+#[inline]
+pub(crate) fn current_scope() -> Option<ScopeRef> {
+    let scope = CONTEXT.with(scope);
+    // SAFETY: invariant 1.
+    (!scope.is_null()).then(|| unsafe { ScopeRef::keep(scope) })
+}
+
+#[inline]
+pub(crate) fn is_current_scope(this: &ScopeRef) -> bool {
+    CONTEXT.with(|context| ptr::eq(scope(context), this.as_ptr()))
+}
+
+/// Runs `f` with `scope` as the current one.
+#[inline(always)]
+pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
+    struct Restore<'a>(&'a Context, *const Scope);
+    impl Drop for Restore<'_> {
+        #[inline]
+        fn drop(&mut self) {
+            let Restore(context, former) = *self;
+            // SAFETY: invariant 1: whoever made it current is still further up the stack.
+            let forward = unsafe { former.as_ref() }.and_then(Scope::forward);
+            // The pointer itself, not one made of a `&Scope`: the count lies beside that.
+            context.scope.set(forward.map_or(former, ScopeRef::as_ptr).cast());
+        }
+    }
+    CONTEXT.with(|context| {
+        // `scope` stays borrowed, and so alive, until `f` has returned: invariant 1.
+        let _restore = Restore(context, context.scope.replace(scope.as_ptr().cast()).cast());
+        f()
+    })
+}
+
+/// Wherever `old` is the current scope, or would be again, `new` is from now on.
+///
+/// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 1).
+pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
+    old.set_forward(new.clone());
+    CONTEXT.with(|context| {
+        if ptr::eq(scope(context), old.as_ptr()) {
+            context.scope.set(new.as_ptr().cast());
+        }
+    });
+}
+
+/// The frame that is being polled, to keep.
+#[inline]
+pub(crate) fn current_frame() -> Option<Rc<Frame>> {
+    let frame = CONTEXT.with(frame);
+    if frame.is_null() {
+        return None;
+    }
+    // SAFETY: invariant 1: it came from `Rc::as_ptr` of an `Rc` that is alive.
+    unsafe {
+        Rc::increment_strong_count(frame);
+        Some(Rc::from_raw(frame))
+    }
+}
+
+/// Calls `f` with the frame that is being polled, if there is one.
+#[inline]
+pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
+    // SAFETY: invariant 1.
+    if let Some(frame) = unsafe { CONTEXT.with(frame).as_ref() } {
+        f(frame);
+    }
+}
+
+#[inline]
+pub(crate) fn is_current_frame(this: &Rc<Frame>) -> bool {
+    CONTEXT.with(|context| ptr::eq(frame(context), Rc::as_ptr(this)))
+}
+
+/// Runs `f` with `frame` as the current one, or with none.
+#[inline]
+pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const ());
+    impl Drop for Restore {
+        #[inline]
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.frame.set(self.0));
+        }
+    }
+    // `frame` stays borrowed, and so alive, until `f` has returned: invariant 1.
+    let frame = frame.map_or(ptr::null(), Rc::as_ptr);
+    let _restore = CONTEXT.with(|context| Restore(context.frame.replace(frame.cast())));
+    f()
+}
