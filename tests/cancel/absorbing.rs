@@ -7,7 +7,7 @@ use seedbed::{
     CancelScope, Error, Group, ScopeReused, cancel_scope, checkpoint, nursery, sleep_forever,
 };
 
-use super::{is_cancelled, run, shape};
+use crate::support::{is_cancelled, run, shape};
 
 // C5 · Who absorbs.
 

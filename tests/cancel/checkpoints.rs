@@ -9,7 +9,7 @@ use seedbed::{
     finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until, yield_now,
 };
 
-use super::{builder, is_cancelled, run, secs};
+use crate::support::{builder, is_cancelled, run, secs};
 
 // C2 · Every operation is a checkpoint.
 

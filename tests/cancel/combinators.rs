@@ -13,7 +13,8 @@ use seedbed::{
     move_on_after, now, nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::{Op, Waits, builder, first_error, is_cancelled, run, secs};
+use super::{Op, Waits, first_error};
+use crate::support::{builder, is_cancelled, run, secs};
 
 // C11 · Futures not of this crate, and other libraries' combinators.
 

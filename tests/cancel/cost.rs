@@ -11,7 +11,7 @@ use seedbed::{
     move_on_after, nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::{run, secs};
+use crate::support::{run, secs};
 
 /// Counts how often a future is polled.
 async fn counted<F: Future>(polls: &Cell<usize>, future: F) -> F::Output {

@@ -10,7 +10,8 @@ use seedbed::{
     nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::{is_cancelled, reason, run, secs, shape};
+use super::reason;
+use crate::support::{is_cancelled, run, secs, shape};
 
 // C3 · Deadlines.
 

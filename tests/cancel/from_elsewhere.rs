@@ -8,7 +8,8 @@ use std::rc::Rc;
 use futures::poll;
 use seedbed::{CancelScope, Reason, cancel_scope, checkpoint, nursery, sleep, sleep_forever};
 
-use super::{reason, run, secs};
+use super::reason;
+use crate::support::{run, secs};
 
 #[test]
 fn c14_a_scope_can_be_cancelled_before_it_is_entered() {

@@ -9,7 +9,8 @@ use seedbed::{
     sleep, sleep_forever, yield_now,
 };
 
-use super::{cancelled, first_error, is_cancelled, run, secs, shape};
+use super::{cancelled, first_error};
+use crate::support::{is_cancelled, run, secs, shape};
 
 #[test]
 fn c13_a_graceful_cancellation_lets_marked_sections_finish() {

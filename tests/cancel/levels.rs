@@ -9,7 +9,8 @@ use seedbed::{
     move_on_after, now, nursery, sleep, sleep_until, yield_now,
 };
 
-use super::{Waits, is_cancelled, run, secs};
+use super::Waits;
+use crate::support::{is_cancelled, run, secs};
 
 /// Trio: "cancellation in Trio is 'level-triggered', meaning that once a block has been
 /// cancelled, all cancellable operations in that block will keep raising Cancelled."

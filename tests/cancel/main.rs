@@ -17,26 +17,13 @@ mod shields;
 
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::time::Duration;
 
-use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel,
-    finishing, now, nursery, sleep, sleep_forever, sleep_until,
+    Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel, finishing, now,
+    nursery, sleep, sleep_forever, sleep_until,
 };
 
-/// Runs on a virtual clock, and fails where it would hang.
-fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
-    builder().run(main)
-}
-
-fn builder() -> Builder {
-    Builder::new().clock(&VirtualClock::new()).detect_deadlock(true)
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
+use crate::support::secs;
 
 fn cancelled(error: &Error) -> &Cancelled {
     error.downcast_ref().unwrap_or_else(|| panic!("`Cancelled` was expected, not {error:?}"))
@@ -44,19 +31,6 @@ fn cancelled(error: &Error) -> &Cancelled {
 
 fn reason<T>(outcome: Result<T>) -> Reason {
     cancelled(&outcome.err().expect("it was to be cancelled")).reason().clone()
-}
-
-fn is_cancelled<T>(outcome: &Result<T>) -> bool {
-    outcome.as_ref().is_err_and(Error::is_cancelled)
-}
-
-/// The texts of the failures, groups in brackets.
-fn shape(error: &Error) -> String {
-    match error.as_group() {
-        Some(group) => format!("[{}]", group.errors().map(shape).collect::<Vec<_>>().join(" ")),
-        None if error.is_cancelled() => "Cancelled".into(),
-        None => error.to_string(),
-    }
 }
 
 type Op<'a> = (&'static str, Pin<Box<dyn Future<Output = Result<()>> + 'a>>);

@@ -8,7 +8,8 @@ use seedbed::{
     now, nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::{cancelled, run, secs, shape};
+use super::cancelled;
+use crate::support::{run, secs, shape};
 
 #[test]
 fn c09_the_reason_of_a_deadline() {

@@ -7,7 +7,8 @@ use seedbed::{
     sleep_forever, yield_now,
 };
 
-use super::{Waits, is_cancelled, run, secs};
+use super::Waits;
+use crate::support::{is_cancelled, run, secs};
 
 // C4 · Shields.
 

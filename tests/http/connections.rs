@@ -19,7 +19,7 @@ use seedbed::{
     move_on_after, nursery, run, serve, sleep, sleep_forever, yield_now,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+use super::{GET, SECOND, run_virtually};
 
 type Answer = Response<Full<Bytes>>;
 
@@ -60,8 +60,6 @@ where
     .await
 }
 
-const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: me\r\n\r\n";
-
 /// Reads one answer of HTTP/1 that says how long it is: its head and its body.
 async fn read_answer(client: &UnixStream) -> Result<(String, String)> {
     let mut read = Vec::new();
@@ -85,12 +83,6 @@ async fn read_answer(client: &UnixStream) -> Result<(String, String)> {
 
 async fn is_closed(client: &UnixStream) -> Result<bool> {
     Ok(client.read(&mut [0; 64]).await? == 0)
-}
-
-fn run_virtually(main: impl AsyncFnOnce() -> Result<()>) -> Duration {
-    let clock = VirtualClock::new();
-    Builder::new().clock(&clock).run(main()).unwrap();
-    clock.elapsed()
 }
 
 #[test]

@@ -16,6 +16,8 @@ use seedbed::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use seedbed::testing::VirtualClock;
 use seedbed::{Builder, CancelScope, Error, Result, move_on_after, nursery, sleep, sleep_forever};
 
+use super::GET;
+
 const HOUR: Duration = Duration::from_secs(3600);
 const TENTH: Duration = Duration::from_millis(100);
 
@@ -25,7 +27,6 @@ fn secs(seconds: u64) -> Duration {
 
 // What clients send.
 
-const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: me\r\n\r\n";
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;

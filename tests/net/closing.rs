@@ -14,13 +14,7 @@ use seedbed::{
     sleep_forever,
 };
 
-/// Two ends of a TCP connection: the one that connected, and the one that was accepted.
-async fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let client = TcpStream::connect(listener.local_addr()?).await?;
-    let (server, _) = listener.accept().await?;
-    Ok((client, server))
-}
+use super::tcp_pair;
 
 /// As `tcp_pair`; the client has little room for what it does not read at once.
 async fn narrow_client() -> Result<(TcpStream, TcpStream)> {

@@ -21,7 +21,7 @@ use futures::future;
 use seedbed::net::{TcpListener, TcpSocket, TcpStream};
 use seedbed::{Error, Result};
 
-/// Two ends of a TCP connection.
+/// Two ends of a TCP connection: the one that connected, and the one that was accepted.
 async fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let client = TcpStream::connect(listener.local_addr()?).await?;

@@ -12,7 +12,7 @@ use futures::future::{Either, select};
 use seedbed::{Nursery, Result, checkpoint, nursery, sleep, sleep_forever, yield_now};
 
 use super::{Events, SECOND, fails, run};
-use crate::listener;
+use crate::support::listener;
 
 /// How a place looks in the log.
 fn place(line: u32) -> String {

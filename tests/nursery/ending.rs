@@ -7,7 +7,8 @@ use futures::FutureExt;
 use seedbed::testing::VirtualClock;
 use seedbed::{Builder, checkpoint, move_on_after, nursery, sleep, sleep_forever, yield_now};
 
-use super::{Log, SECOND, clean_up, fails, shape, shielded, timed};
+use super::{Log, SECOND, clean_up, fails, shielded, timed};
+use crate::support::shape;
 
 #[test]
 fn n01_on_a_value() {

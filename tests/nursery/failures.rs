@@ -7,7 +7,8 @@ use seedbed::{
     yield_now,
 };
 
-use super::{Log, SECOND, clean_up, fails, run, shape, timed};
+use super::{Log, SECOND, clean_up, fails, run, timed};
+use crate::support::shape;
 
 // N2: one fails, all are cancelled, every failure is reported.
 

@@ -1,7 +1,7 @@
 //! Nurseries: N1 to N11.
 
-#[path = "../support/listener.rs"]
-mod listener;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod borrowing;
 mod cancelling;
@@ -24,6 +24,8 @@ use std::time::Duration;
 
 use seedbed::testing::VirtualClock;
 use seedbed::{Builder, CancelScope, Error, NurseryHandle, Result, nursery, sleep, sleep_forever};
+
+use crate::support::listener;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -58,15 +60,6 @@ impl Log {
     #[track_caller]
     fn assert(&self, expected: &str) {
         assert_eq!(self.0.borrow().join(" "), expected);
-    }
-}
-
-/// The error as text, with the shape of its groups.
-fn shape(error: &Error) -> String {
-    match error.as_group() {
-        Some(group) => format!("[{}]", group.errors().map(shape).collect::<Vec<_>>().join(" ")),
-        None if error.is_cancelled() => "Cancelled".into(),
-        None => error.to_string(),
     }
 }
 

@@ -12,7 +12,8 @@ use seedbed::{
     checkpoint, fail_after, move_on_after, nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::{Log, SECOND, clean_up, fails, of_an_earlier_run, run, shape, shielded, timed};
+use super::{Log, SECOND, clean_up, fails, of_an_earlier_run, run, shielded, timed};
+use crate::support::shape;
 
 #[test]
 fn n07_returns_the_value_and_leaves_it_running() {

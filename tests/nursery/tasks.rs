@@ -9,7 +9,8 @@ use seedbed::{
     Cancelled, Reason, Task, cancel_scope, move_on_after, nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::{SECOND, fails, run, shape, timed};
+use super::{SECOND, fails, run, timed};
+use crate::support::shape;
 
 #[test]
 fn n06_gives_the_value() {

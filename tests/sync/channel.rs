@@ -13,7 +13,7 @@ use seedbed::{
     sleep, sleep_forever, yield_now,
 };
 
-use super::{builder, is_cancelled, run, secs};
+use crate::support::{builder, is_cancelled, run, secs};
 
 fn is_closed<T>(outcome: Result<(), seedbed::SendError<T>>) -> bool {
     outcome.is_err_and(|error| error.error().is::<Closed>())

@@ -5,7 +5,8 @@ use std::cell::Cell;
 use futures::poll;
 use seedbed::{CancelScope, TryRecvError, channel, nursery, yield_now};
 
-use super::{Random, builder, run};
+use super::Random;
+use crate::support::{builder, run};
 
 #[test]
 fn d03_the_end_waits_for_a_message_that_was_handed_over_and_may_come_back() {

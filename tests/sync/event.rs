@@ -8,7 +8,8 @@ use futures::poll;
 use futures::stream::{FuturesUnordered, StreamExt};
 use seedbed::{CancelScope, Event, Result, checkpoint, nursery, sleep, yield_now};
 
-use super::{Random, run, secs};
+use super::Random;
+use crate::support::{run, secs};
 
 #[test]
 fn event_lets_all_go_on_who_wait_and_all_who_come_later() {

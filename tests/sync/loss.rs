@@ -9,7 +9,7 @@ use seedbed::{
     yield_now,
 };
 
-use super::{builder, run, secs};
+use crate::support::{builder, run, secs};
 
 /// The four orders of being served and being cancelled, in one instant.
 #[test]

@@ -1,5 +1,8 @@
 //! Events and channels: C2, C10 and D3, and what their own documentation promises.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod channel;
 mod end;
 mod event;
@@ -7,28 +10,6 @@ mod loss;
 mod random;
 
 use std::cell::Cell;
-use std::future::Future;
-use std::time::Duration;
-
-use seedbed::testing::VirtualClock;
-use seedbed::{Builder, Error, Result};
-
-/// Runs on a virtual clock, and fails where it would hang.
-fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
-    builder().run(main)
-}
-
-fn builder() -> Builder {
-    Builder::new().clock(&VirtualClock::new()).detect_deadlock(true)
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn is_cancelled<T>(outcome: &Result<T>) -> bool {
-    outcome.as_ref().is_err_and(Error::is_cancelled)
-}
 
 /// SplitMix64.
 struct Random(Cell<u64>);

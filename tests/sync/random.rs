@@ -11,7 +11,8 @@ use seedbed::{
     yield_now,
 };
 
-use super::{Random, builder, secs};
+use super::Random;
+use crate::support::{builder, secs};
 
 /// A message: its sender and its number there.
 type Message = (usize, usize);

@@ -13,7 +13,8 @@ use seedbed::{
     sleep_forever,
 };
 
-use super::{CLEANED_UP, GET, Log, Opaque, SECOND, get, http2_client, run_virtually, tcp_pair};
+use super::{CLEANED_UP, Log, Opaque, get, http2_client, tcp_pair};
+use crate::{GET, SECOND, run_virtually};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Departure {

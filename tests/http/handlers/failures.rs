@@ -11,7 +11,8 @@ use seedbed::hyper::{Body, Connection, serve_connection};
 use seedbed::net::UnixStream;
 use seedbed::{Error, HandlerPanicked, Result, Yielder, generator, nursery, sleep};
 
-use super::{CLEANED_UP, GET, Log, SECOND, get, http2_client, outcome, run_virtually};
+use super::{CLEANED_UP, Log, get, http2_client, outcome};
+use crate::{GET, SECOND, run_virtually};
 
 #[test]
 fn s04_a_handler_that_fails_or_panics_is_a_500_without_its_text() {

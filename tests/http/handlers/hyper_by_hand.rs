@@ -9,7 +9,8 @@ use seedbed::hyper::{Io, NurseryExecutor, Timer, gracefully};
 use seedbed::net::UnixStream;
 use seedbed::{CancelScope, Error, Result, cancel_scope, nursery, sleep};
 
-use super::{CLEANED_UP, GET, Log, SECOND, get, http2_client, run_virtually};
+use super::{CLEANED_UP, Log, get, http2_client};
+use crate::{GET, SECOND, run_virtually};
 
 #[test]
 fn s03_to_drive_a_connection_does_not_multiply_its_size() {

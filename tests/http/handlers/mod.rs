@@ -10,7 +10,6 @@ mod versions;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -18,23 +17,13 @@ use hyper::client::conn::http2::SendRequest;
 use hyper::{Request, Response};
 use seedbed::hyper::{Body, Connection, Io, NurseryExecutor};
 use seedbed::net::{TcpListener, TcpStream, UnixStream};
-use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CancelScope, Error, Event, Nursery, Result, move_on_after, nursery, sleep,
-    sleep_forever,
+    CancelScope, Error, Event, Nursery, Result, move_on_after, nursery, sleep, sleep_forever,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-
-const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: me\r\n\r\n";
+use super::{GET, SECOND, run_virtually};
 
 const CLEANED_UP: [&str; 3] = ["begin", "cancelled", "rolled back"];
-
-fn run_virtually(main: impl AsyncFnOnce() -> Result<()>) -> Duration {
-    let clock = VirtualClock::new();
-    Builder::new().clock(&clock).detect_deadlock(true).run(main()).unwrap();
-    clock.elapsed()
-}
 
 /// What a handler has come to.
 #[derive(Default)]

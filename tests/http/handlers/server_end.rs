@@ -11,7 +11,8 @@ use seedbed::hyper::{Body, Io, NurseryExecutor, serve_connection};
 use seedbed::net::{TcpListener, TcpStream, UnixStream};
 use seedbed::{CancelScope, Error, Result, move_on_after, nursery, sleep, sleep_forever};
 
-use super::{CLEANED_UP, GET, Log, SECOND, get, http2_client, run_virtually};
+use super::{CLEANED_UP, Log, get, http2_client};
+use crate::{GET, SECOND, run_virtually};
 
 #[test]
 fn s04_the_end_of_a_server_reaches_handlers_and_bodies_over_both_versions() {

@@ -7,7 +7,8 @@ use seedbed::hyper::{serve_connection, upgrade};
 use seedbed::net::UnixStream;
 use seedbed::{CancelScope, Error, finishing, idle, nursery, sleep};
 
-use super::{Opaque, SECOND, outcome, run_virtually, tcp_pair};
+use super::{Opaque, outcome, tcp_pair};
+use crate::{SECOND, run_virtually};
 
 #[test]
 fn s04_an_upgraded_connection_is_part_of_the_graceful_stop() {

@@ -9,7 +9,7 @@ use seedbed::hyper::{Body, Peer, serve_connection};
 use seedbed::net::{TcpListener, TcpStream, UnixStream};
 use seedbed::{Error, Event, nursery, sleep};
 
-use super::{SECOND, run_virtually};
+use crate::{SECOND, run_virtually};
 
 #[test]
 fn s04_head_has_no_body_and_makes_none() {
