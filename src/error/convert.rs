@@ -169,7 +169,7 @@ impl Error {
         match reclaim(error) {
             Ok(ours) => ours.at(Location::caller()),
             #[cfg(all(unix, not(loom), feature = "hyper"))]
-            Err(foreign) if let Some(cancelled) = crate::serve::hyper::cancellation(&*foreign) => {
+            Err(foreign) if let Some(cancelled) = super::disguise::see_through(&*foreign) => {
                 Error(Repr::Cancelled(cancelled))
             }
             Err(foreign) => Error::other(foreign, Location::caller()),

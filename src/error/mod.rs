@@ -8,6 +8,7 @@
 //! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
 //! * `causes`: the walk along what caused an error
 //! * `convert`: into [`Error`] and out of it again, through foreign error types
+//! * `disguise`: recognising a cancellation that another library has made an error of its own from
 //! * `placed`: operations, whose errors are raised where they were called
 //! * `render`: one line for logs, a tree for people
 //! * `outcomes`, `misuse`, `refused`, `generator`, `stuck`: the concrete errors of this crate
@@ -19,6 +20,8 @@
 mod cancelled;
 mod causes;
 mod convert;
+#[cfg(all(unix, not(loom), feature = "hyper"))]
+mod disguise;
 mod generator;
 mod group;
 mod misuse;
@@ -33,6 +36,8 @@ mod stuck;
 mod tests;
 
 pub use cancelled::{Cancelled, Reason};
+#[cfg(all(unix, not(loom), feature = "hyper"))]
+pub(crate) use disguise::{Disguise, recognise};
 pub(crate) use generator::Misuse;
 pub use generator::{
     AsendError, BodyPanicked, ContextManagerMisused, GeneratorExit, GeneratorMisused,

@@ -1,4 +1,4 @@
-//! A connection that is served: its handler, and what becomes of how that ends.
+//! One connection: its handler, and what becomes of how that ends.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,26 +8,28 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::Result;
 use crate::scope::{is_cancelled, is_ending};
-use crate::serve::OnError;
 use crate::serve::connections::Open;
-use crate::serve::panicked::HandlerPanicked;
+use crate::serve::panicked::{HandlerPanicked, OnPanic};
 use crate::serve::reports::Reports;
 use crate::world::net::closing::{Dropped, Parting};
+use crate::{Error, Result};
 
-/// What a server does about handlers that fail, and about the streams that they leave.
+/// Is called with the error of a handler and with where its connection came from.
+pub(super) type OnError<'a, A> = Box<dyn Fn(Error, &A) + 'a>;
+
+/// What a server does about handlers that fail, and about the streams that they leave behind.
 pub(super) struct Care<'a, A> {
     pub(super) on_error: Option<OnError<'a, A>>,
     pub(super) reports: Reports,
-    pub(super) resume_panics: bool,
-    /// The streams that handlers have dropped in the poll that is under way.
+    pub(super) on_panic: OnPanic,
+    /// The streams that handlers have dropped in the present poll.
     pub(super) dropped: Rc<Dropped>,
 }
 
 pin_project! {
-    /// The future of a connection. Written out by hand: there is one for each client, and in
-    /// nested `async` blocks each would hold the handler's future twice.
+    /// The future of a connection. Written out by hand: there is one for each client, and nested `async`
+    /// blocks would store the handler's future twice.
     pub(super) struct Connection<'a, A, C, F, P> {
         #[pin]
         handler: Handler<C, F>,
@@ -41,7 +43,7 @@ pin_project! {
 pin_project! {
     #[project = HandlerProjection]
     enum Handler<C, F> {
-        // The call itself is part of the connection, should it panic.
+        // The call itself is part of the connection, in case it panics.
         Called { call: Option<C> },
         Running { #[pin] future: F },
         Over,
@@ -54,7 +56,7 @@ where
     F: Future<Output = Result<()>>,
     P: Fn(Parting),
 {
-    /// Runs the handler that `call` calls. Streams that it drops go to `part`.
+    /// Runs the handler that `call` calls. Streams that it drops are passed to `part`.
     pub(super) fn new(call: C, peer: A, open: Open<'a>, care: &'a Care<'a, A>, part: P) -> Self {
         Connection { handler: Handler::Called { call: Some(call) }, peer, open, care, part }
     }
@@ -95,8 +97,8 @@ where
                 }
             },
             Ok(Err(error)) => error,
-            Err(payload) if this.care.resume_panics => resume_unwind(payload),
-            Err(payload) => HandlerPanicked::new(&*payload).into(),
+            Err(payload) if this.care.on_panic == OnPanic::Resume => resume_unwind(payload),
+            Err(payload) => HandlerPanicked::caught(payload).into(),
         };
         match &this.care.on_error {
             Some(on_error) => on_error(error, this.peer),
@@ -113,12 +115,12 @@ where
 {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let HandlerProjection::Called { call } = self.as_mut().project() {
-            let call = call.take().expect("a call that panics is over");
+            let call = call.take().expect("a call that has panicked is over");
             self.set(Handler::Running { future: call() });
         }
         match self.project() {
             HandlerProjection::Running { future } => future.poll(cx),
-            _ => unreachable!("a handler is not polled any more when it is over"),
+            _ => unreachable!("a handler that is over is not polled again"),
         }
     }
 }

@@ -4,6 +4,17 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::error::panic::{quietly, text};
+
+/// What a server does about a handler that panics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnPanic {
+    /// It reports a [`HandlerPanicked`].
+    Report,
+    /// The panic resumes in the caller of `serve`.
+    Resume,
+}
+
 /// The handler of a connection panicked. See [`Server::on_error`](crate::Server::on_error).
 ///
 /// ```
@@ -18,11 +29,14 @@ pub struct HandlerPanicked {
 }
 
 impl HandlerPanicked {
-    pub(crate) fn new(payload: &(dyn Any + Send)) -> HandlerPanicked {
-        HandlerPanicked { message: crate::error::panic::text(payload).to_owned() }
+    /// The error for a panic with this payload, which is dropped.
+    pub(crate) fn caught(payload: Box<dyn Any + Send>) -> HandlerPanicked {
+        let message = text(&*payload).to_owned();
+        quietly(|| drop(payload)); // foreign code
+        HandlerPanicked { message }
     }
 
-    /// What the panic said; empty if it was not a text.
+    /// The message of the panic; empty if it had none.
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::scope::is_ending;
 use crate::serve::connections::Open;
-use crate::serve::ending::until_ending;
+use crate::serve::until_ending::until_ending;
 use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
 use crate::{CancelScope, Result, move_on_at, now};
 

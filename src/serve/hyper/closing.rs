@@ -1,4 +1,4 @@
-//! Telling HTTP/1 clients that their connection is about to end.
+//! Telling clients of HTTP/1 that their connection is about to end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use pin_project_lite::pin_project;
 
 use crate::scope;
 
-/// Makes a service close the connection with its answer, once a
+/// Makes a service close the connection with its next answer, once a
 /// [graceful cancellation](crate::CancelScope::cancel_gracefully) has come.
 ///
-/// [`gracefully`](super::gracefully) ends a connection that waits for a request, and hyper one
-/// that is answering a request at that moment. This is for the requests in between: a client that
-/// is answered without a `connection: close` sends the next one at once, and it may be on its way
+/// [`gracefully`](super::gracefully) ends a connection that is waiting for a request, and hyper ends
+/// one that is answering a request at that moment. This is for the requests in between: a client that
+/// is answered without `connection: close` sends its next request at once, which may be on its way
 /// just when the connection is closed.
 ///
-/// It does nothing in HTTP/2, which has a message of its own for that.
+/// In HTTP/2, which has a message of its own for this, it does nothing.
 ///
 /// ```
 /// use hyper::service::service_fn;
@@ -34,7 +34,7 @@ pub fn closing<S>(service: S) -> Closing<S> {
     Closing { service }
 }
 
-/// A service that closes its connection when it is time. See [`closing`].
+/// A service that closes its connection once it is being stopped. See [`closing`].
 #[derive(Clone, Copy, Debug)]
 pub struct Closing<S> {
     service: S,

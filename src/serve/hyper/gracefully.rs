@@ -1,4 +1,4 @@
-//! Driving a connection that was set up by hand.
+//! Driving a connection of hyper's that was set up by hand.
 
 use std::future::Future;
 use std::io;
@@ -10,55 +10,57 @@ use pin_project_lite::pin_project;
 
 use crate::error::placed;
 use crate::scope::tree::pool::ScopeRef;
-use crate::serve::hyper::drive::{Drive, End};
+use crate::serve::hyper::connection::drive::Drive;
+use crate::serve::hyper::connection::pace::Pace;
+use crate::serve::hyper::connection::state::State;
+use crate::serve::hyper::connection::state::kind::Kind;
+use crate::serve::hyper::connection::steps::End;
 use crate::serve::hyper::limits::Limits;
-use crate::serve::hyper::pace::Pace;
-use crate::serve::hyper::state::{Kind, State};
 use crate::{Error, Result};
 
-/// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does: to be used where
-/// hyper itself has to be set up by hand.
+/// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does, where hyper itself
+/// has to be set up by hand.
+///
+/// `shutdown` is the connection's own method: the `graceful_shutdown` of `http1::Connection`,
+/// `http1::UpgradeableConnection` or `http2::Connection`.
 ///
 /// **A cancellation** reaches the handler at its `await`, and hyper goes on until the handler has
-/// cleaned up. The connection fails with the [`Cancelled`](crate::Cancelled) then. The same happens
-/// where the client has gone: it has reset the connection, or hung up.
+/// cleaned up. Then this fails with the [`Cancelled`](crate::Cancelled). The same happens when the
+/// client has gone: when it has reset the connection, or hung up.
 ///
-/// **A client that only ends its side** is still answered, for as long as
-/// [`Limits::HALF_CLOSED`] says; then it is taken to have gone.
+/// **A client that has only ended its side** is still answered, for as long as
+/// [`Limits::HALF_CLOSED`] allows; after that it is taken to have gone.
 ///
 /// **A [graceful cancellation](crate::CancelScope::cancel_gracefully)**, such as the shutdown of a
-/// [server](crate::Server), ends it as HTTP has it: between two requests. The connection is
-/// [finishing](crate::finishing()) its work. A graceful cancellation waits for a
-/// tenth of a second, for requests that are on their way already, and for half a second where the
-/// connection has had no request yet. Then hyper is told by `shutdown`:
-/// a connection that waits for its next request is closed at once, others are when what they have
-/// begun is answered, in HTTP/1 with `connection: close`. A service that is [`closing`] closes with
-/// the first answer, also in that time, and makes sure that no client sends a request which
-/// nobody reads. A connection of HTTP/2 with nothing under way ends after another tenth of a
-/// second, whether its client acknowledges that or not. When the grace is over everything fails
-/// that still waits.
+/// [server](crate::Server), ends the connection as HTTP wants it: between two requests. The handlers
+/// are [finishing](crate::finishing()) their work. There is first a delay for requests that are on
+/// their way already: a tenth of a second, or half a second if the connection has had no request yet.
+/// Then hyper is told by `shutdown`. It closes a connection that is waiting for its next request at
+/// once, and any other when what has begun is answered, in HTTP/1 with `connection: close`. A service
+/// that is [`closing`] closes the connection with the first answer, even during the delay, so that no
+/// client sends a request that nobody reads. A connection of HTTP/2 with nothing under way ends after
+/// another tenth of a second, whether its client acknowledges that or not. When the grace is over,
+/// whatever is still waiting fails.
 ///
-/// **A slow or silent client** is bounded by the defaults of [`Limits`], as what passes through
-/// [`Io`](super::Io) tells. Only that an HTTP/1 connection is idle, and no handler running, nothing
-/// tells: that is left to the limit that hyper has for heads, which counts from the end of the
-/// last answer, 30 seconds if it has been given a [`Timer`](super::Timer). The end of an idle
+/// **A slow or silent client** is bounded by the defaults of [`Limits`], as far as what passes through
+/// [`Io`](super::Io) tells. The exception is an idle HTTP/1 connection: nothing tells that no handler
+/// is running. It is left to hyper's own limit for heads, which counts from the end of the last
+/// answer, and is 30 seconds if hyper has been given a [`Timer`](super::Timer). The end of an idle
 /// connection is no error.
+///
+/// **Dropping remains hyper's way** for handlers of HTTP/2 whose stream is reset, and for the bodies of
+/// answers. Where these should clean up, [`serve_connection`](super::serve_connection()) runs each in
+/// a task.
+///
+/// A [checkpoint](crate::checkpoint()). See [`NurseryExecutor`](super::NurseryExecutor) for an
+/// example.
 ///
 /// [`closing`]: super::closing()
 ///
-/// `shutdown` is the connection's own method: of `http1::Connection`,
-/// `http1::UpgradeableConnection` or `http2::Connection` the `graceful_shutdown`.
-///
-/// What remains hyper's way: handlers of HTTP/2 whose stream is reset are dropped, and so are
-/// the bodies of answers. Where they should clean up, [`serve_connection`](super::serve_connection())
-/// runs each as a task.
-///
-/// See the [module](crate::hyper) for an example.
-///
 /// # Errors
 ///
-/// The connection's; a [`Cancelled`](crate::Cancelled) if it was cancelled
-/// otherwise, or the grace was over; an [`io::Error`] if the client has gone while something was
+/// Those of the connection; a [`Cancelled`](crate::Cancelled) if it was cancelled otherwise than
+/// gracefully, or the grace was over; an [`io::Error`] if the client went away while something was
 /// under way, of the kind [`TimedOut`](io::ErrorKind::TimedOut) if it was too slow.
 #[track_caller]
 pub fn gracefully<C, E>(

@@ -1,12 +1,11 @@
-//! What a client may take its time for, and how much of anything it may send.
+//! How long a client may take, and how much it may send.
 
 use std::time::Duration;
 
 /// The limits of an HTTP connection, against clients that are slow, silent or greedy.
 ///
-/// All have defaults that a public server can live with, and each can be set, on a
-/// [`Server`](super::Server) or a [`Connection`](super::Connection) by `limits`.
-/// [`Duration::MAX`] is no limit.
+/// All have defaults that suit a public server. They are set on a [`Server`](super::Server) or a
+/// [`Connection`](super::Connection) with `limits`. [`Duration::MAX`] means no limit.
 ///
 /// ```
 /// use seedbed::hyper::Limits;
@@ -68,57 +67,56 @@ impl Limits {
         }
     }
 
-    /// How long the head of a request may take to arrive, from its first byte to its last, however
-    /// many pieces it comes in.
+    /// How long the head of a request may take to arrive, from its first byte to its last, in however
+    /// many pieces.
     pub const fn head(mut self, limit: Duration) -> Limits {
         self.head = finite(limit);
         self
     }
 
-    /// How long a connection may have no request under way. The end of one that is idle for
-    /// longer is not an error. In HTTP/2 it is also after so long without a frame that a client is
+    /// How long a connection may be without a request under way. The end of one that is idle for
+    /// longer is no error. In HTTP/2 this is also how long a client may send no frame before it is
     /// pinged; if it does not answer within [`head`](Self::head), it has gone.
     pub const fn idle(mut self, limit: Duration) -> Limits {
         self.idle = finite(limit);
         self
     }
 
-    /// How long a connection may take before it speaks HTTP: what
-    /// [`on_accept`](super::Server::on_accept) does, and the preface of HTTP/2.
+    /// How long a connection may take before it speaks HTTP: for what
+    /// [`on_accept`](super::Server::on_accept) does, and for the preface of HTTP/2.
     pub const fn handshake(mut self, limit: Duration) -> Limits {
         self.handshake = finite(limit);
         self
     }
 
     /// How long a handler may go on for a client that has ended its side of the connection. Such a
-    /// client may still read the answer, or may have gone: nothing tells which until something
-    /// is written.
+    /// client may still be reading, or may have gone: nothing tells which until something is written.
     pub const fn half_closed(mut self, limit: Duration) -> Limits {
         self.half_closed = finite(limit);
         self
     }
 
-    /// How many bytes a second of a request's body a client has to send, and of an answer to take,
-    /// on average. 0 is no limit.
+    /// How many bytes per second a client has to send of a request's body, and to take of an answer, on
+    /// average. 0 means no limit.
     ///
-    /// Only the time counts in which the client holds things up, not that of a handler. It may do so
-    /// for `grace` at first, and for a second more with each so many `bytes`; but never for more
-    /// than [`idle`](Self::idle) in one piece. In HTTP/2 it is the bodies of all requests of a
-    /// connection together, and the answers.
+    /// Only time in which the client is awaited counts, not that of a handler. At first it may add up
+    /// to `grace`; every `bytes` that pass allow for one more second, but never for more than
+    /// [`idle`](Self::idle) at a stretch. In HTTP/2 the bodies of all requests of a connection are
+    /// taken together, and so are the answers.
     pub const fn rate(mut self, bytes: u32, grace: Duration) -> Limits {
         self.rate = bytes;
         self.rate_grace = finite(grace);
         self
     }
 
-    /// How many bytes the head of a request may have: the request line and all headers. At least
-    /// 8 KiB, which is what hyper reads at once.
+    /// How many bytes the head of a request may have: the request line and all headers. At least 8 KiB,
+    /// which is what hyper reads at once.
     pub const fn header_size(mut self, most: usize) -> Limits {
         self.header_size = if most < 8192 { 8192 } else { most };
         self
     }
 
-    /// How many headers a request may have. More is answered with 431 in HTTP/1.
+    /// How many headers a request may have. In HTTP/1 one with more is answered with 431.
     pub const fn headers(mut self, most: usize) -> Limits {
         self.headers = most;
         self
@@ -130,15 +128,15 @@ impl Limits {
         self
     }
 
-    /// How many requests a client may have reset, on one connection of HTTP/2, before the server
-    /// had looked at them. With one more the connection ends.
+    /// How many requests a client may reset on one connection of HTTP/2 before the server has looked at
+    /// them. One more ends the connection.
     pub const fn resets(mut self, most: usize) -> Limits {
         self.resets = most;
         self
     }
 }
 
-/// What can be added to the present time. Whoever wants no limit gives one that is larger.
+/// Caps a limit at something that can be added to the present time, and that is as good as none.
 const fn finite(limit: Duration) -> Duration {
     const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
     if limit.as_secs() < MOST.as_secs() { limit } else { MOST }

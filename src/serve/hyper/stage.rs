@@ -1,10 +1,10 @@
-//! What happens to a stream between its accepting and HTTP.
+//! What happens to a stream after it is accepted and before HTTP.
 
 use std::future::Future;
 
 use crate::Result;
 
-/// What a [`Server`](super::Server) makes of the streams that it accepts.
+/// What a [`Server`](super::Server) does with the streams that it accepts.
 pub trait Stage<S, P> {
     /// What HTTP is spoken over.
     type Stream;
@@ -13,7 +13,7 @@ pub trait Stage<S, P> {
     fn run(&self, stream: S, peer: P) -> impl Future<Output = Result<Self::Stream>>;
 }
 
-/// They are taken as they are.
+/// Streams are taken as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct AsAccepted;
 
@@ -25,7 +25,7 @@ impl<S, P> Stage<S, P> for AsAccepted {
     }
 }
 
-/// They go through a closure: see [`Server::on_accept`](super::Server::on_accept).
+/// Streams go through a closure: see [`Server::on_accept`](super::Server::on_accept).
 #[derive(Clone, Copy, Debug)]
 pub struct OnAccept<F>(pub(super) F);
 

@@ -1,9 +1,7 @@
 //! The kinds of streams, and what differs between them.
 
-use std::fmt;
 use std::io::Read;
 use std::net;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix;
 
 /// The kind of a [`SocketStream`](super::SocketStream), named by the stream of the standard library
@@ -13,7 +11,9 @@ pub trait Socket: sealed::Sealed {}
 impl<S: sealed::Sealed> Socket for S {}
 
 pub(super) mod sealed {
-    use super::*;
+    use std::fmt;
+    use std::io::Read;
+    use std::os::fd::{AsFd, OwnedFd};
 
     pub trait Sealed: AsFd + From<OwnedFd> + Into<OwnedFd> + fmt::Debug + Unpin + 'static {
         /// Whether a short read or write means that the next one would block.

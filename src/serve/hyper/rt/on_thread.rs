@@ -1,18 +1,18 @@
-//! What stays on its thread, inside of what hyper wants to be `Send`.
+//! Something that stays on its thread, inside what hyper wants to be `Send`.
 //!
 //! # Invariant
 //!
-//! The value is touched only on the thread it was put in on: every way to it asks which thread
-//! this is first. Dropped elsewhere it is leaked.
+//! The value is touched only on the thread it was put in on: every way to it first checks which thread
+//! this is. If it is dropped elsewhere, it is leaked.
 
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A value that may be carried to another thread, and be of no use there.
+/// A value that can be carried to another thread, where it is of no use.
 ///
-/// hyper asks for `Send` of a stream whose connection may be upgraded, as it boxes it as such. No
-/// stream of this crate is.
+/// hyper boxes the stream of a connection that may be upgraded as one that is `Send`. No stream of
+/// this crate is.
 pub(super) struct OnThread<T> {
     value: ManuallyDrop<T>,
     thread: u64,
@@ -21,7 +21,7 @@ pub(super) struct OnThread<T> {
 // SAFETY: the module's invariant.
 unsafe impl<T> Send for OnThread<T> {}
 
-/// A number of this thread that no other has or will have.
+/// A number that no other thread has, or will have.
 fn this_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     thread_local!(static THIS: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
@@ -42,7 +42,7 @@ impl<T> OnThread<T> {
     /// On another thread.
     #[track_caller]
     fn check(&self) {
-        assert!(self.is_here(), "a stream for hyper was used on another thread than its own");
+        assert!(self.is_here(), "a stream for hyper was used on a thread other than its own");
     }
 
     #[track_caller]
@@ -61,7 +61,7 @@ impl<T> OnThread<T> {
     pub(super) fn into_inner(self) -> T {
         self.check();
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: it is not used again, and not dropped.
+        // SAFETY: the value is not used again, and not dropped with `this`.
         unsafe { ManuallyDrop::take(&mut this.value) }
     }
 }
@@ -69,7 +69,7 @@ impl<T> OnThread<T> {
 impl<T> Drop for OnThread<T> {
     fn drop(&mut self) {
         if self.is_here() {
-            // SAFETY: it is not used again.
+            // SAFETY: the value is not used again.
             unsafe { ManuallyDrop::drop(&mut self.value) }
         }
     }

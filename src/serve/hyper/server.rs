@@ -9,25 +9,27 @@ use futures_io::{AsyncRead, AsyncWrite};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
-use crate::serve::ending::until_ending;
 use crate::serve::hyper::Limits;
-use crate::serve::hyper::answer::IntoBody;
-use crate::serve::hyper::drive::FIRST_PATIENCE;
-use crate::serve::hyper::io::downcast;
-use crate::serve::hyper::serve_connection::{Connection, Mark, OnError, mark};
+use crate::serve::hyper::answer::body::IntoBody;
+use crate::serve::hyper::connection::serve_connection::{Connection, Mark, OnError, mark};
+use crate::serve::hyper::connection::steps::FIRST_PATIENCE;
+use crate::serve::hyper::rt::io::downcast;
 use crate::serve::hyper::stage::{AsAccepted, OnAccept, Stage};
+use crate::serve::panicked::OnPanic;
 use crate::serve::reports::Reports;
+use crate::serve::until_ending::until_ending;
 use crate::world::net::TcpStream;
 use crate::{Error, Listener, Result, move_on_after};
 
-/// Serves HTTP/1 and HTTP/2 on one port: runs `handler` for each request, in a task, until it is
-/// cancelled. Short for `Server::new(listener).serve(handler)`, and told there.
+/// Serves HTTP/1 and HTTP/2 on one port: runs `handler` in a task for each request, until it is
+/// cancelled.
+///
+/// Short for `Server::new(listener).serve(handler)`: see [`Server`]. There is an example at the
+/// [module](crate::hyper).
 ///
 /// # Errors
 ///
 /// As [`Server::serve`].
-///
-/// See the [module](crate::hyper) for an example.
 #[track_caller]
 pub fn serve<L, H, B, E>(listener: L, handler: H) -> impl Future<Output = Result<()>>
 where
@@ -40,12 +42,11 @@ where
     Server::new(listener).serve(handler)
 }
 
-/// A server of HTTP/1 and HTTP/2: a listener, and the choices for how its requests are
-/// [served](Self::serve).
+/// A server of HTTP/1 and HTTP/2: a listener, and how its requests are [served](Self::serve).
 ///
-/// It is a [`seedbed::Server`](crate::Server), and ends as one: who waits to be accepted is let
-/// in, requests that have arrived are answered, and connections that have nothing under way are
-/// closed; when the grace is over, the handlers that are left are cancelled.
+/// It is a [`seedbed::Server`](crate::Server), and ends like one: clients that are waiting to be
+/// accepted are let in, requests that have arrived are answered, and connections that have nothing
+/// under way are closed. When the grace is over, the handlers that are left are cancelled.
 ///
 /// ```
 /// use hyper::{Request, Response, body::Incoming};
@@ -74,14 +75,14 @@ pub struct Server<'a, L: Listener, A = AsAccepted> {
     limits: Limits,
     on_error: Option<OnError<'a, L::Address>>,
     mark: Option<Mark<L::Address>>,
-    resume_panics: bool,
+    on_panic: OnPanic,
     stage: A,
     place: &'static Location<'static>,
 }
 
 impl<L: Listener> Server<'_, L> {
-    /// A server of this listener's connections, with the default [`Limits`], and what else
-    /// [`seedbed::Server::new`](crate::Server::new) chooses.
+    /// A server of this listener's connections, with the default [`Limits`] and the defaults of
+    /// [`seedbed::Server::new`](crate::Server::new).
     #[track_caller]
     pub fn new(listener: L) -> Self {
         Server {
@@ -89,7 +90,7 @@ impl<L: Listener> Server<'_, L> {
             limits: Limits::new(),
             on_error: None,
             mark: None,
-            resume_panics: false,
+            on_panic: OnPanic::Report,
             stage: AsAccepted,
             place: Location::caller(),
         }
@@ -97,7 +98,7 @@ impl<L: Listener> Server<'_, L> {
 }
 
 impl<'a, L: Listener, A> Server<'a, L, A> {
-    /// Other limits than the default ones.
+    /// Sets limits other than the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -121,25 +122,26 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// Calls this with each error of a handler, of a body and of a connection, and with where it
-    /// came from. A panic is a [`HandlerPanicked`](crate::HandlerPanicked). Otherwise they are
-    /// reported through `tracing`.
+    /// Calls this with each error of a handler, of a body and of a connection, and with the address of
+    /// the client. A panic is passed as a [`HandlerPanicked`](crate::HandlerPanicked). By default
+    /// errors are reported through `tracing`, as
+    /// [`seedbed::Server::on_error`](crate::Server::on_error) describes.
     pub fn on_error(mut self, report: impl Fn(Error, &L::Address) + 'a) -> Self {
         self.on_error = Some(Box::new(report));
         self
     }
 
     /// Lets a handler's panic end the server, as
-    /// [`seedbed::Server::resume_panics`](crate::Server::resume_panics). By default it is an answer
-    /// with the status 500, and a report.
+    /// [`seedbed::Server::resume_panics`](crate::Server::resume_panics) does. By default the answer has
+    /// the status 500, and the panic is reported.
     pub fn resume_panics(mut self) -> Self {
         self.server = self.server.resume_panics();
-        self.resume_panics = true;
+        self.on_panic = OnPanic::Resume;
         self
     }
 
-    /// Puts a [`Peer`](super::Peer) into the extensions of each request: where it comes from. That
-    /// takes an allocation.
+    /// Puts a [`Peer`](super::Peer), where the request comes from, into the extensions of each request.
+    /// That takes an allocation.
     pub fn with_peers(mut self) -> Self
     where
         L::Address: Send + Sync + 'static,
@@ -148,14 +150,14 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// Has `stage` make of each accepted stream another one, before HTTP: one of TLS for example, or
-    /// one behind a header of the PROXY protocol, or one that counts.
+    /// Has `stage` turn each accepted stream into another one, over which HTTP is spoken: one of TLS for
+    /// example, one behind a header of the PROXY protocol, or one that counts.
     ///
-    /// It runs in the connection's own task, so that a slow client delays nobody else, and has to
-    /// be done within [`Limits::handshake`]: later it is cancelled, and cleans up. One that fails or
-    /// panics ends its connection, which is [reported](Self::on_error).
+    /// It runs in the connection's own task, so a slow client delays nobody else. It has to be done
+    /// within [`Limits::handshake`]; otherwise it is cancelled, and cleans up. If it fails or panics,
+    /// its connection ends, which is [reported](Self::on_error).
     ///
-    /// Whether it is HTTP/1 or HTTP/2 is found out afterwards, by what the client sends: that is
+    /// Whether the client speaks HTTP/1 or HTTP/2 is found out afterwards, from what it sends. That is
     /// also what it has agreed to by ALPN.
     ///
     /// ```
@@ -180,17 +182,17 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     where
         F: AsyncFn(L::Stream, L::Address) -> Result<T>,
     {
-        let Server { server, limits, on_error, mark, resume_panics, stage: _, place } = self;
-        Server { server, limits, on_error, mark, resume_panics, stage: OnAccept(stage), place }
+        let Server { server, limits, on_error, mark, on_panic, stage: _, place } = self;
+        Server { server, limits, on_error, mark, on_panic, stage: OnAccept(stage), place }
     }
 
-    /// Runs `handler` for each request, in a task of its connection, until the server is shut down
-    /// or cancelled. Handlers may borrow whatever lives outside.
+    /// Runs `handler` in a task of the connection for each request, until the server is shut down or
+    /// cancelled. Handlers may borrow whatever lives outside the server.
     ///
-    /// What a handler may rely on is told at the [module](crate::hyper#handlers). One that fails is
-    /// [reported](Self::on_error), its client gets a 500, and the connection goes on.
+    /// What a handler may rely on is described at the [module](crate::hyper#handlers). If one fails,
+    /// its error is [reported](Self::on_error), its client gets a 500, and the connection goes on.
     ///
-    /// On TCP, `TCP_NODELAY` is set.
+    /// On TCP, `TCP_NODELAY` is set. Serving is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -198,7 +200,8 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     ///
     /// # Panics
     ///
-    /// As a handler does, after [`resume_panics`](Self::resume_panics); as `on_error`'s closure.
+    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure given
+    /// to `on_error` panics.
     pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
     where
         A: Stage<L::Stream, L::Address>,
@@ -207,7 +210,7 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         B: IntoBody,
         E: Into<Error>,
     {
-        let Server { server, limits, on_error, mark, resume_panics, stage, place } = self;
+        let Server { server, limits, on_error, mark, on_panic, stage, place } = self;
         let reports = Reports::new("request", place);
         let tell = |error: Error, peer: &L::Address| match &on_error {
             Some(on_error) => on_error(error, peer),
@@ -216,20 +219,15 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         let (handler, tell) = (&handler, &tell);
         let serve_connection = async |stream: L::Stream, peer: L::Address| {
             if let Some(stream) = downcast::<L::Stream, TcpStream>(&stream) {
-                let _ = stream.set_nodelay(true); // it fails for a client that has gone
+                let _ = stream.set_nodelay(true); // this fails if the client has gone
             }
             let staged = until_ending(stage.run(stream, peer.clone()), FIRST_PATIENCE, place);
             let Some(stream) = move_on_after(limits.handshake, staged).await? else {
-                tracing::debug!(?peer, "a client has not finished its handshake in time");
+                tracing::debug!(?peer, "a client did not finish its handshake in time");
                 return Ok(());
             };
-            let mut connection =
-                Connection::new(stream, peer).at(place).limits(limits).marked(mark);
-            connection = connection.on_error(tell);
-            if resume_panics {
-                connection = connection.resume_panics();
-            }
-            connection.serve(handler).await
+            let connection = Connection::new(stream, peer).at(place).limits(limits).marked(mark);
+            connection.on_error(tell).on_panic(on_panic).serve(handler).await
         };
         server.on_error(tell).serve(serve_connection).await
     }

@@ -10,6 +10,7 @@ use crate::{Result, now};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// The version of HTTP that a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Version {
     Http1,
@@ -19,14 +20,14 @@ pub(super) enum Version {
 /// How a client begins.
 pub(super) struct Opening {
     pub(super) version: Version,
-    /// What has been read, which is to be read again.
+    /// What has been read, and has to be read again.
     pub(super) read: Vec<u8>,
-    /// When the first of it came.
+    /// When the first byte came.
     pub(super) begun: Instant,
 }
 
-/// Reads until it is clear whether a client begins with the preface of HTTP/2, which may come in
-/// pieces. `None` if nothing came.
+/// Reads until it is clear whether a client begins with the preface of HTTP/2, which may arrive in
+/// pieces. `None` if the stream ends before anything comes.
 pub(super) async fn read_preface<S>(stream: &mut S) -> Result<Option<Opening>>
 where
     S: AsyncRead + Unpin,

@@ -1,9 +1,9 @@
-//! What passes through a connection of HTTP/2, as far as it tells what the client still owes.
+//! What passes through a connection of HTTP/2, as far as it tells what the client still has to do.
 //!
-//! hyper does not tell whether a client has sent all of a request, or has let all of an answer
-//! through. The frames do: their heads are looked at as they go by, and nothing in them.
+//! hyper does not tell whether a client has sent all of a request, or has taken all of an answer. The
+//! frames do: their heads are looked at as they go by, and nothing inside them.
 
-/// The client begins with so many bytes that are no frame.
+/// The client begins with this many bytes that are not a frame.
 const PREFACE: usize = 24;
 const HEAD: usize = 9;
 
@@ -19,9 +19,9 @@ const END_HEADERS: u8 = 4;
 pub(super) struct Wire {
     input: Frames,
     output: Frames,
-    /// Those that the client has begun and that have not ended in both directions.
+    /// Those that the client has opened and that have not ended in both directions.
     streams: Vec<Stream>,
-    /// The first frame has come.
+    /// The first frame has arrived.
     begun: bool,
     /// The head of a request has begun to arrive, and has not ended.
     in_head: bool,
@@ -34,7 +34,7 @@ struct Stream {
     id: u32,
     /// The client has more to send.
     receives: bool,
-    /// It has not been sent all of the answer.
+    /// The client has not been sent all of the answer.
     sends: bool,
 }
 
@@ -102,7 +102,7 @@ impl Wire {
         });
     }
 
-    /// Whether no request has begun that has not ended.
+    /// Whether every request that has begun has ended.
     pub(super) fn is_idle(&self) -> bool {
         self.streams.is_empty() && !self.is_in_head()
     }
@@ -112,17 +112,17 @@ impl Wire {
         self.begun
     }
 
-    /// Whether a part of a request's head has arrived, or of what comes before the first.
+    /// Whether part of a request's head has arrived, or of what comes before the first request.
     pub(super) fn is_in_head(&self) -> bool {
         !self.begun || self.in_head || self.input.is_within(&[HEADERS, CONTINUATION])
     }
 
-    /// Whether the client has the rest of some body still to send.
+    /// Whether the client still has the rest of a body to send.
     pub(super) fn receives(&self) -> bool {
         self.streams.iter().any(|stream| stream.receives)
     }
 
-    /// Whether there is an answer of which the client has not been sent all.
+    /// Whether there is an answer that the client has not been sent in full.
     pub(super) fn sends(&self) -> bool {
         self.streams.iter().any(|stream| stream.sends)
     }
@@ -146,12 +146,12 @@ struct Frame {
     length: u32,
 }
 
-/// One direction.
+/// The frames of one direction.
 struct Frames {
-    /// How much of what comes next is no frame's head.
+    /// How many of the next bytes are not part of a frame's head.
     skip: usize,
     head: [u8; HEAD],
-    /// How much of a head is there.
+    /// How many bytes of a head have passed.
     have: usize,
     kind: u8,
 }
@@ -166,7 +166,7 @@ impl Frames {
         self.skip > 0 && kinds.contains(&self.kind)
     }
 
-    /// Tells of each frame that begins in `bytes`, which follow what has passed before.
+    /// Calls `tell` for each frame whose head ends in `bytes`, which follow what has passed before.
     fn pass(&mut self, mut bytes: &[u8], mut tell: impl FnMut(Frame)) {
         loop {
             let skipped = self.skip.min(bytes.len());
@@ -185,7 +185,7 @@ impl Frames {
             let [a, b, c, kind, flags, id @ ..] = self.head;
             let length = u32::from_be_bytes([0, a, b, c]);
             (self.have, self.skip, self.kind) = (0, length as usize, kind);
-            // The first bit of the number means nothing.
+            // The first bit of the number has no meaning.
             tell(Frame { kind, flags, id: u32::from_be_bytes(id) & (u32::MAX >> 1), length });
         }
     }

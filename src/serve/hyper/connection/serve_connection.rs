@@ -1,4 +1,4 @@
-//! One connection, with everything.
+//! Serving one connection.
 
 use std::fmt;
 use std::io;
@@ -13,26 +13,30 @@ use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 
 use crate::scope::tree::pool::ScopeRef;
-use crate::serve::ending::until_ending;
-use crate::serve::hyper::ahead::Ahead;
-use crate::serve::hyper::answer::IntoBody;
-use crate::serve::hyper::drive::{Drive, End, FIRST_PATIENCE};
-use crate::serve::hyper::pace::Pace;
-use crate::serve::hyper::peer::Peer;
-use crate::serve::hyper::preface::{Opening, Version, read_preface};
-use crate::serve::hyper::request::{Failures, Requests};
-use crate::serve::hyper::shared::Shared;
-use crate::serve::hyper::state::{Kind, State};
+use crate::serve::hyper::answer::body::IntoBody;
+use crate::serve::hyper::connection::drive::Drive;
+use crate::serve::hyper::connection::pace::Pace;
+use crate::serve::hyper::connection::preface::{Opening, Version, read_preface};
+use crate::serve::hyper::connection::state::State;
+use crate::serve::hyper::connection::state::ahead::Ahead;
+use crate::serve::hyper::connection::state::kind::Kind;
+use crate::serve::hyper::connection::steps::{End, FIRST_PATIENCE};
+use crate::serve::hyper::request::failures::Failures;
+use crate::serve::hyper::request::peer::Peer;
+use crate::serve::hyper::request::service::Requests;
+use crate::serve::hyper::rt::shared::Shared;
 use crate::serve::hyper::{Io, Limits, NurseryExecutor, Timer};
+use crate::serve::panicked::OnPanic;
 use crate::serve::reports::Reports;
+use crate::serve::until_ending::until_ending;
 use crate::world::net::closing;
 use crate::{Error, Nursery, Result, finishing, move_on_after, nursery};
 
 /// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
 /// `Connection::new(stream, peer).serve(handler)`.
 ///
-/// It is what [`serve`](super::serve()) does with each of its connections, for those who accept
-/// them in their own way.
+/// This is what [`serve`](crate::hyper::serve()) does with each of its connections, for programs that
+/// accept connections in their own way.
 ///
 /// # Errors
 ///
@@ -75,7 +79,7 @@ where
     Connection::new(stream, peer).serve(handler)
 }
 
-/// A connection that is to be [served](Self::serve), and the choices for that.
+/// A connection that is to be [served](Self::serve), and how.
 ///
 /// ```
 /// use hyper::{Request, Response, body::Incoming};
@@ -101,45 +105,56 @@ pub struct Connection<'a, S, P> {
     limits: Limits,
     on_error: Option<OnError<'a, P>>,
     mark: Option<Mark<P>>,
-    resume_panics: bool,
+    on_panic: OnPanic,
     place: &'static Location<'static>,
 }
 
-pub(super) type OnError<'a, P> = Box<dyn Fn(Error, &P) + 'a>;
+pub(crate) type OnError<'a, P> = Box<dyn Fn(Error, &P) + 'a>;
 /// Puts a [`Peer`] into a request.
-pub(super) type Mark<P> = fn(&P, &mut Extensions);
+pub(crate) type Mark<P> = fn(&P, &mut Extensions);
 
 impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
-    /// A connection to this peer, which is what its reports name, with the default [`Limits`].
+    /// A connection with the default [`Limits`]. Reports name it by this peer.
     #[track_caller]
     pub fn new(stream: S, peer: P) -> Self {
         let place = Location::caller();
-        let limits = Limits::new();
-        Connection { stream, peer, limits, on_error: None, mark: None, resume_panics: false, place }
+        Connection {
+            stream,
+            peer,
+            limits: Limits::new(),
+            on_error: None,
+            mark: None,
+            on_panic: OnPanic::Report,
+            place,
+        }
     }
 
-    /// Other limits than the default ones.
+    /// Sets limits other than the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Calls this with each error of a handler, or of a body, and with the peer. A panic is a
-    /// [`HandlerPanicked`](crate::HandlerPanicked). Otherwise they are reported through `tracing`,
+    /// Calls this with each error of a handler or of a body, and with the peer. A panic is passed as a
+    /// [`HandlerPanicked`](crate::HandlerPanicked). By default errors are reported through `tracing`
     /// as warnings, and panics as errors.
     pub fn on_error(mut self, report: impl Fn(Error, &P) + 'a) -> Self {
         self.on_error = Some(Box::new(report));
         self
     }
 
-    /// Lets a handler's panic resume in the caller, as that of a child of a
-    /// [nursery](crate::nursery()). By default it is an answer with the status 500, and a report.
-    pub fn resume_panics(mut self) -> Self {
-        self.resume_panics = true;
+    /// Resumes a handler's panic in the caller, as a [nursery](crate::nursery()) does with that of a
+    /// child. By default the answer has the status 500, and the panic is reported.
+    pub fn resume_panics(self) -> Self {
+        self.on_panic(OnPanic::Resume)
+    }
+
+    pub(crate) fn on_panic(mut self, on_panic: OnPanic) -> Self {
+        self.on_panic = on_panic;
         self
     }
 
-    /// Puts a [`Peer`] into the extensions of each request. That takes an allocation.
+    /// Puts a [`Peer`] into the extensions of each request, which takes an allocation.
     pub fn with_peer(mut self) -> Self
     where
         P: Clone + Send + Sync + 'static,
@@ -148,12 +163,12 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         self
     }
 
-    pub(super) fn marked(mut self, mark: Option<Mark<P>>) -> Self {
+    pub(crate) fn marked(mut self, mark: Option<Mark<P>>) -> Self {
         self.mark = mark;
         self
     }
 
-    pub(super) fn at(mut self, place: &'static Location<'static>) -> Self {
+    pub(crate) fn at(mut self, place: &'static Location<'static>) -> Self {
         self.place = place;
         self
     }
@@ -161,17 +176,20 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     /// Serves HTTP/1 or HTTP/2, whichever the client begins with, until the connection ends. Each
     /// request runs `handler` in a task.
     ///
-    /// What a handler may rely on is told at the [module](crate::hyper#handlers).
+    /// What a handler may rely on is described at the [module](crate::hyper#handlers).
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), if a scope around it is cancelled, when the handlers have
-    /// ended; what the client has done against HTTP, as a [`hyper::Error`]. That a client goes
-    /// away is none, and what handlers fail with is [reported](Self::on_error).
+    /// [`Cancelled`](crate::Cancelled), once the handlers have ended, if a scope around this is
+    /// cancelled; a [`hyper::Error`] if the client violates HTTP. It is no error that a client goes
+    /// away, and the errors of handlers are [reported](Self::on_error).
     ///
     /// # Panics
     ///
-    /// As a handler does, after [`resume_panics`](Self::resume_panics); as `on_error`'s closure.
+    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure given
+    /// to `on_error` panics.
     pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -179,7 +197,7 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         B: IntoBody,
         E: Into<Error>,
     {
-        let Connection { stream, peer, limits, on_error, mark, resume_panics, place } = self;
+        let Connection { stream, peer, limits, on_error, mark, on_panic, place } = self;
         let peer_ref = &peer;
         let mark = mark.map(|mark| move |extensions: &mut Extensions| mark(peer_ref, extensions));
         let reports = Reports::new("request", place);
@@ -187,38 +205,39 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
             Some(on_error) => on_error(error, &peer),
             None => reports.failed(&error, &peer),
         };
-        let failures = Failures { report: &report, resume_panics };
+        let failures = Failures { report: &report, on_panic };
         let (handler, failures, limits) = (&handler, &failures, &limits);
         let mark = mark.as_ref().map(|mark| mark as &dyn Fn(&mut Extensions));
         let mut stream = stream;
-        // The handlers finish their work, as those of any server do.
+        // The handlers finish their work, as those of every server do.
         finishing(nursery(async |n| {
             let opening = until_ending(read_preface(&mut stream), FIRST_PATIENCE, place);
-            let Opening { version, read, begun } =
-                match move_on_after(limits.handshake, opening).await {
-                    Ok(Some(Some(opening))) => opening,
-                    Ok(None) => {
-                        tracing::debug!(?peer, "a client has not begun to speak HTTP in time");
-                        return Ok(());
-                    }
-                    Ok(Some(None)) => return Ok(()), // a client that has changed its mind
-                    Err(error) if error.is::<io::Error>() => {
-                        tracing::debug!(?peer, %error, "a client has gone before it said anything");
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error),
-                };
+            let Opening { version, read, begun } = match move_on_after(limits.handshake, opening)
+                .await
+            {
+                Ok(Some(Some(opening))) => opening,
+                Ok(None) => {
+                    tracing::debug!(?peer, "a client did not begin to speak HTTP in time");
+                    return Ok(());
+                }
+                Ok(Some(None)) => return Ok(()), // the client has changed its mind
+                Err(error) if error.is::<io::Error>() => {
+                    tracing::debug!(?peer, %error, "a client went away before it said anything");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
             let pace = Pace::begun_at(begun, limits);
             let state = State::new(Kind::Served, place);
             let stream = Shared::new(stream);
             let io = Io::of(stream.clone(), read, state.clone());
-            state.set_ahead(|| Ahead::new(stream.clone()));
+            state.client.set_ahead(|| Ahead::new(stream.clone()));
             let serving = Serving { nursery: n, limits, failures, mark, state, pace };
             let outcome = match version {
                 Version::Http1 => serving.http1(io, handler).await,
                 Version::Http2 => serving.http2(io, handler).await,
             };
-            // Cancelled, it has been closed; that is to be heard of where anything waits.
+            // If this is cancelled the stream has been closed, and whatever waits next will fail.
             let _ = closing::end(stream).await;
             outcome
         }))
@@ -236,11 +255,11 @@ impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Connection<'_, S, P> {
     }
 }
 
-pub(super) fn mark<P: Clone + Send + Sync + 'static>(peer: &P, extensions: &mut Extensions) {
+pub(crate) fn mark<P: Clone + Send + Sync + 'static>(peer: &P, extensions: &mut Extensions) {
     extensions.insert(Peer(peer.clone()));
 }
 
-/// A connection of which the version of HTTP is known.
+/// A connection whose version of HTTP is known.
 struct Serving<'scope, 'env> {
     nursery: &'scope Nursery<'scope, 'env>,
     limits: &'env Limits,
@@ -272,9 +291,9 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         builder
             .timer(Timer)
             .half_close(true)
-            .header_read_timeout(None) // it takes idle connections for slow ones
+            .header_read_timeout(None) // hyper takes idle connections for slow ones
             .max_buf_size(self.limits.header_size);
-        // hyper's own limit is the same, and told again it makes every request slower.
+        // hyper's own default is the same, and setting it makes every request slower.
         if self.limits.headers != Limits::HEADERS {
             builder.max_headers(self.limits.headers);
         }
@@ -311,22 +330,22 @@ impl<'scope, 'env> Serving<'scope, 'env> {
     }
 }
 
-/// What becomes of how it has ended.
+/// What is returned for a connection that has ended in this way.
 fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
     failures.report_those_of(state);
     match end {
         End::Over => Ok(()),
         End::Departed(error) => {
-            tracing::debug!(?error, "a client has gone in the middle of something");
+            tracing::debug!(?error, "a client went away in the middle of something");
             Ok(())
         }
         End::Cancelled(why) => Err(why.into()),
         End::Failed(error) => match error.downcast_ref::<hyper::Error>() {
-            // It was reported, as a handler's.
+            // It was reported as the handler's.
             Some(error) if error.is_user() => Ok(()),
-            // A client that does not answer pings: it has gone, and nobody has told.
+            // The client does not answer pings: it has gone without a word.
             Some(hyper) if hyper.is_timeout() => {
-                tracing::debug!(error = %hyper, "a client has gone");
+                tracing::debug!(error = %hyper, "a client went away");
                 Ok(())
             }
             _ => Err(error.at(state.place())),

@@ -1,16 +1,17 @@
-//! Whether the requests of a connection of HTTP/1 have come in whole.
+//! Whether the requests of a connection of HTTP/1 have arrived in full.
 //!
-//! Only for connections that are set up by hand: there hyper reads ahead while it waits for a
-//! handler, so that a read which waits does not say that a body is missing. What is not understood
-//! here ends the watch, not the connection; what hyper understands is its own affair.
+//! Only for connections that are set up by hand. There hyper reads ahead while it waits for a
+//! handler, so a read that blocks does not mean that part of a body is missing. Whatever is not
+//! understood here ends the watch, not the connection; what hyper understands is its own business.
 
 use std::mem;
 
-/// What has come of the present request, of each in turn.
+/// How much of the present request has arrived.
 pub(super) struct Message {
     step: Step,
-    /// The part of the present line that has come.
+    /// The part of the present line that has arrived.
     line: Vec<u8>,
+    /// The request line has arrived.
     begun: bool,
     length: u64,
     chunked: bool,
@@ -19,13 +20,13 @@ pub(super) struct Message {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Head,
-    /// So many bytes are to come.
+    /// This many bytes are still to come.
     Body(u64),
     ChunkSize,
-    /// So many bytes, with the end of the line behind them.
+    /// This many bytes are still to come, including the line break at the end.
     Chunk(u64),
     Trailers,
-    /// Nothing is known any more.
+    /// Nothing is known any longer.
     Lost,
 }
 
@@ -34,19 +35,19 @@ impl Message {
         Message { step: Step::Head, line: Vec::new(), begun: false, length: 0, chunked: false }
     }
 
-    /// Whether a part of a request's head has come.
+    /// Whether part of a request's head has arrived.
     pub(super) fn is_in_head(&self) -> bool {
         self.step == Step::Head && (self.begun || !self.line.is_empty())
     }
 
-    /// Whether the client has the rest of a body still to send.
+    /// Whether the client still has the rest of a body to send.
     pub(super) fn receives(&self) -> bool {
         !matches!(self.step, Step::Head | Step::Lost)
     }
 
     /// These bytes were read.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
-        /// Longer lines hyper does not take by default.
+        /// By default hyper takes no longer lines.
         const LONGEST: usize = 512 * 1024;
         while !bytes.is_empty() && self.step != Step::Lost {
             if let Step::Body(left) | Step::Chunk(left) = &mut self.step {
@@ -77,10 +78,10 @@ impl Message {
     /// What follows this line.
     fn after(&mut self, line: &[u8]) -> Step {
         match self.step {
-            Step::Head if !line.is_empty() => {
-                let first = !mem::replace(&mut self.begun, true);
-                self.header(line, first)
-            }
+            Step::Head if !line.is_empty() => match mem::replace(&mut self.begun, true) {
+                false => request_line(line),
+                true => self.header(line),
+            },
             Step::Head if !self.begun => Step::Head, // an empty line before a request
             Step::Head => {
                 let chunked = mem::take(&mut self.chunked);
@@ -106,10 +107,7 @@ impl Message {
         }
     }
 
-    fn header(&mut self, line: &[u8], first: bool) -> Step {
-        if first {
-            return if line.starts_with(b"CONNECT ") { Step::Lost } else { Step::Head };
-        }
+    fn header(&mut self, line: &[u8]) -> Step {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { return Step::Head };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
@@ -119,8 +117,15 @@ impl Message {
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.chunked = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
-            return Step::Lost; // what follows may be no HTTP
+            return Step::Lost; // what follows may not be HTTP
         }
         Step::Head
+    }
+}
+
+fn request_line(line: &[u8]) -> Step {
+    match line.starts_with(b"CONNECT ") {
+        true => Step::Lost, // what follows may not be HTTP
+        false => Step::Head,
     }
 }

@@ -1,14 +1,14 @@
-//! The answer to a WebSocket's key, by which a client sees that it was understood (RFC 6455, 1.3).
+//! The answer to a WebSocket's key, which shows a client that it was understood (RFC 6455, 1.3).
 
 use hyper::header::HeaderValue;
 
-/// What has to be in `Sec-WebSocket-Accept` for this `Sec-WebSocket-Key`.
+/// The `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key`.
 pub(super) fn accept(key: &HeaderValue) -> HeaderValue {
     let text = [key.as_bytes(), b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"].concat();
     HeaderValue::try_from(base64(&sha1(&text))).expect("it is made of letters")
 }
 
-/// SHA-1 (FIPS 180-4), which is good enough for what is no secret.
+/// SHA-1 (FIPS 180-4), which is good enough where nothing is secret.
 fn sha1(text: &[u8]) -> [u8; 20] {
     let mut padded = text.to_vec();
     padded.push(0x80);

@@ -1,4 +1,4 @@
-//! A stream that hyper has, and whoever drives the connection as well.
+//! A stream that hyper shares with whoever drives the connection.
 
 use std::cell::{Ref, RefCell};
 use std::fmt;
@@ -9,16 +9,16 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// A stream that several have. hyper gives its own back only in HTTP/1, and not where the
-/// connection may be upgraded.
-pub(super) struct Shared<S>(Rc<RefCell<S>>);
+/// A stream with several owners. hyper gives its stream back only in HTTP/1, and not if the connection
+/// may be upgraded.
+pub(crate) struct Shared<S>(Rc<RefCell<S>>);
 
 impl<S> Shared<S> {
-    pub(super) fn new(stream: S) -> Shared<S> {
+    pub(crate) fn new(stream: S) -> Shared<S> {
         Shared(Rc::new(RefCell::new(stream)))
     }
 
-    pub(super) fn borrow(&self) -> Ref<'_, S> {
+    pub(crate) fn borrow(&self) -> Ref<'_, S> {
         self.0.borrow()
     }
 

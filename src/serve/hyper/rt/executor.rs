@@ -13,16 +13,18 @@ use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::HandlerPanicked;
-use crate::serve::hyper::request;
-use crate::serve::hyper::state::{Kind, State, UnderWay};
+use crate::serve::hyper::cancellation;
+use crate::serve::hyper::connection::rounds::Rounds;
+use crate::serve::hyper::connection::state::kind::Kind;
+use crate::serve::hyper::connection::state::{State, UnderWay, Work};
 use crate::{Nursery, Result};
 
-/// Spawns what hyper wants to run beside a connection into a nursery: in HTTP/2, the answering of
+/// Spawns into a nursery what hyper wants to run beside a connection: in HTTP/2, the answering of
 /// each request.
 ///
-/// The futures need not be `'static`, so handlers may borrow what lives outside the nursery. Open
-/// one for each connection: when the connection has ended, and its answers with it, so has the
-/// nursery. What panics is reported through `tracing`, and resets its stream only.
+/// The futures need not be `'static`, so handlers may borrow what lives outside the nursery. Open a
+/// nursery for each connection: it ends when the connection and all its answers have. A panic is
+/// reported through `tracing`, and only resets its own stream.
 ///
 /// ```
 /// use hyper::server::conn::http2;
@@ -49,9 +51,10 @@ use crate::{Nursery, Result};
 pub struct NurseryExecutor<'scope, 'env>(&'scope Nursery<'scope, 'env>);
 
 impl<'scope, 'env> NurseryExecutor<'scope, 'env> {
-    /// Spawns into this nursery.
+    /// An executor that spawns into this nursery.
     #[must_use]
     pub fn new(nursery: &'scope Nursery<'scope, 'env>) -> Self {
+        cancellation::recognise();
         NurseryExecutor(nursery)
     }
 }
@@ -74,14 +77,14 @@ where
         let stream = State::current().map(|state| {
             let scope = ScopeRef::new(place);
             let key = state.join(scope.clone());
-            if state.kind == Kind::ByHand {
-                state.count_request();
-            }
-            let under_way = state.begin();
-            if state.kind == Kind::Served {
-                state.answer(true); // the handler is a task of its own
-            }
-            Stream { under_way, key, scope, rounds: 0 }
+            let work = match state.kind {
+                Kind::ByHand => {
+                    state.counts.count_request();
+                    Work::Task
+                }
+                Kind::Served => Work::Answer, // the handler is a task of its own
+            };
+            Stream { under_way: state.begin(work), key, scope, rounds: Rounds::default() }
         });
         let entered = stream.as_ref().map(|stream| stream.scope.clone());
         let spawned = Spawned { future: Some(future), entered: None, scope: entered, stream };
@@ -89,28 +92,24 @@ where
     }
 }
 
-/// What a driven connection knows of something that hyper has spawned.
+/// What a driven connection knows about something that hyper has spawned.
 struct Stream {
     under_way: UnderWay,
     key: usize,
     scope: ScopeRef,
-    /// How often it has waited in a scope that was cancelled.
-    rounds: u8,
+    /// Those it has had in a cancelled scope.
+    rounds: Rounds,
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let state = self.under_way.state();
-        state.leave(self.key);
-        if state.kind == Kind::Served {
-            state.answer(false);
-        }
+        self.under_way.state().leave(self.key);
     }
 }
 
 pin_project! {
-    /// Something that hyper has spawned. If it panics it is dropped, which resets its stream; the
-    /// others, and the connection, go on.
+    /// Something that hyper has spawned. If it panics it is dropped, which resets its stream; the other
+    /// streams and the connection go on.
     struct Spawned<F> {
         #[pin]
         future: Option<F>,
@@ -146,8 +145,7 @@ impl<F: Future<Output = ()>> Future for Spawned<F> {
             }
             Ok(Poll::Ready(())) => {}
             Err(payload) => {
-                let error = HandlerPanicked::new(&*payload);
-                panic::quietly(|| drop(payload));
+                let error = HandlerPanicked::caught(payload);
                 panic::quietly(|| tracing::error!(%error, "a stream of HTTP/2 was reset"));
             }
         }
@@ -158,9 +156,9 @@ impl<F: Future<Output = ()>> Future for Spawned<F> {
 
 impl Stream {
     fn waits(&mut self, cx: &Context<'_>) {
-        // A served one waits for a task, which does that itself.
+        // On a served connection it waits for the task of a request, which does this itself.
         if self.under_way.state().kind == Kind::ByHand {
-            request::waits(&self.scope, &self.under_way, &mut self.rounds, cx);
+            self.rounds.waits(&self.scope, &self.under_way, cx);
         }
     }
 }

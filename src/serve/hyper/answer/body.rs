@@ -1,35 +1,30 @@
-//! Bodies of answers.
+//! What a handler gives as the body of its answer.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
-use pin_project_lite::pin_project;
 
-use crate::error::panic;
 use crate::generator::Generator;
-use crate::serve::HandlerPanicked;
-use crate::serve::hyper::frames::{Frames, Sender, Taker};
-use crate::serve::hyper::state::UnderWay;
+use crate::serve::hyper::answer::frames::{Frames, Sender, Taker};
 use crate::{Error, Result, aclosing};
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-/// The body of an answer: some text, or made bit by bit while the client reads it.
+/// The body of an answer: either complete, or made piece by piece while the client reads it.
 ///
-/// What [`stream`](Self::stream) and [`generator`](Self::generator) run is a part of the request:
-/// it may borrow what the handler may, and a task runs it. When the client goes away, or
+/// The code given to [`stream`](Self::stream) or [`generator`](Self::generator) is part of the
+/// request: it runs in a task, and may borrow whatever the handler may. When the client goes away, or
 /// the server is cancelled, it sees a [`Cancelled`](crate::Cancelled) at its `await` and cleans up,
-/// as the handler does. If it fails the answer is cut off so that the client sees it: in HTTP/1 the
-/// connection is closed, in HTTP/2 the stream is reset.
+/// as the handler does. If it fails, the answer is cut off in a way that the client can tell: in
+/// HTTP/1 the connection is closed, in HTTP/2 the stream is reset.
 ///
-/// A handler may give any [`Body`](hyper::body::Body) in place of this one, such as those of the
-/// crate `http-body-util`. hyper polls and drops it: it is gone when the client is, without a
-/// `Cancelled`, and without awaiting anything. [`new`](Self::new) makes one into this type.
+/// A handler may return any other [`Body`](hyper::body::Body) instead, such as those of the crate
+/// `http-body-util`. hyper polls and drops such a body: it disappears with the client, without a
+/// `Cancelled`, and without awaiting anything. [`new`](Self::new) turns one into this type.
 ///
 /// ```
 /// use hyper::{Request, Response, body::Incoming};
@@ -68,8 +63,8 @@ impl<'a> Body<'a> {
         Body::from(Bytes::new())
     }
 
-    /// A body that `make` sends, in a task. It is polled for the first time when the answer's head
-    /// has been handed over, and not at all where the client wants no body, as for `HEAD`.
+    /// A body that `make` sends, in a task. The task is first polled once hyper has the answer's head,
+    /// and never if the client wants no body, as for `HEAD`.
     ///
     /// See the [type](Self) for an example.
     pub fn stream<F>(make: F) -> Body<'a>
@@ -81,10 +76,10 @@ impl<'a> Body<'a> {
         Body(Repr::Made { frames, making: Box::pin(async move { make(sender).await }) })
     }
 
-    /// A body made of a generator's values. It is closed when the last has been sent, or when the
-    /// client has gone: within the request's scope, so its clean-up may await.
+    /// A body made of a generator's values. The generator is closed when the last value has been sent
+    /// or the client has gone, within the request's scope: its clean-up may await.
     ///
-    /// [`generator`](crate::generator()) borrows nothing. To borrow the application's state, take
+    /// A [`generator`](crate::generator()) borrows nothing. To borrow the application's state, use
     /// [`Nursery::generator`](crate::Nursery::generator) of a nursery opened around the server, or
     /// [`stream`](Self::stream).
     ///
@@ -111,7 +106,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Any body, in a box. What [`Body`] says of those of others holds for it.
+    /// Any body, in a box. What [`Body`] says about bodies of other libraries applies to it.
     pub fn new<B>(body: B) -> Body<'a>
     where
         B: HttpBody<Data = Bytes> + 'static,
@@ -120,6 +115,7 @@ impl<'a> Body<'a> {
         Body(Repr::Foreign(Box::pin(Converted { body: Box::pin(body) })))
     }
 
+    /// No body; `upgrade` runs in a task once hyper has the answer's head.
     pub(super) fn upgrade(upgrade: Boxed<'a>) -> Body<'a> {
         Body(Repr::Upgrade(upgrade))
     }
@@ -172,6 +168,7 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
+/// A body of another library whose errors are made into ours.
 struct Converted<B> {
     body: Pin<Box<B>>,
 }
@@ -201,21 +198,21 @@ where
     }
 }
 
-/// What a handler may give as the body of an answer: a [`Body`], or any
+/// What a handler may return as the body of an answer: a [`Body`], or any
 /// [`Body`](hyper::body::Body) of another library that borrows nothing.
 pub trait IntoBody: sealed::Sealed {}
 
 impl<B: sealed::Sealed> IntoBody for B {}
 
-/// What is left to do for an answer when its head has been handed over.
-pub(super) enum Rest<'a> {
+/// What remains to be done for an answer once hyper has its head.
+pub(crate) enum Rest<'a> {
     Nothing,
-    /// Its frames are taken here.
+    /// The future sends the body through these frames.
     Made(Frames, Boxed<'a>),
     Upgrade(Boxed<'a>),
 }
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     use super::*;
 
     pub trait Sealed {
@@ -304,103 +301,3 @@ impl HttpBody for Given {
         }
     }
 }
-
-pin_project! {
-    /// The body of an answer on its way through hyper: none, if the handler has failed.
-    pub(super) struct Outgoing<G> {
-        #[pin]
-        body: Option<G>,
-        resume_panics: bool,
-        held: Held,
-    }
-}
-
-/// Counts the body among those under way until hyper is done with it, and among those held while
-/// hyper has a piece of it: it asks for the next when it has got rid of that.
-struct Held {
-    under_way: UnderWay,
-    is_held: bool,
-}
-
-impl Held {
-    fn set(&mut self, is_held: bool) {
-        if is_held != self.is_held {
-            self.is_held = is_held;
-            self.under_way.state().hold(is_held);
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.set(false);
-        self.under_way.state().answer(false);
-    }
-}
-
-impl<G> Outgoing<G> {
-    pub(super) fn new(body: Option<G>, under_way: UnderWay, resume_panics: bool) -> Outgoing<G> {
-        under_way.state().answer(true);
-        Outgoing { body, resume_panics, held: Held { under_way, is_held: false } }
-    }
-}
-
-impl<G> HttpBody for Outgoing<G>
-where
-    G: HttpBody<Error: Into<Box<dyn StdError + Send + Sync>>>,
-{
-    type Data = G::Data;
-    type Error = CutOff;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<G::Data>, CutOff>>> {
-        let this = self.project();
-        let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
-        let held = this.held;
-        held.set(false);
-        let polled = match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
-            Ok(polled) => polled,
-            Err(payload) if *this.resume_panics => resume_unwind(payload),
-            Err(payload) => {
-                let error = HandlerPanicked::new(&*payload);
-                panic::quietly(|| drop(payload));
-                held.under_way.state().fail(error.into());
-                return Poll::Ready(Some(Err(CutOff)));
-            }
-        };
-        polled.map(|item| {
-            held.set(matches!(item, Some(Ok(_))));
-            Some(item?.map_err(|error| {
-                let error = Error::from_boxed(error.into());
-                // A task that makes a body has told of it.
-                if !error.is::<CutOff>() && !error.is_cancelled() {
-                    held.under_way.state().fail(error);
-                }
-                CutOff
-            }))
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(G::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), G::size_hint)
-    }
-}
-
-/// What hyper is told where an answer fails: it ends the connection or the stream. What has
-/// failed, and why, is reported.
-#[derive(Debug)]
-pub(super) struct CutOff;
-
-impl fmt::Display for CutOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request was given up")
-    }
-}
-
-impl StdError for CutOff {}

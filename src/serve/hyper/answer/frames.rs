@@ -11,59 +11,66 @@ use hyper::header::HeaderMap;
 
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
-use crate::serve::hyper::answer::CutOff;
-use crate::serve::hyper::state::departed;
+use crate::serve::hyper::answer::cut_off::CutOff;
+use crate::serve::hyper::cancellation::departed;
 use crate::{Error, Event, Result, checkpoint};
 
-/// One frame at a time, as hyper has a buffer of its own.
+/// Passes on one frame at a time, as hyper has a buffer of its own.
 #[derive(Clone)]
-pub(super) struct Frames(Rc<Shared>);
+pub(crate) struct Frames(Rc<Shared>);
 
 struct Shared {
     frame: RefCell<Option<Frame<Bytes>>>,
-    end: Cell<End>,
-    /// hyper waits for a frame.
+    stage: Cell<Stage>,
+    /// Woken when there is a frame: hyper is waiting for one.
     taker: RefCell<Option<Waker>>,
-    /// Set when a frame has been taken. All who want to send wait for the same.
+    /// Set when a frame has been taken. Everybody who wants to send waits for the same one.
     taken: RefCell<Option<Rc<Event>>>,
-    /// Of the task that makes them.
+    /// The scope of the task that makes them.
     scope: RefCell<Option<ScopeRef>>,
 }
 
+/// How far a body has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Stage {
     Open,
-    /// There will be no more.
-    Ended,
-    /// There would be more.
-    Failed,
-    /// Nobody takes them any more.
+    /// The task has ended.
+    Ended(End),
+    /// Nobody takes the frames any more.
     Unwanted,
+}
+
+/// How a body has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Complete,
+    /// There would have been more.
+    CutOff,
 }
 
 impl Frames {
     pub(super) fn new() -> Frames {
         Frames(Rc::new(Shared {
             frame: RefCell::new(None),
-            end: Cell::new(End::Open),
+            stage: Cell::new(Stage::Open),
             taker: RefCell::new(None),
             taken: RefCell::new(None),
             scope: RefCell::new(None),
         }))
     }
 
-    /// The scope that is cancelled when nobody takes them any more.
-    pub(super) fn set_scope(&self, scope: ScopeRef) {
-        if self.0.end.get() == End::Unwanted {
+    /// Sets the scope that is cancelled when nobody takes the frames any more.
+    pub(crate) fn set_scope(&self, scope: ScopeRef) {
+        if self.0.stage.get() == Stage::Unwanted {
             scope.cancel(Level::Full, departed(), None);
         }
         let _former = self.0.scope.replace(Some(scope));
     }
 
-    /// Says that there will be no more.
-    pub(super) fn end(&self, failed: bool) {
-        if self.0.end.get() == End::Open {
-            self.0.end.set(if failed { End::Failed } else { End::Ended });
+    /// There will be no more frames.
+    pub(crate) fn end(&self, end: End) {
+        if self.0.stage.get() == Stage::Open {
+            self.0.stage.set(Stage::Ended(end));
         }
         drop(self.0.scope.take());
         self.wake_taker();
@@ -84,7 +91,7 @@ impl Frames {
     }
 }
 
-/// What a body [made by a task](super::Body::stream) sends with.
+/// Sends the frames of a body that is [made by a task](super::body::Body::stream).
 ///
 /// Dropping it changes nothing: the body ends when its task does.
 pub struct Sender {
@@ -96,22 +103,24 @@ impl Sender {
         Sender { frames }
     }
 
-    /// Sends some of the body, when what was sent before has been taken. A client that does not
-    /// read makes this wait.
+    /// Sends a piece of the body, once what was sent before has been taken: it waits for a client that
+    /// does not read.
     ///
-    /// It is a [checkpoint](crate::checkpoint()).
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), when the client has gone for one; nothing has been sent
-    /// then. Behind a shield, where there is none, an [`io::Error`] of the kind
+    /// [`Cancelled`](crate::Cancelled), for example because the client has gone; nothing has been
+    /// sent then. Behind a shield, which keeps that out, an [`io::Error`] of the kind
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
     pub async fn send(&self, data: impl Into<Bytes>) -> Result<()> {
         self.send_frame(|| Frame::data(data.into())).await
     }
 
-    /// Sends headers behind the body. In HTTP/1 hyper passes on those that a header `trailer` has
-    /// announced, if the client has said that it takes them.
+    /// Sends headers after the body. In HTTP/1 hyper passes on those that were announced in a
+    /// `trailer` header, and only if the client has said that it takes trailers.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -124,8 +133,8 @@ impl Sender {
         checkpoint().await?;
         let shared = &*self.frames.0;
         loop {
-            if shared.end.get() != End::Open {
-                checkpoint().await?; // it was cancelled while this waited
+            if shared.stage.get() != Stage::Open {
+                checkpoint().await?; // this may have been cancelled while it waited
                 return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
             }
             if shared.frame.borrow().is_none() {
@@ -147,7 +156,7 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// The end that hyper has.
+/// Hyper's end.
 pub(super) struct Taker(Frames);
 
 impl Taker {
@@ -161,14 +170,14 @@ impl Taker {
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
         let shared = &*self.0.0;
         let frame = shared.frame.take();
-        match (frame, shared.end.get()) {
+        match (frame, shared.stage.get()) {
             (Some(frame), _) => {
                 self.0.wake_senders();
                 Poll::Ready(Some(Ok(frame)))
             }
-            (None, End::Failed) => Poll::Ready(Some(Err(Error::from(CutOff)))),
-            (None, End::Ended | End::Unwanted) => Poll::Ready(None),
-            (None, End::Open) => {
+            (None, Stage::Ended(End::CutOff)) => Poll::Ready(Some(Err(Error::from(CutOff)))),
+            (None, Stage::Ended(End::Complete) | Stage::Unwanted) => Poll::Ready(None),
+            (None, Stage::Open) => {
                 let waker = cx.waker().clone();
                 let _former = shared.taker.replace(Some(waker));
                 Poll::Pending
@@ -177,15 +186,15 @@ impl Taker {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.0.0.end.get() == End::Ended && self.0.0.frame.borrow().is_none()
+        self.0.0.stage.get() == Stage::Ended(End::Complete) && self.0.0.frame.borrow().is_none()
     }
 }
 
 impl Drop for Taker {
     fn drop(&mut self) {
         let shared = &*self.0.0;
-        if shared.end.get() == End::Open {
-            shared.end.set(End::Unwanted);
+        if shared.stage.get() == Stage::Open {
+            shared.stage.set(Stage::Unwanted);
             let scope = shared.scope.take();
             if let Some(scope) = scope {
                 scope.cancel(Level::Full, departed(), None);

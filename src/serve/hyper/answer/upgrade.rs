@@ -1,4 +1,4 @@
-//! Connections that go on as something else, such as a WebSocket.
+//! Connections that go on with another protocol, such as a WebSocket.
 
 use std::fmt;
 use std::io;
@@ -10,21 +10,21 @@ use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET
 use hyper::rt::{Read, ReadBuf, Write};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::serve::hyper::answer::Body;
-use crate::serve::hyper::websocket;
+use crate::serve::hyper::answer::body::Body;
+use crate::serve::hyper::answer::websocket;
 use crate::{Result, cancellable};
 
-/// Answers a request to go on as another protocol, and runs `talk` with the stream when the answer
+/// Answers a request to go on with another protocol, and runs `talk` with the stream once the answer
 /// has been sent.
 ///
-/// It is answered with 101, or with 200 if it is a `CONNECT`. The key of a WebSocket is answered as
-/// well, so that `stream` may be given to a library that speaks it, as a stream whose handshake is
-/// done. A request that does not ask for an upgrade is answered with 426, and `talk` is dropped.
+/// The answer is 101, or 200 to a `CONNECT`. The key of a WebSocket is answered too, so the stream can
+/// be given to a library that speaks WebSocket, as one whose handshake is done. A request that does
+/// not ask for an upgrade is answered with 426, and `talk` is dropped.
 ///
-/// `talk` is a part of the request: it may borrow what the handler may, and a task of the
-/// connection runs it. It is finishing its work, as a handler is: a graceful stop of the server reaches
-/// what in it is [`idle`](crate::idle), and when the grace is over it is cancelled. The reads and
-/// writes are checkpoints.
+/// `talk` is part of the request: it runs in a task of the connection, and may borrow whatever the
+/// handler may. Like a handler, it is [finishing](crate::finishing()) its work: a graceful stop of the
+/// server only reaches what is [`idle`](crate::idle) in it, and when the grace is over, it is
+/// cancelled. Reads and writes are checkpoints.
 ///
 /// ```
 /// use futures::{AsyncReadExt, AsyncWriteExt};
@@ -69,21 +69,21 @@ where
     let on = hyper::upgrade::on(&mut request);
     answer.map(|_| {
         Body::upgrade(Box::pin(async move {
-            // When the answer has been sent.
+            // Ready when the answer has been sent.
             let stream = cancellable(on).await??;
             talk(Upgraded(stream)).await
         }))
     })
 }
 
-/// The stream of a connection that goes on as another protocol. See [`upgrade`].
+/// The stream of a connection that goes on with another protocol. See [`upgrade`].
 ///
-/// It is [`AsyncRead`] and [`AsyncWrite`] as the `futures` crate has them, and with the feature
-/// `tokio-io` also as tokio has them. Dropping it closes the connection.
+/// It implements [`AsyncRead`] and [`AsyncWrite`] of the `futures` crate and, with the feature
+/// `tokio-io`, those of tokio. Dropping it closes the connection.
 pub struct Upgraded(hyper::upgrade::Upgraded);
 
 impl Upgraded {
-    /// hyper's own type, for libraries that want that.
+    /// The stream as hyper's own type, for libraries that take that.
     #[must_use]
     pub fn into_inner(self) -> hyper::upgrade::Upgraded {
         self.0

@@ -1,7 +1,7 @@
 //! Reading while hyper does not, to find out whether the client is still there.
 //!
-//! Of a stream of this crate the kernel tells. Of any other, one of TLS for example, nothing is
-//! known but what a read gives, and in HTTP/1 hyper reads nothing while a request is handled.
+//! For a stream of this crate the kernel tells. For any other, such as one of TLS, only a read tells,
+//! and in HTTP/1 hyper reads nothing while a request is being handled.
 
 use std::io;
 use std::pin::Pin;
@@ -10,28 +10,29 @@ use std::task::{Context, Poll};
 use futures_io::AsyncRead;
 use hyper::rt::ReadBufCursor;
 
-use crate::serve::hyper::shared::Shared;
+use crate::serve::hyper::rt::shared::Shared;
 
-/// How much is kept for hyper. Behind that a client is found to have gone when it is written to.
+/// How much is kept for hyper. With more than that, that a client has gone is found out by writing
+/// to it.
 const MOST: usize = 64 * 1024;
 /// How much is read at once.
 const AT_ONCE: usize = 4 * 1024;
 
-/// What was read of a stream before hyper has asked for it.
-pub(super) struct Ahead {
-    /// Until hyper has the stream no more.
+/// What was read from a stream before hyper asked for it.
+pub(crate) struct Ahead {
+    /// Until hyper no longer has the stream.
     stream: Option<Box<dyn AsyncRead + Unpin>>,
     bytes: Vec<u8>,
-    /// It has met its end.
+    /// The stream has come to its end.
     ended: bool,
 }
 
 impl Ahead {
-    pub(super) fn new<S: AsyncRead + Unpin + 'static>(stream: Shared<S>) -> Ahead {
+    pub(crate) fn new<S: AsyncRead + Unpin + 'static>(stream: Shared<S>) -> Ahead {
         Ahead { stream: Some(Box::new(stream)), bytes: Vec::new(), ended: false }
     }
 
-    /// Reads what there is, until there is nothing at present. Fails when the stream does.
+    /// Reads what is there now. Fails when the stream does.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         let mut buffer = [0; AT_ONCE];
@@ -46,7 +47,7 @@ impl Ahead {
         Ok(())
     }
 
-    /// Reads no more. What was read is still there, for what the connection goes on as.
+    /// Reads no more. What was read is kept for the protocol that the connection goes on with.
     pub(super) fn stop(&mut self) -> Option<Box<dyn AsyncRead + Unpin>> {
         self.stream.take()
     }
@@ -55,12 +56,12 @@ impl Ahead {
         self.ended
     }
 
-    /// Whether hyper would be given something.
+    /// Whether hyper would be given something, be it the end.
     pub(super) fn has_more(&self) -> bool {
         self.ended || !self.bytes.is_empty()
     }
 
-    /// Gives hyper what was read; `None` if that was nothing.
+    /// Gives hyper what was read, and returns it; `None` if nothing was.
     pub(super) fn read(&mut self, buffer: &mut ReadBufCursor<'_>) -> Option<Vec<u8>> {
         if self.bytes.is_empty() {
             return self.ended.then(Vec::new);

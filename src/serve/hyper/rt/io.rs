@@ -1,4 +1,4 @@
-//! A stream, for hyper.
+//! Reading and writing a stream, for hyper.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -12,23 +12,24 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use crate::serve::hyper::on_thread::OnThread;
-use crate::serve::hyper::shared::Shared;
-use crate::serve::hyper::state::State;
+use crate::serve::hyper::cancellation;
+use crate::serve::hyper::connection::state::State;
+use crate::serve::hyper::rt::on_thread::OnThread;
+use crate::serve::hyper::rt::shared::Shared;
 use crate::world::net::{TcpStream, UnixStream};
 use crate::world::reactor::registration::Readiness;
 use crate::{Error, Result};
 
-/// Makes a stream one that hyper reads and writes: any of this crate's, and whatever else is
-/// [`AsyncRead`] and [`AsyncWrite`].
+/// A stream that hyper can read and write, over any stream of this crate and anything else that
+/// implements [`AsyncRead`] and [`AsyncWrite`].
 ///
-/// The reads and writes are checkpoints, as the stream's own are: hyper fails with an error that
-/// has the [`Cancelled`](crate::Cancelled) as its cause. Not so in a connection that
-/// [`gracefully`](super::gracefully) drives: that decides when hyper is to fail, as it would drop
-/// the handlers.
+/// Reads and writes are checkpoints, as the stream's own are: hyper fails with an error that has the
+/// [`Cancelled`](crate::Cancelled) as its cause. They are not in a connection that is driven by
+/// [`gracefully`](crate::hyper::gracefully), which decides itself when hyper is to fail, as hyper
+/// drops the handlers then.
 ///
-/// It is `Send`, as hyper asks for that where a connection may be upgraded, but of no use on
-/// another thread: there it panics, and what is dropped there is leaked.
+/// It is `Send`, because hyper asks for that where a connection may be upgraded, but is of no use on
+/// another thread: there it panics when it is used, and is leaked when it is dropped.
 ///
 /// ```
 /// use seedbed::{hyper::Io, net::UnixStream};
@@ -43,30 +44,31 @@ pub struct Io<S>(OnThread<Inner<S>>);
 
 struct Inner<S> {
     stream: S,
-    /// Read from the stream before, and not yet by hyper.
+    /// What was read from the stream before, and not yet by hyper.
     prefix: Vec<u8>,
     prefix_read: usize,
-    /// The connection that it is part of, once that is driven.
+    /// The connection that the stream belongs to, once that is driven.
     state: Option<Rc<State>>,
 }
 
 impl<S> Io<S> {
-    /// Over this stream.
+    /// Wraps a stream.
     pub fn new(stream: S) -> Self {
         Io::with_prefix(stream, Vec::new())
     }
 
-    /// Over a stream of which these bytes have been read already, for one to find out which
-    /// protocol its peer speaks: hyper reads them first.
+    /// Wraps a stream from which these bytes have been read already, for example to find out which
+    /// protocol its peer speaks. hyper reads them first.
     pub fn with_prefix(stream: S, read: Vec<u8>) -> Self {
+        cancellation::recognise();
         Io(OnThread::new(Inner { stream, prefix: read, prefix_read: 0, state: None }))
     }
 
-    /// The stream. What is left of the prefix is lost.
+    /// Returns the stream. What is left of the prefix is lost.
     ///
     /// # Panics
     ///
-    /// On another thread than the one it was made on.
+    /// On any thread except the one it was made on.
     pub fn into_inner(self) -> S {
         self.0.into_inner().stream
     }
@@ -75,15 +77,15 @@ impl<S> Io<S> {
     ///
     /// # Panics
     ///
-    /// On another thread than the one it was made on.
+    /// On any thread except the one it was made on.
     pub fn get_ref(&self) -> &S {
         &self.0.get().stream
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
-    /// As part of a connection that is going to be driven.
-    pub(super) fn of(stream: S, read: Vec<u8>, state: Rc<State>) -> Self {
+    /// Wraps a stream that belongs to a connection which is going to be driven.
+    pub(crate) fn of(stream: S, read: Vec<u8>, state: Rc<State>) -> Self {
         let mut io = Io::with_prefix(stream, read);
         let inner = io.0.get_mut();
         state.set_bound();
@@ -99,7 +101,7 @@ impl<S: fmt::Debug> fmt::Debug for Inner<S> {
 }
 
 impl<S> Inner<S> {
-    /// The connection that it is part of, while that is driven.
+    /// The connection that the stream belongs to, while that is driven.
     fn state(&mut self) -> Option<Rc<State>> {
         if self.state.is_none()
             && let Some(state) = State::bind()
@@ -110,23 +112,23 @@ impl<S> Inner<S> {
     }
 
     fn join(&mut self, state: Rc<State>) {
-        state.note_input(&self.prefix);
-        // Where it cannot be observed its reads and writes tell.
+        state.traffic.input(&self.prefix);
+        // Where the stream cannot be observed, its reads and writes tell.
         if let Some(peer) = observe(&self.stream).and_then(Result::ok) {
-            state.set_peer(peer);
+            state.client.set_peer(peer);
         }
         self.state = Some(state);
     }
 }
 
-/// A stream of this crate behind whatever is of its type.
-pub(super) fn downcast<S, T: 'static>(stream: &S) -> Option<&T> {
+/// The stream as a `T`, if that is its type.
+pub(crate) fn downcast<S, T: 'static>(stream: &S) -> Option<&T> {
     let is_same = typeid::of::<S>() == typeid::of::<T>();
-    // SAFETY: it is the same type, and has no lifetimes.
+    // SAFETY: the types are the same, and `T` has no lifetimes.
     is_same.then(|| unsafe { &*ptr::from_ref(stream).cast::<T>() })
 }
 
-/// What the kernel says of the other end of a stream of this crate.
+/// What the kernel says about the other end of a stream of this crate.
 fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
     if let Some(stream) = downcast::<S, TcpStream>(stream) {
         return Some(stream.observe());
@@ -140,8 +142,8 @@ fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
     downcast::<S, UnixStream>(stream).map(UnixStream::observe)
 }
 
-/// Reads from a stream of this crate, into memory that need not be initialized. hyper offers 8 KiB or
-/// more, three times per request, and does not say that it was zeroed before. `None` for other
+/// Reads from a stream of this crate, into memory that need not be initialized: hyper offers 8 KiB or
+/// more, three times per request, and does not say when it has been zeroed before. `None` for other
 /// streams.
 fn poll_read_ours<S>(
     stream: &S,
@@ -161,15 +163,15 @@ fn poll_read_ours<S>(
 }
 
 impl<S: AsyncRead + Unpin> Inner<S> {
-    /// Reads into `buffer`, and says how much.
+    /// Reads into `buffer`, and returns how much.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBufCursor<'_>,
     ) -> Poll<io::Result<usize>> {
-        /// How much is read at once from a stream of others. `AsyncRead` reads into initialized
-        /// memory only, so the room is zeroed before, and hyper offers up to 400 KiB after some
-        /// large reads.
+        /// How much is read at once from a foreign stream. `AsyncRead` reads only into initialized
+        /// memory, which has to be zeroed first, and after some large reads hyper offers up to
+        /// 400 KiB.
         const MOST: usize = 16 * 1024;
         let rest = &self.prefix[self.prefix_read..];
         if !rest.is_empty() {
@@ -186,7 +188,7 @@ impl<S: AsyncRead + Unpin> Inner<S> {
         {
             return Poll::Ready(Ok(n));
         }
-        // SAFETY: what is initialized stays so.
+        // SAFETY: nothing that is initialized is made uninitialized.
         let room = unsafe { buffer.as_mut() };
         let most = room.len().min(MOST);
         let n = match poll_read_ours(&self.stream, cx, room) {
@@ -194,17 +196,17 @@ impl<S: AsyncRead + Unpin> Inner<S> {
             None => {
                 let room = buffer.initialize_unfilled_to(most);
                 let n = ready!(Pin::new(&mut self.stream).poll_read(cx, room))?;
-                assert!(n <= most, "a stream says that it has read more than there was room for");
+                assert!(n <= most, "a stream claims to have read more than there was room for");
                 n
             }
         };
-        // SAFETY: that many bytes were read into it, or initialized before.
+        // SAFETY: that many bytes were read into the buffer, or initialized before.
         unsafe {
             if let Some(state) = &self.state
-                && state.looks_at_bytes()
+                && state.traffic.looks_at_bytes()
             {
                 let read = slice::from_raw_parts(buffer.as_mut().as_ptr().cast::<u8>(), n);
-                state.note_input(read);
+                state.traffic.input(read);
             }
             buffer.advance(n);
         }
@@ -212,13 +214,13 @@ impl<S: AsyncRead + Unpin> Inner<S> {
     }
 }
 
-/// What becomes of the outcome of an operation on a stream that is driven.
+/// What hyper is told of an operation on a stream that is driven.
 fn told<T>(state: &State, outcome: io::Result<T>) -> Poll<io::Result<T>> {
     match outcome {
         Ok(value) => Poll::Ready(Ok(value)),
-        // The driver sees it when hyper has nothing more to do.
+        // The driver sees the error when hyper has nothing more to do.
         Err(error) => {
-            state.note_failure(error);
+            state.client.fail(error);
             Poll::Pending
         }
     }
@@ -237,15 +239,15 @@ impl<S: AsyncRead + Unpin> Read for Io<S> {
         if let Some(why) = state.stopped() {
             return Poll::Ready(Err(Error::from(why).into()));
         }
-        if state.has_met_end() && state.keeps_end_back() || state.has_failed() {
+        if state.client.has_met_end() && state.keeps_end_back() || state.client.has_failed() {
             return Poll::Pending;
         }
         let Poll::Ready(outcome) = state.calmly(|| inner.poll_read(cx, &mut buffer)) else {
-            state.note_read(None);
+            state.read_polled(Poll::Pending);
             return Poll::Pending;
         };
         let n = ready!(told(&state, outcome))?;
-        state.note_read(Some(n));
+        state.read_polled(Poll::Ready(n));
         if n == 0 && state.keeps_end_back() {
             return Poll::Pending;
         }
@@ -254,7 +256,7 @@ impl<S: AsyncRead + Unpin> Read for Io<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Io<S> {
-    /// An operation of the kind that writes; `sent` says how many bytes one has written.
+    /// Polls an operation of the side that writes; `sent` says how many bytes one has written.
     fn poll_write_with<T>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -268,15 +270,15 @@ impl<S: AsyncWrite + Unpin> Io<S> {
         if let Some(why) = state.stopped() {
             return Poll::Ready(Err(Error::from(why).into()));
         }
-        if state.has_failed() {
+        if state.client.has_failed() {
             return Poll::Pending;
         }
         let Poll::Ready(outcome) = state.calmly(|| poll(Pin::new(&mut inner.stream), cx)) else {
-            state.note_write(None);
+            state.traffic.write_polled(Poll::Pending);
             return Poll::Pending;
         };
         let value = ready!(told(&state, outcome))?;
-        state.note_write(Some(sent(&value, &state)));
+        state.traffic.write_polled(Poll::Ready(sent(&value, &state)));
         Poll::Ready(Ok(value))
     }
 }
@@ -291,7 +293,7 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
             cx,
             |stream, cx| stream.poll_write(cx, bytes),
             |n, state| {
-                state.note_output(&bytes[..*n]);
+                state.traffic.output(&bytes[..*n]);
                 *n
             },
         )
@@ -321,7 +323,7 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
                 let mut rest = *n;
                 for buffer in buffers {
                     let written = rest.min(buffer.len());
-                    state.note_output(&buffer[..written]);
+                    state.traffic.output(&buffer[..written]);
                     rest -= written;
                 }
                 *n

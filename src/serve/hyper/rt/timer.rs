@@ -10,14 +10,14 @@ use hyper::rt;
 use crate::now;
 use crate::scope::timers::alarm::Alarm;
 
-/// The running clock, [virtual](crate::testing::VirtualClock) or not, for hyper's time limits.
+/// The clock of the present run, [virtual](crate::testing::VirtualClock) or not, for hyper's time
+/// limits.
 ///
-/// hyper has no errors for a sleep, so these are no checkpoints: it is the reading and writing
-/// that is cancelled.
+/// hyper's sleeps cannot fail, so they are no checkpoints: only reads and writes are cancelled.
 ///
 /// # Panics
 ///
-/// Its sleeps panic if they are polled where no [`run`](crate::run) is.
+/// Its sleeps panic if they are polled outside [`run`](crate::run).
 ///
 /// ```
 /// use hyper::server::conn::http1;
@@ -31,7 +31,7 @@ pub struct Timer;
 
 impl rt::Timer for Timer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
-        // What does not fit into an `Instant` will not be waited for: 30 years are as good.
+        // Nobody waits for something that does not fit into an `Instant`: 30 years will do.
         const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
         let now = now();
         self.sleep_until(now.checked_add(duration).unwrap_or(now + LONG))

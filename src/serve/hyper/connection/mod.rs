@@ -1,0 +1,19 @@
+//! One connection, served or driven to its end.
+//!
+//! | file or folder | concept |
+//! |---|---|
+//! | `serve_connection` | serving one: the way in |
+//! | `preface` | which version of HTTP a client speaks |
+//! | `drive` | polling hyper to the end |
+//! | `steps` | what happens when hyper has nothing to do, and when it is over |
+//! | `rounds` | how often something cancelled that goes on waiting is polled |
+//! | `pace` | whether the client does its part in time |
+//! | `state/` | what is known of the connection meanwhile |
+
+pub(crate) mod drive;
+pub(crate) mod pace;
+mod preface;
+pub(crate) mod rounds;
+pub(crate) mod serve_connection;
+pub(crate) mod state;
+pub(crate) mod steps;

@@ -1,0 +1,114 @@
+//! Whether the client of a connection is still there.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::task::Context;
+
+use hyper::rt::ReadBufCursor;
+
+use crate::serve::hyper::connection::state::ahead::Ahead;
+use crate::world::reactor::registration::{Readiness, Side};
+
+/// What the stream, and the kernel, have told of the client.
+#[derive(Default)]
+pub(crate) struct Client {
+    /// What the kernel says of the other end, if the stream is one of this crate's.
+    peer: OnceCell<Rc<Readiness>>,
+    /// What was read of any other stream while hyper did not read.
+    ahead: RefCell<Option<Ahead>>,
+    /// hyper's reading of the stream has come to its end.
+    met_end: Cell<bool>,
+    /// What a read or a write has failed with.
+    failure: RefCell<Option<io::Error>>,
+}
+
+/// Whether looking ahead has found something that hyper would be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Something,
+    Nothing,
+}
+
+impl Client {
+    pub(crate) fn set_peer(&self, peer: Rc<Readiness>) {
+        let _ = self.peer.set(peer);
+    }
+
+    /// Looks ahead with this from now on, unless the kernel tells of the client.
+    pub(crate) fn set_ahead(&self, ahead: impl FnOnce() -> Ahead) {
+        if self.peer.get().is_none() {
+            self.ahead.replace(Some(ahead()));
+        }
+    }
+
+    /// Reads ahead, where only that tells whether the client is still there.
+    pub(super) fn look_ahead(&self, cx: &mut Context<'_>) -> Found {
+        // Polled while it is not borrowed: it is foreign code.
+        let Some(mut ahead) = self.ahead.take() else { return Found::Nothing };
+        let polled = ahead.poll(cx);
+        let has_more = ahead.has_more();
+        self.ahead.replace(Some(ahead));
+        match polled {
+            Ok(()) if has_more => Found::Something,
+            Ok(()) => Found::Nothing,
+            Err(error) => {
+                self.fail(error);
+                Found::Nothing
+            }
+        }
+    }
+
+    /// Gives hyper what was read ahead, if anything was, and returns it.
+    pub(super) fn read_ahead(&self, buffer: &mut ReadBufCursor<'_>) -> Option<Vec<u8>> {
+        self.ahead.borrow_mut().as_mut()?.read(buffer)
+    }
+
+    /// Reads ahead no more.
+    pub(super) fn stop_looking(&self) {
+        let stream = self.ahead.borrow_mut().as_mut().and_then(Ahead::stop);
+        drop(stream);
+    }
+
+    pub(super) fn meet_end(&self) {
+        self.met_end.set(true);
+    }
+
+    pub(crate) fn has_met_end(&self) -> bool {
+        self.met_end.get()
+    }
+
+    /// A read or a write has failed. hyper is not told, as it would drop the handlers.
+    pub(crate) fn fail(&self, error: io::Error) {
+        if !self.has_failed() {
+            self.failure.replace(Some(error));
+        }
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    pub(super) fn take_failure(&self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Whether the client will send no more. It may still read.
+    pub(crate) fn has_input_ended(&self) -> bool {
+        self.met_end.get()
+            || self.ahead.borrow().as_ref().is_some_and(Ahead::has_ended)
+            || self.peer.get().is_some_and(|peer| peer.has_input_ended())
+    }
+
+    /// Whether the client has gone.
+    pub(crate) fn has_departed(&self) -> bool {
+        self.has_failed() || self.peer.get().is_some_and(|peer| peer.has_hung_up())
+    }
+
+    /// Has `cx` woken when the kernel has news of the client.
+    pub(super) fn watch(&self, cx: &Context<'_>) {
+        if let Some(peer) = self.peer.get() {
+            peer.wait_unowned(Side::Read, cx.waker());
+        }
+    }
+}

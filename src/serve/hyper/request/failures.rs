@@ -1,0 +1,19 @@
+//! What becomes of what goes wrong in requests.
+
+use crate::Error;
+use crate::serve::hyper::connection::state::State;
+use crate::serve::panicked::OnPanic;
+
+pub(crate) struct Failures<'a> {
+    pub(crate) report: &'a dyn Fn(Error),
+    pub(crate) on_panic: OnPanic,
+}
+
+impl Failures<'_> {
+    /// Reports what has gone wrong on this connection outside any handler.
+    pub(crate) fn report_those_of(&self, state: &State) {
+        for error in state.take_failures() {
+            (self.report)(error);
+        }
+    }
+}

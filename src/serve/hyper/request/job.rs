@@ -1,0 +1,183 @@
+//! The task of a request: its handler, or what makes the body of its answer.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::Response;
+use pin_project_lite::pin_project;
+
+use crate::scope::tree::pool::ScopeRef;
+use crate::scope::{self, Enter};
+use crate::serve::HandlerPanicked;
+use crate::serve::hyper::answer::frames::{End, Frames};
+use crate::serve::hyper::connection::rounds::Rounds;
+use crate::serve::hyper::connection::state::UnderWay;
+use crate::serve::hyper::request::failures::Failures;
+use crate::serve::panicked::OnPanic;
+use crate::{Error, Result};
+
+/// What has become of a handler.
+pub(super) enum Answer<B> {
+    /// The handler has answered.
+    Given(Response<B>),
+    /// The handler has failed.
+    Failed,
+    /// The handler was cancelled, and nobody waits for an answer.
+    None,
+}
+
+pin_project! {
+    /// Code of the user's that runs for a request, in a scope of its own. Its panics and failures are
+    /// reported.
+    pub(super) struct Job<'env, F> {
+        #[pin]
+        future: Option<Enter<F>>,
+        scope: ScopeRef,
+        under_way: Option<UnderWay>,
+        rounds: Rounds,
+        failures: &'env Failures<'env>,
+    }
+}
+
+/// How a job has ended.
+enum Done<T> {
+    Value(T),
+    Failed,
+    Cancelled,
+}
+
+impl<'env, T, E, F> Job<'env, AsOurs<F>>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<Error>,
+{
+    pub(super) fn new(
+        future: F,
+        scope: ScopeRef,
+        under_way: UnderWay,
+        failures: &'env Failures<'env>,
+    ) -> Self {
+        let future = scope::enter(scope.clone(), "a request", AsOurs { future });
+        Job {
+            future: Some(future),
+            scope,
+            under_way: Some(under_way),
+            rounds: Rounds::default(),
+            failures,
+        }
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Job<'_, F> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done<T>> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            panic!("a request was polled after it was ready")
+        };
+        let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => {
+                if let Some(under_way) = this.under_way {
+                    this.rounds.waits(this.scope, under_way, cx);
+                }
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(outcome)) => outcome,
+            Err(payload) if this.failures.on_panic == OnPanic::Resume => {
+                drop(this.under_way.take());
+                resume_unwind(payload)
+            }
+            Err(payload) => Err(HandlerPanicked::caught(payload).into()),
+        };
+        this.future.set(None);
+        let done = match outcome {
+            Ok(Some(value)) => Done::Value(value),
+            Ok(None) => Done::Cancelled, // its client has gone
+            Err(error) => match rest(error, this.scope) {
+                Some(error) => {
+                    (this.failures.report)(error);
+                    Done::Failed
+                }
+                None => Done::Cancelled,
+            },
+        };
+        drop(this.under_way.take());
+        Poll::Ready(done)
+    }
+}
+
+/// What of an error is worth a report. The job's scope, which has been left, may have been cancelled.
+fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
+    let has_gone = scope.cancel_called();
+    if !has_gone && !scope::is_ending() {
+        return Some(error);
+    }
+    // A request whose client has gone may learn of that first from its body.
+    if error.is::<hyper::Error>() && (has_gone || scope::is_cancelled()) {
+        tracing::debug!(%error, "a request was abandoned");
+        return None;
+    }
+    error.absorb_cancelled().1
+}
+
+pin_project! {
+    /// A future whose error is made into ours.
+    pub(super) struct AsOurs<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<T, E: Into<Error>, F: Future<Output = Result<T, E>>> Future for AsOurs<F> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        self.project().future.poll(cx).map_err(Into::into)
+    }
+}
+
+pin_project! {
+    /// The task of a handler.
+    pub(super) struct Handle<'env, F> {
+        #[pin]
+        pub(super) job: Job<'env, F>,
+    }
+}
+
+impl<B, F: Future<Output = Result<Response<B>>>> Future for Handle<'_, F> {
+    type Output = Result<Answer<B>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Answer<B>>> {
+        Poll::Ready(Ok(match ready!(self.project().job.poll(cx)) {
+            Done::Value(answer) => Answer::Given(answer),
+            Done::Failed => Answer::Failed,
+            Done::Cancelled => Answer::None,
+        }))
+    }
+}
+
+pin_project! {
+    /// The task that makes the body of an answer.
+    pub(super) struct Make<'env, F> {
+        #[pin]
+        pub(super) job: Job<'env, F>,
+        pub(super) frames: Option<Frames>,
+    }
+}
+
+impl<F: Future<Output = Result<()>>> Future for Make<'_, F> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.project();
+        let done = ready!(this.job.poll(cx));
+        if let Some(frames) = this.frames.take() {
+            frames.end(match done {
+                Done::Value(()) => End::Complete,
+                Done::Failed | Done::Cancelled => End::CutOff,
+            });
+        }
+        Poll::Ready(Ok(()))
+    }
+}

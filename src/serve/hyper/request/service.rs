@@ -1,0 +1,162 @@
+//! What hyper calls for each request, and what it polls for the answer: only a receiver, as the
+//! handler runs in a task.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::http::Extensions;
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode, Version};
+
+use crate::scope;
+use crate::scope::tree::pool::ScopeRef;
+use crate::serve::hyper::answer::body::Rest;
+use crate::serve::hyper::answer::body::sealed::Sealed;
+use crate::serve::hyper::answer::cut_off::CutOff;
+use crate::serve::hyper::answer::frames::End;
+use crate::serve::hyper::answer::outgoing::Outgoing;
+use crate::serve::hyper::connection::state::{State, Work};
+use crate::serve::hyper::request::failures::Failures;
+use crate::serve::hyper::request::job::{Answer, Handle, Job, Make};
+use crate::{Error, Nursery, Result, Task};
+
+/// What hyper calls for each request of a connection.
+pub(crate) struct Requests<'scope, 'env, H> {
+    pub(crate) nursery: &'scope Nursery<'scope, 'env>,
+    pub(crate) handler: &'env H,
+    pub(crate) failures: &'env Failures<'env>,
+    /// Puts into a request where it comes from, if that is wanted.
+    pub(crate) mark: Option<&'env dyn Fn(&mut Extensions)>,
+    pub(crate) state: Rc<State>,
+}
+
+impl<'scope, 'env, H, B, E> Service<Request<Incoming>> for Requests<'scope, 'env, H>
+where
+    H: AsyncFn(Request<Incoming>) -> Result<Response<B>, E>,
+    B: Sealed + 'scope,
+    E: Into<Error> + 'scope,
+{
+    type Response = Response<Outgoing<B::Given>>;
+    type Error = CutOff;
+    type Future = Answering<'scope, 'env, B>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(mark) = self.mark {
+            mark(request.extensions_mut());
+        }
+        self.state.counts.count_request();
+        let scope = ScopeRef::new(self.state.place());
+        let wants = Wants {
+            no_body: request.method() == Method::HEAD,
+            says_end: request.version() <= Version::HTTP_11,
+        };
+        let handler = self.handler;
+        // The call is part of the task, should it panic.
+        let handling = async move { handler(request).await };
+        let task = self.nursery.spawn(Handle {
+            job: Job::new(handling, scope.clone(), self.state.begin(Work::Task), self.failures),
+        });
+        Answering {
+            task,
+            scope: Some(scope),
+            wants,
+            nursery: self.nursery,
+            failures: self.failures,
+            state: self.state.clone(),
+        }
+    }
+}
+
+/// What the answer depends on of the request.
+#[derive(Clone, Copy)]
+struct Wants {
+    no_body: bool,
+    /// The end of the connection is announced in a header.
+    says_end: bool,
+}
+
+/// What hyper polls for the answer. If it is dropped before that has come, it cancels the handler:
+/// the client has gone, or has reset the stream.
+pub(crate) struct Answering<'scope, 'env, B> {
+    task: Task<'scope, Answer<B>>,
+    /// The handler's, until it has ended.
+    scope: Option<ScopeRef>,
+    wants: Wants,
+    nursery: &'scope Nursery<'scope, 'env>,
+    failures: &'env Failures<'env>,
+    state: Rc<State>,
+}
+
+impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
+    type Output = Result<Response<Outgoing<B::Given>>, CutOff>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        // A cancellation is the handler's business: what it answers may still get through.
+        let answer = ready!(this.state.calmly(|| Pin::new(&mut this.task).poll(cx)));
+        this.scope = None;
+        let outgoing =
+            |body| Outgoing::new(body, this.state.begin(Work::Answer), this.failures.on_panic);
+        let mut answer = match answer {
+            Ok(Answer::Given(answer)) => {
+                let (head, body) = answer.into_parts();
+                let (body, rest) = body.give();
+                this.go_on(rest);
+                Response::from_parts(head, outgoing(Some(body)))
+            }
+            Ok(Answer::Failed) => {
+                let mut answer = Response::new(outgoing(None));
+                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                answer
+            }
+            // The nursery is panicking, or is being dropped.
+            Ok(Answer::None) | Err(_) => return Poll::Ready(Err(CutOff)),
+        };
+        if this.wants.says_end && scope::is_ending() && !is_upgrade(&answer) {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(answer))
+    }
+}
+
+fn is_upgrade<B>(answer: &Response<B>) -> bool {
+    answer.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+impl<'scope, B> Answering<'scope, '_, B> {
+    /// Has a task make the rest of the answer.
+    fn go_on(&self, rest: Rest<'scope>) {
+        match rest {
+            Rest::Nothing => {}
+            // The future is dropped before it has begun.
+            Rest::Made(frames, _) if self.wants.no_body => frames.end(End::Complete),
+            Rest::Made(frames, making) => {
+                let scope = ScopeRef::new(self.state.place());
+                frames.set_scope(scope.clone());
+                let job = Job::new(making, scope, self.state.begin(Work::Task), self.failures);
+                drop(self.nursery.spawn(Make { job, frames: Some(frames) }));
+            }
+            Rest::Upgrade(upgrade) => {
+                let scope = ScopeRef::new(self.state.place());
+                let job = Job::new(upgrade, scope, self.state.begin(Work::Task), self.failures);
+                drop(self.nursery.spawn(Make { job, frames: None }));
+            }
+        }
+    }
+}
+
+impl<B> Drop for Answering<'_, '_, B> {
+    fn drop(&mut self) {
+        // If it is cancelled already, then hyper was given up because of that, not because the client
+        // has gone.
+        if let Some(scope) = self.scope.take()
+            && !scope.is_cancelled()
+        {
+            self.state.cancel(&scope);
+        }
+    }
+}
