@@ -12,7 +12,7 @@ impl Scope {
         let scope = self.forward().map_or(self, |to| to);
         if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none() {
             scope.handed.set(Handed::Yes);
-            scope.note();
+            scope.mark();
             CONTEXT.with(|context| context.handed.set(context.handed.get() + 1));
         }
     }

@@ -61,7 +61,7 @@ impl Entered {
             let run = context.run.get();
             if run != 0 && scope.stage.get() == Stage::New {
                 scope.stage.set(Stage::Entered);
-                scope.link(scope.note_host(context));
+                scope.link(scope.set_host(context));
                 context.scopes.set(context.scopes.get() + 1);
                 self.run = run;
             }
@@ -71,8 +71,8 @@ impl Entered {
         if !self.is_inside() {
             return self.refuse(run);
         }
-        if in_frame || scope.noted.get() || scope.is_cancelled_above() {
-            return self.enter_noted(what);
+        if in_frame || scope.marked.get() || scope.is_cancelled_above() {
+            return self.enter_marked(what);
         }
         if scope.has_deadline() {
             self.scope.begin_deadline();
@@ -82,9 +82,9 @@ impl Entered {
 
     /// There is somebody who has to know, or to be heard.
     #[inline(never)]
-    fn enter_noted(&mut self, what: &'static str) -> crate::Result<()> {
+    fn enter_marked(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
-        scope.note();
+        scope.mark();
         let frame = current_frame();
         scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
         if scope.own.get() != Level::None {
@@ -132,7 +132,7 @@ impl Entered {
             scope.place.get(),
         );
         scope.polled();
-        let parent = CONTEXT.with(|context| scope.note_host(context));
+        let parent = CONTEXT.with(|context| scope.set_host(context));
         if scope.parent.get() != parent {
             scope.move_to(parent);
         }
@@ -166,7 +166,7 @@ impl Entered {
 
     /// Somebody has to know.
     #[cold]
-    fn leave_noted(&self) {
+    fn leave_marked(&self) {
         if let Some(shared) = self.scope.remote() {
             cancel_handle::leave(shared);
         }
@@ -184,8 +184,8 @@ impl Entered {
     #[inline(never)]
     fn close(&mut self) {
         let scope = &*self.scope;
-        if scope.noted.get() || !scope.is_innermost() || !scope.forget_deadline() {
-            return self.close_noted();
+        if scope.marked.get() || !scope.is_innermost() || !scope.forget_deadline() {
+            return self.close_marked();
         }
         scope.stage.set(Stage::Left);
         scope.unlink();
@@ -194,12 +194,12 @@ impl Entered {
 
     /// As well, where there may be somebody who has to know, or something to put away.
     #[inline(never)]
-    fn close_noted(&mut self) {
+    fn close_marked(&mut self) {
         let scope = &*self.scope;
         scope.end_deadline();
         scope.stage.set(Stage::Left);
         if scope.rare.get().is_some() || scope.is_handed() {
-            self.leave_noted();
+            self.leave_marked();
         }
         scope.unlink();
         let foreign = scope.move_children(ptr::null());

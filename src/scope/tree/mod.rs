@@ -1,37 +1,48 @@
 //! The tree of cancel scopes.
 //!
-//! A scope is linked under the scope it is polled in, so a cancellation finds what it has to
-//! reach by walking down, and every scope caches what the scopes above make of it: a checkpoint
-//! is one load.
+//! A scope is linked under the scope it is polled in. So a cancellation finds what it has to reach
+//! by walking down. Each scope caches what the cancellations above come to in it, so that a
+//! checkpoint is one load.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `mod` | a scope, and its links |
+//! | `cancellation` | how a cancellation travels down the tree |
+//! | `entered` | entering a scope, polling in it, and leaving it |
+//! | `watched` | the foreign wakers left with a scope |
+//! | `attended` | what the search for stuck tasks asks of a scope |
+//! | `pool` | counted references to scopes, and their memory |
 //!
 //! # Invariants
 //!
 //! 1. A scope that is linked (has a parent or children) is kept alive by an [`Entered`]. When
 //!    that is dropped the scope is taken out of the tree and its children are made roots, until
 //!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
-//!    `Entered` leaks the scope, still linked, still valid. A scope that something was linked
-//!    under after it was left (it was dropped from inside) puts that out when it is freed.
+//!    `Entered` leaks the scope, still linked, still valid. If a scope is dropped from inside,
+//!    something may be linked under it after it was left; that is unlinked when it is freed.
 //! 2. `roster` is null or points to the roster of a nursery that is open: its guard sets it, and
 //!    sets it back to null before that goes.
-//! 3. Walking the tree and changing its links calls no foreign code. Wakers that are not ours are
-//!    kept as [`Foreign`]: they are collected, which only counts them, and woken when the scopes are
-//!    whole again. What is done after that can rely on nothing it has seen before.
+//! 3. Walking the tree and changing its links calls no foreign code. Foreign wakers are collected
+//!    as [`Foreign`], which only counts them, and woken when the scopes are whole again. Code after
+//!    that must not rely on anything it saw before.
 
 mod attended;
+mod cancellation;
 mod entered;
 pub(crate) mod pool;
+mod watched;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::ptr;
-use std::task::Waker;
 
+pub(crate) use cancellation::Level;
 pub(crate) use entered::Entered;
 use slab::Slab;
 
-use crate::error::{Cancelled, Reason};
-use crate::schedule::current::{CONTEXT, Context};
-use crate::schedule::foreign::{Foreign, wake_all};
+use crate::error::Cancelled;
+use crate::schedule::current::Context;
+use crate::schedule::foreign::Foreign;
 use crate::schedule::memory::table::{self, UnitId};
 use crate::schedule::roster::Roster;
 use crate::schedule::wake;
@@ -41,20 +52,6 @@ use crate::scope::deadline::Deadline;
 use crate::scope::frame::Hold;
 use crate::scope::timers::Timer;
 use crate::scope::tree::pool::ScopeRef;
-
-/// How far a cancellation goes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Level {
-    /// Not cancelled.
-    None,
-    /// A graceful cancellation has come, and a section that finishes its work is spared: not
-    /// cancelled, but for what is [idle](crate::idle) in there.
-    Spared,
-    /// Everything but what is marked as finishing its work.
-    Graceful,
-    /// Everything.
-    Full,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
@@ -69,7 +66,7 @@ enum Stage {
 enum Handed {
     No,
     Yes,
-    /// `run::stuck` has seen it.
+    /// Yes, and `run::stuck` has noticed.
     Noticed,
 }
 
@@ -93,12 +90,12 @@ pub(crate) struct Scope {
     handed: Cell<Handed>,
     /// It was cancelled, and `run::stuck` has noticed that it is still open.
     noticed: Cell<bool>,
-    /// It may have a hold, or something rare (as one that was cancelled has), or have been handed
-    /// something: whoever enters it or leaves it has to look closer.
-    noted: Cell<bool>,
-    /// How often a cancellation has come to what runs in this scope.
+    /// It may have a hold or something [rare](Rare) (any scope that was cancelled has), or may have
+    /// been handed something, so that entering and leaving it takes a closer look.
+    marked: Cell<bool>,
+    /// How often a cancellation has reached this scope.
     cancellations: Cell<u32>,
-    /// How many operations in here do not heed a cancellation, by design.
+    /// How many operations in here ignore a cancellation, by design.
     unheeding: Cell<u32>,
 
     pub(super) deadline: Cell<Deadline>,
@@ -109,7 +106,7 @@ pub(crate) struct Scope {
     roster: Cell<*const Roster>,
     /// The unit whose poll last came through this scope.
     host: Cell<UnitId>,
-    /// Counts it in the frame that entered it.
+    /// Counts this scope in the frame that entered it.
     hold: Cell<Option<Hold>>,
     /// What few scopes have.
     rare: OnceCell<Box<Rare>>,
@@ -145,7 +142,7 @@ impl Scope {
             caught: Cell::new(false),
             handed: Cell::new(Handed::No),
             noticed: Cell::new(false),
-            noted: Cell::new(false),
+            marked: Cell::new(false),
             cancellations: Cell::new(0),
             unheeding: Cell::new(0),
             deadline: Cell::new(Deadline::Never),
@@ -162,21 +159,21 @@ impl Scope {
         self.place.set(place);
     }
 
-    /// Nobody has it any more. Something may have been linked under it after it was left: it was
-    /// dropped from inside. What is returned is to be woken.
+    /// Unlinks what is below, when the last reference is gone: if the scope was dropped from inside,
+    /// something may have been linked after it was left. The caller wakes what is returned.
     #[must_use]
     pub(super) fn put_out_children(&self) -> Vec<Foreign> {
         self.move_children(ptr::null())
     }
 
-    /// Whether nothing is below it, and it has nothing beside.
+    /// Whether nothing is below it, and nothing hangs on it.
     #[inline]
     pub(super) fn is_bare(&self) -> bool {
         self.is_innermost() && self.roster.get().is_null() && self.rare.get().is_none()
     }
 
-    /// Nobody has it any more, and its children have been put out. What it had beside is to be
-    /// dropped by the caller, as that is foreign code.
+    /// Takes away what few scopes have, when the last reference is gone and the children have been
+    /// unlinked. Dropping the answer is foreign code.
     #[must_use]
     pub(super) fn unload(&mut self) -> Option<Box<Rare>> {
         if !self.roster.get().is_null() {
@@ -185,11 +182,11 @@ impl Scope {
         self.rare.take()
     }
 
-    /// Makes it as new, when nobody has it any more, and it is [bare](Self::is_bare). It has been
-    /// left, if it was entered.
+    /// Makes it as new, when the last reference is gone and it is [bare](Self::is_bare). If it was
+    /// entered, it has been left.
     #[inline]
     pub(super) fn reset(&self) {
-        debug_assert!(self.parent.get().is_null(), "what is linked is somebody's");
+        debug_assert!(self.parent.get().is_null(), "what is linked is referred to");
         self.stage.set(Stage::New);
         self.own.set(Level::None);
         self.effective.set(Level::None);
@@ -198,45 +195,26 @@ impl Scope {
         self.caught.set(false);
         self.handed.set(Handed::No);
         self.noticed.set(false);
-        self.noted.set(false);
-        // `cancellations` may begin anywhere: who counts them remembers where it began.
-        debug_assert!(!self.is_unheeding(), "who counts there has a reference");
+        self.marked.set(false);
+        // `cancellations` may begin anywhere: those who compare it remember what it was.
+        debug_assert!(!self.is_unheeding(), "an operation that counts there has a reference");
         self.deadline.set(Deadline::Never);
         debug_assert!(self.timer.get().is_none(), "an open scope's");
         self.host.set(UnitId::NONE);
     }
 
-    /// See `noted`.
-    fn note(&self) {
-        self.noted.set(true);
+    /// See [`marked`](Scope::marked).
+    fn mark(&self) {
+        self.marked.set(true);
     }
 
     fn rare(&self) -> &Rare {
-        self.note();
+        self.mark();
         self.rare.get_or_init(Box::default)
     }
 
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place.get()
-    }
-
-    /// Whether a checkpoint in this scope fails.
-    #[inline]
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.effective.get() >= Level::Graceful
-    }
-
-    /// Whether it is cancelled, or would be if it were not finishing its work.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.effective.get() != Level::None
-    }
-
-    pub(crate) fn cancel_called(&self) -> bool {
-        self.own.get() != Level::None
-    }
-
-    pub(crate) fn is_fully_cancelled(&self) -> bool {
-        self.own.get() == Level::Full
     }
 
     pub(crate) fn cancelled_caught(&self) -> bool {
@@ -251,7 +229,8 @@ impl Scope {
         self.stage.get() == Stage::Left
     }
 
-    /// Says which units run directly in this scope, or with null that none do any more.
+    /// Sets the roster of the units that run directly in this scope, or null when there is none any
+    /// more.
     ///
     /// # Safety
     ///
@@ -275,111 +254,8 @@ impl Scope {
         unsafe { self.parent.get().as_ref() }
     }
 
-    pub(crate) fn cancellations(&self) -> u32 {
-        self.cancellations.get()
-    }
-
-    /// Why an operation in this scope fails, if it does: the nearest reason for a cancellation
-    /// that goes as far as the one that has come here.
-    pub(crate) fn cause(&self) -> Option<Cancelled> {
-        let mut scope = self;
-        loop {
-            if scope.own.get() >= self.effective.get().max(Level::Graceful) {
-                return scope.why();
-            }
-            scope = scope.parent()?;
-        }
-    }
-
-    /// Why this scope itself was cancelled.
-    pub(crate) fn why(&self) -> Option<Cancelled> {
-        self.rare.get()?.why.borrow().clone()
-    }
-
-    /// Cancels the scope. The first reason stays, unless the cancellation now goes further; a
-    /// scope that was left stays as it is.
-    pub(crate) fn cancel(
-        &self,
-        level: Level,
-        reason: Reason,
-        by: Option<&'static Location<'static>>,
-    ) {
-        self.cancel_because(level, || Cancelled::new(self.place.get(), by, reason));
-    }
-
-    /// Cancels the scope for a reason that is made only if it is needed.
-    pub(crate) fn cancel_because(&self, level: Level, why: impl FnOnce() -> Cancelled) {
-        if self.own.get() >= level || self.stage.get() == Stage::Left {
-            return;
-        }
-        let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
-        if self.own.get() >= level || self.stage.get() == Stage::Left {
-            return;
-        }
-        if self.own.replace(level) == Level::None && self.is_entered() {
-            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
-        }
-        drop(self.rare().why.replace(Some(why)));
-        self.refresh();
-    }
-
-    pub(crate) fn effective(&self) -> Level {
-        self.effective.get()
-    }
-
-    pub(crate) fn shield(&self) -> bool {
-        self.shield.get()
-    }
-
-    pub(crate) fn set_shield(&self, up: bool) {
-        self.shield.set(up);
-        self.refresh();
-    }
-
-    /// Marks the scope as one that finishes its work when it is cancelled gracefully.
-    pub(crate) fn set_finishing(&self) {
-        self.finishing.set(true);
-        self.refresh();
-    }
-
-    /// What the scopes above ask of this one.
-    fn level_above(&self) -> Level {
-        if self.shield.get() {
-            return Level::None;
-        }
-        match self.parent().map(|parent| parent.effective.get()) {
-            Some(Level::Graceful) if self.finishing.get() => Level::Spared,
-            Some(level) => level,
-            None => Level::None,
-        }
-    }
-
-    /// Works out the effective state of this scope and of all below that it changes, and makes
-    /// ready what has to notice. Foreign code runs at the end of it.
-    fn refresh(&self) {
-        let mut foreign = Vec::new();
-        self.refresh_into(&mut foreign);
-        wake_all(foreign);
-    }
-
-    /// As `refresh`. The foreign wakers are still to be woken.
-    fn refresh_into(&self, foreign: &mut Vec<Foreign>) {
-        self.walk(|scope| {
-            let before = scope.effective.get();
-            let after = scope.own.get().max(scope.level_above());
-            scope.effective.set(after);
-            if after > before {
-                if after >= Level::Graceful {
-                    scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
-                }
-                scope.make_ready(foreign);
-            }
-            after != before
-        });
-    }
-
-    /// Calls `visit` with this scope, and with what is below each scope for which it is true.
-    /// It must link and unlink nothing. Without recursion: scopes may be nested deep.
+    /// Calls `visit` with this scope, and with the children of each scope for which it returns true.
+    /// It must not link or unlink anything. There is no recursion, as scopes may be nested deeply.
     pub(crate) fn walk(&self, mut visit: impl FnMut(&Scope) -> bool) {
         let mut scope = self;
         loop {
@@ -430,50 +306,11 @@ impl Scope {
         self.remote().is_some_and(cancel_handle::was_asked)
     }
 
-    // Foreign wakers.
-
-    /// Leaves a waker here, to be woken when a cancellation comes. Returns its key.
-    pub(crate) fn watch(&self, waker: Foreign) -> u32 {
-        let key = self.rare().foreign.borrow_mut().insert(waker);
-        u32::try_from(key).expect("less than 4 billion wakers")
-    }
-
-    /// Whether the waker that was left here wakes the same as this one.
-    pub(crate) fn watches(&self, key: u32, waker: &Waker) -> bool {
-        self.rare().foreign.borrow()[key as usize].will_wake(waker)
-    }
-
-    /// Leaves another waker in place of one that was left. Returns that one: to drop it is foreign
-    /// code.
-    #[must_use]
-    pub(crate) fn update_watch(&self, key: u32, waker: Foreign) -> Foreign {
-        std::mem::replace(&mut self.rare().foreign.borrow_mut()[key as usize], waker)
-    }
-
-    /// Takes a waker back. To drop it is foreign code.
-    #[must_use]
-    pub(crate) fn unwatch(&self, key: u32) -> Foreign {
-        self.rare().foreign.borrow_mut().remove(key as usize)
-    }
-
-    /// The wakers that were left here.
-    #[must_use]
-    pub(crate) fn foreign(&self) -> Vec<Foreign> {
-        self.rare.get().map_or_else(Vec::new, |rare| {
-            rare.foreign.borrow().iter().map(|(_, waker)| waker.clone()).collect()
-        })
-    }
-
-    /// Wakes the operations that left a waker here, to look anew in which scope they are.
-    pub(crate) fn wake_foreign(&self) {
-        wake_all(self.foreign());
-    }
-
     // The links.
 
     /// See `forward_scope`.
     pub(crate) fn set_forward(&self, to: ScopeRef) {
-        // A child is handed over once.
+        // A child moves to another nursery once at most.
         self.rare().forward.get_or_init(|| to);
     }
 
@@ -483,7 +320,7 @@ impl Scope {
         self.rare.get()?.forward.get()
     }
 
-    /// Whether `scope` is this one or below it. Takes no time for a scope with none below it.
+    /// Whether `scope` is this one or below it. Costs next to nothing for an innermost scope.
     fn encloses(&self, scope: *const Scope) -> bool {
         if self.first_child.get().is_null() {
             return ptr::eq(self, scope);
@@ -528,13 +365,13 @@ impl Scope {
         }
     }
 
-    /// Notes the unit that polls this scope now, and returns the scope that it is polled in.
+    /// Remembers the unit that polls this scope now, and returns the scope that it is polled in.
     #[inline]
-    fn note_host(&self, context: &Context) -> *const Scope {
+    fn set_host(&self, context: &Context) -> *const Scope {
         self.host.set(context.unit.get());
         match scope_in(context) {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
-            // One that was left (a context manager may have) is not in the tree any more.
+            // One that was left (a context manager may have done so) is no longer in the tree.
             _ => ptr::null(),
         }
     }
@@ -549,22 +386,8 @@ impl Scope {
         }
     }
 
-    /// Whether something is cancelled above.
-    #[inline]
-    fn is_cancelled_above(&self) -> bool {
-        self.parent().is_some_and(|parent| parent.effective.get() != Level::None)
-    }
-
-    /// What is above has changed. Nearly always nothing is cancelled, and it makes no difference.
-    #[inline]
-    fn look_up(&self) {
-        if self.own.get().max(self.level_above()) != self.effective.get() {
-            self.refresh();
-        }
-    }
-
-    /// Puts all the scopes directly below this one under `parent` instead. What is returned is to
-    /// be woken.
+    /// Puts all the scopes directly below this one under `parent` instead. The caller wakes what is
+    /// returned.
     #[cold]
     #[must_use]
     pub(crate) fn move_children(&self, parent: *const Scope) -> Vec<Foreign> {
@@ -572,7 +395,7 @@ impl Scope {
         // SAFETY: invariant 1.
         while let Some(child) = unsafe { self.first_child.get().as_ref() } {
             child.unlink();
-            // A child may have been handed to a nursery that it polls itself.
+            // A child may have been moved to a nursery that it polls itself.
             child.link(if child.encloses(parent) { ptr::null() } else { parent });
             child.refresh_into(&mut foreign);
         }

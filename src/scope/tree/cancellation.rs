@@ -1,0 +1,168 @@
+//! How a cancellation travels: down from the scope that it was asked of, to everything below that
+//! is not shielded from it. It reads in one piece: [`Scope::cancel_because`], then
+//! [`Scope::refresh`].
+
+use std::panic::Location;
+
+use super::{Scope, Stage};
+use crate::error::{Cancelled, Reason};
+use crate::schedule::current::CONTEXT;
+use crate::schedule::foreign::{Foreign, wake_all};
+
+/// How far a cancellation goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Level {
+    /// Not cancelled.
+    None,
+    /// Cancelled gracefully from above, in a section that finishes its work. The section is spared:
+    /// only what is [idle](crate::idle) in there is cancelled.
+    Spared,
+    /// Everything is cancelled except sections that finish their work.
+    Graceful,
+    /// Everything is cancelled.
+    Full,
+}
+
+impl Scope {
+    // What has been asked of this scope.
+
+    pub(crate) fn cancel_called(&self) -> bool {
+        self.own.get() != Level::None
+    }
+
+    pub(crate) fn is_fully_cancelled(&self) -> bool {
+        self.own.get() == Level::Full
+    }
+
+    /// Why this scope itself was cancelled.
+    pub(crate) fn why(&self) -> Option<Cancelled> {
+        self.rare.get()?.why.borrow().clone()
+    }
+
+    /// Cancels the scope. The first reason stays, unless this cancellation goes further than the
+    /// former one. A scope that has been left stays as it is.
+    pub(crate) fn cancel(
+        &self,
+        level: Level,
+        reason: Reason,
+        by: Option<&'static Location<'static>>,
+    ) {
+        self.cancel_because(level, || Cancelled::new(self.place.get(), by, reason));
+    }
+
+    /// Cancels the scope for a reason that is made only if it is needed.
+    pub(crate) fn cancel_because(&self, level: Level, why: impl FnOnce() -> Cancelled) {
+        if self.own.get() >= level || self.stage.get() == Stage::Left {
+            return;
+        }
+        let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
+        if self.own.get() >= level || self.stage.get() == Stage::Left {
+            return;
+        }
+        if self.own.replace(level) == Level::None && self.is_entered() {
+            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+        }
+        drop(self.rare().why.replace(Some(why)));
+        self.refresh();
+    }
+
+    pub(crate) fn shield(&self) -> bool {
+        self.shield.get()
+    }
+
+    pub(crate) fn set_shield(&self, up: bool) {
+        self.shield.set(up);
+        self.refresh();
+    }
+
+    /// Marks the scope as one that finishes its work when it is cancelled gracefully.
+    pub(crate) fn set_finishing(&self) {
+        self.finishing.set(true);
+        self.refresh();
+    }
+
+    // What that comes to in here.
+
+    pub(crate) fn effective(&self) -> Level {
+        self.effective.get()
+    }
+
+    /// Whether a checkpoint in this scope fails.
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.effective.get() >= Level::Graceful
+    }
+
+    /// Whether it is cancelled, or would be if it were not finishing its work.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.effective.get() != Level::None
+    }
+
+    /// How often a cancellation has reached this scope.
+    pub(crate) fn cancellations(&self) -> u32 {
+        self.cancellations.get()
+    }
+
+    /// Why an operation in this scope fails, if it does: the nearest reason of a cancellation that
+    /// goes as far as the one that has reached this scope.
+    pub(crate) fn cause(&self) -> Option<Cancelled> {
+        let mut scope = self;
+        loop {
+            if scope.own.get() >= self.effective.get().max(Level::Graceful) {
+                return scope.why();
+            }
+            scope = scope.parent()?;
+        }
+    }
+
+    /// What the scopes above ask of this one.
+    pub(super) fn level_above(&self) -> Level {
+        if self.shield.get() {
+            return Level::None;
+        }
+        match self.parent().map(|parent| parent.effective.get()) {
+            Some(Level::Graceful) if self.finishing.get() => Level::Spared,
+            Some(level) => level,
+            None => Level::None,
+        }
+    }
+
+    /// Whether something above is cancelled.
+    #[inline]
+    pub(super) fn is_cancelled_above(&self) -> bool {
+        self.parent().is_some_and(|parent| parent.effective.get() != Level::None)
+    }
+
+    /// What is above this scope has changed. Nearly always nothing there is cancelled, and nothing
+    /// changes here.
+    #[inline]
+    pub(super) fn look_up(&self) {
+        if self.own.get().max(self.level_above()) != self.effective.get() {
+            self.refresh();
+        }
+    }
+
+    /// Works out the effective level of this scope and of those below that depend on it, and makes
+    /// ready what has been cancelled. Foreign code runs at the end.
+    fn refresh(&self) {
+        let mut foreign = Vec::new();
+        self.refresh_into(&mut foreign);
+        wake_all(foreign);
+    }
+
+    /// Like `refresh`, except that the caller has to wake the foreign wakers.
+    pub(super) fn refresh_into(&self, foreign: &mut Vec<Foreign>) {
+        self.walk(|scope| {
+            let before = scope.effective.get();
+            let after = scope.own.get().max(scope.level_above());
+            scope.effective.set(after);
+            if after > before {
+                if after >= Level::Graceful {
+                    scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
+                }
+                scope.make_ready(foreign);
+            }
+            after != before
+        });
+    }
+}
