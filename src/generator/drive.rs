@@ -14,7 +14,7 @@ use crate::generator::link::{Resume, Step};
 use crate::generator::{Generator, GeneratorState as State, Inner, Progress};
 use crate::schedule::budget;
 use crate::schedule::current;
-use crate::scope::Unheeding;
+use crate::scope::Uncancellable;
 
 impl<'a, T, S> Generator<'a, T, S> {
     /// Runs the body up to its next yield, and gives the value; `None` at the end, and after it
@@ -398,7 +398,7 @@ pub struct Aclose<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
     begun: bool,
     /// While its finalizer closes it.
-    waits: Option<Unheeding>,
+    waits: Option<Uncancellable>,
     /// What the task is to be told of a cancellation, once the generator is closed.
     pub(super) unheeded: Result<()>,
 }
@@ -429,7 +429,7 @@ impl<T, S> Aclose<'_, '_, T, S> {
             let waker = cx.waker().clone(); // foreign code, by which it may end
             if this.inner.finalizing.get() && this.inner.state() == State::Running {
                 if this.waits.is_none() {
-                    this.waits = Unheeding::new();
+                    this.waits = Uncancellable::new();
                 }
                 drop(this.inner.finished.replace(Some(waker)));
                 return Poll::Pending;

@@ -18,7 +18,7 @@ use crate::platform::Mutex;
 use crate::run::Builder;
 use crate::run::builder::not_running;
 use crate::scope::CancelHandle;
-use crate::scope::Unheeding;
+use crate::scope::Uncancellable;
 use crate::scope::current::with_scope;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
@@ -315,7 +315,7 @@ impl Shared {
 
     /// Waits until all cores but the first have ended. No checkpoint.
     async fn others_ended(&self) {
-        let _unheeding = Unheeding::new();
+        let _uncancellable = Uncancellable::new();
         poll_fn(|cx| {
             let mut state = self.state.lock();
             if state.others == 0 {

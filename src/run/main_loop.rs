@@ -450,7 +450,7 @@ impl Runtime {
             }
             let next = self.timers.timers.borrow().next_deadline();
             if self.remote.inbox.fall_asleep() {
-                self.unheeded.clear();
+                self.without_checkpoint.clear();
                 let outside = self.outside();
                 let nothing_comes = next.is_none() && outside.is_silent;
                 let Idle::Until(stuck) = self.look_for_stuck(outside.at_work, nothing_comes)?

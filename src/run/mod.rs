@@ -50,7 +50,7 @@ use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
 use crate::scope::timers::TimersOfRun;
 use crate::scope::tree::pool::ScopeRef;
-use crate::scope::unheeded::Unheeded;
+use crate::scope::without_checkpoint::WithoutCheckpoint;
 use crate::threads::Limiters;
 use crate::threads::job::Jobs;
 use crate::world::reactor::Reactor;
@@ -91,7 +91,7 @@ pub(crate) struct Runtime {
     /// What a foreign waker panicked with while the loop was not at hand.
     panicked: Cell<Option<Payload>>,
     pub(crate) ahead: Ahead,
-    unheeded: Unheeded,
+    without_checkpoint: WithoutCheckpoint,
     /// There is something that the loop itself has to see to, and that does not wait for long.
     calls_up: Cell<bool>,
     /// What heeds Ctrl-C, and the main scope, which it cancels.
@@ -118,7 +118,7 @@ impl Runtime {
             joiners: RefCell::default(),
             panicked: Cell::new(None),
             ahead: Ahead::default(),
-            unheeded: Unheeded::default(),
+            without_checkpoint: WithoutCheckpoint::default(),
             calls_up: Cell::new(false),
             interrupt: RefCell::new(None),
             interrupted: Cell::new(false),

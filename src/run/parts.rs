@@ -11,7 +11,7 @@ use crate::schedule::remote::registry::TENANT;
 use crate::scope::cancel_handle::HANDLED;
 use crate::scope::timers::TIMERS;
 use crate::scope::tree::pool;
-use crate::scope::unheeded::UNHEEDED;
+use crate::scope::without_checkpoint::WITHOUT_CHECKPOINT;
 use crate::threads::LIMITERS;
 use crate::threads::job::JOBS;
 use crate::world::reactor::REACTOR;
@@ -27,7 +27,7 @@ impl Runtime {
             TENANT.lend(&self.remote),
             HANDLED.lend(&self.handled_scopes),
             JOINERS.lend(&self.joiners),
-            UNHEEDED.lend(&self.unheeded),
+            WITHOUT_CHECKPOINT.lend(&self.without_checkpoint),
             SYSTEM.lend(&self.system),
             GENERATORS.lend(&self.generators),
             JOBS.lend(&self.jobs),

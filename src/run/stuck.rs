@@ -290,7 +290,7 @@ fn look_at(scope: &Scope) -> Option<Found> {
         });
     }
     // What is in an inner scope keeps that one open, and may be shielded there.
-    if !scope.is_cancelled() || !scope.is_innermost() || scope.is_unheeding() {
+    if !scope.is_cancelled() || !scope.is_innermost() || scope.has_uncancellable() {
         return None;
     }
     // SAFETY: no foreign code runs in here.

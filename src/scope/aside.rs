@@ -1,4 +1,5 @@
-//! What is no checkpoint, and lets others run all the same when its task has had its share.
+//! Operations that are not checkpoints, such as driving a generator or entering a scope. They count
+//! against the budget all the same, and let other tasks run when it is spent.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -7,9 +8,10 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::schedule::current::{self, CONTEXT};
-use crate::scope::unheeded;
+use crate::scope::without_checkpoint;
 
-/// Whether what is no checkpoint has let others run, where that was due.
+/// The part of such an operation that counts: whether it has let others run already, when that was
+/// due.
 #[derive(Debug, Default)]
 pub(crate) struct Aside(Cell<bool>);
 
@@ -19,12 +21,13 @@ impl Aside {
         Aside(Cell::new(false))
     }
 
-    /// Counts something that finishes at once and is no checkpoint. `Pending` if the task has had its
-    /// share: it lets others run, does not look for cancellation, and goes on then.
+    /// Counts an operation that finishes at once. `Pending` if the task has spent its budget: then it
+    /// lets others run before it goes on. It does not look for cancellation.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), if it has been [unheeded] for long.
+    /// [`Cancelled`](crate::Cancelled), if the task was cancelled long ago and has not reached a
+    /// checkpoint since: see [`without_checkpoint`].
     #[inline(always)]
     pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         if !self.0.get() && CONTEXT.with(|context| context.turn.pass_aside()) {
@@ -33,11 +36,11 @@ impl Aside {
         self.let_others_run(cx)
     }
 
-    /// The same for what is counted at its end, as it may turn out to wait.
+    /// The same for an operation that is counted when it ends, as it may turn out to wait.
     ///
     /// # Errors
     ///
-    /// As [`pay`](Self::pay).
+    /// The same as [`pay`](Self::pay).
     #[inline(always)]
     pub(crate) fn begin(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         if !self.0.get() && CONTEXT.with(|context| context.turn.has_left()) {
@@ -53,7 +56,7 @@ impl Aside {
             return Poll::Ready(Ok(()));
         }
         if self.0.replace(false) {
-            return Poll::Ready(unheeded::look());
+            return Poll::Ready(without_checkpoint::look());
         }
         self.0.set(true);
         cx.waker().wake_by_ref();

@@ -10,24 +10,24 @@ use crate::scope::tree::{Level, Scope};
 
 /// When a scope is cancelled.
 ///
-/// `repr(u8)`, as it is looked at where a scope is entered and left: in the spare values of an
-/// `Instant` the kind would take more reckoning.
+/// `repr(u8)`, as every scope that is entered or left looks at the kind, and decoding it from the
+/// spare values of an `Instant` would take longer.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub(crate) enum Deadline {
     Never,
-    /// At this time of the running clock, which is not [`NEVER`].
+    /// At this time of the run's clock, which is not [`NEVER`].
     At(Nanos),
-    /// At this instant; the scope is not open yet, so there may be no clock to ask.
+    /// At this instant. The scope is not open yet, so there may be no clock to ask.
     Instant(Instant),
     /// This long after it is entered.
     AfterEntry(Nanos),
-    /// This long after the stamp of the clock: it has been entered. Most scopes are left before
-    /// anything in them waits, and so before the time has to be asked for and a timer set.
+    /// This long after the scope was entered, which was at this stamp of the clock. Most scopes are
+    /// left before anything in them waits, so that the time is never asked for and no timer is set.
     Since(u64, Nanos),
-    /// As well, and somebody has asked when that is.
+    /// Like `Since`, but the time has been worked out because somebody asked.
     Unarmed(Nanos),
-    /// At this instant or this long after it is entered, whatever comes first.
+    /// At this instant, or this long after the scope is entered, whichever comes first.
     EarlierOf(Instant, Nanos),
 }
 
@@ -36,7 +36,7 @@ impl Deadline {
         if time == NEVER { Deadline::Never } else { Deadline::At(time) }
     }
 
-    /// The time it comes to on this clock, now being the entry.
+    /// The time this comes to on the given clock, if the scope is entered now.
     fn resolve(self, clock: &Clock) -> Nanos {
         match self {
             Deadline::Never => NEVER,
@@ -53,7 +53,7 @@ impl Deadline {
 }
 
 impl ScopeRef {
-    /// Moves the deadline. One that has passed cancels an open scope at once.
+    /// Moves the deadline. If the new one has passed, an open scope is cancelled at once.
     pub(crate) fn set_deadline(&self, deadline: Deadline) {
         if self.has_left() {
             return;
@@ -65,7 +65,7 @@ impl ScopeRef {
         }
     }
 
-    /// The scope has been entered: a deadline counts from now. It takes effect with
+    /// The scope has been entered, so the deadline counts from now. It takes effect with
     /// [`arm_deadline`](Self::arm_deadline), before anything waits.
     #[inline(never)]
     pub(super) fn begin_deadline(&self) {
@@ -78,7 +78,7 @@ impl ScopeRef {
         }
     }
 
-    /// Something in the scope is going to wait.
+    /// Something in the scope is about to wait.
     #[inline]
     pub(super) fn arm_deadline(&self) {
         if let Deadline::Since(..) | Deadline::Unarmed(_) = self.deadline.get() {
@@ -86,7 +86,7 @@ impl ScopeRef {
         }
     }
 
-    /// The scope is open: sets the timer for its deadline, or cancels it if that has passed.
+    /// Sets the timer for the deadline of an open scope, or cancels the scope if that has passed.
     pub(crate) fn start_deadline(&self) {
         if !self.has_deadline() {
             return;
@@ -98,7 +98,7 @@ impl ScopeRef {
             if deadline == NEVER || self.is_fully_cancelled() {
                 return false;
             }
-            // Mostly it has not, and the clock that takes longer need not be asked.
+            // Usually it has not, and the slower clock need not be asked.
             if deadline <= clock.now_or_later() && deadline <= clock.now() {
                 return true;
             }
@@ -110,11 +110,11 @@ impl ScopeRef {
         }
     }
 
-    /// Moves the deadline to this long from now, if it is later. For a scope that is still to be
-    /// entered, where there may be no clock yet, the grace begins with that.
+    /// Moves the deadline to this long from now, if it is later than that. If the scope is still to be
+    /// entered, and so there may be no clock yet, the grace begins when it is.
     pub(crate) fn limit_grace(&self, grace: Nanos) {
         if self.has_left() {
-            return; // its clock may have gone, and a timer would be for nothing
+            return; // its clock may be gone, and a timer would be useless
         }
         let limited = match self.deadline.get() {
             Deadline::Never => Deadline::AfterEntry(grace),
@@ -163,7 +163,7 @@ impl Scope {
         self.cancel(Level::Full, reason, by);
     }
 
-    /// Finds out when the deadline is: from now on that stays the same.
+    /// Works out when the deadline is. From now on it stays the same.
     fn settle_deadline(&self) {
         if let since @ Deadline::Since(..) = self.deadline.get() {
             CLOCK.with(|clock| {
@@ -174,8 +174,8 @@ impl Scope {
         }
     }
 
-    /// A scope is left. A deadline that never took effect and has not been asked for is forgotten:
-    /// it is not found out any more. False, and nothing is done, if there is another.
+    /// Forgets, when the scope is left, a deadline that never took effect and that nobody has asked
+    /// about. False, with nothing done, if the deadline is of another kind.
     #[inline]
     pub(super) fn forget_deadline(&self) -> bool {
         match self.deadline.get() {
@@ -188,7 +188,7 @@ impl Scope {
         }
     }
 
-    /// A scope is left, whatever its deadline.
+    /// Ends a deadline of any kind, when the scope is left.
     pub(super) fn end_deadline(&self) {
         match self.deadline.get() {
             Deadline::Never => {}
@@ -214,8 +214,8 @@ impl Scope {
         }
     }
 
-    /// The earliest deadline up to the nearest shield, of scopes that are open; it has passed if
-    /// they are cancelled.
+    /// The earliest deadline of the open scopes up to the nearest shield, or a time that has passed
+    /// if the scope is cancelled.
     pub(crate) fn effective_deadline(&self) -> Nanos {
         if self.is_cancelled() {
             return 0;

@@ -10,7 +10,8 @@
 //! | `idle` | what it ends even in those |
 //! | `watch` | how a waiting operation learns that it was cancelled |
 //! | `aside` | what is no checkpoint, and lets others run all the same |
-//! | `unheeding` | operations that do not heed a cancellation |
+//! | `without_checkpoint` | cancelled tasks that never reach a checkpoint |
+//! | `uncancellable` | operations that ignore a cancellation |
 
 pub(crate) mod aside;
 pub(crate) mod cancel_handle;
@@ -22,9 +23,9 @@ pub(crate) mod idle;
 mod timeout;
 pub(crate) mod timers;
 pub(crate) mod tree;
-pub(crate) mod unheeded;
-mod unheeding;
+mod uncancellable;
 pub(crate) mod watch;
+pub(crate) mod without_checkpoint;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -39,7 +40,7 @@ pub use cancel_handle::CancelHandle;
 pub use finishing::finishing;
 pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
-pub(crate) use unheeding::Unheeding;
+pub(crate) use uncancellable::Uncancellable;
 
 use crate::Result;
 use crate::error::{Error, NotRunning, Reason};

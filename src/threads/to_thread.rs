@@ -13,7 +13,7 @@ use crate::nursery::system;
 use crate::operation::sync::{Acquire, CapacityLimiter, Permit};
 use crate::platform::part::part;
 use crate::scope::watch::Watch;
-use crate::scope::{self, Unheeding, frame};
+use crate::scope::{self, Uncancellable, frame};
 use crate::threads::Token;
 use crate::threads::job::{self, Entry, JOBS, Work};
 
@@ -136,7 +136,7 @@ enum Limit {
 enum Step<T> {
     Start(Work),
     Acquire(Work, Acquire),
-    Wait { entry: Rc<Entry<T>>, watch: Watch, unheeding: Option<Unheeding> },
+    Wait { entry: Rc<Entry<T>>, watch: Watch, uncancellable: Option<Uncancellable> },
     End,
 }
 
@@ -254,9 +254,9 @@ impl<T> ToThread<T> {
                         unreachable!("it was just looked at")
                     };
                     let entry = this.start(work, permit?)?;
-                    this.step = Step::Wait { entry, watch: Watch::new(), unheeding: None };
+                    this.step = Step::Wait { entry, watch: Watch::new(), uncancellable: None };
                 }
-                Step::Wait { entry, watch, unheeding } => {
+                Step::Wait { entry, watch, uncancellable } => {
                     if let Some(outcome) = entry.take() {
                         this.step = Step::End;
                         return Poll::Ready(Ok(
@@ -270,7 +270,7 @@ impl<T> ToThread<T> {
                             return Poll::Ready(Err(error));
                         }
                     } else {
-                        *unheeding = Unheeding::new();
+                        *uncancellable = Uncancellable::new();
                     }
                     entry.arm(cx);
                     frame::awaits("to_thread");

@@ -19,7 +19,7 @@ use crate::schedule::unit::Unit;
 use crate::schedule::wake::{self, Again};
 use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
-use crate::scope::unheeded;
+use crate::scope::without_checkpoint;
 use crate::{Error, Result};
 
 /// A nursery's body.
@@ -273,7 +273,7 @@ impl Core {
         match outcome {
             Poll::Pending => false,
             Poll::Ready(outcome) if yields => {
-                self.end_body(Ok(outcome.and_then(|()| unheeded::look())), true)
+                self.end_body(Ok(outcome.and_then(|()| without_checkpoint::look())), true)
             }
             Poll::Ready(outcome) => self.end_body(Ok(outcome), false),
         }

@@ -1,4 +1,4 @@
-//! A timer that is no checkpoint, for what has a cancellation of its own or knows of none.
+//! A timer that is not a checkpoint, for code that has a cancellation of its own or none at all.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The timers of the running runtime.
+//! The timers of a run: what happens at a certain time.
 
 pub(crate) mod alarm;
 pub(crate) mod wheel;
@@ -29,13 +29,13 @@ pub fn now() -> Instant {
 /// What a timer does when it fires.
 pub(crate) enum Target {
     Unit(UnitId),
-    /// As well, for who is polled with another library's waker.
+    /// The same for an operation that is polled with another library's waker.
     Foreign(Waker),
     Expire(ScopeRef),
 }
 
 impl Target {
-    /// Wakes who is polled with this waker.
+    /// Wakes this waker.
     #[inline]
     pub(crate) fn wake(waker: &Waker) -> Target {
         match waker::unit_of(waker) {
@@ -157,7 +157,7 @@ impl Timers {
     fn pack(&mut self, target: Target) -> Stored {
         match target {
             Target::Unit(unit) => Stored::Unit(Packed(unit)),
-            // There are no more of them than there are timers.
+            // There are no more of them than timers.
             Target::Foreign(waker) => Stored::Foreign(self.foreign.insert(waker) as u32),
             Target::Expire(scope) => Stored::Expire(Packed(scope)),
         }
@@ -173,8 +173,8 @@ impl Timers {
     }
 }
 
-/// A timer that was set, and the `run` whose it is: the key alone could name another timer in a
-/// later one.
+/// A timer that was set, with the number of its run: in a later run the key alone could name
+/// another timer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timer {
     key: TimerKey,

@@ -1,4 +1,4 @@
-//! Whether what is in a scope is attended to: what `run::stuck` asks.
+//! Whether what runs in a scope is still polled: what `run::stuck` asks.
 
 use super::{Handed, Scope};
 use crate::error::Cancelled;
@@ -6,7 +6,7 @@ use crate::schedule::current::CONTEXT;
 use crate::schedule::memory::table::{self, UnitId};
 
 impl Scope {
-    /// An operation in here has been handed something.
+    /// Marks that an operation in here has been handed something.
     #[inline]
     pub(crate) fn hand(&self) {
         let scope = self.forward().map_or(self, |to| to);
@@ -17,7 +17,7 @@ impl Scope {
         }
     }
 
-    /// The scope is polled, and with it what it was handed.
+    /// The scope is being polled, and takes what it was handed.
     #[inline]
     pub(crate) fn polled(&self) {
         if self.is_handed() {
@@ -35,17 +35,17 @@ impl Scope {
         self.handed.get() != Handed::No
     }
 
-    /// Notices that it was handed something. True if that was noticed before.
+    /// Notices that the scope was handed something. True if that had been noticed before.
     pub(crate) fn notice_handed(&self) -> bool {
         self.handed.replace(Handed::Noticed) == Handed::Noticed
     }
 
-    /// Notices that it is open though cancelled. True if that was noticed before.
+    /// Notices that the scope is open though cancelled. True if that had been noticed before.
     pub(crate) fn notice_open(&self) -> bool {
         self.noticed.replace(true)
     }
 
-    /// Why the scope around it is cancelled, if a shield keeps that from this one.
+    /// Why the scope around this one is cancelled, if a shield keeps the cancellation out.
     pub(crate) fn cancelled_around(&self) -> Option<Cancelled> {
         if !self.shield() || self.is_cancelled() {
             return None;
@@ -53,31 +53,31 @@ impl Scope {
         self.parent().filter(|parent| parent.is_cancelled())?.cause()
     }
 
-    /// Counts an operation that does not heed a cancellation.
-    pub(in crate::scope) fn add_unheeding(&self) {
-        self.unheeding.set(self.unheeding.get() + 1);
+    /// Counts an operation that ignores a cancellation.
+    pub(in crate::scope) fn add_uncancellable(&self) {
+        self.uncancellable.set(self.uncancellable.get() + 1);
     }
 
-    pub(in crate::scope) fn remove_unheeding(&self) {
-        self.unheeding.set(self.unheeding.get() - 1);
+    pub(in crate::scope) fn remove_uncancellable(&self) {
+        self.uncancellable.set(self.uncancellable.get() - 1);
     }
 
-    pub(crate) fn is_unheeding(&self) -> bool {
-        self.unheeding.get() != 0
+    pub(crate) fn has_uncancellable(&self) -> bool {
+        self.uncancellable.get() != 0
     }
 
-    /// Whether no scope is in it.
+    /// Whether no other scope is inside.
     #[inline]
     pub(crate) fn is_innermost(&self) -> bool {
         self.first_child.get().is_null()
     }
 
-    /// The unit whose poll last came through it.
+    /// The unit whose poll last came through this scope.
     pub(crate) fn host(&self) -> UnitId {
         self.host.get()
     }
 
-    /// Whether the unit that polls it is still to run.
+    /// Whether the unit that polls this scope is ready and has not run yet.
     pub(crate) fn host_is_queued(&self) -> bool {
         // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
         table::lookup(self.host.get()).is_some_and(|host| unsafe { &*host }.is_queued())

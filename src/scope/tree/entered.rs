@@ -12,34 +12,34 @@ use crate::scope::cancel_handle;
 use crate::scope::current::current_frame;
 use crate::scope::tree::pool::ScopeRef;
 
-/// A scope that is to be in the tree, or is. Dropping it takes the scope out.
+/// A scope that is in the tree, or is about to be. Dropping this takes the scope out.
 pub(crate) struct Entered {
-    /// The `run` it was entered in, where its timer and its units are. 0 while it is outside.
+    /// The run it was entered in, which has its timer and its units. 0 while it is outside.
     run: u32,
-    /// Of entering it.
+    /// Counts entering it.
     aside: Aside,
     scope: ScopeRef,
 }
 
 impl Entered {
-    /// A scope that is still to be entered.
+    /// A scope that has not been entered yet.
     #[inline]
     pub(in crate::scope) fn outside(scope: ScopeRef) -> Entered {
         Entered { run: 0, aside: Aside::new(), scope }
     }
 
-    /// To be called before it is entered where what runs in it may be over at once, as
-    /// [`Aside::begin`]. Leaving it is what counts.
+    /// Called before the scope is entered where its body may end at once. See [`Aside::begin`]; what
+    /// counts is leaving the scope.
     ///
     /// # Errors
     ///
-    /// As that one.
+    /// The same as there.
     #[inline(always)]
     pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<crate::Result<()>> {
         self.aside.begin(cx)
     }
 
-    /// Enters a scope, whose deadline begins to run.
+    /// Enters a scope. Its deadline begins to run.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Entered {
 
     /// # Errors
     ///
-    /// As [`new`](Self::new). It is outside then.
+    /// The same as [`new`](Self::new). The scope is still outside then.
     #[inline]
     pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
@@ -67,7 +67,7 @@ impl Entered {
             }
             (run, context.is_in_frame())
         });
-        // Nothing is called from here but in place of this: that saves no registers.
+        // These are tail calls, so that no registers have to be saved on the common path.
         if !self.is_inside() {
             return self.refuse(run);
         }
@@ -80,7 +80,7 @@ impl Entered {
         Ok(())
     }
 
-    /// There is somebody who has to know, or to be heard.
+    /// The same where something else has to be told, or asked.
     #[inline(never)]
     fn enter_marked(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
@@ -117,12 +117,12 @@ impl Entered {
         self.run != 0
     }
 
-    /// To be called before each poll: the scope belongs under the one that is being polled now,
-    /// and to the unit that polls it.
+    /// Called before each poll. Moves the scope under the one that is being polled now, and gives it
+    /// to the unit that polls it.
     ///
     /// # Panics
     ///
-    /// If it was entered in another `run`: what it waits for would never come.
+    /// If the scope was entered in another run, as what it waits for would never come.
     #[inline]
     pub(crate) fn touch(&self) {
         let scope = &*self.scope;
@@ -138,9 +138,9 @@ impl Entered {
         }
     }
 
-    /// Leaves the scope with the outcome of what ran in it, as Trio's scopes do: a cancellation
-    /// is absorbed if this scope was cancelled and nothing from outside is visible through its
-    /// shield. `Ok(None)`: there was nothing but cancellations.
+    /// Leaves the scope with the outcome of its body, as Trio's scopes do: a cancellation is absorbed
+    /// if this scope was cancelled and no cancellation from outside gets through its shield.
+    /// `Ok(None)` means that there were only cancellations.
     #[inline]
     pub(crate) fn leave<T>(&mut self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
         let left = match outcome {
@@ -164,14 +164,14 @@ impl Entered {
         rest.map_or(Ok(()), Err)
     }
 
-    /// Somebody has to know.
+    /// The scope is being left, and something else has to be told.
     #[cold]
     fn leave_marked(&self) {
         if let Some(shared) = self.scope.remote() {
             cancel_handle::leave(shared);
         }
         if current::current_run() != self.run {
-            return; // it is not counted in this one
+            return; // it is not counted in this run
         }
         self.scope.polled();
         if self.scope.own.get() != Level::None {
@@ -192,7 +192,7 @@ impl Entered {
         self.closed();
     }
 
-    /// As well, where there may be somebody who has to know, or something to put away.
+    /// The same where something else may have to be told or put away.
     #[inline(never)]
     fn close_marked(&mut self) {
         let scope = &*self.scope;

@@ -96,7 +96,7 @@ pub(crate) struct Scope {
     /// How often a cancellation has reached this scope.
     cancellations: Cell<u32>,
     /// How many operations in here ignore a cancellation, by design.
-    unheeding: Cell<u32>,
+    uncancellable: Cell<u32>,
 
     pub(super) deadline: Cell<Deadline>,
     /// The timer set for the deadline, while the scope is open.
@@ -144,7 +144,7 @@ impl Scope {
             noticed: Cell::new(false),
             marked: Cell::new(false),
             cancellations: Cell::new(0),
-            unheeding: Cell::new(0),
+            uncancellable: Cell::new(0),
             deadline: Cell::new(Deadline::Never),
             timer: Cell::new(Timer::NONE),
             roster: Cell::new(ptr::null()),
@@ -197,7 +197,7 @@ impl Scope {
         self.noticed.set(false);
         self.marked.set(false);
         // `cancellations` may begin anywhere: those who compare it remember what it was.
-        debug_assert!(!self.is_unheeding(), "an operation that counts there has a reference");
+        debug_assert!(!self.has_uncancellable(), "an operation that counts there has a reference");
         self.deadline.set(Deadline::Never);
         debug_assert!(self.timer.get().is_none(), "an open scope's");
         self.host.set(UnitId::NONE);

@@ -1,11 +1,11 @@
-//! Scopes are counted, and their memory is used again: most are open for a moment only.
+//! Scopes are reference-counted, and their memory is reused, as most are open for only a moment.
 //!
 //! # Invariants
 //!
-//! 1. A node is alive while anything counts in `refs`: it belongs to whoever holds a
-//!    [`ScopeRef`]. A `*const Scope` made of one is valid for as long.
-//! 2. A node that nobody holds is reset, in the pool, and in nothing else: what is in the pool is
-//!    as new. The pool belongs to the thread's context, and is emptied when a `run` ends.
+//! 1. A node is alive while `refs` is not 0: it belongs to those who have a [`ScopeRef`]. A
+//!    `*const Scope` made from one is valid for as long.
+//! 2. A node without references is reset and in the pool, and nothing points to it. Nodes in the
+//!    pool are as new. The pool belongs to the thread, and is emptied when a run ends.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -19,10 +19,11 @@ use crate::schedule::foreign::wake_all;
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::Scope;
 
-/// How many are kept. Under the sanitizer none: it is to notice what is used after it was freed.
+/// How many are kept. None under the sanitizer, so that it notices a use after free.
 const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
 
-/// A scope with its count. `repr(C)`, so that a pointer to the scope is one to the node.
+/// A scope with its reference count. `repr(C)`, so that a pointer to the scope is also one to the
+/// node.
 #[repr(C)]
 struct Node {
     scope: Scope,
@@ -114,11 +115,11 @@ impl Drop for ScopeRef {
     }
 }
 
-/// Resets a node of which the last reference goes, and puts it into the pool.
+/// Resets a node whose last reference is being dropped, and puts it into the pool.
 #[inline(never)]
 fn recycle(node: NonNull<Node>) {
     // SAFETY: the last reference is being dropped, and until then it is alive. Children may point
-    // to it, so this is no affair of an exclusive reference.
+    // to it, so this must not be an exclusive reference.
     let scope = unsafe { &node.as_ref().scope };
     if !scope.is_bare() {
         return recycle_laden(node);
@@ -129,7 +130,7 @@ fn recycle(node: NonNull<Node>) {
     }
 }
 
-/// As well, where something hangs on to it.
+/// The same for a scope that something hangs on.
 #[cold]
 #[inline(never)]
 fn recycle_laden(node: NonNull<Node>) {
@@ -145,7 +146,7 @@ fn recycle_laden(node: NonNull<Node>) {
     panic.resume();
 }
 
-/// What nobody has any more.
+/// Frees a node without references.
 #[cold]
 #[inline(never)]
 fn free(node: NonNull<Node>) {
@@ -172,7 +173,7 @@ pub(crate) fn open() -> impl Drop {
 /// The scopes of a thread that nobody uses.
 struct Pool {
     first: Cell<*const Node>,
-    /// How many more it takes: none where there is no `run` that will empty it.
+    /// How many more it takes: none while there is no run that will empty it.
     room: Cell<usize>,
 }
 
@@ -190,7 +191,7 @@ impl Pool {
         Some(node)
     }
 
-    /// False if it has enough.
+    /// False if the pool is full.
     #[inline]
     fn put(&self, node: NonNull<Node>) -> bool {
         let room = self.room.get();

@@ -38,9 +38,13 @@
 //!    and its last entry has not gone, though others may have. What is in the wheel was set after
 //!    what is in the run with the same deadline.
 
+mod heaps;
+
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
+
+use self::heaps::Heap;
 
 const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
@@ -52,9 +56,6 @@ const NIL: u32 = u32::MAX;
 
 /// In place of an entry's predecessor: it is in the run.
 const IN_RUN: u32 = u32::MAX - 1;
-
-/// Up to this many entries it is cheaper to look through a slot each time than to keep a heap.
-const SHORT: u32 = 16;
 
 /// Names a timer from its insertion until it fires or is removed, and nothing after that.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,10 +91,6 @@ struct Entry<T> {
     generation: u32,
     payload: Option<T>,
 }
-
-/// The entries of a slot by deadline, then in order of insertion. One that goes stays in here until
-/// it comes to the top, where its key gives it away.
-type Heap = BinaryHeap<Reverse<(u64, u64, TimerKey)>>;
 
 /// An entry of the run; one that goes stays until the run has come to it.
 #[derive(Clone, Copy)]
@@ -362,41 +359,6 @@ impl<T> Wheel<T> {
         self.position & (!0 << shift << DIGIT_BITS) | digit << shift
     }
 
-    /// The earliest entry of a slot that is not empty.
-    fn earliest(&self, place: usize) -> u32 {
-        let slot = &self.slots[place];
-        if slot.earliest.get() == NIL {
-            let earliest = self.find_earliest(place);
-            slot.earliest.set(earliest);
-            slot.deadline.set(self.entries[earliest as usize].deadline);
-        }
-        slot.earliest.get()
-    }
-
-    #[cold]
-    fn find_earliest(&self, place: usize) -> u32 {
-        let slot = &self.slots[place];
-        let mut heaps = self.heaps.borrow_mut();
-        if slot.len <= SHORT && !heaps.contains_key(&place) {
-            let earliest = self.list(slot).min_by_key(|(_, entry)| entry.deadline);
-            return earliest.map_or(NIL, |(index, _)| index);
-        }
-        let heap = heaps.entry(place).or_insert_with(|| {
-            // These numbers are lower than those of timers that are yet to come.
-            let mut entries = Vec::with_capacity(slot.len as usize);
-            entries.extend((0..).zip(self.list(slot)).map(|(number, (index, entry))| {
-                Reverse((entry.deadline, number, self.key(index)))
-            }));
-            entries.into()
-        });
-        while let Some(Reverse((.., key))) = heap.peek()
-            && self.key(key.index) != *key
-        {
-            heap.pop();
-        }
-        heap.peek().map_or(NIL, |top| top.0.2.index)
-    }
-
     /// Puts an entry, which knows its predecessor, at the end of its slot.
     fn link(&mut self, index: u32, deadline: u64, place: usize) {
         let slot = &mut self.slots[place];
@@ -418,30 +380,6 @@ impl<T> Wheel<T> {
         }
         if !self.heaps.get_mut().is_empty() {
             self.add_to_heap(index, place);
-        }
-    }
-
-    /// The slot has one entry more.
-    #[cold]
-    fn add_to_heap(&mut self, index: u32, place: usize) {
-        let key = self.key(index);
-        let heaps = self.heaps.get_mut();
-        if let Some(heap) = heaps.get_mut(&place) {
-            heap.push(Reverse((self.entries[index as usize].deadline, self.inserted, key)));
-            // When most of it has gone, another can be made, should one be needed.
-            if heap.len() / 2 > self.slots[place].len as usize + SHORT as usize {
-                self.remove_heap(place);
-            }
-        }
-    }
-
-    /// The heap of a slot is not needed any more.
-    #[cold]
-    fn remove_heap(&mut self, place: usize) {
-        let heaps = self.heaps.get_mut();
-        heaps.remove(&place);
-        if heaps.is_empty() {
-            *heaps = BTreeMap::new(); // an empty one may have memory
         }
     }
 

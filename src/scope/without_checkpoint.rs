@@ -1,10 +1,10 @@
-//! Tasks that have been cancelled and do not come to a checkpoint.
+//! Tasks that were cancelled and do not come to a checkpoint.
 //!
-//! What is no checkpoint does not look for cancellation: an item of a generator, entering a scope. It
-//! lets others run when the budget is spent, so a loop of nothing else starves nobody, but it would
-//! never learn that it was cancelled. So a task that has let others run in such places for
-//! [`PATIENCE`] times, always in a cancelled scope, is told at the next one. A loop that comes to its
-//! end before that, as clean-up does, is not interrupted.
+//! Driving a generator and entering a scope are not checkpoints: they do not look for cancellation.
+//! They let others run when the budget is spent, so a loop of nothing else starves nobody, but it
+//! would never learn that it was cancelled. A task that has let others run in such places
+//! [`PATIENCE`] times, always in a cancelled scope, is therefore told at the next one. A loop that
+//! ends before that, as clean-up does, is not interrupted.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,44 +14,44 @@ use crate::schedule::current::CONTEXT;
 use crate::schedule::memory::table::{self, UnitId};
 use crate::{Result, scope};
 
-/// How often a cancelled task lets others run before it is told. With the default budget these are
-/// 131,072 items of a generator, some milliseconds.
+/// How often a cancelled task lets others run before it is told. With the default budget this is
+/// 131,072 items of a generator, a few milliseconds.
 const PATIENCE: u32 = 1024;
 
-/// As well, in milliseconds, where time is looked at and what runs is slow, and how often it has to
-/// have let others run by then.
+/// How many milliseconds have passed when a slow task is told, where time is looked at, and how
+/// often it must have let others run by then.
 const PATIENCE_TIME: u64 = 50;
 const SLOW_TIMES: u32 = 4;
 
-/// A loop that never waits is polled in nearly every round. After so many rounds without it the task
-/// has waited for something, and is counted anew.
+/// A loop that never waits is polled in nearly every round. A task that was not seen for this many
+/// rounds has waited for something, and is counted anew.
 const ROUNDS: u32 = 64;
 
-/// Each task that is counted, by its unit.
+/// The tasks that are counted, by their units.
 #[derive(Default)]
-pub(crate) struct Unheeded(RefCell<HashMap<UnitId, Count>>);
+pub(crate) struct WithoutCheckpoint(RefCell<HashMap<UnitId, Count>>);
 
 part! {
     /// Those of the present run.
-    pub(crate) const UNHEEDED: Unheeded;
+    pub(crate) const WITHOUT_CHECKPOINT: WithoutCheckpoint;
 }
 
 struct Count {
     times: u32,
-    /// When it was counted first.
+    /// When it was first counted.
     since: u64,
-    /// The round in which it was counted last.
+    /// The round in which it was last counted.
     round: u32,
 }
 
-impl Unheeded {
-    /// The run has nothing to do: who was counted waits for something.
+impl WithoutCheckpoint {
+    /// Forgets all of them. The run has nothing to do, so every task waits for something.
     pub(crate) fn clear(&self) {
-        // The memory as well: it is seldom needed.
+        // Frees the memory, too, as it is seldom needed.
         drop(self.0.take());
     }
 
-    /// The task has let others run in a cancelled scope. True if it is to be told.
+    /// Counts that the task has let others run in a cancelled scope. True if it is to be told.
     fn count(&self, unit: UnitId) -> bool {
         let mut counts = self.0.borrow_mut();
         if counts.len() == counts.capacity() {
@@ -83,21 +83,21 @@ impl Unheeded {
     }
 }
 
-/// To be called when the task has let others run where it is at no checkpoint.
+/// Called when the task has let others run at a place that is not a checkpoint.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled), if it has done so for too long since it was cancelled.
+/// [`Cancelled`](crate::Cancelled), if it has done so too often since it was cancelled.
 #[cold]
 pub(crate) fn look() -> Result<()> {
     let unit = CONTEXT.with(|context| context.unit.get());
-    let told = UNHEEDED.with(|unheeded| {
-        let Some(unheeded) = unheeded else { return false };
+    let told = WITHOUT_CHECKPOINT.with(|counted| {
+        let Some(counted) = counted else { return false };
         if !scope::is_cancelled() {
-            unheeded.forget(unit);
+            counted.forget(unit);
             return false;
         }
-        unheeded.count(unit)
+        counted.count(unit)
     });
     if told { scope::check() } else { Ok(()) }
 }
