@@ -40,7 +40,7 @@ fn refused((log, error): &Outcome) -> &YieldInCancelScope {
     assert!(text.contains(refusal.reason()), "{text}");
     assert!(text.contains(&refusal.opened_at().to_string()), "{text}");
     assert!(text.contains(&refusal.yielded_at().to_string()), "{text}");
-    assert!(text.contains("yield outside of it"), "{text}");
+    assert!(text.contains("yield outside it"), "{text}");
     refusal
 }
 

@@ -1,4 +1,4 @@
-//! [`Cancelled`], and why.
+//! [`Cancelled`], and the reasons for a cancellation.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 /// A cancellation on its way to the scope that absorbs it.
 ///
-/// As in Trio, inside of a cancelled scope every checkpoint fails with this, again and again,
-/// until the scope is left. It is an error like any other, which is how `?` carries it outwards
-/// and how clean-up can see it and await; unlike other errors it is not there to be handled.
-/// Code that catches errors lets it pass: it returns every `Error` that
+/// As in Trio, every checkpoint inside a cancelled scope fails with this, again and again, until
+/// the scope is left. It is an error like any other: that is how `?` carries it outwards, and how
+/// clean-up can see it and await. Unlike other errors, it is not there to be handled. Code that
+/// catches errors lets it pass: it returns every `Error` that
 /// [`is_cancelled`](crate::Error::is_cancelled), and the scope does the rest.
 ///
-/// It says where the scope was opened, who cancelled it, and for what [`Reason`]. All clones
-/// share that, and one pointer is all it is.
+/// A `Cancelled` says where its scope was opened, who cancelled it, and for what [`Reason`]. Its
+/// clones share these, so it is only one pointer wide.
 ///
 /// ```
 /// use seedbed::{Cancelled, Error, Reason};
@@ -50,22 +50,22 @@ const _: () = assert!(size_of::<Cancelled>() == size_of::<usize>());
 pub enum Reason {
     /// Its deadline passed.
     Deadline,
-    /// It is a nursery's, and the nursery's body or a child failed. This is the failure, in one
-    /// line; the error itself is in the [`Group`](crate::Group) that the nursery fails with.
+    /// It is the scope of a nursery whose body or child failed. This is the failure, in one line;
+    /// the error itself is in the [`Group`](crate::Group) that the nursery fails with.
     ChildFailed(String),
-    /// Somebody called `cancel`, perhaps with a text that says why.
+    /// `cancel` was called, perhaps with a text that says why.
     Requested(Option<Cow<'static, str>>),
-    /// It was cancelled gracefully, and the grace for work about to finish is over.
+    /// It was cancelled gracefully, and the grace for finishing its work is over.
     GraceOver,
-    /// The runtime is shutting down.
+    /// The run is ending.
     Shutdown,
     /// The user pressed Ctrl-C.
     Interrupted,
 }
 
 impl Cancelled {
-    /// `cancelled_by` is the place of the call that cancelled, or, if a child failed, the one
-    /// that spawned the child.
+    /// `cancelled_by` is the place of the call that cancelled the scope, or, if a child failed, of
+    /// the call that spawned it.
     pub(crate) fn new(
         scope_place: &'static Location<'static>,
         cancelled_by: Option<&'static Location<'static>>,
@@ -98,8 +98,9 @@ impl Cancelled {
         self.0.scope_place
     }
 
-    /// The place of the call that cancelled the scope; if a child failed, of the one that
-    /// spawned the child. `None` if it was neither: a deadline, a shutdown, a nursery's body.
+    /// The place of the call that cancelled the scope, or, if a child failed, of the call that
+    /// spawned it. `None` if there was no such call, as with a deadline, a shutdown or a nursery's
+    /// body.
     ///
     /// ```
     /// fn log(cancelled: &seedbed::Cancelled) {
@@ -130,15 +131,15 @@ impl fmt::Display for Cancelled {
             (Reason::Requested(Some(text)), Some(by)) => write!(f, "cancelled by {by}: {text}"),
             (Reason::Requested(Some(text)), None) => write!(f, "cancelled: {text}"),
             (Reason::Requested(None), Some(by)) => {
-                write!(f, "cancelled by {by}, with the scope opened at {scope}")
+                write!(f, "cancelled by {by}, along with the scope opened at {scope}")
             }
             (Reason::Requested(None), None) => {
-                write!(f, "cancelled with the scope opened at {scope}")
+                write!(f, "cancelled along with the scope opened at {scope}")
             }
             (Reason::GraceOver, _) => {
                 write!(f, "cancelled: the grace given to the scope opened at {scope} is over")
             }
-            (Reason::Shutdown, _) => f.write_str("cancelled: the runtime is shutting down"),
+            (Reason::Shutdown, _) => f.write_str("cancelled: the run is ending"),
             (Reason::Interrupted, _) => f.write_str("cancelled: Ctrl-C was pressed"),
         }
     }

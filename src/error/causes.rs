@@ -1,17 +1,17 @@
-//! What an error is and what caused it, one after the other.
+//! The walk from an error along its causes.
 //!
-//! `source` is foreign code: it may go on for ever, as that of an error that is its own cause does,
-//! and it may panic.
+//! `source` is foreign code. It may go on forever, as in an error that is its own cause, and it may
+//! panic.
 
 use std::error::Error as StdError;
 use std::io;
 use std::ptr;
 
-/// How many causes are looked at.
+/// How many causes are looked at, at most.
 const MOST: usize = 10_000;
 
-/// What caused an error. `io::Error::source` leaves out the error it wraps, whose words it uses as
-/// its own; here that is what caused it.
+/// Returns what caused an error. `io::Error::source` leaves out the error that it wraps and whose
+/// text it uses as its own; here that error is the cause.
 pub(super) fn cause<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> Option<&'a (dyn StdError + 'static)> {
@@ -21,8 +21,8 @@ pub(super) fn cause<'a>(
     }
 }
 
-/// Notices that a walk along the causes of an error comes to no end. (Brent's algorithm: one of
-/// those that were passed is kept, each time twice as far on.)
+/// Notices when a walk along the causes of an error does not end. (This is Brent's algorithm:
+/// remember one error that was passed, each time twice as far along as before.)
 pub(super) struct Walk<'a> {
     passed: Option<&'a (dyn StdError + 'static)>,
     steps: usize,
@@ -34,12 +34,12 @@ impl<'a> Walk<'a> {
         Walk { passed: None, steps: 0, keeps_at: 0 }
     }
 
-    /// Whether this error is to be looked at: false if the walk goes round in a circle, or has gone
-    /// far enough.
+    /// Whether to look at this error: false if the walk is going round in a circle or has gone far
+    /// enough.
     pub(super) fn comes_to(&mut self, error: &'a (dyn StdError + 'static)) -> bool {
-        // With the type, by way of its table of functions: what is the first field of another error
-        // has the same address. One type may have two tables, so that a circle may be gone round
-        // more often than once.
+        // The comparison includes the type, by its vtable, because the first field of another error
+        // can have the same address. One type may have two vtables, so the walk may go round a
+        // circle more than once.
         if self.steps == MOST || self.passed.is_some_and(|passed| ptr::eq(passed, error)) {
             return false;
         }

@@ -1,8 +1,8 @@
-//! Into [`Error`], and out of it through error types that know nothing of this crate.
+//! Conversions into [`Error`], and out of it through error types that know nothing of this crate.
 //!
-//! Whatever goes out comes back as it was. That is more than a courtesy: a [`Cancelled`] that
-//! passed through somebody's `io::Error` and came back as an `io::Error` would be a failure that
-//! no scope absorbs.
+//! Whatever goes out comes back as it was. This is more than a courtesy: if a [`Cancelled`] passed
+//! through somebody's `io::Error` and came back as an `io::Error`, it would be a failure that no
+//! scope absorbs.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -13,10 +13,10 @@ use std::panic::Location;
 use super::causes::{Walk, cause};
 use super::{BoxedError, Cancelled, Error, Group, NoValue, Repr, Result};
 
-/// An [`Error`] inside of a `Box<dyn std::error::Error>` or an `io::Error`.
+/// An [`Error`] inside a `Box<dyn std::error::Error>` or an `io::Error`.
 ///
-/// Only for [`Repr::Other`], so that its place is not lost on the way; [`Cancelled`] and
-/// [`Group`] travel as themselves, where foreign code can recognise them.
+/// It is used only for [`Repr::Other`], whose place would be lost otherwise. [`Cancelled`] and
+/// [`Group`] travel as themselves, so that foreign code can recognise them.
 pub(super) struct Carried(pub(super) Error);
 
 impl fmt::Display for Carried {
@@ -32,21 +32,21 @@ impl fmt::Debug for Carried {
 }
 
 impl StdError for Carried {
-    /// The cause of what is carried: its own text is shown as that of the carrier already.
+    /// The cause of the error inside, whose own text is already shown as this one's.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.as_dyn().source()
     }
 }
 
-/// What of ours a foreign error may turn out to be.
+/// An error of ours, found inside a foreign one.
 pub(super) enum Ours<'a> {
     Cancelled(&'a Cancelled),
     Group(&'a Group),
     Carried(&'a Error),
 }
 
-/// Recognises what came out of an [`Error`], also within an `io::Error` or several: libraries
-/// wrap one in the next to say more about the kind.
+/// Recognises what came out of an [`Error`], even inside one or more `io::Error`s: libraries wrap
+/// one in another to say more about the kind.
 pub(super) fn ours<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<Ours<'a>> {
     loop {
         if let Some(cancelled) = error.downcast_ref() {
@@ -62,7 +62,7 @@ pub(super) fn ours<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<Ours<'
     }
 }
 
-/// The [`Cancelled`] that an error is, or that it has among its causes.
+/// Returns the [`Cancelled`] that an error is, or that is among its causes.
 pub(super) fn cancellation<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a Cancelled> {
     let mut walk = Walk::new();
     while walk.comes_to(error) {
@@ -81,10 +81,10 @@ pub(super) fn cancellation<'a>(mut error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// Undoes every conversion below, or gives the error back untouched.
+/// Undoes every conversion below, or gives the error back unchanged.
 fn reclaim(mut error: BoxedError) -> Result<Error, BoxedError> {
-    // Looked at before it is taken apart: a foreign `io::Error` could not be put together again
-    // with the same kind and text.
+    // Checked before the error is taken apart: a foreign `io::Error` could not be put together
+    // again with the same kind and text.
     if ours(&*error).is_none() {
         return Err(error);
     }
@@ -106,22 +106,22 @@ fn reclaim(mut error: BoxedError) -> Result<Error, BoxedError> {
     }
 }
 
-/// The value in `slot` if it is an `Option<T>`. Where the type of the slot is known this is
-/// decided at compile time.
+/// Takes the value out of `slot` if it is an `Option<T>`. Where the type of the slot is known, this
+/// is decided at compile time.
 fn take<T: 'static>(slot: &mut dyn Any) -> Option<T> {
     slot.downcast_mut::<Option<T>>()?.take()
 }
 
-/// Every error becomes an [`Error`], and the place where it does is kept.
+/// Turns any error into an [`Error`], and records the place where this happens.
 ///
-/// What is an [`Error`] in disguise comes out as itself: a [`Cancelled`] or a [`Group`], boxed
-/// or not, and any `Error` that was made into an [`io::Error`].
+/// An [`Error`] in disguise comes out as itself. That is a [`Cancelled`] or a [`Group`], boxed or
+/// not, and any `Error` that had been turned into an [`io::Error`].
 ///
 /// ```
 /// use seedbed::{Error, Group};
 /// use std::io;
 ///
-/// // What an `AsyncRead` of ours does, and what the caller of foreign code over it gets.
+/// // What one of our `AsyncRead`s does, and what comes back from foreign code that uses it.
 /// let carried = io::Error::from(Error::msg("out of paper"));
 /// let error = Error::from(carried);
 /// assert!(!error.is::<io::Error>());
@@ -131,11 +131,11 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     #[track_caller]
     fn from(error: E) -> Error {
         let mut slot = Some(error);
-        // First, and without a box: cancelling is the one error that has to be fast.
+        // First, and without a box: a cancellation is the one error that has to be fast.
         if let Some(cancelled) = take::<Cancelled>(&mut slot) {
             return Error(Repr::Cancelled(cancelled));
         }
-        // What was downcast from a box is still in one.
+        // An error that was downcast from a box is still in one.
         let error = take::<Box<Cancelled>>(&mut slot)
             .map(|cancelled| cancelled as BoxedError)
             .or_else(|| Some(take::<Box<Group>>(&mut slot)?))
@@ -146,10 +146,10 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
 }
 
 impl Error {
-    /// From a boxed error; the other way is `Box::from(error)`, and it leads back here to the
-    /// same error.
+    /// Makes an `Error` from a boxed error. The other way is `Box::from(error)`, and coming back
+    /// here gives the same error.
     ///
-    /// The box does not implement [`std::error::Error`], so that `?` cannot convert it:
+    /// The box does not implement [`std::error::Error`], so `?` cannot convert it:
     ///
     /// ```
     /// use seedbed::{Error, Result};
@@ -178,8 +178,8 @@ impl Error {
 
     /// The error itself in a box, for code that is going to downcast it.
     ///
-    /// `Box::from(error)` keeps the [place](Error::place) where it was raised, but hides the
-    /// error's type in order to.
+    /// `Box::from(error)` keeps the [place](Error::place) where the error was raised, but has to
+    /// hide its type for that.
     ///
     /// ```
     /// use seedbed::Error;
@@ -194,11 +194,11 @@ impl Error {
         }
     }
 
-    /// From an error of `anyhow`; the other way is `anyhow::Error::from(error)`, and it leads
-    /// back here to the same error.
+    /// Makes an `Error` from one of `anyhow`'s. The other way is `anyhow::Error::from(error)`, and
+    /// coming back here gives the same error.
     ///
-    /// A [`Cancelled`] is recognised under any `context` that it was given on the way. That
-    /// context is dropped: it tells what was interrupted, not what failed.
+    /// A [`Cancelled`] is recognised under any `context` added to it on the way. The context is
+    /// dropped, because it says what was interrupted, not what failed.
     ///
     /// ```
     /// use seedbed::Error;
@@ -222,12 +222,12 @@ impl Error {
         });
         match cancelled {
             Some(cancelled) => Error(Repr::Cancelled(cancelled.clone())),
-            // A box straight from `anyhow` would hide what it is.
+            // A box directly from `anyhow` would hide the type.
             None => Error::from_boxed(error.reallocate_into_boxed_dyn_error_without_backtrace()),
         }
     }
 
-    /// In a box that [`Error::from_boxed`] turns back into `self`.
+    /// Puts the error into a box that [`Error::from_boxed`] turns back into it.
     fn into_carried(self) -> BoxedError {
         match self.0 {
             Repr::Other(_) => Box::new(Carried(self)),
@@ -236,7 +236,8 @@ impl Error {
     }
 }
 
-/// For functions that return a boxed error: `?` converts. [`Error::from_boxed`] leads back.
+/// For functions that return a boxed error: `?` converts to it, and [`Error::from_boxed`] converts
+/// back.
 ///
 /// ```
 /// use seedbed::Error;
@@ -253,18 +254,19 @@ impl From<Error> for Box<dyn StdError + Send + Sync + 'static> {
     }
 }
 
-/// As the box that is `Send` and `Sync`.
+/// The same as for the box that is `Send` and `Sync`.
 impl From<Error> for Box<dyn StdError + 'static> {
     fn from(error: Error) -> Self {
         error.into_carried()
     }
 }
 
-/// How I/O types and adapters hand an [`Error`] to code that wants an [`io::Error`]. With
-/// `Error::from`, or `?`, it is itself again afterwards.
+/// For I/O types and adapters that pass an [`Error`] to code that wants an [`io::Error`].
+/// `Error::from` and `?` convert it back to what it was.
 ///
-/// An `io::Error` is taken out as it is. Everything else gets [`io::ErrorKind::Other`], a
-/// cancellation too: [`io::ErrorKind::Interrupted`] means "try again" to nearly everyone.
+/// An `io::Error` is taken out as it is. Everything else gets [`io::ErrorKind::Other`]. That
+/// includes a cancellation, because to nearly everyone [`io::ErrorKind::Interrupted`] means "try
+/// again".
 ///
 /// ```
 /// use seedbed::Error;
@@ -280,7 +282,8 @@ impl From<Error> for io::Error {
     }
 }
 
-/// For functions that return `anyhow::Result`: `?` converts. [`Error::from_anyhow`] leads back.
+/// For functions that return `anyhow::Result`: `?` converts to it, and [`Error::from_anyhow`]
+/// converts back.
 #[cfg(feature = "anyhow")]
 impl From<Error> for anyhow::Error {
     fn from(error: Error) -> Self {

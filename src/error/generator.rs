@@ -1,4 +1,4 @@
-//! Errors of what yields: generators, their yields and their consumers, and context managers.
+//! Errors about yields: of generators, of their bodies and consumers, and of context managers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,8 @@ type Place = &'static Location<'static>;
 /// A generator tried to yield inside a cancel scope, a timeout, a nursery or a
 /// [`prevent_yields`](crate::prevent_yields) guard that was opened in its body (PEP 789).
 ///
-/// While it is suspended its consumer runs, so the scope would cancel the wrong code, or none.
+/// While the generator is suspended its consumer runs, so the scope would cancel the wrong code, or
+/// none.
 ///
 /// ```
 /// use seedbed::{YieldInCancelScope, Yielder, fail_after, generator};
@@ -45,7 +46,7 @@ impl YieldInCancelScope {
         &self.what
     }
 
-    /// Where that was opened.
+    /// Where the scope was opened.
     pub fn opened_at(&self) -> Place {
         self.opened
     }
@@ -60,8 +61,8 @@ impl fmt::Display for YieldInCancelScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the yield at {} is inside of {}, opened at {}, which would stay open while the \
-             consumer runs; yield outside of it, or make this a context manager, or run it behind \
+            "the yield at {} is inside {}, opened at {}, which would stay open while the \
+             consumer runs; yield outside it, or make this a context manager, or run it behind \
              `safe_channel`",
             self.yielded, self.what, self.opened
         )
@@ -70,8 +71,8 @@ impl fmt::Display for YieldInCancelScope {
 
 impl std::error::Error for YieldInCancelScope {}
 
-/// Raised at the yield where a generator is suspended when it is closed. The body cleans up and
-/// passes it on with `?`; returning without an error is as good.
+/// The error raised at the yield where a generator is suspended when it is closed. The body cleans up
+/// and passes it on with `?`; returning without an error does as well.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GeneratorExit;
@@ -95,7 +96,7 @@ impl IgnoredGeneratorExit {
         IgnoredGeneratorExit { place }
     }
 
-    /// Where it yielded.
+    /// Where the generator yielded.
     pub fn place(&self) -> Place {
         self.place
     }
@@ -105,7 +106,7 @@ impl fmt::Display for IgnoredGeneratorExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the generator is being closed, and yields again at {}; pass `GeneratorExit` on \
+            "the generator is being closed, but yields again at {}; pass `GeneratorExit` on \
              instead of handling it",
             self.place
         )
@@ -121,7 +122,7 @@ pub(crate) enum Misuse {
     Twice,
 }
 
-/// A [`Yielder`](crate::Yielder) was used where its body is not what runs.
+/// A [`Yielder`](crate::Yielder) was used while its body was not what ran.
 #[derive(Clone, Debug)]
 pub struct YielderMisused {
     misuse: Misuse,
@@ -133,7 +134,7 @@ impl YielderMisused {
         YielderMisused { misuse, place }
     }
 
-    /// Where it was used.
+    /// Where the yielder was used.
     pub fn place(&self) -> Place {
         self.place
     }
@@ -145,7 +146,7 @@ impl fmt::Display for YielderMisused {
         f.write_str(match self.misuse {
             Misuse::OtherFrame => {
                 "is not in the body that its yielder belongs to, but in a task or another \
-                 generator; send the value to the body over a channel, and yield it there"
+                 generator; send the value to the body through a channel, and yield it there"
             }
             Misuse::AfterTheEnd => "comes after the end of the body that its yielder belongs to",
             Misuse::Twice => "comes while another yield of the same body waits to be resumed",
@@ -155,7 +156,7 @@ impl fmt::Display for YielderMisused {
 
 impl std::error::Error for YielderMisused {}
 
-/// A generator was driven in a state in which that is not possible.
+/// A generator was asked for something that is not possible in its present state.
 #[derive(Clone, Debug)]
 pub struct GeneratorMisused {
     what: &'static str,
@@ -176,13 +177,13 @@ impl fmt::Display for GeneratorMisused {
 
 impl std::error::Error for GeneratorMisused {}
 
-/// Why [`asend`](crate::Generator::asend) failed. `?` turns it into an [`Error`].
+/// The error of [`asend`](crate::Generator::asend). `?` turns it into an [`Error`].
 pub enum AsendError<S> {
-    /// The generator was not in a state to take the value, which comes back.
+    /// The generator was not in a state to take the value, which is given back.
     Refused(S, GeneratorMisused),
-    /// The generator took the value and failed, or an endless loop that comes to no checkpoint was
-    /// told that it is cancelled (see the [guide](crate::guide::scheduling#the-budget)), and the
-    /// value is dropped.
+    /// The generator took the value and failed, and the value is dropped. The failure may also be the
+    /// [`Cancelled`](crate::Cancelled) that an endless loop without a checkpoint gets in the end (see
+    /// the [guide](crate::guide::scheduling#the-budget)).
     Failed(Error),
 }
 
@@ -214,7 +215,7 @@ impl<S> fmt::Display for AsendError<S> {
     }
 }
 
-/// Raised at a context manager's yield when the body of its [`with`](crate::with) panics.
+/// The error raised at a context manager's yield when the body of its [`with`](crate::with) panics.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BodyPanicked;
@@ -227,7 +228,7 @@ impl fmt::Display for BodyPanicked {
 
 impl std::error::Error for BodyPanicked {}
 
-/// A context manager must yield exactly once.
+/// A context manager did not yield exactly once, or did not wait at its yield.
 #[derive(Clone, Debug)]
 pub struct ContextManagerMisused {
     what: &'static str,
@@ -249,7 +250,7 @@ impl fmt::Display for ContextManagerMisused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the context manager made at {} {}: it has to set up, yield once, and clean up",
+            "the context manager made at {} {}; it has to set something up, yield once, and clean up",
             self.place, self.what
         )
     }

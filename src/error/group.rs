@@ -7,19 +7,19 @@ use std::vec;
 
 use super::{Error, Repr};
 
-/// All that failed in a nursery, or on the cores of [`run_on_cores`](crate::run_on_cores()), in the
-/// order in which it happened.
+/// All the failures of a nursery, or of the cores of [`run_on_cores`](crate::run_on_cores()), in
+/// the order in which they happened.
 ///
-/// Python's `ExceptionGroup` (PEP 654), under Trio's strict rule: a nursery that fails always
-/// fails with a group, even of one, so that code which handles one failure need not be changed
-/// when there are two. Groups nest as nurseries do.
+/// This is Python's `ExceptionGroup` (PEP 654) under Trio's strict rule: a nursery that fails
+/// always fails with a group, even if there is only one failure, so that code which handles one
+/// failure need not change when there are two. Groups nest as nurseries do.
 ///
-/// A nursery in which nothing failed but everything was cancelled fails with a plain
-/// [`Cancelled`](crate::Cancelled) instead. So a group is never empty, and somewhere in each
-/// there is an error that is not a cancellation.
+/// A nursery in which nothing failed, and everything was cancelled, fails with a plain
+/// [`Cancelled`](crate::Cancelled) instead. So a group is never empty, and somewhere in it there is
+/// an error that is not a cancellation.
 ///
-/// Two ways of handling one: [`Error::find`] looks for one kind of failure, and
-/// [`Error::split`] separates those that can be dealt with from the rest.
+/// There are two ways to handle a group: [`Error::find`] looks for one kind of failure, and
+/// [`Error::split`] separates the failures that can be dealt with from the rest.
 ///
 /// ```
 /// use seedbed::Error;
@@ -46,23 +46,23 @@ pub(crate) struct Member {
     pub(crate) origin: Origin,
 }
 
-/// Which part of a nursery, or of what is one of threads, has failed.
+/// The part of a nursery, or of a `run_on_cores`, that failed.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin {
     Body,
-    /// The child that was spawned there.
+    /// The child that was spawned at this place.
     Task(&'static Location<'static>),
-    /// Of [`run_on_cores`](crate::run_on_cores).
+    /// This core of [`run_on_cores`](crate::run_on_cores).
     #[cfg(not(loom))]
     Core(usize),
 }
 
 impl Group {
-    /// What a nursery fails with, given at least one failure: a group of them all, or the first
-    /// `Cancelled` if there is nothing else.
+    /// Makes what a nursery fails with, given at least one failure: a group of them all, or the
+    /// first `Cancelled` if there is nothing else.
     pub(crate) fn from_failures(place: &'static Location<'static>, members: Vec<Member>) -> Error {
         assert!(!members.is_empty(), "a nursery failed without a failure");
-        // A nested group of nothing but `Cancelled` cannot be: it came through here as well.
+        // There is no nested group of nothing but `Cancelled`: it would have come through here too.
         let first = members.first().and_then(|member| member.error.cancellation());
         if let Some(first) = first.cloned()
             && members[1..].iter().all(|member| member.error.cancellation().is_some())
@@ -72,7 +72,7 @@ impl Group {
         Error(Repr::Group(Box::new(Group { place, members })))
     }
 
-    /// The failures, in the order in which they happened. Each may be a group again.
+    /// The failures, in the order in which they happened. Each may itself be a group.
     ///
     /// ```
     /// fn first(group: &seedbed::Group) -> String {
@@ -83,7 +83,7 @@ impl Group {
         self.members.iter().map(|member| &member.error)
     }
 
-    /// The failures by value, as [`errors`](Group::errors).
+    /// The failures by value, in the same order as [`errors`](Group::errors).
     ///
     /// ```
     /// use seedbed::{Error, Group};
@@ -101,7 +101,7 @@ impl Group {
         mem::take(&mut self.members).into_iter().map(|member| member.error)
     }
 
-    /// How many failures, a nested group counting as one. Never zero.
+    /// The number of failures, where a nested group counts as one. It is never zero.
     ///
     /// ```
     /// fn alone(group: &seedbed::Group) -> bool {
@@ -113,7 +113,7 @@ impl Group {
         self.members.len()
     }
 
-    /// Where the nursery was opened, or [`run_on_cores`](crate::run_on_cores()) called.
+    /// Where the nursery was opened, or where [`run_on_cores`](crate::run_on_cores()) was called.
     ///
     /// ```
     /// fn log(group: &seedbed::Group) {
@@ -131,7 +131,7 @@ impl Group {
 
 impl StdError for Group {}
 
-/// Without recursion: however deep they are nested, the stack is large enough.
+/// Drops nested groups without recursion, so that no depth of nesting can overflow the stack.
 impl Drop for Group {
     fn drop(&mut self) {
         let mut nested = Vec::new();
@@ -145,27 +145,28 @@ impl Drop for Group {
 }
 
 impl Group {
-    /// Takes the members out that are groups.
+    /// Moves the members that are groups into `nested`.
     fn take_nested(&mut self, nested: &mut Vec<Member>) {
         nested.extend(self.members.extract_if(.., |member| member.error.as_group().is_some()));
     }
 }
 
 impl Error {
-    /// Separates the errors that match from the rest, both in the shape of the groups they were
-    /// in; groups left empty are dropped. An error that is no group goes to one side whole.
+    /// Separates the errors that match from the rest, and leaves both in the shape of the groups
+    /// they came in. Groups that become empty are dropped. An error that is not a group goes to one
+    /// side whole.
     ///
-    /// This is PEP 654's `ExceptionGroup.split`, except that only the leaves are asked about,
-    /// never the groups, and that a part which is nothing but cancellations becomes a plain
+    /// This is PEP 654's `ExceptionGroup.split`, with two differences. Only the leaves are passed
+    /// to `matches`, never the groups. And a part that is nothing but cancellations becomes a plain
     /// [`Cancelled`](crate::Cancelled), as it does when a nursery fails.
     ///
-    /// Whoever handles some failures should let the rest pass, and the cancellations with it:
+    /// If you handle some failures, let the rest pass, and the cancellations with them:
     ///
     /// ```
     /// use seedbed::{Error, Result};
     /// use std::io;
     ///
-    /// /// A client that goes away is no failure of ours.
+    /// /// A client that goes away is not our failure.
     /// fn tolerate_hangups(result: Result<()>) -> Result<()> {
     ///     let Err(error) = result else { return Ok(()) };
     ///     let (_, rest) = error.split(|error| {
@@ -195,7 +196,7 @@ impl Error {
                     Some(if matches(&single) { (Some(single), None) } else { (None, Some(single)) })
                 }
             };
-            // Upwards, to the next group that has a further member.
+            // Go up to the next group that has another member.
             next = loop {
                 let Some(group) = groups.last_mut() else {
                     return halves.expect("without a group it was a single error");
@@ -214,8 +215,8 @@ impl Error {
         }
     }
 
-    /// The only member of a group of one, or else the error itself: for what uses a nursery
-    /// without showing it.
+    /// Unwraps a group of one, and leaves any other error as it is. This is for code that uses a
+    /// nursery without showing it.
     pub(crate) fn into_single(self) -> Error {
         match self.0 {
             Repr::Group(mut group) if group.members.len() == 1 => group.members.remove(0).error,
@@ -223,23 +224,47 @@ impl Error {
         }
     }
 
-    /// What a scope does with the errors that leave it: takes every `Cancelled` away, and says
-    /// whether there was one, and what is left, in its shape.
+    /// Takes every `Cancelled` out of an error that leaves a cancelled scope.
     ///
-    /// What other libraries have made of a `Cancelled` goes with it: it has travelled through
-    /// them as an `io::Error`, and come back as the cause of an error of theirs.
-    pub(crate) fn absorb_cancelled(self) -> (bool, Option<Error>) {
-        // Nearly always there is nothing to take out of a group: it has left a scope before.
+    /// This includes what other libraries have made of a `Cancelled`, which travelled through them
+    /// as an `io::Error` and came back as the cause of an error of theirs.
+    pub(crate) fn absorb_cancelled(self) -> Absorbed {
+        // A group that has left a scope before seldom has any.
         if self.as_group().is_some_and(Group::is_uncancelled) {
-            return (false, Some(self));
+            return Absorbed::Nothing(self);
         }
-        let (cancelled, rest) = self.split(|error| error.cancellation().is_some());
-        (cancelled.is_some(), rest)
+        match self.split(|error| error.cancellation().is_some()) {
+            (None, Some(error)) => Absorbed::Nothing(error),
+            (Some(_), Some(rest)) => Absorbed::Part(rest),
+            (Some(_), None) => Absorbed::Everything,
+            (None, None) => unreachable!("an error is on one side or the other"),
+        }
+    }
+}
+
+/// What has been absorbed of an error.
+#[must_use]
+pub(crate) enum Absorbed {
+    /// There was no cancellation in it, and it is as it was.
+    Nothing(Error),
+    /// Its cancellations; the failures are left, in their shape.
+    Part(Error),
+    /// All of it, since it was nothing but cancellations.
+    Everything,
+}
+
+impl Absorbed {
+    /// What is left.
+    pub(crate) fn rest(self) -> Option<Error> {
+        match self {
+            Absorbed::Nothing(rest) | Absorbed::Part(rest) => Some(rest),
+            Absorbed::Everything => None,
+        }
     }
 }
 
 impl Group {
-    /// Whether there is no cancellation in it.
+    /// Whether there is no cancellation in the group.
     fn is_uncancelled(&self) -> bool {
         let mut groups = vec![self.errors()];
         while let Some(group) = groups.last_mut() {
@@ -257,7 +282,7 @@ impl Group {
 struct Splitting {
     place: &'static Location<'static>,
     members: vec::IntoIter<Member>,
-    /// That of the member whose halves come next.
+    /// The origin of the member whose halves come next.
     origin: Origin,
     matched: Vec<Member>,
     rest: Vec<Member>,

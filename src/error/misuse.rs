@@ -1,4 +1,4 @@
-//! Errors about how this crate is used: mostly the program wants changing.
+//! Errors about how the crate is used: usually it is the program that has to change.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::panic::Location;
 
 use super::Error;
 
-/// The child of a `start` ended, without an error, before it had called `started.ready`.
+/// The child of a `start` ended without an error, but before it had called `started.ready`.
 ///
-/// In Trio a `RuntimeError`, "child exited without calling task_status.started()".
+/// In Trio this is a `RuntimeError`, "child exited without calling task_status.started()".
 ///
 /// ```
 /// fn forgot_to_tell(error: &seedbed::Error) -> bool {
@@ -37,7 +37,7 @@ impl fmt::Display for NotStarted {
         write!(
             f,
             "the child of the `start` at {} ended without calling `started.ready`; \
-             call it when the child is up, or use `spawn`",
+             call it when the child is ready, or use `spawn`",
             self.place
         )
     }
@@ -45,10 +45,10 @@ impl fmt::Display for NotStarted {
 
 impl StdError for NotStarted {}
 
-/// Something was to be spawned through the handle of a nursery that had closed.
+/// The nursery in which something was to be spawned, through a handle, had closed.
 ///
-/// The call itself fails with [`NotSpawned`], which gives the future back; this is what `?`
-/// leaves of it.
+/// The call itself fails with [`NotSpawned`], which gives the future back. `?` drops the future and
+/// keeps this error.
 ///
 /// ```
 /// fn too_late(error: &seedbed::Error) -> bool {
@@ -89,11 +89,12 @@ impl fmt::Display for NurseryClosed {
 
 impl StdError for NurseryClosed {}
 
-/// A future that was not spawned because the nursery had [closed](NurseryClosed), given back.
+/// A future that was not spawned because the nursery had [closed](NurseryClosed), and is given
+/// back.
 ///
-/// `?` drops the future and goes on with the [`NurseryClosed`]. That works with futures that
-/// are not `Send` as well, which is why this type is no [`std::error::Error`] of its own: those
-/// have to be `Send` to become an [`Error`].
+/// `?` drops the future and passes on the [`NurseryClosed`]. That also works with futures that are
+/// not `Send`. This is why `NotSpawned` is not itself a [`std::error::Error`]: such a type has to
+/// be `Send` to become an [`Error`].
 ///
 /// ```
 /// use seedbed::NotSpawned;
@@ -109,7 +110,7 @@ pub struct NotSpawned<F> {
 }
 
 impl<F> NotSpawned<F> {
-    /// `place` is the nursery's, `spawned_at` that of the call which was refused.
+    /// `place` is where the nursery was opened, `spawned_at` where the refused call was made.
     pub(crate) fn new(
         future: F,
         place: &'static Location<'static>,
@@ -118,7 +119,7 @@ impl<F> NotSpawned<F> {
         NotSpawned { future, why: NurseryClosed::new(place, spawned_at) }
     }
 
-    /// The future.
+    /// Returns the future.
     pub fn into_inner(self) -> F {
         self.future
     }
@@ -135,7 +136,7 @@ impl<F> fmt::Display for NotSpawned<F> {
     }
 }
 
-/// Futures seldom implement `Debug`, and `unwrap` should work all the same.
+/// Works for every `F`, because futures seldom implement `Debug` and `unwrap` should work anyway.
 impl<F> fmt::Debug for NotSpawned<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NotSpawned").field("why", &self.why).finish_non_exhaustive()
@@ -149,7 +150,7 @@ impl<F> From<NotSpawned<F>> for Error {
     }
 }
 
-/// `run` was called inside of another `run` on the same thread.
+/// `run` was called inside another `run` on the same thread.
 ///
 /// ```
 /// fn nested(error: &seedbed::Error) -> bool {
@@ -164,7 +165,7 @@ pub struct AlreadyRunning {
 }
 
 impl AlreadyRunning {
-    /// `place` is the inner `run`'s, `outer` that of the one which is running.
+    /// `place` is where the inner `run` was called, `outer` where the running one was.
     pub(crate) fn new(
         place: &'static Location<'static>,
         outer: &'static Location<'static>,
@@ -182,7 +183,7 @@ impl fmt::Display for AlreadyRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`seedbed::run` at {} was called inside of the one at {}; \
+            "the `seedbed::run` at {} was called inside the one at {}; \
              await the future there instead, or run it on a thread of its own",
             self.place, self.outer
         )
@@ -191,7 +192,7 @@ impl fmt::Display for AlreadyRunning {
 
 impl StdError for AlreadyRunning {}
 
-/// An operation of this crate was used outside of `seedbed::run`.
+/// An operation of this crate was used outside `seedbed::run`.
 ///
 /// ```
 /// fn nothing_runs(error: &seedbed::Error) -> bool {
@@ -206,8 +207,8 @@ pub struct NotRunning;
 impl fmt::Display for NotRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an operation of seedbed was used while no `seedbed::run` is running on this thread; \
-             use it in a future that is given to `seedbed::run`",
+            "an operation of seedbed was used on a thread where no `seedbed::run` is running; \
+             use it in a future that is passed to `seedbed::run`",
         )
     }
 }
@@ -216,7 +217,7 @@ impl StdError for NotRunning {}
 
 /// A cancel scope was entered a second time.
 ///
-/// In Trio a `RuntimeError`, "each CancelScope may only be used for a single 'with' block".
+/// In Trio this is a `RuntimeError`, "each CancelScope may only be used for a single 'with' block".
 ///
 /// ```
 /// fn reused(error: &seedbed::Error) -> bool {
@@ -244,8 +245,8 @@ impl fmt::Display for ScopeReused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the cancel scope made at {} was entered before; \
-             make a new `CancelScope` for each time",
+            "the cancel scope made at {} was entered a second time; \
+             make a new `CancelScope` each time",
             self.place
         )
     }

@@ -1,21 +1,37 @@
-//! The one error type and what travels in it.
+//! The one error type, and what travels in it.
 //!
-//! An [`Error`] is a cancellation on its way to the scope that absorbs it ([`Cancelled`]), the
-//! failures of a nursery ([`Group`]), or any other error together with the place where `?`
-//! picked it up. The files:
+//! An [`Error`] is one of three things: a cancellation on its way to the scope that absorbs it
+//! ([`Cancelled`]), the failures of a nursery ([`Group`]), or any other error together with the
+//! place where `?` picked it up.
 //!
-//! * `cancelled`: [`Cancelled`] and why
-//! * `group`: [`Group`], and taking one apart (`split`, absorbing cancellations)
-//! * `causes`: the walk along what caused an error
-//! * `convert`: into [`Error`] and out of it again, through foreign error types
-//! * `disguise`: recognising a cancellation that another library has made an error of its own from
-//! * `placed`: operations, whose errors are raised where they were called
-//! * `render`: one line for logs, a tree for people
-//! * `outcomes`, `misuse`, `refused`, `generator`, `stuck`: the concrete errors of this crate
+//! | file | concept |
+//! |---|---|
+//! | `cancelled` | [`Cancelled`], and the reasons for it |
+//! | `group` | [`Group`], and taking one apart: splitting it, absorbing its cancellations |
+//! | `causes` | the walk along the causes of an error |
+//! | `convert` | into [`Error`] and out again, through foreign error types |
+//! | `disguise` | recognising a cancellation that another library has wrapped in an error of its own |
+//! | `placed` | the place of an error in an operation that is made of several |
+//! | `render` | errors as text: one line for logs, a tree for people |
+//! | `panic` | panics that are caught |
 //!
-//! Groups may be nested as deep as nurseries are, so nothing here goes down into them by
-//! recursion. The texts, causes and destructors of other errors are foreign code: the crate asks
-//! for them where nothing of its own is borrowed or half changed.
+//! The concrete errors of this crate, with their texts:
+//!
+//! | file | errors |
+//! |---|---|
+//! | `outcomes` | any correct program may meet them: [`TooSlow`], [`NoValue`], [`Interrupted`] |
+//! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`] |
+//! | `stuck` | nothing goes on: [`Stuck`], [`Deadlock`] |
+//! | `refused` | a call from another thread that was not made: [`CallRefused`], [`NotRun`] |
+//! | `generator` | yields, generators and context managers: [`YieldInCancelScope`] and the others |
+//!
+//! Three kinds are elsewhere, each next to what it comes from: the errors of channels, which give a
+//! message back (`operation/sync/channel/errors.rs`), of a server's handlers (`serve/`), and of
+//! `testing`.
+//!
+//! Groups nest as deep as nurseries do, so nothing here descends into them by recursion. The texts,
+//! causes and destructors of other errors are foreign code: the crate asks for them only where
+//! nothing of its own is borrowed or half changed.
 
 mod cancelled;
 mod causes;
@@ -44,14 +60,14 @@ pub use generator::{
     IgnoredGeneratorExit, YieldInCancelScope, YielderMisused,
 };
 pub use group::Group;
-pub(crate) use group::{Member, Origin};
+pub(crate) use group::{Absorbed, Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
-pub use outcomes::{Deadlock, Interrupted, NoValue, TooSlow};
+pub use outcomes::{Interrupted, NoValue, TooSlow};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
 pub use refused::{CallRefused, NotRun, Refusal};
-pub(crate) use stuck::Asks;
-pub use stuck::Stuck;
+pub(crate) use stuck::{Asks, Exclusive};
+pub use stuck::{Deadlock, Stuck};
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -78,17 +94,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a task fails with: any error, the failures of a nursery, or a cancellation.
 ///
-/// Everything that implements [`std::error::Error`] becomes an `Error` through `?`, which also
-/// records the [place](Error::place) where it did. For that reason `Error` does not implement
-/// `std::error::Error` itself; [`as_dyn`](Error::as_dyn) gives a view of it that does.
+/// Anything that implements [`std::error::Error`] becomes an `Error` through `?`, which also
+/// records the [place](Error::place) where that happened. For this reason `Error` does not
+/// implement `std::error::Error` itself; [`as_dyn`](Error::as_dyn) gives a view of it that does.
 ///
-/// Having one concrete type is what lets the `Ok(())` at the end of an async closure infer. It
-/// is two words wide, so a `Result<(), Error>` is too, and a [`Cancelled`] in it needs no
+/// Because there is one concrete type, the `Ok(())` at the end of an async closure infers. An
+/// `Error` is two words wide, and so is a `Result<(), Error>`; a [`Cancelled`] in it needs no
 /// allocation.
 ///
-/// `{}` is one line. `{:?}`, which is what `main` prints, is the whole tree: each failure with
-/// the task it happened in, where it was raised, and what caused it.
-///
+/// `{}` is one line. `{:?}`, which is what `main` prints, is the whole tree: each failure with the
+/// task in which it happened, where it was raised, and what caused it.
 /// ```
 /// use seedbed::{Error, Result};
 /// use std::num::ParseIntError;
@@ -104,7 +119,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 pub struct Error(Repr);
 
-/// Thin pointers all: with a fat one among them `Result<(), Error>` would grow to three words.
+/// All the pointers are thin: a fat one would make `Result<(), Error>` three words wide.
 enum Repr {
     Cancelled(Cancelled),
     Group(Box<Group>),
@@ -113,7 +128,7 @@ enum Repr {
 
 struct Other {
     error: BoxedError,
-    /// `None` if it is unknown.
+    /// `None` if it is not known.
     place: Option<&'static Location<'static>>,
 }
 
@@ -125,7 +140,7 @@ const _: () = {
 };
 
 impl Error {
-    /// An error that is only a text, for where no type is worth having.
+    /// An error that is only a text, for cases where no type is worth having.
     ///
     /// The text is rendered at once, so it may borrow.
     ///
@@ -147,7 +162,7 @@ impl Error {
         Error(Repr::Other(Box::new(Other { error, place })))
     }
 
-    /// As raised at this place, if no better one is known.
+    /// Returns the error as raised at this place, unless a better one is known.
     pub(crate) fn at(mut self, place: &'static Location<'static>) -> Error {
         if let Repr::Other(other) = &mut self.0
             && other.place.is_none()
@@ -160,8 +175,8 @@ impl Error {
 
     /// Whether this is a plain [`Cancelled`].
     ///
-    /// A [`Group`] is not, whatever it contains: among its members at least one has failed in
-    /// earnest.
+    /// A [`Group`] never is, whatever it contains, because at least one of its members is a real
+    /// failure.
     ///
     /// ```
     /// assert!(!seedbed::Error::msg("out of paper").is_cancelled());
@@ -170,17 +185,18 @@ impl Error {
         matches!(self.0, Repr::Cancelled(_))
     }
 
-    /// The cancellation it is, or that another library has made an error of its own from: one
-    /// whose chain of causes ends in a [`Cancelled`]. That such an error means anything else
-    /// nobody could tell, and a scope that does not absorb it would let a cancellation out.
+    /// The cancellation that this is, or that another library has wrapped in an error of its own,
+    /// so that the chain of causes ends in a [`Cancelled`]. Nobody could tell that such an error
+    /// means anything else, and a scope that did not absorb it would let a cancellation out.
     ///
-    /// Not [`NoValue`], which says what a cancellation led to, and has it as its cause for that.
+    /// A [`NoValue`] does not count: it says what a cancellation led to, and has it as its cause
+    /// only for that reason.
     pub(crate) fn cancellation(&self) -> Option<&Cancelled> {
         match &self.0 {
             Repr::Cancelled(cancelled) => Some(cancelled),
             Repr::Group(_) => None,
             Repr::Other(other) => {
-                // One whose `source` panics is a failure like any other.
+                // An error whose `source` panics is a failure like any other.
                 let found = catch_unwind(AssertUnwindSafe(|| convert::cancellation(&*other.error)));
                 found.unwrap_or_else(|payload| {
                     discard(payload);
@@ -190,8 +206,8 @@ impl Error {
         }
     }
 
-    /// Whether the error itself is an `E`. Members of a group and causes are not looked at:
-    /// that is [`find`](Error::find).
+    /// Whether the error itself is an `E`. This does not look at members of a group or at causes;
+    /// [`find`](Error::find) does.
     ///
     /// ```
     /// use std::io;
@@ -204,7 +220,7 @@ impl Error {
         self.as_dyn().is::<E>()
     }
 
-    /// The error itself, if it is an `E`; [`Cancelled`] and [`Group`] can be asked for too.
+    /// The error itself, if it is an `E`. [`Cancelled`] and [`Group`] are possible too.
     ///
     /// ```
     /// use std::io;
@@ -217,13 +233,13 @@ impl Error {
         self.as_dyn().downcast_ref()
     }
 
-    /// Takes the error itself out, if it is an `E`, and gives it back untouched if it is not.
+    /// Takes the error itself out if it is an `E`, and otherwise gives it back unchanged.
     ///
     /// ```
     /// use seedbed::{Error, Result};
     /// use std::io;
     ///
-    /// /// Not being there is fine, everything else is not.
+    /// /// A missing file is fine, everything else is not.
     /// fn optional(result: Result<String>) -> Result<Option<String>> {
     ///     match result.map_err(Error::downcast::<io::Error>) {
     ///         Ok(text) => Ok(Some(text)),
@@ -245,8 +261,8 @@ impl Error {
         Ok(*error.expect("it is, as seen above"))
     }
 
-    /// The first `E` in here: the error itself, then what caused it
-    /// ([`source`](StdError::source)), and in a group the members depth first, in the order in
+    /// The first `E` found in this error: the error itself, then its causes
+    /// ([`source`](StdError::source)). In a group the members come depth first, in the order in
     /// which they failed, each with its causes.
     ///
     /// ```
@@ -261,7 +277,7 @@ impl Error {
         find_in(self.as_dyn())
     }
 
-    /// The failures in here, if a nursery failed.
+    /// The group of failures, if this comes from a nursery that failed.
     ///
     /// ```
     /// use seedbed::Error;
@@ -278,17 +294,15 @@ impl Error {
         }
     }
 
-    /// Where this became an `Error`: the `?` that converted it or the call of
-    /// [`msg`](Error::msg); for a group, where its nursery was opened.
+    /// Where this became an `Error`: the `?` that converted it, or the call of [`msg`](Error::msg).
+    /// For a group it is where its nursery was opened. For the failure of an operation of this
+    /// crate, such as a read or an accept, it is where the operation was called.
     ///
-    /// For what an operation of this crate failed with, such as a read or an accept, it is where
-    /// the operation was called.
-    ///
-    /// `None` for a [`Cancelled`], which knows [places](Cancelled::scope_place) of its own; for
-    /// errors of this crate that tell of the program's places themselves; and where the conversion
-    /// does not know its caller: in `map_err(Error::from)`, as that passes a function as a value,
-    /// and for a `?` in a function that returns a [`Poll`](std::task::Poll). Any other `?` and
-    /// `map_err(|error| error.into())` do know it.
+    /// There is no place for a [`Cancelled`], which has [places](Cancelled::scope_place) of its
+    /// own, nor for errors of this crate that name the program's places themselves. There is also
+    /// none if the conversion does not know its caller: in `map_err(Error::from)`, which passes a
+    /// function as a value, and for a `?` in a function that returns a [`Poll`](std::task::Poll).
+    /// Any other `?`, and `map_err(|error| error.into())`, do know it.
     ///
     /// ```
     /// let error = seedbed::Error::msg("out of paper");
@@ -302,8 +316,8 @@ impl Error {
         }
     }
 
-    /// The error itself as a [`std::error::Error`], for what wants one: a `tracing` field, a
-    /// walk along the causes.
+    /// The error itself as a [`std::error::Error`], for code that needs one, such as a `tracing`
+    /// field or a walk along the causes.
     ///
     /// ```
     /// let error = seedbed::Error::from(std::fmt::Error);
@@ -318,19 +332,19 @@ impl Error {
     }
 }
 
-/// Whether it helps nobody to be told this place: it is in this crate, or in the standard library.
+/// Whether this place helps nobody, because it is in this crate or in the standard library.
 ///
-/// The latter is where an error is converted for a function that is passed as a value, as in
-/// `map_err(Error::from)`, and by `?` in a function that returns a `Poll`.
+/// It is in the standard library if the conversion was passed as a value, as in
+/// `map_err(Error::from)`, or if the `?` is in a function that returns a `Poll`.
 fn is_of_no_use(place: &Location<'_>) -> bool {
     let file = place.file();
-    // The second is where its sources are, if they are installed.
+    // The second path is where the library's sources are if they are installed.
     let standard = file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/");
     standard || is_inside(place)
 }
 
-/// Whether a place is in the sources of this crate, where an operation fails, and not in a program.
-/// In this module nothing fails; what its documentation and tests show is what a program does.
+/// Whether a place is in this crate's own sources, where operations fail, and not in a program.
+/// Nothing fails in this module; its documentation and tests show what a program does.
 fn is_inside(place: &Location<'_>) -> bool {
     let error = Path::new(file!()).parent().expect("it is in a folder");
     let sources = error.parent().expect("and that in another");
@@ -339,7 +353,7 @@ fn is_inside(place: &Location<'_>) -> bool {
 }
 
 fn find_in<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    // The groups that were begun, and how far that has come.
+    // The groups on the way down, each with its members still to be visited.
     let mut groups = Vec::new();
     let mut next = Some(error);
     loop {
@@ -368,7 +382,7 @@ fn find_in<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Op
     }
 }
 
-/// What [`Error::msg`] makes.
+/// The error made by [`Error::msg`].
 #[derive(Debug)]
 struct Message(String);
 

@@ -5,13 +5,13 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{Asks, Cancelled};
+use super::Cancelled;
 
-/// The work under `fail_after` or `fail_at` did not end in time: Trio's `TooSlowError`.
+/// The work in a `fail_after` or `fail_at` did not end in time: Trio's `TooSlowError`.
 ///
-/// It comes only from the scope whose own deadline it was (or which, as in Trio, was cancelled by
-/// hand). Work cut short by another scope fails with [`Cancelled`] and leaves it to that one to
-/// tell.
+/// It comes only from the scope whose own deadline passed (or which, as in Trio, was cancelled by a
+/// call). Work that another scope cut short fails with [`Cancelled`], and it is for that scope to
+/// say more.
 ///
 /// ```
 /// use seedbed::{Result, TooSlow};
@@ -41,7 +41,7 @@ impl TooSlow {
         self.place
     }
 
-    /// The time it was given; `None` if it was given a deadline.
+    /// The time limit; `None` if it was a deadline.
     pub fn limit(&self) -> Option<Duration> {
         self.limit
     }
@@ -53,14 +53,14 @@ impl fmt::Display for TooSlow {
         match self.limit {
             Some(limit) => write!(
                 f,
-                "too slow: the work under `fail_after` at {place} was cut short, its limit being {limit:?}"
+                "too slow: the work in the `fail_after` at {place} was cut short by its limit of {limit:?}"
             ),
             None => write!(
                 f,
-                "too slow: the work under `fail_at` at {place} was cut short at its deadline"
+                "too slow: the work in the `fail_at` at {place} was cut short at its deadline"
             ),
         }?;
-        f.write_str("; give it longer there, or find what holds it up")
+        f.write_str("; allow it more time there, or find what holds it up")
     }
 }
 
@@ -68,8 +68,8 @@ impl StdError for TooSlow {}
 
 /// The user pressed Ctrl-C, and that ended the run.
 ///
-/// As Python's `KeyboardInterrupt` is raised by `trio.run` once all tasks have unwound, `run`
-/// fails with this after everything has been cancelled and cleaned up.
+/// Like `trio.run`, which raises `KeyboardInterrupt` once all tasks have unwound, `run` fails with
+/// this after everything has been cancelled and has cleaned up.
 ///
 /// ```
 /// use seedbed::{Interrupted, Result};
@@ -97,12 +97,12 @@ impl fmt::Display for Interrupted {
 
 impl StdError for Interrupted {}
 
-/// A body was interrupted, which was no failure, before it had a value to return: the body of a
+/// A body was interrupted, without a failure, before it had a value to return. It was the body of a
 /// nursery that was cancelled through its own scope, or of a `with` whose context manager handled
 /// the error.
 ///
-/// All is well where the body's value is `()`, as it always is in Trio. Any other value cannot be
-/// made up.
+/// That is no problem where the body's value is `()`, as it always is in Trio. Any other value
+/// cannot be made up.
 ///
 /// ```
 /// use seedbed::{NoValue, Result};
@@ -126,17 +126,17 @@ impl NoValue {
         NoValue { place, cancelled: Some(cancelled) }
     }
 
-    /// A context manager handled the error of a body.
+    /// The error for a context manager that handled an error of its body.
     pub(crate) fn handled(place: &'static Location<'static>) -> NoValue {
         NoValue { place, cancelled: None }
     }
 
-    /// Where the nursery was opened, or the context manager entered.
+    /// Where the nursery was opened, or where the context manager was entered.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    /// The cancellation that interrupted the body, if it was one.
+    /// The cancellation that interrupted the body, if it was a cancellation.
     pub fn cancelled(&self) -> Option<&Cancelled> {
         self.cancelled.as_ref()
     }
@@ -145,14 +145,18 @@ impl NoValue {
 impl fmt::Display for NoValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cancelled {
-            Some(_) => write!(f, "the nursery opened at {} was cancelled before", self.place),
-            None => {
-                write!(f, "the context manager entered at {} handled an error before", self.place)
+            Some(_) => {
+                write!(f, "the nursery opened at {} was cancelled before its body", self.place)
             }
+            None => write!(
+                f,
+                "the context manager entered at {} handled an error before the body of the `with`",
+                self.place
+            ),
         }?;
         f.write_str(
-            " its body had a value; to allow that, let the body return `()` and put the value in \
-             a variable outside",
+            " had a value; to allow that, let the body return `()` and put the value in a variable \
+             outside",
         )
     }
 }
@@ -162,33 +166,3 @@ impl StdError for NoValue {
         self.cancelled.as_ref().map(|why| why as &(dyn StdError + 'static))
     }
 }
-
-/// Every task waits, and nothing in sight can wake one. See
-/// [`Builder::detect_deadlock`](crate::Builder::detect_deadlock).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Deadlock {
-    /// A function on another thread that waits for the run, and the call by which it does.
-    asks: Option<Asks>,
-}
-
-impl Deadlock {
-    pub(crate) fn new(asks: Option<Asks>) -> Deadlock {
-        Deadlock { asks }
-    }
-}
-
-impl fmt::Display for Deadlock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("deadlock: every task waits, no timer is set and no input is waited for; ")?;
-        match self.asks {
-            Some(asks) => asks.fmt(f),
-            None => f.write_str(
-                "look for an event that nobody sets, or a channel whose other end is kept but not \
-                 used",
-            ),
-        }
-    }
-}
-
-impl StdError for Deadlock {}

@@ -1,8 +1,8 @@
-//! Operations that are made of several, whose errors are raised where they were called.
+//! The place of an error in an operation that is made of several.
 //!
-//! `?` records where it stands, which inside of this crate helps nobody, and inside of a function
-//! that returns a `Poll` is a place in the standard library. So an operation notes its caller when it
-//! is made, by `#[track_caller]`, and gives its error that place.
+//! `?` records where it is written. Inside this crate that helps nobody, and in a function that
+//! returns a `Poll` it is a place in the standard library. So an operation takes its caller's place
+//! when it is created, through `#[track_caller]`, and gives that place to its error.
 
 use std::future::Future;
 use std::panic::Location;
@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 
 use crate::Result;
 
-/// An operation made of several: its errors are raised where this is called, by way of functions
-/// that are `#[track_caller]`.
+/// Wraps an operation made of several, so that its errors are raised where this function, or the
+/// `#[track_caller]` function around it, is called.
 #[track_caller]
 pub(crate) fn placed<F>(operation: F) -> Placed<F> {
     Placed { operation, place: Location::caller() }

@@ -1,4 +1,4 @@
-//! Calls from other threads that were not made.
+//! Errors about calls from other threads that were not made.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -28,8 +28,8 @@ pub struct CallRefused {
 pub enum Refusal {
     /// The run has ended, or is ending.
     RunFinished,
-    /// The caller would wait for the answer on a thread in which a `run` is going on, which would
-    /// stop, and might be the one that has to answer.
+    /// The caller would have to wait for the answer on a thread with a `run` of its own. That run
+    /// would stand still, and it might be the one that has to answer.
     WouldBlock,
 }
 
@@ -38,12 +38,12 @@ impl CallRefused {
         CallRefused { place, why }
     }
 
-    /// Where the call was.
+    /// Where the call was made.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    /// Why it was refused.
+    /// Why the call was refused.
     pub fn why(&self) -> Refusal {
         self.why
     }
@@ -54,12 +54,12 @@ impl fmt::Display for CallRefused {
         let place = self.place;
         match self.why {
             Refusal::RunFinished => {
-                write!(f, "the call at {place} came too late: the run it was for has ended")
+                write!(f, "the call at {place} came too late: the run it was meant for has ended")
             }
             Refusal::WouldBlock => write!(
                 f,
-                "the call at {place} waits for an answer on a thread that must not wait, as a `run` \
-                 is going on in it; make it in `to_thread`, or use `run_sync_soon`"
+                "the call at {place} would block a thread that has a `run` of its own to do; make \
+                 the call in `to_thread`, or use `run_sync_soon`"
             ),
         }
     }
@@ -67,11 +67,11 @@ impl fmt::Display for CallRefused {
 
 impl StdError for CallRefused {}
 
-/// A function or closure that was not called because the call was [refused](CallRefused), given
-/// back.
+/// A function or closure that was not called because the call was [refused](CallRefused), and is
+/// given back.
 ///
-/// `?` drops it and goes on with the [`CallRefused`]. It is no [`std::error::Error`] of its own,
-/// as what is given back may be anything.
+/// `?` drops it and passes on the [`CallRefused`]. `NotRun` is not itself a [`std::error::Error`],
+/// because what it gives back may be anything.
 ///
 /// ```
 /// use seedbed::NotRun;
@@ -91,12 +91,12 @@ impl<F> NotRun<F> {
         NotRun { f, why: CallRefused::new(place, why) }
     }
 
-    /// What was not called.
+    /// Returns the function or closure.
     pub fn into_inner(self) -> F {
         self.f
     }
 
-    /// The error alone.
+    /// The error without the function.
     pub fn error(&self) -> &CallRefused {
         &self.why
     }
@@ -108,7 +108,7 @@ impl<F> fmt::Display for NotRun<F> {
     }
 }
 
-/// Closures do not implement `Debug`, and `unwrap` should work all the same.
+/// Works for every `F`, because closures do not implement `Debug` and `unwrap` should work anyway.
 impl<F> fmt::Debug for NotRun<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NotRun").field("why", &self.why).finish_non_exhaustive()

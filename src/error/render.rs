@@ -1,4 +1,4 @@
-//! Errors as text: `Display` is one line for logs, `Debug` the tree that `main` prints.
+//! Errors as text: `Display` is one line for logs, `Debug` is the tree that `main` prints.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
@@ -44,12 +44,12 @@ impl fmt::Display for Group {
 }
 
 impl Error {
-    /// What `Display` gives, also where a foreign error's text has line breaks.
+    /// The text of `Display` in one line, even if a foreign error's text has line breaks.
     pub(crate) fn one_line(&self) -> String {
         in_one_line(self.to_string())
     }
 
-    /// As `one_line`, where it is said in passing: what is very long is cut off.
+    /// The same, but cut off if it is very long, for use inside other texts.
     pub(crate) fn brief(&self) -> String {
         let mut brief = Brief { text: String::new(), left: BRIEF };
         if write!(brief, "{self}").is_err() {
@@ -67,10 +67,10 @@ fn in_one_line(text: String) -> String {
     }
 }
 
-/// How long a brief text is, in bytes.
+/// The length of a brief text, in bytes.
 const BRIEF: usize = 4000;
 
-/// Writes up to so many bytes.
+/// A text that takes no more than `left` bytes.
 struct Brief {
     text: String,
     left: usize,
@@ -85,14 +85,14 @@ impl Write for Brief {
     }
 }
 
-/// The same with `{:#?}`.
+/// The tree, with `{:?}` and with `{:#?}`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Tree::new(f).error(self, None)
     }
 }
 
-/// The tree, as [`Error`]'s.
+/// The same tree as [`Error`]'s.
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Tree::new(f).group(self, None)
@@ -111,16 +111,16 @@ fn heading(group: &Group) -> String {
     }
 }
 
-/// Writes lines behind the branches of the tree they belong to.
+/// Writes lines, each after the branches of the tree that it belongs to.
 struct Tree<'a> {
     out: &'a mut dyn Write,
     /// What each line after the current one begins with.
     indent: String,
-    /// How far down it is.
+    /// How deep in the tree it is.
     depth: usize,
 }
 
-/// How far down a tree is told in full. What is below that is told in brief.
+/// How deep a tree is shown in full. Anything below is shown briefly.
 const DEPTH: usize = 64;
 
 impl Tree<'_> {
@@ -128,7 +128,7 @@ impl Tree<'_> {
         Tree { out, indent: String::new(), depth: 0 }
     }
 
-    /// An error in full; `member` if it is a nursery's failure.
+    /// Writes an error in full. It is one of a nursery's failures if there is a `member`.
     fn error(&mut self, error: &Error, member: Option<&Member>) -> fmt::Result {
         if self.depth > DEPTH {
             return self.out.write_str(&error.brief());
@@ -169,7 +169,7 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Where in a nursery a failure happened.
+    /// Writes where in a nursery a failure happened.
     fn origin(&mut self, lead: &str, member: Option<&Member>) -> fmt::Result {
         match member.map(|member| member.origin) {
             Some(Origin::Task(place)) => {
@@ -182,12 +182,11 @@ impl Tree<'_> {
         }
     }
 
-    /// The scope, where the text of the cancellation has room only for who cancelled it.
+    /// Writes the scope, if the text of the cancellation names only who cancelled it.
     fn scope(&mut self, cancelled: &Cancelled) -> fmt::Result {
         match cancelled.reason() {
-            Reason::Requested(Some(_)) => {
-                self.line(format_args!("  with the scope opened at {}", cancelled.scope_place()))
-            }
+            Reason::Requested(Some(_)) => self
+                .line(format_args!("  along with the scope opened at {}", cancelled.scope_place())),
             _ => Ok(()),
         }
     }
@@ -207,7 +206,7 @@ impl Tree<'_> {
                 Some(Ours::Group(_)) if tree.depth > DEPTH => tree.text(cause),
                 Some(Ours::Group(group)) => tree.group(group, None),
                 Some(Ours::Carried(error)) => {
-                    // Goes on with the causes on its own.
+                    // This continues with the causes by itself.
                     next = None;
                     tree.error(error, None)
                 }
@@ -217,7 +216,7 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// A message, its further lines below the first.
+    /// Writes a message, with its further lines below the first.
     fn text(&mut self, message: impl fmt::Display) -> fmt::Result {
         let message = message.to_string();
         let mut lines = message.trim_end().lines();

@@ -1,16 +1,18 @@
-//! Something does not go on although it could.
+//! Errors about a program in which nothing goes on: a part of it could but does not ([`Stuck`]), or
+//! no part of it can ([`Deadlock`]).
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 
 use super::Cancelled;
-use crate::operation::handed::{self, HandedOver};
+
+type Place = &'static Location<'static>;
 
 /// A task, or a part of one, that does not go on although it could.
 ///
-/// It is an error of [`run`](crate::run) only where that was
-/// [asked for](crate::Builder::fail_when_stuck); otherwise it is reported through `tracing`. The
+/// This is an error of [`run`](crate::run) only if the program
+/// [asked for it](crate::Builder::fail_when_stuck); otherwise it is reported through `tracing`. The
 /// guide [says more](crate::guide::scheduling#a-stuck-task-says-so).
 ///
 /// ```
@@ -22,8 +24,8 @@ use crate::operation::handed::{self, HandedOver};
 #[derive(Clone, Debug)]
 pub struct Stuck {
     what: What,
-    place: &'static Location<'static>,
-    tasks: Vec<&'static Location<'static>>,
+    place: Place,
+    tasks: Vec<Place>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,60 +36,71 @@ enum What {
     CleanUp(Cancelled),
     Start,
     Job(Asks),
-    Handed(handed::What),
+    Operation(Exclusive),
+}
+
+/// Something that only one can have. Until the operation that was given it goes on, all others wait
+/// for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exclusive {
+    Permit,
+    Message,
+}
+
+impl fmt::Display for Exclusive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Exclusive::Permit => "permit",
+            Exclusive::Message => "message",
+        })
+    }
 }
 
 impl Stuck {
-    /// A nursery that has work ready. `tasks` is where those of its children were spawned that
-    /// are.
-    pub(crate) fn nursery(
-        place: &'static Location<'static>,
-        tasks: Vec<&'static Location<'static>>,
-    ) -> Stuck {
+    /// A nursery that has work ready. `tasks` is where its ready children were spawned.
+    pub(crate) fn nursery(place: Place, tasks: Vec<Place>) -> Stuck {
         Stuck { what: What::Nursery, place, tasks }
     }
 
-    /// A scope in which something has been handed to an operation.
-    pub(crate) fn scope(place: &'static Location<'static>) -> Stuck {
+    /// A scope in which an operation has been given what it waits for.
+    pub(crate) fn scope(place: Place) -> Stuck {
         Stuck { what: What::Scope, place, tasks: Vec::new() }
     }
 
-    /// A scope that is open though cancelled. If it is a nursery's, `tasks` is where its children
-    /// were spawned.
-    pub(crate) fn cancelled_scope(
-        place: &'static Location<'static>,
-        tasks: Vec<&'static Location<'static>>,
-        why: Cancelled,
-    ) -> Stuck {
+    /// A scope that is still open although it is cancelled. If it is a nursery's, `tasks` is where
+    /// the children were spawned.
+    pub(crate) fn cancelled_scope(place: Place, tasks: Vec<Place>, why: Cancelled) -> Stuck {
         Stuck { what: What::Cancelled(why), place, tasks }
     }
 
     /// A scope that is shielded from a cancellation, and stays open.
-    pub(crate) fn clean_up(place: &'static Location<'static>, why: Cancelled) -> Stuck {
+    pub(crate) fn clean_up(place: Place, why: Cancelled) -> Stuck {
         Stuck { what: What::CleanUp(why), place, tasks: Vec::new() }
     }
 
-    /// A job on another thread that waits for the run, in which nothing goes on.
-    pub(crate) fn start(place: &'static Location<'static>) -> Stuck {
+    /// A nursery that is open only because of a `start`.
+    pub(crate) fn start(place: Place) -> Stuck {
         Stuck { what: What::Start, place, tasks: Vec::new() }
     }
 
+    /// A function on another thread that waits for the run, in which nothing goes on.
     pub(crate) fn job(asks: Asks) -> Stuck {
         Stuck { what: What::Job(asks), place: asks.job, tasks: Vec::new() }
     }
 
-    /// An operation that was handed something.
-    pub(crate) fn handed(handed: HandedOver) -> Stuck {
-        Stuck { what: What::Handed(handed.what), place: handed.place, tasks: Vec::new() }
+    /// An operation that was given something, and keeps it from all others. `place` is where it was
+    /// called.
+    pub(crate) fn operation(place: Place, given: Exclusive) -> Stuck {
+        Stuck { what: What::Operation(given), place, tasks: Vec::new() }
     }
 
-    /// Where the nursery or the scope was opened, or `to_thread` was called.
+    /// Where the nursery or the scope was opened, or where `to_thread` or the operation was called.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    /// Where the tasks were spawned: of a nursery that nobody polls, those that are ready; of one
-    /// that is cancelled, those that are left. Empty for other scopes.
+    /// Where the tasks were spawned: if nobody polls a nursery, those of its tasks that are ready;
+    /// if a nursery is cancelled, those that are left. Otherwise there are none.
     pub fn tasks(&self) -> &[&'static Location<'static>] {
         &self.tasks
     }
@@ -96,21 +109,26 @@ impl Stuck {
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match &self.what {
             What::Cancelled(why) | What::CleanUp(why) => Some(why),
-            What::Nursery | What::Scope | What::Start | What::Job(_) | What::Handed(_) => None,
+            What::Nursery | What::Scope | What::Start | What::Job(_) | What::Operation(_) => None,
         }
     }
 
-    /// Whether it is the same thing to a reader.
+    /// Whether a reader would take the two for the same report.
     pub(crate) fn looks_like(&self, other: &Stuck) -> bool {
         std::mem::discriminant(&self.what) == std::mem::discriminant(&other.what)
             && self.place == other.place
             && self.tasks == other.tasks
     }
 
-    fn write_tasks(&self, f: &mut fmt::Formatter<'_>, before: &str) -> fmt::Result {
+    /// Writes where the tasks were spawned, after a space, if there are any.
+    fn write_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 3;
+        let s = if self.tasks.len() == 1 { "" } else { "s" };
         for (i, task) in self.tasks.iter().take(MOST).enumerate() {
-            write!(f, "{}{task}", if i == 0 { before } else { ", " })?;
+            match i {
+                0 => write!(f, " in the task{s} spawned at {task}")?,
+                _ => write!(f, ", {task}")?,
+            }
         }
         match self.tasks.len().saturating_sub(MOST) {
             0 => Ok(()),
@@ -119,74 +137,65 @@ impl Stuck {
     }
 }
 
+/// What to do about something that nobody polls.
+const PARKED: &str = "; it is parked in a `select!`, a buffered stream or a variable while the task \
+    around it waits for something else: run it in a task of its own, or drop it first";
+
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place;
+        f.write_str("stuck: ")?;
         match &self.what {
             What::Nursery => {
-                write!(
-                    f,
-                    "stuck: nobody polls the nursery opened at {place}, which has work ready"
-                )?;
-                self.write_tasks(f, ", in what was spawned at ")?;
+                write!(f, "nobody polls the nursery opened at {place}, which has work ready")?;
+                self.write_tasks(f)?;
+                f.write_str(PARKED)
             }
             What::Scope => write!(
                 f,
-                "stuck: nobody polls the scope opened at {place}, in which something that was \
-                 waited for has come"
-            )?,
-            What::CleanUp(why) => {
-                return write!(
-                    f,
-                    "stuck: the clean-up in the scope opened at {place}, which a shield protects, has \
-                     not ended, though {why}, and nothing in sight will end it; give clean-up a deadline"
-                );
-            }
-            What::Start => {
-                return write!(
-                    f,
-                    "stuck: the nursery opened at {place} is kept open by a `start` alone, which was \
-                     neither awaited to its end nor dropped, and nothing in sight will change that"
-                );
-            }
-            What::Job(asks) => return write!(f, "stuck: {asks}"),
-            What::Handed(what) => {
-                let what = match what {
-                    handed::What::Permit => "permit",
-                    handed::What::Message => "message",
-                };
+                "nobody polls the scope opened at {place}, although something it waits for has \
+                 come{PARKED}"
+            ),
+            What::Operation(given) => write!(
+                f,
+                "nobody polls the operation at {place}, which was given a {given} that nobody else \
+                 can have until it goes on{PARKED}"
+            ),
+            What::Cancelled(why) => {
                 write!(
                     f,
-                    "stuck: nobody polls the operation at {place}, which was given a {what} that \
-                     nobody else can have meanwhile"
+                    "the scope opened at {place} is still open, though {why}; what it awaits"
                 )?;
-            }
-            What::Cancelled(why) => {
-                write!(f, "stuck: the scope opened at {place} is still open, though {why}; ")?;
-                f.write_str("what it awaits")?;
-                self.write_tasks(f, " in what was spawned at ")?;
-                return f.write_str(
-                    " does not heed that: wrap a future of another crate in \
+                self.write_tasks(f)?;
+                f.write_str(
+                    " does not respond to that: wrap a future of another crate in \
                      `seedbed::cancellable`, and do not keep a future of this one unpolled",
-                );
+                )
             }
+            What::CleanUp(why) => write!(
+                f,
+                "the clean-up in the scope opened at {place}, which a shield protects, has not \
+                 ended, though {why}, and nothing in sight will end it; give the shield a deadline"
+            ),
+            What::Start => write!(
+                f,
+                "the nursery opened at {place} is kept open only by the future of a `start`, and \
+                 nothing in sight will change that; await that future to its end, or drop it"
+            ),
+            What::Job(asks) => asks.fmt(f),
         }
-        f.write_str(
-            "; it is parked in a `select!`, a buffered stream or a variable while the task around \
-             it waits for something else: run it in a task of its own, or drop it first",
-        )
     }
 }
 
 impl StdError for Stuck {}
 
-/// A job that waits for its own run.
+/// A function on another thread that waits for its own run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asks {
-    /// Where it was begun.
-    pub(crate) job: &'static Location<'static>,
+    /// Where the function was passed to `to_thread`.
+    pub(crate) job: Place,
     /// The call for whose answer it waits.
-    pub(crate) call: &'static Location<'static>,
+    pub(crate) call: Place,
 }
 
 impl fmt::Display for Asks {
@@ -194,9 +203,39 @@ impl fmt::Display for Asks {
         let Asks { job, call } = self;
         write!(
             f,
-            "the function in `to_thread` at {job} waits for the run that waits for it, by the call at \
-             {call}; if the call needs what the function holds, such as a permit of the same \
-             limiter, give it a limiter of its own, or raise the limit"
+            "the function in the `to_thread` at {job} waits, in its call at {call}, for the run that \
+             waits for it; if the call needs something that the function has, such as a permit of \
+             the same limiter, give it a limiter of its own, or raise the limit"
         )
     }
 }
+
+/// Every task waits, and nothing in sight can wake one. See
+/// [`Builder::detect_deadlock`](crate::Builder::detect_deadlock).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Deadlock {
+    /// A function on another thread that waits for the run, if there is one.
+    asks: Option<Asks>,
+}
+
+impl Deadlock {
+    pub(crate) fn new(asks: Option<Asks>) -> Deadlock {
+        Deadlock { asks }
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("deadlock: every task waits, no timer is set and no input is awaited; ")?;
+        match self.asks {
+            Some(asks) => asks.fmt(f),
+            None => f.write_str(
+                "look for an event that nobody sets, or a channel whose other end is kept but not \
+                 used",
+            ),
+        }
+    }
+}
+
+impl StdError for Deadlock {}

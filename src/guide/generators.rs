@@ -134,9 +134,9 @@
 //! out of `anext`:
 //!
 //! ```text
-//! Error: the yield at src/main.rs:10:23 is inside of a timeout, opened at src/main.rs:7:24, which
-//! would stay open while the consumer runs; yield outside of it, or make this a context manager, or
-//! run it behind `safe_channel`
+//! Error: the yield at src/main.rs:10:23 is inside a timeout, opened at src/main.rs:7:24, which would
+//! stay open while the consumer runs; yield outside it, or make this a context manager, or run it
+//! behind `safe_channel`
 //! ```
 //!
 //! The error is [`YieldInCancelScope`](crate::YieldInCancelScope). The check also finds scopes that

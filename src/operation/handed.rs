@@ -15,17 +15,11 @@ use std::panic::Location;
 
 use slab::Slab;
 
+pub(crate) use crate::error::Exclusive as What;
 use crate::platform::part::part;
 use crate::platform::thread_static;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::memory::table::UnitId;
-
-/// What only one can have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum What {
-    Permit,
-    Message,
-}
 
 /// Something that was handed over and not fetched.
 #[derive(Clone, Copy)]

@@ -99,7 +99,8 @@ impl Runtime {
             }
             for (place, (handed, count, lasted)) in found {
                 told.borrow_mut().insert(place);
-                let (stuck, lasted) = (Stuck::handed(handed), Duration::from_nanos(lasted));
+                let (stuck, lasted) =
+                    (Stuck::operation(handed.place, handed.what), Duration::from_nanos(lasted));
                 tracing::warn!(operation = %place, count, ?lasted, "{stuck}");
             }
         }

@@ -87,9 +87,9 @@ where
         let Some(outcome) = outcome else { return Poll::Pending };
         let error = match outcome {
             Ok(Ok(())) => return Poll::Ready(Ok(())),
-            Ok(Err(error)) if is_ending() => match error.absorb_cancelled() {
-                (_, Some(rest)) => rest,
-                (_, None) => {
+            Ok(Err(error)) if is_ending() => match error.absorb_cancelled().rest() {
+                Some(rest) => rest,
+                None => {
                     if is_cancelled() {
                         this.open.cut_short();
                     }

@@ -48,7 +48,7 @@ fn f04_an_error_while_finalizing_is_reported_and_never_raised() {
     let errors = errors(&records);
     assert_eq!(errors.len(), 4, "{errors:?}");
     assert_eq!(errors[0], "dropped");
-    for wanted in ["left", "pass `GeneratorExit` on", "is inside of a cancel scope"] {
+    for wanted in ["left", "pass `GeneratorExit` on", "is inside a cancel scope"] {
         assert!(errors.iter().any(|error| error.contains(wanted)), "{wanted}: {errors:?}");
     }
     let record = records

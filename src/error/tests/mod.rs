@@ -1,4 +1,4 @@
-//! What needs a `Cancelled` or a `Group`, which only the crate can make. The rest is in
+//! Tests that need a `Cancelled` or a `Group`, which only the crate can make. The others are in
 //! `tests/error.rs`.
 
 mod foreign;
@@ -28,7 +28,25 @@ fn group<const N: usize>(errors: [Error; N]) -> Error {
     Group::from_failures(here(), errors.map(member).into())
 }
 
-/// Texts, with brackets around the members of a group: `[A, [B, C]]`.
+/// The error, in which there is no cancellation to absorb.
+#[track_caller]
+fn unabsorbed(error: Error) -> Error {
+    match error.absorb_cancelled() {
+        Absorbed::Nothing(error) => error,
+        Absorbed::Part(_) | Absorbed::Everything => panic!("a cancellation was absorbed"),
+    }
+}
+
+/// The failures of an error that also has cancellations to absorb.
+#[track_caller]
+fn partly_absorbed(error: Error) -> Error {
+    match error.absorb_cancelled() {
+        Absorbed::Part(rest) => rest,
+        Absorbed::Nothing(_) | Absorbed::Everything => panic!("not just a part was absorbed"),
+    }
+}
+
+/// The text of an error, with brackets around the members of a group: `[A, [B, C]]`.
 fn shape(error: &Error) -> String {
     match error.as_group() {
         Some(group) => {
@@ -39,7 +57,7 @@ fn shape(error: &Error) -> String {
     }
 }
 
-/// 1,000 nurseries, one in the other, each with a failure and a cancellation of its own.
+/// 1,000 nurseries, one inside another, each with a failure and a cancellation of its own.
 fn deep() -> Error {
     (0..1_000).fold(Error::msg("the deepest"), |error, level| {
         group([error, cancelled("deep").into(), Error::msg(level)])

@@ -31,15 +31,19 @@ fn c09_cancelled_says_why() {
         (
             Some(by),
             Reason::Requested(None),
-            format!("cancelled by {by}, with the scope opened at {scope}"),
+            format!("cancelled by {by}, along with the scope opened at {scope}"),
         ),
-        (None, Reason::Requested(None), format!("cancelled with the scope opened at {scope}")),
+        (
+            None,
+            Reason::Requested(None),
+            format!("cancelled along with the scope opened at {scope}"),
+        ),
         (
             Some(by),
             Reason::GraceOver,
             format!("cancelled: the grace given to the scope opened at {scope} is over"),
         ),
-        (None, Reason::Shutdown, "cancelled: the runtime is shutting down".into()),
+        (None, Reason::Shutdown, "cancelled: the run is ending".into()),
         (None, Reason::Interrupted, "cancelled: Ctrl-C was pressed".into()),
     ] {
         assert_eq!(say(by, reason), expected);
@@ -47,7 +51,7 @@ fn c09_cancelled_says_why() {
 }
 
 #[test]
-fn c09_cancelled_tells_code_as_well() {
+fn c09_cancelled_tells_code_too() {
     let [scope, by] = [here(), here()];
     let cancelled = Cancelled::new(scope, Some(by), Reason::Requested(None));
     assert_eq!(cancelled.scope_place(), scope);
@@ -100,7 +104,7 @@ fn n07_not_started_says_which_start() {
         error.to_string(),
         format!(
             "the child of the `start` at {place} ended without calling `started.ready`; \
-             call it when the child is up, or use `spawn`"
+             call it when the child is ready, or use `spawn`"
         )
     );
 }
@@ -120,7 +124,7 @@ fn c07_too_slow_says_which_limit() {
     let error = TooSlow::new(place, Some(Duration::from_millis(1_500)));
     assert_eq!(error.place(), place);
     assert_eq!(error.limit(), Some(Duration::from_millis(1_500)));
-    let expected = format!("`fail_after` at {place} was cut short, its limit being 1.5s");
+    let expected = format!("`fail_after` at {place} was cut short by its limit of 1.5s");
     assert!(error.to_string().contains(&expected));
     let error = TooSlow::new(place, None);
     let expected = format!("`fail_at` at {place} was cut short at its deadline");

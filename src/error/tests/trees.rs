@@ -49,7 +49,7 @@ fn c09_a_cancellation_tells_the_scope_too() {
     let why = Reason::Requested(Some("superseded".into()));
     assert_eq!(
         format!("{:?}", Error::from(Cancelled::new(scope, Some(by), why))),
-        format!("cancelled by {by}: superseded\n  with the scope opened at {scope}")
+        format!("cancelled by {by}: superseded\n  along with the scope opened at {scope}")
     );
     let error = Error::from(Cancelled::new(scope, None, Reason::Deadline));
     assert_eq!(format!("{error:?}"), error.to_string());
@@ -100,7 +100,7 @@ fn n02_three_levels() {
 │           │       caused by: invalid digit found in string
 │           └─ 2: cancelled by {timer}: the user closed the window
 │                   in the task spawned at {parse}
-│                   with the scope opened at {listen}
+│                   along with the scope opened at {listen}
 └─ 3: nobody is left to answer
         in the body of the nursery
         raised at {at_late}"

@@ -4,7 +4,7 @@ use std::ptr;
 use std::task::{Context, Poll};
 
 use super::{Level, Stage};
-use crate::error::{NotRunning, ScopeReused};
+use crate::error::{Absorbed, NotRunning, ScopeReused};
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::foreign::wake_all;
 use crate::scope::aside::Aside;
@@ -157,11 +157,13 @@ impl Entered {
         if !scope.cancel_called() || scope.level_above() >= Level::Graceful {
             return Err(error);
         }
-        let (absorbed, rest) = error.absorb_cancelled();
-        if absorbed {
-            scope.caught.set(true);
-        }
-        rest.map_or(Ok(()), Err)
+        let rest = match error.absorb_cancelled() {
+            Absorbed::Nothing(error) => return Err(error),
+            Absorbed::Part(rest) => Err(rest),
+            Absorbed::Everything => Ok(()),
+        };
+        scope.caught.set(true);
+        rest
     }
 
     /// The scope is being left, and something else has to be told.

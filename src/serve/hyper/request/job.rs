@@ -118,7 +118,7 @@ fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
         tracing::debug!(%error, "a request was abandoned");
         return None;
     }
-    error.absorb_cancelled().1
+    error.absorb_cancelled().rest()
 }
 
 pin_project! {
