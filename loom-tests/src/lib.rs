@@ -9,17 +9,17 @@ use std::time::Instant;
 
 use loom::sync::Mutex;
 
-/// How much of a model is gone through.
+/// How many interleavings of a model are tried.
 pub enum Extent {
     /// Every interleaving.
     All,
-    /// Those in which threads are interrupted, where they could have gone on, so many times at
-    /// the most.
+    /// Those in which threads are interrupted, where they could have gone on, at most so many
+    /// times.
     Preemptions(usize),
 }
 
-/// Goes through a model, prints how many executions that were, and returns what came of them: a
-/// test that expects several outcomes has so gone through what leads to each.
+/// Runs a model in all its interleavings, prints how many executions there were, and returns what
+/// came of them. A test that expects several outcomes has thereby tried what leads to each.
 pub fn model<T: Ord + Send + 'static>(
     extent: Extent,
     body: impl Fn() -> T + Send + Sync + 'static,
@@ -29,7 +29,7 @@ pub fn model<T: Ord + Send + 'static>(
         Extent::All => None,
         Extent::Preemptions(most) => Some(most),
     };
-    // `std`'s lock, as it lasts for longer than an execution.
+    // This is `std`'s lock, because it outlives an execution.
     let seen = Arc::new(StdMutex::new((0, BTreeSet::new())));
     let seeing = seen.clone();
     let begun = Instant::now();
@@ -45,7 +45,7 @@ pub fn model<T: Ord + Send + 'static>(
     outcomes
 }
 
-/// A value that one thread gives and a task waits for, as a user would write it.
+/// A value that a thread gives and a task waits for, written as a user would write it.
 pub struct Slot<T>(Mutex<(Option<T>, Option<Waker>)>);
 
 impl<T> Slot<T> {

@@ -1,9 +1,10 @@
 //! Two wakes and a finishing child (R2).
 //!
-//! A child that any of two threads wakes ends with the first wake. The second may come before the
-//! child runs, while it does, between its end and its being freed, when another child has got
-//! its place in the table, and when the run has ended. It must then reach nobody, or be one wake
-//! too many for whoever has that place, and must not be taken for a wake of that one, or hide one.
+//! A child that either of two threads may wake ends with the first wake. The second wake may come
+//! before the child runs, while it does, between its end and the moment it is freed, when another
+//! child has its place in the table, and when the run has ended. It must then reach nobody, or be one
+//! wake too many for the child that has the place now. It must neither pass for a wake of that child
+//! nor hide one.
 #![cfg(loom)]
 
 use std::future::poll_fn;
@@ -37,7 +38,7 @@ fn r02_two_wakes_and_a_finishing_child() {
     });
 }
 
-/// As above, and then a child in the same place waits for what has not been given yet.
+/// The same, and then a child in the same place waits for something that has not been given yet.
 #[test]
 fn r02_a_wake_for_a_child_that_has_gone_and_its_successor() {
     model(Preemptions(3), || {
@@ -66,7 +67,7 @@ fn r02_a_wake_for_a_child_that_has_gone_and_its_successor() {
 }
 
 /// One thread wakes a child that has gone, another its successor in the table, and the run may
-/// hear of both at once: the first must not hide the second.
+/// learn of both at once. The first wake must not hide the second.
 #[test]
 fn r02_a_late_wake_does_not_hide_one_for_the_successor() {
     model(Preemptions(3), || {

@@ -1,10 +1,9 @@
-//! The last waker dropped elsewhere while the child completes (R2).
+//! The last waker is dropped elsewhere while the child completes (R2).
 //!
-//! A waker is a number, so that to clone or drop it touches nothing: what is gone through here is
-//! that this holds, wherever a clone, a wake by value, a wake by reference or a drop falls between
-//! the child's poll, its end, the freeing of its memory, the reuse of its place and the end of
-//! the run; and that a waker of another library's, which does own one of ours, is dropped once and
-//! takes nothing with it.
+//! A waker is a number, so cloning or dropping it touches nothing. These models show that this holds
+//! wherever a clone, a wake by value, a wake by reference or a drop falls between the child's poll,
+//! its end, the freeing of its memory, the reuse of its place, and the end of the run. Another
+//! library's waker, which does own one of ours, is dropped once and takes nothing with it.
 #![cfg(loom)]
 
 use std::future::{Future, poll_fn};
@@ -46,7 +45,7 @@ fn r02_the_last_waker_is_dropped_elsewhere_while_the_child_completes() {
     });
 }
 
-/// The run may be about to end, or has, when the waker is used and dropped.
+/// The run may be about to end, or may have ended, when the waker is used and dropped.
 #[test]
 fn r02_a_waker_outlives_its_run() {
     model(All, || {
@@ -60,7 +59,7 @@ fn r02_a_waker_outlives_its_run() {
     });
 }
 
-/// A waker of another library's that owns one of ours.
+/// Another library's waker, which owns one of ours.
 struct Foreign {
     inner: Waker,
     /// Loom finds it if a waker is left over.

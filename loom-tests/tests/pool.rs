@@ -1,9 +1,9 @@
 //! The pool's idle time-out against a new job (R3).
 //!
-//! A thread of the pool waits for its next job, and goes when the time is over. In a model that is
-//! at once, so that every order of these is gone through: the time-out, its look whether it is
-//! still among the idle, and another's taking it from there, giving it a job, and telling it. A job
-//! that is given to a thread that goes is a task that waits for ever.
+//! A thread of the pool waits for its next job, and leaves when its time is over, which in a model is
+//! at once. So every order of these steps is tried: its time-out; its look at whether it is still
+//! among the idle; and, by another thread, taking it from there, giving it a job, and telling it. A
+//! job that is given to a thread which leaves is a task that waits for ever.
 #![cfg(loom)]
 
 use loom::sync::Arc;
@@ -24,7 +24,7 @@ fn r03_an_idle_thread_goes_while_it_is_given_a_job() {
     });
 }
 
-/// Two idle threads, and the first to go is not the one that is given a job.
+/// There are two idle threads, and the first to leave is not the one that is given a job.
 #[test]
 fn r03_two_threads_go_while_one_is_given_a_job() {
     model(Preemptions(2), || {
@@ -41,7 +41,7 @@ fn r03_two_threads_go_while_one_is_given_a_job() {
     });
 }
 
-/// The pool is the process's.
+/// The pool belongs to the process.
 #[test]
 fn r03_two_runs_share_the_threads() {
     model(Preemptions(2), || {

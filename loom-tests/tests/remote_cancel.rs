@@ -1,10 +1,10 @@
-//! A cross-thread cancel against a scope being left (C14).
+//! A cancellation from another thread against a scope that is being left (C14).
 //!
-//! A handle is used before its scope is entered, while the scope is entered, while what is in it
-//! runs or sleeps, between the body's end and the scope's being left, after that, when the next
-//! scope stands where it stood, and when the run has gone. What is in the scope is cancelled or
-//! has ended; nothing outside of it is ever cancelled; and a cancel that comes before the end of
-//! something that would never end is not lost.
+//! A handle is used before its scope is entered; while it is being entered; while what is in it runs
+//! or sleeps; between the end of the body and the moment the scope is left; after that, when the next
+//! scope has its place; and when the run has gone. What is in the scope is cancelled or has ended,
+//! and nothing outside it is ever cancelled. A cancellation of something that would never end is not
+//! lost.
 #![cfg(loom)]
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn c14_a_cancel_from_a_thread_against_a_scope_being_left() {
                 look_around().await
             })
             .await?;
-            // In the first one's place, with a handle, so that it is found under the same key.
+            // It has the first one's place, and a handle, so it is found under the same key.
             let second = cancel_scope(async |scope| {
                 let _handle = scope.cancel_handle();
                 look_around().await
@@ -70,7 +70,7 @@ fn c14_a_cancel_against_a_scope_being_entered() {
     });
 }
 
-/// Both may come before the scope's thread has heard of the first one.
+/// Both may come before the scope's thread has learned of the first one.
 #[test]
 fn c14_a_full_cancel_against_a_graceful_one() {
     model(All, || {
@@ -89,7 +89,7 @@ fn c14_a_full_cancel_against_a_graceful_one() {
     });
 }
 
-/// The handle is used while its run ends, and while the next one has its place.
+/// The handle is used while its run ends, and while the next run has its place.
 #[test]
 fn c14_a_handle_outlives_its_run() {
     model(All, || {
@@ -108,8 +108,8 @@ fn c14_a_handle_outlives_its_run() {
     });
 }
 
-/// Has the run look what other threads want: it does so when nothing can run. The clock of a model
-/// jumps.
+/// Makes the run look at what other threads want, which it does when nothing can run. The clock of a
+/// model jumps.
 async fn look_around() -> Result<()> {
     sleep(Duration::from_secs(1)).await
 }

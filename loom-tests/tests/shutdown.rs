@@ -1,10 +1,10 @@
 //! A remote call against shutdown (R4, R2).
 //!
 //! A call may come while the run works, sleeps, ends its tasks, has refused further calls but not
-//! made the last ones, or has gone. A function that was taken is called, once and in order; one
-//! that was not comes back, and was not called. Who waits for an answer gets one. A token that
-//! outlives its run reaches no later run, and a waker that does no more than wakes it once for
-//! nothing.
+//! made the last ones, or has gone. A function that was taken is called once, and in order; one that
+//! was not taken comes back without having been called. Whoever waits for an answer gets one. A token
+//! that outlives its run reaches no later run, and a waker that does so wakes a later run at most
+//! once for nothing.
 #![cfg(loom)]
 
 use std::future::poll_fn;
@@ -60,7 +60,7 @@ fn r04_calls_are_made_in_order_while_the_run_ends() {
     assert_eq!(outcomes, in_order.into());
 }
 
-/// The main future ends by a call: the second thread's comes at any moment around that.
+/// A call ends the main future; the second thread's call comes at any moment around that.
 #[test]
 fn r04_two_threads_call_a_run_that_sleeps_and_ends() {
     let outcomes = model(Preemptions(3), || {
@@ -123,7 +123,7 @@ fn r04_who_waits_for_a_task_gets_its_outcome_or_the_closure() {
                     }
                 }
             });
-            sleep(Duration::from_secs(1)).await?; // has it look what has come
+            sleep(Duration::from_secs(1)).await?; // makes it look at what has come
             Ok(thread)
         });
         thread.unwrap().join().unwrap()
@@ -131,7 +131,7 @@ fn r04_who_waits_for_a_task_gets_its_outcome_or_the_closure() {
     assert_eq!(outcomes, ["cancelled", "given back"].into());
 }
 
-/// A run that fails in itself makes no more calls. What waits for one must hear of it.
+/// A run that breaks down makes no more calls. Whatever waits for one must learn of that.
 #[test]
 fn r04_a_run_that_breaks_down_answers() {
     let outcomes = model(All, || {
@@ -148,7 +148,7 @@ fn r04_a_run_that_breaks_down_answers() {
     assert_eq!(outcomes, ["called", "given back"].into());
 }
 
-/// The second run has the first one's place among the runs of the process.
+/// The second run has the first one's slot.
 #[test]
 fn r04_a_token_of_a_run_that_has_ended_reaches_no_later_run() {
     model(All, || {
@@ -184,7 +184,7 @@ fn r02_a_waker_of_a_run_that_has_ended_does_not_disturb_a_later_one() {
     });
 }
 
-/// The one that begins may get the place of the one that ends, and must not be closed with it.
+/// The run that begins may get the slot of the one that ends, and must not be closed with it.
 #[test]
 fn r02_a_run_begins_while_another_ends() {
     model(All, || {

@@ -1,9 +1,9 @@
-//! A thread's result against cancellation and against abandonment (R3).
+//! A thread's result against a cancellation, and against being abandoned (R3).
 //!
-//! A function on another thread ends, and its outcome travels home, before, while or after its task
-//! is cancelled, is dropped, or has left it to itself, and while the run ends, refuses calls or
-//! has gone. The outcome is the task's or is dropped, once, on either thread; a function that was
-//! not left to itself has ended when `run` returns; its permit is free only then.
+//! A function on another thread ends, and its outcome comes back, before, while or after its task is
+//! cancelled, is dropped or abandons it, and while the run ends, refuses calls or has gone. The
+//! outcome reaches the task or is dropped, once, on either thread. A function that was not abandoned
+//! has ended when `run` returns. Its permit is free only when it has ended.
 #![cfg(loom)]
 
 use std::future::{Future, poll_fn};
@@ -50,8 +50,8 @@ fn r03_a_result_against_a_cancellation_from_elsewhere() {
             sleep(SOON).await?;
             to_thread(move || running.fetch_add(1, SeqCst)).await
         }));
-        // The value comes before the cancellation, or in spite of it, as the function has begun;
-        // and it has not if the cancellation was there first.
+        // The value comes before the cancellation, or in spite of it if the function has begun. If
+        // the cancellation came first, it has not begun.
         let begun = run.unwrap().is_some();
         assert_eq!(ran.load(SeqCst), usize::from(begun));
         begun
@@ -89,7 +89,7 @@ fn r03_run_waits_for_a_function_whose_future_was_dropped() {
     });
 }
 
-/// With one permit there is one function at a time, also if nobody waits for the first.
+/// With one permit there is one function at a time, even if nobody waits for the first.
 #[test]
 fn r03_an_abandoned_function_keeps_its_permit() {
     model(All, || {
@@ -113,7 +113,7 @@ fn r03_an_abandoned_function_keeps_its_permit() {
     });
 }
 
-/// Has a thread begin it.
+/// Makes a thread begin it.
 async fn begin(mut job: Pin<&mut impl Future>) {
     let pending = poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx).is_pending())).await;
     assert!(pending);

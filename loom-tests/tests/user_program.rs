@@ -1,12 +1,12 @@
-//! How a user checks a program of their own: a flag that a thread sets and a task waits for, right
-//! and wrong. See "Other threads: loom" in `seedbed::guide::testing`.
+//! How users check a program of their own: a flag that a thread sets and a task waits for, once right
+//! and once wrong. See "Other threads: loom" in `seedbed::guide::testing`.
 #![cfg(loom)]
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-// In a program these come from a module that chooses: `std`'s, or with `--cfg loom` loom's.
+// In a program these would come from a module that chooses: `std`'s, or with `--cfg loom` loom's.
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
@@ -23,7 +23,7 @@ impl Flag {
         self.wake();
     }
 
-    /// The planted bug: who is woken looks at the flag before it is set.
+    /// The planted bug: the task that is woken looks at the flag before it is set.
     fn set_swapped(&self) {
         self.wake();
         self.set.store(true, Ordering::Release);
@@ -41,7 +41,7 @@ impl Flag {
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // First the waker, then the look: a flag that is set in between wakes it.
+        // The waker is left before the look, so a flag that is set in between wakes the task.
         *self.waker.lock().unwrap() = Some(cx.waker().clone());
         match self.set.load(Ordering::Acquire) {
             true => Poll::Ready(()),
@@ -50,7 +50,7 @@ impl Flag {
     }
 }
 
-/// The program: what it sends from one thread to the other is there when the flag is set.
+/// The program waits for a flag that another thread sets.
 fn program(set: fn(&Flag)) {
     let flag = Arc::new(Flag::default());
     let setting = flag.clone();
