@@ -1,7 +1,8 @@
-//! Several cores: a `run` on each of as many threads, and all of them as one.
+//! Several cores: a run on each of several threads, which succeed or fail as one.
 //!
-//! It is a nursery made of threads. Its children are runs, of which the caller's own thread has the
-//! first. What they share is small, and under one lock: how to cancel each, and what has failed.
+//! This is a nursery made of threads. Its children are runs, the first of them on the caller's own
+//! thread. What they share is little, and behind one lock: how to cancel each of them, and what has
+//! failed.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -206,7 +207,7 @@ impl Shared {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             builder.run_in(scope, &interrupted, self.watch(core, main))
         }));
-        // What the body did has been told; this is what its run did besides.
+        // What the body did has been dealt with; this is what its run did besides.
         match outcome {
             Ok(outcome) => {
                 if let Err(error) = &outcome
@@ -245,7 +246,7 @@ impl Shared {
             }
         }
         if core == 0 {
-            // Ctrl-C is heeded on this thread, and only while its run goes on.
+            // Ctrl-C is noticed on this thread, and only while its run goes on.
             self.others_ended().await;
         }
         outcome
@@ -262,7 +263,7 @@ impl Shared {
 
     /// Cancels a core for the reason there is to cancel all.
     fn cancel(&self, scope: &CancelHandle, reason: &Reason) {
-        // Who has spawned the one that failed, as in a nursery.
+        // The place that spawned the one that failed, as in a nursery.
         let by = matches!(reason, Reason::ChildFailed(_)).then_some(self.place);
         scope.cancel_because(reason.clone(), by);
     }
@@ -289,7 +290,7 @@ impl Shared {
     }
 
     fn panicked(&self, core: usize, payload: Payload) {
-        // Kept before the others are cancelled, who may panic because of that.
+        // This is kept before the others are cancelled, as they may panic because of that.
         let further = {
             let mut state = self.state.lock();
             match state.panic {
@@ -344,7 +345,7 @@ impl Shared {
             return values.map(|value| Ok(value?.expect("it has not panicked"))).collect();
         }
         let mut errors: Vec<_> = outcomes.into_iter().map(Result::err).collect();
-        // One that has panicked after it had failed has no error.
+        // A core that panicked after it had failed has no error.
         let failures = failed.into_iter().filter_map(|core| {
             errors[core].take().map(|error| Member { error, origin: Origin::Core(core) })
         });
@@ -358,7 +359,7 @@ impl Shared {
             );
         }
         self.resume_panic();
-        Err(error.expect("what has failed has an error"))
+        Err(error.expect("a core that failed has an error"))
     }
 }
 

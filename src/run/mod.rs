@@ -66,37 +66,37 @@ pub(crate) struct Runtime {
     joiners: RefCell<HashMap<usize, Waker>>,
     timers: TimersOfRun,
     reactor: Reactor,
-    /// What other threads know of it.
+    /// What other threads know of the run.
     remote: Tenant,
-    /// Empty, kept for its memory.
+    /// Empty; kept for its memory.
     batch: Cell<Batch>,
     /// The scopes that other threads have handles to.
     handled_scopes: RefCell<Slab<ScopeRef>>,
-    /// How many operations a unit may finish at once in one poll.
+    /// How many operations a unit may finish in one poll.
     pub(crate) budget: u32,
     pub(crate) order: Order,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
-    /// What was handed to operations, and for which there was no room elsewhere.
-    handed_over: Far,
+    /// What was handed to operations, where the thread had no place for it.
+    handed: Far,
     passed_over: PassedOver,
     fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: System,
     /// The generators that were iterated and have not ended.
     generators: Generators,
-    /// What other threads do for it.
+    /// What other threads do for the run.
     jobs: Jobs,
     limiters: Limiters,
-    /// What a foreign waker panicked with while the loop was not at hand.
+    /// What a foreign waker panicked with where the loop was not further up the stack.
     panicked: Cell<Option<Payload>>,
     pub(crate) ahead: Ahead,
     without_checkpoint: WithoutCheckpoint,
-    /// There is something that the loop itself has to see to, and that does not wait for long.
+    /// Something has to be done soon that only the loop can do.
     calls_up: Cell<bool>,
-    /// What heeds Ctrl-C, and the main scope, which it cancels.
+    /// What responds to Ctrl-C, and the main scope, which it cancels.
     interrupt: RefCell<Option<(Interrupt, ScopeRef)>>,
-    /// Ctrl-C was heeded, and who called `run` is still to be told.
+    /// Ctrl-C has come, and the caller of `run` is still to be told.
     interrupted: Cell<bool>,
 }
 
@@ -133,7 +133,7 @@ impl Runtime {
             order: choices.order(),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
-            handed_over: Far::default(),
+            handed: Far::default(),
             passed_over: PassedOver::default(),
             fail_when_stuck: choices.fail_when_stuck,
             system: System::new(place),

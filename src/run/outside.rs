@@ -1,25 +1,25 @@
-//! What is outside of a run, and may still come to it when nothing in it can run.
+//! What is outside of a run, and may still make something in it go on when nothing can by itself.
 //!
-//! Whether nothing can run any more is asked in several places: before that is called a deadlock,
-//! before a virtual clock jumps, and before something is called stuck. The answer is made here, so
-//! that it is the same.
+//! Whether nothing more can come is asked in several places: before a deadlock is reported, before a
+//! virtual clock jumps, and before something is called stuck. The answer is worked out here, so that
+//! it is the same everywhere.
 //!
-//! | outside | something comes of it | it takes real time |
+//! | outside | something may come of it | it takes real time |
 //! |---|---|---|
 //! | a job of `to_thread` | yes | yes |
-//! | one that was abandoned | yes: a permit, at least | no: it may never end |
-//! | one that waits for this run | no | no |
-//! | descriptors, signals | yes | only if the clock is asked to wait for them |
+//! | a job that was abandoned | yes: its permit, at least | no: it may never end |
+//! | a job that waits for this run | no | no |
+//! | descriptors, signals | yes | only if the clock is told to wait for them |
 //!
-//! A future that another thread completes is not seen: nothing says that it is not one of the
+//! A future that another thread completes is not seen, as nothing distinguishes it from one of the
 //! run's own.
 
 use super::Runtime;
 
 pub(super) struct Outside {
-    /// Something is at work for the run that it has to wait for, and takes real time.
+    /// Something is at work that the run has to wait for and that takes real time.
     pub(super) at_work: bool,
-    /// Nothing but a timer can make anything ready.
+    /// Only a timer can make anything ready.
     pub(super) is_silent: bool,
 }
 

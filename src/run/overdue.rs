@@ -1,8 +1,8 @@
 //! Saying what a run waits for that ought to end: functions on other threads, which cannot be
 //! cancelled.
 //!
-//! A run that is cancelled waits for them, and does not return before they have. Where one hangs it
-//! looks as if the run did, so after a while it is said which.
+//! A cancelled run waits for them, and does not return before they have. If one of them hangs, it
+//! looks as if the run did. So after a while the run says which function it is.
 
 use super::Runtime;
 use crate::platform::clock::Nanos;
@@ -10,8 +10,8 @@ use crate::schedule::current::CONTEXT;
 use crate::threads::job::OVERDUE;
 
 impl Runtime {
-    /// Reports the jobs that nobody wants any more and that have been waited for all the same, for a
-    /// while. Returns when it is to be looked for the next time.
+    /// Reports the jobs that nobody wants any more and that the run has had to wait for, for a while.
+    /// Returns the time of the next look.
     #[inline]
     pub(super) fn look_for_overdue(&self) -> Option<Nanos> {
         let ends =

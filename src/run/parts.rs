@@ -32,7 +32,7 @@ impl Runtime {
             GENERATORS.lend(&self.generators),
             JOBS.lend(&self.jobs),
             LIMITERS.lend(&self.limiters),
-            self.tracks_handed_over().then(|| handed::keep(&self.handed_over)),
+            self.records_handed().then(|| handed::keep(&self.handed)),
             pool::open(),
         )
     }

@@ -1,10 +1,11 @@
 //! Finding operations that were handed something and are not polled, while the run goes on.
 //!
-//! What only one can have (a permit, a message) is kept from all others by an operation that does
-//! not fetch it, because its task does not poll it any more. The run need not be idle for that, nor
-//! may it ever be. So twice a second, while something is handed and not fetched, the run loop
-//! looks which of it was passed over: the unit that is to fetch it has been polled since, or nobody
-//! comes for the unit. It is reported if that is so again after a second, once for each place.
+//! A permit or a message that only one operation can have is kept from all others as long as that
+//! operation does not fetch it because its task no longer polls it. The run need not be idle
+//! meanwhile, and may never be. So twice a second, while something is handed and not fetched, the run
+//! loop looks which of these operations were passed over: the unit that should fetch it has been
+//! polled since, or nothing polls that unit. If that is still so a second later it is reported, once
+//! for each place.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,33 +24,33 @@ const PERIOD: Nanos = PATIENCE / 2;
 
 #[derive(Default)]
 pub(super) struct PassedOver {
-    /// No look is taken before this.
+    /// The earliest time of the next look.
     not_before: Cell<Nanos>,
-    /// What was found to be passed over, and when for the first time.
+    /// What was found to be passed over, and when that was first seen.
     suspects: RefCell<HashMap<Key, Nanos>>,
-    /// Of which places it was said.
+    /// The places that have been reported.
     told: RefCell<HashSet<&'static Location<'static>>>,
 }
 
-/// Its place, and the tick, tell it from others with the same key.
+/// The key, with the place and the tick that tell it from later ones with the same key.
 type Key = (u32, &'static Location<'static>, u32);
 
 impl Runtime {
-    /// Whether what is handed over is kept until it is fetched. Where it is an error to be stuck, what
-    /// is no mistake everywhere must not be.
-    pub(crate) fn tracks_handed_over(&self) -> bool {
+    /// Whether what is handed to operations is recorded until it is fetched. Not where being stuck is
+    /// an error, as being passed over is not always a mistake.
+    pub(crate) fn records_handed(&self) -> bool {
         !self.fail_when_stuck
     }
 
-    /// Whether it is time to look for what was passed over. While a nursery is being polled it cannot
-    /// be: who is to come for it may be at it.
+    /// Whether it is time to look for what was passed over. The look itself cannot be taken while a
+    /// nursery is being polled, as the unit that should fetch it may be on the stack.
     #[inline]
     pub(super) fn passed_over_is_due(&self) -> bool {
         handed::is_any() && self.clock.now_or_later() >= self.passed_over.not_before.get()
     }
 
-    /// Whether something that was handed to an operation in this unit is looked for here. If a scope
-    /// around it is told of, that is not said again.
+    /// Whether something that was handed to an operation in this unit is reported from here. If a
+    /// scope around it is reported, that is enough.
     pub(super) fn tell_of_passed_over(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
         if !handed::is_any() {
             return false;
@@ -65,15 +66,15 @@ impl Runtime {
         !scope_is_told_of && !places.is_empty()
     }
 
-    /// Looks for what was passed over, and reports it, if it is time. Returns when it is to be
-    /// looked for again.
+    /// If it is time, looks for what was passed over, and reports it. Returns the time of the next
+    /// look.
     #[inline]
     pub(super) fn look_for_passed_over(&self) -> Option<Nanos> {
-        if handed::is_any() { self.look_at_handed_over() } else { None }
+        if handed::is_any() { self.look_at_handed() } else { None }
     }
 
     #[cold]
-    fn look_at_handed_over(&self) -> Option<Nanos> {
+    fn look_at_handed(&self) -> Option<Nanos> {
         let now = self.clock.now_or_later();
         let PassedOver { not_before, suspects, told } = &self.passed_over;
         if now >= not_before.get() {
@@ -93,7 +94,7 @@ impl Runtime {
                     }
                     suspects.borrow_mut().insert(key, since);
                 } else if let Some(since) = known {
-                    // It waits for its turn, and may be passed over once more.
+                    // It waits for its turn, and may yet be passed over again.
                     suspects.borrow_mut().insert(key, since);
                 }
             }

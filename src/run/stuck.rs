@@ -1,13 +1,13 @@
-//! Finding what is stuck: what has work ready and is not polled, cancelled scopes that stay open, and
-//! clean-up in them that does not end.
+//! Finding what is stuck: a nursery that has work ready and is not polled, a cancelled scope that
+//! stays open, clean-up that does not end.
 //!
-//! When there is nothing left to run, three counts say whether anything could be stuck. Nearly
-//! always they are 0. Otherwise the units and the scopes are looked through for it.
+//! When nothing is left to run, three counts say whether anything could be stuck. Nearly always they
+//! are 0. Otherwise the units and the scopes are searched.
 //!
-//! On the system's clock something is stuck if it stays so for a second: a program may poll now
-//! what it let lie for a moment. So there is one more wake-up at the most, a second after the run
-//! loop found nothing to run with a count that is not 0. On a virtual clock time does not pass
-//! where nothing runs, so what is found is stuck.
+//! On the system's clock something is stuck if it stays so for a second, as a program may yet poll
+//! what it left alone for a moment. So the run loop wakes up once more at most, a second after it
+//! found nothing to run with a count that was not 0. On a virtual clock no time passes while nothing
+//! runs, so whatever is found is stuck.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ptr;
@@ -27,21 +27,21 @@ use crate::scope::tree::Scope;
 /// How long something has to be stuck, on the system's clock, before that is reported.
 pub(super) const PATIENCE: Nanos = 1_000_000_000;
 
-/// The same for a clean-up, which is meant to take its time, and may wait for a thread.
+/// The same for a clean-up, which may take its time, and may wait for a thread.
 const CLEAN_UP: Nanos = 10_000_000_000;
 
-/// What is known of what may be stuck.
+/// What is known of nurseries and scopes that may be stuck.
 pub(super) struct Lookout {
     patience: Nanos,
     /// No look is taken before this.
     not_before: Nanos,
-    /// The tick of the latest look: nothing can have changed before there is another.
+    /// The tick of the latest look. Nothing can have changed until there is another tick.
     looked_in: Option<u32>,
     suspects: HashMap<Key, Suspect>,
 }
 
-/// Which nursery or scope it is. The address alone could be that of another one by now: a nursery
-/// is told from its successors by the tick since which it has been ready, a scope by its having
+/// Which nursery or scope it is. Another one may have the same address by now. A nursery is told
+/// from its successors by the tick since which it has been ready, a scope by the mark that it has
 /// been noticed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
@@ -61,23 +61,23 @@ struct Suspect {
 /// Something that seems to be stuck.
 struct Found {
     key: Key,
-    /// Whether it may be a suspect already.
+    /// Whether it may already be a suspect.
     known: bool,
     stuck: Stuck,
 }
 
-/// Something that is stuck, how many look like it, and for how long the longest has been.
+/// Something that is stuck, how many more look like it, and how long the oldest has been stuck.
 struct Report {
     stuck: Stuck,
     count: usize,
     lasted: Duration,
 }
 
-/// What is to be done when nothing can run.
+/// What to do when nothing can run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Next {
     Look,
-    /// Sleeping, until then at the latest.
+    /// Sleep, until this time at the latest.
     Sleep(Option<Nanos>),
 }
 
@@ -157,7 +157,7 @@ impl Runtime {
             let scopes = context.handed.get() + context.cancelled.get();
             (context.ready_queues.get(), scopes, context.starts.get(), context.tick.get())
         });
-        // It is an error where that was asked for.
+        // With `detect_deadlock` that is an error already.
         let (asking, starts) = match nothing_comes && !self.detect_deadlock {
             true => (self.jobs.asking(), starts),
             false => (Vec::new(), 0),
@@ -176,7 +176,7 @@ impl Runtime {
         }
         if scopes > 0 {
             self.system.core().scope().walk(|scope| {
-                // What is kept from others is reported once, and by itself where that takes as long.
+                // What is kept from others is reported once, separately if it has lasted as long.
                 let by_itself =
                     scope.is_handed() && self.tell_of_passed_over(scope.host(), patience == 0);
                 found.extend(if by_itself { None } else { look_at(scope) });
@@ -198,7 +198,7 @@ impl Runtime {
             stuck: Stuck::job(asks),
         }));
         if at_work {
-            // The end of a job may be what a cancelled scope waits for, by way of something foreign.
+            // A cancelled scope may wait for the end of a job, by way of foreign code.
             found.retain(|found| !matches!(found.key, Key::Cancelled(_)));
         }
         let mut lookout = self.lookout.borrow_mut();
@@ -219,8 +219,9 @@ impl Runtime {
     }
 }
 
-/// Whether a unit that was to fetch something which it was handed in this tick has been polled since,
-/// or is not polled though it is ready, as nobody comes for its nursery, or for one further up.
+/// Whether a unit was passed over that was handed something in this tick: it has been polled since and
+/// has not fetched it, or it is ready and is not polled, because nothing polls its nursery or one
+/// further up.
 pub(super) fn is_passed_over(unit: UnitId, since: u32) -> bool {
     let Some(unit) = table::lookup(unit) else { return true };
     // SAFETY (all): what the table knows is alive, and no foreign code runs in here.
@@ -239,7 +240,7 @@ pub(super) fn is_passed_over(unit: UnitId, since: u32) -> bool {
     false
 }
 
-/// Finds the nurseries that have work ready, and whose hosts have run without polling them.
+/// Finds the nurseries that have work ready and whose hosts have run without polling them.
 fn find_nurseries(found: &mut Vec<Found>) {
     let mut seen = HashSet::new();
     for unit in table::find(Unit::is_queued) {
@@ -248,7 +249,7 @@ fn find_nurseries(found: &mut Vec<Found>) {
         let core = unsafe { Core::of(roster) };
         let Some(since) = core.ready_since() else { continue };
         let address = ptr::from_ref(core).addr();
-        // If its host is to run, then it is only in something that is stuck.
+        // If its host is still to run, the nursery is merely inside something that is stuck.
         if seen.insert(address) && !core.scope().host_is_queued() {
             let stuck = Stuck::nursery(core.place(), core.tasks(true));
             found.push(Found { key: Key::Nursery(address, since), known: true, stuck });
@@ -256,15 +257,15 @@ fn find_nurseries(found: &mut Vec<Found>) {
     }
 }
 
-/// Whether it is a clean-up that does not end, now that nothing comes.
+/// Finds a clean-up that does not end, now that nothing more can come.
 fn look_at_clean_up(scope: &Scope) -> Option<Found> {
     let stuck = Stuck::clean_up(scope.place(), scope.cancelled_around()?);
     let key = Key::CleanUp(ptr::from_ref(scope).addr());
     Some(Found { key, known: scope.notice_open(), stuck })
 }
 
-/// Whether it is that of a nursery in which nothing runs, but which a `start` keeps open that nobody
-/// goes on with, now that nothing comes.
+/// Finds a nursery in which nothing runs, and which is kept open by a `start` that nobody polls, now
+/// that nothing more can come.
 fn look_at_start(scope: &Scope) -> Option<Found> {
     // SAFETY: no foreign code runs in here.
     let nursery = unsafe { Core::of(scope.roster()?) };
@@ -275,11 +276,11 @@ fn look_at_start(scope: &Scope) -> Option<Found> {
     Some(Found { key, known: scope.notice_open(), stuck: Stuck::start(scope.place()) })
 }
 
-/// Whether a scope is stuck.
+/// Finds a scope that is stuck.
 fn look_at(scope: &Scope) -> Option<Found> {
     let address = ptr::from_ref(scope).addr();
     if scope.host_is_queued() {
-        return None; // it is in something that is
+        return None; // it is merely inside something that is stuck
     }
     if scope.is_handed() {
         let known = scope.notice_handed();
@@ -289,14 +290,14 @@ fn look_at(scope: &Scope) -> Option<Found> {
             stuck: Stuck::scope(scope.place()),
         });
     }
-    // What is in an inner scope keeps that one open, and may be shielded there.
+    // Code in an inner scope keeps that one open, and may be shielded there.
     if !scope.is_cancelled() || !scope.is_innermost() || scope.has_uncancellable() {
         return None;
     }
     // SAFETY: no foreign code runs in here.
     let nursery = scope.roster().map(|roster| unsafe { Core::of(roster) });
     let tasks = match nursery {
-        // It is found among the nurseries, or kept open from outside.
+        // It is found among the nurseries, or is kept open from outside.
         Some(nursery) if !nursery.is_idle() || !nursery.runs_something() => return None,
         Some(nursery) => nursery.tasks(false),
         None => Vec::new(),
@@ -318,7 +319,7 @@ mod tests {
         vec![Found { key: Key::Nursery(address, since), known: true, stuck }]
     }
 
-    /// One more wake-up, and one report.
+    /// There is one more wake-up, and one report.
     #[test]
     fn it_has_to_last_for_a_second() {
         let mut lookout = Lookout::new(false);
