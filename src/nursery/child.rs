@@ -1,17 +1,17 @@
-//! A child of a nursery: one node of the runtime's table that holds the unit, what the nursery
-//! needs to know, and the future, later its value.
+//! A child of a nursery: one node of the run's table, with the unit, what the nursery needs to know,
+//! and the future, which its value replaces when it ends.
 //!
 //! # Invariants
 //!
 //! 1. A node is a `Node<F, T>` behind a pointer to its first field. All types are `repr(C)` with
 //!    that field first, and every pointer to a node comes from the table, so it may be cast back.
-//! 2. A node has two owners at the most: a [`Held`], the nursery's, until the child has ended, and
-//!    a [`Handle`], the [`Task`]'s. `Flag::HELD` and `Flag::TASK` say which there are. The last of
-//!    them frees it; if it stands in a ready queue, its memory goes when it is taken out there.
-//! 3. What `stage` holds is what the flags `FUTURE`, `VALUE` and `FAILED` say: one, or nothing. It
-//!    is touched through the functions of the node's own vtable: by the nursery while there is a
-//!    `Held`, and by the `Task` only from then on. The future in it never moves.
-//! 4. The future's lifetime is erased. The nursery drops it before `'scope` ends, or leaks it
+//! 2. A node has at most two owners: the nursery, with an [`Owned`], until the child has ended, and
+//!    the [`Task`], with a [`Handle`]. `Flag::OWNED` and `Flag::TASK` say which of them there are. The
+//!    last one frees the node; if it is in a ready queue, its memory is freed when it is taken out.
+//! 3. `stage` contains what the flags `FUTURE`, `VALUE` and `FAILED` say: one of these, or nothing.
+//!    It is touched only through the functions of the node's own vtable: by the nursery while there
+//!    is an `Owned`, and by the `Task` after that. The future in it never moves.
+//! 4. The future's lifetime is erased. The nursery drops the future before `'scope` ends, or leaks it
 //!    together with itself and never polls it again.
 //!
 //! [`Task`]: crate::nursery::Task
@@ -36,12 +36,12 @@ use crate::schedule::wake::{self, Which};
 use crate::schedule::waker;
 
 part! {
-    /// The wakers of tasks that wait for a child, where they are not units' of this run, by the
-    /// child's address.
+    /// The wakers of tasks that wait for a child, by the child's address, where they are not those of
+    /// units of this run.
     pub(crate) const JOINERS: RefCell<HashMap<usize, Waker>>;
 }
 
-/// What is known of a child whatever its future is.
+/// The part of a node that does not depend on the future's type.
 #[repr(C)]
 pub(crate) struct Child {
     unit: Unit,
@@ -82,7 +82,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
 
     /// # Safety
     ///
-    /// The child is alive and its node is of this type, as for all that follow.
+    /// The child is alive, and its node is of this type. The same goes for all functions below.
     unsafe fn stage(child: NonNull<Child>) -> *mut Stage<F, T> {
         // SAFETY: invariant 1.
         unsafe { (*child.cast::<Self>().as_ptr()).stage.get() }
@@ -92,10 +92,10 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     ///
     /// # Safety
     ///
-    /// The stage is the caller's, and there is a future.
+    /// The caller has the stage, and there is a future in it.
     unsafe fn drop_future(child: NonNull<Child>) {
-        // SAFETY: the caller's promise. It counts as gone should dropping it panic. A pinned future
-        // is dropped in place.
+        // SAFETY: the caller's promise. The future counts as gone even if dropping it panics. Being
+        // pinned, it is dropped in place.
         unsafe {
             child.as_ref().unit.clear(Flag::FUTURE);
             ManuallyDrop::drop(&mut (*Self::stage(child)).future);
@@ -103,8 +103,8 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     }
 
     unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // SAFETY: invariants 1 and 3: there is a `Held`, so the stage is the nursery's, which polls
-        // the child once at a time until its end: what is in it is the future. That stays there.
+        // SAFETY: invariants 1 and 3: there is an `Owned`, so the nursery has the stage. The child has
+        // not ended, so it contains the future, which stays where it is.
         let polled = unsafe { Pin::new_unchecked(&mut *(*Self::stage(child)).future).poll(cx) };
         match polled {
             Poll::Pending => Poll::Pending,
@@ -156,13 +156,13 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     }
 
     unsafe fn free(child: NonNull<Child>) {
-        /// Frees the memory also when dropping what is in it panics.
+        /// Frees the memory even if dropping the contents panics.
         struct Free(NonNull<Child>);
         impl Drop for Free {
             fn drop(&mut self) {
                 // SAFETY: the last owner has gone.
                 unsafe {
-                    self.0.as_ref().unit.clear(Flag::HELD);
+                    self.0.as_ref().unit.clear(Flag::OWNED);
                     if !self.0.as_ref().unit.is_queued() {
                         Table::free(self.0.cast());
                     }
@@ -173,8 +173,8 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
         // SAFETY: invariant 3: the last owner has gone, and its stage with it.
         unsafe {
             let unit = &child.as_ref().unit;
-            // Whatever is dropped here does, the node is somebody's until that is over.
-            unit.set(Flag::HELD);
+            // The node keeps an owner until this is over, whatever the destructor does.
+            unit.set(Flag::OWNED);
             let stage = Self::stage(child);
             if unit.has(Flag::VALUE) {
                 unit.clear(Flag::VALUE);
@@ -199,8 +199,8 @@ impl Child {
     ///
     /// # Safety
     ///
-    /// The child has a `Held`, has not ended, is not being polled, and what its future borrows is
-    /// there.
+    /// The child has an `Owned`, has not ended, is not being polled, and what its future borrows is
+    /// alive.
     #[inline]
     pub(crate) unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // SAFETY: the caller's promise.
@@ -208,24 +208,24 @@ impl Child {
     }
 }
 
-/// Puts a future into a node of its own, which the nursery and a task have.
+/// Puts a future into a node of its own, owned by the nursery and a task.
 ///
 /// # Safety
 ///
-/// The future's lifetime is forgotten: it must be polled only while what it borrows is there.
+/// The future's lifetime is erased: it must be polled only while what it borrows is alive.
 #[inline]
 pub(crate) unsafe fn new<F, T>(
     roster: &Roster,
     future: F,
     place: &'static Location<'static>,
-) -> (Held, Handle)
+) -> (Owned, Handle)
 where
     F: Future<Output = Result<T>>,
 {
     let node = roster.allocate(const { NodeLayout::of::<Node<F, T>>() });
     let child = node.cast::<Child>();
-    // SAFETY: the memory is that of such a node, and nobody else has it. What is there of the unit
-    // stays.
+    // SAFETY: the memory is that of such a node, and nothing else has it. The unit in it stays as it
+    // is.
     unsafe {
         (&raw mut (*child.as_ptr()).vtable).write(&Node::<F, T>::VTABLE);
         (&raw mut (*child.as_ptr()).place).write(place);
@@ -234,21 +234,21 @@ where
     }
     // SAFETY: it is a valid unit, in use or not.
     unsafe { node.as_ref() }.begin();
-    (Held(child), Handle(child))
+    (Owned(child), Handle(child))
 }
 
-/// The nursery's ownership of a node. Dropping it says that the child has ended: its value is the
-/// `Task`'s from then on, whose waker is woken.
-pub(crate) struct Held(NonNull<Child>);
+/// The nursery's ownership of a node. Dropping it means that the child has ended: from then on its
+/// value belongs to the `Task`, which is woken.
+pub(crate) struct Owned(NonNull<Child>);
 
-impl Held {
-    /// One that was given up with `into_raw`.
+impl Owned {
+    /// The reverse of `into_raw`.
     ///
     /// # Safety
     ///
-    /// It is not used in any other way.
-    pub(crate) unsafe fn from_raw(child: NonNull<Child>) -> Held {
-        Held(child)
+    /// The pointer came from `into_raw` and is not used again.
+    pub(crate) unsafe fn from_raw(child: NonNull<Child>) -> Owned {
+        Owned(child)
     }
 
     pub(crate) fn into_raw(self) -> NonNull<Child> {
@@ -260,10 +260,10 @@ impl Held {
         unsafe { self.0.as_ref() }.place
     }
 
-    /// Gives up a child that has ended with a value, if that takes no foreign code: if nobody wants
-    /// the value.
+    /// Gives up a child that has ended with a value, if that calls no foreign code, because nothing
+    /// wants the value.
     #[inline]
-    pub(crate) fn free_at_once(self) -> std::result::Result<(), Held> {
+    pub(crate) fn free_at_once(self) -> std::result::Result<(), Owned> {
         // SAFETY: invariant 2.
         let child = unsafe { self.0.as_ref() };
         if child.unit.has_any(Flag::TASK, Flag::QUEUED) || child.vtable.value_needs_drop {
@@ -274,14 +274,13 @@ impl Held {
         Ok(())
     }
 
-    /// Whether there is somebody to leave word for.
+    /// Whether there is a `Task` to tell.
     pub(crate) fn is_wanted(&self) -> bool {
         // SAFETY: invariant 2.
         unsafe { self.0.as_ref() }.unit.has(Flag::TASK)
     }
 
-    /// Drops the future, if there still is one, and leaves word for the `Task` why there is no
-    /// value.
+    /// Drops the future, if it is still there, and tells the `Task` why there is no value.
     ///
     /// # Safety
     ///
@@ -292,15 +291,15 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: invariant 2.
         let child = unsafe { self.0.as_ref() };
-        child.unit.clear(Flag::HELD);
+        child.unit.clear(Flag::OWNED);
         if child.unit.has(Flag::TASK) {
             let joiner = child.unit.note.replace(NO_INDEX);
             let foreign = child.take_foreign_joiner();
-            // The child may be freed by what is woken.
+            // The code that is woken may free the child.
             if joiner != NO_INDEX {
                 wake::wake_here(Which::Place(joiner));
             }
@@ -328,7 +327,7 @@ impl Child {
     }
 }
 
-/// The `Task`'s ownership of a node.
+/// The [`Task`]'s ownership of a node.
 pub(crate) struct Handle(NonNull<Child>);
 
 impl Handle {
@@ -344,7 +343,7 @@ impl Handle {
 
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
-        !self.child().unit.has(Flag::HELD)
+        !self.child().unit.has(Flag::OWNED)
     }
 
     /// Whom to wake when it ends. False if it has, while the waker was cloned.
@@ -381,13 +380,13 @@ impl Handle {
         let child = self.child();
         let _joiner = child.take_foreign_joiner(); // foreign code, dropped last
         child.unit.clear(Flag::TASK);
-        if !child.unit.has(Flag::HELD) {
+        if !child.unit.has(Flag::OWNED) {
             // SAFETY: it was the last owner.
             unsafe { (child.vtable.free)(self.0) };
         }
     }
 
-    /// The child's value, once, or why there is none.
+    /// Takes the child's value, or the reason why there is none. To be called once.
     ///
     /// # Safety
     ///
@@ -404,7 +403,7 @@ impl Drop for Handle {
     #[inline]
     fn drop(&mut self) {
         let child = self.child();
-        if child.unit.has(Flag::NOTE) || !child.unit.has(Flag::HELD) {
+        if child.unit.has(Flag::NOTE) || !child.unit.has(Flag::OWNED) {
             self.drop_slowly();
         } else {
             child.unit.clear(Flag::TASK);

@@ -28,7 +28,7 @@ pub use task::Task;
 
 use crate::Result;
 use crate::error::{Group, NoValue};
-use crate::nursery::core::{Core, Guard};
+use crate::nursery::core::{Core, Guard, Runs};
 use crate::schedule::current;
 use crate::scope::CancelScope;
 
@@ -247,7 +247,7 @@ where
     let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
     let mut value = None;
     // Dropped after the body, and before `nursery`, which the children may refer to.
-    let guard = Guard::new(core, true)?;
+    let guard = Guard::new(core, Runs::Body)?;
     {
         // The call is inside, so that a panic in it is a panic of the body.
         let mut body = pin!(async { body(&nursery).await });

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use crate::Result;
 use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
-use crate::nursery::core::{Core, Guard, Hold};
+use crate::nursery::core::{Core, Guard, KeepOpen, Runs};
 use crate::nursery::{Nursery, NurseryHandle};
 use crate::schedule::current;
 use crate::scope::aside::Aside;
@@ -47,7 +47,7 @@ impl<V> Started<V> {
         }
         self.shared.value.set(Some(value));
         if !cradle.scope().is_cancelled() {
-            cradle.hand_over(&self.shared.nursery);
+            cradle.move_only_child(&self.shared.nursery);
         }
     }
 }
@@ -147,7 +147,7 @@ unsafe fn start<F, V>(
 where
     F: AsyncFnOnce(Started<V>) -> Result<()>,
 {
-    let hold = Hold::new(nursery.clone());
+    let kept_open = KeepOpen::new(nursery.clone());
     async move {
         Aside::new().await?;
         if !nursery.is_open() {
@@ -160,7 +160,7 @@ where
             too_late: Cell::new(false),
             nursery,
         });
-        let guard = Guard::new(cradle, false)?;
+        let guard = Guard::new(cradle, Runs::OnlyChildren)?;
         if !guard.core().is_in_run_of(&shared.nursery) {
             // The future has been moved out of its run, and nothing in it can go on.
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
@@ -189,7 +189,7 @@ where
         }
         let value = shared.value.take();
         // Foreign code. It runs before the value is returned, which would be lost if it panicked.
-        drop((shared, hold));
+        drop((shared, kept_open));
         value.ok_or_else(|| NotStarted::new(place).into())
     }
 }

@@ -11,7 +11,7 @@ use crate::Result;
 use crate::error::panic::{FirstPanic, Payload, catch_panic, discard, quietly, report};
 use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
-use crate::nursery::core::{Body, Core, Guard};
+use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock;
 use crate::run::Runtime;
 use crate::run::stuck::Idle;
@@ -47,7 +47,7 @@ impl Runtime {
         interrupted: &dyn Fn(),
     ) -> Result<T> {
         let _interruptible = Interruptible::new(self, ctrl_c, &scope)?;
-        let system = Guard::new(self.system.core().clone(), true)?;
+        let system = Guard::new(self.system.core().clone(), Runs::Body)?;
         let mut outcome = None;
         let mut panic = FirstPanic::new();
         let driven = {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::error::Stuck;
 use crate::error::panic::report;
-use crate::nursery::core::Core;
+use crate::nursery::core::{Core, Which};
 use crate::platform::clock::Nanos;
 use crate::run::Runtime;
 use crate::schedule::current::CONTEXT;
@@ -251,7 +251,7 @@ fn find_nurseries(found: &mut Vec<Found>) {
         let address = ptr::from_ref(core).addr();
         // If its host is still to run, the nursery is merely inside something that is stuck.
         if seen.insert(address) && !core.scope().host_is_queued() {
-            let stuck = Stuck::nursery(core.place(), core.tasks(true));
+            let stuck = Stuck::nursery(core.place(), core.tasks(Which::Ready));
             found.push(Found { key: Key::Nursery(address, since), known: true, stuck });
         }
     }
@@ -299,7 +299,7 @@ fn look_at(scope: &Scope) -> Option<Found> {
     let tasks = match nursery {
         // It is found among the nurseries, or is kept open from outside.
         Some(nursery) if !nursery.is_idle() || !nursery.runs_something() => return None,
-        Some(nursery) => nursery.tasks(false),
+        Some(nursery) => nursery.tasks(Which::All),
         None => Vec::new(),
     };
     let stuck = Stuck::cancelled_scope(scope.place(), tasks, scope.cause()?);

@@ -238,7 +238,7 @@ impl Queue {
         // SAFETY: invariant 1: it has only just been taken out.
         let unit = unsafe { &*ghost };
         if let Some(node) = NonNull::new(ghost.cast_mut())
-            && !unit.has_any(Flag::HELD, Flag::TASK)
+            && !unit.has_any(Flag::OWNED, Flag::TASK)
         {
             // SAFETY: nobody has it any more.
             unsafe { Table::free(node) };

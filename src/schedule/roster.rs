@@ -86,7 +86,7 @@ impl Roster {
         let body = roster.table.get_or_init(current).allocate(NodeLayout::of::<Unit>());
         // SAFETY: it was just allocated.
         let unit = unsafe { body.as_ref() };
-        unit.set(Flag::HELD);
+        unit.set(Flag::OWNED);
         unit.roster.set(this);
         roster.body.set(body.as_ptr());
     }
@@ -106,7 +106,7 @@ impl Roster {
         // SAFETY: `open` allocated it.
         let unit = unsafe { body.as_ref() };
         unit.roster.set(ptr::null());
-        unit.clear(Flag::HELD);
+        unit.clear(Flag::OWNED);
         if unit.is_queued() {
             self.queue.add_ghost();
         } else {

@@ -85,7 +85,7 @@ impl Flag {
     /// A nursery has the node. Set when it is taken into use, cleared when the child has ended or
     /// the body is detached; once more set while a child's value is dropped, so that nothing frees
     /// the node meanwhile. What is attached has it.
-    pub(crate) const HELD: Flag = Flag(2);
+    pub(crate) const OWNED: Flag = Flag(2);
 
     /// A `Task` has the node. Set when a child begins, cleared when its `Task` is dropped; never on
     /// a body.
@@ -158,7 +158,7 @@ impl Unit {
     /// The node is in use, as a child's.
     #[inline]
     pub(crate) fn begin(&self) {
-        self.flags.set(Flag::HELD.0 | Flag::TASK.0 | Flag::FUTURE.0);
+        self.flags.set(Flag::OWNED.0 | Flag::TASK.0 | Flag::FUTURE.0);
         self.note.set(NO_INDEX);
     }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::panic::{FirstPanic, Payload};
-use crate::nursery::child::{Child, Held};
+use crate::nursery::child::{Child, Owned};
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
 use crate::run::Runtime;
@@ -70,7 +70,7 @@ impl Core {
 
     /// Gives up a child that has ended. What its value does when it is dropped is foreign code, and
     /// so may be the waker of who waits for it.
-    fn drop_child(&self, child: Held, place: &'static Location<'static>) {
+    fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
             self.panicked(payload, place);
         }
@@ -122,7 +122,7 @@ impl Core {
 
     /// Drops the future of a child, and the child.
     #[inline]
-    fn end_without_value(&self, child: Held, failed: bool) {
+    fn end_without_value(&self, child: Owned, failed: bool) {
         let place = child.place();
         let why = if failed && child.is_wanted() { self.scope.why() } else { None };
         // What the child's future does when it is dropped is foreign code.

@@ -1,4 +1,4 @@
-//! What keeps a nursery's children, and what keeps a nursery open.
+//! The owner of a nursery's children, and what else keeps a nursery open.
 
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -12,27 +12,27 @@ use crate::schedule::foreign::wake_all;
 use crate::schedule::roster::Roster;
 use crate::scope::tree::Entered;
 
-/// Keeps a nursery open, as a child does.
-pub(crate) struct Hold {
+/// Keeps a nursery open, as a child does: a `start` that has not been answered.
+pub(crate) struct KeepOpen {
     core: Rc<Core>,
-    /// The `run` that counts it.
+    /// The run that counts it.
     run: u32,
 }
 
-impl Hold {
-    pub(crate) fn new(core: Rc<Core>) -> Hold {
+impl KeepOpen {
+    pub(crate) fn new(core: Rc<Core>) -> KeepOpen {
         core.live.set(core.live.get() + 1);
         let run = CONTEXT.with(|context| {
             context.starts.set(context.starts.get() + 1);
             context.run.get()
         });
-        Hold { core, run }
+        KeepOpen { core, run }
     }
 }
 
-impl Drop for Hold {
+impl Drop for KeepOpen {
     fn drop(&mut self) {
-        let Hold { core, run } = self;
+        let KeepOpen { core, run } = self;
         core.live.set(core.live.get() - 1);
         CONTEXT.with(|context| {
             if context.run.get() == *run {
@@ -43,17 +43,26 @@ impl Drop for Hold {
     }
 }
 
-/// Keeps a nursery's children. When it is dropped, they are.
+/// Owns a nursery's children: dropping it drops them.
 pub(crate) struct Guard {
     core: Rc<Core>,
     entered: Option<Entered>,
 }
 
+/// What runs in a nursery when it is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// A body.
+    Body,
+    /// Nothing but the children spawned into it.
+    OnlyChildren,
+}
+
 impl Guard {
-    /// Enters the nursery's scope and makes ready for a body.
-    pub(crate) fn new(core: Rc<Core>, has_body: bool) -> Result<Guard> {
+    /// Enters the nursery's scope and opens its roster.
+    pub(crate) fn new(core: Rc<Core>, runs: Runs) -> Result<Guard> {
         let entered = Entered::new(core.scope.clone(), "a nursery")?;
-        core.body_running.set(has_body);
+        core.body_running.set(runs == Runs::Body);
         let roster = Rc::as_ptr(&core).cast();
         // SAFETY: it is the first field of the core, which does not move and which the guard keeps.
         // It is closed when the guard is dropped, and the scope is told.
@@ -72,7 +81,7 @@ impl Guard {
         self.entered.as_ref().expect("a nursery is not left before it has ended")
     }
 
-    /// Leaves the nursery's scope, when all have ended.
+    /// Leaves the nursery's scope, when everything in it has ended.
     pub(crate) fn leave<T>(mut self, outcome: Result<T>) -> Result<Option<T>> {
         let mut entered = self.entered.take().expect("a nursery is left once");
         entered.leave(outcome)
@@ -97,7 +106,7 @@ impl Drop for Guard {
             });
         }
         if let Some(payload) = core.panic.take() {
-            core.discard(payload, core.place); // there is no end at which it could be passed on
+            core.discard(payload, core.place); // the nursery has no end at which it could be passed on
         }
         while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
             let child = core.release(unit);
@@ -106,12 +115,12 @@ impl Drop for Guard {
                 Cancelled::new(core.place, None, reason)
             });
             panic.catch(|| {
-                // SAFETY: nobody polls it: its own nursery does not while that is dropped.
+                // SAFETY: it is not being polled: only this nursery would, which is being dropped.
                 unsafe { child.fail(Some(why.clone())) };
             });
             panic.catch(|| drop(child));
         }
-        // SAFETY: nothing is there any more.
+        // SAFETY: nothing is attached any more.
         unsafe { core.scope.set_roster(ptr::null()) };
         core.roster.close();
         panic.resume();
