@@ -1,7 +1,7 @@
-//! Runs the scenarios of `tests/conformance/*.jsonl` on the public API and compares the traces
-//! with those that Trio gives. `tests/conformance/README.md` describes the language.
+//! Runs the scenarios of `tests/conformance/*.jsonl` on the public API, and compares the traces
+//! with Trio's. `tests/conformance/README.md` describes their language.
 //!
-//! `SEEDBED_SCENARIOS=FILE` runs another file, prints each scenario that disagrees with its first
+//! `SEEDBED_SCENARIOS=FILE` runs another file, prints every scenario that disagrees with its first
 //! difference, and ends with `N of M scenarios agree`.
 
 #[path = "conformance/interpreter.rs"]

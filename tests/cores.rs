@@ -1,4 +1,4 @@
-//! A run on each of several threads, as one.
+//! `run_on_cores`: a run on each of several threads, all of which belong together.
 #![cfg(unix)]
 
 use std::io;

@@ -1,5 +1,5 @@
-//! Bodies that are loops without an end (N16): what they are worth where something says that their
-//! value is `()`, and what the compiler says where nothing does.
+//! N16: bodies that are endless loops. What they give where something says that their value is
+//! `()`, and what the compiler says where nothing does.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! `seedbed::Error` as any program sees it. What takes a cancellation or a nursery's group to
-//! show is tested beside the source, in `src/error/tests`.
+//! `seedbed::Error` as any program sees it. Tests that need a cancellation or a group are beside
+//! the source, in `src/error/tests`.
 
 use std::error::Error as StdError;
 use std::fmt;

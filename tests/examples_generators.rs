@@ -1,6 +1,5 @@
-//! The examples on generators do what they say.
-//!
-//! (`cursor` has a test of its own, because it needs a server.)
+//! The examples of generators do what they say. (`cursor` needs a server, and has a test of its
+//! own.)
 #![cfg(unix)]
 #![allow(dead_code, reason = "the examples' `main` functions")]
 

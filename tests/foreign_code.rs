@@ -1,6 +1,6 @@
-//! R10: foreign code may panic, call back and drop what it likes, wherever it runs. Wakers, errors,
-//! payloads, hooks, subscribers and the variables of a thread that ends do each here what a hostile
-//! or unlucky program could do. `tests/fuzz/foreign.rs` does all of it at random.
+//! R10: foreign code may panic, call back and drop whatever it likes, wherever it runs. Here
+//! wakers, errors, payloads, hooks, subscribers and thread-locals each do what a hostile or unlucky
+//! program could do. `tests/fuzz/foreign.rs` does all of it at random.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as StdError;

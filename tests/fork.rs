@@ -1,8 +1,8 @@
-//! What a forked process has for itself: row R8 of what the crate promises.
+//! R8: what a forked process has for itself.
 //!
-//! Forks are of the whole process, so this test has no harness: it forks from its main thread, and
-//! each case's child does blocking work there and ends with what came of it. A child that hangs
-//! is ended by its alarm.
+//! A fork concerns the whole process, so this test has no harness. It forks from its main thread;
+//! the child of each case does blocking work and exits with the outcome. A child that hangs is
+//! ended by its alarm.
 
 #[cfg(unix)]
 mod cases {

@@ -1,4 +1,5 @@
-//! Row G9: a generator's item allocates nothing. In a binary of its own, for its allocator.
+//! G9: an item of a generator allocates nothing. The test is a program of its own because of its
+//! allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! `use seedbed::*` hides no trait of the prelude: this compiles.
+//! `use seedbed::*` hides no trait of the prelude: this file compiles.
 
 /// Names a trait of the prelude each, next to the glob import, in whose place a name of the crate
 /// would not be a trait, or not this one.

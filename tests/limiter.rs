@@ -1,4 +1,4 @@
-//! `CapacityLimiter`: rows C2, C10 and R3 of what the crate promises, and its own documentation.
+//! `CapacityLimiter`: C2, C10, C11 and R3, and what its own documentation says.
 
 use std::cell::RefCell;
 

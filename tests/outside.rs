@@ -1,7 +1,7 @@
-//! What is outside of a run when nothing in it can run: row R9 of what the crate promises.
+//! R9: what a run waits for outside itself when nothing in it can run.
 //!
 //! Threads and tests wait for each other; nothing sleeps to let something happen. What must not be
-//! waited for would be waited for by the hour.
+//! waited for would take hours.
 #![cfg(unix)]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What an operation fails with says where in the program it was called.
+//! The error of an operation says where in the program the operation was called.
 #![cfg(unix)]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! The tables of promises in `tests/README.md`, and the tests that bear their ids.
+//! The tables of promises in `tests/README.md`, and the tests whose names begin with their ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Running: rows R1, R2, R6 and R7 of what the crate promises.
+//! Running: R1, R2, R6 and R7.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};

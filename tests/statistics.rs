@@ -1,4 +1,4 @@
-//! What `testing::statistics` counts.
+//! `testing::statistics` counts what it says.
 
 use std::mem;
 use std::time::Duration;

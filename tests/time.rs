@@ -1,4 +1,4 @@
-//! Sleeping, intervals and clocks: rows C2, C3 and R6 of what the crate promises.
+//! Sleeping, intervals and clocks: C2, C3 and R6.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! R4 and C14: what other threads may do to a runtime.
+//! R4 and C14: what other threads may do to a run.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! C2: every operation is a checkpoint. C10: it has either happened or been cancelled.
+//! C2 and C10: every operation is a checkpoint, and has either happened or been cancelled.
 
 use std::cell::Cell;
 use std::future::{pending, ready};

@@ -1,5 +1,5 @@
 //! C14: cancelling a scope before it is entered, after it is left, and from other tasks.
-//! Other threads are in `tests/token.rs`.
+//! (Cancelling from other threads is in `tests/token.rs`.)
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;

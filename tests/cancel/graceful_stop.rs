@@ -1,4 +1,4 @@
-//! A graceful stop that is met as a value (C16).
+//! C16: a graceful stop that is met as a value.
 
 #[cfg(unix)]
 #[allow(dead_code, reason = "the example's `main` function")]

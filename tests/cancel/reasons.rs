@@ -1,4 +1,4 @@
-//! C9: a `Cancelled` carries why.
+//! C9: a `Cancelled` says why.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;

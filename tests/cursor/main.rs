@@ -1,4 +1,4 @@
-//! `examples/cursor.rs`, against a PostgreSQL server that is started for it.
+//! F6, with `examples/cursor.rs` and a PostgreSQL server that is started for the test.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "its `main`")]

@@ -1,5 +1,5 @@
-//! A PostgreSQL server for a test: in a temporary folder, on a free port of the loopback device,
-//! as a user without privileges, and stopped on every way out.
+//! A PostgreSQL server for a test: it has a temporary folder and a free port of the loopback
+//! device, runs as a user without privileges, and is stopped however the test ends.
 
 use std::fs::{self, File};
 use std::io::Read;

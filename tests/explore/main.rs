@@ -1,5 +1,5 @@
-//! `testing::explore`: what it varies, what it finds, and what it says. At the end it is put to
-//! this crate's own concurrency.
+//! `testing::explore`: what it varies, what it finds, and what it says. In `this_crate` it tests
+//! the crate itself.
 
 mod orders;
 mod output;

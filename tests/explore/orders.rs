@@ -1,3 +1,5 @@
+//! What varies from schedule to schedule, and what does not.
+
 use std::cell::RefCell;
 
 use seedbed::testing::{Explore, VirtualClock, explore};

@@ -1,4 +1,4 @@
-//! What one sees, of `examples/overdrawn.rs`.
+//! What a user sees of a failure, with `examples/overdrawn.rs`.
 
 use std::process::Command;
 

@@ -1,3 +1,5 @@
+//! Planted bugs, all of which are found.
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};

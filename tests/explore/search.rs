@@ -1,3 +1,5 @@
+//! In which order schedules are tried, and when the search ends.
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! C10 and its like, under every schedule.
+//! Promises about cancellation, kept under every schedule.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,5 +1,6 @@
-//! R7: what is no checkpoint does not look for cancellation; but a loop of nothing else learns in the
-//! end that it was cancelled, or a time limit, a shutdown or Ctrl-C would wait for it for ever.
+//! R7: what is not a checkpoint does not look for a cancellation. But a loop that consists of
+//! nothing else learns of its cancellation in the end; otherwise a time limit, a shutdown or Ctrl-C
+//! would wait for it for ever.
 
 use std::cell::Cell;
 use std::pin::Pin;

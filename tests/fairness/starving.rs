@@ -1,9 +1,9 @@
 //! R7: a task that is always ready cannot starve the others, the timers, the network or other
-//! threads, whatever its loop is made of, and however many such tasks there are.
+//! threads, whatever its loop consists of, and however many such tasks there are.
 //!
-//! The tests count: how many operations greedy tasks finish between the moment at which something
-//! has happened outside and that at which who waits for it goes on. (Ctrl-C, which only a process's
-//! main thread heeds, is in `tests/signal`.)
+//! The tests count how many operations greedy tasks finish after something has happened outside,
+//! until the task that waits for it goes on. (Ctrl-C reaches only a process's main thread, and is
+//! tested in `tests/signal`.)
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -1,8 +1,8 @@
-//! A channel with several senders and receivers, which are cancelled and dropped at any time,
-//! against a model of it.
+//! A channel with several senders and receivers that are cancelled and dropped at any time,
+//! compared with a model.
 //!
-//! The first byte is the capacity; each of the others is a step: what is done, and to which of a
-//! few operations, each with a scope of its own, which are polled by hand.
+//! The first byte is the capacity. Each further byte is a step: what is done, and to which of a few
+//! operations. Each operation has a scope of its own and is polled by hand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;

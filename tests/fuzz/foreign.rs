@@ -1,14 +1,14 @@
 //! Foreign code that does anything, wherever it runs: wakers' `clone`, `wake` and `drop`; `Drop` of
-//! futures, values, errors and payloads; `source` and `Display`; bodies, hooks and a subscriber. The
-//! bytes say what each does: panic, call back, spawn, cancel, wake, poll, drop or forget whatever there
-//! is, in several runs and outside of any.
+//! futures, values, errors and payloads; `source` and `Display`; bodies, hooks and a subscriber.
+//! The bytes say what each of them does: panic, call back, spawn, cancel, wake, poll, drop or
+//! forget whatever there is, in several runs and outside any.
 //!
-//! What must hold besides (under AddressSanitizer nothing freed is touched):
+//! Under AddressSanitizer nothing freed is touched. Apart from that, the following must hold:
 //!
 //! - Nothing aborts, and each run returns.
-//! - Those who mind their own business, in a nursery of their own, are served, although they wait for
-//!   the same event and the same limiter as the others: unless the run itself ends in a panic.
-//! - Where nothing was forgotten nothing is left, and every permit is there again.
+//! - Tasks that mind their own business, in a nursery of their own, are served, although they wait
+//!   for the same event and the same limiter as the others, unless the run itself ends in a panic.
+//! - Where nothing was forgotten, nothing is left over, and every permit has come back.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as StdError;

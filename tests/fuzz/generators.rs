@@ -1,5 +1,5 @@
 //! Programs of generators, context managers, nurseries and scopes, with drops and panics at any
-//! time. What must hold of them is told in `tests/random_generators/main.rs`.
+//! time. `tests/random_generators/main.rs` says what must hold.
 
 #[path = "../random_generators/program.rs"]
 mod program;

@@ -1,14 +1,16 @@
-//! What the fuzz targets try (`fuzz/`), as properties: with bytes that are drawn, always the same
-//! ones, and made few where something fails.
+//! What the fuzz targets try (`fuzz/`), as properties: the bytes are drawn, always the same ones,
+//! and reduced to few when something fails.
 //!
-//! - `PROPTEST_CASES=100000 cargo test --release --test fuzz` tries more, still the same ones.
-//! - `SEEDBED_FUZZ_SECONDS=3600 cargo test --release --test fuzz TARGET` goes on for so long. It says
-//!   with which seed it goes on, also if the process aborts; with `SEEDBED_FUZZ_SEED=n` it begins with
-//!   that one.
+//! - `PROPTEST_CASES=100000 cargo test --release --test fuzz` tries more of them, still the same
+//!   ones.
+//! - `SEEDBED_FUZZ_SECONDS=3600 cargo test --release --test fuzz TARGET` goes on for that long with
+//!   other seeds. It prints each seed before it uses it, so the last one is known even if the
+//!   process aborts. `SEEDBED_FUZZ_SEED=N` begins with that one.
 //! - `cargo fuzz run TARGET`, with a nightly toolchain or `RUSTC_BOOTSTRAP=1`, looks for bytes that
-//!   lead to where none has led before, under AddressSanitizer, until it is stopped. It needs
-//!   `cargo install cargo-fuzz`. The targets are the modules here.
-//! - `SEEDBED_FUZZ_INPUT=FILE cargo test --test fuzz TARGET -- --nocapture` runs what that has found.
+//!   lead to new places in the code, under AddressSanitizer, until it is stopped. It needs `cargo
+//!   install cargo-fuzz`. The targets are the modules here.
+//! - `SEEDBED_FUZZ_INPUT=FILE cargo test --test fuzz TARGET -- --nocapture` runs what that has
+//!   found.
 
 mod channel;
 mod foreign;

@@ -1,10 +1,10 @@
-//! Programs of the conformance scenarios' language, whatever they are: what must hold of each of
-//! them under every schedule. `tests/conformance/README.md` describes the language.
+//! Any program in the language of the conformance scenarios (`tests/conformance/README.md`), and
+//! what must hold of each under every schedule:
 //!
-//! - The run returns, with no error or panic of its own, and nothing of the program is left.
-//! - When the main task has ended, and what closes dropped generators, only that task and the
-//!   run's own scopes are there, and no timer.
-//! - The main task ends once, and in nobody's trace does time go back.
+//! - The run returns, with no error or panic of its own, and nothing of the program is left over.
+//! - When the main task and the closing of dropped generators have ended, only that task and the
+//!   run's own scopes are left, and no timer.
+//! - The main task ends once, and time never goes back in any trace.
 //! - The same choices give the same trace.
 
 #[path = "../conformance/interpreter.rs"]

@@ -1,7 +1,7 @@
-//! Sleeps and deadlines, set, moved and given up at any time, on a clock that jumps, against a
-//! sorted map.
+//! Sleeps and deadlines that are set, moved and given up at any time, on a clock that jumps,
+//! compared with a sorted map.
 //!
-//! Three bytes are a step: what is done, to which timer, and how far it is away.
+//! Three bytes are a step: what is done, to which timer, and how far away it is.
 
 use std::collections::BTreeMap;
 use std::future::Future;

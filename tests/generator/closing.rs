@@ -1,4 +1,4 @@
-//! G4: closing. What becomes of a body that yields when it is closed is in `ignored_exit`.
+//! G4: closing. What becomes of a body that yields while it is closed is in `ignored_exit`.
 
 use std::pin::pin;
 

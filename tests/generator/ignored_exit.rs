@@ -1,5 +1,5 @@
-//! Generators that yield when they are closed (G4): they are suspended there, can be resumed, and
-//! get `GeneratorExit` a second time when they go. What CPython does with them is the measure.
+//! G4: generators that yield while they are closed. They are suspended there, can be resumed, and
+//! get `GeneratorExit` a second time when they go. What CPython does is the measure.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;

@@ -1,4 +1,4 @@
-//! HTTP through hyper.
+//! S2 and S3: connections with HTTP/1 and HTTP/2, and how they end.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;

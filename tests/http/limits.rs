@@ -1,4 +1,4 @@
-//! Clients of HTTP that are slow or silent, and servers that stop, on a clock that jumps.
+//! S5 to S7: clients that are slow or silent, and servers that stop, on a clock that jumps.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How connections end: politely, half-way, and by a reset.
+//! S7: how connections end: politely, half-way, and by a reset.
 
 use std::future::Future;
 use std::io;

@@ -1,4 +1,4 @@
-//! How connections begin: what `connect` answers, and what sockets of the Unix domain are called.
+//! W2 and W7: how connections begin, and what Unix sockets are called.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};

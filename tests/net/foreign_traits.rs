@@ -1,4 +1,4 @@
-//! Other libraries' traits.
+//! Streams through other libraries' traits.
 
 use std::cell::Cell;
 

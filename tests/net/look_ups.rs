@@ -1,4 +1,4 @@
-//! Addresses that are names, and several of them at once.
+//! Addresses that are names, and several addresses at once.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The network: TCP and sockets of the Unix domain.
+//! The network: TCP and Unix sockets.
 #![cfg(unix)]
 
 mod cancellation;

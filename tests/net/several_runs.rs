@@ -1,4 +1,4 @@
-//! Streams that outlive a run.
+//! R1: streams that outlive a run.
 
 use std::future::Future;
 use std::io::Write;

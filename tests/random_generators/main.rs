@@ -1,14 +1,14 @@
 //! Random programs of generators, context managers, nurseries and scopes, with cancellations,
-//! errors, panics and drops at any time, and what must hold of every one of them:
+//! errors, panics and drops at any time. Of each of them must hold:
 //!
-//! - it ends, and not in a deadlock; no error is one of the crate's own confusion;
-//! - every body that has begun has ended, or was dropped, when `run` returns, and a generator's
-//!   or a context manager's has ended, unless the program drops futures half-way;
-//! - a yield is refused exactly if something is open in its frame: the counters are right, always;
-//! - every value is dropped exactly once.
+//! - It ends, without a deadlock, and no error shows that the crate itself is confused.
+//! - When `run` returns, every body that had begun has ended or was dropped. The body of a
+//!   generator or context manager has ended, unless the program drops futures half-way.
+//! - A yield is refused exactly if something is open in its frame: the counters are always right.
+//! - Every value is dropped exactly once.
 //!
-//! `SEEDBED_FUZZ_SECONDS=3600 cargo test --release --test random_generators -- --nocapture` goes
-//! on for that long; `SEEDBED_FUZZ_SEED=N` begins with that program, and says more about it.
+//! `SEEDBED_FUZZ_SECONDS=3600 cargo test --release --test random_generators -- --nocapture` goes on
+//! for that long. `SEEDBED_FUZZ_SEED=N` begins with that program, and says more about it.
 
 mod program;
 

@@ -1,5 +1,5 @@
-//! What a server does for connections whose handlers have ended, and what it says of those that
-//! failed.
+//! S1 and S7: what a server does for connections whose handlers have ended, and what it reports of
+//! those that failed.
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -1,4 +1,4 @@
-//! Serving. `Arrivals` is a listener whose connections, and errors, come from the test.
+//! S1 and S2: serving. `Arrivals` is a listener whose connections and errors come from the test.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

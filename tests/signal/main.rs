@@ -1,9 +1,9 @@
 //! Signals, and above all Ctrl-C.
 //!
-//! What a signal does concerns the whole process, and only a process's main thread heeds Ctrl-C.
-//! So each case is a process of its own, this program begun again with the name of the case as
-//! its argument, and the test talks to it through signals and pipes: a line from it says that it
-//! has come so far, what it is sent it has been sent when the call returns.
+//! A signal concerns the whole process, and Ctrl-C reaches only its main thread. So each case is a
+//! process of its own: this program, started again with the name of the case as its argument. The
+//! test talks to it through signals and pipes. A line from the process says how far it has come; a
+//! signal has arrived when the call that sends it returns.
 
 #[cfg(unix)]
 mod cases;

@@ -1,5 +1,4 @@
-//! A client: what it does is drawn before it begins, and what it is answered is looked at byte by
-//! byte.
+//! A client. What it does is drawn before it begins, and the answer is checked byte by byte.
 
 use std::cell::Cell;
 use std::net::{Shutdown, SocketAddr};

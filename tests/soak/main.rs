@@ -1,34 +1,35 @@
-//! A soak: servers under all that can go wrong with their connections, and at the end of each
-//! everything is given back.
+//! A soak: servers under everything that can go wrong with their connections. In the end everything
+//! is given back.
 //!
 //! An *epoch* is one `run`, in which servers live one after another on a port of this machine, with
-//! their clients in the same process. While a server lives, an *operation* is drawn again and
-//! again: clients come, alone or many at once, read and write slowly, half-close, reset, vanish
-//! half-way; handlers panic, fail, reset, stall; either side is cancelled, or its time is up; the
-//! clock jumps; there are no descriptors left; signals interrupt system calls. Then the life ends, in
-//! one of many ways: when all clients have, or gracefully, cancelled, dropped or with a panic in the
-//! midst of it.
+//! their clients in the same process. While a server lives, *operations* are drawn: clients come,
+//! alone or many at once, read and write slowly, half-close, reset, or vanish half-way; handlers
+//! panic, fail, reset or stall; either side is cancelled, or its time is up; the clock jumps;
+//! descriptors run out; signals interrupt system calls. Then the life ends in one of many ways:
+//! when all clients have ended, gracefully, cancelled, dropped, or with a panic in the middle.
 //!
 //! What must hold:
 //!
-//! - Of what a client reads, every byte is right. The answer is whole, unless one of the two sides
+//! - Every byte that a client reads is right. The answer is complete, unless one of the two sides
 //!   was told to break it off, or the server is stopping.
-//! - Each connection that was made is accepted, if the server is not stopped before, and each that
-//!   was accepted is handled and closed; each panic and each failure of a handler is reported,
-//!   once, and goes no further.
+//! - Each connection that was made is accepted, unless the server is stopped first, and each that
+//!   was accepted is handled and closed. Each panic and each failure of a handler is reported once,
+//!   and goes no further.
 //! - After each life there are as many tasks, scopes, timers, sources and generators as before it,
 //!   and as many descriptors.
-//! - After each epoch there is as much memory in use as before it, to the byte, and after each life
-//!   as much as before that. The first epoch is excepted: what a process makes once and keeps, it
-//!   makes there. And before the first life of an epoch there are more tasks, timers, sources and
-//!   generators at a time than any life has: a run keeps the room that it has once made for them.
+//! - After each epoch the memory in use is what it was before, to the byte, and after each life
+//!   what it was before that life. The first epoch is an exception, because in it the process makes
+//!   what it makes once and keeps. A run keeps the memory for as many tasks, timers, sources and
+//!   generators as it has ever had at a time, so each epoch begins by having more of them than any
+//!   life has.
 //!
-//! Without arguments it is a number of epochs with fixed seeds. Nothing depends on how long
+//! Without arguments, a number of epochs run with fixed seeds. Nothing depends on how long
 //! something takes.
 //!
-//! - `cargo test --test soak -- SECONDS` begins new epochs, with other seeds, for so long;
-//!   `SEEDBED_SOAK_SECONDS=3600` does as well.
-//! - `SEEDBED_SOAK_SEED=N` runs the epoch with that seed, after the first. A failure names it.
+//! - `cargo test --test soak -- SECONDS` begins new epochs with other seeds for that long; so does
+//!   `SEEDBED_SOAK_SECONDS=SECONDS`.
+//! - `SEEDBED_SOAK_SEED=N` runs the epoch with that seed after the first one. A failure names its
+//!   seed.
 
 #[cfg(unix)]
 mod client;

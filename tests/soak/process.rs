@@ -1,4 +1,5 @@
-//! What the process as a whole holds: memory, descriptors, and how many of those it may have.
+//! What the process as a whole has in use: memory and descriptors, and how many descriptors it may
+//! have.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::OsString;

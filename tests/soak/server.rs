@@ -1,7 +1,7 @@
-//! The server: it sends back what it gets, in the style that the request asks for.
+//! The server. It sends back what it gets, in the style that the request asks for.
 //!
-//! A request is a header of 8 bytes (style, pause, two that are not used, length) and so many
-//! bytes.
+//! A request is a header of 8 bytes (style, pause, two unused bytes, length), followed by as many
+//! bytes as the header says.
 
 use std::net::{Shutdown, SocketAddr};
 use std::ops::Deref;

@@ -1,5 +1,5 @@
 //! What the server and the clients of one life share: what they have counted, and what excuses an
-//! answer that is not whole.
+//! answer that is incomplete.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;

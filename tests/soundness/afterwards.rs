@@ -1,4 +1,4 @@
-//! Things that outlive what they belong to.
+//! Wakers, handles and tasks that outlive what they belong to.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

@@ -1,4 +1,4 @@
-//! Dropped before it has ended.
+//! Nurseries that are dropped before they have ended.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};

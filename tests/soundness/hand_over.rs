@@ -1,4 +1,4 @@
-//! A child changes nurseries, and what is woken for it drops the one it goes to.
+//! A child changes nurseries, and what is woken for it drops the nursery it goes to.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

@@ -1,4 +1,4 @@
-//! Wakers whose wake does what a test tells it to, on the thread of the test.
+//! Wakers whose `wake` does what a test tells it to, on the thread of the test.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

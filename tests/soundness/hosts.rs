@@ -1,4 +1,4 @@
-//! Polled from here and from there.
+//! Nurseries that are polled from here and from there.
 
 use std::cell::Cell;
 use std::future::pending;

@@ -1,4 +1,4 @@
-//! Tests that leak on purpose. Only under the sanitizer does it matter where they are.
+//! Tests that leak on purpose. The sanitizer runs these without looking for leaks.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

@@ -1,6 +1,6 @@
-//! N4: safe code cannot make nurseries unsound. Each test does what a hostile, careless or
-//! unlucky program could do; that nothing touches freed memory is seen best under
-//! `.ci/sanitize`, but most of them check what happened as well.
+//! N4: safe code cannot make nurseries unsound. Each test does what a hostile, careless or unlucky
+//! program could do. `.ci/sanitize` shows best that nothing touches freed memory, but most tests
+//! also check what happened.
 //!
 //! Tests that leak on purpose are in `leaks`, which the sanitizer runs without looking for leaks.
 

@@ -1,3 +1,5 @@
+//! N8: payloads and errors that panic.
+
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::rc::Rc;

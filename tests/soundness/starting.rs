@@ -1,3 +1,5 @@
+//! N5 and N7: a child that is being started does something to the nursery, or to itself.
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::panic::{catch_unwind, panic_any};

@@ -1,7 +1,7 @@
-//! What was handed to an operation that nobody polls any more: row R11 of what the crate promises.
+//! R11: an operation was handed something, and nobody polls it any more.
 //!
-//! On the virtual clock: a task that is always ready moves it on, by a millisecond each time it is
-//! polled, as time passes where there is always something to do.
+//! A task that is always ready moves the virtual clock on by a millisecond each time it is polled,
+//! the way time passes where there is always something to do.
 
 use std::cell::Cell;
 use std::future::Future;

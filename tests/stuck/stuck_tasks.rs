@@ -1,8 +1,8 @@
-//! A stuck task says so: what is parked with work ready, and cancelled scopes that stay open.
+//! What is parked although there is work for it, and cancelled scopes that stay open, are reported.
 //!
-//! On the virtual clock what is stuck is reported at the first moment at which nothing can run.
-//! That it has to last for a second on the system's clock is tested where it is decided, in
-//! `src/run/stuck.rs`, without waiting for one.
+//! On the virtual clock this happens at the first moment at which nothing can run. That it takes a
+//! second on the system's clock is tested where it is decided, in `src/run/stuck.rs`, without
+//! waiting for one.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};

@@ -1,4 +1,4 @@
-//! Examples as programs, for tests that run one as a process.
+//! The crate's examples, for tests that run one as a process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

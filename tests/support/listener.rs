@@ -1,8 +1,8 @@
-//! Somebody who hears what the crate reports, in every thread.
+//! A subscriber that listens to the crate's reports in every thread.
 //!
-//! `tracing` asks once for each place in the code whether anybody listens, in whichever thread comes
-//! there first. If that is one in which no test listens, and one test listens elsewhere at that
-//! moment, the answer is no, and that test hears nothing.
+//! `tracing` asks once for each place in the code whether anybody listens, in whichever thread
+//! comes there first. If no test listens in that thread, the answer may be no, and a test that
+//! listens in another thread at that moment hears nothing.
 
 use std::sync::Once;
 

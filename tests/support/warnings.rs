@@ -1,4 +1,4 @@
-//! What the crate warns of through `tracing`.
+//! What the crate reports through `tracing`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! D3: `None` comes only when no message is stored, handed over or held back.
+//! D3: `None` comes only when no message is stored, handed to a receiver, or held back.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Random programs, checked against simple models.
+//! C10: random programs, compared with simple models.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,4 @@
-//! A run waits for the functions that it has begun.
+//! A run waits for the functions that have begun.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

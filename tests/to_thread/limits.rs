@@ -1,4 +1,4 @@
-//! How many work at once.
+//! How many functions work at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};

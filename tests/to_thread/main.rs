@@ -1,4 +1,4 @@
-//! Blocking work on other threads: R3, and R8 as far as it needs no `fork`.
+//! Blocking work on other threads: R3 and R8. (What needs a `fork` is in `tests/fork.rs`.)
 //!
 //! Threads and tests wait for each other through channels; nothing sleeps to let something happen.
 

@@ -1,4 +1,4 @@
-//! HTTP handlers are tasks: what they see when their client goes, or the server does.
+//! S3 and S4: an HTTP handler is a task, and learns when its client goes or its server ends.
 
 mod departures;
 mod failures;

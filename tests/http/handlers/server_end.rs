@@ -1,4 +1,4 @@
-//! S4: what a handler sees when its server ends, or its own time is up.
+//! S4: what a handler sees when its server ends, or when its own time is up.
 
 use std::cell::RefCell;
 use std::time::Duration;

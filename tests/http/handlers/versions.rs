@@ -1,4 +1,4 @@
-//! S3 and S4: what is told apart before a handler is called, and what comes between.
+//! S3 and S4: versions, methods and stages, before a handler is called.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! SIGPIPE, which a write to a peer that has gone must not raise, whichever door it goes through.
+//! SIGPIPE: no way of writing to a peer that has gone raises it.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! What Ctrl-C does to a run.
+//! R5: what Ctrl-C does to a run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

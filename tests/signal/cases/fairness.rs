@@ -1,5 +1,5 @@
-//! R7, of Ctrl-C: how many operations greedy tasks finish between the moment at which it is pressed and
-//! that at which they are cancelled.
+//! R7: how many operations greedy tasks finish between the moment at which Ctrl-C is pressed and
+//! the moment at which they are cancelled.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Listening to signals, Ctrl-C or not.
+//! Listening to signals.
 
 use rustix::process::Signal as Sent;
 use seedbed::signal::{Signal, Signals};

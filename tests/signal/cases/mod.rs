@@ -1,4 +1,4 @@
-//! A case is a test and the process that it starts.
+//! The cases. Each is a test and the process that it starts.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,4 @@
-//! Ctrl-C where another library listens to it as well.
+//! R5: Ctrl-C where another library listens to it as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Signals and servers: a second one ends a server's drain, and a third the process.
+//! R5: a second signal ends a server's drain, and a third one the process.
 
 use std::cell::Cell;
 use std::time::Duration;
