@@ -14,6 +14,7 @@ use crate::Result;
 use crate::error::panic::{catch_panic, in_destructor, quietly, report};
 use crate::error::{BodyPanicked, ContextManagerMisused, NoValue};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::generator::state::Kind;
 use crate::schedule::current;
 use crate::scope::aside::Aside;
 use crate::scope::current::{current_frame, in_scope};
@@ -53,7 +54,7 @@ where
     F: AsyncFnOnce(Yielder<R>) -> Result<()> + 'a,
     R: 'a,
 {
-    let link = Link::new(true);
+    let link = Link::new(Kind::ContextManager);
     let yielder = Yielder::new(link.clone());
     ContextManager { link, body: Box::pin(body(yielder)), place: Location::caller() }
 }
@@ -110,6 +111,7 @@ where
     async move {
         Aside::new().await?;
         let ContextManager { link, body: mut manager, place: made_at } = manager;
+        link.state.begin();
         // When it has yielded, the body is polled for the first time.
         let set_up = poll_fn(|cx| current::beside_others(|| link.poll(&mut manager, cx)));
         let resource = match set_up.await {
@@ -121,11 +123,11 @@ where
             }
         };
         let entered = Entered { place, made_at };
-        // While it is held, what the manager has open counts here.
-        let held = current_frame().map(|frame| link.frame.hand_over(&frame));
-        let around = link.take_scope();
+        // While the body runs, what the manager has open counts here.
+        let holds = current_frame().map(|frame| link.state.frame().count_in(&frame));
+        let around = link.take_inner_scope();
         // What it has open may have children, which go on.
-        let goes_on = link.frame.holds_any();
+        let goes_on = link.state.frame().has_holds();
         let outcome = {
             let mut body = pin!(catch_panic(async { body(resource).await }));
             poll_fn(|cx| {
@@ -152,7 +154,7 @@ where
             })
             .await
         };
-        drop(held);
+        drop(holds);
         drop(around);
         let (value, resume, panic) = match outcome {
             Ok(Ok(value)) => (Some(value), Resume::Next, None),

@@ -2,8 +2,11 @@
 //! suspended inside one (PEP 789).
 //!
 //! A frame is the body of a generator or of a context manager. While it is polled it is the
-//! current frame, and what opens a cancel scope, a timeout or a nursery then counts in it for as
-//! long as that is open. Tasks have no frame: there is nobody to whom they could yield.
+//! current frame, and a cancel scope, a timeout or a nursery that is opened then counts in it for as
+//! long as it is open: that is a *hold*. Tasks have no frame: there is nobody they could yield to.
+//!
+//! The count shares a word with the state of the body (`generator/state.rs`), so that a yield is
+//! allowed or not by the value of one integer. The state is nothing to the frame.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -14,33 +17,21 @@ use std::rc::Rc;
 
 use crate::scope::current::{current_frame, with_frame};
 
-/// A frame, with its one counter.
+/// A frame, with its one word.
 pub(crate) struct Frame {
-    /// How many things that forbid a yield are open, in units of [`ONE`]; the bits below that say
-    /// what else forbids one, so that a yield has one integer to look at.
-    counter: Cell<u32>,
-    /// What they are, for the error's sake, in the order in which they were opened. What is left
-    /// out of order stays as a gap; the last one is none.
+    /// How many holds there are, in units of [`HOLD`]. The bits below that are the body's state.
+    word: Cell<u64>,
+    /// What holds it, for the text of the error, in the order in which it was opened. What is closed
+    /// out of order leaves a gap, but never at the end.
     ///
-    /// What is held has a [`Hold`] that keeps the frame: a frame that goes has none to drop.
+    /// Each has a [`Hold`] that keeps the frame, so a frame that goes has none left to drop.
     holds: RefCell<Vec<ManuallyDrop<Entry>>>,
     /// The operation that was reached last.
     awaiting: Cell<Option<&'static str>>,
 }
 
-/// Something open, in [`Frame::counter`].
-const ONE: u32 = 32;
-/// A yield waits, until it has noticed that it was resumed: there is one at a time.
-const SUSPENDED: u32 = 1;
-/// It was resumed with a plain next, and has not noticed yet. Only beside `SUSPENDED`.
-const NEXT: u32 = 2;
-/// The body is being closed, or has ended, or an error waits to be raised at its next yield.
-const CLOSING: u32 = 4;
-/// The body of a context manager may yield anywhere: what it holds open then is handed to the
-/// frame that entered it. Not a reason against a yield, but one to look closer.
-const HANDS_OVER: u32 = 8;
-/// The body may wait for something other than its yield. Not a reason against one either.
-const WAITS: u32 = 16;
+/// One hold, in the word of a frame.
+pub(crate) const HOLD: u64 = 1 << 16;
 
 /// Something that forbids a yield.
 #[derive(Clone)]
@@ -55,148 +46,47 @@ struct Entry {
     number: u64,
     /// `None` in a gap.
     held: Option<Held>,
-    /// When the frame has ended, what was still held counts in the one that ran it.
+    /// When the frame has ended, a hold that was left counts in the frame that ran it.
     passed_on: Option<Hold>,
 }
 
 impl Frame {
-    pub(crate) fn new(hands_over: bool) -> Rc<Frame> {
+    pub(crate) fn new(state: u64) -> Rc<Frame> {
+        debug_assert!(state < HOLD, "a new frame has no holds");
         Rc::new(Frame {
-            counter: Cell::new(if hands_over { HANDS_OVER } else { 0 }),
+            word: Cell::new(state),
             holds: RefCell::new(Vec::new()),
             awaiting: Cell::new(None),
         })
+    }
+
+    /// The body's state and the number of holds, in units of [`HOLD`].
+    #[inline(always)]
+    pub(crate) fn word(&self) -> u64 {
+        self.word.get()
+    }
+
+    /// Sets the body's state, the bits below [`HOLD`]. Those above stay as they are in `word`.
+    #[inline(always)]
+    pub(crate) fn set_word(&self, word: u64) {
+        debug_assert!(word / HOLD == self.word.get() / HOLD, "only holds count themselves");
+        self.word.set(word);
     }
 
     pub(crate) fn awaiting(&self) -> Option<&'static str> {
         self.awaiting.get()
     }
 
-    /// Suspends the body, if it is a generator's and nothing forbids it: the whole of the check
-    /// is one integer that is compared with 0.
-    #[inline]
-    pub(crate) fn suspend(&self) -> bool {
-        let may = self.counter.get() == 0;
-        if may {
-            self.counter.set(SUSPENDED);
-        }
-        may
-    }
-
-    /// As `suspend`, where more than a look at the counter is needed: a context manager's body
-    /// may hold what it likes.
-    pub(crate) fn suspend_closely(&self) -> bool {
-        let counter = self.counter.get();
-        let may = counter & (SUSPENDED | CLOSING) == 0 && !self.is_held();
-        if may {
-            self.counter.set(counter | SUSPENDED);
-        }
-        may
-    }
-
-    pub(crate) fn hands_over(&self) -> bool {
-        self.counter.get() & HANDS_OVER != 0
-    }
-
-    /// Whether a yield waits, and there is nothing else to heed.
-    #[inline]
-    pub(crate) fn is_only_suspended(&self) -> bool {
-        self.counter.get() == SUSPENDED
-    }
-
-    /// Whether no yield waits, and there is nothing else to heed when the body waits.
-    #[inline]
-    pub(crate) fn is_only_held(&self) -> bool {
-        self.counter.get() & (ONE - 1) == 0
-    }
-
-    /// Resumes the yield that waits, if one does, with a plain next.
-    pub(crate) fn set_next(&self) {
-        if self.is_suspended() {
-            self.counter.set(self.counter.get() | NEXT);
-        }
-    }
-
-    /// Lets a body go on with a plain next, that waits at a yield, or for something else and, as
-    /// it is asked then, where it was before. False, and nothing is done, if there is more to heed.
-    #[inline(always)]
-    pub(crate) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> bool {
-        match self.counter.get() {
-            SUSPENDED => self.counter.set(SUSPENDED | NEXT),
-            counter if counter & (ONE - 1) == WAITS && is_where_it_was() => {
-                self.counter.set(counter & !WAITS);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// Whether the yield that waits was resumed with a plain next, and there is nothing else to
-    /// heed. It has noticed then.
-    #[inline]
-    pub(crate) fn take_only_next(&self) -> bool {
-        let resumed = self.counter.get() == SUSPENDED | NEXT;
-        if resumed {
-            self.counter.set(0);
-        }
-        resumed
-    }
-
-    pub(crate) fn is_next(&self) -> bool {
-        self.counter.get() & NEXT != 0
-    }
-
-    /// The yield that waited has noticed that it was resumed, or was given up.
-    pub(crate) fn resume(&self) {
-        self.counter.set(self.counter.get() & !(SUSPENDED | NEXT));
-    }
-
-    /// Whether the body may wait for something other than its yield.
-    #[inline]
-    pub(crate) fn waits(&self) -> bool {
-        self.counter.get() & WAITS != 0
-    }
-
-    #[inline]
-    pub(crate) fn set_waits(&self, waits: bool) {
-        let others = self.counter.get() & !WAITS;
-        self.counter.set(if waits { others | WAITS } else { others });
-    }
-
-    /// Whether what is open here forbids a yield.
-    #[inline]
-    pub(crate) fn is_held(&self) -> bool {
-        self.counter.get() >= ONE && self.counter.get() & HANDS_OVER == 0
-    }
-
-    #[inline]
-    pub(crate) fn is_suspended(&self) -> bool {
-        self.counter.get() & SUSPENDED != 0
-    }
-
-    /// From now on every yield is looked at closely.
-    pub(crate) fn set_closing(&self) {
-        self.counter.set(self.counter.get() | CLOSING);
-    }
-
-    pub(crate) fn clear_closing(&self) {
-        self.counter.set(self.counter.get() & !CLOSING);
-    }
-
-    /// What forbids a yield now: of all that is open, what was opened last.
+    /// What was opened last of all that is open.
     #[cold]
-    pub(crate) fn forbids(&self) -> Option<Held> {
-        if !self.is_held() {
-            return None;
-        }
+    pub(crate) fn last_held(&self) -> Option<Held> {
         self.holds.borrow().last().and_then(|entry| entry.held.clone())
     }
 
-    /// The frame has ended: what is still held, because a guard was kept, counts in the frame
-    /// that it returns to, like the value that the guard is part of.
-    pub(crate) fn end(&self) {
-        self.set_closing();
-        if self.holds_any()
+    /// The frame has ended. A hold is left if its guard was returned, or kept elsewhere: it counts in
+    /// the frame that this one returns to, as the guard is there now.
+    pub(crate) fn pass_on_holds(&self) {
+        if self.has_holds()
             && let Some(heir) = current_frame()
             && !ptr::eq(&*heir, self)
         {
@@ -208,20 +98,20 @@ impl Frame {
     }
 
     /// Counts all that is open here in another frame as well, for as long as the answer lives.
-    pub(crate) fn hand_over(&self, to: &Rc<Frame>) -> Vec<Hold> {
+    pub(crate) fn count_in(&self, other: &Rc<Frame>) -> Vec<Hold> {
         let holds = self.holds.borrow();
         let held = holds.iter().filter_map(|entry| entry.held.clone());
-        held.map(|held| to.clone().hold(held.what, held.place)).collect()
+        held.map(|held| other.clone().hold(held.what, held.place)).collect()
     }
 
-    pub(crate) fn holds_any(&self) -> bool {
-        self.counter.get() >= ONE
+    pub(crate) fn has_holds(&self) -> bool {
+        self.word.get() >= HOLD
     }
 
-    /// How many are open.
+    /// How many holds there are.
     #[inline]
-    fn held(&self) -> usize {
-        (self.counter.get() / ONE) as usize
+    fn count(&self) -> usize {
+        (self.word.get() / HOLD) as usize
     }
 
     #[inline]
@@ -230,11 +120,11 @@ impl Frame {
         what: Cow<'static, str>,
         place: &'static Location<'static>,
     ) -> Hold {
-        // Not to be dropped from here on, which would need it in memory: what is written there
-        // narrow and copied wide is what the processor waits for.
+        // Kept in registers: storing it in pieces and loading it whole defeats store forwarding. To
+        // be dropped it would have to be in memory.
         let held = Some(Held { what, place });
         let mut entry = ManuallyDrop::new(Entry { number: 0, held, passed_on: None });
-        self.counter.set(self.counter.get() + ONE);
+        self.word.set(self.word.get() + HOLD);
         let number = {
             let mut holds = self.holds.borrow_mut();
             entry.number = holds.last().map_or(0, |last| last.number + 1);
@@ -245,7 +135,7 @@ impl Frame {
         Hold { frame: self, number }
     }
 
-    /// Takes out what has this number. The answer is what it was passed on to.
+    /// Takes out the hold with this number. The answer is the hold it was passed on to.
     #[inline]
     fn release(&self, number: u64) -> Option<Hold> {
         let mut holds = self.holds.borrow_mut();
@@ -253,7 +143,7 @@ impl Frame {
             Some(last) if last.number == number && last.passed_on.is_none() => {
                 last.held = None; // dropped where it is
                 holds.pop();
-                if holds.len() > self.held() {
+                if holds.len() > self.count() {
                     trim(&mut holds);
                 }
                 None
@@ -262,33 +152,33 @@ impl Frame {
         }
     }
 
-    /// Leaves a gap, of which there are never more than of the others.
+    /// Leaves a gap. There are never more gaps than holds.
     #[cold]
     fn release_earlier(&self, number: u64, holds: &mut Vec<ManuallyDrop<Entry>>) -> Option<Hold> {
         let index = holds.binary_search_by_key(&number, |entry| entry.number).ok()?;
         holds[index].held = None;
         let passed_on = holds[index].passed_on.take();
         trim(holds);
-        if holds.len() > 2 * self.held() {
+        if holds.len() > 2 * self.count() {
             holds.retain(|entry| entry.held.is_some());
         }
         passed_on
     }
 }
 
-/// The last is no gap.
+/// Takes the gaps off the end.
 #[cold]
 fn trim(holds: &mut Vec<ManuallyDrop<Entry>>) {
     while holds.pop_if(|last| last.held.is_none()).is_some() {}
 }
 
-/// Notes that the current frame, if there is one, waits for an operation.
+/// Tells the current frame, if there is one, which operation it waits for.
 #[inline]
 pub(crate) fn awaits(operation: &'static str) {
     with_frame(|frame| frame.awaiting.set(Some(operation)));
 }
 
-/// Counts something in the current frame, if there is one.
+/// A hold in the current frame, if there is one.
 #[inline]
 pub(crate) fn hold_in_current(
     what: impl FnOnce() -> Cow<'static, str>,
@@ -307,7 +197,7 @@ impl Drop for Hold {
     #[inline]
     fn drop(&mut self) {
         let frame = &*self.frame;
-        frame.counter.set(frame.counter.get() - ONE);
+        frame.word.set(frame.word.get() - HOLD);
         drop(frame.release(self.number));
     }
 }
@@ -315,13 +205,13 @@ impl Drop for Hold {
 /// Forbids the current generator to yield for as long as the guard lives.
 ///
 /// For types that, like a cancel scope, must not stay open while the generator is suspended: a
-/// lock, a span of a profiler, a value in a thread-local. Scopes, timeouts and nurseries do it by
-/// themselves. A yield while a guard is there is the error
+/// lock, a profiler's span, a value in a thread-local. Scopes, timeouts and nurseries forbid it
+/// themselves. A yield while the guard is alive fails with
 /// [`YieldInCancelScope`](crate::YieldInCancelScope), which names the reason.
 ///
-/// The guard counts in the frame it is made in, wherever and in whatever order guards are
-/// dropped. If that frame ends first, because it returned the guard, it counts in the frame that
-/// ran it. Outside of generators and context managers it does nothing. It is PEP 789's
+/// The guard counts in the frame it was made in, wherever and in whatever order guards are
+/// dropped. If that frame ends first, because it returned the guard, the guard counts in the frame
+/// that ran it. Outside generators and context managers it does nothing. This is PEP 789's
 /// `sys.prevent_yields`.
 ///
 /// ```

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::error::NotRunning;
-use crate::generator::finalize::GENERATORS;
+use crate::generator::finalize::{GENERATORS, Generators};
 use crate::nursery::core::Core;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::memory::table;
@@ -72,6 +72,6 @@ pub fn statistics() -> Result<Statistics> {
         scopes: CONTEXT.with(|context| context.scopes.get()),
         timers: TIMERS.with(|timers| timers.map_or(0, |timers| timers.timers.borrow().len())),
         sources: REACTOR.with(|reactor| reactor.map_or(0, Reactor::sources)),
-        generators: GENERATORS.with(|all| all.map_or(0, |all| all.borrow().len())),
+        generators: GENERATORS.with(|all| all.map_or(0, Generators::count)),
     })
 }

@@ -8,7 +8,8 @@ use std::rc::{Rc, Weak};
 use crate::generator::finalize::{
     Closable, DROPPED, Finalize, Registration, Unfinished, close_left, close_quietly, give_up,
 };
-use crate::generator::{Generator, GeneratorState, Inner, Yielder};
+use crate::generator::state::Phase;
+use crate::generator::{Generator, Inner, Yielder};
 use crate::nursery::core::{Core, LeftBehind};
 use crate::{Nursery, Result};
 
@@ -77,7 +78,7 @@ impl<T, S> LeftBehind for Inner<'_, T, S> {
     }
 
     fn is_finished(&self) -> bool {
-        self.state() == GeneratorState::Finished
+        self.link.state.phase() == Phase::Ended
     }
 
     fn close<'a>(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>

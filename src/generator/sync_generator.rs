@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::error::panic::{FirstPanic, report};
 use crate::error::{GeneratorExit, GeneratorMisused};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::generator::state::{Close, Kind};
 use crate::schedule::budget;
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
@@ -17,8 +18,8 @@ use crate::schedule::budget;
 /// there and then: [`GeneratorExit`] is raised at its yield.
 pub struct SyncGenerator<'a, T, S = ()> {
     link: Rc<Link<T, S>>,
+    /// Gone when it has ended, and while it runs.
     body: Option<Body<'a>>,
-    started: bool,
     place: &'static Location<'static>,
 }
 
@@ -47,14 +48,9 @@ where
     T: 'a,
     S: 'a,
 {
-    let link = Link::new(false);
+    let link = Link::new(Kind::Generator);
     let yielder = Yielder::new(link.clone());
-    SyncGenerator {
-        link,
-        body: Some(Box::pin(body(yielder))),
-        started: false,
-        place: Location::caller(),
-    }
+    SyncGenerator { link, body: Some(Box::pin(body(yielder))), place: Location::caller() }
 }
 
 impl<'a, T, S> SyncGenerator<'a, T, S> {
@@ -64,7 +60,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     ///
     /// The body's; [`GeneratorMisused`] before the first `next`.
     pub fn send(&mut self, value: S) -> Result<Option<T>> {
-        if !self.started {
+        if !self.link.state.has_begun() {
             return Err(self.misused("a value cannot be sent before the first `next`"));
         }
         self.go_on(Resume::Value(value))
@@ -76,7 +72,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     ///
     /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
     pub fn throw(&mut self, error: impl Into<Error>) -> Result<Option<T>> {
-        if !self.started || self.body.is_none() {
+        if !self.link.state.has_begun() || self.body.is_none() {
             self.end();
             return Err(error.into());
         }
@@ -93,14 +89,14 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     /// `send` resume it, closing it again does nothing, and `GeneratorExit` is raised once more when
     /// it is dropped.
     pub fn close(&mut self) -> Result<()> {
-        if !self.started {
-            self.end();
-            return Ok(());
+        match self.link.state.close() {
+            Close::Unbegun => {
+                self.end();
+                Ok(())
+            }
+            Close::Exit => self.exit(),
+            Close::Nothing => Ok(()),
         }
-        if self.link.has_ignored_exit() {
-            return Ok(());
-        }
-        self.exit()
     }
 
     fn exit(&mut self) -> Result<()> {
@@ -117,14 +113,12 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     }
 
     fn end(&mut self) {
-        self.link.end();
+        drop(self.link.end()); // foreign code
         self.body = None;
     }
 
     fn go_on(&mut self, with: Resume<S>) -> Result<Option<T>> {
-        if std::mem::replace(&mut self.started, true) {
-            self.link.resume(with);
-        }
+        self.link.resume(with);
         self.drive(Link::poll)
     }
 
@@ -168,11 +162,14 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        self.started = true;
         let next = self.drive(|link, body, cx| match link.go_on(body, cx) {
             Some(step) => step,
             None => {
-                link.resume(Resume::Next);
+                if link.state.has_begun() {
+                    link.resume(Resume::Next);
+                } else {
+                    link.state.begin();
+                }
                 link.poll(body, cx)
             }
         });
@@ -184,7 +181,7 @@ impl<T, S> Drop for SyncGenerator<'_, T, S> {
     fn drop(&mut self) {
         // The body, and what it fails with, are foreign code.
         let mut panic = FirstPanic::new();
-        if self.started && self.body.is_some() {
+        if self.link.state.has_begun() && self.body.is_some() {
             panic.catch(|| {
                 if let Err(error) = self.exit() {
                     report!(error, generator = %self.place, %error, "a generator failed while it was dropped");

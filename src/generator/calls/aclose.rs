@@ -1,0 +1,170 @@
+//! Closing, and the end of a body that ignores it.
+
+use std::future::Future;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::Result;
+use crate::error::GeneratorExit;
+use crate::error::panic::{in_destructor, quietly};
+use crate::generator::state::{Close, Phase};
+use crate::generator::{Generator, Inner};
+use crate::schedule::budget;
+use crate::scope::Uncancellable;
+
+impl<'a, T, S> Generator<'a, T, S> {
+    /// Closes the generator: raises [`GeneratorExit`] at the yield that the body is suspended at,
+    /// and waits until the body has ended. A body that has not begun never will. Closing twice is
+    /// fine.
+    ///
+    /// # Errors
+    ///
+    /// What the body fails with, other than `GeneratorExit`;
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending;
+    /// [`Cancelled`](crate::Cancelled), once it has been closed nevertheless, in an endless loop that
+    /// comes to no checkpoint (see the [guide](crate::guide::scheduling#the-budget)).
+    ///
+    /// # When the body yields
+    ///
+    /// It is suspended at that yield, and what it yielded is dropped. `anext` and `asend` resume
+    /// it; closing it again does nothing. When the generator is dropped, or its nursery or the run
+    /// ends, `GeneratorExit` is raised there once more and the body is polled once, so that
+    /// clean-up that does not wait runs. A body that yields or waits then is dropped as it is, and
+    /// reported through `tracing`. CPython does the same when it frees such a generator.
+    pub fn aclose(&mut self) -> Aclose<'_, 'a, T, S> {
+        Aclose { inner: &self.inner, closing: Closing::default(), waits: None, unheeded: Ok(()) }
+    }
+}
+
+/// How far a closing is.
+#[derive(Clone, Copy, Default)]
+pub(in crate::generator) enum Closing {
+    #[default]
+    Unbegun,
+    Begun,
+}
+
+impl<T, S> Inner<'_, T, S> {
+    /// Closes.
+    pub(in crate::generator) fn poll_close(
+        &self,
+        closing: &mut Closing,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        match mem::replace(closing, Closing::Begun) {
+            Closing::Begun => {}
+            Closing::Unbegun => match self.link.state.close() {
+                Close::Exit => self.link.exit(),
+                Close::Unbegun => self.finish(),
+                Close::Nothing => return Poll::Ready(Ok(())),
+            },
+        }
+        loop {
+            if self.link.state.phase() == Phase::Ended {
+                return Poll::Ready(Ok(()));
+            }
+            match self.poll_body(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(None)) => return Poll::Ready(Ok(())),
+                // An `anext` was dropped in flight, and this is the value it would have given.
+                Poll::Ready(Ok(Some(value))) => {
+                    drop(value);
+                    self.link.exit();
+                }
+                Poll::Ready(Err(error)) if error.is::<GeneratorExit>() => {
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// The end of a body that has yielded when it was closed: raises `GeneratorExit` once more and
+    /// polls the body once, so that what does not wait runs. Does nothing to any other.
+    #[cold]
+    pub(in crate::generator) fn exit_again(&self) {
+        if !self.link.state.has_ignored_exit() || self.link.state.is_running() {
+            return;
+        }
+        self.deregister();
+        // In a destructor there is nobody to pass a panic on to, and an error's text, a payload and
+        // a subscriber are foreign code.
+        quietly(|| {
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                self.link.exit();
+                budget::with_whole_budget(|| {
+                    self.poll_body(&mut Context::from_waker(Waker::noop()))
+                })
+            }));
+            let why = match polled {
+                Ok(Poll::Ready(Ok(None))) => return,
+                Ok(Poll::Ready(Err(error))) if error.is::<GeneratorExit>() => return,
+                Ok(Poll::Ready(Err(error))) => error.to_string(),
+                // It was not suspended at a yield, and the exit is still to be raised.
+                Ok(Poll::Ready(Ok(Some(_)))) => "it yields".into(),
+                Ok(Poll::Pending) => "it waits for something".into(),
+                Err(payload) => {
+                    quietly(|| drop(payload));
+                    "it panicked".into()
+                }
+            };
+            tracing::error!(
+                generator = %self.qualname(),
+                made_at = %self.place,
+                error = %why,
+                "a generator that had ignored `GeneratorExit` did not end when it was given up"
+            );
+        });
+        in_destructor(|| self.finish());
+    }
+}
+
+/// The future of [`Generator::aclose`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Aclose<'g, 'a, T, S> {
+    inner: &'g Inner<'a, T, S>,
+    closing: Closing,
+    /// While its finalizer closes it.
+    waits: Option<Uncancellable>,
+    /// The cancellation that the task is to be told of, once the generator is closed.
+    pub(in crate::generator) unheeded: Result<()>,
+}
+
+impl<T, S> Future for Aclose<'_, '_, T, S> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        ready!(this.poll_closed(cx))?;
+        Poll::Ready(mem::replace(&mut this.unheeded, Ok(())))
+    }
+}
+
+impl<T, S> Aclose<'_, '_, T, S> {
+    /// As `poll`, and leaves what the task is to be told in `unheeded`.
+    pub(in crate::generator) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self;
+        // Closing is clean-up, and goes on.
+        if let Err(cancelled) = ready!(this.inner.aside.pay(cx)) {
+            this.unheeded = Err(cancelled);
+        }
+        if this.inner.link.state.phase() == Phase::Finalizing {
+            if this.inner.link.state.is_running() {
+                return Poll::Ready(this.inner.without_body().map(drop));
+            }
+            // Two must not poll one body: its finalizer does, and reports what goes wrong.
+            let waker = cx.waker().clone(); // foreign code, by which it may end
+            if this.inner.link.state.phase() == Phase::Finalizing {
+                if this.waits.is_none() {
+                    this.waits = Uncancellable::new();
+                }
+                drop(this.inner.closer.replace(Some(waker)));
+                return Poll::Pending;
+            }
+        }
+        this.waits = None;
+        this.inner.poll_close(&mut this.closing, cx)
+    }
+}

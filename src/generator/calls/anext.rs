@@ -1,0 +1,88 @@
+//! The next item.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::Result;
+use crate::generator::calls::Panicked;
+use crate::generator::link::Resume;
+use crate::generator::state::Phase;
+use crate::generator::{Generator, Inner};
+
+impl<'a, T, S> Generator<'a, T, S> {
+    /// Runs the body up to its next yield, and returns the value; `None` at the end, and after it
+    /// again.
+    ///
+    /// Dropping the future in flight loses nothing: the next `anext` carries on. This is PEP 525's
+    /// `__anext__`.
+    ///
+    /// It is not a checkpoint: only what the body awaits is. A cancellation is raised there, inside
+    /// the body, which may handle it and go on. It counts against the
+    /// [budget](crate::guide::scheduling#the-budget), and lets other tasks run when that is spent.
+    ///
+    /// # Errors
+    ///
+    /// The body's, after which the generator is finished; [`NotRunning`](crate::NotRunning) outside
+    /// [`run`](crate::run); [`Cancelled`](crate::Cancelled), which leaves the generator where it was,
+    /// in an endless loop that comes to no checkpoint (see the
+    /// [guide](crate::guide::scheduling#the-budget)).
+    pub fn anext(&mut self) -> Anext<'_, 'a, T, S> {
+        Anext { inner: &self.inner }
+    }
+}
+
+impl<T, S> futures_core::Stream for Generator<'_, T, S> {
+    type Item = Result<T>;
+
+    /// As [`anext`](Generator::anext).
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        self.inner.poll_next(cx).map(Result::transpose)
+    }
+}
+
+/// The future of [`Generator::anext`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Anext<'g, 'a, T, S> {
+    inner: &'g Inner<'a, T, S>,
+}
+
+impl<T, S> Future for Anext<'_, '_, T, S> {
+    type Output = Result<Option<T>>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.poll_next(cx)
+    }
+}
+
+impl<T, S> Inner<'_, T, S> {
+    #[inline(always)]
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        ready!(self.aside.pay(cx))?;
+        let panicked = Panicked(self);
+        let step = if let Ok(mut body) = self.body.try_borrow_mut()
+            && let Some(body) = &mut *body
+        {
+            self.link.go_on(body, cx)
+        } else {
+            None
+        };
+        std::mem::forget(panicked);
+        match step {
+            Some(step) => self.after(step),
+            None => self.poll_next_closely(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_next_closely(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match self.link.state.phase() {
+            Phase::Created => self.begin()?,
+            Phase::AtYield => self.link.resume(Resume::Next),
+            Phase::InFlight | Phase::Running | Phase::Finalizing => return self.poll_on(cx),
+            Phase::Ended => return Poll::Ready(Ok(None)),
+        }
+        self.poll_body(cx)
+    }
+}

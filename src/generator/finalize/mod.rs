@@ -1,0 +1,160 @@
+//! What becomes of a suspended generator that is dropped, or left when all else has ended.
+//!
+//! Its clean-up is asynchronous, so it cannot run in a destructor: the body goes to the finalizer
+//! that was set when it was first iterated. The runtime's own closes it in a system task, inside a
+//! cancelled, shielded scope: it may clean up, and cannot wait.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `hooks` | what a thread has set to be called instead |
+//! | `of_thread` | the finalizer of generators that borrow nothing: the hook, or the runtime |
+//! | `of_nursery` | generators that borrow, and their finalizer: the nursery |
+//! | `unfinished` | what a finalizer gets |
+//! | `living` | the runtime's list of generators, and how it closes them in the end |
+
+mod hooks;
+mod living;
+mod of_nursery;
+mod of_thread;
+mod unfinished;
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+
+pub use hooks::{AsyncgenHooks, FinalizerHook, FirstIter, get_asyncgen_hooks, set_asyncgen_hooks};
+pub(super) use living::Registration;
+pub(crate) use living::{GENERATORS, Generators, abandon_all, finalize_all};
+pub(super) use of_thread::OfThread;
+pub use unfinished::Unfinished;
+
+use crate::error::Reason;
+use crate::error::panic::{FirstPanic, report};
+use crate::generator::calls::Closing;
+use crate::generator::state::Phase;
+use crate::generator::{Deregistered, Inner};
+use crate::nursery::core::LeftBehind;
+use crate::scope::tree::Level;
+use crate::scope::tree::pool::ScopeRef;
+use crate::{Result, scope};
+
+/// A generator whatever its types are.
+pub(super) trait Closable: LeftBehind {
+    fn poll_close(&self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<Result<()>>;
+    fn qualname(&self) -> Cow<'static, str>;
+    fn suspended_at(&self) -> Option<&'static Location<'static>>;
+    /// Whether its body runs, or is in flight.
+    fn is_running(&self) -> bool;
+    /// From now on it is polled by its finalizer.
+    fn begin_finalizing(&self);
+    /// Nor is it from now on.
+    fn end_finalizing(&self);
+    /// The same as `begin_finalizing` for one that was not dropped. Whatever else polls it is woken, to
+    /// learn of that.
+    fn take_over(&self);
+    /// Takes it out of the list of those to be closed at the end.
+    fn deregister(&self) -> Deregistered;
+    /// Ends a body that has yielded when it was closed, as well as it can be. Does nothing to any
+    /// other.
+    fn exit_again(&self);
+    /// Drops the body as it is.
+    fn abandon(&self);
+}
+
+impl<T, S> Closable for Inner<'_, T, S> {
+    fn poll_close(&self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Inner::poll_close(self, closing, cx)
+    }
+
+    fn qualname(&self) -> Cow<'static, str> {
+        Inner::qualname(self)
+    }
+
+    fn suspended_at(&self) -> Option<&'static Location<'static>> {
+        self.link.suspended_at()
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.link.state.phase(), Phase::InFlight | Phase::Running | Phase::Finalizing)
+    }
+
+    fn begin_finalizing(&self) {
+        self.link.state.begin_finalizing();
+    }
+
+    fn end_finalizing(&self) {
+        self.link.state.end_finalizing();
+    }
+
+    fn take_over(&self) {
+        self.begin_finalizing();
+        if self.is_running() {
+            self.link.wake_driver();
+        }
+    }
+
+    fn deregister(&self) -> Deregistered {
+        Inner::deregister(self)
+    }
+
+    fn exit_again(&self) {
+        Inner::exit_again(self);
+    }
+
+    fn abandon(&self) {
+        self.finish();
+    }
+}
+
+/// What finalizes a generator.
+pub(super) trait Finalize<'a> {
+    /// The generator is iterated for the first time.
+    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration>;
+    /// It was dropped with its body suspended.
+    fn dropped(&self, generator: Rc<dyn Closable + 'a>);
+}
+
+/// Why the clean-up of a dropped generator cannot wait.
+const DROPPED: Reason = Reason::Requested(Some(Cow::Borrowed("its generator was dropped")));
+
+/// Closes a generator that is left behind in its nursery.
+async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
+    report!(
+        warn,
+        generator = %generator.qualname(),
+        made_at = %generator.place(),
+        suspended_at = generator.suspended_at().map(tracing::field::display),
+        "a generator was left suspended at the end of its nursery, which closes it"
+    );
+    close_quietly(Unfinished::left(generator), DROPPED).await
+}
+
+/// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
+async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
+    let (name, place) = (generator.qualname(), generator.place());
+    let around = ScopeRef::new(place);
+    around.set_shield(true);
+    around.cancel(Level::Full, why, None);
+    let outcome = scope::enter(around, "a finalizer", generator.close()).await;
+    if let Err(error) = outcome {
+        report!(error, generator = %name, made_at = %place, %error, "a generator failed while it was finalized");
+    }
+    Ok(())
+}
+
+/// Drops a generator's body as it is, and reports it.
+fn give_up(generator: &dyn Closable, why: &str) {
+    // This is a destructor's doing.
+    let mut panic = FirstPanic::new();
+    panic.catch(|| {
+        tracing::error!(
+            generator = %generator.qualname(),
+            made_at = %generator.place(),
+            suspended_at = generator.suspended_at().map(tracing::field::display),
+            "{why}: its body is dropped without cleaning up"
+        );
+    });
+    panic.catch(|| generator.abandon());
+    panic.resume();
+}

@@ -1,0 +1,73 @@
+//! The finalizer of generators that borrow nothing.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
+
+use crate::error::panic::{FirstPanic, quietly, report};
+use crate::generator::finalize::{
+    Closable, DROPPED, Finalize, FinalizerHook, Registration, Unfinished, close_quietly,
+    get_asyncgen_hooks, give_up,
+};
+use crate::nursery::system::SYSTEM;
+use crate::yield_now;
+
+/// The finalizer of a generator that borrows nothing: the thread's hook, or else the runtime.
+#[derive(Default)]
+pub(in crate::generator) struct OfThread {
+    hook: RefCell<Option<FinalizerHook>>,
+}
+
+impl Finalize<'static> for OfThread {
+    fn begin(&self, generator: &Weak<dyn Closable>) -> Option<Registration> {
+        let hooks = get_asyncgen_hooks();
+        *self.hook.borrow_mut() = hooks.finalizer;
+        if let (Some(first_iter), Some(generator)) = (hooks.first_iter, generator.upgrade()) {
+            first_iter(&generator.qualname(), generator.place());
+        }
+        Registration::new(generator.clone())
+    }
+
+    fn dropped(&self, generator: Rc<dyn Closable>) {
+        let hook = self.hook.borrow().clone();
+        if let Some(hook) = hook {
+            let (name, place) = (generator.qualname(), generator.place());
+            let called = catch_unwind(AssertUnwindSafe(|| hook(Unfinished::new(generator))));
+            // This is a destructor: there is nobody to pass the panic on to.
+            if let Err(payload) = called {
+                report!(error, generator = %name, made_at = %place, "a finalizer hook has panicked");
+                quietly(|| drop(payload));
+            }
+            return;
+        }
+        let mut panic = FirstPanic::new();
+        panic.catch(|| {
+            tracing::warn!(
+                generator = %generator.qualname(),
+                made_at = %generator.place(),
+                suspended_at = generator.suspended_at().map(tracing::field::display),
+                "a suspended generator was dropped: it is closed in the background; close it with \
+                 `aclosing`"
+            );
+        });
+        // Its task belongs to the runtime, which waits for it.
+        generator.deregister();
+        panic.catch(|| {
+            SYSTEM.with(|system| match system {
+                // One that goes does not take any more: it would be kept by nobody.
+                Some(system) if system.takes_tasks() => {
+                    system.spawn(async move {
+                        // One round later than a child would be, as in Trio, whose finalizer comes
+                        // by way of the entry queue.
+                        // (It may be cancelled, when another finalizer has panicked.)
+                        drop(yield_now().await);
+                        close_quietly(Unfinished::new(generator), DROPPED).await
+                    });
+                }
+                Some(_) => give_up(&*generator, "a generator was dropped when its run had ended"),
+                None => give_up(&*generator, "a generator was dropped outside of `seedbed::run`"),
+            });
+        });
+        panic.resume();
+    }
+}

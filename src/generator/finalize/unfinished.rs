@@ -1,0 +1,134 @@
+//! What a finalizer gets.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::Result;
+use crate::error::panic::in_destructor;
+use crate::generator::calls::Closing;
+use crate::generator::finalize::{Closable, give_up};
+
+/// A generator that was dropped before its body had ended: what a finalizer gets.
+///
+/// A finalizer that drops it gives the body up: its clean-up is skipped, which is reported through
+/// `tracing`.
+pub struct Unfinished<'a> {
+    generator: Rc<dyn Closable + 'a>,
+    origin: Origin,
+    end: Cell<End>,
+}
+
+/// What its drop does.
+#[derive(Clone, Copy)]
+enum End {
+    /// Nobody has closed it: the body is given up.
+    GiveUp,
+    /// If it ignored its exit it is not asked a second time: CPython finalizes an object once.
+    Abandon,
+    /// If it ignored its exit it is asked once more.
+    ExitAgain,
+}
+
+/// How a generator has come to its finalizer.
+#[derive(Clone, Copy)]
+enum Origin {
+    Dropped,
+    /// It was not dropped, but is left when all else has ended.
+    Left,
+}
+
+impl<'a> Unfinished<'a> {
+    pub(super) fn new(generator: Rc<dyn Closable + 'a>) -> Self {
+        Unfinished { generator, origin: Origin::Dropped, end: Cell::new(End::GiveUp) }
+    }
+
+    /// One that was not dropped, but is left when all else has ended.
+    pub(super) fn left(generator: Rc<dyn Closable + 'a>) -> Self {
+        generator.take_over();
+        Unfinished { generator, origin: Origin::Left, end: Cell::new(End::GiveUp) }
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        match self.end.get() {
+            End::GiveUp => give_up(&*self.generator, "a finalizer has given a generator up"),
+            End::Abandon => in_destructor(|| self.generator.abandon()),
+            End::ExitAgain => self.generator.exit_again(),
+        }
+    }
+}
+
+impl Unfinished<'_> {
+    /// The generator's qualified name.
+    #[must_use]
+    pub fn qualname(&self) -> Cow<'static, str> {
+        self.generator.qualname()
+    }
+
+    /// Where it was made.
+    #[must_use]
+    pub fn place(&self) -> &'static Location<'static> {
+        self.generator.place()
+    }
+
+    /// The yield it is suspended at.
+    #[must_use]
+    pub fn suspended_at(&self) -> Option<&'static Location<'static>> {
+        self.generator.suspended_at()
+    }
+
+    /// Closes it, as [`Generator::aclose`](crate::Generator::aclose).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn aclose(self) -> Result<()> {
+        self.close().await
+    }
+
+    pub(super) async fn close(&self) -> Result<()> {
+        self.end.set(match self.origin {
+            Origin::Dropped => End::Abandon,
+            Origin::Left => End::ExitAgain,
+        });
+        self.generator.begin_finalizing();
+        Finalizing { generator: &*self.generator, closing: Closing::default() }.await
+    }
+}
+
+impl std::fmt::Debug for Unfinished<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unfinished")
+            .field("name", &self.qualname())
+            .field("made_at", &self.place())
+            .field("suspended_at", &self.suspended_at())
+            .finish()
+    }
+}
+
+/// Closes a generator, which nothing else polls meanwhile.
+struct Finalizing<'g, 'a> {
+    generator: &'g (dyn Closable + 'a),
+    closing: Closing,
+}
+
+impl Drop for Finalizing<'_, '_> {
+    fn drop(&mut self) {
+        self.generator.end_finalizing();
+    }
+}
+
+impl Future for Finalizing<'_, '_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let generator = self.generator;
+        generator.poll_close(&mut self.closing, cx)
+    }
+}

@@ -1,0 +1,256 @@
+//! The driver's end: the body is polled, resumed and closed from here, by a generator or by what
+//! enters a context manager.
+
+use std::cell::Cell;
+use std::ptr;
+use std::task::{Context, Poll, Waker};
+
+use crate::Result;
+use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, YieldInCancelScope};
+use crate::generator::link::{Body, Link};
+use crate::generator::state::{Delivered, Delivery, End, Exit, GoOn, News, Stop, Stopped, Yielded};
+use crate::schedule::waker;
+use crate::scope::current::{current_scope, in_frame, with_scope};
+use crate::scope::frame::Held;
+use crate::scope::tree::pool::ScopeRef;
+
+/// What a yield that waits goes on with.
+pub(in crate::generator) enum Resume<S> {
+    /// A plain next.
+    Next,
+    Value(S),
+    Raise(Error),
+}
+
+/// How far a poll brought a body.
+pub(in crate::generator) enum Step<T> {
+    Yielded(T),
+    /// It has yielded instead of ending, and is suspended there.
+    Ignored(IgnoredGeneratorExit),
+    Ended(Result<()>),
+}
+
+/// What the link of a body that has ended has kept. To drop it is foreign code.
+#[derive(Default)]
+pub(in crate::generator) struct Gone {
+    _wakers: [Option<Waker>; 2],
+    _scope: Option<ScopeRef>,
+}
+
+impl<T, S> Link<T, S> {
+    /// Says what the yield that waits returns when the body is polled next.
+    pub(in crate::generator) fn resume(&self, with: Resume<S>) {
+        match with {
+            Resume::Next => self.state.resume(),
+            Resume::Value(value) => match self.state.resume_with_value() {
+                Delivery::ToYield => self.sent.set(Some(Ok(value))),
+                Delivery::ToNobody => drop(value), // foreign code
+            },
+            Resume::Raise(error) => {
+                self.state.resume_with_error();
+                self.sent.set(Some(Err(error)));
+            }
+        }
+        self.wake_yield();
+    }
+
+    /// A yield in a nursery, or in another library's combinator, is not polled unless its own waker is
+    /// woken.
+    fn wake_yield(&self) {
+        if let Some(foreign) = self.foreign.take() {
+            waker::wake_now(&foreign);
+        }
+    }
+
+    /// Closes: raises `GeneratorExit` at the yield that waits, or at the next one.
+    pub(in crate::generator) fn exit(&self) {
+        match self.state.exit() {
+            Exit::AtYield => self.resume(Resume::Raise(GeneratorExit.into())),
+            Exit::AtNextYield => {}
+        }
+    }
+
+    /// A plain next, where the body waits at its yield, or for something else in the present scope,
+    /// and there is nothing else to notice. Otherwise `None`, and nothing is done.
+    #[inline(always)]
+    pub(in crate::generator) fn go_on(
+        &self,
+        body: &mut Body<'_>,
+        cx: &mut Context<'_>,
+    ) -> Option<Poll<Step<T>>> {
+        match self.state.go_on(|| self.is_around()) {
+            GoOn::Running => {}
+            GoOn::Closely => return None,
+        }
+        let outcome = self.poll_once(body, cx);
+        if outcome.is_pending() {
+            match self.state.stop() {
+                Stop::AtYield => {
+                    if let Some(value) = self.out.take() {
+                        return Some(Poll::Ready(Step::Yielded(value)));
+                    }
+                }
+                Stop::Closely => match self.state.stop_closely() {
+                    Stopped::Elsewhere if self.is_around() => return Some(self.wait(cx)),
+                    Stopped::Elsewhere | Stopped::Closely => {}
+                },
+            }
+        }
+        Some(self.poll_on(outcome, body, cx))
+    }
+
+    /// Polls the body, in its frame, until it yields, waits for something else, or ends.
+    pub(in crate::generator) fn poll(
+        &self,
+        body: &mut Body<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<T>> {
+        self.look_around();
+        drop(self.waits_with.take()); // foreign code
+        self.state.run();
+        let outcome = self.poll_once(body, cx);
+        self.poll_on(outcome, body, cx)
+    }
+
+    /// Polls a body that is running.
+    #[inline(always)]
+    fn poll_once(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        /// The end of a body that panics.
+        struct Panicked<'a, T, S>(&'a Link<T, S>);
+        impl<T, S> Drop for Panicked<'_, T, S> {
+            fn drop(&mut self) {
+                self.0.driver.set(ptr::null());
+                self.0.state.stop_closely();
+                drop(self.0.end()); // foreign code
+            }
+        }
+        self.driver.set(cx.waker());
+        let panicked = Panicked(self);
+        let outcome = in_frame(Some(self.state.frame()), || body.as_mut().poll(cx));
+        std::mem::forget(panicked);
+        self.driver.set(ptr::null());
+        outcome
+    }
+
+    /// What follows a poll of the body.
+    #[inline(never)]
+    fn poll_on(
+        &self,
+        mut outcome: Poll<Result<()>>,
+        body: &mut Body<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<T>> {
+        loop {
+            self.state.stop_closely();
+            if let Poll::Ready(outcome) = outcome {
+                drop(self.end()); // foreign code
+                return Poll::Ready(Step::Ended(outcome));
+            }
+            let Some(value) = self.out.take() else { return self.stopped_elsewhere(cx) };
+            match self.state.yielded() {
+                Yielded::Held(held) => self.refuse(value, held),
+                Yielded::Beside => {
+                    self.look_around();
+                    return Poll::Ready(Step::Yielded(value));
+                }
+                Yielded::Alone => return Poll::Ready(Step::Yielded(value)),
+            }
+            self.state.run_again();
+            outcome = self.poll_once(body, cx);
+        }
+    }
+
+    /// Something that forbids a yield was opened beside one, by a `join` in the body.
+    #[cold]
+    fn refuse(&self, value: T, held: Held) {
+        let Some(place) = self.at.get() else { unreachable!("it has yielded") };
+        self.state.refuse();
+        self.sent.set(Some(Err(YieldInCancelScope::new(held.what, held.place, place).into())));
+        self.wake_yield();
+        drop(value); // foreign code
+    }
+
+    /// The body has stopped without a value.
+    fn stopped_elsewhere(&self, cx: &Context<'_>) -> Poll<Step<T>> {
+        match (self.state.tell(), self.at.get()) {
+            (News::IgnoredExit, Some(place)) => {
+                Poll::Ready(Step::Ignored(IgnoredGeneratorExit::new(place)))
+            }
+            _ => {
+                self.look_around();
+                self.wait(cx)
+            }
+        }
+    }
+
+    /// The body waits for something other than its yield, and is to be polled by the same driver again.
+    #[inline]
+    fn wait(&self, cx: &Context<'_>) -> Poll<Step<T>> {
+        self.state.set_waits();
+        match waker::current_unit(cx.waker()) {
+            Some(unit) => self.waits_as.set(unit),
+            None => self.waits_with.set(Some(cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+
+    /// Wakes whoever drives the body, which is in flight.
+    #[cold]
+    pub(in crate::generator) fn wake_driver(&self) {
+        waker::wake_unit(self.waits_as.get());
+        if let Some(foreign) = self.waits_with.take() {
+            foreign.wake();
+        }
+    }
+
+    /// Whether it was in the present scope that the body was polled last.
+    #[inline(always)]
+    fn is_around(&self) -> bool {
+        with_scope(|scope| ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref)))
+    }
+
+    /// Keeps the present scope. A body that waits may be polled in another one than before. What
+    /// waits in it behind a combinator that polls only what was woken would not learn of that, and
+    /// not be reached by that scope.
+    fn look_around(&self) {
+        if self.is_around() {
+            return;
+        }
+        let scope = current_scope();
+        self.around.set(scope.as_ref().map_or(ptr::null(), ScopeRef::as_ptr));
+        let before = self.kept.replace(scope);
+        if self.state.waits()
+            && let Some(before) = before
+        {
+            before.wake_foreign();
+        }
+    }
+
+    /// The scope around the yield, to run in it what belongs there.
+    pub(in crate::generator) fn take_inner_scope(&self) -> Option<ScopeRef> {
+        self.inner.take()
+    }
+
+    /// The error that was to be raised at a yield, where no yield has taken it.
+    pub(in crate::generator) fn take_undelivered(&self) -> Option<Error> {
+        match self.state.take_undelivered() {
+            Delivered::Yes => None,
+            Delivered::No => self.sent.take().and_then(Result::err),
+        }
+    }
+
+    /// The body has ended, or is not to be polled any more.
+    #[must_use]
+    pub(in crate::generator) fn end(&self) -> Gone {
+        match self.state.end() {
+            End::Before => Gone::default(),
+            End::Now => {
+                self.around.set(ptr::null());
+                Gone {
+                    _wakers: [&self.foreign, &self.waits_with].map(Cell::take),
+                    _scope: self.kept.take(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The transitions that the driver's end makes.
+
+use super::{
+    ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, NEXT,
+    REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
+};
+use crate::scope::frame::{HOLD, Held};
+
+/// What has come of a plain next.
+pub(in crate::generator) enum GoOn {
+    /// The body is running.
+    Running,
+    /// Nothing is done: there is more to notice.
+    Closely,
+}
+
+/// How a poll of the body has left it, at first sight.
+pub(in crate::generator) enum Stop {
+    AtYield,
+    /// Nothing is done: it has to be looked at [closely](State::stop_closely).
+    Closely,
+}
+
+/// How a poll of the body has left it.
+pub(in crate::generator) enum Stopped {
+    /// No yield waits, and there is nothing else to notice.
+    Elsewhere,
+    /// There is.
+    Closely,
+}
+
+/// Where a value goes that the consumer sends.
+pub(in crate::generator) enum Delivery {
+    ToYield,
+    /// No yield waits any more.
+    ToNobody,
+}
+
+/// Whether something is open around a yield that waits.
+pub(in crate::generator) enum Yielded {
+    /// It was opened after the yield began to wait.
+    Held(Held),
+    /// Nothing is, but beside the yield something else may wait.
+    Beside,
+    Alone,
+}
+
+/// What there is to tell whoever polls the body.
+pub(in crate::generator) enum News {
+    IgnoredExit,
+    Nothing,
+}
+
+/// What closing a body begins with.
+pub(in crate::generator) enum Close {
+    /// It has not begun, and never will.
+    Unbegun,
+    /// `GeneratorExit` is to be raised in it.
+    Exit,
+    /// Nothing: it has ended, or has ignored that already.
+    Nothing,
+}
+
+/// Where `GeneratorExit` is raised.
+pub(in crate::generator) enum Exit {
+    AtYield,
+    AtNextYield,
+}
+
+/// Whether an error of the consumer's has been raised at a yield.
+pub(in crate::generator) enum Delivered {
+    Yes,
+    No,
+}
+
+/// Whether a body has ended before.
+pub(in crate::generator) enum End {
+    Now,
+    Before,
+}
+
+impl State {
+    /// 1.
+    pub(in crate::generator) fn begin(&self) {
+        self.update(CREATED, 0);
+    }
+
+    /// 2, with a plain next, if a yield waits.
+    pub(in crate::generator) fn resume(&self) {
+        if self.has(SUSPENDED) {
+            self.update(0, NEXT);
+        }
+    }
+
+    /// 2, with a value.
+    pub(in crate::generator) fn resume_with_value(&self) -> Delivery {
+        if !self.has(SUSPENDED) {
+            return Delivery::ToNobody;
+        }
+        self.update(ANSWERS, VALUE);
+        Delivery::ToYield
+    }
+
+    /// 2, with an error; without a yield that waits, one for the next yield.
+    pub(in crate::generator) fn resume_with_error(&self) {
+        self.update(ANSWERS, ERROR);
+    }
+
+    /// 2: the yield that waits has to fail, as something was opened beside it.
+    pub(in crate::generator) fn refuse(&self) {
+        self.update(ANSWERS, REFUSAL);
+    }
+
+    /// 2 and 3, with a plain next; or 3, if the body waits for something else where it is polled now.
+    #[inline(always)]
+    pub(in crate::generator) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn {
+        match self.frame.word() {
+            SUSPENDED => self.frame.set_word(RUNNING | SUSPENDED | NEXT),
+            word if word & (HOLD - 1) == WAITS && is_where_it_was() => {
+                self.frame.set_word(word & !WAITS | RUNNING);
+            }
+            _ => return GoOn::Closely,
+        }
+        GoOn::Running
+    }
+
+    /// 3.
+    #[inline]
+    pub(in crate::generator) fn run(&self) {
+        self.update(WAITS, RUNNING);
+    }
+
+    /// 3, again in the same poll.
+    #[inline]
+    pub(in crate::generator) fn run_again(&self) {
+        self.update(0, RUNNING);
+    }
+
+    /// 5, at a yield where there is nothing else to notice.
+    #[inline(always)]
+    pub(in crate::generator) fn stop(&self) -> Stop {
+        if self.frame.word() == RUNNING | SUSPENDED {
+            self.frame.set_word(SUSPENDED);
+            return Stop::AtYield;
+        }
+        Stop::Closely
+    }
+
+    /// 5, if the poll is not over already.
+    #[inline]
+    pub(in crate::generator) fn stop_closely(&self) -> Stopped {
+        let word = self.frame.word();
+        self.frame.set_word(word & !RUNNING);
+        if word & (HOLD - 1) == RUNNING { Stopped::Elsewhere } else { Stopped::Closely }
+    }
+
+    /// The body waits for something other than its yield, or may do so.
+    #[inline]
+    pub(in crate::generator) fn set_waits(&self) {
+        self.update(0, WAITS);
+    }
+
+    /// A yield has handed out its value: whether the body may stay suspended there.
+    pub(in crate::generator) fn yielded(&self) -> Yielded {
+        match self.held() {
+            Some(held) => Yielded::Held(held),
+            None if self.waits() => Yielded::Beside,
+            None => Yielded::Alone,
+        }
+    }
+
+    /// The body has stopped, and has not handed out a value.
+    pub(in crate::generator) fn tell(&self) -> News {
+        if !self.has(UNTOLD) {
+            return News::Nothing;
+        }
+        self.update(UNTOLD, 0);
+        News::IgnoredExit
+    }
+
+    /// What closing begins with.
+    pub(in crate::generator) fn close(&self) -> Close {
+        match () {
+            () if self.has(ENDED | EXIT_IGNORED) => Close::Nothing,
+            () if self.has(CREATED) => Close::Unbegun,
+            () => Close::Exit,
+        }
+    }
+
+    /// `GeneratorExit` is to be raised.
+    pub(in crate::generator) fn exit(&self) -> Exit {
+        if self.is_at_yield() {
+            self.update(EXITS, EXIT_RAISED);
+            return Exit::AtYield;
+        }
+        if !self.has(EXIT_RAISED) {
+            self.update(EXITS, EXIT_DUE);
+        }
+        Exit::AtNextYield
+    }
+
+    /// The finalizer begins to close the body.
+    pub(in crate::generator) fn begin_finalizing(&self) {
+        self.update(0, FINALIZING);
+    }
+
+    /// The finalizer has closed the body, or has been given up.
+    pub(in crate::generator) fn end_finalizing(&self) {
+        self.update(FINALIZING, 0);
+    }
+
+    /// 7. What is still open then counts in the present frame.
+    pub(in crate::generator) fn end(&self) -> End {
+        if self.has(ENDED) {
+            return End::Before;
+        }
+        self.update(0, ENDED);
+        self.frame.pass_on_holds();
+        End::Now
+    }
+
+    /// Takes back the error that was left for the next yield. It is in the link.
+    pub(in crate::generator) fn take_undelivered(&self) -> Delivered {
+        if !self.has(ERROR) {
+            return Delivered::Yes;
+        }
+        self.update(ERROR, 0);
+        Delivered::No
+    }
+}

@@ -1,0 +1,233 @@
+//! The state of a body that yields, in one word: the bits below the holds in its frame's word.
+//!
+//! ```text
+//!            1               3                    4
+//!  created ─────► in flight ────► running ─────────────────► running, a yield waits
+//!                  ▲  ▲             │  ▲                       │  │
+//!                  │  └──────5──────┘  └───────────6───────────┘  │ 5
+//!                  │           2                                  │
+//!                  └───────────────────── at a yield ◄────────────┘
+//!
+//!  any of them ──7──► ended
+//! ```
+//!
+//! | | what happens | made by |
+//! |---|---|---|
+//! | 1 | it is iterated for the first time | `begin` |
+//! | 2 | the consumer says what the yield returns | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
+//! | 3 | the body is polled | `run`; `go_on` makes 2 and 3 at once |
+//! | 4 | a yield hands out its value and waits | `suspend`, `suspend_closely` |
+//! | 5 | the poll is over | `stop`, `stop_closely` |
+//! | 6 | the yield notices that it was resumed, or is dropped | `notice`, `notice_closely`, `give_up` |
+//! | 7 | the body has ended, or is not to be polled any more | `end` |
+//!
+//! A body in flight was resumed and not polled since, or waits for something other than its yield.
+//!
+//! Closing is apart from that:
+//!
+//! ```text
+//!             exit, in flight                 the next yield
+//!  open ────────────────────────► exit due ────────────────────┐
+//!   │                                                          ▼   a yield
+//!   └───────────────────────────────────────────────────► exit raised ─────► exit ignored
+//!             exit, at a yield                                 ▲                 │
+//!                                                              └──── exit ───────┘
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `driver` | transitions from the driver's end: 1, 2, 3, 5 and 7, and closing |
+//! | `yielder` | transitions from the body's end: 4 and 6 |
+//!
+//! Each says in an enum what has come of it.
+//!
+//! # The fast path
+//!
+//! A plain next of an open generator goes through four values of the whole word, holds included,
+//! and each step is a comparison and a store: `SUSPENDED` (at a yield), `RUNNING | SUSPENDED | NEXT`,
+//! `RUNNING`, `RUNNING | SUSPENDED`, and back. Whatever else there is to notice is a further bit, so
+//! it makes the comparison fail, and the way goes through the functions called `…_closely`.
+
+mod driver;
+mod yielder;
+
+use std::rc::Rc;
+
+pub(super) use driver::{
+    Close, Delivered, Delivery, End, Exit, GoOn, News, Stop, Stopped, Yielded,
+};
+pub(super) use yielder::{GivenUp, Notice, Resumed, Suspend, Suspension};
+
+use crate::generator::GeneratorState;
+use crate::scope::frame::{Frame, HOLD, Held};
+
+/// The body is being polled. Set by `run` and `go_on`, cleared by `stop`. Never with `CREATED`.
+const RUNNING: u64 = 1 << 0;
+
+/// A yield waits. Set by `suspend`, cleared when the yield notices that it was resumed, or is
+/// dropped. There is one at a time.
+const SUSPENDED: u64 = 1 << 1;
+
+/// The yield that waits was resumed by a plain next. Set by `resume` and `go_on`, cleared with
+/// `SUSPENDED`. Never without that, nor with `VALUE`, `ERROR` or `REFUSAL`.
+const NEXT: u64 = 1 << 2;
+
+/// The yield that waits was resumed with a value, which is in the link. Set and cleared as `NEXT`,
+/// and exclusive as that.
+const VALUE: u64 = 1 << 3;
+
+/// The consumer has left an error in the link, for the yield that waits or else for the next one.
+/// Set by `resume_with_error`, cleared when a yield takes it. Never with `NEXT`, `VALUE` or
+/// `REFUSAL`; the only one of the four that may be set without `SUSPENDED`.
+const ERROR: u64 = 1 << 4;
+
+/// The yield that waits must not: something was opened beside it. The error is in the link. Set by
+/// `refuse`, cleared with `SUSPENDED`. Never without that, nor with `NEXT`, `VALUE` or `ERROR`.
+const REFUSAL: u64 = 1 << 5;
+
+/// The body may wait for something other than its yield. Set when it did so at the end of a poll, and
+/// when its yield was polled with a waker that is not the body's; cleared when it is polled again.
+const WAITS: u64 = 1 << 6;
+
+/// The body has not been iterated yet. Set when it is made, cleared by `begin`. Only with `MANAGER`
+/// and, where it never will be, `ENDED`.
+const CREATED: u64 = 1 << 7;
+
+/// The body has ended, or is not to be polled any more. Set by `end`, never cleared. With `RUNNING`
+/// where the body itself has seen to that; of what else is set only `ERROR` counts then.
+const ENDED: u64 = 1 << 8;
+
+/// `GeneratorExit` is to be raised at the next yield. Set by `exit`. Never with the two below.
+const EXIT_DUE: u64 = 1 << 9;
+
+/// `GeneratorExit` was raised: a further yield ignores it. Set by `exit`, or where it was due by the
+/// yield. Never with `EXIT_DUE` or `EXIT_IGNORED`.
+const EXIT_RAISED: u64 = 1 << 10;
+
+/// The body has ignored `GeneratorExit`. It may go on, but is not asked to end again until it is
+/// given up. Set by a yield, cleared by `exit`. Never with the two above.
+const EXIT_IGNORED: u64 = 1 << 11;
+
+/// Whoever closes the body is still to be told that it has ignored `GeneratorExit`. Set with
+/// `EXIT_IGNORED`, cleared by `tell`, or by `give_up` where the yield is dropped before that.
+const UNTOLD: u64 = 1 << 12;
+
+/// Its finalizer is closing the body, and nobody else may poll it. Set and cleared by that.
+const FINALIZING: u64 = 1 << 13;
+
+/// The body is a context manager's: it may yield with holds, which then count in the frame that has
+/// entered it. Set when it is made, never cleared.
+const MANAGER: u64 = 1 << 14;
+
+/// What the consumer has answered to the yield that waits.
+const ANSWERS: u64 = NEXT | VALUE | ERROR | REFUSAL;
+const EXITS: u64 = EXIT_DUE | EXIT_RAISED | EXIT_IGNORED;
+
+const _: () = assert!(MANAGER < HOLD, "the bits above are the holds");
+
+/// The state of a body, in its frame.
+pub(super) struct State {
+    frame: Rc<Frame>,
+}
+
+/// Whose body it is.
+pub(super) enum Kind {
+    Generator,
+    ContextManager,
+}
+
+/// How far a body is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Created,
+    AtYield,
+    InFlight,
+    Running,
+    /// It is in flight or running, and its finalizer is what polls it.
+    Finalizing,
+    Ended,
+}
+
+impl State {
+    pub(super) fn new(kind: Kind) -> State {
+        let kind = match kind {
+            Kind::Generator => 0,
+            Kind::ContextManager => MANAGER,
+        };
+        State { frame: Frame::new(CREATED | kind) }
+    }
+
+    pub(super) fn frame(&self) -> &Rc<Frame> {
+        &self.frame
+    }
+
+    /// Whether any of these is set.
+    #[inline]
+    fn has(&self, flags: u64) -> bool {
+        self.frame.word() & flags != 0
+    }
+
+    /// Clears some and sets others.
+    #[inline]
+    fn update(&self, clear: u64, set: u64) {
+        self.frame.set_word(self.frame.word() & !clear | set);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match () {
+            () if self.has(ENDED) => Phase::Ended,
+            () if self.has(CREATED) => Phase::Created,
+            () if self.is_at_yield() && !self.has(RUNNING) => Phase::AtYield,
+            () if self.has(FINALIZING) => Phase::Finalizing,
+            () if self.has(RUNNING) => Phase::Running,
+            () => Phase::InFlight,
+        }
+    }
+
+    /// Whether the body has been iterated, even if it has ended since.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.has(CREATED)
+    }
+
+    /// Whether the body is what runs, or what has called what runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.has(RUNNING)
+    }
+
+    /// Whether a yield waits that was not resumed. The body may be running still.
+    pub(super) fn is_at_yield(&self) -> bool {
+        self.has(SUSPENDED) && !self.has(ANSWERS | ENDED)
+    }
+
+    /// Whether the body may wait for something other than its yield.
+    #[inline]
+    pub(super) fn waits(&self) -> bool {
+        self.has(WAITS)
+    }
+
+    /// Whether the body has yielded when it was closed.
+    pub(super) fn has_ignored_exit(&self) -> bool {
+        self.has(EXIT_IGNORED)
+    }
+
+    /// Whether the holds around a yield count elsewhere while it waits.
+    pub(super) fn is_of_manager(&self) -> bool {
+        self.has(MANAGER)
+    }
+
+    /// What forbids a yield now.
+    fn held(&self) -> Option<Held> {
+        if self.frame.has_holds() && !self.has(MANAGER) { self.frame.last_held() } else { None }
+    }
+}
+
+impl From<Phase> for GeneratorState {
+    fn from(phase: Phase) -> GeneratorState {
+        match phase {
+            Phase::Created => GeneratorState::Created,
+            Phase::AtYield => GeneratorState::Suspended,
+            Phase::InFlight | Phase::Running | Phase::Finalizing => GeneratorState::Running,
+            Phase::Ended => GeneratorState::Finished,
+        }
+    }
+}
