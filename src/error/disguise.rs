@@ -1,6 +1,6 @@
 //! Cancellations in disguise: errors of a library that has dropped the [`Cancelled`] they come from.
 //!
-//! Only who works with the library knows how to tell, so that is in a module above this one.
+//! Only code that works with the library can tell, so that is in a module above this one.
 
 use std::error::Error as StdError;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! [`run`] and the choices one can make for it.
+//! [`run`], and the settings for it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,27 +16,26 @@ use crate::schedule::turn::DEFAULT_BUDGET;
 use crate::scope::tree::pool::ScopeRef;
 use crate::{Error, Result};
 
-/// Runs a future, and all that is spawned under it, to the end, and returns its value or its
-/// error.
+/// Runs a future, and everything spawned under it, to the end, and returns its value or its error.
 ///
-/// Everything happens on this thread. When `run` returns, nothing it started is left: children
-/// have ended, because their nurseries have, what else the future owned has been dropped, and the
-/// functions that it gave to [other threads](crate::to_thread()) have returned, unless they were
+/// Everything happens on this thread. When `run` returns, nothing that it started is left. Children
+/// have ended, because their nurseries have. Whatever else the future owned has been dropped. The
+/// functions given to [other threads](crate::to_thread()) have returned, unless they were
 /// abandoned.
 ///
 /// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
-/// [`Interrupted`](crate::Interrupted) when that has cleaned up; a second Ctrl-C ends the process
-/// at once, unless another library has a handler for it. Such handlers are called as well, during the
-/// run and after it. [`Builder::ctrl_c`] turns this off.
+/// [`Interrupted`](crate::Interrupted) when that has cleaned up. A second Ctrl-C ends the process
+/// at once, unless another library has a handler for it. Such handlers are also called, both during
+/// the run and after it. [`Builder::ctrl_c`] turns all this off.
 ///
 /// # Errors
 ///
-/// The future's own; [`AlreadyRunning`] if this thread is in a `run` already; an
+/// The future's own; [`AlreadyRunning`] if this thread is already in a `run`; an
 /// [`io::Error`](std::io::Error) if the kernel has no descriptors for the reactor.
 ///
 /// # Panics
 ///
-/// With the panic of the future, or of a child, once everything has been cleaned up.
+/// If the future or a child panics, with the same payload, once everything has been cleaned up.
 ///
 /// ```
 /// let answer = seedbed::run(async { Ok(42) })?;
@@ -48,7 +47,7 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
     Builder::new().run(main)
 }
 
-/// The choices for a [`run`].
+/// The settings for a [`run`].
 ///
 /// ```
 /// use seedbed::{Builder, checkpoint};
@@ -70,8 +69,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The defaults: the system's clock, no seed, the default [budget](Self::budget), and Ctrl-C
-    /// cancels the main future.
+    /// Returns the defaults: the system's clock, no seed, the default [budget](Self::budget), and a
+    /// Ctrl-C that cancels the main future.
     pub fn new() -> Self {
         Builder {
             clock: None,
@@ -84,8 +83,8 @@ impl Builder {
         }
     }
 
-    /// What [`explore`](crate::testing::explore) runs each schedule with: all that makes a run
-    /// repeatable, and what a hang is found by.
+    /// The settings with which [`explore`](crate::testing::explore) runs each schedule: whatever
+    /// makes a run repeatable and finds a hang.
     pub(crate) fn exploring(decisions: Rc<dyn Decide>) -> Self {
         Builder { decisions: Some(decisions), ..Builder::new() }
             .clock(&VirtualClock::new())
@@ -102,43 +101,46 @@ impl Builder {
         }
     }
 
-    /// Runs on this clock instead of the system's.
+    /// Sets the clock to run on, instead of the system's.
     pub fn clock(mut self, clock: &VirtualClock) -> Self {
         self.clock = Some(clock.clone());
         self
     }
 
-    /// Draws the order in which the tasks that are ready run, instead of taking them first in,
-    /// first out. With a [`VirtualClock`] and no input from outside, runs with the same seed are
-    /// the same.
+    /// Makes the order of the ready tasks random, instead of first in, first out. On a
+    /// [`VirtualClock`], and without input from outside, runs with the same seed are the same.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// How many operations that could finish at once a task gets through before it lets others run:
-    /// at least 1, and 128 by default. With 1 every operation lets others run, as in Trio.
+    /// Sets how many operations that could finish at once a task completes before it lets others
+    /// run: at least 1, and 128 by default. With a budget of 1 every operation lets others run, as
+    /// in Trio.
     ///
-    /// What is not a [checkpoint](crate::checkpoint()), such as an item of a generator, counts too.
-    /// With a budget of 1 it has a count of its own, as large as the default budget, so that it lets
-    /// nobody run where it would not in Trio. See [the guide](crate::guide::scheduling#the-budget).
+    /// Things that are not [checkpoints](crate::checkpoint()), such as an item of a generator,
+    /// count too. With a budget of 1 they have a count of their own, as large as the default
+    /// budget, so that they do not let others run where they would not in Trio. See [the
+    /// guide](crate::guide::scheduling#the-budget).
     pub fn budget(mut self, operations: u32) -> Self {
         self.budget = operations.max(1);
         self
     }
 
-    /// Whether Ctrl-C cancels the main future; it does by default. It is heeded only on the
+    /// Sets whether Ctrl-C cancels the main future, as it does by default. This works only on the
     /// main thread of the process.
     pub fn ctrl_c(mut self, heed: bool) -> Self {
         self.ctrl_c = heed;
         self
     }
 
-    /// Whether it is the error [`Deadlock`](crate::Deadlock) if every task waits, no timer is set,
-    /// no input is waited for and no thread is at work in [`to_thread`](crate::to_thread()), where
-    /// `run` would wait for a wake from another thread. A function in `to_thread` that waits for this
-    /// run, by a [`Token`](crate::Token), is not at work. It is no error, by default. For tests of
-    /// programs that have no other threads.
+    /// Sets whether a deadlock is the error [`Deadlock`](crate::Deadlock), which is off by default.
+    /// It is a deadlock if every task waits, no timer is set, no input is awaited and no thread is
+    /// at work in [`to_thread`](crate::to_thread()). Without this, `run` would wait for a wake from
+    /// another thread. A function in `to_thread` that itself waits for this run, through a
+    /// [`Token`](crate::Token), does not count as at work.
+    ///
+    /// This is meant for tests of programs that have no other threads.
     ///
     /// ```
     /// use seedbed::{Builder, Deadlock, Event};
@@ -151,15 +153,15 @@ impl Builder {
         self
     }
 
-    /// Whether it is the error [`Stuck`](crate::Stuck) if something has work ready, or is
-    /// cancelled, and does not go on, when there is nothing else to run. It is not, by default:
-    /// what is stuck for a second is reported through `tracing`, or at once on a
-    /// [virtual clock](Self::clock). For tests.
+    /// Sets whether a stuck task is the error [`Stuck`](crate::Stuck), which is off by default. A
+    /// task is stuck if it has work ready, or is cancelled, and does not go on although there is
+    /// nothing else to run. Without this, what is stuck for a second is reported through `tracing`,
+    /// or at once on a [virtual clock](Self::clock).
     ///
-    /// It is about code that is *parked*, such as a nursery that a `select!` does not poll any
-    /// more and keeps, and about futures of other crates that do not heed a cancellation: see
-    /// [the guide](crate::guide::scheduling#a-stuck-task-says-so). Several that are found at the
-    /// same time come out as one error; the others are reported.
+    /// This is meant for tests. It finds code that is *parked*, such as a nursery that a `select!`
+    /// keeps but no longer polls, and futures of other crates that do not respond to cancellation:
+    /// see [the guide](crate::guide::scheduling#a-stuck-task-says-so). If several are found at the
+    /// same time, one is the error and the others are reported.
     ///
     /// ```
     /// use seedbed::{Builder, Stuck, cancel_scope};
@@ -167,7 +169,7 @@ impl Builder {
     /// let error = Builder::new().fail_when_stuck(true).run(async {
     ///     cancel_scope(async |scope| {
     ///         scope.cancel();
-    ///         std::future::pending::<()>().await; // does not heed it
+    ///         std::future::pending::<()>().await; // does not respond to it
     ///         Ok(())
     ///     })
     ///     .await
@@ -179,21 +181,21 @@ impl Builder {
         self
     }
 
-    /// Runs a future with these choices. See [`run`].
+    /// Runs a future with these settings, as [`run`] does.
     ///
     /// # Errors
     ///
-    /// As [`run`].
+    /// The same as for [`run`].
     ///
     /// # Panics
     ///
-    /// As [`run`].
+    /// The same as for [`run`].
     #[track_caller]
     pub fn run<T>(self, main: impl Future<Output = Result<T>>) -> Result<T> {
         self.run_at(Location::caller(), main)
     }
 
-    /// As [`run`](Self::run), on behalf of who called from `place`.
+    /// Does the same as [`run`](Self::run), on behalf of the caller at `place`.
     pub(crate) fn run_at<T>(
         self,
         place: &'static Location<'static>,
@@ -202,8 +204,7 @@ impl Builder {
         self.run_in(ScopeRef::new(place), &|| (), main)
     }
 
-    /// Runs a future with this as its main scope. `interrupted` is called when that is cancelled
-    /// because of Ctrl-C.
+    /// Runs a future with this as its main scope. `interrupted` is called when Ctrl-C cancels it.
     pub(super) fn run_in<T>(
         self,
         scope: ScopeRef,
@@ -223,7 +224,7 @@ impl Builder {
     }
 }
 
-/// Fails in a thread that is in a `run` already.
+/// Fails if this thread is already in a `run`.
 pub(super) fn not_running(place: &'static Location<'static>) -> Result<()> {
     match SYSTEM.with(|system| system.map(System::place)) {
         Some(outer) => Err(AlreadyRunning::new(place, outer).into()),

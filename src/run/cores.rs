@@ -25,35 +25,37 @@ use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::{CancelScope, Error, Interrupted, Result};
 
-/// Runs `main(core)` on each of so many threads, core 0 on this one, and returns their values in
-/// the order of the cores. 0 cores are as many as the machine has for this process
-/// ([`available_parallelism`](thread::available_parallelism)).
+/// Runs `main(core)` on each of `cores` threads, with core 0 on this thread, and returns their
+/// values in the order of the cores. If `cores` is 0, it uses as many as the machine has for this
+/// process ([`available_parallelism`](thread::available_parallelism)).
 ///
 /// Each core is a [`run`](crate::run()) with a reactor of its own. Nothing moves between them:
-/// what one core has made stays on its thread. What `main` borrows they share, so that has to be
-/// `Sync`, but needs no `Arc`. To share out the connections to a server there is
-/// [`TcpListener::bind_reuse_port`](crate::net::TcpListener::bind_reuse_port); to send from one to
-/// the other, the channels of the standard library and of other crates
-/// ([how](crate::guide::scheduling#other-threads)), and [`Token`](crate::Token).
+/// whatever a core makes stays on its thread. They share what `main` borrows, which therefore has
+/// to be `Sync`, but needs no `Arc`. To distribute the connections of a server, use
+/// [`TcpListener::bind_reuse_port`](crate::net::TcpListener::bind_reuse_port). To send something
+/// from one core to another, use the channels of the standard library or of other crates
+/// ([how](crate::guide::scheduling#other-threads)), or a [`Token`](crate::Token).
 ///
-/// It is structured as a [nursery](crate::nursery()) is: where one core fails or panics all others
-/// are cancelled, and it returns when all have ended. Ctrl-C, where `run` heeds it, cancels all. A
-/// core that ends without an error leaves the others running.
+/// It is structured like a [nursery](crate::nursery()): if one core fails or panics, all the others
+/// are cancelled, and `run_on_cores` returns when all have ended. Where Ctrl-C would cancel a
+/// `run`, it cancels all the cores. A core that ends without an error leaves the others running.
 ///
 /// The system chooses which thread runs on which core of the machine: nothing is pinned.
 ///
 /// # Errors
 ///
-/// A [`Group`] of what the cores have failed with, in the order in which they failed, also if it
-/// is one; [`Interrupted`](crate::Interrupted), if that is all there was. If nothing could be
-/// begun: [`AlreadyRunning`](crate::AlreadyRunning), if this thread is in a `run` already; an
-/// [`io::Error`] if the system has no more threads, of the kind
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) for [choices](Builder::run_on_cores) that
-/// concern one thread.
+/// A [`Group`] of what the cores failed with, in the order in which they failed, even if there is
+/// only one failure; [`Interrupted`](crate::Interrupted), if there is nothing else.
+///
+/// If nothing could be started, it is [`AlreadyRunning`](crate::AlreadyRunning) if this thread is
+/// already in a `run`, or an [`io::Error`] if the system has no more threads. That error is of the
+/// kind [`InvalidInput`](io::ErrorKind::InvalidInput) for [settings](Builder::run_on_cores) that
+/// only make sense for one thread.
 ///
 /// # Panics
 ///
-/// With the first panic of a core, once all have ended. Others go to `tracing`.
+/// If a core panics, this panics with the payload of the first that did, once all cores have ended.
+/// The panics of the others are reported through `tracing`.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -76,20 +78,19 @@ pub fn run_on_cores<T: Send>(
 }
 
 impl Builder {
-    /// Runs on several cores with these choices, each of which every core has. See
-    /// [`run_on_cores`].
+    /// Runs on several cores, each with these settings. See [`run_on_cores`].
     ///
-    /// Not to be combined with a [`clock`](Self::clock), which jumps when its own thread has
-    /// nothing to do, nor with [`detect_deadlock`](Self::detect_deadlock), which does not know
-    /// what other threads are about to do.
+    /// This cannot be combined with a [`clock`](Self::clock), which jumps when its own thread has
+    /// nothing to do, nor with [`detect_deadlock`](Self::detect_deadlock), which does not know what
+    /// other threads are about to do.
     ///
     /// # Errors
     ///
-    /// As [`run_on_cores`].
+    /// The same as for [`run_on_cores`].
     ///
     /// # Panics
     ///
-    /// As [`run_on_cores`].
+    /// The same as for [`run_on_cores`].
     ///
     /// ```
     /// let values = seedbed::Builder::new().budget(1).run_on_cores(2, async |core| Ok(core))?;
@@ -119,7 +120,7 @@ impl Builder {
                 io::ErrorKind::InvalidInput,
                 format!(
                     "the `run_on_cores` at {place} cannot have `Builder::{choice}`, \
-                     which concerns one thread; leave it out, or use one core and `run`"
+                     which only makes sense for one thread; leave it out, or use `run`"
                 ),
             )
             .into());
@@ -157,22 +158,22 @@ impl Builder {
     }
 }
 
-/// What the cores have in common.
+/// What the cores share.
 struct Shared {
     place: &'static Location<'static>,
     state: Mutex<State>,
 }
 
 struct State {
-    /// The main scopes of those that have begun.
+    /// The main scopes of the cores that have begun.
     scopes: Vec<(usize, CancelHandle)>,
-    /// Why all were cancelled.
+    /// Why all the cores were cancelled, if they were.
     cancelled: Option<Reason>,
-    /// Those that have failed, in the order in which they did.
+    /// The cores that have failed, in the order in which they did.
     failed: Vec<usize>,
-    /// The first there was.
+    /// The first panic.
     panic: Option<Payload>,
-    /// How many others than the first core have not ended, and who waits until they have.
+    /// How many cores other than the first have not ended, and who waits until they have.
     others: usize,
     waiting: Option<Waker>,
 }
@@ -194,7 +195,7 @@ impl Shared {
         Shared { place, state: Mutex::new(state) }
     }
 
-    /// Runs one core, on its thread. There is no value if it has panicked.
+    /// Runs one core on its thread. There is no value if it panicked.
     fn run<T>(
         &self,
         core: usize,
@@ -207,7 +208,7 @@ impl Shared {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             builder.run_in(scope, &interrupted, self.watch(core, main))
         }));
-        // What the body did has been dealt with; this is what its run did besides.
+        // A failure of the body has been reported already; this is about the rest of its run.
         match outcome {
             Ok(outcome) => {
                 if let Err(error) = &outcome
@@ -225,8 +226,8 @@ impl Shared {
         }
     }
 
-    /// The body of a core's run: its main future, whose failure the others hear of at once, not
-    /// when the run has been cleaned up.
+    /// The body of a core's run. It is the main future, whose failure the other cores learn of at
+    /// once, not when the run has cleaned up.
     async fn watch<T>(
         &self,
         core: usize,
@@ -246,13 +247,13 @@ impl Shared {
             }
         }
         if core == 0 {
-            // Ctrl-C is noticed on this thread, and only while its run goes on.
+            // Ctrl-C is handled on this thread, and only while its run goes on.
             self.others_ended().await;
         }
         outcome
     }
 
-    /// A core is about to begin, with this as its main scope.
+    /// Records that a core is about to begin, with this as its main scope.
     fn begin(&self, core: usize, scope: CancelHandle) {
         let mut state = self.state.lock();
         if let Some(reason) = &state.cancelled {
@@ -261,15 +262,15 @@ impl Shared {
         state.scopes.push((core, scope));
     }
 
-    /// Cancels a core for the reason there is to cancel all.
+    /// Cancels a core, for the reason for which all are cancelled.
     fn cancel(&self, scope: &CancelHandle, reason: &Reason) {
         // The place that spawned the one that failed, as in a nursery.
         let by = matches!(reason, Reason::ChildFailed(_)).then_some(self.place);
         scope.cancel_because(reason.clone(), by);
     }
 
-    /// Cancels all cores but this one, which fails already or has been interrupted. The first
-    /// reason is what counts.
+    /// Cancels all cores except this one, which is failing or was interrupted. Only the first
+    /// reason counts.
     fn cancel_others(&self, core: usize, reason: Reason) {
         let mut state = self.state.lock();
         if state.cancelled.is_none() {
@@ -290,7 +291,7 @@ impl Shared {
     }
 
     fn panicked(&self, core: usize, payload: Payload) {
-        // This is kept before the others are cancelled, as they may panic because of that.
+        // Stored before the others are cancelled, because they may panic as a result.
         let further = {
             let mut state = self.state.lock();
             match state.panic {
@@ -314,7 +315,7 @@ impl Shared {
         }
     }
 
-    /// Waits until all cores but the first have ended. No checkpoint.
+    /// Waits until all cores except the first have ended. This is not a checkpoint.
     async fn others_ended(&self) {
         let _uncancellable = Uncancellable::new();
         poll_fn(|cx| {
@@ -328,7 +329,7 @@ impl Shared {
         .await;
     }
 
-    /// Goes on with the first panic there was, if there was one.
+    /// Continues with the first panic, if there was one.
     fn resume_panic(&self) {
         let payload = self.state.lock().panic.take();
         if let Some(payload) = payload {
@@ -336,7 +337,7 @@ impl Shared {
         }
     }
 
-    /// What all of it has come to.
+    /// The outcome of all the cores.
     fn outcome<T>(&self, outcomes: Vec<Result<Option<T>>>) -> Result<Vec<T>> {
         let failed = mem::take(&mut self.state.lock().failed);
         if failed.is_empty() {
@@ -363,7 +364,7 @@ impl Shared {
     }
 }
 
-/// Dropped where a core other than the first ends.
+/// Dropped when a core other than the first ends.
 struct Ended<'a>(&'a Shared);
 
 impl Drop for Ended<'_> {

@@ -1,4 +1,4 @@
-//! Cancels a scope from any thread.
+//! Cancelling a scope from any thread.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -15,14 +15,15 @@ use crate::schedule::remote::registry::Address;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 
-/// Cancels a scope from any thread. [`CancelScope::cancel_handle`](crate::CancelScope) makes it.
+/// A handle that cancels a scope from any thread, made by
+/// [`CancelScope::cancel_handle`](crate::CancelScope).
 ///
-/// Its clones are handles to the same scope, and may be kept for longer than the scope or the run.
-/// A scope may be cancelled before it is entered; after it was left, or when its run has ended,
-/// that has no effect.
+/// Its clones are handles to the same scope, and can be kept for longer than the scope or the run.
+/// A scope may be cancelled before it is entered. Once it has been left, or its run has ended, that
+/// has no effect.
 ///
-/// What runs in the scope notices when its thread looks next at what other threads want, which it
-/// does at least once in 256 steps of its tasks.
+/// The code in the scope notices when its thread next looks at what other threads want, which
+/// happens at least once in 256 steps of its tasks.
 ///
 /// ```
 /// use seedbed::{cancel_scope, sleep_forever};
@@ -53,16 +54,16 @@ pub(crate) type Shared = Arc<Mutex<Link>>;
 
 pub(crate) struct Link {
     stage: Stage,
-    /// How far the cancellations went that were asked for.
+    /// How far the cancellations asked for go.
     asked: Level,
-    /// Those of them that the scope has not heard of.
+    /// Which of them the scope has not been told about.
     requests: Vec<Request>,
 }
 
 enum Stage {
-    /// Not entered yet: it looks when it is.
+    /// The scope has not been entered. It will look when it is.
     Outside,
-    /// Entered in this run, with this key.
+    /// The scope was entered in this run, and has this key there.
     Inside(Address, usize),
     Left,
 }
@@ -79,27 +80,27 @@ impl CancelHandle {
         CancelHandle(shared)
     }
 
-    /// As [`CancelScope::cancel`](crate::CancelScope::cancel).
+    /// Does the same as [`CancelScope::cancel`](crate::CancelScope::cancel).
     #[track_caller]
     pub fn cancel(&self) {
         self.ask(Level::Full, Reason::Requested(None), None, Some(Location::caller()));
     }
 
-    /// As [`CancelScope::cancel_with`](crate::CancelScope::cancel_with).
+    /// Does the same as [`CancelScope::cancel_with`](crate::CancelScope::cancel_with).
     #[track_caller]
     pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
         let reason = Reason::Requested(Some(reason.into()));
         self.ask(Level::Full, reason, None, Some(Location::caller()));
     }
 
-    /// As [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully). The grace
-    /// begins when the scope's thread hears of it.
+    /// Does the same as [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully).
+    /// The grace begins when the scope's thread learns of it.
     #[track_caller]
     pub fn cancel_gracefully(&self, grace: Duration) {
         self.ask(Level::Graceful, Reason::Requested(None), Some(grace), Some(Location::caller()));
     }
 
-    /// Cancels it because of what has happened on another thread.
+    /// Cancels the scope because of something that happened on another thread.
     #[cfg(not(loom))]
     pub(crate) fn cancel_because(&self, reason: Reason, by: Option<&'static Location<'static>>) {
         self.ask(Level::Full, reason, None, by);
@@ -113,7 +114,7 @@ impl CancelHandle {
         by: Option<&'static Location<'static>>,
     ) {
         let mut link = self.0.lock();
-        // As often as it likes: the first one of a level is what counts.
+        // It may be called any number of times: the first request of each level counts.
         if link.asked >= level || matches!(link.stage, Stage::Left) {
             return;
         }
@@ -121,7 +122,7 @@ impl CancelHandle {
         link.requests.push(Request { level, reason, by, grace });
         if let Stage::Inside(run, key) = link.stage {
             let shared = self.0.clone();
-            // Where the run has gone, the scope has been left, or never will be.
+            // If the run is gone, the scope has been left, or it never will be.
             let _ = run.call(Box::new(move || deliver(&shared, key)));
         }
     }
@@ -143,7 +144,7 @@ fn deliver(shared: &Shared, key: usize) {
         }
     };
     let scope = HANDLED.with(|handled| handled?.borrow().get(key).cloned());
-    // It is there, as it has not been left.
+    // It is there unless it has been left in the meantime.
     if let Some(scope) = scope {
         apply(requests, &scope);
     }
@@ -164,12 +165,12 @@ impl Link {
     }
 }
 
-/// Whether a handle was used.
+/// Whether a handle was used to cancel the scope.
 pub(crate) fn was_asked(shared: &Shared) -> bool {
     shared.lock().asked != Level::None
 }
 
-/// The scope is entered, or was when it got its handle: from now on it is told.
+/// The scope is being entered, or was open when it got its handle: from now on it is told.
 pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     let requests = HANDLED.with(|handled| {
         let (Some(handled), Some(run)) = (handled, Address::here()) else { return Vec::new() };
@@ -181,7 +182,7 @@ pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     apply(requests, scope);
 }
 
-/// The scope is left: nobody need tell it any more.
+/// The scope is being left: it no longer needs to be told.
 pub(crate) fn leave(shared: &Shared) {
     let (stage, requests) = {
         let mut link = shared.lock();
@@ -190,7 +191,7 @@ pub(crate) fn leave(shared: &Shared) {
     drop(requests);
     if let Stage::Inside(run, key) = stage {
         HANDLED.with(|handled| {
-            // It may be dropped in a later run, or in none.
+            // The scope may be dropped in a later run, or outside any.
             if let Some(handled) = handled.filter(|_| Address::here() == Some(run)) {
                 let gone = handled.borrow_mut().try_remove(key);
                 drop(gone);

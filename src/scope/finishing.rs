@@ -11,7 +11,8 @@ use crate::scope::tree::pool::ScopeRef;
 /// [graceful cancellation](crate::CancelScope::cancel_gracefully) leaves it alone until the grace
 /// is over. Any other cancellation reaches it as usual.
 ///
-/// A server marks the answering of a request in this way, and not the waiting for the next.
+/// A server marks the code that answers a request in this way, but not the code that waits for the
+/// next one.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Waiting that a graceful cancellation ends, also within a section that finishes its work.
+//! Waiting that a graceful cancellation ends, even within a section that finishes its work.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -15,22 +15,23 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};
 use crate::scope::watch::Watch;
 
-/// Marks `future` as waiting for work, while nothing is half done: a
-/// [graceful cancellation](crate::CancelScope::cancel_gracefully) ends it, also where it is part
-/// of a section that is [finishing](crate::finishing()) its work.
+/// Marks `future` as waiting for work, with nothing half done. A [graceful
+/// cancellation](crate::CancelScope::cancel_gracefully) ends it, even if it is part of a section
+/// that is [finishing](crate::finishing()) its work.
 ///
-/// It is how a handler of [`serve`](crate::serve()), which is finishing from its first line to its
-/// last, lets a shutdown come between two requests.
+/// A handler of [`serve`](crate::serve()) is one such section from its first line to its last. With
+/// `idle` it lets a shutdown in between two requests.
 ///
-/// Before it is cancelled it gets one more look at what the kernel has: a request that had arrived
-/// when the shutdown came is read, and answered.
+/// Before it is cancelled, the future gets one more look at what the kernel has: a request that had
+/// arrived before the shutdown is read and answered.
 ///
-/// Whether it is a checkpoint depends on the future.
+/// Whether this is a checkpoint depends on the future.
 ///
 /// # Errors
 ///
-/// The future's own; [`Cancelled`], once a graceful cancellation has come. Where there is something
-/// left to finish after it, [`until_stopped`](crate::until_stopped) says so with a value.
+/// The future's own; [`Cancelled`], once a graceful cancellation has come. If there is work to
+/// finish after that, use [`until_stopped`](crate::until_stopped), which reports the stop with a
+/// value.
 ///
 /// ```
 /// use seedbed::{cancel_scope, finishing, idle, sleep, sleep_forever};
@@ -72,8 +73,8 @@ pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = 
     }
 }
 
-/// Polls `future`, in `scope`, as finishing its work. When `patience` has passed since a graceful
-/// cancellation came, and the future has been polled once more, it is told why.
+/// Polls `future` in `scope`, as finishing its work. Once `patience` has passed since a graceful
+/// cancellation, and the future has been polled once more, `tell` is called with the cause.
 pub(crate) async fn wind_down<F, T, E>(
     scope: ScopeRef,
     future: F,

@@ -2,14 +2,17 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `tree` | the tree of scopes, how a cancellation travels down it, how one is entered and left |
-//! | `pool` | counted references to scopes, whose memory is used again |
+//! | `tree` | the tree of scopes: how a cancellation travels down it, how a scope is entered and left |
+//! | `current` | the scope and the frame that are being polled |
+//! | `frame` | bodies of generators, in which open scopes are counted |
 //! | `deadline` | when a scope is cancelled by the clock |
+//! | `timers` | the timers of a run |
 //! | `timeout` | scopes around one future, with a time limit |
+//! | `cancel_handle` | cancelling a scope from any thread |
 //! | `finishing` | sections that a graceful cancellation lets finish |
-//! | `idle` | what it ends even in those |
+//! | `idle` | waiting that it ends even there |
 //! | `watch` | how a waiting operation learns that it was cancelled |
-//! | `aside` | what is no checkpoint, and lets others run all the same |
+//! | `aside` | operations that are not checkpoints, but let others run |
 //! | `without_checkpoint` | cancelled tasks that never reach a checkpoint |
 //! | `uncancellable` | operations that ignore a cancellation |
 
@@ -51,15 +54,16 @@ use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level, Scope};
 
-/// A cancel scope: code that can be cancelled as one, by a deadline or by a call.
+/// A cancel scope: code that can be cancelled as a whole, by a deadline or by a call.
 ///
-/// Cancelling is by value and by level: inside a cancelled scope every checkpoint fails with
-/// [`Cancelled`](crate::Cancelled), again and again; `?` carries it out to the scope, which absorbs
-/// it. Clean-up on the way may use a [shield](Self::set_shield). It is Trio's `CancelScope`.
+/// Inside a cancelled scope every checkpoint fails with [`Cancelled`](crate::Cancelled), again and
+/// again. `?` carries the error out to the scope, which absorbs it. Clean-up on the way can use a
+/// [shield](Self::set_shield). This is Trio's `CancelScope`.
 ///
-/// Clones are handles to the same scope, which may be kept anywhere on the thread: a scope may be
-/// cancelled before it is entered; after it is left that has no effect. A scope is entered once.
-/// To cancel it from other threads there is a [handle](Self::cancel_handle); it stays on its own:
+/// Clones are handles to the same scope and can be kept anywhere on the thread. A scope may be
+/// cancelled before it is entered; once it has been left, cancelling it has no effect. It can be
+/// entered only once. The scope stays on its own thread, but a [handle](Self::cancel_handle)
+/// cancels it from others:
 ///
 /// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
@@ -89,11 +93,11 @@ pub struct CancelScope {
     scope: ScopeRef,
 }
 
-/// Runs `body` in a new [`CancelScope`]. Short for `CancelScope::new().enter(body)`.
+/// Runs `body` in a new [`CancelScope`]. This is short for `CancelScope::new().enter(body)`.
 ///
 /// # Errors
 ///
-/// As [`CancelScope::enter`].
+/// The same as for [`CancelScope::enter`].
 ///
 /// ```
 /// use seedbed::{cancel_scope, checkpoint};
@@ -126,7 +130,7 @@ where
 }
 
 impl CancelScope {
-    /// A scope without a deadline or a shield, not entered yet.
+    /// A new scope, which has no deadline and no shield and is not entered yet.
     #[must_use]
     #[track_caller]
     #[inline]
@@ -138,21 +142,21 @@ impl CancelScope {
         CancelScope { scope }
     }
 
-    /// Gives it a deadline.
+    /// Sets the deadline of the scope.
     #[must_use]
     pub fn with_deadline(self, deadline: Instant) -> Self {
         self.scope.set_deadline(Deadline::Instant(deadline));
         self
     }
 
-    /// Gives it a deadline this long after it is entered.
+    /// Sets the deadline to this long after the scope is entered.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         self.scope.set_deadline(Deadline::AfterEntry(clock::nanos(timeout)));
         self
     }
 
-    /// Hides cancellations of the scopes around it.
+    /// Raises the shield, which hides cancellations of the scopes around this one.
     #[must_use]
     pub fn with_shield(self) -> Self {
         self.scope.set_shield(true);
@@ -162,14 +166,14 @@ impl CancelScope {
     /// Enters the scope, runs `body` in it, and leaves it.
     ///
     /// `Ok(None)` means that the body was cancelled by this scope. A `Cancelled` is absorbed only
-    /// if this scope was cancelled and no cancellation from outside is visible through its
-    /// shield; those inside a [`Group`](crate::Group) are taken out of it, and the rest comes out
-    /// in its shape.
+    /// if this scope was cancelled and no cancellation from outside is visible through its shield.
+    /// Those inside a [`Group`](crate::Group) are taken out of it, and the rest of the group comes
+    /// out in its shape.
     ///
     /// # Errors
     ///
-    /// The body's, but for what is absorbed; [`ScopeReused`](crate::ScopeReused) if the scope was
-    /// entered before; [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+    /// The body's own, except what is absorbed; [`ScopeReused`](crate::ScopeReused) if the scope
+    /// has been entered before; [`NotRunning`](crate::NotRunning) outside [`run`](crate::run).
     pub fn enter<F, T>(&self, body: F) -> impl Future<Output = Result<Option<T>>> + use<F, T>
     where
         F: AsyncFnOnce(&CancelScope) -> Result<T>,
@@ -177,23 +181,23 @@ impl CancelScope {
         run_in(self.clone(), body)
     }
 
-    /// Cancels the scope: every checkpoint in it fails from now on. Again, or after the scope was
-    /// left, it has no effect.
+    /// Cancels the scope: from now on every checkpoint in it fails. This has no effect if the scope
+    /// is cancelled already or has been left.
     #[track_caller]
     pub fn cancel(&self) {
         self.scope.cancel(Level::Full, Reason::Requested(None), Some(Location::caller()));
     }
 
-    /// Cancels the scope, and says why: the text is in each [`Cancelled`](crate::Cancelled).
+    /// Cancels the scope and says why: each [`Cancelled`](crate::Cancelled) has the text.
     #[track_caller]
     pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
         let reason = Reason::Requested(Some(reason.into()));
         self.scope.cancel(Level::Full, reason, Some(Location::caller()));
     }
 
-    /// Cancels at once all but the sections marked as [`finishing`] their work, and those too when
-    /// the grace is over. The deadline is moved to the end of the grace, if it was later. In a scope
-    /// that is still to be entered the grace begins with that.
+    /// Cancels everything in the scope at once, except sections marked as [`finishing`] their work,
+    /// which are cancelled when the grace is over. A deadline later than that is moved to the end
+    /// of the grace. If the scope has not been entered yet, the grace begins when it is.
     ///
     /// ```
     /// use seedbed::{cancel_scope, finishing, sleep, sleep_forever};
@@ -219,7 +223,8 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
-    /// As [`cancel_gracefully`](Self::cancel_gracefully), with a reason.
+    /// Does the same as [`cancel_gracefully`](Self::cancel_gracefully), with a reason and on behalf
+    /// of `by`.
     #[cfg(all(unix, not(loom)))] // servers end so
     pub(crate) fn end_gracefully(
         &self,
@@ -232,47 +237,48 @@ impl CancelScope {
         self.scope.limit_grace(clock::nanos(grace));
     }
 
-    /// As [`cancel_with`](Self::cancel_with), on behalf of `by`.
+    /// Does the same as [`cancel_with`](Self::cancel_with), on behalf of `by`.
     #[cfg(all(unix, not(loom)))]
     pub(crate) fn end_at_once(&self, reason: Cow<'static, str>, by: &'static Location<'static>) {
         self.scope.cancel(Level::Full, Reason::Requested(Some(reason)), Some(by));
     }
 
-    /// A handle that cancels the scope from any thread. All that are asked for cancel the same
-    /// scope; that of a scope that was left has no effect.
+    /// Returns a handle that cancels the scope from any thread. All handles of a scope cancel the
+    /// same scope; they have no effect once it has been left.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle::new(self.scope.shared())
     }
 
     /// Whether the scope was cancelled, by a call or by its deadline. A call to a
-    /// [handle](Self::cancel_handle) counts at once, also where checkpoints do not fail yet.
+    /// [handle](Self::cancel_handle) counts at once, even if checkpoints do not fail yet.
     #[must_use]
     pub fn cancel_called(&self) -> bool {
         self.scope.cancel_called() || self.scope.cancel_asked()
     }
 
-    /// Whether the scope, when it was left, absorbed a cancellation.
+    /// Whether the scope absorbed a cancellation when it was left.
     #[must_use]
     pub fn cancelled_caught(&self) -> bool {
         self.scope.cancelled_caught()
     }
 
-    /// The deadline; `None` if there is none, or if it counts from an entry still to come, or if
-    /// the scope was left before anything in it waited or asked for it.
+    /// The deadline. It is `None` if there is none, if it counts from an entry that has not
+    /// happened yet, or if the scope was left before anything in it waited or asked for the
+    /// deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.scope.deadline_instant()
     }
 
-    /// Moves the deadline, or takes it away. One that has passed cancels an open scope at once.
-    /// After the scope was left it has no effect.
+    /// Moves the deadline, or removes it. A deadline that has passed cancels an open scope at once.
+    /// This has no effect once the scope has been left.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.scope.set_deadline(deadline.map_or(Deadline::Never, Deadline::Instant));
     }
 
-    /// Moves the deadline to this long from now; on a scope still to be entered, this long after
-    /// that.
+    /// Moves the deadline to this long from now, or, if the scope has not been entered yet, to this
+    /// long after it is.
     pub fn set_timeout(&self, timeout: Duration) {
         self.scope.set_deadline(Deadline::AfterEntry(clock::nanos(timeout)));
     }
@@ -283,8 +289,8 @@ impl CancelScope {
         self.scope.shield()
     }
 
-    /// Raises or lowers the shield. Lowering it lets in a cancellation that has been waiting
-    /// outside.
+    /// Raises or lowers the shield. Lowering it lets in a cancellation from outside that it had
+    /// hidden.
     pub fn set_shield(&self, shield: bool) {
         self.scope.set_shield(shield);
     }
@@ -310,8 +316,8 @@ impl std::fmt::Debug for CancelScope {
 }
 
 pin_project! {
-    /// Polls `future` inside a scope, entered at the first poll. Written out by hand, as every
-    /// nested scope costs the stack a frame of each function on the way.
+    /// Polls `future` inside a scope, which is entered at the first poll. It is not an `async fn`,
+    /// because that would cost the stack one more frame for each nested scope.
     pub(crate) struct Enter<F> {
         // Dropped while the scope is still open.
         #[pin]
@@ -321,7 +327,8 @@ pin_project! {
     }
 }
 
-/// `what` says what kind of scope it is, in the error of a generator that yields in it.
+/// Enters a scope around `future`. `what` names the kind of scope, for the error of a generator
+/// that yields in it.
 #[inline]
 pub(crate) fn enter<T, F: Future<Output = Result<T>>>(
     scope: ScopeRef,
@@ -359,13 +366,13 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
     }
 }
 
-/// Whether what runs here is cancelled, or would be if it were not finishing its work.
+/// Whether the present code is cancelled, or would be if it were not finishing its work.
 #[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
     with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }
 
-/// Looks for cancellation.
+/// Checks for cancellation.
 #[inline]
 pub(crate) fn check() -> Result<()> {
     with_scope(|scope| match scope {
@@ -382,13 +389,14 @@ fn failure(scope: Option<&Scope>) -> Error {
     }
 }
 
-/// Whether a checkpoint fails here.
+/// Whether a checkpoint would fail here.
 pub(crate) fn is_cancelled() -> bool {
     with_scope(|scope| scope.is_some_and(Scope::is_cancelled))
 }
 
-/// When the scopes that are open here will cancel what runs here: the earliest of their deadlines
-/// up to the nearest shield. It has passed if they are cancelled already; `None` is never.
+/// When the scopes that are open here will cancel the present code: the earliest of their
+/// deadlines, up to the nearest shield. If they are cancelled already, it is a time that has
+/// passed; `None` means never.
 ///
 /// ```
 /// use seedbed::{current_effective_deadline, move_on_after, now};

@@ -15,11 +15,12 @@ use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{Enter, enter};
 
-/// Runs `future` for `limit` at the most; `None` if that was not enough. Trio's `move_on_after`.
+/// Runs `future` for at most `limit`, and returns `None` if that was not enough. This is Trio's
+/// `move_on_after`.
 ///
 /// # Errors
 ///
-/// The future's own, [`Cancelled`](crate::Cancelled) from outside included.
+/// The future's own, including a [`Cancelled`](crate::Cancelled) from outside.
 ///
 /// ```
 /// use seedbed::{move_on_after, sleep_forever};
@@ -43,11 +44,12 @@ pub fn move_on_after<T>(
     enter(scope, "a timeout", future)
 }
 
-/// Runs `future` until `deadline`; `None` if it had not ended by then. Trio's `move_on_at`.
+/// Runs `future` until `deadline`, and returns `None` if it had not ended by then. This is Trio's
+/// `move_on_at`.
 ///
 /// # Errors
 ///
-/// As [`move_on_after`].
+/// The same as for [`move_on_after`].
 ///
 /// ```
 /// use seedbed::{move_on_at, now, sleep_forever};
@@ -69,12 +71,13 @@ pub fn move_on_at<T>(
     enter(scope, "a timeout", future)
 }
 
-/// Runs `future` for `limit` at the most, and fails with [`TooSlow`] if that was not enough.
+/// Runs `future` for at most `limit`, and fails with [`TooSlow`] if that was not enough. This is
 /// Trio's `fail_after`.
 ///
 /// # Errors
 ///
-/// [`TooSlow`] when this limit is over, not when one further out is. The future's own.
+/// [`TooSlow`] if this limit was exceeded, but not if a limit further out was; otherwise the
+/// future's own.
 ///
 /// ```
 /// use seedbed::{TooSlow, fail_after, sleep_forever};
@@ -93,12 +96,12 @@ pub fn fail_after<T>(
     Limit { place: scope.place(), limit: Some(limit), inner: enter(scope, "a timeout", future) }
 }
 
-/// Runs `future` until `deadline`, and fails with [`TooSlow`] if it had not ended by then. Trio's
-/// `fail_at`.
+/// Runs `future` until `deadline`, and fails with [`TooSlow`] if it had not ended by then. This is
+/// Trio's `fail_at`.
 ///
 /// # Errors
 ///
-/// As [`fail_after`].
+/// The same as for [`fail_after`].
 ///
 /// ```
 /// use seedbed::{TooSlow, fail_at, now, sleep_forever};
@@ -116,7 +119,7 @@ pub fn fail_at<T>(
 }
 
 pin_project! {
-    /// A scope that must not be left without a value.
+    /// Runs a future in a scope, and fails if the scope is left without a value.
     struct Limit<F> {
         #[pin]
         inner: Enter<F>,
