@@ -1,4 +1,5 @@
-//! Cancellations in disguise: errors of a library that has dropped the [`Cancelled`] they come from.
+//! Cancellations in disguise: errors of a library that has dropped the [`Cancelled`] they come
+//! from.
 //!
 //! Only code that works with the library can tell, so that is in a module above this one.
 
@@ -7,13 +8,13 @@ use std::sync::OnceLock;
 
 use crate::error::Cancelled;
 
-/// Sees through the errors of a library.
+/// Sees through the errors of a library. Implemented where this crate works with it.
 pub(crate) trait Disguise: Sync {
     /// The cancellation that this error stands for.
     fn cancellation(&self, error: &(dyn StdError + Send + Sync + 'static)) -> Option<Cancelled>;
 }
 
-/// The one library that this crate works with.
+/// There is one such library.
 static DISGUISE: OnceLock<&'static dyn Disguise> = OnceLock::new();
 
 /// Lets conversions into [`Error`](crate::Error) see through these errors from now on.

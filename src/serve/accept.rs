@@ -1,4 +1,4 @@
-//! Letting connections in, and the last of them when the server shuts down.
+//! Accepting connections, including the last of them when the server shuts down.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -8,7 +8,7 @@ use crate::serve::connections::Connections;
 use crate::serve::listener::Listener;
 use crate::{Result, checkpoint};
 
-/// Serves connections until that is cancelled, or the listener fails.
+/// Accepts and serves connections until this is cancelled or the listener fails.
 pub(super) async fn forever<L: Listener>(
     listener: &L,
     connections: &Connections,
@@ -16,53 +16,53 @@ pub(super) async fn forever<L: Listener>(
 ) -> Result<Infallible> {
     let mut errors = AcceptErrors::new();
     loop {
-        connections.room().await?;
+        connections.below_limit().await?;
         match listener.accept().await {
             Ok(connection) => {
-                errors.over();
+                errors.accepted();
                 serve(connection);
             }
-            Err(error) => errors.bear(error, connections).await?,
+            Err(error) => errors.pause_after(error, connections).await?,
         }
     }
 }
 
-/// Serves those who wait in the listener's queue: as far as they can tell, they have been accepted
-/// already. The listener is closed as soon as the queue is empty.
+/// Serves the clients that are waiting in the listener's queue: as far as they can tell, they have
+/// been accepted already. The listener is closed as soon as the queue is empty.
 ///
-/// They are all let in before the next of them is served, so that it is empty soon: a client that
-/// is served with `connection: close` comes back at once, and would never find it closed.
+/// All are accepted before any of them is served, so that the queue is soon empty: a client that is
+/// answered with `connection: close` comes back at once, and would never find the listener closed.
 pub(super) async fn last<L: Listener>(
     listener: L,
     connections: &Connections,
     serve: &impl Fn((L::Stream, L::Address)),
 ) -> Result<()> {
-    checkpoint().await?; // fails where there is no grace
+    checkpoint().await?; // fails if there is no grace
     let mut errors = AcceptErrors::new();
-    let mut waiting = VecDeque::new();
+    let mut accepted = VecDeque::new();
     let outcome = loop {
         match listener.try_accept() {
             Ok(Some(connection)) => {
-                errors.over();
-                waiting.push_back(connection);
+                errors.accepted();
+                accepted.push_back(connection);
             }
             Ok(None) => break Ok(()),
             Err(error) => {
-                // They have descriptors, which may be what the next one wants.
-                while connections.has_room()
-                    && let Some(connection) = waiting.pop_front()
+                // Serving them frees descriptors in the end, which may be what the next one lacks.
+                while connections.is_below_limit()
+                    && let Some(connection) = accepted.pop_front()
                 {
                     serve(connection);
                 }
-                if let Err(error) = errors.bear(error, connections).await {
+                if let Err(error) = errors.pause_after(error, connections).await {
                     break Err(error);
                 }
             }
         }
     };
     drop(listener);
-    for connection in waiting {
-        connections.room().await?;
+    for connection in accepted {
+        connections.below_limit().await?;
         serve(connection);
     }
     outcome

@@ -9,15 +9,16 @@ use crate::{Error, Result, move_on_after, now};
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
-/// How many connections in a row may fail, before that is taken for something that lasts.
+/// How many connections may fail in a row before that is taken for a lasting problem.
 const IN_A_ROW: u32 = 64;
-/// How long it must go well before the next failure is worth another warning: a server at its
-/// limit accepts one connection, and fails to accept the next, whenever one closes.
+/// How long accepting has to go well before the next failure is worth another warning: a server
+/// that is out of descriptors accepts a connection, and fails to accept the next, whenever one
+/// closes.
 const EPISODE: Duration = Duration::from_secs(30);
 
-/// What failures to accept a server has seen.
+/// The failures to accept that a server has seen.
 pub(super) struct AcceptErrors {
-    /// Both since a connection was accepted last.
+    /// This and the next: since a connection was last accepted.
     pause: Duration,
     in_a_row: u32,
     exhausted_at: Option<Instant>,
@@ -28,13 +29,17 @@ impl AcceptErrors {
         AcceptErrors { pause: SHORTEST, in_a_row: 0, exhausted_at: None }
     }
 
-    /// Waits for as long as there is no point in trying again.
+    /// Waits until it makes sense to try again after this error.
     ///
     /// # Errors
     ///
-    /// What there is no point in trying again after: the error itself, a cancellation for one. A
-    /// cancellation that comes while this waits.
-    pub(super) async fn bear(&mut self, error: Error, connections: &Connections) -> Result<()> {
+    /// The error itself, if it makes no sense ever to try again: if it is a cancellation, for
+    /// example. A cancellation that comes while this waits.
+    pub(super) async fn pause_after(
+        &mut self,
+        error: Error,
+        connections: &Connections,
+    ) -> Result<()> {
         let number = error.downcast_ref().and_then(Errno::from_io_error);
         let exhausted = match number {
             Some(number) if is_exhaustion(number) => true,
@@ -50,29 +55,29 @@ impl AcceptErrors {
         }
         let now = now();
         if self.exhausted_at.replace(now).is_none_or(|before| now - before > EPISODE) {
-            tracing::warn!(%error, "cannot accept more connections at present; trying again");
+            tracing::warn!(%error, "cannot accept more connections at the moment; will try again");
         }
-        // A connection that closes gives a descriptor back. If it is taken elsewhere the pause
-        // goes on growing; if none closes, another part of the process may have let go of some.
+        // A connection that closes frees a descriptor. If that is taken by somebody else, the pause
+        // keeps growing; if none closes, another part of the process may have closed some.
         move_on_after(self.pause, connections.one_closes()).await?;
         self.pause = (self.pause * 2).min(LONGEST);
         Ok(())
     }
 
     /// A connection was accepted.
-    pub(super) fn over(&mut self) {
+    pub(super) fn accepted(&mut self) {
         (self.pause, self.in_a_row) = (SHORTEST, 0);
     }
 }
 
-/// Descriptors or memory have run out. The connection stays in the queue, so that trying again at
-/// once would fail again at once.
+/// Whether descriptors or memory have run out. The connection stays in the queue, so trying again
+/// at once would fail at once.
 fn is_exhaustion(number: Errno) -> bool {
     matches!(number, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
 }
 
-/// It is the connection that failed, which is out of the queue now. Linux passes on what has
-/// happened to it in the network, see accept(2).
+/// Whether it was the connection that failed, which is now out of the queue. Linux reports what has
+/// happened to it in the network: see accept(2).
 fn is_of_one_connection(number: Errno) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if number == Errno::NONET {

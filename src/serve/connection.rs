@@ -28,8 +28,8 @@ pub(super) struct Care<'a, A> {
 }
 
 pin_project! {
-    /// The future of a connection. Written out by hand: there is one for each client, and nested `async`
-    /// blocks would store the handler's future twice.
+    /// The future of a connection. Written out by hand: there is one for each client, and nested
+    /// `async` blocks would store the handler's future twice.
     pub(super) struct Connection<'a, A, C, F, P> {
         #[pin]
         handler: Handler<C, F>,

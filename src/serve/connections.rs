@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::{Event, Result};
 
-/// How many connections there may be, unless the program says otherwise: each takes a descriptor,
-/// of which the process may have only so many. A quarter is left for what else it opens, such as
+/// How many connections there may be, unless the program says otherwise. Each takes a descriptor,
+/// and the process may have only so many. A quarter is left for whatever else it opens, such as
 /// connections of its own on behalf of its clients.
 pub(super) fn most_by_default() -> usize {
     let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -17,13 +17,13 @@ pub(super) fn most_by_default() -> usize {
 pub(super) struct Connections {
     open: Cell<usize>,
     most: usize,
-    /// Set when the next one closes. Only the one loop that accepts waits for it.
+    /// Set when the next one closes. Only the loop that accepts waits for it.
     closed: RefCell<Option<Rc<Event>>>,
-    /// Set when none is open any more. Only the server itself waits for it.
+    /// Set when none is open any longer. Only the server itself waits for it.
     all_closed: RefCell<Option<Rc<Event>>>,
     /// How many were cancelled before they had ended.
     cut_short: Cell<usize>,
-    /// The server is ending, and has given them time to end.
+    /// The server is ending, and has given its connections time to end.
     draining: Cell<bool>,
 }
 
@@ -40,13 +40,13 @@ impl Connections {
     }
 
     /// Whether there may be one more.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn is_below_limit(&self) -> bool {
         self.open.get() < self.most
     }
 
-    /// Waits until there may be one more. If there may already, it is no checkpoint.
-    pub(super) async fn room(&self) -> Result<()> {
-        while !self.has_room() {
+    /// Waits until there may be one more. Not a checkpoint if there may already.
+    pub(super) async fn below_limit(&self) -> Result<()> {
+        while !self.is_below_limit() {
             self.one_closes().await?;
         }
         Ok(())
@@ -59,7 +59,7 @@ impl Connections {
         closed.wait().await
     }
 
-    /// Waits until none is open. If that is so already, it is no checkpoint.
+    /// Waits until none is open. Not a checkpoint if that is so already.
     pub(super) async fn all_close(&self) -> Result<()> {
         while self.open.get() > 0 {
             let closed = Rc::new(Event::new());
@@ -75,17 +75,18 @@ impl Connections {
         Open(self)
     }
 
-    /// From now on they are given time to end.
+    /// From now on the connections are given time to end.
     pub(super) fn drain(&self) {
         self.draining.set(true);
     }
 
+    /// How many connections were cancelled before they had ended.
     pub(super) fn cut_short(&self) -> usize {
         self.cut_short.get()
     }
 }
 
-/// A connection, counted.
+/// Counts as a connection until it is dropped.
 pub(super) struct Open<'a>(&'a Connections);
 
 impl Open<'_> {
@@ -94,7 +95,7 @@ impl Open<'_> {
         self.0.draining.get()
     }
 
-    /// It was cancelled before it had ended.
+    /// This one was cancelled before it had ended.
     pub(super) fn cut_short(&self) {
         self.0.cut_short.set(self.0.cut_short.get() + 1);
     }

@@ -8,18 +8,18 @@ use std::os::unix;
 use crate::Result;
 use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-/// What a [`Server`](crate::Server) takes its connections from: a [`TcpListener`], a
-/// [`UnixListener`], or something around one.
+/// What a [`Server`](crate::Server) accepts connections from: a [`TcpListener`], a
+/// [`UnixListener`], or a wrapper around one.
 ///
-/// What else a connection needs before it can be used, such as a TLS handshake, belongs into the
-/// handler: here, a slow client would keep all others waiting.
+/// Whatever else a connection needs before it can be used, such as a TLS handshake, belongs in the
+/// handler: here, one slow client would keep all others waiting.
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
 /// use seedbed::{Listener, Result};
 /// use std::net::SocketAddr;
 ///
-/// /// Whose connections send at once, also if it is little.
+/// /// Its connections send at once, even if it is little.
 /// struct Eager(TcpListener);
 ///
 /// impl Listener for Eager {
@@ -40,22 +40,24 @@ use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 /// }
 /// ```
 pub trait Listener {
-    /// A connection.
+    /// The type of a connection.
     type Stream;
-    /// Where it comes from.
+    /// The type of the address that a connection comes from.
     type Address: Clone + fmt::Debug;
 
-    /// Waits for a connection.
+    /// Waits for a connection. A [checkpoint](crate::checkpoint()).
     ///
-    /// Cancelled or dropped, it must not have accepted one.
+    /// If it is cancelled or dropped, it must not have accepted one.
     ///
     /// # Errors
     ///
-    /// An [`io::Error`](std::io::Error) with the system's number says whether the server may go on
-    /// ([`Server::serve`](crate::Server::serve) tells which do); any other error ends it.
+    /// If it is an [`io::Error`](std::io::Error) with the system's number, that decides whether the
+    /// server goes on, as described at [`Server::serve`](crate::Server::serve); any other error
+    /// ends the server.
     fn accept(&self) -> impl Future<Output = Result<(Self::Stream, Self::Address)>>;
 
-    /// Takes a connection that waits already, without waiting for one, also in a cancelled scope.
+    /// Takes a connection that is already waiting, if there is one. It does not wait, and works in
+    /// a cancelled scope too.
     ///
     /// # Errors
     ///
@@ -89,7 +91,7 @@ impl Listener for UnixListener {
     }
 }
 
-/// A borrowed one, for who wants to go on listening after the server has ended.
+/// A borrowed listener, for a program that wants to go on listening after the server has ended.
 impl<L: Listener> Listener for &L {
     type Stream = L::Stream;
     type Address = L::Address;

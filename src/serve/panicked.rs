@@ -15,7 +15,8 @@ pub(crate) enum OnPanic {
     Resume,
 }
 
-/// The handler of a connection panicked. See [`Server::on_error`](crate::Server::on_error).
+/// The error for a connection whose handler panicked. See
+/// [`Server::on_error`](crate::Server::on_error).
 ///
 /// ```
 /// fn is_a_bug(error: &seedbed::Error) -> bool {

@@ -1,7 +1,7 @@
-//! A connection that is over for its handler, and not for its client yet.
+//! A connection that is over for its handler, but not yet for its client.
 //!
-//! Were it closed while its client sends, the kernel would reset it, and the client might lose what
-//! was written to it last.
+//! If it were closed while its client is sending, the kernel would reset it, and the client might
+//! lose what was last written to it.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::serve::until_ending::until_ending;
 use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
 use crate::{CancelScope, Result, move_on_at, now};
 
-/// Discards what the client still sends, until it has ended or [`LIMIT`] has passed. A server that is
-/// ending waits only for [`PATIENCE`] where the client says nothing.
+/// Discards what the client still sends, until it has ended its side or [`LIMIT`] has passed. A
+/// server that is ending waits only for [`PATIENCE`] if the client sends nothing.
 ///
-/// The end of a grace ends it. A server that is cancelled without one leaves it its time, as what
-/// has been written was written before.
+/// The end of a grace ends this too. If the server is cancelled without a grace, the connection
+/// still gets its time, as what was written was written before that.
 pub(super) async fn part(
     connection: Parting,
     open: Open<'_>,

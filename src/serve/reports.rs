@@ -1,8 +1,8 @@
 //! What a server reports of connections that fail, and how often.
 //!
-//! Whoever can reach a server can make its connections fail, as often as they like. So the
-//! failures that are a client's own doing are no warnings, and of the others only so many are
-//! reported in a while; the rest are counted.
+//! Anybody who can reach a server can make its connections fail, as often as they like. So failures
+//! that are a client's own doing are not warnings, and only a limited number of the others is
+//! reported in a given time; the rest are counted.
 
 use std::cell::Cell;
 use std::error::Error as StdError;
@@ -25,11 +25,11 @@ pub(crate) struct Reports {
     what: &'static str,
     server: &'static Location<'static>,
     failures: Budget,
-    /// Apart, so that clients that make handlers fail cannot hide a bug.
+    /// Separate, so that clients that make handlers fail cannot hide a bug.
     panics: Budget,
 }
 
-/// How many there may still be.
+/// How many reports there may still be.
 #[derive(Default)]
 struct Budget {
     since: Cell<Option<Instant>>,
@@ -42,9 +42,9 @@ impl Reports {
         Reports { what, server, failures: Budget::default(), panics: Budget::default() }
     }
 
-    /// Reports that a handler has failed, or what it is a handler of.
+    /// Reports that a handler has failed, or what it is the handler of.
     pub(crate) fn failed(&self, error: &Error, peer: &impl Debug) {
-        // Subscribers are foreign code, too.
+        // Subscribers are foreign code.
         quietly(|| self.report(error, peer));
     }
 
@@ -52,12 +52,12 @@ impl Reports {
         if error.is::<HandlerPanicked>() {
             if let Some(left_out) = self.panics.take() {
                 let (peer, error) = texts(error, peer);
-                tracing::error!(%peer, %error, left_out, "a handler has a bug; the server goes on");
+                tracing::error!(%peer, %error, left_out, "a handler panicked; the server goes on");
             }
         } else if is_clients_doing(error) {
             if tracing::enabled!(tracing::Level::DEBUG) {
                 let (peer, error) = texts(error, peer);
-                tracing::debug!(%peer, %error, "a client has ended its connection early");
+                tracing::debug!(%peer, %error, "a client ended its connection early");
             }
         } else if let Some(left_out) = self.failures.take() {
             let (peer, error) = texts(error, peer);
@@ -67,7 +67,8 @@ impl Reports {
 }
 
 impl Drop for Reports {
-    /// The server has ended: says how many failures no later report could count.
+    /// The server has ended: reports how many failures were left out and not yet counted in a
+    /// report.
     fn drop(&mut self) {
         match self.failures.left_out.get() + self.panics.left_out.get() {
             0 => {}
@@ -83,7 +84,7 @@ impl Drop for Reports {
 }
 
 impl Budget {
-    /// Takes a report out of the budget, and with it the number of those that were left out before.
+    /// Takes a report out of the budget, and returns how many were left out before it.
     fn take(&self) -> Option<u64> {
         let now = now();
         if self.since.get().is_none_or(|since| now - since >= WHILE) {
@@ -99,8 +100,8 @@ impl Budget {
     }
 }
 
-/// A failure and where it came from, in a line each. They are the program's own types, and a bug in
-/// how they are written is to cost the report, not the server.
+/// The texts of a failure and of where it came from, one line each. These are the program's own
+/// types, and a bug in how they are formatted should cost the report, not the server.
 fn texts(error: &Error, peer: &impl Debug) -> (String, String) {
     let text = |write: &dyn Fn() -> String| {
         catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|payload| {
@@ -112,9 +113,9 @@ fn texts(error: &Error, peer: &impl Debug) -> (String, String) {
     (text(&|| format!("{peer:?}")), text(&|| with_causes(error)))
 }
 
-/// The error, and behind it each cause that it does not give itself.
+/// The error, followed by each cause that its own text does not give.
 fn with_causes(error: &Error) -> String {
-    /// A chain may be a ring.
+    /// A chain of causes may be a ring.
     const MOST: usize = 16;
     let mut text = error.one_line();
     for cause in causes(error.as_dyn()).take(MOST) {
@@ -133,12 +134,12 @@ fn causes<'a>(
     std::iter::successors(error.source(), |&error| error.source())
 }
 
-/// Whether it says that a client has gone, or does not do its part: nothing that the operator of a
-/// server could do anything about.
+/// Whether the error means that a client has gone or does not do its part: nothing that the
+/// operator of a server could do anything about.
 fn is_clients_doing(error: &Error) -> bool {
     #[cfg(feature = "hyper")]
     if let Some(error) = error.find::<hyper::Error>() {
-        // What a handler has failed with hyper passes on as the cause of an error of this kind.
+        // hyper passes on the error of a handler as the cause of an error of this kind.
         return !error.is_user();
     }
     error.find::<io::Error>().is_some_and(|error| {

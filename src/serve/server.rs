@@ -77,32 +77,33 @@ where
 /// A server ends by a [graceful cancellation](crate::CancelScope::cancel_gracefully): its own, when
 /// the future given to [`shutdown_on`](Self::shutdown_on) is ready, or that of a scope around it.
 ///
-/// 1. It serves the clients that are waiting in the listener's queue: as far as they can tell, their
-///    connections have been accepted. Then it closes the listener.
-/// 2. Handlers go on, [finishing](finishing()) their work. Whatever is [`idle`](crate::idle) in them
-///    is cancelled, such as the wait for the next request on a connection that is kept open.
-/// 3. When the grace is over, what is left is cancelled. This happens earlier if the user insists: if
-///    the program has listened to `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT` through
-///    [`Signals`](crate::signal::Signals), one of these that comes while its servers are shutting down
-///    ends their grace. `serve` returns, and what comes after it runs. The next one ends the process.
+/// 1. It serves the clients that are waiting in the listener's queue: as far as they can tell,
+///    their connections have been accepted. Then it closes the listener.
+/// 2. Handlers go on, [finishing](finishing()) their work. Whatever is [`idle`](crate::idle) in
+///    them is cancelled, such as the wait for the next request on a connection that is kept open.
+/// 3. When the grace is over, what is left is cancelled. This happens earlier if the user insists:
+///    if the program has listened to `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT` through
+///    [`Signals`](crate::signal::Signals), one of these that comes while its servers are shutting
+///    down ends their grace. `serve` returns, and what comes after it runs. The next one ends the
+///    process.
 ///
-/// Any other cancellation reaches the handlers at once, and clients that are waiting in the queue are
-/// not served.
+/// Any other cancellation reaches the handlers at once, and clients that are waiting in the queue
+/// are not served.
 ///
 /// # Closing
 ///
 /// The end of a connection does not cut off what its handler has written. The kernel resets a
 /// connection that is closed while its client is still sending, and the client may lose what it has
-/// not read yet, such as the answer to an upload that was refused. So when a handler drops the stream
-/// that was accepted, whatever it is wrapped in, the server ends its own direction, then reads and
-/// discards until the client has ended the other, for at most two seconds. Meanwhile it counts as a
-/// connection. While the server is shutting down, it waits only a tenth of a second if the client
-/// sends nothing, and not beyond the grace. If the server is cancelled without a grace, such
-/// connections still get their time.
+/// not read yet, such as the answer to an upload that was refused. So when a handler drops the
+/// stream that was accepted, whatever it is wrapped in, the server ends its own direction, then
+/// reads and discards until the client has ended the other, for at most two seconds. Meanwhile it
+/// counts as a connection. While the server is shutting down, it waits only a tenth of a second if
+/// the client sends nothing, and not beyond the grace. If the server is cancelled without a grace,
+/// such connections still get their time.
 ///
 /// A stream on which [`set_linger`](crate::net::TcpStream::set_linger) was called is closed
-/// accordingly. A stream that was moved out of the handler's task and dropped elsewhere, or that the
-/// handler has made itself, is closed as usual.
+/// accordingly. A stream that was moved out of the handler's task and dropped elsewhere, or that
+/// the handler has made itself, is closed as usual.
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
@@ -168,9 +169,9 @@ impl<'a, L: Listener> Server<'a, L> {
         }
     }
 
-    /// Sets how many connections there may be at the same time; at least 1. At the limit no more are
-    /// accepted: they wait in the kernel, in the listener's queue, and the kernel refuses connections
-    /// beyond that.
+    /// Sets how many connections there may be at the same time; at least 1. At the limit no more
+    /// are accepted: they wait in the kernel, in the listener's queue, and the kernel refuses
+    /// connections beyond that.
     ///
     /// The default is three quarters of the descriptors that the process may have open when
     /// [`serve`](Self::serve) begins, by the soft limit `RLIMIT_NOFILE` (`ulimit -n`). It should be
@@ -181,16 +182,16 @@ impl<'a, L: Listener> Server<'a, L> {
         self
     }
 
-    /// Sets how long connections may take to finish once the server is shut down by the future given to
-    /// [`shutdown_on`](Self::shutdown_on) or by an error of the listener. A scope around the server
-    /// that is cancelled gracefully brings its own grace.
+    /// Sets how long connections may take to finish once the server is shut down by the future
+    /// given to [`shutdown_on`](Self::shutdown_on) or by an error of the listener. A scope around
+    /// the server that is cancelled gracefully brings its own grace.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Shuts the server down when this future is ready: a [signal](crate::signal::Signals::recv), for
-    /// example. If the future fails, so does the server, after the same shutdown.
+    /// Shuts the server down when this future is ready: a [signal](crate::signal::Signals::recv),
+    /// for example. If the future fails, so does the server, after the same shutdown.
     ///
     /// The future runs in a task of its own for as long as the server accepts connections, and is
     /// cancelled after that.
@@ -199,53 +200,55 @@ impl<'a, L: Listener> Server<'a, L> {
         self
     }
 
-    /// Calls this with each error that a handler returns, and with the address its connection came from.
-    /// A panic is passed as a [`HandlerPanicked`](crate::HandlerPanicked).
+    /// Calls this with each error that a handler returns, and with the address its connection came
+    /// from. A panic is passed as a [`HandlerPanicked`](crate::HandlerPanicked).
     ///
-    /// By default errors are reported through `tracing`, with all their causes: failures as warnings,
-    /// panics as errors, and what a client can bring about by leaving or by being slow with the level
-    /// `debug`. No more than ten warnings and ten errors are reported in ten seconds; the next one says
-    /// how many were left out.
+    /// By default errors are reported through `tracing`, with all their causes: failures as
+    /// warnings, panics as errors, and what a client can bring about by leaving or by being slow
+    /// with the level `debug`. No more than ten warnings and ten errors are reported in ten
+    /// seconds; the next one says how many were left out.
     ///
-    /// It is not called with the [`Cancelled`](crate::Cancelled) of a server that is ending. How many
-    /// connections were cut short is reported through `tracing`.
+    /// It is not called with the [`Cancelled`](crate::Cancelled) of a server that is ending. How
+    /// many connections were cut short is reported through `tracing`.
     pub fn on_error(mut self, report: impl Fn(Error, &L::Address) + 'a) -> Self {
         self.on_error = Some(Box::new(report));
         self
     }
 
-    /// Lets a handler's panic end the server, as that of a child ends a [nursery](nursery()): the other
-    /// handlers are cancelled, and the panic resumes here.
+    /// Lets a handler's panic end the server, as that of a child ends a [nursery](nursery()): the
+    /// other handlers are cancelled, and the panic resumes here.
     ///
-    /// By default a panic is an error of that connection alone. One client that has found a bug should
-    /// not be able to end the service for all, and what the handler owned has been dropped. But what it
-    /// had borrowed and was changing may be half changed. Choose this if that would be worse.
+    /// By default a panic is an error of that connection alone. One client that has found a bug
+    /// should not be able to end the service for all, and what the handler owned has been dropped.
+    /// But what it had borrowed and was changing may be half changed. Choose this if that would be
+    /// worse.
     pub fn resume_panics(mut self) -> Self {
         self.on_panic = OnPanic::Resume;
         self
     }
 
-    /// Runs `handler` for each connection, in a nursery, until the server is shut down or cancelled.
-    /// Handlers may borrow whatever lives outside the server.
+    /// Runs `handler` for each connection, in a nursery, until the server is shut down or
+    /// cancelled. Handlers may borrow whatever lives outside the server.
     ///
     /// If a handler fails, that is [reported](Self::on_error), and the server goes on.
     ///
-    /// Accepting is a [checkpoint](crate::checkpoint()). If it fails because the connection has failed,
-    /// that connection is skipped. If descriptors or memory have run out (`EMFILE`, `ENFILE`,
-    /// `ENOBUFS`, `ENOMEM`), the server says so once, waits until a connection closes, or for a time
-    /// that grows from 10 milliseconds to a second, and tries again.
+    /// Accepting is a [checkpoint](crate::checkpoint()). If it fails because the connection has
+    /// failed, that connection is skipped. If descriptors or memory have run out (`EMFILE`,
+    /// `ENFILE`, `ENOBUFS`, `ENOMEM`), the server says so once, waits until a connection closes, or
+    /// for a time that grows from 10 milliseconds to a second, and tries again.
     ///
     /// # Errors
     ///
     /// Any other error of the listener, and that of the future given to
-    /// [`shutdown_on`](Self::shutdown_on), both after a shutdown; [`Cancelled`](crate::Cancelled) if a
-    /// scope around the server is cancelled, gracefully or not; [`NotRunning`](crate::NotRunning)
-    /// outside [`run`](crate::run). After a shutdown of its own, the server returns `Ok`.
+    /// [`shutdown_on`](Self::shutdown_on), both after a shutdown; [`Cancelled`](crate::Cancelled)
+    /// if a scope around the server is cancelled, gracefully or not;
+    /// [`NotRunning`](crate::NotRunning) outside [`run`](crate::run). After a shutdown of its own,
+    /// the server returns `Ok`.
     ///
     /// # Panics
     ///
-    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure given
-    /// to `on_error` panics.
+    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure
+    /// given to `on_error` panics.
     pub async fn serve<H>(self, handler: H) -> Result<()>
     where
         H: AsyncFn(L::Stream, L::Address) -> Result<()>,

@@ -1,4 +1,5 @@
-//! What a server stops at once when it is ending, while its connections finish their work.
+//! Something that a server stops at once when it is ending, while its connections finish their
+//! work.
 
 use std::future::Future;
 use std::panic::Location;
@@ -10,8 +11,8 @@ use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::{Cancelled, Result};
 
-/// Runs `future`, which a graceful cancellation reaches after `patience`, although what runs here
-/// finishes its work.
+/// Runs `future`, which a graceful cancellation reaches after `patience`, even though whatever runs
+/// here is otherwise finishing its work.
 pub(crate) async fn until_ending<T>(
     future: impl Future<Output = Result<T>>,
     patience: Duration,
@@ -26,6 +27,6 @@ pub(crate) async fn until_ending<T>(
     };
     match wind_down(scope, future, patience, stop).await? {
         Some(value) => Ok(value),
-        None => Err(why.expect("nobody else has a handle to this scope").into()),
+        None => Err(why.expect("nobody else can cancel this scope").into()),
     }
 }

@@ -1,12 +1,11 @@
-//! What comes from outside of the program: the network, signals, and the reactor that waits for
-//! them.
+//! What comes from outside the program: the network, signals, and the reactor that waits for them.
 //!
-//! | folder | what |
+//! | file or folder | concept |
 //! |---|---|
 //! | `reactor/` | the poll, and the sources registered with it |
 //! | `net/` | TCP and Unix sockets, names |
 //! | `signal/` | signals of the operating system |
-//! | `tokio_io.rs` | tokio's I/O traits for streams |
+//! | `tokio_io` | tokio's I/O traits for streams |
 
 #[cfg(all(unix, not(loom)))]
 pub mod net;

@@ -169,7 +169,7 @@ fn of_several_addresses_none_answers() {
         refused.strip_prefix(&format!("connecting to {a}: ")).expect("it names the address");
     assert_eq!(
         error.to_string(),
-        format!("none of 2 addresses could be connected to: {a}: {refused}; {b}: {refused}")
+        format!("could not connect to any of 2 addresses: {a}: {refused}; {b}: {refused}")
     );
     let failed: &ConnectFailed = error.find().expect("it is in there");
     let attempts: Vec<_> = failed.attempts().map(|(at, error)| (at, kind_of(error))).collect();

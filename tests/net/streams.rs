@@ -273,7 +273,7 @@ fn owned_halves() {
         let (reader, _writer) = one.into_split();
         let (_reader, writer) = other.into_split();
         let error = reader.reunite(writer).unwrap_err();
-        assert_eq!(error.to_string(), "the two halves are not of the same stream");
+        assert_eq!(error.to_string(), "the two halves belong to different streams");
         let _ = (error.0, error.1);
 
         // Forgotten, not ended.

@@ -20,10 +20,10 @@ pub(crate) fn recognise() {
 struct OfHyper;
 
 impl Disguise for OfHyper {
-    /// HTTP/2 keeps only the kind and the text of what a read or a write failed with: a cancellation
-    /// is recognised by its text, while the scope it came from is still open. Once a client has gone,
-    /// any failure of hyper's in the scope of its request is taken for a consequence of that: hyper
-    /// fails a body that is being read without saying why.
+    /// HTTP/2 keeps only the kind and the text of what a read or a write failed with: a
+    /// cancellation is recognised by its text, while the scope it came from is still open. Once a
+    /// client has gone, any failure of hyper's in the scope of its request is taken for a
+    /// consequence of that: hyper fails a body that is being read without saying why.
     fn cancellation(&self, error: &(dyn StdError + Send + Sync + 'static)) -> Option<Cancelled> {
         let error = error.downcast_ref::<hyper::Error>()?;
         let why = with_scope(|scope| scope.filter(|scope| scope.is_cancelled())?.cause())?;

@@ -67,8 +67,8 @@ impl Limits {
         }
     }
 
-    /// How long the head of a request may take to arrive, from its first byte to its last, in however
-    /// many pieces.
+    /// How long the head of a request may take to arrive, from its first byte to its last, in
+    /// however many pieces.
     pub const fn head(mut self, limit: Duration) -> Limits {
         self.head = finite(limit);
         self
@@ -90,17 +90,18 @@ impl Limits {
     }
 
     /// How long a handler may go on for a client that has ended its side of the connection. Such a
-    /// client may still be reading, or may have gone: nothing tells which until something is written.
+    /// client may still be reading, or may have gone: nothing tells which until something is
+    /// written.
     pub const fn half_closed(mut self, limit: Duration) -> Limits {
         self.half_closed = finite(limit);
         self
     }
 
-    /// How many bytes per second a client has to send of a request's body, and to take of an answer, on
-    /// average. 0 means no limit.
+    /// How many bytes per second a client has to send of a request's body, and to take of an
+    /// answer, on average. 0 means no limit.
     ///
-    /// Only time in which the client is awaited counts, not that of a handler. At first it may add up
-    /// to `grace`; every `bytes` that pass allow for one more second, but never for more than
+    /// Only time in which the client is awaited counts, not that of a handler. At first it may add
+    /// up to `grace`; every `bytes` that pass allow for one more second, but never for more than
     /// [`idle`](Self::idle) at a stretch. In HTTP/2 the bodies of all requests of a connection are
     /// taken together, and so are the answers.
     pub const fn rate(mut self, bytes: u32, grace: Duration) -> Limits {
@@ -109,8 +110,8 @@ impl Limits {
         self
     }
 
-    /// How many bytes the head of a request may have: the request line and all headers. At least 8 KiB,
-    /// which is what hyper reads at once.
+    /// How many bytes the head of a request may have: the request line and all headers. At least 8
+    /// KiB, which is what hyper reads at once.
     pub const fn header_size(mut self, most: usize) -> Limits {
         self.header_size = if most < 8192 { 8192 } else { most };
         self
@@ -128,8 +129,8 @@ impl Limits {
         self
     }
 
-    /// How many requests a client may reset on one connection of HTTP/2 before the server has looked at
-    /// them. One more ends the connection.
+    /// How many requests a client may reset on one connection of HTTP/2 before the server has
+    /// looked at them. One more ends the connection.
     pub const fn resets(mut self, most: usize) -> Limits {
         self.resets = most;
         self

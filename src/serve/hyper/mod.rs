@@ -1,9 +1,9 @@
 //! HTTP with [hyper](https://docs.rs/hyper). Feature `hyper`.
 //!
 //! [`serve`] is a server: HTTP/1 and HTTP/2 on one port, limits against slow clients, a graceful
-//! stop. [`Server`] has its settings. [`serve_connection`] does the same for one connection over any
-//! stream. [`Io`], [`Timer`], [`NurseryExecutor`], [`closing`] and [`gracefully`] are the parts, for
-//! setting up hyper by hand, and for its clients.
+//! stop. [`Server`] has its settings. [`serve_connection`] does the same for one connection over
+//! any stream. [`Io`], [`Timer`], [`NurseryExecutor`], [`closing`] and [`gracefully`] are the
+//! parts, for setting up hyper by hand, and for its clients.
 //!
 //! ```
 //! use seedbed::hyper::{self, Request, Response, body::Incoming};
@@ -39,33 +39,33 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! What is often needed from hyper is re-exported here, because `use seedbed::hyper` hides the package
-//! of that name; the rest is in `::hyper`.
+//! What is often needed from hyper is re-exported here, because `use seedbed::hyper` hides the
+//! package of that name; the rest is in `::hyper`.
 //!
 //! # Handlers
 //!
 //! A handler is a task. It may borrow the application's state: nothing has to be `Send` or
 //! `'static`. hyper only has a receiver of the handler's answer, so hyper never drops a handler:
 //!
-//! * **When its client goes away**, a handler sees a [`Cancelled`](crate::Cancelled) at its `await`,
-//!   at once, and cleans up as any task does, for as long as its shields allow. A client has gone when
-//!   it has reset the connection or hung up in both directions, when a write to it fails, and when it
-//!   has reset the stream (HTTP/2). The same happens when the server is cancelled, or its grace is
-//!   over.
+//! * **When its client goes away**, a handler sees a [`Cancelled`](crate::Cancelled) at its
+//!   `await`, at once, and cleans up as any task does, for as long as its shields allow. A client
+//!   has gone when it has reset the connection or hung up in both directions, when a write to it
+//!   fails, and when it has reset the stream (HTTP/2). The same happens when the server is
+//!   cancelled, or its grace is over.
 //! * **A client that has only ended its side** may still be reading: its handler goes on, and the
-//!   answer is written, for at most [`Limits::half_closed`]. If the client did that in the middle of
-//!   the request's body, reading the body fails with a [`hyper::Error`].
+//!   answer is written, for at most [`Limits::half_closed`]. If the client did that in the middle
+//!   of the request's body, reading the body fails with a [`hyper::Error`].
 //! * **If a handler fails or panics**, the client gets a 500 without the error's text, which is
 //!   [reported](Server::on_error). Once the head has been sent, the answer is cut off in a way that
 //!   the client can tell.
-//! * **Bodies** made by [`Body::stream`] and [`Body::generator`] are tasks in the same way. Any other
-//!   body belongs to hyper, and is dropped.
+//! * **Bodies** made by [`Body::stream`] and [`Body::generator`] are tasks in the same way. Any
+//!   other body belongs to hyper, and is dropped.
 //!
 //! # Slow and silent clients, and stopping
 //!
 //! For each way in which a client can be slow or silent there is a [limit](Limits) with a default:
-//! for heads, idle connections, bodies and answers that trickle, half a preface, a handshake that is
-//! not finished. The connections of such clients are closed, which is reported with the level
+//! for heads, idle connections, bodies and answers that trickle, half a preface, a handshake that
+//! is not finished. The connections of such clients are closed, which is reported with the level
 //! `debug`.
 //!
 //! A stop does not wait for connections that have nothing under way. A connection that has had no

@@ -122,9 +122,9 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// Calls this with each error of a handler, of a body and of a connection, and with the address of
-    /// the client. A panic is passed as a [`HandlerPanicked`](crate::HandlerPanicked). By default
-    /// errors are reported through `tracing`, as
+    /// Calls this with each error of a handler, of a body and of a connection, and with the address
+    /// of the client. A panic is passed as a [`HandlerPanicked`](crate::HandlerPanicked). By
+    /// default errors are reported through `tracing`, as
     /// [`seedbed::Server::on_error`](crate::Server::on_error) describes.
     pub fn on_error(mut self, report: impl Fn(Error, &L::Address) + 'a) -> Self {
         self.on_error = Some(Box::new(report));
@@ -132,16 +132,16 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     }
 
     /// Lets a handler's panic end the server, as
-    /// [`seedbed::Server::resume_panics`](crate::Server::resume_panics) does. By default the answer has
-    /// the status 500, and the panic is reported.
+    /// [`seedbed::Server::resume_panics`](crate::Server::resume_panics) does. By default the answer
+    /// has the status 500, and the panic is reported.
     pub fn resume_panics(mut self) -> Self {
         self.server = self.server.resume_panics();
         self.on_panic = OnPanic::Resume;
         self
     }
 
-    /// Puts a [`Peer`](super::Peer), where the request comes from, into the extensions of each request.
-    /// That takes an allocation.
+    /// Puts a [`Peer`](super::Peer), where the request comes from, into the extensions of each
+    /// request. That takes an allocation.
     pub fn with_peers(mut self) -> Self
     where
         L::Address: Send + Sync + 'static,
@@ -150,15 +150,15 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// Has `stage` turn each accepted stream into another one, over which HTTP is spoken: one of TLS for
-    /// example, one behind a header of the PROXY protocol, or one that counts.
+    /// Has `stage` turn each accepted stream into another one, over which HTTP is spoken: one of
+    /// TLS for example, one behind a header of the PROXY protocol, or one that counts.
     ///
     /// It runs in the connection's own task, so a slow client delays nobody else. It has to be done
-    /// within [`Limits::handshake`]; otherwise it is cancelled, and cleans up. If it fails or panics,
-    /// its connection ends, which is [reported](Self::on_error).
+    /// within [`Limits::handshake`]; otherwise it is cancelled, and cleans up. If it fails or
+    /// panics, its connection ends, which is [reported](Self::on_error).
     ///
-    /// Whether the client speaks HTTP/1 or HTTP/2 is found out afterwards, from what it sends. That is
-    /// also what it has agreed to by ALPN.
+    /// Whether the client speaks HTTP/1 or HTTP/2 is found out afterwards, from what it sends. That
+    /// is also what it has agreed to by ALPN.
     ///
     /// ```
     /// use hyper::{Request, Response, body::Incoming};
@@ -186,11 +186,12 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         Server { server, limits, on_error, mark, on_panic, stage: OnAccept(stage), place }
     }
 
-    /// Runs `handler` in a task of the connection for each request, until the server is shut down or
-    /// cancelled. Handlers may borrow whatever lives outside the server.
+    /// Runs `handler` in a task of the connection for each request, until the server is shut down
+    /// or cancelled. Handlers may borrow whatever lives outside the server.
     ///
-    /// What a handler may rely on is described at the [module](crate::hyper#handlers). If one fails,
-    /// its error is [reported](Self::on_error), its client gets a 500, and the connection goes on.
+    /// What a handler may rely on is described at the [module](crate::hyper#handlers). If one
+    /// fails, its error is [reported](Self::on_error), its client gets a 500, and the connection
+    /// goes on.
     ///
     /// On TCP, `TCP_NODELAY` is set. Serving is a [checkpoint](crate::checkpoint()).
     ///
@@ -200,8 +201,8 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     ///
     /// # Panics
     ///
-    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure given
-    /// to `on_error` panics.
+    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure
+    /// given to `on_error` panics.
     pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
     where
         A: Stage<L::Stream, L::Address>,

@@ -1,11 +1,11 @@
-//! What listeners of all kinds have in common: how they take a connection.
+//! How listeners of every kind take a connection.
 
 use std::io;
 
-/// How many connections may wait to be accepted, if nobody says otherwise.
+/// How many connections can wait to be accepted, unless the program says otherwise.
 pub(crate) const BACKLOG: i32 = 1024;
 
-/// Takes a connection. One that its client has given up meanwhile is passed over.
+/// Takes a connection. One that its client has given up meanwhile is skipped.
 pub(crate) fn accept<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match attempt() {
@@ -19,7 +19,7 @@ pub(crate) fn accept<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Resul
     }
 }
 
-/// Takes a connection that waits already; `None` if there is none.
+/// Takes a connection that is already waiting; `None` if there is none.
 pub(crate) fn accept_now<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
     match accept(attempt) {
         Ok(connection) => Ok(Some(connection)),

@@ -11,13 +11,13 @@ use crate::{Error, Result};
 ///   `("127.0.0.1", 7000)`;
 /// * a host's name with a port: `"example.org:80"`, `("example.org", 80)`. It is
 ///   [looked up](super::lookup_host) on another thread;
-/// * several addresses, in a `Vec` or a slice, of which one will do.
+/// * several addresses, in a `Vec`, an array or a slice: whichever of them works.
 ///
 /// # Errors
 ///
-/// What takes an address fails with an [`io::Error`] of the kind
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is given text that can be neither an
-/// address nor a name, or no address at all.
+/// Whatever takes an address fails with an [`io::Error`] of the kind
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is given text that is neither an address nor
+/// a name, or an empty list.
 ///
 /// ```
 /// use seedbed::net::TcpStream;
@@ -48,16 +48,16 @@ pub(super) mod sealed {
 
 use sealed::Named;
 
-/// The address, where there can be but one, and nothing is looked up.
+/// The address, where there can be only one and nothing is looked up.
 pub(super) fn one(address: &impl Address) -> Result<SocketAddr> {
     match address.named()? {
         Named::One(address) | Named::Several(&[address]) => Ok(address),
         Named::Several(addresses) => {
-            Err(invalid(format!("{} addresses, where one is wanted", addresses.len())))
+            Err(invalid(format!("expected one address, got {}", addresses.len())))
         }
         Named::Host(host, _) => Err(invalid(format!(
             "`{host}` is not an IP address, and names are not looked up here: \
-             use one of those that `seedbed::net::lookup_host` finds"
+             use one of the addresses that `seedbed::net::lookup_host` returns"
         ))),
     }
 }
@@ -81,7 +81,7 @@ plain!(SocketAddr, SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (
 impl sealed::Sealed for [SocketAddr] {
     fn named(&self) -> Result<Named<'_>> {
         match self {
-            [] => Err(invalid("a list of addresses with none in it".into())),
+            [] => Err(invalid("the list of addresses is empty".into())),
             addresses => Ok(Named::Several(addresses)),
         }
     }
@@ -106,13 +106,13 @@ impl sealed::Sealed for str {
         }
         let wrong = || {
             invalid(format!(
-                "`{self}` is not an address: it takes a host and a port, \
-                 as in `127.0.0.1:7000`, `[::1]:7000` or `example.org:7000`"
+                "`{self}` is not an address: expected a host and a port, \
+                 such as `127.0.0.1:7000`, `[::1]:7000` or `example.org:7000`"
             ))
         };
         let (host, port) = self.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().map_err(|_| wrong())?;
-        // In brackets: an address with a zone that has a name, which the system knows.
+        // In brackets it is an address whose zone has a name, which the system knows.
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         match bare {
             Some(host) => Ok(Named::Host(host, port)),
@@ -143,7 +143,7 @@ impl sealed::Sealed for (String, u16) {
 fn named(host: &str, port: u16) -> Result<Named<'_>> {
     match host.parse::<IpAddr>() {
         Ok(host) => Ok(Named::One((host, port).into())),
-        Err(_) if host.is_empty() => Err(invalid("a host whose name is empty".into())),
+        Err(_) if host.is_empty() => Err(invalid("the name of the host is empty".into())),
         Err(_) => Ok(Named::Host(host, port)),
     }
 }

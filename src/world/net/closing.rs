@@ -1,9 +1,9 @@
 //! Closing a connection without cutting off what was written to it.
 //!
-//! The kernel resets a connection that is closed while input waits in it unread, or that gets some
+//! The kernel resets a connection that is closed while it has unread input, or that receives input
 //! after it was closed. The reset overtakes what is still to be sent, and makes the peer throw away
-//! what it has received and not read yet. So a polite end takes three steps: end our direction, read
-//! until the peer has ended its own, and close.
+//! what it has received and not yet read. So a polite end takes three steps: end our direction,
+//! read until the peer has ended its own, and close.
 
 use std::cell::RefCell;
 use std::io;
@@ -21,20 +21,20 @@ use crate::world::net::stream::transfer::{receive_uninit, shutdown};
 use crate::world::reactor::registration::{Registration, Side};
 use crate::{Result, move_on_after};
 
-/// How long the peer of a connection that is to be closed is waited for.
+/// How long to wait for the peer of a connection that is to be closed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
 
 /// Ends our direction, then reads and discards until the peer has ended its own or the connection
 /// is broken, for at most `limit`. Closing the socket is left to the caller.
 ///
-/// Our direction has ended even if this is cancelled from the beginning.
+/// Our direction is ended even if this is cancelled from the start.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside
 /// [`run`](crate::run).
 pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Result<()> {
-    // It fails only for what is no socket that can be connected.
+    // This fails only for a socket that cannot be connected.
     let _ = shutdown(io.source(), Shutdown::Write);
     let ended = async {
         while io.operate(Side::Read, |socket| discard(socket)).await? > 0 {}
@@ -43,16 +43,16 @@ pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Res
     move_on_after(limit, ended).await.map(drop)
 }
 
-/// How long a connection that is ended because of a graceful stop waits for a peer that says
-/// nothing: what it was sent is on its way, and only a peer that goes on sending could lose it.
+/// How long to wait for a peer that sends nothing when a connection is ended because of a graceful
+/// stop: what the peer was sent is on its way, and only a peer that goes on sending could lose it.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Drops what a connection is in, without cutting off what was written to it: if nobody is there to
-/// whom accepted connections go, it waits here.
+/// Drops whatever contains a connection, without cutting off what was written to the connection: if
+/// nobody collects accepted connections, this lingers on it here.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled). It has been dropped then.
+/// [`Cancelled`](crate::Cancelled). The connection has been dropped even then.
 #[cfg(feature = "hyper")]
 pub(crate) async fn end<T>(stream: T) -> Result<()> {
     if HEIR.with_borrow(Option::is_some) {
@@ -62,17 +62,20 @@ pub(crate) async fn end<T>(stream: T) -> Result<()> {
     let dropped = Rc::new(Dropped::default());
     dropped.collect(|| drop(stream));
     for connection in dropped.take() {
-        let quiet = is_ending() && !connection.had_input();
+        let limit = match is_ending() && !connection.had_input() {
+            true => PATIENCE,
+            false => LIMIT,
+        };
         let ended = async {
             while connection.discard().await? > 0 {}
             Ok(())
         };
-        move_on_after(if quiet { PATIENCE } else { LIMIT }, ended).await?;
+        move_on_after(limit, ended).await?;
     }
     Ok(())
 }
 
-/// Reads and forgets some input; 0 if no more will come, whatever the reason.
+/// Reads and discards some input; 0 if no more will come, for whatever reason.
 fn discard(socket: &impl AsFd) -> io::Result<usize> {
     match receive_uninit(socket, &mut [MaybeUninit::uninit(); 16 * 1024]) {
         Err(error)
@@ -85,16 +88,16 @@ fn discard(socket: &impl AsFd) -> io::Result<usize> {
 }
 
 thread_local! {
-    /// Where accepted connections go that are dropped now.
+    /// Collects the accepted connections that are dropped now.
     static HEIR: RefCell<Option<Rc<Dropped>>> = const { RefCell::new(None) };
 }
 
-/// The accepted connections that a task has dropped, and whose peers have not ended: whoever runs
-/// the task lingers on them in its place.
+/// The accepted connections that a task has dropped and whose peers have not ended their direction:
+/// whoever runs the task lingers on them in its place.
 #[derive(Default)]
 pub(crate) struct Dropped(RefCell<Vec<Parting>>);
 
-/// A connection whose direction to the peer has ended, while the other has not.
+/// A connection of which we have ended our direction, while the peer has not.
 pub(crate) struct Parting {
     io: Registration<OwnedFd>,
     /// There was input that nobody had read.
@@ -102,8 +105,8 @@ pub(crate) struct Parting {
 }
 
 impl Dropped {
-    /// Calls `f`, a poll or a destructor. What is dropped in it comes here, whatever it is wrapped
-    /// in.
+    /// Calls `f`, which polls or drops something, and collects the connections that it drops,
+    /// whatever they are wrapped in.
     pub(crate) fn collect<R>(self: &Rc<Self>, f: impl FnOnce() -> R) -> R {
         struct Restore(Option<Rc<Dropped>>);
         impl Drop for Restore {
@@ -116,7 +119,7 @@ impl Dropped {
         f()
     }
 
-    /// What has come here so far.
+    /// The connections collected so far.
     pub(crate) fn take(&self) -> Vec<Parting> {
         self.0.take()
     }
@@ -127,7 +130,7 @@ impl Parting {
         self.had_input
     }
 
-    /// Waits for input and forgets it; 0 if no more will come.
+    /// Waits for input and discards it; 0 if no more will come.
     ///
     /// # Errors
     ///
@@ -137,13 +140,13 @@ impl Parting {
     }
 }
 
-/// An accepted connection is dropped.
+/// Called when an accepted connection is dropped.
 pub(super) fn part(socket: OwnedFd) {
     let heir = HEIR.try_with(|heir| heir.borrow().clone());
     let Ok(Some(heir)) = heir else { return };
     let read = discard(&socket);
-    // Not if the peer has ended, so that no input can come any more, nor if the program has chosen
-    // what closing does, a reset for one.
+    // It is closed right away if the peer has ended its direction, as no more input can come, or if
+    // the program has chosen what closing does: a reset, for example.
     if matches!(read, Ok(0)) || !matches!(SockRef::from(&socket).linger(), Ok(None)) {
         return;
     }

@@ -1,4 +1,4 @@
-//! Errors of the system that say what was to be done, and with what address.
+//! Errors of the system that say what was being done, and with what address.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,8 @@ use std::io;
 
 use crate::Error;
 
-/// Gives an [`io::Error`] these words in front of its own, and leaves every other error as it is.
+/// Puts these words in front of the text of an [`io::Error`], and leaves every other error as it
+/// is.
 pub(super) fn doing(what: &'static str, address: impl fmt::Display) -> impl FnOnce(Error) -> Error {
     move |error| match error.downcast::<io::Error>() {
         Ok(error) => {
@@ -17,7 +18,7 @@ pub(super) fn doing(what: &'static str, address: impl fmt::Display) -> impl FnOn
     }
 }
 
-/// What such an [`io::Error`] has inside.
+/// The error inside such an [`io::Error`].
 #[derive(Debug)]
 struct Doing {
     text: String,
@@ -31,7 +32,7 @@ impl fmt::Display for Doing {
 }
 
 impl StdError for Doing {
-    /// What comes after the system's error, whose own words are in the text.
+    /// The cause of the system's error: the text of that one is already part of this error's text.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.error.source()
     }

@@ -1,8 +1,8 @@
 //! The network: TCP, and sockets of the Unix domain.
 //!
-//! Everything here can be made and kept outside of [`run`](crate::run), and can go from one `run`
-//! on a thread to the next. Operations take a stream by `&`, so two tasks can borrow the same one,
-//! the first to read from it and the second to write to it:
+//! Everything here can be made and kept outside [`run`](crate::run), and can move from one `run` on
+//! a thread to the next. Operations take a stream by `&`, so two tasks can borrow the same stream,
+//! one to read from it and the other to write to it:
 //!
 //! ```
 //! use seedbed::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@
 //!     let sent = vec![7; 1 << 20]; // more than fits into the buffers between the two
 //!     let mut received = Vec::new();
 //!     nursery(async |n| {
-//!         n.spawn(async { // the server sends back what it gets
+//!         n.spawn(async { // the server sends back what it receives
 //!             let mut buffer = [0; 4096];
 //!             loop {
 //!                 match server.read(&mut buffer).await? {
@@ -43,28 +43,29 @@
 //!
 //! Every method that returns a future is a [checkpoint](crate::checkpoint()). A read, a write or an
 //! accept has either happened or failed with [`Cancelled`](crate::Cancelled), never both: no byte
-//! and no connection is lost, even if the future is dropped. Methods that consist of several reads
-//! or writes, such as `read_exact` and `write_all`, cannot promise this, and say so.
+//! and no connection is lost, even if the future is dropped. Methods that take several reads or
+//! writes, such as `read_exact` and `write_all`, cannot promise this, and say so.
 //!
 //! # Errors
 //!
-//! An error says where in the program the operation was [called](crate::Error::place); one of
-//! binding, listening or connecting also names the address. Writing to a peer that has gone is an
-//! error of the kind [`BrokenPipe`](std::io::ErrorKind::BrokenPipe) and never raises `SIGPIPE`.
+//! An error knows where in the program the operation was [called](crate::Error::place); an error of
+//! binding, listening or connecting also names the address. Writing to a peer that has gone fails
+//! with an error of the kind [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), and never raises
+//! `SIGPIPE`.
 //!
 //! # How a connection ends
 //!
 //! * [`shutdown`](SocketStream::shutdown)`(Shutdown::Write)` ends one direction. The peer reads to
 //!   the end, and can still write.
-//! * [`close`](SocketStream::close) does that, and then waits for the peer to end as well, for at
-//!   most 2 seconds, so that what was written is not cut off. A [server](crate::Server) does the
-//!   same for the streams that its handlers drop.
+//! * [`close`](SocketStream::close) does that, and then waits for the peer to end its direction
+//!   too, for at most 2 seconds, so that what was written is not cut off. A [server](crate::Server)
+//!   does the same for the streams that its handlers drop.
 //! * Dropping a stream leaves the end to the kernel, which resets the connection if there is input
 //!   that nobody has read.
-//! * [`set_linger`](TcpStream::set_linger)`(Some(Duration::ZERO))` and then dropping a TCP stream
+//! * Dropping a TCP stream after [`set_linger`](TcpStream::set_linger)`(Some(Duration::ZERO))`
 //!   resets the connection.
 //!
-//! That is what a proxy needs in order to pass on how each of its sides ends:
+//! With these a proxy can pass on how each of its sides ends:
 //!
 //! ```
 //! use seedbed::net::TcpStream;
@@ -72,7 +73,7 @@
 //! use std::net::Shutdown;
 //! use std::time::Duration;
 //!
-//! /// Passes on one direction, and its end.
+//! /// Passes on one direction, including its end.
 //! async fn pass_on(from: &TcpStream, to: &TcpStream) -> Result<()> {
 //!     let mut buffer = vec![0; 16 * 1024];
 //!     loop {
@@ -83,7 +84,7 @@
 //!     }
 //! }
 //!
-//! /// Passes on both, until both have ended or one of the connections breaks.
+//! /// Passes on both directions, until both have ended or one of the connections breaks.
 //! async fn proxy(client: TcpStream, server: TcpStream) -> Result<()> {
 //!     let outcome = nursery(async |n| {
 //!         n.spawn(pass_on(&client, &server));
@@ -92,7 +93,7 @@
 //!     })
 //!     .await;
 //!     if outcome.is_err() {
-//!         // Neither side is to take this for an orderly end.
+//!         // Neither side should take this for an orderly end.
 //!         client.set_linger(Some(Duration::ZERO))?;
 //!         server.set_linger(Some(Duration::ZERO))?;
 //!     }
@@ -125,14 +126,14 @@
 //!
 //! # Socket options
 //!
-//! The common ones are methods. [`socket2::SockRef`](https://docs.rs/socket2) sets all others, on
-//! everything here that is [`AsFd`](std::os::fd::AsFd).
+//! There are methods for the common ones. [`socket2::SockRef`](https://docs.rs/socket2) sets all
+//! others, on every type here that implements [`AsFd`](std::os::fd::AsFd).
 //!
 //! # Names
 //!
 //! [`TcpStream::connect`] and [`TcpListener::bind`] take host names as well as numeric addresses:
-//! see [`Address`]. [`lookup_host`] only looks a name up. What sockets of the Unix domain are called
-//! is at [`unix`].
+//! see [`Address`]. [`lookup_host`] only looks a name up. The names of sockets in the Unix domain
+//! are described at [`unix`].
 //!
 //! | file or folder | concept |
 //! |---|---|

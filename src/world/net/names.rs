@@ -1,4 +1,4 @@
-//! Looking up hosts by their names.
+//! Looking up hosts by name.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -11,25 +11,26 @@ use crate::world::net::address::Address;
 use crate::world::net::address::sealed::Named;
 use crate::{Result, checkpoint, to_thread};
 
-/// Looks up a host's addresses, in the order in which the system recommends to try them. A numeric
-/// address is returned as it is. Trio's `socket.getaddrinfo`. A checkpoint.
+/// Looks up a host's addresses, in the order in which the system recommends trying them. A numeric
+/// address is returned as it is. Trio's `socket.getaddrinfo`. A [checkpoint](crate::checkpoint()).
 ///
 /// [`TcpStream::connect`](super::TcpStream::connect) and
 /// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
 ///
-/// The system is asked (`getaddrinfo`), which knows its files, services and caches, and has no
-/// way to ask without blocking. So this is done with [`to_thread`], and
-/// [abandoned](crate::ToThread::abandon_on_cancel) when it is cancelled: the thread is busy until
-/// the system gives up, and nobody waits for it. A `run` asks for up to 100 names at once, under a
-/// limiter of its own: look-ups that hang do not hold up other blocking work, nor it them. An
-/// abandoned one counts only when more than 400 threads of the run are left behind.
+/// This asks the system (`getaddrinfo`), which knows its files, services and caches, but offers no
+/// way to ask without blocking. So it runs in a thread ([`to_thread`]), which is
+/// [abandoned](crate::ToThread::abandon_on_cancel) on cancellation: the thread is busy until the
+/// system gives up, and nobody waits for it. Each `run` looks up as many as 100 names at once,
+/// under a limiter of their own: look-ups that hang do not delay other blocking work, and the other
+/// way round. An abandoned look-up counts towards that only when more than 400 threads of the run
+/// are left behind.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
-/// [`run`](crate::run); an [`io::Error`] that names the host: what the system says, of the kind
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside [`run`](crate::run);
+/// an [`io::Error`] that names the host: the system's own, or one of the kind
 /// [`NotFound`](io::ErrorKind::NotFound) if the host has no address, or of the kind
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not an [`Address`].
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if this is not an [`Address`].
 ///
 /// ```
 /// use seedbed::net::lookup_host;
@@ -49,7 +50,7 @@ pub fn lookup_host(address: impl Address) -> impl Future<Output = Result<Vec<Soc
     })
 }
 
-/// The addresses, at least one. No checkpoint where nothing is looked up.
+/// The addresses, at least one. Not a checkpoint if nothing has to be looked up.
 pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketAddr]>> {
     Aside::new().await?; // what is no address fails at once
     match address.named()? {
@@ -64,7 +65,7 @@ async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let answer =
         to_thread(move || asked.to_socket_addrs()).for_lookup().abandon_on_cancel(true).await?;
     let found = answer.map(Vec::from_iter).and_then(|addresses| match addresses.is_empty() {
-        true => Err(io::Error::new(io::ErrorKind::NotFound, "it has no addresses")),
+        true => Err(io::Error::new(io::ErrorKind::NotFound, "the host has no addresses")),
         false => Ok(addresses),
     });
     Ok(found.map_err(|error| {

@@ -1,27 +1,27 @@
 //! The one handler that this crate installs for a signal, and what it does.
 //!
-//! It is installed when something of this crate first claims the signal, and stays: a handler cannot
-//! be removed safely where threads and other libraries install their own. While nothing claims the
-//! signal, it has the effect that it would have without this crate:
+//! It is installed when something of this crate first claims the signal, and stays: a handler
+//! cannot be removed safely where threads and other libraries install their own. While nothing
+//! claims the signal, it has the effect that it would have without this crate:
 //!
 //! * a handler that was there before is always called;
 //! * a signal that was ignored stays ignored;
-//! * where the system's default was in force it applies again, provided that this handler is the one
-//!   that the system calls. If it is called by another handler, which was installed later and passes
-//!   the signal on, then somebody is listening.
+//! * where the system's default was in force it applies again, provided that this handler is the
+//!   one that the system calls. If it is called by another handler, which was installed later and
+//!   passes the signal on, then somebody is listening.
 //!
 //! So no library's registry is used. A shared registry does not tell who else is in it, and whoever
 //! listens through it would be killed by a default effect that was meant for when nobody listens.
 //!
 //! # Invariants
 //!
-//! 1. [`handle`] does only what is allowed between any two instructions of the program: it reads and
-//!    writes atomics, and sends to a pipe without blocking. It takes no lock, and neither allocates
-//!    nor frees.
-//! 2. A `Plan` is changed by putting another one in its place. The former plan is freed only once no
-//!    handler is running that may have found it; if that takes too long, it is leaked.
-//! 3. `previous` is null or points to a `Previous` that is never freed, and is set before the handler
-//!    is installed.
+//! 1. [`handle`] does only what is allowed between any two instructions of the program: it reads
+//!    and writes atomics, and sends to a pipe without blocking. It takes no lock, and neither
+//!    allocates nor frees.
+//! 2. A `Plan` is changed by putting another one in its place. The former plan is freed only once
+//!    no handler is running that may have found it; if that takes too long, it is leaked.
+//! 3. `previous` is null or points to a `Previous` that is never freed, and is set before the
+//!    handler is installed.
 
 use std::io;
 use std::mem;

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first cancels the main scope, the second has its default effect and ends the process.
+//! Ctrl-C: the first cancels the main scope, the second has its default effect and ends the
+//! process.
 //!
 //! Only while nobody [listens](super::listening) to it.
 
@@ -103,7 +104,7 @@ fn is_main_thread() -> bool {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn is_main_thread() -> bool {
-    // The standard library gives it this name. A thread that was given the name by hand is believed,
-    // which does no harm: only the first one to ask responds to Ctrl-C.
+    // The standard library gives it this name. A thread that was given the name by hand is
+    // believed, which does no harm: only the first one to ask responds to Ctrl-C.
     std::thread::current().name() == Some("main")
 }

@@ -74,8 +74,8 @@ impl fmt::Debug for Signal {
 ///
 /// Meanwhile the signals have no other effect: [`TERM`](Signal::TERM) does not end the process, and
 /// [`INT`](Signal::INT), Ctrl-C, does not cancel the main scope. A signal is delivered to every
-/// listener in the process. Signals of one kind that come before the first of them is received count
-/// as one, as they do for the system itself.
+/// listener in the process. Signals of one kind that come before the first of them is received
+/// count as one, as they do for the system itself.
 ///
 /// When the last listener to a signal is dropped, the signal has its former effect again. If it had
 /// come and nobody had received it, it has that effect at once: no signal is lost. So keep the
@@ -83,8 +83,8 @@ impl fmt::Debug for Signal {
 /// not until the first signal has come.
 ///
 /// What other libraries do about a signal is left alone: a handler that was there before is called
-/// too, and where another one was installed later, the default effect is not carried out when nobody
-/// here listens any longer.
+/// too, and where another one was installed later, the default effect is not carried out when
+/// nobody here listens any longer.
 ///
 /// A [server](crate::Server) that is shutting down listens too: a second signal ends its grace at
 /// once, and a third ends the process.
@@ -130,9 +130,9 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`]: of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) for a number that
-    /// is no signal with a name, and for a signal that no handler can catch (`SIGKILL`, `SIGSTOP`) or
-    /// return from (`SIGILL`, `SIGFPE`, `SIGSEGV`); otherwise that of a system call.
+    /// An [`io::Error`]: of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) for a number
+    /// that is no signal with a name, and for a signal that no handler can catch (`SIGKILL`,
+    /// `SIGSTOP`) or return from (`SIGILL`, `SIGFPE`, `SIGSEGV`); otherwise that of a system call.
     #[track_caller]
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> Result<Signals> {
         Signals::listen(signals, Listener::Program)

@@ -17,10 +17,10 @@ type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// The body of an answer: either complete, or made piece by piece while the client reads it.
 ///
 /// The code given to [`stream`](Self::stream) or [`generator`](Self::generator) is part of the
-/// request: it runs in a task, and may borrow whatever the handler may. When the client goes away, or
-/// the server is cancelled, it sees a [`Cancelled`](crate::Cancelled) at its `await` and cleans up,
-/// as the handler does. If it fails, the answer is cut off in a way that the client can tell: in
-/// HTTP/1 the connection is closed, in HTTP/2 the stream is reset.
+/// request: it runs in a task, and may borrow whatever the handler may. When the client goes away,
+/// or the server is cancelled, it sees a [`Cancelled`](crate::Cancelled) at its `await` and cleans
+/// up, as the handler does. If it fails, the answer is cut off in a way that the client can tell:
+/// in HTTP/1 the connection is closed, in HTTP/2 the stream is reset.
 ///
 /// A handler may return any other [`Body`](hyper::body::Body) instead, such as those of the crate
 /// `http-body-util`. hyper polls and drops such a body: it disappears with the client, without a
@@ -32,7 +32,10 @@ type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// use seedbed::{Result, sleep};
 /// use std::time::Duration;
 ///
-/// async fn answer<'a>(request: Request<Incoming>, names: &'a [String]) -> Result<Response<Body<'a>>> {
+/// async fn answer<'a>(
+///     request: Request<Incoming>,
+///     names: &'a [String],
+/// ) -> Result<Response<Body<'a>>> {
 ///     Ok(Response::new(match request.uri().path() {
 ///         "/" => Body::from("see /names\n"),
 ///         _ => Body::stream(async move |sender| {
@@ -63,8 +66,8 @@ impl<'a> Body<'a> {
         Body::from(Bytes::new())
     }
 
-    /// A body that `make` sends, in a task. The task is first polled once hyper has the answer's head,
-    /// and never if the client wants no body, as for `HEAD`.
+    /// A body that `make` sends, in a task. The task is first polled once hyper has the answer's
+    /// head, and never if the client wants no body, as for `HEAD`.
     ///
     /// See the [type](Self) for an example.
     pub fn stream<F>(make: F) -> Body<'a>
@@ -76,8 +79,8 @@ impl<'a> Body<'a> {
         Body(Repr::Made { frames, making: Box::pin(async move { make(sender).await }) })
     }
 
-    /// A body made of a generator's values. The generator is closed when the last value has been sent
-    /// or the client has gone, within the request's scope: its clean-up may await.
+    /// A body made of a generator's values. The generator is closed when the last value has been
+    /// sent or the client has gone, within the request's scope: its clean-up may await.
     ///
     /// A [`generator`](crate::generator()) borrows nothing. To borrow the application's state, use
     /// [`Nursery::generator`](crate::Nursery::generator) of a nursery opened around the server, or

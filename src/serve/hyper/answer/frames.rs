@@ -103,8 +103,8 @@ impl Sender {
         Sender { frames }
     }
 
-    /// Sends a piece of the body, once what was sent before has been taken: it waits for a client that
-    /// does not read.
+    /// Sends a piece of the body, once what was sent before has been taken: it waits for a client
+    /// that does not read.
     ///
     /// A [checkpoint](crate::checkpoint()).
     ///

@@ -14,16 +14,16 @@ use crate::serve::hyper::answer::body::Body;
 use crate::serve::hyper::answer::websocket;
 use crate::{Result, cancellable};
 
-/// Answers a request to go on with another protocol, and runs `talk` with the stream once the answer
-/// has been sent.
+/// Answers a request to go on with another protocol, and runs `talk` with the stream once the
+/// answer has been sent.
 ///
-/// The answer is 101, or 200 to a `CONNECT`. The key of a WebSocket is answered too, so the stream can
-/// be given to a library that speaks WebSocket, as one whose handshake is done. A request that does
-/// not ask for an upgrade is answered with 426, and `talk` is dropped.
+/// The answer is 101, or 200 to a `CONNECT`. The key of a WebSocket is answered too, so the stream
+/// can be given to a library that speaks WebSocket, as one whose handshake is done. A request that
+/// does not ask for an upgrade is answered with 426, and `talk` is dropped.
 ///
 /// `talk` is part of the request: it runs in a task of the connection, and may borrow whatever the
-/// handler may. Like a handler, it is [finishing](crate::finishing()) its work: a graceful stop of the
-/// server only reaches what is [`idle`](crate::idle) in it, and when the grace is over, it is
+/// handler may. Like a handler, it is [finishing](crate::finishing()) its work: a graceful stop of
+/// the server only reaches what is [`idle`](crate::idle) in it, and when the grace is over, it is
 /// cancelled. Reads and writes are checkpoints.
 ///
 /// ```

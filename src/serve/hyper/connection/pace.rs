@@ -1,8 +1,8 @@
 //! Whether a client does its part in time.
 //!
 //! That is looked at when hyper has nothing left to do: then either the client is awaited or a
-//! handler, and [`State`] tells which. One alarm serves for all limits. It is not put off with every
-//! byte; when it goes off, the pace is looked at again.
+//! handler, and [`State`] tells which. One alarm serves for all limits. It is not put off with
+//! every byte; when it goes off, the pace is looked at again.
 
 use std::fmt;
 use std::pin::Pin;

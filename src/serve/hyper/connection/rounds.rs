@@ -38,9 +38,9 @@ impl Rounds {
         Round::Another
     }
 
-    /// What runs in this scope, a job or something that hyper has spawned, is waiting. If it has been
-    /// cancelled and has no scope of its own open, then what it waits for does not respond to that:
-    /// the rest of a request, for example.
+    /// What runs in this scope, a job or something that hyper has spawned, is waiting. If it has
+    /// been cancelled and has no scope of its own open, then what it waits for does not respond to
+    /// that: the rest of a request, for example.
     pub(crate) fn waits(&mut self, scope: &ScopeRef, under_way: &UnderWay, cx: &Context<'_>) {
         if !scope.is_cancelled() || !scope.is_innermost() {
             self.start_over();

@@ -35,8 +35,8 @@ use crate::{Error, Nursery, Result, finishing, move_on_after, nursery};
 /// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
 /// `Connection::new(stream, peer).serve(handler)`.
 ///
-/// This is what [`serve`](crate::hyper::serve()) does with each of its connections, for programs that
-/// accept connections in their own way.
+/// This is what [`serve`](crate::hyper::serve()) does with each of its connections, for programs
+/// that accept connections in their own way.
 ///
 /// # Errors
 ///
@@ -135,16 +135,16 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         self
     }
 
-    /// Calls this with each error of a handler or of a body, and with the peer. A panic is passed as a
-    /// [`HandlerPanicked`](crate::HandlerPanicked). By default errors are reported through `tracing`
-    /// as warnings, and panics as errors.
+    /// Calls this with each error of a handler or of a body, and with the peer. A panic is passed
+    /// as a [`HandlerPanicked`](crate::HandlerPanicked). By default errors are reported through
+    /// `tracing` as warnings, and panics as errors.
     pub fn on_error(mut self, report: impl Fn(Error, &P) + 'a) -> Self {
         self.on_error = Some(Box::new(report));
         self
     }
 
-    /// Resumes a handler's panic in the caller, as a [nursery](crate::nursery()) does with that of a
-    /// child. By default the answer has the status 500, and the panic is reported.
+    /// Resumes a handler's panic in the caller, as a [nursery](crate::nursery()) does with that of
+    /// a child. By default the answer has the status 500, and the panic is reported.
     pub fn resume_panics(self) -> Self {
         self.on_panic(OnPanic::Resume)
     }
@@ -188,8 +188,8 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     ///
     /// # Panics
     ///
-    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure given
-    /// to `on_error` panics.
+    /// If a handler panics and [`resume_panics`](Self::resume_panics) was called; if the closure
+    /// given to `on_error` panics.
     pub async fn serve<H, B, E>(self, handler: H) -> Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,

@@ -19,8 +19,8 @@ use crate::serve::hyper::limits::Limits;
 use crate::{Error, now};
 
 /// How long a request may be on its way while its connection is about to be closed. This has to
-/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout` for
-/// the same purpose.
+/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
+/// for the same purpose.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The same for the first request of a connection: its client has had no answer, and could not know

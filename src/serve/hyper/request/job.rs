@@ -29,8 +29,8 @@ pub(super) enum Answer<B> {
 }
 
 pin_project! {
-    /// Code of the user's that runs for a request, in a scope of its own. Its panics and failures are
-    /// reported.
+    /// Code of the user's that runs for a request, in a scope of its own. Its panics and failures
+    /// are reported.
     pub(super) struct Job<'env, F> {
         #[pin]
         future: Option<Enter<F>>,
@@ -107,7 +107,8 @@ impl<T, F: Future<Output = Result<T>>> Job<'_, F> {
     }
 }
 
-/// What of an error is worth a report. The job's scope, which has been left, may have been cancelled.
+/// What of an error is worth a report. The job's scope, which has been left, may have been
+/// cancelled.
 fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
     let has_gone = scope.cancel_called();
     if !has_gone && !scope::is_ending() {

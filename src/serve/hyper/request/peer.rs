@@ -1,7 +1,7 @@
 //! Where a request comes from.
 
-/// The address of a client, in the extensions of its requests. A [server](crate::hyper::Server) puts
-/// it there if [asked](crate::hyper::Server::with_peers) to.
+/// The address of a client, in the extensions of its requests. A [server](crate::hyper::Server)
+/// puts it there if [asked](crate::hyper::Server::with_peers) to.
 ///
 /// ```
 /// use seedbed::hyper::{Peer, Request, body::Incoming};

@@ -151,8 +151,8 @@ impl<'scope, B> Answering<'scope, '_, B> {
 
 impl<B> Drop for Answering<'_, '_, B> {
     fn drop(&mut self) {
-        // If it is cancelled already, then hyper was given up because of that, not because the client
-        // has gone.
+        // If it is cancelled already, then hyper was given up because of that, not because the
+        // client has gone.
         if let Some(scope) = self.scope.take()
             && !scope.is_cancelled()
         {

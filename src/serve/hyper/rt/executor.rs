@@ -108,8 +108,8 @@ impl Drop for Stream {
 }
 
 pin_project! {
-    /// Something that hyper has spawned. If it panics it is dropped, which resets its stream; the other
-    /// streams and the connection go on.
+    /// Something that hyper has spawned. If it panics it is dropped, which resets its stream; the
+    /// other streams and the connection go on.
     struct Spawned<F> {
         #[pin]
         future: Option<F>,

@@ -23,13 +23,13 @@ use crate::{Error, Result};
 /// A stream that hyper can read and write, over any stream of this crate and anything else that
 /// implements [`AsyncRead`] and [`AsyncWrite`].
 ///
-/// Reads and writes are checkpoints, as the stream's own are: hyper fails with an error that has the
-/// [`Cancelled`](crate::Cancelled) as its cause. They are not in a connection that is driven by
+/// Reads and writes are checkpoints, as the stream's own are: hyper fails with an error that has
+/// the [`Cancelled`](crate::Cancelled) as its cause. They are not in a connection that is driven by
 /// [`gracefully`](crate::hyper::gracefully), which decides itself when hyper is to fail, as hyper
 /// drops the handlers then.
 ///
-/// It is `Send`, because hyper asks for that where a connection may be upgraded, but is of no use on
-/// another thread: there it panics when it is used, and is leaked when it is dropped.
+/// It is `Send`, because hyper asks for that where a connection may be upgraded, but is of no use
+/// on another thread: there it panics when it is used, and is leaked when it is dropped.
 ///
 /// ```
 /// use seedbed::{hyper::Io, net::UnixStream};
@@ -142,9 +142,9 @@ fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
     downcast::<S, UnixStream>(stream).map(UnixStream::observe)
 }
 
-/// Reads from a stream of this crate, into memory that need not be initialized: hyper offers 8 KiB or
-/// more, three times per request, and does not say when it has been zeroed before. `None` for other
-/// streams.
+/// Reads from a stream of this crate, into memory that need not be initialized: hyper offers 8 KiB
+/// or more, three times per request, and does not say when it has been zeroed before. `None` for
+/// other streams.
 fn poll_read_ours<S>(
     stream: &S,
     cx: &Context<'_>,

@@ -2,8 +2,8 @@
 //!
 //! # Invariant
 //!
-//! The value is touched only on the thread it was put in on: every way to it first checks which thread
-//! this is. If it is dropped elsewhere, it is leaked.
+//! The value is touched only on the thread it was put in on: every way to it first checks which
+//! thread this is. If it is dropped elsewhere, it is leaked.
 
 use std::fmt;
 use std::mem::ManuallyDrop;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// A stream with several owners. hyper gives its stream back only in HTTP/1, and not if the connection
-/// may be upgraded.
+/// A stream with several owners. hyper gives its stream back only in HTTP/1, and not if the
+/// connection may be upgraded.
 pub(crate) struct Shared<S>(Rc<RefCell<S>>);
 
 impl<S> Shared<S> {

@@ -1,6 +1,6 @@
 //! Connecting to whichever of several addresses answers first: Happy Eyeballs (RFC 8305).
 //!
-//! Nothing in here knows of sockets, so that the tests have all the time they want.
+//! Nothing in here knows of sockets, so the tests can run on a virtual clock.
 
 #[cfg(test)]
 mod tests;
@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use crate::{Error, Result, channel, move_on_after, nursery};
 
-/// How long an attempt is given before the next one is begun beside it: what section 5 of the RFC
-/// recommends.
+/// How long after one attempt the next one begins, as recommended by section 5 of the RFC.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// The addresses in the order in which to try them: the families take turns, the one of the first
-/// address first, and otherwise the order stays.
+/// The addresses in the order in which to try them: the families take turns, beginning with that of
+/// the first address. Within a family the order stays the same.
 pub(super) fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let family = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let mut first = addresses.iter().filter(|address| address.is_ipv4() == family);
@@ -28,16 +27,15 @@ pub(super) fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     order
 }
 
-/// The connection to the first address that can be connected to, or what each of them has failed
-/// with.
+/// Connects to the first address that answers. If none does, returns the errors of all of them.
 ///
-/// They are tried in this order, each [`DELAY`] after the one before, or as soon as that has
-/// failed. When one is connected the others are cancelled, and a connection that comes too late is
-/// dropped.
+/// The addresses are tried in this order, each [`DELAY`] after the one before, or as soon as that
+/// one has failed. Once there is a connection the other attempts are cancelled; a second connection
+/// that comes too late is dropped.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled), and there is no connection.
+/// [`Cancelled`](crate::Cancelled); there is no connection then.
 pub(super) async fn race<A: Copy, S>(
     addresses: &[A],
     connect: impl AsyncFn(A) -> Result<S>,
@@ -55,19 +53,19 @@ pub(super) async fn race<A: Copy, S>(
                     return outcome.map(drop);
                 }
                 let sent = sender.try_send((number, outcome));
-                assert!(sent.is_ok(), "there is room for each");
+                assert!(sent.is_ok(), "the channel has a place for each");
                 Ok(())
             });
             let is_last = number + 1 == addresses.len();
             let attempt = async {
-                while let Some((number_of, outcome)) = news.recv().await? {
+                while let Some((index, outcome)) = news.recv().await? {
                     match outcome {
                         Ok(connection) => return Ok(Some(connection)),
-                        Err(error) => failed[number_of] = Some(error),
+                        Err(error) => failed[index] = Some(error),
                     }
                     let over = match is_last {
                         true => failed.iter().all(Option::is_some),
-                        false => number_of == number,
+                        false => index == number,
                     };
                     if over {
                         break;

@@ -72,7 +72,7 @@ impl Network {
     }
 }
 
-/// Which of the peers is connected to, and when; then, which attempts were begun when.
+/// Which of the peers was connected to, and when; then, which attempts were begun, and when.
 fn won(peers: &[Peer]) -> ((usize, u128), Vec<(usize, u128)>) {
     let network = Network::default();
     let won = network.run(async {
@@ -84,7 +84,7 @@ fn won(peers: &[Peer]) -> ((usize, u128), Vec<(usize, u128)>) {
     (won, network.begun.take())
 }
 
-/// What the attempts have failed with, and when; then, which were begun when.
+/// What the attempts failed with, and when; then, which were begun, and when.
 fn lost(peers: &[Peer]) -> (Vec<String>, u128, Vec<(usize, u128)>) {
     let network = Network::default();
     let errors = network.run(async {
@@ -131,7 +131,7 @@ fn all_fail_and_the_errors_are_in_the_order_of_the_addresses() {
 
 #[test]
 fn c10_a_cancelled_race_has_no_connection() {
-    // At every moment there is, also when a connection has just been made.
+    // At every possible moment, including when a connection has just been made.
     for millis in [0, 100, 250, 299, 300, 301] {
         let network = Network::default();
         let outcome = network.run(cancel_scope(async |scope| {

@@ -1,4 +1,4 @@
-//! Streams as the traits of other libraries have them.
+//! The traits of other libraries that streams implement.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -22,7 +22,7 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.io.poll_operation(Side::Read, cx, |socket| {
-            self.note_read(buffer.len(), receive(socket, buffer))
+            self.learn(Side::Read, buffer.len(), receive(socket, buffer))
         })
     }
 
@@ -31,10 +31,10 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let (pieces, room) = at_once(buffers);
+        let (pieces, length) = at_once(buffers);
         let buffers = &mut buffers[..pieces];
         self.io.poll_operation(Side::Read, cx, |socket| {
-            self.note_read(room, socket.io().read_vectored(buffers))
+            self.learn(Side::Read, length, socket.io().read_vectored(buffers))
         })
     }
 }
@@ -46,7 +46,7 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.io.poll_operation(Side::Write, cx, |socket| {
-            self.note_write(bytes.len(), send(socket, bytes))
+            self.learn(Side::Write, bytes.len(), send(socket, bytes))
         })
     }
 
@@ -58,7 +58,7 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         let (pieces, length) = at_once(buffers);
         let buffers = &buffers[..pieces];
         self.io.poll_operation(Side::Write, cx, |socket| {
-            self.note_write(length, send_vectored(socket, buffers, length))
+            self.learn(Side::Write, length, send_vectored(socket, buffers, length))
         })
     }
 
@@ -72,7 +72,7 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
     }
 }
 
-/// As a `&` of it.
+/// The same as for a `&` of it.
 impl<S: Socket> AsyncRead for SocketStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -91,7 +91,7 @@ impl<S: Socket> AsyncRead for SocketStream<S> {
     }
 }
 
-/// As a `&` of it.
+/// The same as for a `&` of it.
 impl<S: Socket> AsyncWrite for SocketStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -142,7 +142,7 @@ impl<S: Socket> From<SocketStream<S>> for OwnedFd {
     }
 }
 
-/// A connected socket, which is put into non-blocking mode; that is what may fail.
+/// Takes over a connected socket, and puts it into non-blocking mode, which may fail.
 impl<S: Socket> TryFrom<OwnedFd> for SocketStream<S> {
     type Error = Error;
 

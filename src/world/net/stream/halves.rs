@@ -1,6 +1,6 @@
 //! A stream as two halves, one that reads and one that writes.
 //!
-//! Borrowed or owned, a half is the same but for what it points to the stream with.
+//! Borrowed and owned halves are the same except for the pointer to their stream.
 
 use std::fmt;
 use std::future::Future;
@@ -29,25 +29,33 @@ pub struct WriteHalf<'a, S: Socket> {
 }
 
 /// The half of a [stream](SocketStream::into_split) that reads, and owns the stream together with
-/// the other one. Dropped, it leaves its direction open until the other half is dropped too.
+/// the other half. When it is dropped, its direction stays open until the other half is dropped
+/// too.
 #[derive(Debug)]
 pub struct OwnedReadHalf<S: Socket> {
     stream: Rc<SocketStream<S>>,
 }
 
-/// The half of a [stream](SocketStream::into_split) that writes, and owns the stream together
-/// with the other one. Dropping it ends its direction: the peer reads to the end.
+/// The half of a [stream](SocketStream::into_split) that writes, and owns the stream together with
+/// the other half. Dropping it ends its direction: the peer reads to the end.
 #[derive(Debug)]
 pub struct OwnedWriteHalf<S: Socket> {
     stream: Rc<SocketStream<S>>,
-    ends: bool,
+    on_drop: OnDrop,
+}
+
+/// What becomes of a direction when the half that writes is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum OnDrop {
+    End,
+    LeaveOpen,
 }
 
 impl<S: Socket> SocketStream<S> {
-    /// Two halves, one that reads and one that writes, each for one task.
+    /// Splits the stream into two halves for two tasks, one that reads and one that writes.
     ///
     /// If the `AsyncReadExt` of the `futures` crate is in scope, `stream.split()` is that trait's
-    /// method, which takes the stream by value. Write `TcpStream::split(&mut stream)` then.
+    /// method, which takes the stream by value. In that case write `TcpStream::split(&mut stream)`.
     ///
     /// ```
     /// use seedbed::net::UnixStream;
@@ -70,8 +78,8 @@ impl<S: Socket> SocketStream<S> {
         (ReadHalf { stream: self }, WriteHalf { stream: self })
     }
 
-    /// Like [`split`](Self::split), but the halves own the stream between them. The half that
-    /// writes ends its direction when it is dropped.
+    /// Like [`split`](Self::split), but the halves own the stream together. The half that writes
+    /// ends its direction when it is dropped.
     ///
     /// ```
     /// use seedbed::net::UnixStream;
@@ -89,7 +97,7 @@ impl<S: Socket> SocketStream<S> {
     /// ```
     pub fn into_split(self) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
         let stream = Rc::new(self);
-        (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, ends: true })
+        (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, on_drop: OnDrop::End })
     }
 }
 
@@ -114,7 +122,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
                 self.stream.read(buffer)
@@ -124,7 +132,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn read_vectored(
                 &mut self,
@@ -137,7 +145,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn read_exact(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
                 self.stream.read_exact(buffer)
@@ -147,7 +155,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn read_to_end(
                 &mut self,
@@ -160,14 +168,14 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn readable(&mut self) -> impl Future<Output = Result<()>> {
                 self.stream.readable()
             }
         }
 
-        /// As [`SocketStream`]'s.
+        /// The same as for a [`SocketStream`].
         impl<S: Socket> AsyncRead for $half {
             fn poll_read(
                 self: Pin<&mut Self>,
@@ -199,7 +207,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
                 self.stream.write(bytes)
@@ -209,7 +217,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn write_vectored(
                 &mut self,
@@ -222,7 +230,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
                 self.stream.write_all(bytes)
@@ -232,7 +240,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
                 self.stream.flush()
@@ -242,7 +250,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn shutdown(&mut self) -> Result<()> {
                 self.stream.shutdown(Shutdown::Write)
@@ -252,14 +260,14 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As there.
+            /// The same.
             #[track_caller]
             pub fn writable(&mut self) -> impl Future<Output = Result<()>> {
                 self.stream.writable()
             }
         }
 
-        /// As [`SocketStream`]'s.
+        /// The same as for a [`SocketStream`].
         impl<S: Socket> AsyncWrite for $half {
             fn poll_write(
                 self: Pin<&mut Self>,
@@ -292,11 +300,11 @@ writes!(WriteHalf<'_, S>);
 writes!(OwnedWriteHalf<S>);
 
 impl<S: Socket> OwnedReadHalf<S> {
-    /// The stream again.
+    /// Puts the two halves together into the stream again.
     ///
     /// # Errors
     ///
-    /// [`ReuniteError`], with both halves, if they are not of the same stream.
+    /// [`ReuniteError`], with both halves, if they belong to different streams.
     ///
     /// ```
     /// use seedbed::net::UnixStream;
@@ -320,35 +328,36 @@ impl<S: Socket> OwnedWriteHalf<S> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same.
     pub fn reunite(self, other: OwnedReadHalf<S>) -> Result<SocketStream<S>, ReuniteError<S>> {
         other.reunite(self)
     }
 
-    /// Drops the half and leaves its direction open until the other half is dropped too.
+    /// Drops the half, but leaves its direction open until the other half is dropped too.
     pub fn forget(mut self) {
-        self.ends = false;
+        self.on_drop = OnDrop::LeaveOpen;
     }
 }
 
 impl<S: Socket> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
-        if self.ends {
-            // It fails only where the direction has ended already.
+        if self.on_drop == OnDrop::End {
+            // This fails only if the direction has ended already.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
 }
 
-/// Two halves that were to be reunited, and belong to different streams.
+/// The error when two halves that belong to different streams were to be reunited. It contains
+/// both.
 ///
-/// It holds them, and is no [`std::error::Error`] of its own, because those have to be `Send` to
-/// become an [`Error`]; `?` drops the halves and keeps the message.
+/// It does not implement [`std::error::Error`], because such an error has to be `Send` to become an
+/// [`Error`], and the halves are not. With `?` the halves are dropped and the message is kept.
 pub struct ReuniteError<S: Socket>(pub OwnedReadHalf<S>, pub OwnedWriteHalf<S>);
 
 impl<S: Socket> fmt::Display for ReuniteError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the two halves are not of the same stream")
+        f.write_str("the two halves belong to different streams")
     }
 }
 

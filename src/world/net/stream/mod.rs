@@ -42,28 +42,28 @@ use crate::world::reactor::registration::{Operation, Registration, Side};
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
 /// [`UnixStream`](super::UnixStream).
 ///
-/// Two tasks can use one at the same time, by `&`: one reads, the other writes. Two readers or two
-/// writers are allowed as well, but then nothing says which of them gets which bytes. To rule that
-/// out, [`split`](Self::split) the stream.
+/// Two tasks can use it at the same time, by `&`: one reads, the other writes. Two readers or two
+/// writers are allowed too, but then nothing determines which of them gets which bytes. To rule
+/// that out, [`split`](Self::split) the stream.
 ///
-/// Dropping a stream leaves closing it to the kernel. What was written is still sent, unless there is
-/// input that nobody has read, or more of it arrives: then the kernel resets the connection, and the
-/// peer may lose what was written last. [`close`](Self::close) waits for the peer to end as well, and
-/// a [server](crate::Server) does so for the streams that its handlers drop.
+/// Dropping a stream leaves closing it to the kernel. What was written is still sent, unless there
+/// is input that nobody has read, or more arrives: then the kernel resets the connection, and the
+/// peer may lose what was written last. [`close`](Self::close) waits for the peer to end its
+/// direction too, and a [server](crate::Server) does so for the streams that its handlers drop.
 ///
 /// # Code for other runtimes
 ///
 /// A stream, and a `&` of one, implements [`AsyncRead`](futures_io::AsyncRead) and
 /// [`AsyncWrite`](futures_io::AsyncWrite) of the `futures` crate, and with the feature `tokio-io`
-/// those of tokio. Their operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes out
-/// inside an [`io::Error`], and `?` turns that into the [`Error`](crate::Error) it was.
+/// those of tokio. Their operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes
+/// out inside an [`io::Error`], which `?` turns back into the [`Error`](crate::Error) that it was.
 ///
 /// ```
 /// use futures::AsyncReadExt;
 /// use seedbed::net::{SocketStream, Socket, UnixStream};
 /// use std::net::Shutdown;
 ///
-/// /// Whatever the kind.
+/// /// Works for either kind of stream.
 /// async fn send_back<S: Socket>(stream: &SocketStream<S>) -> seedbed::Result<()> {
 ///     futures::io::copy(stream, &mut &*stream).await?;
 ///     stream.shutdown(Shutdown::Write)
@@ -86,12 +86,13 @@ pub struct SocketStream<S: Socket> {
 }
 
 impl<S: Socket> SocketStream<S> {
-    /// Over a socket that is in non-blocking mode already, and that this side has connected.
+    /// A stream over a socket in non-blocking mode that this side has connected.
     pub(super) fn new(socket: S) -> Self {
         SocketStream { io: Registration::new(Kept::new(socket, Origin::Connected)) }
     }
 
-    /// Over one that a listener has accepted, or somebody else, for all that is known.
+    /// A stream over a socket in non-blocking mode that a listener, or somebody else's, has
+    /// accepted.
     pub(super) fn accepted(socket: S) -> Self {
         SocketStream { io: Registration::new(Kept::new(socket, Origin::Accepted)) }
     }
@@ -100,11 +101,11 @@ impl<S: Socket> SocketStream<S> {
         &self.io
     }
 
-    /// From a connected stream of the standard library, which is put into non-blocking mode.
+    /// Takes over a connected stream of the standard library, and puts it into non-blocking mode.
     ///
     /// # Errors
     ///
-    /// That of the system call.
+    /// The [`io::Error`] of the system call.
     ///
     /// ```
     /// use seedbed::net::UnixStream;
@@ -116,19 +117,21 @@ impl<S: Socket> SocketStream<S> {
     #[track_caller]
     pub fn from_std(stream: S) -> Result<Self> {
         stream.set_nonblocking()?;
-        // The standard library does this for what it makes itself, not for descriptors of others.
+        // The standard library does this for sockets that it makes itself, but not for others.
         #[cfg(target_vendor = "apple")]
         socket2::SockRef::from(&stream).set_nosigpipe(true)?;
         Ok(Self::accepted(stream))
     }
 
-    /// The stream of the standard library. It is still in non-blocking mode.
+    /// Returns the stream of the standard library. It is still in non-blocking mode.
     pub fn into_std(self) -> S {
         self.io.into_source().into_inner()
     }
 
-    /// Reads what is there, at most `buffer.len()` bytes, and waits while nothing is. 0 means the
-    /// end: the peer will send no more.
+    /// Reads what there is, at most `buffer.len()` bytes, and waits while there is nothing. Returns
+    /// the number of bytes; 0 means the end: the peer will send no more.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -136,11 +139,13 @@ impl<S: Socket> SocketStream<S> {
     /// system call.
     #[track_caller]
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Side::Read, |socket| self.note_read(buffer.len(), receive(socket, buffer)))
+        self.io.operate(Side::Read, |socket| {
+            self.learn(Side::Read, buffer.len(), receive(socket, buffer))
+        })
     }
 
-    /// Like [`read`](Self::read), into several buffers, one after the other. Buffers beyond those
-    /// that the system takes in one call (1024 on Linux) are left for the next.
+    /// Like [`read`](Self::read), into several buffers, one after the other. The system takes a
+    /// limited number of buffers in one call (1024 on Linux); the others are not used.
     ///
     /// # Errors
     ///
@@ -150,10 +155,10 @@ impl<S: Socket> SocketStream<S> {
         &self,
         buffers: &mut [IoSliceMut<'_>],
     ) -> impl Future<Output = Result<usize>> {
-        let (pieces, room) = at_once(buffers);
+        let (pieces, length) = at_once(buffers);
         let buffers = &mut buffers[..pieces];
         self.io.operate(Side::Read, move |socket| {
-            self.note_read(room, socket.io().read_vectored(buffers))
+            self.learn(Side::Read, length, socket.io().read_vectored(buffers))
         })
     }
 
@@ -163,9 +168,11 @@ impl<S: Socket> SocketStream<S> {
     /// been filled, and there is no telling how much. To be able to go on after a cancellation,
     /// call `read` in a loop.
     ///
+    /// A [checkpoint](crate::checkpoint()), even if the buffer is empty.
+    ///
     /// # Errors
     ///
-    /// Those of [`read`](Self::read); an [`io::Error`] of the kind
+    /// As [`read`](Self::read); an [`io::Error`] of the kind
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
     #[track_caller]
     pub fn read_exact(&self, mut buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
@@ -175,8 +182,9 @@ impl<S: Socket> SocketStream<S> {
                 return operation.poll_checkpoint(cx);
             }
             loop {
-                let room = &mut *buffer;
-                let read = |socket: &Kept<S>| self.note_read(room.len(), receive(socket, room));
+                let rest = &mut *buffer;
+                let read =
+                    |socket: &Kept<S>| self.learn(Side::Read, rest.len(), receive(socket, rest));
                 match ready!(operation.poll(cx, read))? {
                     0 => {
                         let error = io::Error::from(io::ErrorKind::UnexpectedEof);
@@ -193,15 +201,17 @@ impl<S: Socket> SocketStream<S> {
 
     /// Reads to the end, and returns how many bytes were added to `buffer`.
     ///
-    /// Nothing is lost if it fails or is dropped: what was read is in `buffer`, and another call
+    /// Nothing is lost if this fails or is dropped: what was read is in `buffer`, and another call
     /// appends to it.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
     #[track_caller]
     pub fn read_to_end(&self, buffer: &mut Vec<u8>) -> impl Future<Output = Result<usize>> {
-        /// How much may be read before the task's budget is looked at again.
+        /// How many bytes may be read before the task's budget is checked again.
         const CHUNK: u64 = 64 * 1024;
         let before = buffer.len();
         let mut operation = Operation::new(&self.io, Side::Read);
@@ -215,8 +225,10 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Writes as much of `bytes` as there is room for, and waits while there is none. Returns how
-    /// many bytes that were.
+    /// Writes as much of `bytes` as the system takes, and waits while it takes none. Returns the
+    /// number of bytes written.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -224,11 +236,13 @@ impl<S: Socket> SocketStream<S> {
     /// system call.
     #[track_caller]
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Side::Write, |socket| self.note_write(bytes.len(), send(socket, bytes)))
+        self.io.operate(Side::Write, |socket| {
+            self.learn(Side::Write, bytes.len(), send(socket, bytes))
+        })
     }
 
-    /// Like [`write`](Self::write), from several buffers, one after the other. Buffers beyond those
-    /// that the system takes in one call (1024 on Linux) are left for the next.
+    /// Like [`write`](Self::write), from several buffers, one after the other. The system takes a
+    /// limited number of buffers in one call (1024 on Linux); the others are not written.
     ///
     /// # Errors
     ///
@@ -238,7 +252,7 @@ impl<S: Socket> SocketStream<S> {
         let (pieces, length) = at_once(buffers);
         let buffers = &buffers[..pieces];
         self.io.operate(Side::Write, move |socket| {
-            self.note_write(length, send_vectored(socket, buffers, length))
+            self.learn(Side::Write, length, send_vectored(socket, buffers, length))
         })
     }
 
@@ -248,6 +262,8 @@ impl<S: Socket> SocketStream<S> {
     /// have been written, and there is no telling how many. To be able to go on after a
     /// cancellation, call `write` in a loop. Otherwise the stream is of no further use if its peer
     /// must not get half a message.
+    ///
+    /// A [checkpoint](crate::checkpoint()), even if there is nothing to write.
     ///
     /// # Errors
     ///
@@ -260,7 +276,8 @@ impl<S: Socket> SocketStream<S> {
                 return operation.poll_checkpoint(cx);
             }
             loop {
-                let write = |socket: &Kept<S>| self.note_write(bytes.len(), send(socket, bytes));
+                let write =
+                    |socket: &Kept<S>| self.learn(Side::Write, bytes.len(), send(socket, bytes));
                 match ready!(operation.poll(cx, write))? {
                     0 => {
                         let error = io::Error::from(io::ErrorKind::WriteZero);
@@ -275,7 +292,8 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// A [checkpoint](crate::checkpoint()) and nothing else: a stream holds nothing back.
+    /// Does nothing, as a stream buffers nothing itself, but is a
+    /// [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -288,8 +306,8 @@ impl<S: Socket> SocketStream<S> {
     /// Ends one direction of the stream, or both: after `Shutdown::Write` the peer reads to the
     /// end, and may still write. What was written before is still sent.
     ///
-    /// A direction that has ended already, because it was shut down or because the peer has reset
-    /// the connection, is no error. The `close` of `futures` and the `shutdown` of tokio's
+    /// It is no error if a direction has ended already, because it was shut down or because the
+    /// peer has reset the connection. The `close` of `futures` and the `shutdown` of tokio's
     /// `AsyncWriteExt` do the same as `Shutdown::Write`, after a checkpoint.
     ///
     /// It does not wait for anything, so it is not a checkpoint, and works in a cancelled scope.
@@ -305,27 +323,28 @@ impl<S: Socket> SocketStream<S> {
     /// Closes the stream without cutting off what was written to it.
     ///
     /// A stream that is merely dropped is closed by the kernel, which resets the connection if
-    /// there is input that nobody has read, or if more arrives afterwards. Then the peer may not
-    /// get what was written last, even what it has received already: an answer to a request that
-    /// was refused half-way, for example. So this ends the direction that writes, as
-    /// [`shutdown`](Self::shutdown) does, then reads and discards whatever comes until the peer
-    /// has ended its direction as well, and closes the socket. It waits for 2 seconds at most;
-    /// after that the kernel closes.
+    /// there is input that nobody has read, or if more arrives afterwards. Then the peer may lose
+    /// what was written last, even if it has received it already: the answer to a request that was
+    /// refused half-way, for example. So this ends the direction that writes, as
+    /// [`shutdown`](Self::shutdown) does, then reads and discards whatever comes until the peer has
+    /// ended its direction too, and closes the socket. It waits for at most 2 seconds; after that
+    /// the kernel closes the connection.
     ///
-    /// It does not say whether the peer has read everything: only an answer from the peer can. A
-    /// connection that the peer has reset, or that is broken in another way, is no error here.
+    /// Success does not mean that the peer has read everything: only an answer from the peer could
+    /// tell. It is no error here if the peer has reset the connection, or if that is broken in
+    /// another way.
     ///
-    /// It is a [checkpoint](crate::checkpoint()). Cancelled or dropped, it closes the stream then
-    /// and there, as dropping the stream does.
+    /// A [checkpoint](crate::checkpoint()). If it is cancelled or dropped, the stream is closed
+    /// then and there, as by dropping it.
     ///
-    /// For a stream in [owned halves](Self::into_split) there is
-    /// [`reunite`](OwnedReadHalf::reunite). Where the `AsyncWriteExt` of `futures` is in scope,
-    /// `(&mut stream).close()` is that of the trait, which waits for nothing and only ends the
-    /// direction that writes.
+    /// A stream in [owned halves](Self::into_split) has to be
+    /// [put together](OwnedReadHalf::reunite) first. If the `AsyncWriteExt` of `futures` is in
+    /// scope, `(&mut stream).close()` is the method of that trait, which waits for nothing and only
+    /// ends the direction that writes.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
+    /// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside
     /// [`run`](crate::run).
     ///
     /// ```
@@ -355,16 +374,18 @@ impl<S: Socket> SocketStream<S> {
     pub fn close(self) -> impl Future<Output = Result<()>> {
         placed(async move {
             let outcome = closing::linger(&self.io, closing::LIMIT).await;
-            // That was all: a server that would linger on it has nothing to do.
+            // That was all: a server that collects dropped streams has nothing left to do.
             drop(self.into_std());
             outcome
         })
     }
 
-    /// Waits until a read would not wait: there are bytes, the end, or an error.
+    /// Waits until a read would not wait: until there are bytes, the end, or an error.
     ///
-    /// With this a task that waits for a long time need not hold a buffer meanwhile, and system
-    /// calls that this crate does not have can be made on the stream.
+    /// Lets a task wait for its peer without keeping a buffer, and make system calls that this
+    /// crate has no method for.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -374,7 +395,9 @@ impl<S: Socket> SocketStream<S> {
         self.io.operate(Side::Read, |socket| would_not_block(socket, PollFlags::IN))
     }
 
-    /// Waits until a write would not wait: there is room, or an error.
+    /// Waits until a write would not wait: until the system takes bytes, or there is an error.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -384,7 +407,7 @@ impl<S: Socket> SocketStream<S> {
         self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT))
     }
 
-    /// What is told of the other end, from now on without an operation that waits.
+    /// What the kernel says about the other end, even while no operation is waiting.
     #[cfg(feature = "hyper")]
     pub(crate) fn observe(
         &self,
@@ -392,8 +415,8 @@ impl<S: Socket> SocketStream<S> {
         self.io.observe()
     }
 
-    /// As [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), into memory that need not be initialized. What has been read is
-    /// at its beginning, and initialized.
+    /// Like [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), but into memory that need
+    /// not be initialized. What has been read is at its beginning, and initialized.
     #[cfg(feature = "hyper")]
     pub(crate) fn poll_read_uninit(
         &self,
@@ -402,20 +425,13 @@ impl<S: Socket> SocketStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.io.poll_operation(Side::Read, cx, |socket| {
             let outcome = receive_uninit(socket, buffer);
-            self.note_read(buffer.len(), outcome)
+            self.learn(Side::Read, buffer.len(), outcome)
         })
     }
 
-    fn note_read(&self, room: usize, outcome: io::Result<usize>) -> io::Result<usize> {
-        self.note(Side::Read, room, outcome)
-    }
-
-    fn note_write(&self, length: usize, outcome: io::Result<usize>) -> io::Result<usize> {
-        self.note(Side::Write, length, outcome)
-    }
-
-    /// Spares the next operation a system call that would find out what this one shows.
-    fn note(&self, side: Side, asked: usize, outcome: io::Result<usize>) -> io::Result<usize> {
+    /// Passes on the outcome of a system call. If it shows that the next one would block, that call
+    /// is saved.
+    fn learn(&self, side: Side, asked: usize, outcome: io::Result<usize>) -> io::Result<usize> {
         if let Ok(n) = outcome
             && S::SHORT_IS_LAST
             && 0 < n
@@ -427,7 +443,8 @@ impl<S: Socket> SocketStream<S> {
     }
 }
 
-/// What the kernel says at this moment. Other than trying, it does not take an error or a byte.
+/// Asks the kernel whether an operation would block now. Unlike trying, that consumes neither a
+/// byte nor an error.
 fn would_not_block(socket: &impl AsFd, flags: PollFlags) -> io::Result<()> {
     let mut sockets = [PollFd::new(socket, flags)];
     match rustix::event::poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {

@@ -1,6 +1,8 @@
-//! The system calls that move bytes. On Linux they are made in place, not through the C library: on
-//! a virtual machine each took half a microsecond less, of three. Why was not found out; that the
-//! library's functions can be cancelled is not it, as its `syscall` took as long.
+//! The system calls that move bytes.
+//!
+//! On Linux they are made in place, not through the C library: on a virtual machine that saved half
+//! a microsecond of three. We do not know why. It is not that the library's functions can be
+//! cancelled, as its `syscall` took just as long.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -17,7 +19,7 @@ pub(super) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize
     Ok(read)
 }
 
-/// As [`receive`]; so many bytes are initialized then.
+/// Like [`receive`]; afterwards that many bytes are initialized.
 #[inline]
 pub(in crate::world::net) fn receive_uninit(
     socket: &impl AsFd,
@@ -27,31 +29,32 @@ pub(in crate::world::net) fn receive_uninit(
     Ok(read.len())
 }
 
-/// Nothing here raises SIGPIPE if the peer has gone: it is an error, whatever the signal would do.
+/// Nothing here raises SIGPIPE if the peer has gone: that is an error, whatever the signal would
+/// do.
 #[cfg(not(target_vendor = "apple"))]
-const QUIET: SendFlags = SendFlags::NOSIGNAL;
-// An option of the socket says so instead: mio and socket2 set it, and `SocketStream::from_std`.
+const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
+// An option of the socket sees to it instead: mio, socket2 and `SocketStream::from_std` set it.
 #[cfg(target_vendor = "apple")]
-const QUIET: SendFlags = SendFlags::empty();
+const NO_SIGPIPE: SendFlags = SendFlags::empty();
 
 #[inline]
 pub(super) fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(socket, bytes, QUIET)?)
+    Ok(rustix::net::send(socket, bytes, NO_SIGPIPE)?)
 }
 
-/// As [`send`], of `length` bytes in all, in [no more pieces than the system takes](at_once).
+/// Like [`send`], for `length` bytes in total, in [no more pieces than the system takes](at_once).
 pub(super) fn send_vectored(
     socket: &impl AsFd,
     buffers: &[IoSlice<'_>],
     length: usize,
 ) -> io::Result<usize> {
-    /// Up to so many bytes are copied: telling the kernel where the pieces are takes longer. The
-    /// head and the body of a short answer are such pieces.
+    /// Up to this many bytes are copied: telling the kernel where the pieces are would take longer.
+    /// The head and the body of a short answer are such pieces.
     const COPIED: usize = 512;
     if length > COPIED {
         // Not `writev`, which has no flags.
         let mut nothing = SendAncillaryBuffer::default();
-        return Ok(rustix::net::sendmsg(socket, buffers, &mut nothing, QUIET)?);
+        return Ok(rustix::net::sendmsg(socket, buffers, &mut nothing, NO_SIGPIPE)?);
     }
     let mut copy = [0; COPIED];
     let mut end = 0;
@@ -62,8 +65,8 @@ pub(super) fn send_vectored(
     send(socket, &copy[..end])
 }
 
-/// As many pieces as one system call takes, and how many bytes they are together: to transfer less
-/// than that says something about the socket.
+/// How many pieces one system call takes, and how many bytes they have together: if fewer are
+/// transferred, that says something about the socket.
 pub(super) fn at_once<B: Deref<Target = [u8]>>(buffers: &[B]) -> (usize, usize) {
     /// `IOV_MAX` is 1,024 on Linux, the BSDs and macOS, and nowhere less than 16.
     const MOST: usize =
@@ -76,8 +79,8 @@ pub(super) fn at_once<B: Deref<Target = [u8]>>(buffers: &[B]) -> (usize, usize) 
     (pieces, buffers[..pieces].iter().map(|buffer| buffer.len()).sum())
 }
 
-/// Ends one direction of a connection, or both. It is no error if they have ended already, as where
-/// the peer has reset the connection.
+/// Ends one direction of a connection, or both. It is no error if they have ended already, for
+/// example because the peer has reset the connection.
 pub(in crate::world::net) fn shutdown(socket: &impl AsFd, how: Shutdown) -> io::Result<()> {
     match SockRef::from(socket).shutdown(how) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),

@@ -1,4 +1,4 @@
-//! Listening at an address.
+//! Listening on an address.
 
 use std::future::Future;
 
@@ -11,36 +11,37 @@ use crate::world::net::names;
 use crate::world::net::tcp::{TcpListener, TcpSocket};
 
 impl TcpListener {
-    /// Listens at this address. With port 0 the system chooses a port, which
-    /// [`local_addr`](Self::local_addr) gives.
+    /// Listens on this address. With port 0 the system chooses a port, which
+    /// [`local_addr`](Self::local_addr) returns.
     ///
-    /// Connections left behind by a server that has just ended are no obstacle (`SO_REUSEADDR`), and
-    /// up to 1024 connections can wait to be accepted. For other settings there is [`TcpSocket`].
+    /// Connections left behind by a server that has just ended are no obstacle (`SO_REUSEADDR`),
+    /// and up to 1024 connections can wait to be accepted. For other settings there is
+    /// [`TcpSocket`].
     ///
-    /// A name is [looked up](crate::net::lookup_host). Of several addresses, the first at which it is
-    /// possible to listen is used, and no other.
+    /// A name is [looked up](crate::net::lookup_host). Of several addresses, only the first that it
+    /// is possible to listen on is used.
     ///
-    /// A [checkpoint](crate::checkpoint()); it waits only for a name.
+    /// A [checkpoint](crate::checkpoint()), which waits only for a name.
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`](std::io::Error): of the kind
-    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
-    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, with the address, the
-    /// last one's if there were several.
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if this is not an [`Address`]; that of
+    /// [`lookup_host`](crate::net::lookup_host); that of a system call, with the address, for the
+    /// last address if there were several.
     #[track_caller]
     pub fn bind(address: impl Address) -> impl Future<Output = Result<TcpListener>> {
         placed(async move { bind_first(&address, |_| Ok(())).await })
     }
 
-    /// Like [`bind`](Self::bind), but lets others listen at the same address (`SO_REUSEPORT`): the
+    /// Like [`bind`](Self::bind), but lets others listen on the same address (`SO_REUSEPORT`): the
     /// listeners of several [cores](crate::run_on_cores), or of several processes of the same user.
-    /// All of them have to ask for it.
+    /// All of them have to ask for this.
     ///
-    /// Linux distributes the connections as they come, by a hash of both addresses: evenly if there
-    /// are many, however busy the listeners are. A connection stays with the listener it was given
-    /// to. If that listener closes before it has accepted the connection, the connection is reset. So
-    /// the queue of a listener that closes while others go on should be emptied first, as a
+    /// Linux distributes connections by a hash of both addresses: evenly if there are many, however
+    /// busy the listeners are. A connection stays with the listener that it was given to. If that
+    /// listener closes before it has accepted the connection, the connection is reset. So the queue
+    /// of a listener that closes while others go on should be emptied first, as a
     /// [`Server`](crate::Server) does when it shuts down. Other systems have other rules; some give
     /// all connections to one listener.
     ///
@@ -52,7 +53,7 @@ impl TcpListener {
     /// use seedbed::net::{TcpListener, TcpSocket};
     ///
     /// let port = TcpSocket::v4()?;
-    /// port.bind("127.0.0.1:0")?; // fails if another server listens there
+    /// port.bind("127.0.0.1:0")?; // fails if another server is listening there
     /// port.set_reuse_port(true)?; // from now on it is shared
     /// let address = port.local_addr()?;
     /// seedbed::run_on_cores(2, async |_core| {
@@ -73,7 +74,7 @@ impl TcpListener {
     }
 }
 
-/// Listens at the first of the addresses where that is possible.
+/// Listens on the first of the addresses where that is possible.
 async fn bind_first(
     address: &impl Address,
     prepare: impl Fn(&TcpSocket) -> Result<()>,

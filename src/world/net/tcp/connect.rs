@@ -12,24 +12,26 @@ use crate::world::net::{happy_eyeballs, names};
 impl TcpStream {
     /// Connects to this address. For options that have to be set beforehand there is [`TcpSocket`].
     ///
-    /// A name is [looked up](crate::net::lookup_host). If there are several addresses, because of the
-    /// name or because a list was given, the first one that answers is used (Happy Eyeballs, RFC
-    /// 8305). IPv6 and IPv4 addresses take turns; each is tried 250 milliseconds after the one
-    /// before, or as soon as that has failed. The other attempts are closed.
+    /// A name is [looked up](crate::net::lookup_host). If there are several addresses, because of
+    /// the name or because a list was given, the first one that answers is used (Happy Eyeballs,
+    /// RFC 8305). IPv6 and IPv4 addresses take turns; each is tried 250 milliseconds after the one
+    /// before, or as soon as that one has failed. The other attempts are closed.
     ///
-    /// If it fails or is dropped there is no connection on this side; the peer may have seen one
+    /// If this fails or is dropped, there is no connection on this side; the peer may have seen one
     /// that was closed.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`](std::io::Error): of the kind
-    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is not an [`Address`]; that of
-    /// [`lookup_host`](crate::net::lookup_host); that of the system calls, with the address, of
-    /// the kind [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused) if nobody listens there; if
-    /// there were several addresses, [`ConnectFailed`].
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if this is not an [`Address`]; that of
+    /// [`lookup_host`](crate::net::lookup_host); that of a system call, with the address, of the
+    /// kind [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused) if nobody is listening
+    /// there; if there were several addresses, with a [`ConnectFailed`] inside.
     ///
-    /// If nobody listens at a port of the same machine, the system may choose that very port for the
-    /// socket, and connect the socket to itself. That is `ConnectionRefused`, too.
+    /// If nobody is listening on a port of the same machine, the system may choose that very port
+    /// for the socket, and connect the socket to itself. That is `ConnectionRefused` too.
     ///
     /// ```
     /// use seedbed::net::{TcpListener, TcpStream};
@@ -52,7 +54,7 @@ impl TcpStream {
                 return connect(address).await.map_err(doing("connecting to", address));
             }
             let addresses = happy_eyeballs::interleave(&addresses);
-            // In a box: every task that connects to anything would have to be as large.
+            // Boxed: otherwise every task that connects to anything would have to be as large.
             let race = Box::pin(happy_eyeballs::race(&addresses, connect));
             match race.await? {
                 Ok(stream) => Ok(stream),

@@ -1,4 +1,4 @@
-//! [`ConnectFailed`].
+//! The error when none of several addresses answers.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use crate::Error;
 
-/// None of several addresses could be connected to. It is inside of an [`io::Error`] with the kind
-/// of the last attempt's; [`find`](Error::find) gets it out.
+/// The error when it was not possible to connect to any of several addresses. It is inside an
+/// [`io::Error`] of the same kind as the last attempt's; [`find`](Error::find) gets it out.
 ///
 /// ```
 /// use seedbed::Error;
@@ -34,7 +34,7 @@ impl ConnectFailed {
         ConnectFailed { attempts }
     }
 
-    /// The addresses in the order in which they were tried, and what went wrong with each.
+    /// The addresses, in the order in which they were tried, and what went wrong with each.
     pub fn attempts(&self) -> impl ExactSizeIterator<Item = (SocketAddr, &Error)> {
         self.attempts.iter().map(|(address, error)| (*address, error))
     }
@@ -47,7 +47,7 @@ impl ConnectFailed {
 
 impl fmt::Display for ConnectFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "none of {} addresses could be connected to", self.attempts.len())?;
+        write!(f, "could not connect to any of {} addresses", self.attempts.len())?;
         for (index, (address, error)) in self.attempts.iter().enumerate() {
             let lead = if index == 0 { ": " } else { "; " };
             write!(f, "{lead}{address}: {error}")?;

@@ -1,4 +1,4 @@
-//! Taking TCP connections.
+//! Accepting TCP connections.
 
 use std::future::Future;
 use std::net::{self, SocketAddr};
@@ -12,8 +12,8 @@ use crate::world::reactor::registration::{Registration, Side};
 
 /// Listens for TCP connections.
 ///
-/// Several tasks can accept from one, by `&`. Dropping it closes it, together with the connections
-/// that wait in its queue.
+/// Several tasks can accept from one listener, by `&`. Dropping it closes it, together with the
+/// connections that are waiting in its queue.
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
@@ -29,7 +29,7 @@ use crate::world::reactor::registration::{Registration, Side};
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub struct TcpListener {
-    // Of `mio`, because it accepts into non-blocking mode with one system call.
+    // The type of `mio`, because it accepts in non-blocking mode with one system call.
     io: Registration<mio::net::TcpListener>,
 }
 
@@ -38,11 +38,11 @@ impl TcpListener {
         TcpListener { io: Registration::of_listener(mio::net::TcpListener::from_std(listener)) }
     }
 
-    /// From a listener of the standard library, which is put into non-blocking mode.
+    /// Takes over a listener of the standard library, and puts it into non-blocking mode.
     ///
     /// # Errors
     ///
-    /// That of the system call.
+    /// The [`io::Error`](std::io::Error) of the system call.
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -55,19 +55,21 @@ impl TcpListener {
         Ok(TcpListener::new(listener))
     }
 
-    /// The listener of the standard library. It is still in non-blocking mode.
+    /// Returns the listener of the standard library. It is still in non-blocking mode.
     pub fn into_std(self) -> net::TcpListener {
         self.io.into_source().into()
     }
 
-    /// Waits for a connection, and returns it with the address it comes from.
+    /// Waits for a connection, and returns it together with the address it comes from.
     ///
-    /// A connection whose client gave up before it was accepted is passed over.
+    /// A connection that its client has given up before it was accepted is skipped.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled), and no connection has been accepted; the
-    /// [`io::Error`](std::io::Error) of the system call. If that ran out of descriptors or memory, the
+    /// [`io::Error`](std::io::Error) of the system call. If descriptors or memory have run out, the
     /// connection stays in the queue, and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr)>> {
@@ -80,7 +82,7 @@ impl TcpListener {
     /// Takes a connection that is waiting already; `None` if there is none.
     ///
     /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
-    /// that a server can serve those who came before it closed.
+    /// that a server can serve the clients that came before it closed.
     ///
     /// # Errors
     ///
@@ -92,7 +94,7 @@ impl TcpListener {
         Ok(taken.map(|(stream, address)| (TcpStream::accepted(stream.into()), address)))
     }
 
-    /// The address it listens at.
+    /// The address that this listens on.
     ///
     /// # Errors
     ///
@@ -112,7 +114,7 @@ impl TcpListener {
         Ok(self.io.source().ttl()?)
     }
 
-    /// Sets what [`ttl`](Self::ttl) gives.
+    /// Sets what [`ttl`](Self::ttl) returns.
     ///
     /// # Errors
     ///
@@ -147,7 +149,7 @@ impl From<TcpListener> for OwnedFd {
     }
 }
 
-/// A socket that listens, which is put into non-blocking mode; that is what may fail.
+/// Takes over a listening socket, and puts it into non-blocking mode, which may fail.
 impl TryFrom<OwnedFd> for TcpListener {
     type Error = crate::Error;
 

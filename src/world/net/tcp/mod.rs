@@ -3,11 +3,11 @@
 //! | file | concept |
 //! |---|---|
 //! | `stream` | a connection and its options |
-//! | `listener` | taking connections |
+//! | `listener` | accepting connections |
 //! | `socket` | a socket before it connects or listens |
 //! | `connect` | connecting to an address, or to the first of several that answers |
 //! | `connect_failed` | what went wrong if none of them did |
-//! | `bind` | listening at an address |
+//! | `bind` | listening on an address |
 
 mod bind;
 mod connect;

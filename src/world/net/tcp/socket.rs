@@ -1,4 +1,4 @@
-//! A TCP socket before it is connected or listens.
+//! A TCP socket before it connects or listens.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,9 +17,9 @@ use crate::world::net::tcp::{TcpListener, TcpStream};
 use crate::world::reactor::registration::Side;
 use crate::{Error, Result};
 
-/// A TCP socket that is to connect or to listen, for options that have to be set beforehand.
+/// A TCP socket that does not connect or listen yet, for options that have to be set beforehand.
 ///
-/// [`socket2::SockRef`](https://docs.rs/socket2) sets those that are not here.
+/// [`socket2::SockRef`](https://docs.rs/socket2) sets those that have no method here.
 ///
 /// ```
 /// use seedbed::net::{TcpSocket, TcpStream};
@@ -40,7 +40,7 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
-    /// A socket for IPv4.
+    /// Makes a socket for IPv4.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl TcpSocket {
         TcpSocket::new(Domain::IPV4)
     }
 
-    /// A socket for IPv6.
+    /// Makes a socket for IPv6.
     ///
     /// # Errors
     ///
@@ -72,13 +72,13 @@ impl TcpSocket {
         Ok(TcpSocket { socket })
     }
 
-    /// Binds it to a local address.
+    /// Binds the socket to a local address.
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not one
-    /// numeric [`Address`]: a socket has one family, and nothing is looked up here. That of the
-    /// system call, with the address.
+    /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if this is not
+    /// exactly one numeric [`Address`], as a socket belongs to one family and nothing is looked up
+    /// here; that of the system call, with the address.
     #[track_caller]
     pub fn bind(&self, address: impl Address) -> Result<()> {
         let place = Location::caller();
@@ -90,7 +90,7 @@ impl TcpSocket {
         bind().map_err(|error| error.at(place))
     }
 
-    /// Listens. `backlog` is how many connections can wait to be accepted.
+    /// Starts listening. `backlog` is how many connections can wait to be accepted.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl TcpSocket {
         if let Err(error) = self.socket.listen(backlog) {
             let error = match self.socket.local_addr().ok().and_then(|address| address.as_socket())
             {
-                Some(address) => doing("listening at", address)(error.into()),
+                Some(address) => doing("listening on", address)(error.into()),
                 None => error.into(),
             };
             return Err(error.at(place));
@@ -109,25 +109,27 @@ impl TcpSocket {
         Ok(TcpListener::new(self.socket.into()))
     }
 
-    /// Binds it, and listens.
+    /// Binds the socket, and starts listening.
     pub(super) fn listen_at(self, address: SocketAddr, backlog: i32) -> Result<TcpListener> {
         let listen = || {
             self.socket.bind(&address.into())?;
             self.socket.listen(backlog)
         };
-        listen().map_err(Error::from).map_err(doing("listening at", address))?;
+        listen().map_err(Error::from).map_err(doing("listening on", address))?;
         Ok(TcpListener::new(self.socket.into()))
     }
 
-    /// Connects. If it fails or is dropped there is no connection on this side; the peer may have
-    /// seen one that was closed.
+    /// Connects. If this fails or is dropped, there is no connection on this side; the peer may
+    /// have seen one that was closed.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled); as [`bind`](Self::bind) for what is not one numeric
-    /// [`Address`]; the [`io::Error`] of the system calls, with the address. It is of the kind
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens there, even if the
-    /// socket is bound to that very address, in which case the system would connect it to itself.
+    /// [`Cancelled`](crate::Cancelled); the same as for [`bind`](Self::bind) if this is not exactly
+    /// one numeric [`Address`]; the [`io::Error`] of a system call, with the address. It is of the
+    /// kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody is listening there,
+    /// even if the socket is bound to that very address and the system would connect it to itself.
     #[track_caller]
     pub fn connect(self, address: impl Address) -> impl Future<Output = Result<TcpStream>> {
         placed(async move {
@@ -142,18 +144,19 @@ impl TcpSocket {
         })
     }
 
-    /// Like [`connect`](Self::connect); its errors do not name the address yet.
+    /// Like [`connect`](Self::connect), but errors do not name the address yet.
     pub(super) async fn join(self, address: SocketAddr) -> Result<TcpStream> {
         checkpoint().await?;
         match self.socket.connect(&address.into()) {
-            // The former does not mean what it says: some systems answer so if they have run out.
+            // The former does not mean what it says: it is what some systems answer if they have
+            // run out.
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::WouldBlock | io::ErrorKind::AddrNotAvailable
                 ) =>
             {
-                let text = format!("{error}: no local address or port is free for it");
+                let text = format!("{error}: no local address or port is free");
                 return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text).into());
             }
             Err(error) if !in_progress(&error) => return Err(error.into()),
@@ -165,46 +168,46 @@ impl TcpSocket {
         Ok(stream)
     }
 
-    /// Whether it can be bound to an address where connections of a former socket linger
-    /// (`SO_REUSEADDR`).
+    /// Sets whether the socket can be bound to an address where connections of a former socket
+    /// linger (`SO_REUSEADDR`).
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call, as for all that follow.
+    /// The [`io::Error`] of the system call, as for all methods that follow.
     #[track_caller]
     pub fn set_reuse_address(&self, reuse: bool) -> Result<()> {
         Ok(self.socket.set_reuse_address(reuse)?)
     }
 
-    /// Whether several sockets, of several threads or processes, can listen at the same address. The
-    /// system distributes the connections (`SO_REUSEPORT`).
+    /// Sets whether several sockets, of several threads or processes, can listen on the same
+    /// address. The system distributes the connections (`SO_REUSEPORT`).
     #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
     #[track_caller]
     pub fn set_reuse_port(&self, reuse: bool) -> Result<()> {
         Ok(self.socket.set_reuse_port(reuse)?)
     }
 
-    /// Whether a socket for IPv6 leaves IPv4 to others (`IPV6_V6ONLY`).
+    /// Sets whether a socket for IPv6 leaves IPv4 to others (`IPV6_V6ONLY`).
     #[track_caller]
     pub fn set_only_v6(&self, only: bool) -> Result<()> {
         Ok(self.socket.set_only_v6(only)?)
     }
 
-    /// How many bytes the system keeps that were received and not yet read (`SO_RCVBUF`). Linux
-    /// doubles the number.
+    /// Sets how many bytes the system keeps that were received and not yet read (`SO_RCVBUF`).
+    /// Linux doubles the number.
     #[track_caller]
     pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_recv_buffer_size(bytes)?)
     }
 
-    /// How many bytes the system keeps that were written and not yet received by the peer
+    /// Sets how many bytes the system keeps that were written and not yet received by the peer
     /// (`SO_SNDBUF`). Linux doubles the number.
     #[track_caller]
     pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_send_buffer_size(bytes)?)
     }
 
-    /// The address it is bound to.
+    /// The address that the socket is bound to.
     #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         let address = self.socket.local_addr()?.as_socket();
@@ -213,16 +216,17 @@ impl TcpSocket {
 }
 
 fn in_progress(error: &io::Error) -> bool {
-    // A signal interrupts the call, and not the attempt.
+    // A signal interrupts the call, but not the attempt.
     error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
         || error.kind() == io::ErrorKind::Interrupted
 }
 
-/// Fails if the stream is connected to itself. TCP lets two sockets connect to each other at the same
-/// time, without a listener, and takes one socket for both if it has the port that it connects to.
+/// Fails if the stream is connected to itself. TCP lets two sockets connect to each other at the
+/// same time, without a listener, and takes one socket for both if it has the port that it connects
+/// to.
 fn refuse_itself(stream: &TcpStream, address: SocketAddr) -> Result<()> {
     let local = stream.local_addr()?;
-    // Seldom more than this is asked.
+    // More than this rarely has to be asked.
     if local.port() != address.port() {
         return Ok(());
     }
@@ -230,20 +234,20 @@ fn refuse_itself(stream: &TcpStream, address: SocketAddr) -> Result<()> {
     if (local.ip(), local.port()) != (peer.ip(), peer.port()) {
         return Ok(());
     }
-    // Otherwise nobody could listen at the port for a minute.
+    // Otherwise nobody could listen on the port for a minute.
     stream.set_linger(Some(Duration::ZERO))?;
-    let text = "nobody listens there, and the socket would be connected to itself";
+    let text = "nobody is listening there, and the socket would be connected to itself";
     Err(io::Error::new(io::ErrorKind::ConnectionRefused, text).into())
 }
 
-/// Whether a socket that was told to connect has done so, or why not.
+/// Whether a socket that was told to connect has done so; otherwise why not.
 fn is_connected(stream: &net::TcpStream) -> io::Result<()> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
     match stream.peer_addr() {
         Ok(_) => Ok(()),
-        // Spurious news, or none yet.
+        // The news was spurious, or has not come yet.
         Err(error) if error.kind() == io::ErrorKind::NotConnected || in_progress(&error) => {
             Err(io::ErrorKind::WouldBlock.into())
         }

@@ -12,8 +12,8 @@ use crate::world::reactor::registration::Side;
 
 /// A TCP connection.
 ///
-/// Reading and writing, which it has in common with a [`UnixStream`](crate::net::UnixStream), are
-/// described at [`SocketStream`].
+/// Reading and writing are described at [`SocketStream`], as they are the same for a
+/// [`UnixStream`](crate::net::UnixStream).
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};
@@ -34,7 +34,8 @@ use crate::world::reactor::registration::Side;
 pub type TcpStream = SocketStream<net::TcpStream>;
 
 impl SocketStream<net::TcpStream> {
-    /// Like [`read`](Self::read), but leaves what it reads to be read again.
+    /// Like [`read`](Self::read), but what it reads can be read again. A
+    /// [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -48,7 +49,7 @@ impl SocketStream<net::TcpStream> {
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call, as for all that follow.
+    /// The [`io::Error`] of the system call, as for all methods that follow.
     #[track_caller]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         Ok(self.socket().local_addr()?)
@@ -60,7 +61,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().peer_addr()?)
     }
 
-    /// Takes the error that the system keeps for the next operation, if there is one
+    /// Takes the error that the system has in store for the next operation, if there is one
     /// (`SO_ERROR`).
     #[track_caller]
     pub fn take_error(&self) -> Result<Option<io::Error>> {
@@ -73,7 +74,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().nodelay()?)
     }
 
-    /// Sets what [`nodelay`](Self::nodelay) gives.
+    /// Sets what [`nodelay`](Self::nodelay) returns.
     #[track_caller]
     pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
         Ok(self.socket().set_nodelay(nodelay)?)
@@ -87,12 +88,12 @@ impl SocketStream<net::TcpStream> {
         Ok(if socket.keepalive()? { Some(socket.tcp_keepalive_time()?) } else { None })
     }
 
-    /// Sets what [`keepalive`](Self::keepalive) gives.
+    /// Sets what [`keepalive`](Self::keepalive) returns.
     #[track_caller]
     pub fn set_keepalive(&self, silence: Option<Duration>) -> Result<()> {
         let socket = SockRef::from(self);
         match silence {
-            // Turns it on as well.
+            // This also turns it on.
             Some(silence) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?,
             None => socket.set_keepalive(false)?,
         }
@@ -106,9 +107,10 @@ impl SocketStream<net::TcpStream> {
         Ok(SockRef::from(self).linger()?)
     }
 
-    /// Sets what [`linger`](Self::linger) gives. With zero, dropping the stream discards what has not
-    /// been sent and resets the connection. With anything else it blocks the whole thread for up to
-    /// that long; to wait for the peer without blocking there is [`close`](Self::close).
+    /// Sets what [`linger`](Self::linger) returns. With zero, dropping the stream discards what has
+    /// not been sent, and resets the connection. With any other duration, dropping it blocks the
+    /// whole thread for up to that long; [`close`](Self::close) waits for the peer without
+    /// blocking.
     #[track_caller]
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
         Ok(SockRef::from(self).set_linger(linger)?)
@@ -120,7 +122,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().ttl()?)
     }
 
-    /// Sets what [`ttl`](Self::ttl) gives.
+    /// Sets what [`ttl`](Self::ttl) returns.
     #[track_caller]
     pub fn set_ttl(&self, ttl: u32) -> Result<()> {
         Ok(self.socket().set_ttl(ttl)?)
@@ -132,7 +134,7 @@ impl SocketStream<net::TcpStream> {
         Ok(SockRef::from(self).recv_buffer_size()?)
     }
 
-    /// Sets what [`receive_buffer_size`](Self::receive_buffer_size) gives. Linux doubles the
+    /// Sets what [`receive_buffer_size`](Self::receive_buffer_size) returns. Linux doubles the
     /// number.
     #[track_caller]
     pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
@@ -146,7 +148,7 @@ impl SocketStream<net::TcpStream> {
         Ok(SockRef::from(self).send_buffer_size()?)
     }
 
-    /// Sets what [`send_buffer_size`](Self::send_buffer_size) gives. Linux doubles the number.
+    /// Sets what [`send_buffer_size`](Self::send_buffer_size) returns. Linux doubles the number.
     #[track_caller]
     pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(SockRef::from(self).set_send_buffer_size(bytes)?)

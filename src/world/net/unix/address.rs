@@ -1,8 +1,8 @@
 //! Names of sockets in the Unix domain: paths, and abstract names.
 //!
 //! Every way in goes through here, so that a name means the same everywhere. The libraries below
-//! differ: of one the part behind a NUL is cut off silently, with another an abstract name is an
-//! error, and an empty path is given a name by the system.
+//! differ: one silently cuts off what follows a NUL byte, another rejects abstract names, and to an
+//! empty path the system gives a name of its own.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,8 @@ use socket2::SockAddr;
 
 /// The name in the system's form.
 ///
-/// One that begins with a NUL is abstract, where there are such names, and may have further ones.
+/// A name that begins with a NUL byte is abstract, on systems with such names, and may contain more
+/// of them.
 pub(super) fn address(name: &Path) -> io::Result<SockAddr> {
     let bytes = name.as_os_str().as_bytes();
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -21,18 +22,17 @@ pub(super) fn address(name: &Path) -> io::Result<SockAddr> {
         [] => return refuse("the path is empty"),
         [0] => return refuse("the abstract name is empty"),
         [0, ..] if cfg!(any(target_os = "linux", target_os = "android")) => {}
-        [0, ..] => return refuse("there are no abstract names on this system"),
-        _ if bytes.contains(&0) => return refuse("there is a NUL byte inside of the path"),
+        [0, ..] => return refuse("this system has no abstract names"),
+        _ if bytes.contains(&0) => return refuse("the path contains a NUL byte"),
         _ => {}
     }
-    // It fails for nothing else.
+    // It fails for no other reason.
     SockAddr::unix(name).or_else(|_| {
-        refuse(&format!("it has {} bytes, more than the address of a socket takes", bytes.len()))
+        refuse(&format!("it has {} bytes, more than the address of a socket can hold", bytes.len()))
     })
 }
 
-/// The same for an address of the standard library, with the name in the form that
-/// [`address`] takes.
+/// The name of an address of the standard library, in the form that [`address`] takes.
 pub(super) fn name_of(address: &SocketAddr) -> std::path::PathBuf {
     #[cfg(target_os = "android")]
     use std::os::android::net::SocketAddrExt;

@@ -19,8 +19,8 @@ use crate::world::reactor::registration::{Registration, Side};
 
 /// Listens for connections of processes on the same machine.
 ///
-/// Several tasks can accept from one, by `&`. Dropping it closes it. The file stays, as with the
-/// standard library.
+/// Several tasks can accept from one listener, by `&`. Dropping it closes it. Its file stays, as
+/// with the standard library.
 ///
 /// ```
 /// use seedbed::net::{UnixListener, UnixStream};
@@ -43,17 +43,17 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Listens under this [name](crate::net::unix#names). If it is a path, there must not be a file
+    /// Listens on this [name](crate::net::unix#names). If it is a path, there must be no such file
     /// yet: one that an earlier server has left behind has to be removed first.
     ///
-    /// Up to 1024 connections can wait to be accepted, if the system allows as many.
+    /// Up to 1024 connections can wait to be accepted, if the system allows that many.
     ///
-    /// A [checkpoint](crate::checkpoint()); it does not wait.
+    /// A [checkpoint](crate::checkpoint()), but it does not wait.
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`] with the name: of the kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none, of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the name is not valid, of the kind
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) if it is taken, or that of another system call.
     #[track_caller]
     pub fn bind(path: impl AsRef<Path>) -> impl Future<Output = Result<UnixListener>> {
@@ -61,7 +61,7 @@ impl UnixListener {
             checkpoint().await?;
             let path = path.as_ref();
             let listening = listen_at(path).map_err(crate::Error::from);
-            listening.map_err(doing("listening at", format_args!("{path:?}")))
+            listening.map_err(doing("listening on", format_args!("{path:?}")))
         })
     }
 
@@ -69,18 +69,18 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// As there; of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) also for an unnamed
-    /// address.
+    /// The same; an unnamed address is an error of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) too.
     #[track_caller]
     pub fn bind_addr(address: &SocketAddr) -> impl Future<Output = Result<UnixListener>> {
         Self::bind(address::name_of(address))
     }
 
-    /// From a listener of the standard library, which is put into non-blocking mode.
+    /// Takes over a listener of the standard library, and puts it into non-blocking mode.
     ///
     /// # Errors
     ///
-    /// That of the system call.
+    /// The [`io::Error`] of the system call.
     #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> Result<UnixListener> {
         listener.set_nonblocking(true)?;
@@ -89,18 +89,18 @@ impl UnixListener {
         })
     }
 
-    /// The listener of the standard library. It is still in non-blocking mode.
+    /// Returns the listener of the standard library. It is still in non-blocking mode.
     pub fn into_std(self) -> net::UnixListener {
         self.io.into_source().into()
     }
 
-    /// Waits for a connection, and returns it with the address it comes from, which seldom has a
-    /// path.
+    /// Waits for a connection, and returns it together with the address it comes from, which rarely
+    /// has a path. A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled), and no connection has been accepted; the [`io::Error`] of
-    /// the system call. If that ran out of descriptors or memory, the connection stays in the queue,
+    /// the system call. If descriptors or memory have run out, the connection stays in the queue,
     /// and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(UnixStream, SocketAddr)>> {
@@ -113,7 +113,7 @@ impl UnixListener {
     /// Takes a connection that is waiting already; `None` if there is none.
     ///
     /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
-    /// that a server can serve those who came before it closed.
+    /// that a server can serve the clients that came before it closed.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl UnixListener {
         Ok(taken.map(|(stream, address)| (UnixStream::accepted(stream.into()), address)))
     }
 
-    /// The address it listens at.
+    /// The address that this listens on.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ fn listen_at(path: &Path) -> io::Result<UnixListener> {
     socket.bind(&address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse if address.as_pathname().is_some() => io::Error::new(
             error.kind(),
-            format!("{error}: a file is there; if a server has left it that is gone, remove it"),
+            format!("{error}: the file exists; remove it if its server is gone"),
         ),
         _ => error,
     })?;
@@ -176,7 +176,7 @@ impl From<UnixListener> for OwnedFd {
     }
 }
 
-/// A socket that listens, which is put into non-blocking mode; that is what may fail.
+/// Takes over a listening socket, and puts it into non-blocking mode, which may fail.
 impl TryFrom<OwnedFd> for UnixListener {
     type Error = crate::Error;
 

@@ -1,13 +1,14 @@
-//! Sockets of the Unix domain: like TCP, but between the processes of one machine, and with paths
+//! Sockets of the Unix domain: like TCP, but between processes of one machine, and with paths
 //! instead of addresses.
 //!
 //! # Names
 //!
 //! [`UnixListener::bind`] and [`UnixStream::connect`] take the path of a file, which listening
-//! creates. On Linux and Android a name that begins with a NUL byte, `"\0name"`, is abstract: it
-//! belongs to no file, and is gone when its socket is. An empty name, a path with a NUL byte inside,
-//! and a name that is too long (on Linux a path has at most 107 bytes, and an abstract name 108 with
-//! its NUL) are errors of the kind [`InvalidInput`](std::io::ErrorKind::InvalidInput).
+//! creates. On Linux and Android a name that begins with a NUL byte, such as `"\0name"`, is
+//! abstract: it belongs to no file, and disappears with its socket. An empty name, a path with a
+//! NUL byte in it, and a name that is too long (on Linux a path has at most 107 bytes, and an
+//! abstract name 108 including its NUL) are errors of the kind
+//! [`InvalidInput`](std::io::ErrorKind::InvalidInput).
 
 mod address;
 mod listener;

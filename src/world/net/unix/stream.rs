@@ -17,8 +17,8 @@ use crate::{Result, sleep};
 
 /// A connection to a process on the same machine.
 ///
-/// Reading and writing, which it has in common with a [`TcpStream`](crate::net::TcpStream), are
-/// described at [`SocketStream`].
+/// Reading and writing are described at [`SocketStream`], as they are the same for a
+/// [`TcpStream`](crate::net::TcpStream).
 ///
 /// ```
 /// use seedbed::net::UnixStream;
@@ -38,20 +38,23 @@ pub type UnixStream = SocketStream<net::UnixStream>;
 impl SocketStream<net::UnixStream> {
     /// Connects to the listener with this [name](crate::net::unix#names).
     ///
-    /// If the queue of the listener is full, it waits for room, for as long as the scope allows.
-    /// Linux does not say when there is some, so this tries again after pauses that grow from 1 to 50
-    /// milliseconds, and those who wait are not served in the order in which they came. Other systems
-    /// refuse the connection.
+    /// If the queue of the listener is full, this waits until it no longer is, for as long as the
+    /// scope allows. Linux does not tell when that is, so this tries again after pauses that grow
+    /// from 1 to 50 milliseconds, and tasks that wait are not served in the order in which they
+    /// came. Other systems refuse the connection.
     ///
-    /// If it fails or is dropped there is no connection on this side; the peer may have seen one
+    /// If this fails or is dropped, there is no connection on this side; the peer may have seen one
     /// that was closed.
+    ///
+    /// A [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`] with the name: of the kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none; that of the system calls, of the
-    /// kind [`NotFound`](io::ErrorKind::NotFound) if there is no such file, and of the kind
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens any more.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the name is not valid; otherwise that of a
+    /// system call, of the kind [`NotFound`](io::ErrorKind::NotFound) if there is no such file, and
+    /// of the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens any
+    /// longer.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = Result<UnixStream>> {
         placed(async move {
@@ -64,8 +67,8 @@ impl SocketStream<net::UnixStream> {
     ///
     /// # Errors
     ///
-    /// As there; of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) also for an unnamed
-    /// address.
+    /// The same; an unnamed address is an error of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) too.
     ///
     /// ```
     /// # #[cfg(target_os = "linux")]
@@ -90,11 +93,11 @@ impl SocketStream<net::UnixStream> {
         Self::connect(address::name_of(address))
     }
 
-    /// Two streams that are connected to each other.
+    /// Makes two streams that are connected to each other.
     ///
     /// # Errors
     ///
-    /// The [`io::Error`] of the system call, as for all that follow.
+    /// The [`io::Error`] of the system call, as for all methods that follow.
     #[track_caller]
     pub fn pair() -> Result<(UnixStream, UnixStream)> {
         let (one, other) = net::UnixStream::pair()?;
@@ -115,7 +118,7 @@ impl SocketStream<net::UnixStream> {
         Ok(self.registration().source().peer_addr()?)
     }
 
-    /// Takes the error that the system keeps for the next operation, if there is one
+    /// Takes the error that the system has in store for the next operation, if there is one
     /// (`SO_ERROR`).
     #[track_caller]
     pub fn take_error(&self) -> Result<Option<io::Error>> {

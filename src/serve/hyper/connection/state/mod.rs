@@ -1,8 +1,8 @@
 //! What is known of a connection while hyper drives it.
 //!
-//! hyper asks its stream for bytes and calls its service, but tells nobody what it is waiting for. So
-//! both ends record here what they see: [`Io`](crate::serve::hyper::Io) what is read and written,
-//! and whether that blocks; whoever runs the requests, how many are under way. The
+//! hyper asks its stream for bytes and calls its service, but tells nobody what it is waiting for.
+//! So both ends record here what they see: [`Io`](crate::serve::hyper::Io) what is read and
+//! written, and whether that blocks; whoever runs the requests, how many are under way. The
 //! [driver](super::drive) polls hyper, and decides by what is recorded.
 //!
 //! | file | concept |
@@ -167,8 +167,8 @@ impl State {
 
     /// Whether the end of the client's input is kept from hyper now, as it would drop the handlers.
     ///
-    /// In HTTP/1 hyper can be told to go on all the same, which it is where it was set up here. Where
-    /// it was not, it finds out by being [shut down](crate::serve::hyper::gracefully).
+    /// In HTTP/1 hyper can be told to go on all the same, which it is where it was set up here.
+    /// Where it was not, it finds out by being [shut down](crate::serve::hyper::gracefully).
     pub(crate) fn keeps_end_back(&self) -> bool {
         match (self.traffic.is_http2(), self.kind) {
             (true, _) => !self.counts.is_idle(),
@@ -220,8 +220,8 @@ impl State {
         self.kind == Kind::ByHand && self.traffic.is_http1() || self.counts.requests() > 0
     }
 
-    /// Whether nothing is under way in HTTP/2 and no answer is on its way, whatever hyper is waiting
-    /// for.
+    /// Whether nothing is under way in HTTP/2 and no answer is on its way, whatever hyper is
+    /// waiting for.
     pub(crate) fn is_http2_idle(&self) -> bool {
         self.traffic.is_http2_idle() && self.counts.is_idle()
     }

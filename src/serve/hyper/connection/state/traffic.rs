@@ -170,7 +170,8 @@ impl Traffic {
     pub(super) fn is_http2_idle(&self) -> bool {
         match &*self.wire.borrow() {
             Some(wire) => !wire.has_begun() || wire.is_idle(),
-            // hyper may have been set up for HTTP/2 by hand, with a client that has not said so yet.
+            // hyper may have been set up for HTTP/2 by hand, with a client that has not said so
+            // yet.
             None => matches!(self.opening.get(), Opening::Undecided(_)),
         }
     }
@@ -213,8 +214,8 @@ impl Traffic {
         }
     }
 
-    /// Nothing tells whether a handler is running or hyper is waiting for the next request. hyper may
-    /// have read the beginning of that, and go on with it when the handler has ended.
+    /// Nothing tells whether a handler is running or hyper is waiting for the next request. hyper
+    /// may have read the beginning of that, and go on with it when the handler has ended.
     fn awaited_by_hand(&self, message: &Message, counts: &Counts) -> Awaited {
         Awaited {
             lull: (self.read_blocks.get() && message.is_in_head()).then_some(Lull::Head),

@@ -1,7 +1,7 @@
 //! What passes through a connection of HTTP/2, as far as it tells what the client still has to do.
 //!
-//! hyper does not tell whether a client has sent all of a request, or has taken all of an answer. The
-//! frames do: their heads are looked at as they go by, and nothing inside them.
+//! hyper does not tell whether a client has sent all of a request, or has taken all of an answer.
+//! The frames do: their heads are looked at as they go by, and nothing inside them.
 
 /// The client begins with this many bytes that are not a frame.
 const PREFACE: usize = 24;
