@@ -28,10 +28,10 @@ use std::task::{Context, Poll, Waker};
 use crate::Result;
 use crate::error::Cancelled;
 use crate::platform::part::part;
-use crate::schedule::memory::chunk::NodeLayout;
-use crate::schedule::memory::table::Table;
-use crate::schedule::roster::Roster;
-use crate::schedule::unit::{Flag, NO_INDEX, Unit};
+use crate::schedule::units::chunk::NodeLayout;
+use crate::schedule::units::roster::Roster;
+use crate::schedule::units::table::Table;
+use crate::schedule::units::unit::{Flag, NO_INDEX, Unit};
 use crate::schedule::wake::{self, Which};
 use crate::schedule::waker;
 

@@ -29,7 +29,7 @@ pub use task::Task;
 use crate::Result;
 use crate::error::{Group, NoValue};
 use crate::nursery::core::{Core, Guard, Runs};
-use crate::schedule::current;
+use crate::schedule::rounds::{SCHEDULER, Visit};
 use crate::scope::CancelScope;
 
 /// A place where children run; [`nursery`] passes one to its body.
@@ -251,16 +251,16 @@ where
     {
         // The call is inside, so that a panic in it is a panic of the body.
         let mut body = pin!(async { body(&nursery).await });
-        let mut first = true;
+        let mut visit = Visit::First;
         poll_fn(|cx| {
-            current::with_runtime(|runtime| {
-                let Some(runtime) = runtime else {
+            SCHEDULER.with(|scheduler| {
+                let Some(scheduler) = scheduler else {
                     panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
                 };
-                let first = std::mem::replace(&mut first, false);
+                let visit = std::mem::replace(&mut visit, Visit::Later);
                 // SAFETY: this is the nursery's own future.
                 unsafe {
-                    guard.core().drive(guard.entered(), runtime, cx, first, &mut |cx| {
+                    guard.core().drive(guard.entered(), scheduler, cx, visit, &mut |cx| {
                         body.as_mut().poll(cx).map(|outcome| {
                             value = Some(outcome?);
                             Ok(())

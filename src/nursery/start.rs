@@ -10,7 +10,7 @@ use crate::Result;
 use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
 use crate::nursery::core::{Core, Guard, KeepOpen, Runs};
 use crate::nursery::{Nursery, NurseryHandle};
-use crate::schedule::current;
+use crate::schedule::rounds::{SCHEDULER, Visit};
 use crate::scope::aside::Aside;
 use crate::scope::tree::Level;
 
@@ -169,13 +169,15 @@ where
         // SAFETY: the caller's promise. The guard drops the child unless it has been moved.
         drop(unsafe { guard.core().spawn(future, place) });
         poll_fn(|cx| {
-            current::with_runtime(|runtime| {
-                let Some(runtime) = runtime else {
+            SCHEDULER.with(|scheduler| {
+                let Some(scheduler) = scheduler else {
                     panic!("the `start` at {place} was polled outside of `seedbed::run`")
                 };
                 // SAFETY: this is the cradle's own future.
                 unsafe {
-                    guard.core().drive(guard.entered(), runtime, cx, false, &mut |_| Poll::Pending)
+                    guard
+                        .core()
+                        .drive(guard.entered(), scheduler, cx, Visit::Later, &mut |_| Poll::Pending)
                 }
             })
         })

@@ -117,7 +117,7 @@ pub(crate) fn pass() -> bool {
 /// it is polled again.
 #[inline]
 fn spend(cx: &Context<'_>) -> bool {
-    let yields = budget::spend() && current::current_run() != 0;
+    let yields = budget::spend() && current::is_running();
     if yields {
         cx.waker().wake_by_ref();
     }
@@ -133,7 +133,7 @@ impl Future for Checkpoint {
         match this.step {
             Step::Start if pass() => Poll::Ready(Ok(())),
             Step::Look if scope::check().is_ok() => Poll::Ready(Ok(())),
-            Step::Yield if current::current_run() != 0 => {
+            Step::Yield if current::is_running() => {
                 this.step = Step::Look;
                 waker::yield_now(cx.waker());
                 Poll::Pending

@@ -19,7 +19,7 @@ pub(crate) use crate::error::Exclusive as What;
 use crate::platform::part::part;
 use crate::platform::thread_static;
 use crate::schedule::current::{self, CONTEXT};
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::{RunId, UnitId};
 
 /// Something that was handed over and not fetched.
 #[derive(Clone, Copy)]
@@ -141,16 +141,16 @@ impl Taker {
 /// That something was handed over, until it is fetched: then this is dropped.
 pub(crate) struct Delivery {
     /// The run in which that was; 0 if it is not kept.
-    run: u32,
+    run: RunId,
     key: u32,
 }
 
 impl Delivery {
-    pub(crate) const NONE: Delivery = Delivery { run: 0, key: 0 };
+    pub(crate) const NONE: Delivery = Delivery { run: RunId::NONE, key: 0 };
 
     #[inline]
     fn is_kept(&self) -> bool {
-        self.run != 0
+        !self.run.is_none()
     }
 
     /// For an operation that has it already, and lets others run before it goes on.
@@ -161,7 +161,7 @@ impl Delivery {
     #[inline]
     fn new(place: &'static Location<'static>, what: What, unit: UnitId) -> Delivery {
         CONTEXT.with(|context| {
-            let handed = HandedOver { place, what, unit, tick: context.tick.get() };
+            let handed = HandedOver { place, what, unit, tick: context.rounds.tick.get() };
             HERE.with(|Near { taken, places }| {
                 let key = taken.get().trailing_ones();
                 let Some(free) = places.get(key as usize) else { return Delivery::far(handed) };

@@ -218,7 +218,7 @@ impl Builder {
             let runtime =
                 Runtime::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
             let _parts = runtime.lend_parts();
-            let _entered = current::enter_runtime(&runtime);
+            let _entered = current::enter(&runtime.table);
             runtime.run_main(scope, main, self.ctrl_c, interrupted)
         })
     }

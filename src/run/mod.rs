@@ -6,6 +6,7 @@
 //! | `builder` | the choices for a run |
 //! | `parts` | how code on this thread finds the parts of a run |
 //! | `main_loop` | the loop |
+//! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `cores` | a run on each of several cores |
 //! | `stuck` | finding what is stuck |
 //! | `passed_over` | finding what was handed to a task that does not take it |
@@ -15,6 +16,7 @@
 mod builder;
 #[cfg(not(loom))]
 mod cores;
+mod look;
 mod main_loop;
 mod outside;
 mod overdue;
@@ -40,14 +42,14 @@ use crate::generator::finalize::Generators;
 use crate::nursery::system::System;
 use crate::operation::handed::Far;
 use crate::platform::clock::{Clock, Nanos};
+use crate::run::look::Outlook;
 use crate::run::passed_over::PassedOver;
 use crate::run::stuck::Lookout;
-use crate::schedule::ahead::Ahead;
-use crate::schedule::current;
-use crate::schedule::memory::table::{RunId, Table};
-use crate::schedule::order::Order;
+use crate::schedule::ids::RunId;
 use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
+use crate::schedule::rounds::Scheduler;
+use crate::schedule::units::table::Table;
 use crate::scope::timers::TimersOfRun;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::without_checkpoint::WithoutCheckpoint;
@@ -58,10 +60,9 @@ use crate::world::signal::Interrupt;
 
 /// What belongs to one `run`.
 pub(crate) struct Runtime {
-    pub(crate) number: u32,
     clock: Clock,
     /// The units.
-    pub(crate) table: Rc<Table>,
+    table: Rc<Table>,
     /// See [`JOINERS`](crate::nursery::child::JOINERS).
     joiners: RefCell<HashMap<usize, Waker>>,
     timers: TimersOfRun,
@@ -72,9 +73,7 @@ pub(crate) struct Runtime {
     batch: Cell<Batch>,
     /// The scopes that other threads have handles to.
     handled_scopes: RefCell<Slab<ScopeRef>>,
-    /// How many operations a unit may finish in one poll.
-    pub(crate) budget: u32,
-    pub(crate) order: Order,
+    scheduler: Scheduler,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
     /// What was handed to operations, where the thread had no place for it.
@@ -90,10 +89,7 @@ pub(crate) struct Runtime {
     limiters: Limiters,
     /// What a foreign waker panicked with where the loop was not further up the stack.
     panicked: Cell<Option<Payload>>,
-    pub(crate) ahead: Ahead,
     without_checkpoint: WithoutCheckpoint,
-    /// Something has to be done soon that only the loop can do.
-    calls_up: Cell<bool>,
     /// What responds to Ctrl-C, and the main scope, which it cancels.
     interrupt: RefCell<Option<(Interrupt, ScopeRef)>>,
     /// Ctrl-C has come, and the caller of `run` is still to be told.
@@ -112,25 +108,21 @@ impl Runtime {
         let remote = Tenant::new(waker)?;
         let table = Table::new(RunId::new(remote.slot, remote.tenancy));
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
-        let number = current::new_number();
+        let number = table.run();
         Ok(Runtime {
             table,
             joiners: RefCell::default(),
             panicked: Cell::new(None),
-            ahead: Ahead::default(),
             without_checkpoint: WithoutCheckpoint::default(),
-            calls_up: Cell::new(false),
             interrupt: RefCell::new(None),
             interrupted: Cell::new(false),
             clock,
             timers: TimersOfRun::new(number),
-            number,
             reactor,
             remote,
             batch: Cell::default(),
             handled_scopes: RefCell::new(Slab::new()),
-            budget: choices.budget,
-            order: choices.order(),
+            scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
             handed: Far::default(),

@@ -14,8 +14,9 @@ impl Runtime {
     /// Returns the time of the next look.
     #[inline]
     pub(super) fn look_for_overdue(&self) -> Option<Nanos> {
-        let ends =
-            || self.system.is_ending() || CONTEXT.with(|context| context.cancelled.get() > 0);
+        let ends = || {
+            self.system.is_ending() || CONTEXT.with(|context| context.counts.cancelled.get() > 0)
+        };
         if self.jobs.is_any_awaited() && ends() { self.report_overdue() } else { None }
     }
 

@@ -7,7 +7,9 @@ use crate::nursery::system::SYSTEM;
 use crate::operation::handed;
 use crate::platform::clock::CLOCK;
 use crate::run::Runtime;
+use crate::run::look::RUNTIME;
 use crate::schedule::remote::registry::TENANT;
+use crate::schedule::rounds::SCHEDULER;
 use crate::scope::cancel_handle::HANDLED;
 use crate::scope::timers::TIMERS;
 use crate::scope::tree::pool;
@@ -21,6 +23,8 @@ impl Runtime {
     /// put back then.
     pub(super) fn lend_parts(&self) -> impl Sized {
         (
+            RUNTIME.lend(self),
+            SCHEDULER.lend(&self.scheduler),
             CLOCK.lend(&self.clock),
             TIMERS.lend(&self.timers),
             REACTOR.lend(&self.reactor),

@@ -17,7 +17,7 @@ use crate::operation::handed::{self, HandedOver};
 use crate::platform::clock::Nanos;
 use crate::run::Runtime;
 use crate::run::stuck::{self, PATIENCE};
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::UnitId;
 
 /// How long after a look the next one may come.
 const PERIOD: Nanos = PATIENCE / 2;

@@ -20,8 +20,9 @@ use crate::nursery::core::{Core, Which};
 use crate::platform::clock::Nanos;
 use crate::run::Runtime;
 use crate::schedule::current::CONTEXT;
-use crate::schedule::memory::table::{self, UnitId};
-use crate::schedule::unit::Unit;
+use crate::schedule::ids::UnitId;
+use crate::schedule::units::table;
+use crate::schedule::units::unit::Unit;
 use crate::scope::tree::Scope;
 
 /// How long something has to be stuck, on the system's clock, before that is reported.
@@ -154,8 +155,13 @@ impl Runtime {
     /// [`Stuck`], where the run is to fail with that.
     pub(super) fn look_for_stuck(&self, at_work: bool, nothing_comes: bool) -> Result<Idle> {
         let (queued, scopes, starts, tick) = CONTEXT.with(|context| {
-            let scopes = context.handed.get() + context.cancelled.get();
-            (context.ready_queues.get(), scopes, context.starts.get(), context.tick.get())
+            let scopes = context.counts.handed.get() + context.counts.cancelled.get();
+            (
+                context.rounds.ready_queues.get(),
+                scopes,
+                context.counts.starts.get(),
+                context.rounds.tick.get(),
+            )
         });
         // With `detect_deadlock` that is an error already.
         let (asking, starts) = match nothing_comes && !self.detect_deadlock {

@@ -1,38 +1,34 @@
-//! What is being polled on this thread: the runtime, the unit, the cancel scope.
+//! What is being polled on this thread, and beside it, as an operation is to have one thread-local to
+//! look at, how far the [scheduler](crate::schedule) is and what is counted.
 //!
-//! Whoever polls something sets these and puts them back afterwards, so they cannot be misnested,
-//! whatever order futures are created, moved and dropped in.
+//! Whatever polls something sets what is being polled and puts back what was there before, so it
+//! cannot be misnested, whatever order futures are created, moved and dropped in.
 //!
 //! # Invariants
 //!
-//! 1. `runtime` is null or points to the `Runtime` that the `run` further up this thread's stack
-//!    owns; `run` sets it back to null before that goes. The same goes for `table`,
-//!    of which that has an `Rc`.
+//! 1. `table` is null or points to the table that an [`Entered`] of this thread borrows, which sets it
+//!    back to null when it goes.
 //! 2. `polled` is null, or points to the unit that a nursery further up this thread's stack is
 //!    polling, and keeps meanwhile.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::Waker;
 
 use crate::platform::thread_static;
-use crate::run::Runtime;
-use crate::schedule::memory::table::{RunId, Table, UnitId};
+use crate::schedule::counts::Counts;
+use crate::schedule::ids::{RunId, UnitId};
+use crate::schedule::rounds::Rounds;
 use crate::schedule::turn::{Budget, Turn};
-use crate::schedule::unit::Unit;
-use crate::schedule::waker::waker;
+use crate::schedule::units::table::Table;
+use crate::schedule::units::unit::Unit;
 
 pub(crate) struct Context {
-    runtime: Cell<*const Runtime>,
-    /// The number of the present `run` in this process; 0 when there is none.
-    pub(crate) run: Cell<u32>,
-    /// The run's part of its units' numbers.
-    pub(crate) unit_run: Cell<RunId>,
+    /// The number of the present run.
+    pub(crate) run: Cell<RunId>,
     /// Its units.
     table: Cell<*const Table>,
+
     /// The scope and the frame that are being polled: see `scope::current`, which alone knows what
     /// they are.
     pub(crate) scope: Cell<*const ()>,
@@ -40,37 +36,29 @@ pub(crate) struct Context {
     pub(crate) unit: Cell<UnitId>,
     /// The unit itself, while it is being polled.
     pub(crate) polled: Cell<*const Unit>,
-    /// See [`Host::is_uncalled`].
-    uncalled: Cell<bool>,
+    polled_for: Cell<PolledFor>,
+
     /// How much may be done before others have their turn.
     pub(crate) turn: Turn,
-    /// How often somebody may still look at the world from inside a nursery before the run loop does
-    /// it.
-    pub(crate) looks: Cell<u32>,
-    /// What becomes ready now is noted, as it may [go ahead](crate::schedule::ahead).
-    pub(crate) notes: Cell<bool>,
-    /// Rounds of the scheduler: what becomes ready in one is polled in a later one.
-    pub(crate) tick: Cell<u32>,
-    /// How many ready queues have units in them.
-    pub(crate) ready_queues: Cell<usize>,
-    /// The host of the only queue that had units in it when its nursery went up, until the nursery
-    /// above it has seen that; otherwise none.
-    pub(crate) went_up: Cell<UnitId>,
-    /// How many open scopes have been handed something and were not polled since.
-    pub(crate) handed: Cell<usize>,
-    /// How many open scopes have been cancelled themselves.
-    pub(crate) cancelled: Cell<usize>,
-    /// How many `start`s keep a nursery open.
-    pub(crate) starts: Cell<usize>,
-    /// How many scopes are entered, for `testing::statistics`.
-    pub(crate) scopes: Cell<usize>,
+    /// How far the scheduler is.
+    pub(crate) rounds: Rounds,
+    pub(crate) counts: Counts,
+}
+
+/// What the unit that is being polled, and all hosts above it, are polled for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PolledFor {
+    /// For the nurseries that they poll: whatever else is polled there has nothing to do.
+    Nurseries,
+    /// One of them was woken by something else, or is polled for the first time.
+    Anything,
 }
 
 impl Context {
-    /// The units of the runtime.
+    /// The units of the present run.
     #[inline]
     pub(crate) fn table(&self) -> Option<&Table> {
-        // SAFETY: invariant 1: the runtime has it.
+        // SAFETY: invariant 1.
         unsafe { self.table.get().as_ref() }
     }
 
@@ -83,25 +71,16 @@ impl Context {
 
 thread_static! {
     static OF_THREAD: Context = Context {
-        runtime: Cell::new(ptr::null()),
-        run: Cell::new(0),
-        unit_run: Cell::new(RunId::NONE),
+        run: Cell::new(RunId::NONE),
         table: Cell::new(ptr::null()),
         scope: Cell::new(ptr::null()),
         frame: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
         polled: Cell::new(ptr::null()),
-        uncalled: Cell::new(true),
+        polled_for: Cell::new(PolledFor::Nurseries),
         turn: Turn::new(),
-        looks: Cell::new(0),
-        notes: Cell::new(false),
-        tick: Cell::new(0),
-        ready_queues: Cell::new(0),
-        went_up: Cell::new(UnitId::NONE),
-        handed: Cell::new(0),
-        cancelled: Cell::new(0),
-        starts: Cell::new(0),
-        scopes: Cell::new(0),
+        rounds: Rounds::new(),
+        counts: Counts::new(),
     };
 }
 
@@ -121,55 +100,67 @@ impl Current {
     }
 }
 
-/// A number for a run that no other of the process has. It is not 0.
-pub(crate) fn new_number() -> u32 {
-    static RUNS: AtomicU32 = AtomicU32::new(1);
-    RUNS.fetch_add(1, Ordering::Relaxed).max(1)
+// The run.
+
+/// The number of the present run.
+#[inline]
+pub(crate) fn current_run() -> RunId {
+    CONTEXT.with(|context| context.run.get())
 }
 
-/// Makes `runtime` the one of this thread until the guard is dropped.
-pub(crate) fn enter_runtime(runtime: &Runtime) -> EnteredRuntime<'_> {
+/// Whether a run is going on in this thread.
+#[inline]
+pub(crate) fn is_running() -> bool {
+    !current_run().is_none()
+}
+
+/// Makes the run with these units that of this thread, until the answer is dropped.
+pub(crate) fn enter(table: &Rc<Table>) -> Entered<'_> {
     CONTEXT.with(|context| {
-        context.runtime.set(runtime);
-        context.run.set(runtime.number);
-        context.ready_queues.set(0);
-        context.handed.set(0);
-        context.cancelled.set(0);
-        context.starts.set(0);
-        context.scopes.set(0);
-        context.unit_run.set(runtime.table.run());
-        context.table.set(Rc::as_ptr(&runtime.table));
+        context.run.set(table.run());
+        context.table.set(Rc::as_ptr(table));
+        context.rounds.clear();
+        context.counts.begin_run();
     });
-    EnteredRuntime(runtime)
+    Entered(table)
 }
 
-/// While it lives, its runtime is the thread's.
-pub(crate) struct EnteredRuntime<'a>(&'a Runtime);
+/// While it lives, a run is the thread's.
+pub(crate) struct Entered<'a>(&'a Table);
 
-impl Drop for EnteredRuntime<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
         CONTEXT.with(|context| {
-            context.runtime.set(ptr::null());
-            context.run.set(0);
-            context.unit_run.set(RunId::NONE);
+            context.run.set(RunId::NONE);
             context.table.set(ptr::null());
-            context.ready_queues.set(0);
-            context.notes.set(false);
+            context.rounds.clear();
         });
-        self.0.table.close();
+        self.0.close();
     }
 }
 
-/// Calls `f` with the runtime of this thread, if one is running.
-#[inline]
-pub(crate) fn with_runtime<R>(f: impl FnOnce(Option<&Runtime>) -> R) -> R {
-    let runtime = CONTEXT.with(|context| context.runtime.get());
-    // SAFETY: invariant 1: the `run` that owns it cannot return while `f`, called under it, runs.
-    f(unsafe { runtime.as_ref() })
+/// The units of the present run, to keep.
+pub(crate) fn current_table() -> Option<Rc<Table>> {
+    let table = CONTEXT.with(|context| context.table.get());
+    if table.is_null() {
+        return None;
+    }
+    // SAFETY: invariant 1: it came from `Rc::as_ptr` of an `Rc` that is alive.
+    unsafe {
+        Rc::increment_strong_count(table);
+        Some(Rc::from_raw(table))
+    }
 }
 
-/// Runs `f` as from the run loop, in no scope, frame or unit: what comes from outside belongs to none
-/// of what is being polled.
+// What is being polled.
+
+/// The unit that is being polled, if it is one of this thread's; null between two polls.
+pub(crate) fn polled_unit() -> *const Unit {
+    CONTEXT.with(|context| context.polled.get())
+}
+
+/// Runs `f` as from the run loop, in no scope, frame or unit: what comes from outside belongs to
+/// nothing that is being polled.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     struct Restore {
         _host: Host,
@@ -190,45 +181,36 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The units of the runtime, to keep.
-pub(crate) fn current_table() -> Option<Rc<Table>> {
-    let table = CONTEXT.with(|context| context.table.get());
-    if table.is_null() {
-        return None;
-    }
-    // SAFETY: invariant 1: it came from `Rc::as_ptr` of an `Rc` that is alive.
-    unsafe {
-        Rc::increment_strong_count(table);
-        Some(Rc::from_raw(table))
-    }
-}
-
-/// The unit that is being polled, if it is one of this thread's; null between two polls.
-pub(crate) fn polled_unit() -> *const Unit {
-    CONTEXT.with(|context| context.polled.get())
-}
-
 /// Runs `f`, which polls something beside which something else is about to be polled: a nursery in
-/// it does not go on to the next round by itself.
+/// it does not begin the next round by itself.
 pub(crate) fn beside_others<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+    struct Restore(PolledFor);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CONTEXT.with(|context| context.uncalled.set(self.0));
+            CONTEXT.with(|context| context.polled_for.set(self.0));
         }
     }
-    let _restore = CONTEXT.with(|context| Restore(context.uncalled.replace(false)));
+    let _restore = CONTEXT.with(|context| Restore(context.polled_for.replace(PolledFor::Anything)));
     f()
 }
 
-/// What was being polled when a nursery began to poll its units. It is put back when the nursery
-/// has done that, once for all of them.
+/// Whose budget a unit is polled with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BudgetOf {
+    /// It has one of its own.
+    Unit,
+    /// It has what is left of the host's.
+    Host,
+}
+
+/// What was being polled when a nursery began to poll its units: its host. It is put back once for all
+/// of them, when the nursery has polled them.
 pub(crate) struct Host {
     unit: UnitId,
     polled: *const Unit,
     frame: *const (),
     budget: Cell<Budget>,
-    uncalled: bool,
+    polled_for: PolledFor,
 }
 
 impl Host {
@@ -238,41 +220,42 @@ impl Host {
             polled: context.polled.replace(ptr::null()),
             frame: context.frame.get(),
             budget: Cell::new(context.turn.budget()),
-            uncalled: context.uncalled.get(),
+            polled_for: context.polled_for.get(),
         })
     }
 
-    /// Makes a unit the one that is being polled, with a budget of its own or what is left of the
-    /// host's. Returns its waker.
+    /// Makes a unit the one that is being polled. Returns its number.
     ///
     /// # Safety
     ///
     /// The unit is alive until [`polled`](Self::polled) is called, or the `Host` goes.
     #[inline(always)]
-    pub(crate) unsafe fn poll(&self, this: *const Unit, own_budget: bool) -> ManuallyDrop<Waker> {
+    pub(crate) unsafe fn poll(&self, this: *const Unit, budget: BudgetOf) -> UnitId {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         CONTEXT.with(|context| {
-            let id = unit.id(context.unit_run.get());
+            let id = unit.id(context.run.get());
             context.unit.set(id);
             context.polled.set(this);
-            if own_budget {
-                context.turn.begin_poll();
-            } else {
-                context.turn.set_budget(self.budget.get());
+            match budget {
+                BudgetOf::Unit => context.turn.begin_poll(),
+                BudgetOf::Host => context.turn.set_budget(self.budget.get()),
             }
-            context.uncalled.set(!unit.take_woken() && self.uncalled);
-            waker(id)
+            context.polled_for.set(match unit.take_woken() {
+                true => PolledFor::Anything,
+                false => self.polled_for,
+            });
+            id
         })
     }
 
-    /// Whether it is polled for nothing but the nurseries that it polls, and so are all hosts
-    /// above it: whatever else is polled there has nothing to do.
-    pub(crate) fn is_uncalled(&self) -> bool {
-        self.uncalled
+    /// What the host, and all hosts above it, are polled for.
+    #[inline]
+    pub(crate) fn polled_for(&self) -> PolledFor {
+        self.polled_for
     }
 
-    /// The host has left what is left to the unit that shares its budget.
+    /// What is left of the budget that a unit shares with the host is the host's again.
     pub(crate) fn share_budget(&self) {
         self.budget.set(CONTEXT.with(|context| context.turn.budget()));
     }
@@ -307,13 +290,7 @@ impl Drop for Host {
             context.polled.set(self.polled);
             context.frame.set(self.frame);
             context.turn.set_budget(self.budget.get());
-            context.uncalled.set(self.uncalled);
+            context.polled_for.set(self.polled_for);
         });
     }
-}
-
-/// The number of the present `run` in this process; 0 when there is none.
-#[inline]
-pub(crate) fn current_run() -> u32 {
-    CONTEXT.with(|context| context.run.get())
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::error::panic::FirstPanic;
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::UnitId;
 use crate::schedule::waker;
 
 /// A foreign waker. Cloning it calls nothing; dropping the last one drops the waker.

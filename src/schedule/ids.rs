@@ -32,7 +32,7 @@ pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 
 /// The number of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(Rust, packed(4))] // there may be millions of timers, each with one
+#[repr(Rust, packed(4))] // so that it takes no more room beside smaller numbers
 pub(crate) struct RunId(u64);
 
 impl RunId {
@@ -43,6 +43,16 @@ impl RunId {
         RunId(tenancy << SLOT_BITS | slot as u64)
     }
 
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self == RunId::NONE
+    }
+
+    /// A part of it, which tells it from all runs but one in four billion.
+    pub(crate) const fn tag(self) -> RunTag {
+        RunTag((self.0 >> SLOT_BITS) as u32)
+    }
+
     /// Whether a unit may be one of this run's: that is certain while the run goes on and the unit's
     /// number is not from an earlier run in the same slot, 256 tenancies ago.
     #[inline]
@@ -50,6 +60,16 @@ impl RunId {
         let shift = usize::BITS - RUN_BITS;
         unit.0 >> shift == (self.0 as usize) << shift >> shift
     }
+}
+
+/// As much of a run's number as there is room for where very many are kept. It recurs after four
+/// billion runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RunTag(u32);
+
+impl RunTag {
+    /// No run's, nearly as surely.
+    pub(crate) const NONE: RunTag = RunId::NONE.tag();
 }
 
 /// The number of a unit.

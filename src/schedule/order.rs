@@ -10,7 +10,6 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::Result;
-use crate::schedule::current::CONTEXT;
 
 /// How many of the units that are ready an order that is drawn chooses from: few, so that drawing one
 /// takes constant time.
@@ -78,13 +77,10 @@ impl Order {
         }
     }
 
-    /// Whether a task that could go on is to let others run first. Where no other is ready it makes
-    /// no difference, and nothing is decided.
-    pub(crate) fn interrupts(&self) -> bool {
+    /// Whether a task that could go on is to let others run first, of which some are ready.
+    pub(super) fn interrupts(&self) -> bool {
         match self {
-            Order::Decided(decided) => {
-                CONTEXT.with(|context| context.ready_queues.get()) > 0 && decided.by.decide(2) == 1
-            }
+            Order::Decided(decided) => decided.by.decide(2) == 1,
             _ => false,
         }
     }
@@ -99,12 +95,10 @@ impl Order {
 
     /// # Errors
     ///
-    /// If the run has had more rounds than it was given.
-    pub(crate) fn check_rounds(&self) -> Result<()> {
+    /// If the run has had more rounds than it was given by now, in the round `tick`.
+    pub(super) fn check_rounds(&self, tick: u32) -> Result<()> {
         match self {
-            Order::Decided(decided) => {
-                decided.by.check_rounds(CONTEXT.with(|context| context.tick.get()))
-            }
+            Order::Decided(decided) => decided.by.check_rounds(tick),
             _ => Ok(()),
         }
     }

@@ -1,21 +1,20 @@
-//! How much is done before somebody else has a turn: by one unit before it lets the others run, and
-//! by all together before somebody looks at the network, the clock, other threads and Ctrl-C.
+//! How much is done before others have their turn: by one unit before it lets others run, and by all
+//! units together before somebody looks at the network, the clock, other threads and Ctrl-C.
 //!
 //! | what | counts | bound, besides time |
 //! |---|---|---|
-//! | budget | operations of one unit that finish at once, in one poll | [`Builder::budget`](crate::Builder::budget) |
+//! | budget | operations of one unit that finish at once, in one poll | [`Builder::budget`](crate::Builder::budget), by default [`DEFAULT_BUDGET`] |
 //! | turn | [`OPERATION`] for each operation, [`POLL`] for each poll | [`TURN`] |
 //!
-//! An operation counts down one integer, `allowance`. That is mostly a few operations and not all
-//! of the budget: when it is used up the rest is looked at, the turn is charged, and the time is
-//! read. So what an operation pays for fairness is what it paid for a budget alone.
+//! An operation counts down one integer, `allowance`. That is mostly a few operations and not the
+//! whole budget: when they are used up the rest is looked at, the turn is charged, and the time is
+//! read. So fairness costs an operation no more than a budget alone would.
 
 use std::cell::Cell;
 
 use crate::platform::clock::{CLOCK, Clock};
 #[cfg(not(loom))]
 use crate::platform::counter;
-use crate::schedule::current;
 use crate::schedule::order::Order;
 
 /// How many operations a unit may finish at once in one poll, unless the program says otherwise. So
@@ -33,7 +32,7 @@ const OPERATION: i32 = 2;
 /// The work of a poll.
 const POLL: i32 = 1;
 
-/// How many milliseconds one poll may last before the next operation lets others run.
+/// How many milliseconds a poll may last before the next operation lets others run.
 const POLL_TIME: u64 = 1;
 
 /// How many milliseconds a turn may last.
@@ -42,55 +41,55 @@ const TURN_TIME: u64 = 5;
 /// How many operations, or polls, there are between two readings of the processor's counter.
 const READ_EVERY: u32 = 4;
 
-/// As well, where the counter is not trusted and the system's clock has to be asked.
+/// The same, where the counter is not trusted and the system's clock has to be asked.
 const ASK_EVERY: u32 = 8;
 
-/// What the counter is taken to do in a millisecond until that has been measured. Whether a task has
-/// the thread for one or for two of them matters little.
+/// How far the counter is taken to go in a millisecond until that has been measured. Whether a task
+/// has the thread for one millisecond or for two matters little.
 const ASSUMED_SPEED: u64 = 2_000_000;
 
-/// In a poll the first reading is after so many, as what is slow may come after what is fast. Who
-/// sends a message, and waits for the next, pays for none.
+/// The first reading in a poll comes after so many operations, as slow ones may follow fast ones. A
+/// task that sends a message and waits for the next one pays for no reading.
 const READ_FIRST: u32 = 3;
 
-/// Where this part of a millisecond has gone by between two readings, operations are slow, and the
-/// next readings are after a single one.
+/// Where one part in so many of a millisecond has gone by between two readings, operations are slow,
+/// and there is a reading after each of the next ones.
 const SLOW: u64 = 8;
 
-/// So many readings in a row have to be fast before they are taken to be.
+/// After so many readings in a row between which operations were fast, they are taken to be.
 const CALM: u32 = 16;
 
 /// How many operations that are not checkpoints a unit may finish in one poll, where they have a count
 /// of their own.
 const ASIDE: u32 = DEFAULT_BUDGET;
 
-/// What bounds the work on this thread, in the present `run`.
+/// What bounds the work on this thread, in the present run.
 pub(crate) struct Turn {
     /// How many operations the present unit may still finish at once before the rest is looked at.
     allowance: Cell<u32>,
-    /// How many after those. Where what is no checkpoint has a count of its own, this is it.
+    /// How many after those. Where what is not a checkpoint has a count of its own, this is that count.
     rest: Cell<u32>,
-    /// With no more than this much allowance left it is asked whether the unit lets others run: 0,
-    /// but where a test decides it at each operation.
+    /// With no more allowance than this it is asked whether the unit lets others run: 0, except where
+    /// a test decides that at each operation.
     asks: Cell<u32>,
-    /// What a unit begins with.
+    /// The allowance and the rest that a unit begins with.
     first: Cell<u32>,
     first_rest: Cell<u32>,
-    /// How much there is until the next reading, after the first.
+    /// How many operations or polls there are between two readings, after the first.
     stride: Cell<u32>,
-    /// How many readings in a row were fast.
+    /// How many readings in a row there were between which operations were fast.
     calm: Cell<u32>,
     budget: Cell<u32>,
     how: Cell<How>,
 
-    /// How much work is left to the turn. Below 0 a look is overdue.
+    /// How much work is left in the turn. Below 0 a look is overdue.
     work: Cell<i32>,
-    /// When no more than this is left it is looked whether the turn is over.
+    /// When no more than this is left, somebody finds out whether the turn is over.
     check: Cell<i32>,
 
-    /// What a millisecond is, in what is read.
+    /// A millisecond, in the unit of the readings.
     millisecond: Cell<u64>,
-    /// Whether the processor's counter is read, and not the system's clock.
+    /// Whether the processor's counter is read rather than the system's clock.
     by_counter: Cell<bool>,
     is_speed_known: Cell<bool>,
     /// The latest reading, and what it was when the present poll and the turn began.
@@ -106,10 +105,11 @@ enum How {
     Timed,
     /// Work alone, as time does not pass while anything runs.
     Counted,
-    /// Work alone, and the world is looked at between two rounds: which task runs when is a promise,
-    /// so what is no checkpoint is no point of the schedule, and has a count of its own.
+    /// Work alone, and the world is looked at only between two rounds: which task runs when is a
+    /// promise. So what is not a checkpoint is no point of the schedule, and has a count of its own.
     Exact,
-    /// As well, where a seed decides who runs when; but the budget is that of all.
+    /// The same, where a seed decides which task runs when, except that everything counts against
+    /// the one budget.
     Seeded,
 }
 
@@ -144,7 +144,7 @@ impl Turn {
         }
     }
 
-    /// A `run` begins.
+    /// A run begins.
     pub(crate) fn begin_run(&self, budget: u32, order: &Order, clock: &Clock) {
         let exploring = order.is_decided();
         self.how.set(match order {
@@ -162,7 +162,7 @@ impl Turn {
         } else if !self.is_speed_known.get() {
             self.millisecond.set(ASSUMED_SPEED);
         }
-        // Until it is known better, what runs is slow.
+        // What runs is taken to be slow until it is known to be fast.
         self.calm.set(0);
         self.set_strides();
         self.begin_poll();
@@ -170,8 +170,8 @@ impl Turn {
 
     // Operations.
 
-    /// Counts an operation that finishes at once; false if the rest has to be looked at first, or
-    /// the unit lets others run.
+    /// Counts an operation that finishes at once, if that is all there is to it. Otherwise it is false
+    /// and nothing was counted: the unit may have to let others run.
     #[inline(always)]
     pub(crate) fn pass(&self) -> bool {
         let left = self.allowance.get().saturating_sub(1);
@@ -188,33 +188,31 @@ impl Turn {
         self.how.get() != How::Exact && self.go_on()
     }
 
-    /// Counts an operation that finishes at once. True if the unit has had its share and must let
-    /// others run before it goes on.
+    /// Counts an operation that finishes at once. True if the unit has had its share, or `interrupts`
+    /// says so where that is asked: then it must let others run before it goes on.
     #[inline]
-    pub(crate) fn spend(&self) -> bool {
+    pub(crate) fn spend(&self, interrupts: fn() -> bool) -> bool {
         let left = self.allowance.get().saturating_sub(1);
         if left > self.asks.get() {
             self.allowance.set(left);
             return false;
         }
-        self.spend_closely(left)
+        self.spend_closely(left, interrupts)
     }
 
     #[cold]
     #[inline(never)]
-    fn spend_closely(&self, left: u32) -> bool {
+    fn spend_closely(&self, left: u32, interrupts: fn() -> bool) -> bool {
         if self.asks.get() > 0 {
             self.charge(1);
             self.allowance.set(left);
-            return left == 0
-                || current::with_runtime(|runtime| {
-                    runtime.is_some_and(|runtime| runtime.order.interrupts())
-                });
+            return left == 0 || interrupts();
         }
         !self.go_on()
     }
 
-    /// Counts what finishes at once and is no checkpoint; false if the unit lets others run first.
+    /// Counts something that finishes at once and is not a checkpoint. False if the unit has to let
+    /// others run first.
     #[inline(always)]
     pub(crate) fn pass_aside(&self) -> bool {
         let left = self.allowance.get().saturating_sub(1);
@@ -240,7 +238,7 @@ impl Turn {
         left > 0
     }
 
-    /// Whether what is no checkpoint may begin, and does not have to let others run first.
+    /// Whether something that is not a checkpoint may begin without letting others run first.
     #[inline(always)]
     pub(crate) fn has_left(&self) -> bool {
         self.allowance.get() > self.asks.get() || self.has_left_aside()
@@ -252,12 +250,12 @@ impl Turn {
         self.how.get() == How::Exact && self.rest.get() > 0
     }
 
-    /// The allowance is used up: whether there is a further one.
+    /// The allowance is used up: whether there is another one.
     fn go_on(&self) -> bool {
         let is_new = self.allowance.replace(0) > 0;
         let how = self.how.get();
         if how == How::Exact {
-            return false; // it is polled again for each, and that counts
+            return false; // it is polled again for each operation, which counts
         }
         if is_new {
             self.charge(self.stride.get());
@@ -280,8 +278,8 @@ impl Turn {
         self.work.set(self.work.get().saturating_sub_unsigned(OPERATION as u32 * operations));
     }
 
-    /// Runs what is not to be interrupted, as nobody would poll it again: so many operations do not
-    /// let others run, and do not count.
+    /// Runs `f`, of which so many operations neither let others run nor count, as nobody would poll it
+    /// again.
     #[inline]
     pub(crate) fn with_budget<R>(&self, operations: u32, f: impl FnOnce() -> R) -> R {
         struct Restore<'a>(&'a Turn, Budget, u32);
@@ -300,7 +298,7 @@ impl Turn {
 
     // Polls.
 
-    /// A unit is going to be polled.
+    /// A poll begins, with a budget of its own.
     #[inline(always)]
     pub(crate) fn begin_poll(&self) {
         self.allowance.set(self.first.get());
@@ -308,7 +306,7 @@ impl Turn {
         self.poll_began.set(self.read.get());
     }
 
-    /// A unit has been polled. True if it is to be looked whether the [turn is over](Self::is_over).
+    /// A poll has ended. True if somebody has to find out whether the [turn is over](Self::is_over).
     #[inline(always)]
     pub(crate) fn end_poll(&self) -> bool {
         let work = self.work.get().wrapping_sub(POLL);
@@ -316,7 +314,7 @@ impl Turn {
         work <= self.check.get()
     }
 
-    /// What is left to the unit that is being polled.
+    /// What is left of the budget of the unit that is being polled.
     #[inline]
     pub(crate) fn budget(&self) -> Budget {
         Budget {
@@ -335,7 +333,7 @@ impl Turn {
 
     // Turns.
 
-    /// A turn begins, as somebody has looked at the world.
+    /// A turn begins, with this much work, as somebody has looked at the world.
     pub(crate) fn begin(&self, work: i32) {
         self.work.set(work);
         match self.how.get() {
@@ -353,7 +351,7 @@ impl Turn {
         }
     }
 
-    /// Whether its work is done.
+    /// Whether the turn's work is done.
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.work.get() <= 0
@@ -370,7 +368,7 @@ impl Turn {
         work <= 0
     }
 
-    /// As soon as a unit has been polled, it is looked whether the turn is over: it is.
+    /// The turn is over, which is found out after the present poll.
     pub(crate) fn end_now(&self) {
         self.work.set(0);
         self.check.set(i32::MAX);
@@ -378,7 +376,7 @@ impl Turn {
 
     // Time.
 
-    /// Whether time is looked at.
+    /// Whether time is read.
     #[inline]
     pub(crate) fn is_timed(&self) -> bool {
         self.how.get() == How::Timed
@@ -399,27 +397,27 @@ impl Turn {
         self.read.get() >= time
     }
 
-    /// Whether what became ready at this time has waited for too long: for half of a turn, as it
-    /// may have had to wait for the look that has found it.
+    /// Whether something that became ready at this time has waited for too long: for half a turn, as
+    /// it may have waited before that for the look that found it.
     pub(crate) fn has_waited(&self, since: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         2 * time >= TURN_TIME * self.millisecond.get()
     }
 
-    /// Whether so many milliseconds have gone by since then, at the latest reading, where time is looked
-    /// at.
+    /// Whether so many milliseconds have gone by since then, at the latest reading. False where time is
+    /// not read.
     pub(crate) fn is_past(&self, since: u64, milliseconds: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         self.is_timed() && time >= milliseconds * self.millisecond.get()
     }
 
-    /// Whether a turn's time has gone by since.
+    /// Whether a turn's time has gone by since then.
     pub(crate) fn has_lasted(&self, since: u64) -> bool {
         self.lasts(since, TURN_TIME)
     }
 
-    /// Whether so many milliseconds have gone by since it began. Reads the time, and looks how
-    /// slow what runs is.
+    /// Whether so many milliseconds have gone by since then. Reads the time, and finds out how slow
+    /// operations are.
     fn lasts(&self, began: u64, milliseconds: u64) -> bool {
         let now = self.now();
         let before = self.read.replace(now);
@@ -448,7 +446,7 @@ impl Turn {
         ask_clock()
     }
 
-    /// Looks whether the counter's speed is known by now.
+    /// Finds out whether the counter's speed is known by now.
     #[cold]
     fn look_for_speed(&self) {
         #[cfg(not(loom))]
@@ -458,7 +456,7 @@ impl Turn {
         }
     }
 
-    /// Says how much there is between two readings.
+    /// Decides how much there is between two readings.
     fn set_strides(&self) {
         let budget = self.budget.get();
         let (first, stride) = match (self.how.get(), self.by_counter.get()) {

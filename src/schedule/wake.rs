@@ -21,20 +21,21 @@
 //!
 //! 1. What `table::lookup` and `table::node` find, and what is attached to a roster, is a node whose
 //!    chunk is there, and the roster it is attached to is there as well (invariants 1 and 2 of
-//!    `schedule::unit`).
+//!    `schedule::units::unit`).
 //! 2. Foreign wakers are woken last, when nothing is borrowed or half changed any more.
 
 use std::ptr;
 use std::task::Waker;
 
-use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::current::CONTEXT;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
-use crate::schedule::memory::table;
-use crate::schedule::queue::Added;
 use crate::schedule::remote::registry;
-use crate::schedule::roster::{Host, Roster};
-use crate::schedule::unit::{Flag, Unit};
+use crate::schedule::rounds::SCHEDULER;
+use crate::schedule::units::queue::Added;
+use crate::schedule::units::roster::{HostWaker, Roster};
+use crate::schedule::units::table;
+use crate::schedule::units::unit::{Flag, Unit};
 use crate::schedule::waker;
 
 /// A unit of the present run.
@@ -64,7 +65,7 @@ pub(crate) fn wake(id: UnitId) {
         if context.unit.get() == id && !polled.is_null() {
             // It wakes itself, and need not be looked for.
             make_ready_and_wake(Some(polled));
-        } else if context.unit_run.get().may_have(id) {
+        } else if context.run.get().may_have(id) {
             make_ready_and_wake(table::lookup(id));
         } else {
             registry::wake(id);
@@ -103,9 +104,10 @@ pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
     // SAFETY: the caller's promise.
     let unit = unsafe { &*this };
     unit.set(Flag::WOKEN);
-    let (now, notes) = CONTEXT.with(|context| (context.tick.get(), context.notes.get()));
-    if notes {
-        notice_ahead(unit, now);
+    let (now, is_listed) =
+        CONTEXT.with(|context| (context.rounds.tick.get(), context.rounds.lists_ready.get()));
+    if is_listed {
+        list_ahead(unit, now);
     }
     if unit.is_queued() || unit.roster().is_null() {
         return None;
@@ -141,9 +143,9 @@ fn call_hosts(roster: &Roster, tick: u32) -> Option<Foreign> {
     let mut roster = roster;
     loop {
         let host = match roster.host() {
-            Host::Unit(id) => table::lookup(id)?,
-            Host::Foreign(foreign) => return Some(foreign),
-            Host::Nobody => return None,
+            HostWaker::Unit(id) => table::lookup(id)?,
+            HostWaker::Foreign(foreign) => return Some(foreign),
+            HostWaker::Nobody => return None,
         };
         // SAFETY: invariant 1.
         let unit = unsafe { &*host };
@@ -183,7 +185,7 @@ pub(crate) fn wake_now(waker: &Waker) {
 unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
     let (before, current) = CONTEXT.with(|context| {
         let current = table::lookup(context.unit.get()).unwrap_or(ptr::null());
-        (context.tick.get().wrapping_sub(1), current)
+        (context.rounds.tick.get().wrapping_sub(1), current)
     });
     let mut this = this;
     loop {
@@ -201,9 +203,9 @@ unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
             return None;
         }
         match roster.host() {
-            Host::Unit(host) => this = table::lookup(host)?,
-            Host::Foreign(foreign) => return Some(foreign),
-            Host::Nobody => return None,
+            HostWaker::Unit(host) => this = table::lookup(host)?,
+            HostWaker::Foreign(foreign) => return Some(foreign),
+            HostWaker::Nobody => return None,
         }
     }
 }
@@ -236,7 +238,7 @@ fn queue_polled(id: UnitId, why: Again) -> Queued {
         if context.unit.get() != id || unit.is_queued() || !roster.is_draining() {
             return Queued::No;
         }
-        let now = context.tick.get();
+        let now = context.rounds.tick.get();
         // SAFETY (both): it is attached there, and not queued.
         match why {
             Again::Yields => {
@@ -254,14 +256,14 @@ fn queue_polled(id: UnitId, why: Again) -> Queued {
 
 /// A unit that becomes ready may go ahead of others, unless it is what runs and wakes itself.
 #[cold]
-fn notice_ahead(unit: &Unit, now: u32) {
-    let (is_polled, id) = CONTEXT
-        .with(|context| (ptr::eq(context.polled.get(), unit), unit.id(context.unit_run.get())));
+fn list_ahead(unit: &Unit, now: u32) {
+    let (is_polled, id) =
+        CONTEXT.with(|context| (ptr::eq(context.polled.get(), unit), unit.id(context.run.get())));
     if !is_polled {
         let tick = if unit.is_queued() { unit.tick.get() } else { now };
-        current::with_runtime(|runtime| {
-            if let Some(runtime) = runtime {
-                runtime.ahead.note(id, tick);
+        SCHEDULER.with(|scheduler| {
+            if let Some(scheduler) = scheduler {
+                scheduler.ahead.list(id, tick);
             }
         });
     }

@@ -29,6 +29,7 @@ pub(crate) fn of_nobody() -> Waker {
 }
 
 /// The waker of a unit.
+#[inline(always)]
 pub(crate) fn waker(id: UnitId) -> ManuallyDrop<Waker> {
     // SAFETY: the functions of the table accept any data pointer on any thread.
     ManuallyDrop::new(unsafe { Waker::new(ptr::without_provenance(id.0), &VTABLE) })
@@ -44,7 +45,7 @@ pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
 #[inline]
 pub(crate) fn index_here(waker: &Waker) -> Option<u32> {
     let id = unit_of(waker)?;
-    CONTEXT.with(|context| context.unit_run.get().may_have(id)).then(|| id.index())
+    CONTEXT.with(|context| context.run.get().may_have(id)).then(|| id.index())
 }
 
 /// The unit that is being polled, if this is its waker.

@@ -52,7 +52,7 @@ impl Aside {
     #[cold]
     #[inline(never)]
     fn let_others_run(&self, cx: &Context<'_>) -> Poll<Result<()>> {
-        if current::current_run() == 0 {
+        if !current::is_running() {
             return Poll::Ready(Ok(()));
         }
         if self.0.replace(false) {

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 
 use crate::platform::part::part;
 use crate::schedule::current::CONTEXT;
-use crate::schedule::memory::table::{self, UnitId};
+use crate::schedule::ids::UnitId;
+use crate::schedule::units::table;
 use crate::{Result, scope};
 
 /// How often a cancelled task lets others run before it is told. With the default budget this is
@@ -58,7 +59,7 @@ impl WithoutCheckpoint {
             counts.retain(|&unit, _| table::lookup(unit).is_some());
         }
         CONTEXT.with(|context| {
-            let (since, round) = (context.turn.time(), context.tick.get());
+            let (since, round) = (context.turn.time(), context.rounds.tick.get());
             let count = counts.entry(unit).or_insert(Count { times: 0, since, round });
             if round.wrapping_sub(count.round) > ROUNDS {
                 (count.times, count.since) = (0, since);

@@ -57,7 +57,7 @@ impl Decisions {
             rest,
             met: RefCell::new(Vec::new()),
             astray: Cell::new(None),
-            first_round: CONTEXT.with(|context| context.tick.get()),
+            first_round: CONTEXT.with(|context| context.rounds.tick.get()),
             max_rounds,
         }
     }

@@ -5,7 +5,7 @@ use crate::error::NotRunning;
 use crate::generator::finalize::{GENERATORS, Generators};
 use crate::nursery::core::Core;
 use crate::schedule::current::{self, CONTEXT};
-use crate::schedule::memory::table;
+use crate::schedule::units::table;
 use crate::scope::timers::TIMERS;
 use crate::world::reactor::{REACTOR, Reactor};
 
@@ -64,12 +64,12 @@ pub struct Statistics {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn statistics() -> Result<Statistics> {
-    if current::current_run() == 0 {
+    if !current::is_running() {
         return Err(NotRunning.into());
     }
     Ok(Statistics {
         tasks: 1 + table::find(Core::is_child).len(),
-        scopes: CONTEXT.with(|context| context.scopes.get()),
+        scopes: CONTEXT.with(|context| context.counts.scopes.get()),
         timers: TIMERS.with(|timers| timers.map_or(0, |timers| timers.timers.borrow().len())),
         sources: REACTOR.with(|reactor| reactor.map_or(0, Reactor::sources)),
         generators: GENERATORS.with(|all| all.map_or(0, Generators::count)),

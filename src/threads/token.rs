@@ -250,7 +250,7 @@ impl Token {
         F: Send + 'static,
         T: Send + 'static,
     {
-        if current::current_run() != 0 {
+        if current::is_running() {
             return Err(NotRun::new(f, place, Refusal::WouldBlock));
         }
         let answer = Arc::new(Answer { state: Mutex::new(State::Asked(f)), given: Condvar::new() });

@@ -39,7 +39,7 @@ impl<T, S> Drop for Panicked<'_, '_, T, S> {
 impl<T, S> Inner<'_, T, S> {
     /// Before the first poll of the body.
     fn begin(&self) -> Result<()> {
-        if current::current_run() == 0 {
+        if !current::is_running() {
             return Err(NotRunning.into());
         }
         self.registered.set(self.finalizer.begin(&self.this));

@@ -12,6 +12,7 @@ use crate::generator::finalize::{Closable, Unfinished, close_quietly, give_up};
 use crate::nursery::system::System;
 use crate::platform::part::part;
 use crate::schedule::current;
+use crate::schedule::ids::RunId;
 
 /// The generators of a run that were iterated and have not ended.
 #[derive(Default)]
@@ -32,7 +33,7 @@ part! {
 /// A generator's place among the living ones of its run.
 #[derive(Clone, Copy)]
 pub(in crate::generator) struct Registration {
-    run: u32,
+    run: RunId,
     key: usize,
 }
 

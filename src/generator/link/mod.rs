@@ -22,7 +22,7 @@ pub use yielder::{Yield, Yielder};
 
 use crate::Result;
 use crate::generator::state::{Kind, State};
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::UnitId;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
 

@@ -1,5 +1,5 @@
-//! How a nursery polls its body and its children, and deals with those that have ended. The invariants
-//! are those of `nursery::core`.
+//! How a nursery polls its body and its children, and what it does with those that have ended. The
+//! invariants are those of `nursery::core`.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
@@ -10,17 +10,36 @@ use crate::error::panic::{FirstPanic, Payload};
 use crate::nursery::child::{Child, Owned};
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
-use crate::run::Runtime;
 use crate::schedule::budget;
-use crate::schedule::current::{self, CONTEXT, Host};
+use crate::schedule::current::{self, BudgetOf, CONTEXT, Host};
 use crate::schedule::foreign::wake_all;
-use crate::schedule::roster::Roster;
-use crate::schedule::unit::Unit;
+use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};
+use crate::schedule::units::roster::Roster;
+use crate::schedule::units::unit::Unit;
 use crate::schedule::wake::{self, Again};
+use crate::schedule::waker::waker;
 use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::without_checkpoint;
 use crate::{Error, Result};
+
+/// Why a child has no value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Why {
+    /// It has failed or panicked.
+    Failed,
+    /// It has not ended, and is dropped.
+    Dropped,
+}
+
+/// What a nursery has to wait for, as far as this poll can tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Left {
+    /// Its body and its children have ended.
+    Nothing,
+    /// The body or a child, or others have to run before the nursery ends.
+    Something,
+}
 
 /// A nursery's body.
 pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
@@ -30,7 +49,7 @@ impl Core {
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = unsafe { host.poll(unit.as_ptr(), true) };
+        let waker = waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
         host.hide_frame();
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
@@ -39,7 +58,7 @@ impl Core {
             host.show_frame();
             return self.after_poll(unit, Ok(polled));
         }
-        // First of all the child is taken out: what follows is foreign code in large part.
+        // The child is taken out first of all: much of what follows is foreign code.
         match polled {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
@@ -68,15 +87,15 @@ impl Core {
         }
     }
 
-    /// Gives up a child that has ended. What its value does when it is dropped is foreign code, and
-    /// so may be the waker of who waits for it.
+    /// Gives up a child that has ended. Dropping its value is foreign code, and so may be waking the
+    /// task that waits for it.
     fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
             self.panicked(payload, place);
         }
     }
 
-    /// Deals with a child that has panicked, or that was handed to another nursery.
+    /// Deals with a child that has panicked, or that moves to another nursery.
     #[cold]
     fn after_poll(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
         if !self.is_moving.replace(false) {
@@ -102,29 +121,29 @@ impl Core {
     fn end_with_error(&self, unit: NonNull<Unit>, error: Error) {
         let child = self.release(unit);
         self.fail(error, Some(child.place()));
-        self.end_without_value(child, true);
+        self.end_without_value(child, Why::Failed);
     }
 
-    /// Deals with a child that has ended, whatever way. One that has not is dropped.
+    /// Deals with a child that has ended in any way. One that has not ended is dropped.
     #[cold]
     fn end_child(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
         match outcome {
             Ok(Poll::Ready(Ok(()))) => self.end_with_value(unit),
             Ok(Poll::Ready(Err(error))) => self.end_with_error(unit, error),
-            Ok(Poll::Pending) => self.end_without_value(self.release(unit), false),
+            Ok(Poll::Pending) => self.end_without_value(self.release(unit), Why::Dropped),
             Err(payload) => {
                 let child = self.release(unit);
                 self.panicked(payload, child.place());
-                self.end_without_value(child, true);
+                self.end_without_value(child, Why::Failed);
             }
         }
     }
 
     /// Drops the future of a child, and the child.
     #[inline]
-    fn end_without_value(&self, child: Owned, failed: bool) {
+    fn end_without_value(&self, child: Owned, why: Why) {
         let place = child.place();
-        let why = if failed && child.is_wanted() { self.scope.why() } else { None };
+        let why = if why == Why::Failed && child.is_wanted() { self.scope.why() } else { None };
         // What the child's future does when it is dropped is foreign code.
         // SAFETY: its poll is over.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
@@ -145,9 +164,9 @@ impl Core {
     pub(crate) unsafe fn drive(
         self: &Rc<Self>,
         entered: &Entered,
-        runtime: &Runtime,
+        scheduler: &Scheduler,
         cx: &mut Context<'_>,
-        first: bool,
+        visit: Visit,
         body: &mut Body<'_>,
     ) -> Poll<()> {
         struct Drained<'a>(&'a Roster);
@@ -160,154 +179,170 @@ impl Core {
         self.roster.set_host(cx.waker());
         self.roster.start_draining();
         let drained = Drained(&self.roster);
-        let finished = in_scope(&self.scope, || {
+        let driven = in_scope(&self.scope, || {
             let host = Host::new();
-            let mut first = first;
+            let mut visit = visit;
             loop {
-                // One for all that are polled: who panicked is the unit that is current.
-                match catch_unwind(AssertUnwindSafe(|| self.drain(&host, runtime, first, body))) {
-                    Ok(finished) => return finished,
+                // One catch for all that are polled: what has panicked is the unit that is current.
+                match catch_unwind(AssertUnwindSafe(|| self.drain(&host, scheduler, visit, body))) {
+                    Ok(driven) => return driven,
                     Err(payload) => {
-                        if self.end_in_panic(&host, first, payload)
+                        if self.end_in_panic(&host, visit, payload) == Left::Nothing
                             && self.close_left_behind() == Rest::Nothing
                         {
-                            return true;
+                            return Poll::Ready(());
                         }
                     }
                 }
-                first = false;
+                visit = Visit::Later;
             }
         });
         drop(drained);
-        if finished {
+        if driven.is_ready() {
             self.open.set(false);
-            return Poll::Ready(());
-        }
-        if !self.roster.is_idle() {
-            let was_cut = runtime.ahead.is_cutting();
+        } else if !self.roster.is_idle() {
+            let was_cut = scheduler.ahead.is_cutting();
             let why = if was_cut { Again::WasCut } else { Again::ForNursery };
             wake::poll_again(cx.waker(), why);
         }
-        Poll::Pending
+        driven
     }
 
-    /// Polls what is ready, until nothing is that has to be polled from here. True if all have
+    /// Polls what is ready, until nothing is that has to be polled from here. `Ready` when all have
     /// ended.
     fn drain(
         self: &Rc<Self>,
         host: &Host,
-        runtime: &Runtime,
-        first: bool,
+        scheduler: &Scheduler,
+        visit: Visit,
         body: &mut Body<'_>,
-    ) -> bool {
-        let looks = first.then(|| CONTEXT.with(|context| context.looks.get()));
-        if first {
-            let ended = self.poll_body(host, true, body);
+    ) -> Poll<()> {
+        let passage = Passage::begin(visit, host.polled_for());
+        if visit == Visit::First {
+            let left = self.poll_body(host, visit, body);
             CONTEXT.with(|context| context.turn.end_poll());
-            if ended && self.close_left_behind() == Rest::Nothing {
-                return true;
+            if left == Left::Nothing && self.close_left_behind() == Rest::Nothing {
+                return Poll::Ready(());
             }
         }
-        if runtime.ahead.is_on_the_way() {
-            return self.drain_ahead(host, runtime, body);
+        if scheduler.ahead.is_on_the_way() {
+            return self.drain_ahead(host, scheduler, body);
         }
-        if runtime.ahead.is_cutting() {
-            return false;
+        if scheduler.ahead.is_cutting() {
+            return Poll::Pending;
         }
         loop {
-            while let Some(unit) = self.roster.pop(&runtime.order) {
-                if !ptr::eq(unit.as_ptr(), self.roster.body()) {
-                    self.poll_child(host, unit);
-                } else if self.body_running.get() {
-                    if self.poll_body(host, false, body)
-                        && self.close_left_behind() == Rest::Nothing
-                    {
-                        return true;
-                    }
-                } else if self.live.get() == 0 && self.close_left_behind() == Rest::Nothing {
-                    CONTEXT.with(|context| context.turn.end_poll());
-                    return true;
-                }
-                if CONTEXT.with(|context| context.turn.end_poll()) && runtime.end_turn(&self.roster)
+            while let Some(unit) = self.roster.pop(&scheduler.order) {
+                if self.poll_unit(host, unit, body) == Left::Nothing
+                    && self.close_left_behind() == Rest::Nothing
                 {
-                    return false;
+                    CONTEXT.with(|context| context.turn.end_poll());
+                    return Poll::Ready(());
+                }
+                if CONTEXT.with(|context| context.turn.end_poll())
+                    && scheduler.end_turn(&self.roster) == Onward::Up
+                {
+                    return Poll::Pending;
                 }
             }
-            if self.roster.is_idle() || !runtime.next_round(&self.roster, host.is_uncalled(), looks)
-            {
-                return false;
+            if self.roster.is_idle() || scheduler.next_round(&self.roster, passage) == Onward::Up {
+                return Poll::Pending;
             }
         }
     }
 
-    /// Polls the one that goes ahead, or is on the way to it. True if all have ended.
+    /// Polls the unit that goes ahead, or that is on the way to it. `Ready` when all have ended.
     #[cold]
-    fn drain_ahead(self: &Rc<Self>, host: &Host, runtime: &Runtime, body: &mut Body<'_>) -> bool {
-        let Some(unit) = runtime.ahead.step(&self.roster) else { return false };
-        let ended = if !ptr::eq(unit.as_ptr(), self.roster.body()) {
-            self.poll_child(host, unit);
-            false
-        } else if self.body_running.get() {
-            self.poll_body(host, false, body)
-        } else {
-            self.live.get() == 0
-        };
-        ended && self.close_left_behind() == Rest::Nothing
+    fn drain_ahead(
+        self: &Rc<Self>,
+        host: &Host,
+        scheduler: &Scheduler,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
+        let Some(unit) = scheduler.ahead.step(&self.roster) else { return Poll::Pending };
+        if self.poll_unit(host, unit, body) == Left::Nothing
+            && self.close_left_behind() == Rest::Nothing
+        {
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 
-    /// Polls the body. True if it has ended and there is nothing to wait for.
+    /// Polls a child, or the body. Once the body has ended, its unit is made ready when there is
+    /// nothing left to wait for.
+    #[inline(always)]
+    fn poll_unit(&self, host: &Host, unit: NonNull<Unit>, body: &mut Body<'_>) -> Left {
+        if !ptr::eq(unit.as_ptr(), self.roster.body()) {
+            self.poll_child(host, unit);
+            Left::Something
+        } else if self.body_running.get() {
+            self.poll_body(host, Visit::Later, body)
+        } else {
+            self.left()
+        }
+    }
+
+    /// What the nursery still waits for when its body has ended.
+    fn left(&self) -> Left {
+        if self.live.get() == 0 { Left::Nothing } else { Left::Something }
+    }
+
+    /// Polls the body.
     ///
-    /// The first time it is polled by its host there and then, and shares the host's budget: a
+    /// In the first poll of the nursery its host polls it there and then, and shares its budget: a
     /// loop that opens nurseries must let others run, too.
-    fn poll_body(&self, host: &Host, first: bool, body: &mut Body<'_>) -> bool {
+    fn poll_body(&self, host: &Host, visit: Visit, body: &mut Body<'_>) -> Left {
+        let budget = match visit {
+            Visit::First => BudgetOf::Host,
+            Visit::Later => BudgetOf::Unit,
+        };
         // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
-        let waker = unsafe { host.poll(self.roster.body(), !first) };
+        let waker = waker(unsafe { host.poll(self.roster.body(), budget) });
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.
         let yields = outcome.is_ready() && self.live.get() == 0 && budget::spend();
-        if first {
+        if visit == Visit::First {
             host.share_budget();
         }
         host.polled();
         match outcome {
-            Poll::Pending => false,
+            Poll::Pending => Left::Something,
             Poll::Ready(outcome) if yields => {
-                self.end_body(Ok(outcome.and_then(|()| without_checkpoint::look())), true)
+                self.end_body(Ok(outcome.and_then(|()| without_checkpoint::look())));
+                if let Some(foreign) = self.finish_if_empty() {
+                    foreign.wake();
+                }
+                Left::Something
             }
-            Poll::Ready(outcome) => self.end_body(Ok(outcome), false),
+            Poll::Ready(outcome) => {
+                self.end_body(Ok(outcome));
+                self.left()
+            }
         }
     }
 
-    /// Deals with the end of the body. True if there is nothing to wait for.
-    fn end_body(&self, outcome: std::thread::Result<Result<()>>, yields: bool) -> bool {
+    /// Deals with the end of the body.
+    fn end_body(&self, outcome: std::thread::Result<Result<()>>) {
         self.body_running.set(false);
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                self.fail(error, None);
-            }
+            Ok(Err(error)) => self.fail(error, None),
             Err(payload) => self.panicked(payload, self.place),
         }
-        if yields {
-            if let Some(foreign) = self.finish_if_empty() {
-                foreign.wake();
-            }
-            return false;
-        }
-        self.live.get() == 0
     }
 
-    /// Deals with a panic of what was being polled. True if there is nothing left to wait for.
+    /// Deals with a panic of what was being polled.
     #[cold]
-    fn end_in_panic(&self, host: &Host, first: bool, payload: Payload) -> bool {
+    fn end_in_panic(&self, host: &Host, visit: Visit, payload: Payload) -> Left {
         let unit = current::polled_unit();
         if ptr::eq(unit, self.roster.body()) {
-            if first {
+            if visit == Visit::First {
                 host.share_budget();
             }
             host.polled();
-            return self.end_body(Err(payload), false);
+            self.end_body(Err(payload));
+            return self.left();
         }
         let Some(unit) = NonNull::new(unit.cast_mut()) else {
             resume_unwind(payload) // it was none of them
@@ -315,6 +350,6 @@ impl Core {
         host.polled();
         host.show_frame();
         self.after_poll(unit, Err(payload));
-        false
+        Left::Something
     }
 }

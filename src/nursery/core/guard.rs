@@ -9,21 +9,22 @@ use crate::error::{Cancelled, Reason};
 use crate::nursery::core::Core;
 use crate::schedule::current::CONTEXT;
 use crate::schedule::foreign::wake_all;
-use crate::schedule::roster::Roster;
+use crate::schedule::ids::RunId;
+use crate::schedule::units::roster::Roster;
 use crate::scope::tree::Entered;
 
 /// Keeps a nursery open, as a child does: a `start` that has not been answered.
 pub(crate) struct KeepOpen {
     core: Rc<Core>,
     /// The run that counts it.
-    run: u32,
+    run: RunId,
 }
 
 impl KeepOpen {
     pub(crate) fn new(core: Rc<Core>) -> KeepOpen {
         core.live.set(core.live.get() + 1);
         let run = CONTEXT.with(|context| {
-            context.starts.set(context.starts.get() + 1);
+            context.counts.starts.set(context.counts.starts.get() + 1);
             context.run.get()
         });
         KeepOpen { core, run }
@@ -36,7 +37,7 @@ impl Drop for KeepOpen {
         core.live.set(core.live.get() - 1);
         CONTEXT.with(|context| {
             if context.run.get() == *run {
-                context.starts.set(context.starts.get().saturating_sub(1));
+                context.counts.starts.set(context.counts.starts.get().saturating_sub(1));
             }
         });
         wake_all(core.finish_if_empty().into_iter().collect()); // foreign code, in a destructor

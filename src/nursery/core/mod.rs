@@ -39,10 +39,9 @@ pub(crate) use left_behind::LeftBehind;
 use crate::error::panic::{FirstPanic, Payload, quietly, report};
 use crate::error::{Cancelled, Group, Member, Origin, Reason};
 use crate::nursery::child::{self, Child, Handle, Owned};
-use crate::schedule::ahead::Ahead;
 use crate::schedule::foreign::{Foreign, wake_all};
-use crate::schedule::roster::Roster;
-use crate::schedule::unit::Unit;
+use crate::schedule::units::roster::Roster;
+use crate::schedule::units::unit::Unit;
 use crate::schedule::wake;
 use crate::scope::current::forward_scope;
 use crate::scope::tree::Level;
@@ -105,14 +104,13 @@ impl Core {
 
     /// Whether a unit is a child of some nursery, and not a nursery's body.
     pub(crate) fn is_child(unit: &Unit) -> bool {
-        // SAFETY: what a unit is attached to is alive (invariant 2 of `schedule::unit`).
+        // SAFETY: what a unit is attached to is alive (invariant 2 of `schedule::units::unit`).
         let roster = unsafe { unit.roster().as_ref() };
         roster.is_some_and(|roster| !ptr::eq(roster.body(), unit))
     }
 
-    /// Finds the way from here to the next unit that goes ahead. False if there is none.
-    pub(crate) fn finds_way(&self, ahead: &Ahead) -> bool {
-        ahead.next(&self.roster)
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// Whether nothing in this nursery is ready.

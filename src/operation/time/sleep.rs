@@ -170,7 +170,7 @@ fn wait(
 fn arm(timer: &mut Timer, deadline: Nanos, cx: &Context<'_>) {
     if timer.is_current() {
         timer.update(cx.waker());
-    } else if current::current_run() != 0 {
+    } else if current::is_running() {
         *timer = Timer::set(deadline, Target::wake(cx.waker()));
     }
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 
 use crate::Result;
 use crate::schedule::foreign::{Foreign, KeptWaker};
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::UnitId;
 use crate::schedule::waker;
 use crate::scope::watch::{self, Watch};
 

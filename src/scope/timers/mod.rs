@@ -11,7 +11,7 @@ use slab::Slab;
 
 use crate::platform::clock::{CLOCK, Nanos};
 use crate::platform::part::part;
-use crate::schedule::memory::table::UnitId;
+use crate::schedule::ids::{RunId, RunTag, UnitId};
 use crate::schedule::waker;
 use crate::scope::timers::wheel::{TimerKey, Wheel};
 use crate::scope::tree::pool::ScopeRef;
@@ -61,13 +61,13 @@ pub(crate) struct Timers {
 
 /// The timers of one run.
 pub(crate) struct TimersOfRun {
-    run: u32,
+    run: RunTag,
     pub(crate) timers: RefCell<Timers>,
 }
 
 impl TimersOfRun {
-    pub(crate) fn new(run: u32) -> TimersOfRun {
-        TimersOfRun { run, timers: RefCell::new(Timers::new()) }
+    pub(crate) fn new(run: RunId) -> TimersOfRun {
+        TimersOfRun { run: run.tag(), timers: RefCell::new(Timers::new()) }
     }
 }
 
@@ -178,12 +178,12 @@ impl Timers {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timer {
     key: TimerKey,
-    /// 0 if there is none.
-    run: u32,
+    /// None if there is no timer.
+    run: RunTag,
 }
 
 impl Timer {
-    pub(crate) const NONE: Timer = Timer { key: TimerKey::NONE, run: 0 };
+    pub(crate) const NONE: Timer = Timer { key: TimerKey::NONE, run: RunTag::NONE };
 
     /// Sets a timer in the present run.
     ///
@@ -201,7 +201,7 @@ impl Timer {
 
     #[inline]
     pub(crate) fn is_none(self) -> bool {
-        self.run == 0
+        self.run == RunTag::NONE
     }
 
     /// Clears the timer, if it has not fired and its run is the present one.

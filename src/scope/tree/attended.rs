@@ -3,7 +3,8 @@
 use super::{Handed, Scope};
 use crate::error::Cancelled;
 use crate::schedule::current::CONTEXT;
-use crate::schedule::memory::table::{self, UnitId};
+use crate::schedule::ids::UnitId;
+use crate::schedule::units::table;
 
 impl Scope {
     /// Marks that an operation in here has been handed something.
@@ -13,7 +14,7 @@ impl Scope {
         if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none() {
             scope.handed.set(Handed::Yes);
             scope.mark();
-            CONTEXT.with(|context| context.handed.set(context.handed.get() + 1));
+            CONTEXT.with(|context| context.counts.handed.set(context.counts.handed.get() + 1));
         }
     }
 
@@ -28,7 +29,9 @@ impl Scope {
     #[cold]
     fn taken(&self) {
         self.handed.set(Handed::No);
-        CONTEXT.with(|context| context.handed.set(context.handed.get().saturating_sub(1)));
+        CONTEXT.with(|context| {
+            context.counts.handed.set(context.counts.handed.get().saturating_sub(1))
+        });
     }
 
     pub(crate) fn is_handed(&self) -> bool {

@@ -60,7 +60,8 @@ impl Scope {
             return;
         }
         if self.own.replace(level) == Level::None && self.is_entered() {
-            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+            CONTEXT
+                .with(|context| context.counts.cancelled.set(context.counts.cancelled.get() + 1));
         }
         drop(self.rare().why.replace(Some(why)));
         self.refresh();

@@ -7,6 +7,7 @@ use super::{Level, Stage};
 use crate::error::{Absorbed, NotRunning, ScopeReused};
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::foreign::wake_all;
+use crate::schedule::ids::RunId;
 use crate::scope::aside::Aside;
 use crate::scope::cancel_handle;
 use crate::scope::current::current_frame;
@@ -14,8 +15,8 @@ use crate::scope::tree::pool::ScopeRef;
 
 /// A scope that is in the tree, or is about to be. Dropping this takes the scope out.
 pub(crate) struct Entered {
-    /// The run it was entered in, which has its timer and its units. 0 while it is outside.
-    run: u32,
+    /// The run it was entered in, which has its timer and its units. None while it is outside.
+    run: RunId,
     /// Counts entering it.
     aside: Aside,
     scope: ScopeRef,
@@ -25,7 +26,7 @@ impl Entered {
     /// A scope that has not been entered yet.
     #[inline]
     pub(in crate::scope) fn outside(scope: ScopeRef) -> Entered {
-        Entered { run: 0, aside: Aside::new(), scope }
+        Entered { run: RunId::NONE, aside: Aside::new(), scope }
     }
 
     /// Called before the scope is entered where its body may end at once. See [`Aside::begin`]; what
@@ -59,10 +60,10 @@ impl Entered {
         let scope = &*self.scope;
         let (run, in_frame) = CONTEXT.with(|context| {
             let run = context.run.get();
-            if run != 0 && scope.stage.get() == Stage::New {
+            if !run.is_none() && scope.stage.get() == Stage::New {
                 scope.stage.set(Stage::Entered);
                 scope.link(scope.set_host(context));
-                context.scopes.set(context.scopes.get() + 1);
+                context.counts.scopes.set(context.counts.scopes.get() + 1);
                 self.run = run;
             }
             (run, context.is_in_frame())
@@ -88,7 +89,8 @@ impl Entered {
         let frame = current_frame();
         scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
         if scope.own.get() != Level::None {
-            CONTEXT.with(|context| context.cancelled.set(context.cancelled.get() + 1));
+            CONTEXT
+                .with(|context| context.counts.cancelled.set(context.counts.cancelled.get() + 1));
         }
         scope.look_up(); // foreign code may run from here on
         if let Some(shared) = scope.remote() {
@@ -101,9 +103,9 @@ impl Entered {
     }
 
     #[cold]
-    fn refuse(&self, run: u32) -> crate::Result<()> {
+    fn refuse(&self, run: RunId) -> crate::Result<()> {
         Err(match run {
-            0 => NotRunning.into(),
+            RunId::NONE => NotRunning.into(),
             _ => ScopeReused::new(self.scope.place.get()).into(),
         })
     }
@@ -114,7 +116,7 @@ impl Entered {
 
     #[inline]
     pub(in crate::scope) fn is_inside(&self) -> bool {
-        self.run != 0
+        !self.run.is_none()
     }
 
     /// Called before each poll. Moves the scope under the one that is being polled now, and gives it
@@ -177,8 +179,9 @@ impl Entered {
         }
         self.scope.polled();
         if self.scope.own.get() != Level::None {
-            CONTEXT
-                .with(|context| context.cancelled.set(context.cancelled.get().saturating_sub(1)));
+            CONTEXT.with(|context| {
+                context.counts.cancelled.set(context.counts.cancelled.get().saturating_sub(1))
+            });
         }
     }
 
@@ -217,10 +220,10 @@ impl Entered {
         scope.effective.set(scope.own.get());
         CONTEXT.with(|context| {
             if context.run.get() == self.run {
-                context.scopes.set(context.scopes.get() - 1);
+                context.counts.scopes.set(context.counts.scopes.get() - 1);
             }
         });
-        self.run = 0;
+        self.run = RunId::NONE;
     }
 }
 

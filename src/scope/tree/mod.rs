@@ -43,8 +43,9 @@ use slab::Slab;
 use crate::error::Cancelled;
 use crate::schedule::current::Context;
 use crate::schedule::foreign::Foreign;
-use crate::schedule::memory::table::{self, UnitId};
-use crate::schedule::roster::Roster;
+use crate::schedule::ids::UnitId;
+use crate::schedule::units::roster::Roster;
+use crate::schedule::units::table;
 use crate::schedule::wake;
 use crate::scope::cancel_handle;
 use crate::scope::current::scope_in;
@@ -285,7 +286,7 @@ impl Scope {
     /// Makes ready everything that runs directly in this scope.
     fn make_ready(&self, foreign: &mut Vec<Foreign>) {
         if let Some(host) = table::lookup(self.host.get()) {
-            // SAFETY: what the table knows is alive (invariant 1 of `schedule::unit`).
+            // SAFETY: what the table knows is alive (invariant 1 of `units::unit`).
             foreign.extend(unsafe { wake::make_ready(host) });
         }
         if let Some(roster) = self.roster() {

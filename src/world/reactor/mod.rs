@@ -20,6 +20,7 @@ use slab::Slab;
 use crate::Error;
 use crate::error::panic::FirstPanic;
 use crate::platform::part::part;
+use crate::schedule::ids::RunId;
 use crate::scope::watch::Watch;
 use crate::world::reactor::news::{News, Queue};
 
@@ -150,8 +151,8 @@ pub(crate) struct Readiness {
 
 /// Where a source is registered.
 pub(crate) struct Place {
-    /// The `run` whose reactor it is; 0 if there is none.
-    pub(crate) run: Cell<u32>,
+    /// The run whose reactor it is, if there is one.
+    pub(crate) run: Cell<RunId>,
     pub(crate) key: Cell<Key>,
 }
 
@@ -212,7 +213,7 @@ impl Default for Readiness {
     fn default() -> Self {
         let waiting = Waiting { first: None, more: None, next: 0 };
         Readiness {
-            place: Place { run: Cell::new(0), key: Cell::new(0) },
+            place: Place { run: Cell::new(RunId::NONE), key: Cell::new(0) },
             is_listener: Cell::new(false),
             read: Direction::default(),
             write: Direction::default(),

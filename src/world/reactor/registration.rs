@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 use mio::unix::SourceFd;
 
 use crate::operation::checkpoint::{Checkpoint, checkpoint, pass};
+use crate::schedule::ids::RunId;
 use crate::schedule::{budget, current, waker};
 use crate::scope::watch::Watch;
 use crate::world::reactor::{Direction, Look, REACTOR, Ticket};
@@ -42,8 +43,8 @@ impl Link {
     #[inline]
     fn renew(&self) {
         let place = &self.readiness.place;
-        if place.run.get() != current::current_run() && place.run.get() != 0 {
-            place.run.set(0);
+        if place.run.get() != current::current_run() && !place.run.get().is_none() {
+            place.run.set(RunId::NONE);
             self.readiness.reset();
         }
     }
@@ -51,7 +52,7 @@ impl Link {
     #[inline]
     fn register(&self, source: &impl AsFd) -> Result<()> {
         self.renew();
-        if self.readiness.place.run.get() != 0 {
+        if !self.readiness.place.run.get().is_none() {
             return Ok(());
         }
         self.register_anew(source.as_fd().as_raw_fd())
@@ -75,7 +76,7 @@ impl Drop for Link {
     fn drop(&mut self) {
         let place = &self.readiness.place;
         // The reactor of an earlier run is closed, and has forgotten its sources.
-        if place.run.get() != 0 && place.run.get() == current::current_run() {
+        if !place.run.get().is_none() && place.run.get() == current::current_run() {
             REACTOR.with(|reactor| {
                 if let Some(reactor) = reactor {
                     reactor.deregister(place.key.get(), &mut SourceFd(&self.fd.get()));
@@ -346,7 +347,7 @@ impl<S> Drop for Operation<'_, S> {
 
 /// Counts an operation that goes this way through foreign traits, once.
 fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
-    if !direction.paid.replace(true) && budget::spend() && current::current_run() != 0 {
+    if !direction.paid.replace(true) && budget::spend() && current::is_running() {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }

@@ -10,23 +10,23 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use crate::schedule::current::CONTEXT;
-use crate::schedule::ids::UnitId;
-use crate::schedule::memory::table::Table;
+use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::order::Order;
-use crate::schedule::unit::{Flag, Unit};
+use crate::schedule::units::table::Table;
+use crate::schedule::units::unit::{Flag, Unit};
 
 /// The units of a nursery that are ready, and ghosts among them.
-pub(crate) struct Queue {
+pub(in crate::schedule) struct Queue {
     head: Cell<*const Unit>,
     tail: Cell<*const Unit>,
     ghosts: Cell<u32>,
     /// The run that counts this queue among those that are not empty.
-    counted_in: Cell<u32>,
+    counted_in: Cell<RunId>,
 }
 
 /// Where a unit was added.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Added {
+pub(in crate::schedule) enum Added {
     /// To an empty queue: somebody may have to be told.
     First,
     Behind,
@@ -38,7 +38,7 @@ impl Queue {
             head: Cell::new(ptr::null()),
             tail: Cell::new(ptr::null()),
             ghosts: Cell::new(0),
-            counted_in: Cell::new(0),
+            counted_in: Cell::new(RunId::NONE),
         }
     }
 
@@ -72,7 +72,7 @@ impl Queue {
     ///
     /// It is attached to the nursery whose queue this is.
     #[inline]
-    pub(super) unsafe fn push(&self, this: *const Unit, tick: u32) -> Added {
+    pub(in crate::schedule) unsafe fn push(&self, this: *const Unit, tick: u32) -> Added {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         unit.tick.set(tick);
@@ -97,7 +97,7 @@ impl Queue {
     /// # Safety
     ///
     /// As for `push`.
-    pub(super) unsafe fn push_first(&self, this: *const Unit, tick: u32) {
+    pub(in crate::schedule) unsafe fn push_first(&self, this: *const Unit, tick: u32) {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
         if unit.is_queued() {
@@ -118,7 +118,7 @@ impl Queue {
     /// Takes out the next unit that became ready before the present round.
     #[inline]
     pub(super) fn pop(&self, order: &Order) -> Option<NonNull<Unit>> {
-        let now = CONTEXT.with(|context| context.tick.get());
+        let now = CONTEXT.with(|context| context.rounds.tick.get());
         loop {
             let this = self.head.get();
             // SAFETY: invariant 1.
@@ -213,7 +213,7 @@ impl Queue {
     /// Takes out those for which it is true.
     fn take_out(&self, goes: impl Fn(&Unit) -> bool) {
         // This queue may have become empty, of which it is said that it has units.
-        CONTEXT.with(|context| context.went_up.set(UnitId::NONE));
+        CONTEXT.with(|context| context.rounds.went_up.set(UnitId::NONE));
         let mut before = ptr::null();
         let mut this = self.head.get();
         // SAFETY: invariant 1.
@@ -250,15 +250,16 @@ impl Queue {
     fn count(&self) {
         CONTEXT.with(|context| {
             self.counted_in.set(context.run.get());
-            context.ready_queues.set(context.ready_queues.get() + 1);
+            context.rounds.ready_queues.set(context.rounds.ready_queues.get() + 1);
         });
     }
 
     fn uncount(&self) {
         CONTEXT.with(|context| {
-            // In a later `run` it is not counted, and outside of all nothing is.
-            if context.run.get() != 0 && self.counted_in.get() == context.run.get() {
-                context.ready_queues.set(context.ready_queues.get() - 1);
+            // In a later run it is not counted, and outside of all runs nothing is.
+            let run = context.run.get();
+            if run != RunId::NONE && self.counted_in.get() == run {
+                context.rounds.ready_queues.set(context.rounds.ready_queues.get() - 1);
             }
         });
     }

@@ -21,9 +21,9 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::schedule::current::CONTEXT;
-pub(crate) use crate::schedule::ids::{RunId, UnitId};
-use crate::schedule::memory::chunk::{Chunk, NodeLayout, Nodes};
-use crate::schedule::unit::Unit;
+use crate::schedule::ids::{RunId, UnitId};
+use crate::schedule::units::chunk::{Chunk, Left, NodeLayout, Nodes};
+use crate::schedule::units::unit::Unit;
 
 /// How many empty chunks of each class are kept for use again.
 const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
@@ -124,7 +124,8 @@ impl Table {
             true
         } else {
             let room = &table.rooms[alive.class()];
-            alive.put(node, room) && (room.empty.get() > KEPT || table.closed.get())
+            alive.put(node, room) == Left::Nothing
+                && (room.empty.get() > KEPT || table.closed.get())
         };
         if is_spare {
             // SAFETY: it has no node that is in use.
@@ -204,7 +205,7 @@ pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {
         // Where there is no table the run is none, which only the number of no unit has.
-        if !context.unit_run.get().may_have(id) {
+        if !context.run.get().may_have(id) {
             return None;
         }
         let node = context.table()?.node(id.index());

@@ -13,8 +13,9 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
-use crate::schedule::memory::table::{Room, Table, UnitId};
-use crate::schedule::unit::Unit;
+use crate::schedule::ids::UnitId;
+use crate::schedule::units::table::{Room, Table};
+use crate::schedule::units::unit::Unit;
 
 /// How many nodes a chunk has at the most. One under the sanitizer: it is to notice what is used
 /// after it was freed.
@@ -99,6 +100,14 @@ impl Nodes {
     pub(super) fn iter(&self) -> impl Iterator<Item = *const Unit> {
         (0..self.count).map(|nth| self.nth(nth))
     }
+}
+
+/// What is left in a chunk when a node was put back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// Others that are in use.
+    Nodes,
 }
 
 impl Chunk {
@@ -228,9 +237,9 @@ impl Chunk {
         node
     }
 
-    /// Puts a node back. True if the chunk is empty now.
+    /// Puts a node back. Returns what is left in the chunk.
     #[inline]
-    pub(super) fn put(&self, node: NonNull<Unit>, room: &Room) -> bool {
+    pub(super) fn put(&self, node: NonNull<Unit>, room: &Room) -> Left {
         // SAFETY: invariant 2.
         unsafe { node.as_ref() }.set_unused(self.unused.replace(node.as_ptr()));
         let in_use = self.in_use.get();
@@ -240,8 +249,9 @@ impl Chunk {
         }
         if in_use == 1 {
             room.empty.set(room.empty.get() + 1);
+            return Left::Nothing;
         }
-        in_use == 1
+        Left::Nodes
     }
 
     /// Lists it among those that have room.
@@ -249,7 +259,7 @@ impl Chunk {
         let next = room.first.replace(self);
         self.prev.set(ptr::null());
         self.next.set(next);
-        // SAFETY: what is listed is alive (invariant 1 of `schedule::memory::table`).
+        // SAFETY: what is listed is alive (invariant 1 of `units::table`).
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(self);
         }
@@ -261,7 +271,7 @@ impl Chunk {
     /// Takes it out of those that have room.
     pub(super) fn remove_from(&self, room: &Room) {
         let (prev, next) = (self.prev.get(), self.next.get());
-        // SAFETY (both): what is listed is alive (invariant 1 of `schedule::memory::table`).
+        // SAFETY (both): what is listed is alive (invariant 1 of `units::table`).
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.next.set(next),
             None => room.first.set(next),

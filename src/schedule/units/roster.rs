@@ -16,18 +16,18 @@ use std::task::Waker;
 use crate::schedule::current;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
-use crate::schedule::memory::chunk::NodeLayout;
-use crate::schedule::memory::table::{self, Table};
 use crate::schedule::order::Order;
-use crate::schedule::queue::Queue;
-use crate::schedule::unit::{Flag, NO_INDEX, Unit};
+use crate::schedule::units::chunk::NodeLayout;
+use crate::schedule::units::queue::Queue;
+use crate::schedule::units::table::{self, Table};
+use crate::schedule::units::unit::{Flag, NO_INDEX, Unit};
 use crate::schedule::waker;
 
 /// The units of one nursery. See the module's documentation.
 pub(crate) struct Roster {
-    pub(super) queue: Queue,
+    pub(in crate::schedule) queue: Queue,
     draining: Cell<Draining>,
-    host: Cell<Host>,
+    host: Cell<HostWaker>,
     /// The children, in the order in which they came.
     first: Cell<*const Unit>,
     last: Cell<*const Unit>,
@@ -44,9 +44,9 @@ enum Draining {
     Yes,
 }
 
-/// What polls a nursery's future.
+/// What has to be told when a nursery has something ready: what last polled the nursery's future.
 #[derive(Clone, Default)]
-pub(crate) enum Host {
+pub(crate) enum HostWaker {
     /// Nothing has polled it yet.
     #[default]
     Nobody,
@@ -60,7 +60,7 @@ impl Roster {
         Roster {
             queue: Queue::new(),
             draining: Cell::new(Draining::No),
-            host: Cell::new(Host::Nobody),
+            host: Cell::new(HostWaker::Nobody),
             first: Cell::new(ptr::null()),
             last: Cell::new(ptr::null()),
             body: Cell::new(ptr::null()),
@@ -211,30 +211,30 @@ impl Roster {
     #[inline]
     pub(crate) fn set_host(&self, waker: &Waker) {
         match waker::unit_of(waker) {
-            Some(unit) => self.replace_host(Host::Unit(unit)),
+            Some(unit) => self.replace_host(HostWaker::Unit(unit)),
             None => self.set_foreign_host(waker),
         }
     }
 
     #[inline]
-    fn replace_host(&self, host: Host) {
+    fn replace_host(&self, host: HostWaker) {
         let old = self.host.replace(host);
-        if let Host::Foreign(waker) = old {
+        if let HostWaker::Foreign(waker) = old {
             drop(waker); // foreign code, run when the roster is whole again
         }
     }
 
     fn set_foreign_host(&self, waker: &Waker) {
         let host = self.host.take();
-        let is_same = matches!(&host, Host::Foreign(host) if host.will_wake(waker));
+        let is_same = matches!(&host, HostWaker::Foreign(host) if host.will_wake(waker));
         self.host.set(host);
         if !is_same {
             // Cloned while nothing is changed: that may do anything to this roster.
-            self.replace_host(Host::Foreign(Foreign::keep(waker)));
+            self.replace_host(HostWaker::Foreign(Foreign::keep(waker)));
         }
     }
 
-    pub(crate) fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> HostWaker {
         let host = self.host.take();
         let answer = host.clone(); // counted, which calls nothing
         self.host.set(host);

@@ -1,5 +1,5 @@
 //! A unit is a piece of work with a waker of its own: the main future, the body of a nursery, a
-//! child. It is the beginning of a node in a [`Table`](crate::schedule::memory::table::Table), and
+//! child. It is the beginning of a node in a [`Table`](crate::schedule::units::table::Table), and
 //! belongs to one nursery's [`Roster`].
 //!
 //! # The states of a node
@@ -43,14 +43,14 @@
 //! 3. Everything here belongs to one thread: raw pointers keep all types of this file from being
 //!    `Send` or `Sync`. Wakes from other threads go through `remote::inbox`.
 //!
-//! [`Table::allocate`]: crate::schedule::memory::table::Table::allocate
-//! [`Table::free`]: crate::schedule::memory::table::Table::free
+//! [`Table::allocate`]: crate::schedule::units::table::Table::allocate
+//! [`Table::free`]: crate::schedule::units::table::Table::free
 
 use std::cell::Cell;
 use std::ptr;
 
 use crate::schedule::ids::{RunId, UnitId};
-use crate::schedule::roster::Roster;
+use crate::schedule::units::roster::Roster;
 
 /// A piece of work with a waker of its own. See the module's documentation.
 #[repr(C)]
@@ -62,7 +62,7 @@ pub(crate) struct Unit {
     pub(super) prev: Cell<u32>,
     pub(super) next: Cell<u32>,
     /// The round in which the unit became ready: it runs in a later one.
-    pub(super) tick: Cell<u32>,
+    pub(in crate::schedule) tick: Cell<u32>,
     index: u32,
     generation: Cell<u16>,
     class: u8,
@@ -93,7 +93,7 @@ impl Flag {
 
     /// It was woken since its latest poll by something other than a nursery that it polls. Set by
     /// whatever [counts as a wake](crate::schedule::wake), cleared when a poll begins.
-    pub(super) const WOKEN: Flag = Flag(128);
+    pub(in crate::schedule) const WOKEN: Flag = Flag(128);
 
     // ---
 

@@ -1,0 +1,154 @@
+//! What a run sees when somebody looks at the world: the network, other threads, the clock and Ctrl-C.
+//!
+//! The loop looks when a turn is over, and whoever is polling a nursery when it is over deep in the
+//! tree (see [`schedule`](crate::schedule)).
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::Result;
+use crate::error::panic::{FirstPanic, Payload, discard};
+use crate::platform::part::part;
+use crate::run::Runtime;
+use crate::schedule::order::Others;
+use crate::schedule::rounds::{Seen, World};
+use crate::schedule::wake::{Which, wake_here};
+use crate::scope::tree::pool::ScopeRef;
+use crate::world::signal::Interrupt;
+
+part! {
+    /// The run itself, which only this module looks for.
+    pub(super) const RUNTIME: Runtime;
+}
+
+/// The world, as the scheduler of this thread's run looks at it.
+pub(super) struct Outlook;
+
+impl World for Outlook {
+    fn look(&self) -> Seen {
+        RUNTIME.with(|runtime| runtime.map_or(Seen::All, Runtime::look_from_inside))
+    }
+}
+
+impl Runtime {
+    /// Looks between two polls, while nurseries are being polled.
+    fn look_from_inside(&self) -> Seen {
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            self.look()?;
+            // While a nursery is being polled it cannot be told what was passed over.
+            Ok(if self.passed_over_is_due() { Seen::LeftToLoop } else { Seen::All })
+        }));
+        match looked {
+            Ok(Ok(seen)) => seen,
+            Ok(Err::<_, io::Error>(_)) => Seen::LeftToLoop, // the loop gets the same error
+            Err(payload) => {
+                // A foreign waker's, which is no fault of what is being polled.
+                self.end_in(payload);
+                Seen::LeftToLoop
+            }
+        }
+    }
+
+    fn look(&self) -> io::Result<()> {
+        let _listing = self.scheduler.list_ready();
+        if self.reactor.has_sources() {
+            self.reactor.poll(Some(Duration::ZERO))?;
+        }
+        self.let_in();
+        self.fire_timers(Others::AreReady);
+        self.notice_interrupt();
+        Ok(())
+    }
+
+    /// Keeps a panic that is the run's: the first one. The others are reported.
+    fn end_in(&self, payload: Payload) {
+        match self.panicked.take() {
+            None => self.panicked.set(Some(payload)),
+            Some(first) => {
+                self.panicked.set(Some(first));
+                discard(payload);
+            }
+        }
+    }
+
+    /// Cancels the main scope, if Ctrl-C was pressed.
+    pub(super) fn notice_interrupt(&self) {
+        let interrupt = self.interrupt.borrow();
+        if let Some((interrupt, scope)) = &*interrupt
+            && interrupt.heed(scope)
+        {
+            self.interrupted.set(true);
+            self.scheduler.want_loop();
+        }
+    }
+
+    /// Lets in what other threads have left.
+    #[inline]
+    pub(super) fn let_in(&self) {
+        if self.remote.inbox.may_have_news() {
+            self.let_in_all();
+        }
+    }
+
+    #[cold]
+    fn let_in_all(&self) {
+        let mut batch = self.batch.take();
+        let mut panic = FirstPanic::new();
+        if self.remote.inbox.take(&mut batch) {
+            // What was taken is called, even if a foreign waker panics.
+            panic.catch_each(&mut batch.woken.drain(..), |woken| {
+                wake_here(match woken.any_generation {
+                    false => Which::Unit(woken.id),
+                    true => Which::Place(woken.id.index()),
+                });
+            });
+            for call in batch.calls.drain(..) {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+                    self.system.core().panicked(payload, self.system.place());
+                }
+            }
+        }
+        self.batch.set(batch);
+        panic.resume();
+    }
+
+    /// Fires the timers that are due.
+    pub(super) fn fire_timers(&self, others: Others) {
+        if self.timers.timers.borrow().is_empty() {
+            return;
+        }
+        let now = self.now();
+        let mut choice = self.scheduler.order.due_timers(others);
+        loop {
+            let fired = match &mut choice {
+                None => self.timers.timers.borrow_mut().pop_expired(now),
+                Some(choice) => {
+                    self.timers.timers.borrow_mut().pop_expired_nth(now, |due| choice.next(due))
+                }
+            };
+            match fired {
+                Some(target) => target.fire(),
+                None => return,
+            }
+        }
+    }
+}
+
+/// While it lives, Ctrl-C cancels a run's main scope.
+pub(super) struct Interruptible<'a>(&'a Runtime);
+
+impl<'a> Interruptible<'a> {
+    pub(super) fn new(runtime: &'a Runtime, ctrl_c: bool, scope: &ScopeRef) -> Result<Self> {
+        let interrupt = if ctrl_c { Interrupt::install()? } else { None };
+        *runtime.interrupt.borrow_mut() = interrupt.map(|interrupt| (interrupt, scope.clone()));
+        Ok(Interruptible(runtime))
+    }
+}
+
+impl Drop for Interruptible<'_> {
+    fn drop(&mut self) {
+        let interrupt = self.0.interrupt.take();
+        drop(interrupt); // foreign code
+    }
+}

@@ -1,0 +1,34 @@
+//! What is counted in a run as it happens, so that nothing has to be searched where there is nothing
+//! to find: `run::stuck`, `run::overdue` and `testing::statistics` look here first.
+
+use std::cell::Cell;
+
+pub(crate) struct Counts {
+    /// The open scopes that have been handed something and have not been polled since.
+    pub(crate) handed: Cell<usize>,
+    /// The open scopes that were themselves cancelled.
+    pub(crate) cancelled: Cell<usize>,
+    /// The `start`s that keep a nursery open.
+    pub(crate) starts: Cell<usize>,
+    /// The scopes that are open.
+    pub(crate) scopes: Cell<usize>,
+}
+
+impl Counts {
+    pub(super) const fn new() -> Counts {
+        Counts {
+            handed: Cell::new(0),
+            cancelled: Cell::new(0),
+            starts: Cell::new(0),
+            scopes: Cell::new(0),
+        }
+    }
+
+    /// A run begins.
+    pub(super) fn begin_run(&self) {
+        self.handed.set(0);
+        self.cancelled.set(0);
+        self.starts.set(0);
+        self.scopes.set(0);
+    }
+}

@@ -1,0 +1,15 @@
+//! The units of a run, and those of a nursery.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `unit` | a piece of work with a waker of its own, and the states of its node |
+//! | `roster` | the units of one nursery, and the host that comes for them |
+//! | `queue` | those of them that are ready |
+//! | `table` | the units of one run: from a waker's number to the unit it stands for |
+//! | `chunk` | their memory |
+
+pub(crate) mod chunk;
+pub(super) mod queue;
+pub(crate) mod roster;
+pub(crate) mod table;
+pub(crate) mod unit;
