@@ -6,18 +6,18 @@
 //! cargo run --features tokio-io --example cursor -- postgres://ada:secret@127.0.0.1/books
 //! ```
 //!
-//! [`rows`] reads a query through a cursor of the server, in batches, inside a transaction. Its
-//! consumer may leave it half-way, and then the transaction has to be rolled back: a database
-//! keeps locks and old rows for one that is not. Four consumers do, each in its own way, and the
-//! server is asked what it knows of the transaction then:
+//! [`rows`] reads a query through a server-side cursor, in batches, inside a transaction. If its
+//! consumer leaves it half-way, the transaction has to be rolled back: otherwise the database keeps
+//! its locks and old rows. Four consumers leave it half-way, each in its own way, and the server is
+//! then asked what has become of the transaction:
 //!
-//! 1. `aclosing`: rolled back before the program goes on.
-//! 2. A time limit in the midst of a fetch: rolled back before the time-out is out.
-//! 3. Dropped, and made in a nursery: rolled back before the nursery ends.
-//! 4. Dropped, and nobody cares: rolled back in the background, before `run` returns.
+//! 1. With `aclosing`: rolled back before the program goes on.
+//! 2. Because a time limit expires during a fetch: rolled back before the timeout returns.
+//! 3. Dropped, but created in a nursery: rolled back before the nursery ends.
+//! 4. Simply dropped: rolled back in the background, before `run` returns.
 //!
-//! `tokio-postgres` is one of the libraries that need tokio's I/O traits and not its runtime. It
-//! knows nothing of cancel scopes; [`ask`] and [`session`] show what to do about that.
+//! `tokio-postgres` is one of the libraries that need tokio's I/O traits but not its runtime. It
+//! knows nothing about cancel scopes; [`ask`] and [`session`] show what to do about that.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +32,7 @@ use seedbed::{
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 
-/// How long the server may take to answer a clean-up. Nobody else can stop one.
+/// How long the server may take to answer a clean-up, which nothing else can stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many rows are fetched at a time.
@@ -40,13 +40,13 @@ const BATCH: usize = 4;
 
 // ---- The generator -----------------------------------------------------------------------------
 
-/// The rows of a query, in a transaction that also notes that they were read. It is committed when
-/// they have all been taken, and rolled back otherwise.
+/// The rows of a query, in a transaction that also records that they were read. It is committed
+/// when all of them have been taken, and rolled back otherwise.
 pub fn rows(client: Rc<Client>, query: &'static str) -> Generator<'static, Row> {
     generator(async move |y: Yielder<Row>| read(&client, query, &y).await)
 }
 
-/// The body of [`rows`]. A function of its own, so that a generator that borrows can have it, too.
+/// The body of [`rows`], in a function of its own so that a generator that borrows can use it too.
 async fn read(client: &Client, query: &str, y: &Yielder<Row>) -> Result<()> {
     transaction(client, async {
         ask(client.batch_execute("INSERT INTO seedbed_reads DEFAULT VALUES")).await?;
@@ -58,9 +58,9 @@ async fn read(client: &Client, query: &str, y: &Yielder<Row>) -> Result<()> {
                 return Ok(());
             }
             for row in batch {
-                // Here the generator waits for its consumer, for as long as that likes. When it
-                // is closed this fails with `GeneratorExit`, and `?` carries that to the
-                // transaction, as it would any other error.
+                // Here the generator waits for its consumer, for as long as the consumer likes.
+                // When the generator is closed, this fails with `GeneratorExit`, which `?` carries
+                // to the transaction like any other error.
                 y.yield_(row).await?;
             }
         }
@@ -68,10 +68,10 @@ async fn read(client: &Client, query: &str, y: &Yielder<Row>) -> Result<()> {
     .await
 }
 
-/// Runs `work` in a transaction: committed if it succeeds, rolled back on every other way out, a
-/// cancellation and the closing of a generator among them.
+/// Runs `work` in a transaction, which is committed if `work` succeeds, and rolled back on every
+/// other way out, including a cancellation or the closing of a generator.
 ///
-/// There is no scope open around `work`, only a transaction, so `work` may yield.
+/// No scope is open around `work`, only a transaction, so `work` may yield.
 async fn transaction<T>(client: &Client, work: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = async {
         ask(client.batch_execute("BEGIN")).await?;
@@ -81,25 +81,25 @@ async fn transaction<T>(client: &Client, work: impl Future<Output = Result<T>>) 
     }
     .await;
     if outcome.is_err() {
-        // Where the scope around is cancelled no operation can wait, not even this one; and the
-        // finalizer of a generator that was dropped runs in a scope that is cancelled from the
-        // start. So the clean-up has a shield, and because nothing gets through that, a limit.
+        // In a cancelled scope no operation can wait, not even this one, and the finalizer of a
+        // dropped generator runs in a scope that is cancelled from the start. So the clean-up has a
+        // shield, and, since no cancellation gets through that, a time limit.
         let rollback = CancelScope::new().with_shield().with_timeout(PATIENCE);
         let rolled_back =
             rollback.enter(async |_| ask(client.batch_execute("ROLLBACK")).await).await?;
-        // The server drops the transaction in any case once the connection has gone.
+        // In any case the server drops the transaction once the connection is gone.
         rolled_back.ok_or_else(|| Error::msg("the server does not answer a ROLLBACK"))?;
     }
     outcome
 }
 
-/// Waits for an answer of the server.
+/// Waits for an answer from the server.
 ///
-/// The futures of `tokio-postgres` wait for a message from the connection's task, and would do so
-/// in a cancelled scope as well: [`cancellable`] makes them heed it. In return, one that is
-/// cancelled may have been sent or not. For a statement inside [`transaction`] that is all the
-/// same: the ROLLBACK comes after it. (The server may still be at it then. To interrupt it, see
-/// `Client::cancel_token`.)
+/// The futures of `tokio-postgres` wait for a message from the connection's task, and would go on
+/// waiting in a cancelled scope. [`cancellable`] makes them respond to the cancellation. In return,
+/// it is not known whether a cancelled statement was sent. Inside [`transaction`] that does not
+/// matter, because the ROLLBACK comes after it. (The server may still be working on the statement
+/// then. To interrupt it, see `Client::cancel_token`.)
 pub async fn ask<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
     Ok(cancellable(answer).await??)
 }
@@ -108,32 +108,32 @@ pub async fn ask<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error
 
 /// A connection to the server, for the body of a [`with`].
 ///
-/// It holds a nursery open at its yield: a generator must not do that, a context manager may.
-/// What runs at its yield is the body of the `with`, so that is what the nursery is around, and if
-/// the connection fails, that is what is cancelled.
+/// It keeps a nursery open at its yield, which a generator must not do but a context manager may.
+/// The code that runs at its yield is the body of the `with`. So the nursery encloses that body,
+/// and if the connection fails, the body is cancelled.
 pub fn session(config: &Config) -> ContextManager<'_, Rc<Client>> {
     context_manager(async |y: Yielder<Rc<Client>>| {
         let stream = TcpStream::connect(address(config)?).await?;
         let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(uncover)?;
-        // The connection's own task outlives the body, shielded from what may cancel that: the
-        // body's clean-up still needs it. It ends by itself, politely, with the last `Client`.
+        // The connection's own task outlives the body, shielded from whatever may cancel the body,
+        // whose clean-up still needs it. It ends by itself, politely, with the last `Client`.
         let working = CancelScope::new().with_shield();
         let outcome = nursery(async |n| {
             let work = working.enter(async |_| connection.await.map_err(uncover));
             n.spawn(work);
             let outcome = y.yield_(Rc::new(client)).await;
-            // A generator in the background may still have a `Client`. It has this much time.
+            // A generator in the background may still have a `Client`. This is how long it has.
             working.set_timeout(PATIENCE);
-            // An outcome of the body is not one of the nursery, which would make a group of it.
+            // The body's outcome is not the nursery's, which would put it into a group.
             Ok(outcome)
         });
         outcome.await?.map(drop)
     })
 }
 
-/// A cancellation reaches the stream inside of `connect_raw`, as an `io::Error`, and comes out of
-/// it in an error of `tokio-postgres`. Take it out of there: it is to be absorbed by its scope, and
-/// not to be reported as a failure.
+/// A cancellation reaches the stream inside `connect_raw` as an `io::Error`, and comes out in an
+/// error of `tokio-postgres`. This takes it out of there, so that its scope absorbs it and it is
+/// not reported as a failure.
 fn uncover(error: tokio_postgres::Error) -> Error {
     let error = Error::from(error);
     match error.find::<Cancelled>() {
@@ -174,8 +174,8 @@ async fn closed(client: &Rc<Client>, server: &Observer) -> Result<()> {
     server.look_again("closed", transaction, client).await
 }
 
-/// 2. A time limit around the consumer. It comes to pass while the generator waits for the server:
-///    `Cancelled` is raised at the generator's own `ask`, and goes out through the transaction.
+/// 2. A time limit around the consumer. It expires while the generator waits for the server:
+///    `Cancelled` is raised at the generator's own `ask`, and travels out through the transaction.
 async fn out_of_time(client: &Rc<Client>, server: &Observer) -> Result<()> {
     let mut transaction = None;
     let all = move_on_after(Duration::from_millis(300), async {
@@ -196,7 +196,7 @@ async fn out_of_time(client: &Rc<Client>, server: &Observer) -> Result<()> {
 }
 
 /// 3. A generator that belongs to a nursery, which does not end before the generator has. It
-///    borrows the client, as a child may, and the compiler sees to it that it cannot outlive it.
+///    borrows the client, as a child may, and the compiler ensures that it cannot outlive it.
 async fn in_a_nursery(client: &Client, server: &Observer) -> Result<()> {
     let transaction = nursery(async |n| {
         let mut rows = n.generator(async |y: Yielder<Row>| read(client, BOOKS, &y).await);
@@ -208,20 +208,20 @@ async fn in_a_nursery(client: &Client, server: &Observer) -> Result<()> {
     server.look_again("nursery left", transaction, client).await
 }
 
-/// 4. A generator that is simply dropped. A destructor cannot wait for an answer, so the generator
-///    goes to the runtime, which closes it in the background and warns about it through `tracing`.
-///    The program has gone on already. All that is certain is that `run` waits.
+/// 4. A generator that is simply dropped. A destructor cannot wait for an answer, so the
+///    generator's body goes to the run, which closes it in the background and reports that through
+///    `tracing`. Meanwhile the program goes on. All that is certain is that `run` waits.
 async fn dropped(client: &Rc<Client>, server: &Observer) -> Result<i64> {
     let mut rows = rows(client.clone(), BOOKS);
     rows.anext().await?;
     let transaction = server.look("suspended", client).await?;
     drop(rows);
-    // This still gets in before the ROLLBACK: into a transaction that should be over.
+    // This still gets in before the ROLLBACK, in a transaction that should be over.
     server.note("dropped", inside(client).await?);
     Ok(transaction)
 }
 
-/// The four of them. Returns what the server said.
+/// Runs all four, and returns what the server said.
 pub fn demonstrate(config: &Config) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     let transaction = seedbed::run(async {
@@ -248,8 +248,8 @@ pub fn demonstrate(config: &Config) -> Result<Vec<String>> {
         })
         .await
     })?;
-    // `run` has returned, so the last one is rolled back as well. Its session has ended with it,
-    // so another one has to ask.
+    // `run` has returned, so the last transaction has been rolled back too. Its session has ended
+    // with the run, so another one has to ask.
     seedbed::run(async {
         with(session(config), async |client| {
             let server = Observer { session: client.clone(), notes: RefCell::new(notes) };
@@ -265,20 +265,20 @@ pub fn demonstrate(config: &Config) -> Result<Vec<String>> {
 
 /// Asks the server what has become of a transaction.
 struct Observer {
-    /// A session of its own: what a transaction itself sees is no proof.
+    /// A session of its own, because what a transaction itself sees proves nothing.
     session: Rc<Client>,
     notes: RefCell<Vec<String>>,
 }
 
 impl Observer {
-    /// Notes what there is to know about the transaction that is open in the client's session.
+    /// Records what is known about the transaction that is open in the client's session.
     async fn look(&self, when: &str, client: &Client) -> Result<i64> {
         let id = ask(client.query_one("SELECT txid_current()", &[])).await?.get(0);
         self.look_again(when, id, client).await?;
         Ok(id)
     }
 
-    /// The same about one that may be over.
+    /// Records the same about a transaction that may be over.
     async fn look_again(&self, when: &str, transaction: i64, client: &Client) -> Result<()> {
         const STATUS: &str = "SELECT txid_status($1)";
         let row = ask(self.session.query_one(STATUS, &[&transaction])).await?;

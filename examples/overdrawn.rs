@@ -2,27 +2,27 @@
 //!
 //! ```text
 //! cargo run --example overdrawn               # panics, and says under which schedule
-//! cargo run --example overdrawn -- --mended   # goes through all of them
+//! cargo run --example overdrawn -- --mended   # passes under every schedule
 //! ```
 //!
-//! The panic ends with a schedule. `SEEDBED_SCHEDULE=… cargo run --example overdrawn` runs that
-//! one, and no other.
+//! The panic message ends with a schedule. `SEEDBED_SCHEDULE=… cargo run --example overdrawn` runs
+//! that schedule and no other.
 
 use std::cell::Cell;
 
 use seedbed::testing::explore;
 use seedbed::{Result, checkpoint, nursery};
 
-/// Looks, lets others run, and acts on what it has seen.
+/// Checks the balance, lets others run, and acts on what it saw.
 async fn withdraw(balance: &Cell<i32>, amount: i32) -> Result<()> {
     if balance.get() >= amount {
-        checkpoint().await?; // asks the bank's other office, say
+        checkpoint().await?; // such as a question to the bank's other branch
         balance.set(balance.get() - amount);
     }
     Ok(())
 }
 
-/// Asks first, then looks and acts, with nothing in between.
+/// Lets others run first, then checks and acts with nothing in between.
 async fn withdraw_mended(balance: &Cell<i32>, amount: i32) -> Result<()> {
     checkpoint().await?;
     if balance.get() >= amount {
@@ -50,7 +50,7 @@ fn main() {
     let report = match std::env::args().nth(1).as_deref() {
         None => explore(|| two_withdrawals(withdraw)),
         Some("--mended") => explore(|| two_withdrawals(withdraw_mended)),
-        Some(other) => panic!("`{other}` is not known here, only `--mended` is"),
+        Some(other) => panic!("unknown argument `{other}`: only `--mended` is possible"),
     };
     println!("{report}");
 }

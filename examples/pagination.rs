@@ -4,9 +4,9 @@
 //! cargo run --example pagination
 //! ```
 //!
-//! Its consumer sees one book after the other; the pages, and when to fetch the next one, are the
-//! generator's business. What is not asked for is not fetched. The API is served by the example
-//! itself, over TCP. Server and client know just enough of HTTP/1.1 for that.
+//! The consumer sees one book after another. The pages, and when to fetch the next one, are the
+//! generator's business. Pages that nobody asks for are not fetched. The example itself serves the
+//! API, over TCP. Server and client know just enough of HTTP/1.1 for that.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -20,13 +20,14 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 // ---- The generator -----------------------------------------------------------------------------
 
-/// All books there are.
+/// All the books there are.
 fn books(server: SocketAddr) -> Generator<'static, String> {
     generator(async move |y: Yielder<String>| {
         let mut next = Some("/books?page=1".to_owned());
         while let Some(path) = next {
-            // The time limit is around the request and not around the yields. There it would be
-            // an error: it would go on while the consumer does what it wants with the book.
+            // The time limit is around the request, not around the yields. There it would be an
+            // error, because it would keep running while the consumer does what it likes with the
+            // book.
             let page = fail_after(LIMIT, fetch(server, &path)).await?;
             next = page.next;
             for book in page.books {
@@ -37,7 +38,7 @@ fn books(server: SocketAddr) -> Generator<'static, String> {
     })
 }
 
-/// Returns the books that were read, and what was asked of the server.
+/// Returns the books that were read, and the requests that the server got.
 pub fn demonstrate() -> Result<(Vec<String>, Vec<String>)> {
     seedbed::run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -56,7 +57,7 @@ pub fn demonstrate() -> Result<(Vec<String>, Vec<String>)> {
                 Ok(read)
             })
             .await?;
-            n.cancel(); // the server is not needed any more
+            n.cancel(); // the server is no longer needed
             Ok(read)
         })
         .await?;
@@ -100,7 +101,7 @@ async fn fetch(server: SocketAddr, path: &str) -> Result<Page> {
 const BOOKS: usize = 1000;
 const PER_PAGE: usize = 3;
 
-/// Serves one client after the other, for ever.
+/// Serves one client after another, forever.
 async fn serve(listener: &TcpListener, requests: &RefCell<Vec<String>>) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;

@@ -1,20 +1,20 @@
-//! A connection with a reader and a writer, and a stop that loses none of what was read.
+//! A connection with a reader and a writer, and a stop that loses nothing that was read.
 //!
 //! ```text
 //! cargo run --example reader_and_writer
 //! ```
 //!
-//! The reader puts an answer for each line it reads into a queue, from which a slower writer sends
-//! them. When the server is stopped the reader ends with a value, not with an error, and what is in
-//! the queue is still written.
+//! For each line it reads, the reader puts an answer into a queue, from which a slower writer sends
+//! them. When the server is stopped, the reader ends with a value instead of an error, and the
+//! writer still sends what is in the queue.
 
 use std::time::Duration;
 
 use seedbed::net::{TcpListener, TcpStream};
 use seedbed::{Event, Result, Server, channel, nursery, sleep, until_stopped};
 
-/// Answers lines, in upper case. A handler of a server is finishing its work from the first line to
-/// the last: a graceful stop is met only where it asks for it.
+/// Answers lines in upper case. A server treats the whole of a handler as finishing its work: a
+/// graceful stop reaches it only where it asks for that.
 async fn connection(stream: TcpStream, pause: Duration) -> Result<()> {
     let (queue, answers) = channel::<String>(100);
     let stream = &stream;
@@ -30,7 +30,7 @@ async fn connection(stream: TcpStream, pause: Duration) -> Result<()> {
         // `None` once the server is stopped.
         while let Some(read) = until_stopped(stream.read(&mut buffer)).await? {
             if read == 0 {
-                break; // the client has nothing more to say
+                break; // the client has finished
             }
             text += &String::from_utf8_lossy(&buffer[..read]);
             while let Some(end) = text.find('\n') {
@@ -38,7 +38,7 @@ async fn connection(stream: TcpStream, pause: Duration) -> Result<()> {
                 queue.send(line.to_uppercase()).await?;
             }
         }
-        drop(queue); // which ends the writer, after what is in the queue
+        drop(queue); // the writer ends once the queue is empty
         Ok(())
     })
     .await

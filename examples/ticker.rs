@@ -4,18 +4,18 @@
 //! cargo run --example ticker
 //! ```
 //!
-//! It shows a generator iterated with `while let`, two of them at once, one as a `Stream`, and a
-//! value sent into one.
+//! It shows a generator iterated with `while let`, two generators at once, a generator as a
+//! `Stream`, and a value sent into one.
 
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use seedbed::{Generator, Result, Yielder, aclosing, generator, nursery, sleep};
 
-/// Counts to `to`, with a pause after each number. A number that is sent in says how many times as
-/// fast it goes on.
+/// Counts to `to`, with a pause after each number. A number sent in divides the pause from then on.
 ///
-/// The counterpart is a struct with a state, a number and a timer, and a `poll_next` by hand.
+/// Without a generator this would be a struct with a state, a number and a timer, and a
+/// hand-written `poll_next`.
 fn ticker(mut pause: Duration, to: u32) -> Generator<'static, u32, u32> {
     generator(async move |y: Yielder<u32, u32>| {
         for i in 0..to {
@@ -28,7 +28,7 @@ fn ticker(mut pause: Duration, to: u32) -> Generator<'static, u32, u32> {
     })
 }
 
-/// Returns what it prints.
+/// Returns the lines that it prints.
 pub fn demonstrate(pause: Duration) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     seedbed::run(async {
@@ -41,9 +41,9 @@ pub fn demonstrate(pause: Duration) -> Result<Vec<String>> {
         while let Some(i) = numbers.anext().await? {
             say(format!("{i}"));
         }
-        // It has ended, and there is nothing to close.
+        // It has ended, so there is nothing to close.
 
-        // Two at a time: each belongs to the task that it was moved into.
+        // Two at once: each belongs to the task that it is moved into.
         let (slow, fast) = (ticker(pause, 3), ticker(pause / 4, 5));
         let (slow, fast) = nursery(async |n| {
             let sum = async |numbers: Generator<'static, u32, u32>| {

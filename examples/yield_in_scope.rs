@@ -4,10 +4,11 @@
 //! cargo run --example yield_in_scope
 //! ```
 //!
-//! A generator that is suspended runs nothing; its consumer does. A scope that it had open would
-//! stay open meanwhile, with nobody inside: a time limit that cancels the consumer's code in place
-//! of the generator's, a nursery whose children fail and have nobody to tell. In Python (asyncio,
-//! Trio) these four programs do one or the other. Here a yield inside of a scope fails.
+//! A suspended generator runs nothing; its consumer does. If the generator had a scope open, the
+//! scope would stay open meanwhile, with nobody inside: a time limit would cancel the consumer's
+//! code instead of the generator's, or a nursery's children would fail with nobody to tell. In
+//! Python (asyncio, Trio) these four programs do one or the other. Here a yield inside a scope
+//! fails.
 
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub fn demonstrate() -> Vec<Program> {
                 println!("    {line}");
             }
             if let Some(error) = error {
-                // As `main` prints it if it returns the error.
+                // As `main` would print it if it returned the error.
                 println!("    Error: {}", format!("{error:?}").replace('\n', "\n    "));
             }
         }
@@ -65,7 +66,7 @@ pub fn main() {
     demonstrate();
 }
 
-/// Runs a program, on a clock that does not make anybody wait.
+/// Runs a program on a clock that keeps nobody waiting.
 fn run(program: impl AsyncFnOnce(&mut Vec<String>) -> Result<()>) -> Outcome {
     let mut log = Vec::new();
     let outcome = Builder::new().clock(&VirtualClock::new()).run(program(&mut log));
@@ -85,8 +86,8 @@ fn numbers() -> Generator<'static, u32> {
     })
 }
 
-/// Broken: the time limit is around the yield as well. It would go on while the consumer works on
-/// the item, and cancel that.
+/// Broken: the time limit is also around the yield. It would keep running while the consumer works
+/// on the item, and cancel that work.
 fn limited_broken(items: Generator<'static, u32>, limit: Duration) -> Generator<'static, u32> {
     generator(async move |y: Yielder<u32>| {
         aclosing(items, async |items| {
@@ -107,7 +108,7 @@ fn limited_broken(items: Generator<'static, u32>, limit: Duration) -> Generator<
     })
 }
 
-/// Mended: it is around waiting for the item, and over at the yield.
+/// Mended: the limit is around waiting for the item, and has been left at the yield.
 fn limited(items: Generator<'static, u32>, limit: Duration) -> Generator<'static, u32> {
     generator(async move |y: Yielder<u32>| {
         aclosing(items, async |items| {
@@ -122,7 +123,7 @@ fn limited(items: Generator<'static, u32>, limit: Duration) -> Generator<'static
 
 type Limited = fn(Generator<'static, u32>, Duration) -> Generator<'static, u32>;
 
-/// A consumer that takes more time than the producer may.
+/// A consumer that takes longer than the producer may.
 async fn each_with_limit(log: &mut Vec<String>, limited: Limited) -> Result<()> {
     aclosing(limited(numbers(), 2 * SECOND), async |items| {
         while let Some(item) = items.anext().await? {
@@ -136,7 +137,7 @@ async fn each_with_limit(log: &mut Vec<String>, limited: Limited) -> Result<()> 
 
 // ---- 2. A fan-in of sensors --------------------------------------------------------------------
 
-/// Tells of what it senses ten times a second. `a` has a bug: it fails at the fourth.
+/// Reports what it senses ten times a second. `a` has a bug: it fails at the fourth.
 fn sensor(name: &'static str) -> Generator<'static, String> {
     generator(async move |y: Yielder<String>| {
         for n in 0.. {
@@ -151,8 +152,8 @@ fn sensor(name: &'static str) -> Generator<'static, String> {
     })
 }
 
-/// Broken: while the generator is suspended its children go on, and when one of them fails there
-/// is nobody in the nursery who could be told.
+/// Broken: while the generator is suspended its children go on, and if one of them fails, there is
+/// nobody in the nursery to tell.
 fn combined_broken(sensors: [Generator<'static, String>; 2]) -> Generator<'static, String> {
     generator(async move |y: Yielder<String>| {
         nursery(async |n| {
@@ -203,7 +204,7 @@ async fn combined(sensors: [Generator<'static, String>; 2], y: &Feed<String>) ->
 }
 
 async fn lights(log: &mut Vec<String>) -> Result<()> {
-    // Left when somebody is at home: the sensors are stopped before the program goes on.
+    // Leave when somebody is at home: the sensors are stopped before the program goes on.
     let sensors = [sensor("a"), sensor("b")];
     safe_channel(
         2,
@@ -223,7 +224,7 @@ async fn lights(log: &mut Vec<String>) -> Result<()> {
     sleep(SECOND).await?;
     log.push("main task slept, and nothing happened".to_owned());
 
-    // Not left: the failure of the sensor is the failure of the whole.
+    // Do not leave: the failure of a sensor is then the failure of the whole.
     let sensors = [sensor("a"), sensor("b")];
     let mut events = 0;
     let outcome = safe_channel(
@@ -243,9 +244,9 @@ async fn lights(log: &mut Vec<String>) -> Result<()> {
 
 // ---- 3. A websocket's messages -----------------------------------------------------------------
 
-/// Something like a websocket: tasks of its own keep it alive and take in the messages, for as
-/// long as it is open. A context manager may yield in its nursery, because what runs at its yield
-/// is the body of the `with`, inside of the nursery.
+/// Something like a websocket: for as long as it is open, tasks of its own keep it alive and
+/// receive the messages. A context manager may yield in its nursery, because the body of the
+/// `with`, which runs at that yield, is inside the nursery.
 fn open_websocket() -> ContextManager<'static, Receiver<String>> {
     context_manager(async |y: Yielder<Receiver<String>>| {
         nursery(async |n| {
@@ -270,8 +271,8 @@ fn open_websocket() -> ContextManager<'static, Receiver<String>> {
     })
 }
 
-/// Broken: while this is suspended, the websocket's nursery is open, and nobody is in it. That
-/// there is one cannot be seen from here.
+/// Broken: while this is suspended, the websocket's nursery is open with nobody in it. That there
+/// is a nursery cannot be seen from here.
 fn messages_broken() -> Generator<'static, String> {
     generator(async |y: Yielder<String>| {
         with(open_websocket(), async |websocket| {
@@ -319,8 +320,8 @@ async fn chat(log: &mut Vec<String>) -> Result<()> {
 
 // ---- 4. A synchronous generator with a scope ---------------------------------------------------
 
-/// Broken: it would put each round of somebody else's loop under a time limit, by opening a scope
-/// there and leaving it open.
+/// Broken: it would put each iteration of somebody else's loop under a time limit, by opening a
+/// scope there and leaving it open.
 fn abandon_each_iteration_after(limit: Duration) -> SyncGenerator<'static, ()> {
     sync_generator(async move |y: Yielder<()>| {
         loop {
@@ -338,7 +339,7 @@ async fn patient_broken(log: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Mended: the scope is opened where the code is that it is about.
+/// Mended: the scope is opened around the code that it is for.
 async fn patient(log: &mut Vec<String>) -> Result<()> {
     for n in 0..4 {
         move_on_after(SECOND * 5 / 2, async {

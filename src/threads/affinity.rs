@@ -1,10 +1,10 @@
 //! The cores that the process may use.
 //!
-//! A thread begins with the affinity of whoever starts it. One that is pinned to a core, as the
-//! threads of a program with a run for each core often are, would hand that on to threads of the
-//! pool, which work for other runs afterwards. So these are given back what the process began
-//! with: the affinity of its main thread when its first `run` began. What was set before that,
-//! with `taskset` or by the program, holds for them as well.
+//! A new thread inherits the affinity of the thread that starts it. If that one is pinned to a
+//! core, as is common in a program with a run for each core, it would pass this on to threads of
+//! the pool, which later work for other runs. So the pool's threads get the affinity that the
+//! process began with: that of its main thread when the first `run` began. Whatever was set before
+//! that, with `taskset` or by the program, holds for them too.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
@@ -14,27 +14,28 @@ mod system {
     use rustix::process::getpid;
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-    /// `None` if it could not be found out: the main thread may have ended.
+    /// `None` if it could not be found out, for instance because the main thread has ended.
     static OF_PROCESS: OnceLock<Option<CpuSet>> = OnceLock::new();
 
-    /// To be called when a run begins, before anything of the program's runs in it.
+    /// Remembers the process's cores. To be called when a run begins, before the program's code
+    /// runs in it.
     pub(crate) fn remember() {
-        // The main thread's number is the process's.
+        // The main thread has the same number as the process.
         get_or_set(&OF_PROCESS, || sched_getaffinity(Some(getpid())).ok());
     }
 
-    /// Makes this thread run where the process may.
+    /// Lets this thread run on all the cores the process began with.
     pub(crate) fn restore() {
         if let Some(Some(own)) = OF_PROCESS.get()
             && sched_getaffinity(None).is_ok_and(|inherited| inherited != *own)
         {
-            // If the cores are not the process's any more, the inherited ones have to do.
+            // If those cores are no longer the process's, the inherited ones will do.
             let _ = sched_setaffinity(None, own);
         }
     }
 }
 
-/// Only Linux binds threads to cores.
+/// Only Linux has this.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod system {
     pub(crate) fn remember() {}

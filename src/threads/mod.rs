@@ -1,4 +1,4 @@
-//! Blocking work on other threads.
+//! Other threads: blocking work that is done there, and the way back from them.
 //!
 //! | file | concept |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | `job` | the work on its way to a thread, and its outcome on the way back |
 //! | `pool` | the threads of the process |
 //! | `affinity` | the cores these run on |
+//! | `token` | the way back to a run from any thread |
 
 #[cfg(not(loom))]
 pub(crate) mod affinity;

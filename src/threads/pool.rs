@@ -1,10 +1,11 @@
-//! The threads of the process that run jobs: one more when none is idle, gone when idle for a
-//! while.
+//! The threads of the process that do jobs. One is started when none is idle, and ends after it has
+//! been idle for a while.
 //!
-//! There are as many as are needed at once: limits are the limiters' affair.
+//! There are as many as are needed at once; limiting their number is the limiters' business.
 //!
-//! Whoever happens to need a thread when none is idle starts it, and it works for others later. So it
-//! does not keep that one's [affinity]. A forked process has a pool of its own.
+//! A thread is started by whoever needs one when none is idle, and works for others later. So it
+//! does not keep the [affinity] of the thread that started it. A forked process has a pool of its
+//! own.
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::platform::{Arc, Condvar, Mutex, OfProcess, shared_static, spawn_threa
 use crate::threads::affinity;
 use crate::threads::job::Job;
 
-/// How long a thread waits for its next job. Trio's.
+/// How long a thread waits for its next job, as in Trio.
 const IDLE: Duration = Duration::from_secs(10);
 
 shared_static! {
@@ -22,13 +23,14 @@ shared_static! {
 }
 
 struct Pool {
-    /// The last one to become idle is the first to work: its memory is warm, and those that are
-    /// not needed come to their end.
+    /// The last to become idle is the first to work: its memory is warm, and threads that are not
+    /// needed get to their end.
     idle: Mutex<Vec<Arc<Worker>>>,
 }
 
 struct Worker {
-    /// What it was given. Only who has taken it from among the idle gives it anything.
+    /// The job it was given. Only the caller that has taken the worker from the idle ones gives it
+    /// one.
     job: Mutex<Option<Job>>,
     given: Condvar,
 }
@@ -37,7 +39,7 @@ struct Worker {
 ///
 /// # Errors
 ///
-/// A thread was needed, and the system starts no more. The job is dropped.
+/// The system's, if a new thread was needed and could not be started. The job is dropped.
 pub(super) fn submit(job: Job) -> io::Result<()> {
     let pool = POOL.get();
     let idle = pool.idle.lock().pop();
@@ -47,7 +49,7 @@ pub(super) fn submit(job: Job) -> io::Result<()> {
             Ok(())
         }
         None => {
-            // Its own reference: in a model the static goes before the threads do.
+            // A reference of its own: in a model the static is dropped before the threads end.
             let pool = pool.clone();
             spawn_thread("seedbed worker", move || {
                 #[cfg(not(loom))]
@@ -63,22 +65,22 @@ impl Pool {
         Pool { idle: Mutex::new(Vec::new()) }
     }
 
-    /// What a thread does.
+    /// What a thread does, from its first job to its end.
     fn work(&self, first: Job) {
         let worker = Arc::new(Worker { job: Mutex::new(None), given: Condvar::new() });
         let mut next = Some(first);
         let mut refused = Vec::new();
         while let Some(job) = next {
             let report = job.run();
-            // It is idle before anybody hears of the end of the job: one job after the other is
-            // the same thread's.
+            // The thread is idle before anybody learns that its job has ended, so that one job
+            // after another gets the same thread.
             self.idle.lock().push(worker.clone());
             refused.extend(report.send().err());
             next = if refused.is_empty() {
                 self.next_for(&worker)
             } else {
                 self.end_idleness(&worker).or_else(|| {
-                    // Foreign code, which may block: no job is to wait for that.
+                    // This is foreign code, which may block. No job is to wait for it.
                     refused.clear();
                     self.idle.lock().push(worker.clone());
                     self.next_for(&worker)
@@ -87,12 +89,12 @@ impl Pool {
         }
     }
 
-    /// Waits for the next job; `None` if none comes.
+    /// Waits for the next job; `None` if none comes in time.
     fn next_for(&self, worker: &Arc<Worker>) -> Option<Job> {
         worker.take(Some(IDLE)).or_else(|| self.end_idleness(worker))
     }
 
-    /// From now on nobody gives it a job. The one that it was given before that, if there is one.
+    /// From here on nobody gives it a job. Returns the one that it was given before that, if any.
     fn end_idleness(&self, worker: &Arc<Worker>) -> Option<Job> {
         let mut idle = self.idle.lock();
         match idle.iter().position(|other| Arc::ptr_eq(other, worker)) {
@@ -100,7 +102,7 @@ impl Pool {
                 idle.remove(place);
                 None
             }
-            // Somebody has just taken it, and will give it a job.
+            // Somebody has just taken it, and is about to give it a job.
             None => {
                 drop(idle);
                 worker.take(None)
@@ -115,7 +117,7 @@ impl Worker {
         self.given.notify_one();
     }
 
-    /// Takes what it is given, or nothing when the time is over.
+    /// Takes the next job; `None` if the time is over.
     fn take(&self, time: Option<Duration>) -> Option<Job> {
         let mut job = self.job.lock();
         while job.is_none() {

@@ -1,4 +1,4 @@
-//! A way back to a runtime from any thread.
+//! A way back to a run from any thread.
 
 use std::any::Any;
 use std::mem;
@@ -14,15 +14,15 @@ use crate::schedule::remote::registry::Address;
 use crate::threads::job::{self, Asking};
 use crate::{NotRunning, Result};
 
-/// A way back to a running [`run`](crate::run()) from any thread: runs functions and tasks on its
-/// thread.
+/// A way back to a running [`run`](crate::run()) from any thread. It runs functions and tasks on
+/// the run's own thread.
 ///
-/// It is Trio's `TrioToken`, with `trio.from_thread`. It may be copied, sent, and kept for longer
-/// than the run, whose end it does not delay. In a process that was forked the parent's runs have
-/// ended.
+/// This is Trio's `TrioToken`, together with `trio.from_thread`. A token can be copied, sent, and
+/// kept for longer than the run, and it does not delay the run's end. In a forked process the runs
+/// of the parent have ended.
 ///
-/// What is run through one or several tokens of the same run begins in the order of the calls, as
-/// far as they have one.
+/// The calls made through the tokens of one run begin in the order in which they were made, as far
+/// as there is such an order.
 ///
 /// ```
 /// use seedbed::{Token, cancel_scope, sleep_forever};
@@ -45,17 +45,17 @@ pub struct Token {
 }
 
 impl Token {
-    /// That of the present run of this thread, if one is running.
+    /// The token of the run on this thread, if there is one.
     pub(crate) fn here() -> Option<Token> {
         Address::here().map(|run| Token { run })
     }
 
-    /// The token of the run that is going on in this thread, or that a function in
-    /// [`to_thread`](crate::to_thread()) works for.
+    /// Returns the token of the run on this thread, or, inside a function in
+    /// [`to_thread`](crate::to_thread()), of the run that the function works for.
     ///
     /// # Errors
     ///
-    /// [`NotRunning`] if there is none.
+    /// [`NotRunning`] if there is neither.
     ///
     /// ```
     /// use seedbed::{Token, sleep, to_thread};
@@ -75,27 +75,28 @@ impl Token {
         Ok(here.or_else(|| Some(job::employer()?.token)).ok_or(NotRunning)?)
     }
 
-    /// Leaves a call that the runtime has been waiting for. It comes back if that has gone.
+    /// Delivers a call that the run has been waiting for. It comes back if the run is gone.
     pub(crate) fn report(self, call: Call) -> Result<(), Call> {
         self.run.report(call)
     }
 
-    /// Leaves a call for the runtime. It comes back if that has gone, or takes no more.
+    /// Delivers a call. It comes back if the run is gone or takes no more calls.
     pub(crate) fn call(self, call: Call) -> Result<(), Call> {
         self.run.call(call)
     }
 
-    /// Runs a function on the runtime's thread, soon, and does not wait for it. Trio's
+    /// Runs a function on the run's thread, soon, and does not wait for it. This is Trio's
     /// `TrioToken.run_sync_soon`.
     ///
-    /// It may be called anywhere, in a signal handler's thread or on the runtime's own thread
-    /// too, and never blocks. The function runs between tasks and in no cancel scope, so it should
-    /// be short: set an [`Event`](crate::Event), cancel a scope, spawn through a
-    /// [`NurseryHandle`](crate::NurseryHandle). If `Ok` is returned it will be called, also if
-    /// the run is just ending; only a run that fails in itself (a
-    /// [`Deadlock`](crate::Deadlock), a broken reactor) drops what it has not got to.
+    /// It can be called anywhere, including on a signal handler's thread and on the run's own
+    /// thread, and never blocks. The function runs between tasks and in no cancel scope, so it
+    /// should be short: set an [`Event`](crate::Event), cancel a scope, spawn through a
+    /// [`NurseryHandle`](crate::NurseryHandle). If this returns `Ok`, the function will be called,
+    /// even if the run is just ending. The exception is a run that itself fails (with a
+    /// [`Deadlock`](crate::Deadlock), or because its reactor is broken): it drops the functions it
+    /// has not got to.
     ///
-    /// A panic of the function cancels the main future and comes out of `run`.
+    /// If the function panics, the main future is cancelled and the panic comes out of `run`.
     ///
     /// # Errors
     ///
@@ -122,7 +123,7 @@ impl Token {
     where
         F: FnOnce() + Send + 'static,
     {
-        // In a slot of its own, from which it can be had back as what it is.
+        // In a slot of its own, so that it can be given back with its own type.
         let slot = Arc::new(Mutex::new(Some(f)));
         let place = Location::caller();
         let call = {
@@ -138,20 +139,20 @@ impl Token {
         })
     }
 
-    /// Runs a function on the runtime's thread, and waits for its value. Trio's
+    /// Runs a function on the run's thread and waits for its value. This is Trio's
     /// `from_thread.run_sync`.
     ///
-    /// As with [`run_sync_soon`](Self::run_sync_soon) it runs between tasks, and should be short.
-    /// It is not cancelled.
+    /// As with [`run_sync_soon`](Self::run_sync_soon), the function runs between tasks and should
+    /// be short. It is not cancelled.
     ///
     /// # Errors
     ///
-    /// [`NotRun`], with the function, if the run has ended, or if it is called on a thread in
-    /// which a `run` is going on: that thread must not block, least of all to wait for itself.
+    /// [`NotRun`], with the function, if the run has ended. Also if this is called on a thread that
+    /// has a `run` of its own: such a thread must not block, least of all to wait for itself.
     ///
     /// # Panics
     ///
-    /// With the function's panic.
+    /// If the function panics, with the same payload.
     ///
     /// ```
     /// use seedbed::{Token, to_thread};
@@ -181,21 +182,21 @@ impl Token {
         Ok(answer.expect("a function that has begun has an end"))
     }
 
-    /// Runs an `async` closure on the runtime's thread as a task, and waits for its value. Trio's
-    /// `from_thread.run`.
+    /// Runs an `async` closure as a task on the run's thread and waits for its value. This is
+    /// Trio's `from_thread.run`.
     ///
-    /// The closure is sent, its future need not be. The task belongs to the runtime, is in no scope of
-    /// the program's, and is cancelled when the main future has ended.
+    /// The closure is sent to that thread; its future need not be `Send`. The task belongs to the
+    /// run, is in none of the program's scopes, and is cancelled when the main future has ended.
     ///
     /// # Errors
     ///
-    /// The outer one as for [`run_sync`](Self::run_sync), with the closure, and if the main future
-    /// has ended already. The inner one is the task's own, [`Cancelled`](crate::Cancelled) if it
-    /// was interrupted by the end of the run.
+    /// The outer error is that of [`run_sync`](Self::run_sync), with the closure; it also comes if
+    /// the main future has already ended. The inner error is the task's own, or
+    /// [`Cancelled`](crate::Cancelled) if the end of the run interrupted the task.
     ///
     /// # Panics
     ///
-    /// With the task's panic.
+    /// If the task panics, with the same payload.
     ///
     /// ```
     /// use seedbed::{Token, sleep, to_thread};
@@ -238,8 +239,8 @@ impl Token {
         Ok(answer.unwrap_or_else(|| Err(CallRefused::new(place, Refusal::RunFinished).into())))
     }
 
-    /// Has `call` called with `f` on the runtime's thread, and waits until it has given an answer,
-    /// or has dropped what it was to give it with.
+    /// Has `call` called with `f` on the run's thread. Waits until that has given an answer, or has
+    /// dropped the means to give one.
     fn ask<F, T>(
         self,
         place: &'static Location<'static>,
@@ -256,11 +257,11 @@ impl Token {
         let answer = Arc::new(Answer { state: Mutex::new(State::Asked(f)), given: Condvar::new() });
         let mut answering = Answering { answer: answer.clone(), asking: None };
         let job = job::employer().filter(|employer| employer.token == self);
-        // If it comes back it is dropped, which is an answer as well.
+        // A call that comes back is dropped, and that is an answer too.
         let _ = self.call(Box::new(move || {
             let begun = mem::replace(&mut *answering.answer.state.lock(), State::Begun);
             let State::Asked(f) = begun else { unreachable!("it is called once") };
-            // From the run's point of view: before that the call is news, afterwards the job goes on.
+            // For the run, the call is news until here, and from here on the job is at work again.
             answering.asking = job.map(|job| Asking::new(job, place));
             call(f, answering);
         }));
@@ -287,26 +288,26 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// What one thread asks of another, and waits for.
+/// A question from one thread to another, which waits for the answer.
 struct Answer<F, T> {
     state: Mutex<State<F, T>>,
     given: Condvar,
 }
 
 enum State<F, T> {
-    /// The call has not been made.
+    /// The call has not begun.
     Asked(F),
     Begun,
     Given(Result<T, Box<dyn Any + Send>>),
     Refused(F),
-    /// It was begun, and dropped.
+    /// The call had begun, and was dropped.
     Dropped,
 }
 
-/// The end that gives the answer. To drop it is one, too.
+/// The end that gives the answer. Dropping it is an answer too.
 struct Answering<F, T> {
     answer: Arc<Answer<F, T>>,
-    /// Who waits for it, if that is a job of the run itself.
+    /// The job of the run itself that waits for the answer, if it is one.
     asking: Option<Asking>,
 }
 

@@ -31,8 +31,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// How long requests may take to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The application's state on one core. Handlers borrow it: they are all on one thread and end
-/// before `main` does, so there is no need for an `Arc`, or a `Mutex`.
+/// The application's state on one core. Handlers borrow it. They are all on one thread and end
+/// before `main` does, so it needs neither an `Arc` nor a `Mutex`.
 #[derive(Default)]
 struct App {
     hits: Cell<u64>,
@@ -43,13 +43,13 @@ fn main() -> Result<()> {
     let Options { port, cores } = options()?;
     let reserved = reserve(port)?;
     let address = reserved.local_addr()?;
-    // Core 0 is told when to stop, and drops its end; the others wait for that.
+    // Core 0 is told when to stop, and then drops its end, for which the others wait.
     let (stop, stopped) = oneshot::channel::<()>();
     let (stop, stopped) = (Mutex::new(Some(stop)), stopped.shared());
 
     let hits = seedbed::run_on_cores(cores, async |core| {
         let app = App::default();
-        // From here on these do not end the process any more: `recv` tells of them.
+        // From here on these signals no longer end the process: `recv` reports them.
         let signals = match core {
             0 => Some(Signals::new([Signal::TERM, Signal::INT])?),
             _ => None,
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
                 signals.recv().await?;
                 stop.lock().unwrap().take();
             }
-            cancellable(stopped.clone()).await // it has been dropped: what it says is no matter
+            cancellable(stopped.clone()).await // what it returns does not matter: it was dropped
         };
         let listener = TcpListener::bind_reuse_port(address).await?;
         if core == 0 {
@@ -84,12 +84,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Finds the port at which all cores are going to listen, and keeps it for them.
+/// Finds the port on which all cores are going to listen, and reserves it for them.
 fn reserve(port: u16) -> Result<TcpSocket> {
     let socket = TcpSocket::v4()?;
     socket.set_reuse_address(true)?;
     socket.bind(("127.0.0.1", port))?;
-    // Not before: with another server that is there already we do not want to share.
+    // Only now: we do not want to share the port with a server that is already there.
     socket.set_reuse_port(true)?;
     Ok(socket)
 }
@@ -115,17 +115,18 @@ fn options() -> Result<Options> {
 
 type Answer = Response<Body<'static>>;
 
-/// Answers one request, within a time limit, and finds the status for what went wrong.
+/// Answers one request within a time limit, and finds the status for what went wrong.
 async fn answer(app: &App, request: Request<Incoming>) -> Result<Answer> {
     app.hits.set(app.hits.get() + 1);
     match fail_after(ANSWER_LIMIT, route(app, &request)).await {
         Ok(answer) => Ok(answer),
-        // The server is ending, or the client has gone. Not ours to answer: it has a scope to reach.
+        // The server is ending, or the client is gone. That is not ours to answer: it has to reach
+        // its scope.
         Err(error) if error.is_cancelled() => Err(error),
         Err(error) if error.is::<TooSlow>() => {
             Ok(text(StatusCode::GATEWAY_TIMEOUT, "that took too long\n"))
         }
-        // Where a fan-out fails this is a tree: which tasks failed, why, and where in the program.
+        // If a fan-out fails this is a tree: which tasks failed, why, and where in the program.
         Err(error) => Ok(text(StatusCode::BAD_GATEWAY, format!("{error:?}\n"))),
     }
 }
@@ -143,13 +144,13 @@ async fn route(app: &App, request: &Request<Incoming>) -> Result<Answer> {
     }
 }
 
-/// Takes its time. The limit around it cuts it short at any `await`; it need not know.
+/// Takes its time. The limit around it can cut it short at any `await`, and it need not know.
 async fn slow(ms: u64) -> Result<Answer> {
     sleep(Duration::from_millis(ms)).await?;
     Ok(text(StatusCode::OK, format!("that took {ms} ms\n")))
 }
 
-/// Asks four services at once. If one fails the others are cancelled, and have ended, before the
+/// Asks four services at once. If one fails, the others are cancelled and have ended before the
 /// nursery is left: nothing goes on behind the client's back.
 async fn fan_out(fails: Option<u64>) -> Result<Answer> {
     let sum = nursery(async |n| {
@@ -173,8 +174,8 @@ async fn ask(service: u64, fails: Option<u64>) -> Result<u64> {
     Ok(10 * service)
 }
 
-/// Lines with pauses. A task sends them while the client reads; when the client has gone it is
-/// cancelled.
+/// Lines with pauses. A task sends them while the client reads, and is cancelled if the client goes
+/// away.
 fn lines(count: u64) -> Answer {
     let body = Body::stream(async move |sender| {
         for line in 1..=count {
@@ -201,7 +202,7 @@ fn response(status: StatusCode, body: Body<'static>) -> Answer {
     response
 }
 
-/// The value of `name` in a request's query, if it is there and is one.
+/// The value of `name` in a request's query, if it is there and can be parsed.
 fn query<T: FromStr>(request: &Request<Incoming>, name: &str) -> Option<T> {
     let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name)?.1.parse().ok()
