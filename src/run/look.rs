@@ -76,7 +76,7 @@ impl Runtime {
     pub(super) fn notice_interrupt(&self) {
         let interrupt = self.interrupt.borrow();
         if let Some((interrupt, scope)) = &*interrupt
-            && interrupt.heed(scope)
+            && interrupt.cancel_if_pressed(scope)
         {
             self.interrupted.set(true);
             self.scheduler.want_loop();

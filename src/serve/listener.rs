@@ -45,7 +45,8 @@ pub trait Listener {
     /// The type of the address that a connection comes from.
     type Address: Clone + fmt::Debug;
 
-    /// Waits for a connection. A [checkpoint](crate::checkpoint()).
+    /// Waits for a connection. Like every operation that waits, it should be a
+    /// [checkpoint](crate::checkpoint()).
     ///
     /// If it is cancelled or dropped, it must not have accepted one.
     ///

@@ -36,15 +36,15 @@ use crate::{Error, Result};
 /// handlers are [finishing](crate::finishing()) their work. There is first a delay for requests
 /// that are on their way already: a tenth of a second, or half a second if the connection has had
 /// no request yet. Then hyper is told by `shutdown`. It closes a connection that is waiting for its
-/// next request at once, and any other when what has begun is answered, in HTTP/1 with `connection:
-/// close`. A service that is [`closing`] closes the connection with the first answer, even during
-/// the delay, so that no client sends a request that nobody reads. A connection of HTTP/2 with
-/// nothing under way ends after another tenth of a second, whether its client acknowledges that or
-/// not. When the grace is over, whatever is still waiting fails.
+/// next request at once, and any other when what has begun is answered, in HTTP/1 with
+/// `connection: close`. A service that is [`closing`] closes the connection with the first answer,
+/// even during the delay, so that no client sends a request that nobody reads. A connection of
+/// HTTP/2 with nothing under way ends after another tenth of a second, whether its client
+/// acknowledges that or not. When the grace is over, whatever is still waiting fails.
 ///
 /// **A slow or silent client** is bounded by the defaults of [`Limits`], as far as what passes
 /// through [`Io`](super::Io) tells. The exception is an idle HTTP/1 connection: nothing tells that
-/// no handler is running. It is left to hyper's own limit for heads, which counts from the end of
+/// no handler is running. That is left to hyper's own limit for heads, which counts from the end of
 /// the last answer, and is 30 seconds if hyper has been given a [`Timer`](super::Timer). The end of
 /// an idle connection is no error.
 ///
@@ -52,16 +52,15 @@ use crate::{Error, Result};
 /// bodies of answers. Where these should clean up, [`serve_connection`](super::serve_connection())
 /// runs each in a task.
 ///
-/// A [checkpoint](crate::checkpoint()). See [`NurseryExecutor`](super::NurseryExecutor) for an
-/// example.
+/// See [`NurseryExecutor`](super::NurseryExecutor) for an example.
 ///
 /// [`closing`]: super::closing()
 ///
 /// # Errors
 ///
-/// Those of the connection; a [`Cancelled`](crate::Cancelled) if it was cancelled otherwise than
-/// gracefully, or the grace was over; an [`io::Error`] if the client went away while something was
-/// under way, of the kind [`TimedOut`](io::ErrorKind::TimedOut) if it was too slow.
+/// Those of the connection; [`Cancelled`](crate::Cancelled) if a cancellation was not graceful, or
+/// the grace was over; an [`io::Error`] if the client went away while something was under way, of
+/// the kind [`TimedOut`](io::ErrorKind::TimedOut) if it was too slow.
 #[track_caller]
 pub fn gracefully<C, E>(
     connection: C,

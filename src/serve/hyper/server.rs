@@ -193,7 +193,7 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     /// fails, its error is [reported](Self::on_error), its client gets a 500, and the connection
     /// goes on.
     ///
-    /// On TCP, `TCP_NODELAY` is set. Serving is a [checkpoint](crate::checkpoint()).
+    /// On TCP, `TCP_NODELAY` is set. Accepting is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ use rustix::net::SendFlags;
 use signal_hook::consts::{SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP};
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
-/// Held while a plan is changed.
+/// Locked while a plan is changed.
 static CHANGES: Mutex<()> = Mutex::new(());
 
 static SLOTS: [Slot; 65] = [const { Slot::new() }; 65];

@@ -39,7 +39,7 @@ impl Interrupt {
     }
 
     /// Cancels the scope if Ctrl-C was pressed, and returns whether it was.
-    pub(crate) fn heed(&self, scope: &ScopeRef) -> bool {
+    pub(crate) fn cancel_if_pressed(&self, scope: &ScopeRef) -> bool {
         // A full pipe would no longer interrupt anything.
         while let Some(Ok(1..)) = self.pipe.attempt(Side::Read, |mut pipe| pipe.read(&mut [0; 64]))
         {

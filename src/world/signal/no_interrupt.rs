@@ -10,7 +10,7 @@ impl Interrupt {
         Ok(None)
     }
 
-    pub(crate) fn heed(&self, _: &ScopeRef) -> bool {
+    pub(crate) fn cancel_if_pressed(&self, _: &ScopeRef) -> bool {
         false
     }
 }

@@ -126,7 +126,7 @@ pub struct Signals {
 impl Signals {
     /// Starts listening to these signals.
     ///
-    /// The listener can be made and kept outside of [`run`](crate::run).
+    /// The listener can be made and kept outside [`run`](crate::run).
     ///
     /// # Errors
     ///

@@ -178,8 +178,6 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     ///
     /// What a handler may rely on is described at the [module](crate::hyper#handlers).
     ///
-    /// A [checkpoint](crate::checkpoint()).
-    ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled), once the handlers have ended, if a scope around this is

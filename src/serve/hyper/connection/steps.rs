@@ -34,12 +34,12 @@ pub(super) struct Steps {
     stop: Option<Box<Alarm>>,
     /// When a client that has ended its side is taken to have gone.
     half_closed: Option<Box<Alarm>>,
-    /// When hyper is given up, which was told to end and has nothing to do.
+    /// When hyper is given up after it was told to end and had nothing left to do.
     unanswered: Option<Box<Alarm>>,
     pace: Pace,
     /// hyper was told to end.
     told: bool,
-    /// It was told because of this.
+    /// The cancellation because of which it was told.
     cut: Option<Cancelled>,
     departed: bool,
     rounds: Rounds,
@@ -80,7 +80,7 @@ impl Steps {
         Steps { pace, ..Steps::default() }
     }
 
-    /// The cancellation that hyper was told to end for.
+    /// The cancellation because of which hyper was told to end.
     pub(super) fn take_cut(&mut self) -> Option<Cancelled> {
         self.cut.take()
     }
@@ -217,7 +217,7 @@ impl Steps {
         })
     }
 
-    /// What is under way is waited for until only hyper still works on it.
+    /// Waits for what is under way, until only hyper still works on it.
     fn wait_for_tasks(&mut self, sight: &Sight<'_, '_>) -> Option<Next> {
         let Sight { state, .. } = sight;
         if state.counts.is_idle() {
@@ -261,7 +261,7 @@ fn stop_stream(sight: &Sight<'_, '_>) -> Option<Next> {
     Some(Next::Again)
 }
 
-/// Whether so much time is over since this was first asked.
+/// Whether this much time has passed since that was first asked.
 fn is_over(alarm: &mut Option<Box<Alarm>>, after: Duration, cx: &mut Context<'_>) -> bool {
     let alarm = alarm.get_or_insert_with(|| Box::new(Alarm::new(now() + after)));
     Pin::new(&mut **alarm).poll(cx).is_ready()

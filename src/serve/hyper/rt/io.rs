@@ -148,18 +148,18 @@ fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
 fn poll_read_ours<S>(
     stream: &S,
     cx: &Context<'_>,
-    room: &mut [MaybeUninit<u8>],
+    unfilled: &mut [MaybeUninit<u8>],
 ) -> Option<Poll<io::Result<usize>>> {
     if let Some(stream) = downcast::<S, Shared<TcpStream>>(stream) {
-        return Some(stream.borrow().poll_read_uninit(cx, room));
+        return Some(stream.borrow().poll_read_uninit(cx, unfilled));
     }
     if let Some(stream) = downcast::<S, Shared<UnixStream>>(stream) {
-        return Some(stream.borrow().poll_read_uninit(cx, room));
+        return Some(stream.borrow().poll_read_uninit(cx, unfilled));
     }
     if let Some(stream) = downcast::<S, TcpStream>(stream) {
-        return Some(stream.poll_read_uninit(cx, room));
+        return Some(stream.poll_read_uninit(cx, unfilled));
     }
-    downcast::<S, UnixStream>(stream).map(|stream| stream.poll_read_uninit(cx, room))
+    downcast::<S, UnixStream>(stream).map(|stream| stream.poll_read_uninit(cx, unfilled))
 }
 
 impl<S: AsyncRead + Unpin> Inner<S> {
@@ -189,14 +189,14 @@ impl<S: AsyncRead + Unpin> Inner<S> {
             return Poll::Ready(Ok(n));
         }
         // SAFETY: nothing that is initialized is made uninitialized.
-        let room = unsafe { buffer.as_mut() };
-        let most = room.len().min(MOST);
-        let n = match poll_read_ours(&self.stream, cx, room) {
+        let unfilled = unsafe { buffer.as_mut() };
+        let most = unfilled.len().min(MOST);
+        let n = match poll_read_ours(&self.stream, cx, unfilled) {
             Some(polled) => ready!(polled)?,
             None => {
-                let room = buffer.initialize_unfilled_to(most);
-                let n = ready!(Pin::new(&mut self.stream).poll_read(cx, room))?;
-                assert!(n <= most, "a stream claims to have read more than there was room for");
+                let unfilled = buffer.initialize_unfilled_to(most);
+                let n = ready!(Pin::new(&mut self.stream).poll_read(cx, unfilled))?;
+                assert!(n <= most, "a stream claims to have read more than fits in the buffer");
                 n
             }
         };

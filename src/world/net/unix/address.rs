@@ -28,7 +28,7 @@ pub(super) fn address(name: &Path) -> io::Result<SockAddr> {
     }
     // It fails for no other reason.
     SockAddr::unix(name).or_else(|_| {
-        refuse(&format!("it has {} bytes, more than the address of a socket can hold", bytes.len()))
+        refuse(&format!("it has {} bytes, more than fit in the address of a socket", bytes.len()))
     })
 }
 
