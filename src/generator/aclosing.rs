@@ -4,19 +4,18 @@ use std::future::poll_fn;
 use std::panic::resume_unwind;
 
 use crate::Result;
-use crate::error::panic::catch_panic;
-use crate::error::panic::{quietly, report};
+use crate::error::panic::{catch_panic, quietly, report};
 use crate::generator::Generator;
 
-/// Runs `body` with a generator, and closes that before it goes on: on value, error, cancellation
-/// and panic. It is Python's `contextlib.aclosing`, and the way to iterate a generator that holds
-/// something.
+/// Runs `body` with a generator, and closes the generator before it returns, whether the body ended
+/// with a value, an error, a cancellation or a panic. This is Python's `contextlib.aclosing`, and the
+/// way to iterate a generator that has something to clean up.
 ///
 /// # Errors
 ///
-/// The body's; but an error of the generator's clean-up replaces it, as in Python, and it is
-/// reported through `tracing` then. [`Cancelled`](crate::Cancelled), when the generator has been
-/// closed all the same, in an endless loop that comes to no checkpoint (see the
+/// The body's. If the generator's clean-up fails, its error replaces the body's, as in Python, and
+/// the body's is reported through `tracing`. [`Cancelled`](crate::Cancelled), once the generator has
+/// been closed nevertheless, in an endless loop that comes to no checkpoint (see the
 /// [guide](crate::guide::scheduling#the-budget)).
 ///
 /// # Dropping
@@ -47,7 +46,7 @@ where
     F: AsyncFnOnce(&mut Generator<'a, T, S>) -> Result<R>,
 {
     let mut generator = generator;
-    // The call itself is part of the body too, should it panic.
+    // The call is part of the body: it may panic, too.
     let outcome = catch_panic(async { body(&mut generator).await }).await;
     let closing = async {
         let mut closing = generator.aclose();

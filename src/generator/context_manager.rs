@@ -1,18 +1,18 @@
 //! Context managers made from a generator body: set up, yield once, clean up.
 //!
-//! Unlike a generator a context manager may yield inside scopes: what runs at its yield is the
-//! body of the [`with`] that entered it, so a scope that it holds open is around just that. What
-//! it holds counts meanwhile in the frame of the `with` (PEP 789).
+//! Unlike a generator, a context manager may yield inside scopes: what runs at its yield is the
+//! body of the [`with`] that entered it, so a scope that it has open is around just that.
+//! Meanwhile its holds count in the frame of the `with` as well (PEP 789).
 
 use std::future::{Future, poll_fn};
 use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::error::panic::{catch_panic, in_destructor, quietly, report};
-use crate::error::{BodyPanicked, ContextManagerMisused, NoValue};
+use crate::error::panic::{Payload, catch_panic, in_destructor, quietly, report};
+use crate::error::{BodyPanicked, ContextManagerMisused, Error, NoValue};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::Kind;
 use crate::schedule::current;
@@ -29,8 +29,8 @@ pub struct ContextManager<'a, R> {
 
 /// Makes a context manager out of a body that sets up, yields the resource once, and cleans up.
 ///
-/// An error of the [`with`]'s body, a cancellation too, is raised at the yield. If the manager
-/// handles it, it is gone. It is Python's `contextlib.asynccontextmanager`.
+/// An error of the [`with`]'s body is raised at the yield, even if it is a cancellation. If the
+/// manager handles it, it goes no further. This is Python's `contextlib.asynccontextmanager`.
 ///
 /// ```
 /// use seedbed::{Yielder, context_manager, fail_after, with};
@@ -39,7 +39,7 @@ pub struct ContextManager<'a, R> {
 /// seedbed::run(async {
 ///     let greeting = String::from("hello");
 ///     let polite = context_manager(async |y: Yielder<&str>| {
-///         // The yield is inside of a timeout, which a generator could not do.
+///         // The yield is inside a timeout, which a generator could not do.
 ///         fail_after(Duration::from_secs(5), async { y.yield_(&greeting).await.map(drop) }).await
 ///     });
 ///     let length = with(polite, async |greeting| Ok(greeting.len())).await?;
@@ -61,15 +61,15 @@ where
 
 /// Enters a context manager, runs `body` with what it yields, and leaves it.
 ///
-/// Scopes that the manager holds open at its yield are around the body; a nursery's children go
-/// on beside it. Entering and leaving are not checkpoints: only what the manager awaits is.
+/// Scopes that the manager has open at its yield are around the body; a nursery's children go on
+/// beside it. Entering and leaving are not checkpoints: only what the manager awaits is.
 ///
 /// # Errors
 ///
 /// The manager's: [`ContextManagerMisused`] if it yields twice or not at all. The body's, as the
-/// manager passes it on. Where the manager has handled an error of the body, there is no value:
-/// that is fine if it is `()`, and the error [`NoValue`](crate::NoValue) otherwise. A body that is a
-/// loop without an end has to say that its value is `()`, as that of a
+/// manager passes it on. If the manager has handled an error of the body, there is no value: that
+/// is fine where the value is `()`, and the error [`NoValue`](crate::NoValue) otherwise. A body that
+/// loops forever has to say that its value is `()`, like that of a
 /// [`nursery`](crate::nursery()#a-body-that-loops-forever):
 ///
 /// ```compile_fail,E0080
@@ -110,53 +110,10 @@ where
     let place = Location::caller();
     async move {
         Aside::new().await?;
-        let ContextManager { link, body: mut manager, place: made_at } = manager;
-        link.state.begin();
-        // When it has yielded, the body is polled for the first time.
-        let set_up = poll_fn(|cx| current::beside_others(|| link.poll(&mut manager, cx)));
-        let resource = match set_up.await {
-            Step::Yielded(resource) => resource,
-            Step::Ignored(_) => unreachable!("a context manager is not closed"),
-            Step::Ended(outcome) => {
-                outcome?;
-                return Err(ContextManagerMisused::new("did not yield", made_at).into());
-            }
-        };
-        let entered = Entered { place, made_at };
-        // While the body runs, what the manager has open counts here.
-        let holds = current_frame().map(|frame| link.state.frame().count_in(&frame));
-        let around = link.take_inner_scope();
-        // What it has open may have children, which go on.
-        let goes_on = link.state.frame().has_holds();
-        let outcome = {
-            let mut body = pin!(catch_panic(async { body(resource).await }));
-            poll_fn(|cx| {
-                if goes_on {
-                    // If it does not wait at its yield, there was a `select` in it, for one.
-                    match link.poll(&mut manager, cx) {
-                        Poll::Ready(step) => return Poll::Ready(Err(Left::Early(Some(step)))),
-                        Poll::Pending if link.suspended_at().is_none() => {
-                            return Poll::Ready(Err(Left::Early(None)));
-                        }
-                        Poll::Pending => {}
-                    }
-                }
-                let mut poll = || body.as_mut().poll(cx);
-                let polled = match &around {
-                    Some(scope) => {
-                        // In a nursery, the manager is not polled down to its yield.
-                        scope.polled();
-                        in_scope(scope, poll)
-                    }
-                    None => poll(),
-                };
-                polled.map(|outcome| outcome.map_err(Left::Panicked))
-            })
-            .await
-        };
-        drop(holds);
-        drop(around);
-        let (value, resume, panic) = match outcome {
+        let mut open = Open::new(manager);
+        let resource = open.set_up().await?;
+        let entered = Entered { place, made_at: open.place };
+        let (value, resume, panic) = match open.around(async { body(resource).await }).await {
             Ok(Ok(value)) => (Some(value), Resume::Next, None),
             Ok(Err(error)) => (None, Resume::Raise(error), None),
             Err(Left::Panicked(payload)) => {
@@ -166,53 +123,136 @@ where
                 std::mem::forget(entered); // it has ended
                 return Err(error);
             }
-            Err(Left::Early(_)) => {
-                return Err(ContextManagerMisused::new("did not wait at its yield", made_at).into());
-            }
+            Err(Left::Early(_)) => return Err(open.misused("did not wait at its yield")),
         };
-        link.resume(resume);
-        let left = catch_panic(poll_fn(|cx| link.poll(&mut manager, cx))).await;
-        std::mem::forget(entered); // and left
-        drop(manager);
-        let left = match (left, panic.is_some()) {
-            (Ok(left), _) => left,
-            (Err(payload), false) => resume_unwind(payload),
-            (Err(further), true) => {
-                report!(
-                    error,
-                    manager = %made_at,
-                    "a context manager panicked as well when its body had: only the first is passed on"
-                );
-                quietly(|| drop(further));
-                Step::Ended(Ok(()))
-            }
+        let made_at = open.place;
+        let left = open.leave(entered, resume).await;
+        let outcome = match panic {
+            Some(payload) => leave_in_panic(left, payload, made_at),
+            None => left.unwrap_or_else(|payload| resume_unwind(payload)),
         };
-        let left = match link.take_undelivered() {
-            // It gave up its yield, and has not seen the body's error.
-            Some(error) if matches!(left, Step::Ended(Ok(()))) => Step::Ended(Err(error)),
-            _ => left,
-        };
-        match (left, panic) {
-            (Step::Ended(outcome), Some(payload)) => {
-                if let Err(error) = outcome
-                    && !error.is::<BodyPanicked>()
-                {
-                    report!(error, %error, "a context manager failed while it was left after a panic");
-                }
-                resume_unwind(payload)
+        match outcome {
+            Step::Ended(outcome) => outcome?,
+            Step::Yielded(_) => {
+                return Err(ContextManagerMisused::new("yielded twice", made_at).into());
             }
-            (Step::Ignored(_), _) => unreachable!("a context manager is not closed"),
-            (Step::Yielded(_), Some(payload)) => resume_unwind(payload),
-            (Step::Yielded(_), None) => {
-                Err(ContextManagerMisused::new("yielded twice", made_at).into())
-            }
-            (Step::Ended(outcome), None) => {
-                outcome?;
-                let value = value.or_else(crate::nursery::unit);
-                value.ok_or_else(|| NoValue::handled(place).into())
-            }
+            Step::Ignored(_) => unreachable!("a context manager is not closed"),
+        }
+        let value = value.or_else(crate::nursery::unit);
+        value.ok_or_else(|| NoValue::handled(place).into())
+    }
+}
+
+/// A context manager that is being entered, or was entered.
+struct Open<'a, R> {
+    body: Body<'a>,
+    link: Rc<Link<R, ()>>,
+    place: &'static Location<'static>,
+}
+
+impl<'a, R> Open<'a, R> {
+    fn new(manager: ContextManager<'a, R>) -> Self {
+        let ContextManager { link, body, place } = manager;
+        link.state.begin();
+        Open { body, link, place }
+    }
+
+    fn misused(&self, what: &'static str) -> Error {
+        ContextManagerMisused::new(what, self.place).into()
+    }
+
+    /// Runs the manager up to its yield.
+    async fn set_up(&mut self) -> Result<R> {
+        // When it has yielded, the body of the `with` is polled for the first time.
+        let set_up = poll_fn(|cx| current::beside_others(|| self.link.poll(&mut self.body, cx)));
+        match set_up.await {
+            Step::Yielded(resource) => Ok(resource),
+            Step::Ended(Ok(())) => Err(self.misused("did not yield")),
+            Step::Ended(Err(error)) => Err(error),
+            Step::Ignored(_) => unreachable!("a context manager is not closed"),
         }
     }
+
+    /// Runs the body of the `with` inside what the manager has open.
+    async fn around<T>(
+        &mut self,
+        body: impl Future<Output = Result<T>>,
+    ) -> Result<Result<T>, Left<R>> {
+        // Meanwhile that counts here.
+        let _holds = current_frame().map(|frame| self.link.state.frame().count_in(&frame));
+        let around = self.link.take_inner_scope();
+        // It may have children, which go on.
+        let goes_on = self.link.state.frame().has_holds();
+        let mut body = pin!(catch_panic(body));
+        poll_fn(|cx| {
+            if goes_on && let Some(left) = self.go_on(cx) {
+                return Poll::Ready(Err(left));
+            }
+            let mut poll = || body.as_mut().poll(cx);
+            let polled = match &around {
+                Some(scope) => {
+                    // In a nursery, the manager is not polled down to its yield.
+                    scope.polled();
+                    in_scope(scope, poll)
+                }
+                None => poll(),
+            };
+            polled.map(|outcome| outcome.map_err(Left::Panicked))
+        })
+        .await
+    }
+
+    /// Polls what the manager has open beside the body. It must stay at its yield: it does not if that
+    /// has lost a `select`, for example.
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Option<Left<R>> {
+        match self.link.poll(&mut self.body, cx) {
+            Poll::Ready(step) => Some(Left::Early(Some(step))),
+            Poll::Pending if self.link.suspended_at().is_none() => Some(Left::Early(None)),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Runs the manager to its end.
+    async fn leave(
+        mut self,
+        entered: Entered,
+        resume: Resume<()>,
+    ) -> std::result::Result<Step<R>, Payload> {
+        self.link.resume(resume);
+        let left = catch_panic(poll_fn(|cx| self.link.poll(&mut self.body, cx))).await;
+        std::mem::forget(entered); // and left
+        let Open { body, link, .. } = self;
+        drop(body); // foreign code
+        match link.take_undelivered() {
+            // It gave up its yield, and has not seen the body's error.
+            Some(error) if matches!(left, Ok(Step::Ended(Ok(())))) => Ok(Step::Ended(Err(error))),
+            _ => left,
+        }
+    }
+}
+
+/// Goes on with the panic of a body, when its manager has been left. What that failed with is
+/// reported.
+fn leave_in_panic<R>(
+    left: std::result::Result<Step<R>, Payload>,
+    payload: Payload,
+    made_at: &'static Location<'static>,
+) -> ! {
+    match left {
+        Ok(Step::Ended(Err(error))) if !error.is::<BodyPanicked>() => {
+            report!(error, %error, "a context manager failed while it was left after a panic");
+        }
+        Ok(_) => {}
+        Err(further) => {
+            report!(
+                error,
+                manager = %made_at,
+                "a context manager panicked as well when its body had: only the first is passed on"
+            );
+            quietly(|| drop(further));
+        }
+    }
+    resume_unwind(payload)
 }
 
 /// A context manager that was entered and not left.
@@ -235,7 +275,8 @@ impl Drop for Entered {
 
 /// How a body was left, other than by its outcome.
 enum Left<R> {
-    Panicked(Box<dyn std::any::Any + Send>),
+    Panicked(Payload),
+    /// The manager has not stayed at its yield.
     Early(Option<Step<R>>),
 }
 

@@ -3,7 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `state` | how far a body is, in one word: a diagram, and each transition |
-//! | `link` | what the body and its driver share, an end of it in a file each; the yield |
+//! | `link` | what the body and its driver share; the driver's end and the body's end, with the yield |
 //! | `calls` | `anext`, `asend`, `athrow`, `aclose` |
 //! | `finalize` | what becomes of a suspended generator that is dropped or left behind; hooks |
 //! | `aclosing` | a generator that is closed on every way out |
@@ -65,6 +65,17 @@ pub enum GeneratorState {
     Finished,
 }
 
+impl From<Phase> for GeneratorState {
+    fn from(phase: Phase) -> GeneratorState {
+        match phase {
+            Phase::Created => GeneratorState::Created,
+            Phase::AtYield => GeneratorState::Suspended,
+            Phase::InFlight | Phase::Running | Phase::Finalizing => GeneratorState::Running,
+            Phase::Ended => GeneratorState::Finished,
+        }
+    }
+}
+
 /// An asynchronous generator: a body that gives out values one at a time, and waits in between.
 ///
 /// It is made by [`generator`], or by [`Nursery::generator`](crate::Nursery::generator) if the body
@@ -80,6 +91,7 @@ pub struct Generator<'a, T, S = ()> {
     inner: Rc<Inner<'a, T, S>>,
 }
 
+/// What a generator shares with its finalizer.
 struct Inner<'a, T, S> {
     link: Rc<Link<T, S>>,
     /// Gone when the body has ended, and borrowed while it runs.
@@ -91,7 +103,7 @@ struct Inner<'a, T, S> {
     aside: Aside,
     /// A call of `aclose` that waits until the finalizer has closed it.
     closer: Cell<Option<Waker>>,
-    /// Its place among the runtime's living generators.
+    /// Its place on the run's list of generators.
     registered: Cell<Option<Registration>>,
     name: &'static str,
     qualname: RefCell<Cow<'static, str>>,
@@ -254,7 +266,7 @@ impl<T, S> Inner<'_, T, S> {
         panic.resume();
     }
 
-    /// Takes it out of the runtime's list of those to be closed at the end.
+    /// Takes it off the run's list of those to be closed at the end.
     fn deregister(&self) -> Deregistered {
         match self.registered.take() {
             Some(registration) => {
@@ -266,7 +278,7 @@ impl<T, S> Inner<'_, T, S> {
     }
 }
 
-/// Whether a generator was still in the runtime's list.
+/// Whether a generator was still on the run's list.
 #[derive(PartialEq, Eq)]
 enum Deregistered {
     Now,

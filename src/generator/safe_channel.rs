@@ -1,5 +1,5 @@
-//! A safe way to have what the rule forbids: a body that yields inside scopes, run in a task of
-//! its own behind a channel.
+//! A safe way to do what generators must not: a producer that yields inside scopes runs in a task of
+//! its own, behind a channel.
 
 use std::future::Future;
 use std::panic::Location;
@@ -7,14 +7,15 @@ use std::panic::Location;
 use crate::error::Error;
 use crate::{Receiver, Result, Sender, channel, nursery};
 
-/// By this the producer of a [`safe_channel`] hands out values.
+/// What the producer of a [`safe_channel`] yields through.
 pub struct Feed<T> {
     sender: Sender<T>,
 }
 
 impl<T> Feed<T> {
-    /// Hands a value to the consumer, and waits until there is room for it. Allowed anywhere,
-    /// inside scopes too: the producer is a task, and is not suspended while the consumer runs.
+    /// Gives a value to the consumer, and waits until the channel has space for it. This is allowed
+    /// anywhere, even inside scopes: the producer is a task, and is not suspended while the consumer
+    /// runs.
     ///
     /// # Errors
     ///
@@ -33,8 +34,8 @@ impl<T> std::fmt::Debug for Feed<T> {
 /// Runs `producer` in a task of its own, and `consumer` with what it yields, over a channel of this
 /// capacity. When the consumer leaves, the producer is cancelled and waited for.
 ///
-/// The remedy for a generator that has to yield inside a cancel scope, a timeout or a nursery:
-/// here its scopes cancel the producer, and nothing else. It is Trio's `as_safe_channel`.
+/// This is the remedy for a generator that has to yield inside a cancel scope, a timeout or a
+/// nursery: these scopes cancel the producer, and nothing else. It is Trio's `as_safe_channel`.
 ///
 /// # Errors
 ///
@@ -88,8 +89,8 @@ where
 {
     let place = Location::caller();
     async move {
-        // The receiver outlives the nursery: a producer that waits when the consumer leaves is
-        // cancelled, and not told that nobody is left to receive.
+        // The receiver outlives the nursery, so that a producer that waits when the consumer leaves
+        // is cancelled, instead of being told that nobody is left to receive.
         let (sender, receiver) = channel(capacity);
         let outcome = nursery::open(place, async |n: &crate::Nursery<'_, 'env>| {
             n.spawn(async move { producer(&Feed { sender }).await });

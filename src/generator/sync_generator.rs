@@ -1,4 +1,4 @@
-//! Synchronous generators, under the same yield rule.
+//! Synchronous generators, which may not yield inside scopes either.
 
 use std::panic::Location;
 use std::rc::Rc;
@@ -14,8 +14,8 @@ use crate::schedule::budget;
 
 /// A generator whose body awaits nothing but its own yields: an iterator.
 ///
-/// Made by [`sync_generator`]. A body that is suspended when the generator is dropped is closed
-/// there and then: [`GeneratorExit`] is raised at its yield.
+/// It is made by [`sync_generator`]. If the body is suspended when the generator is dropped, it is
+/// closed at once: [`GeneratorExit`] is raised at its yield.
 pub struct SyncGenerator<'a, T, S = ()> {
     link: Rc<Link<T, S>>,
     /// Gone when it has ended, and while it runs.
@@ -25,8 +25,8 @@ pub struct SyncGenerator<'a, T, S = ()> {
 
 /// Makes a synchronous generator out of a body.
 ///
-/// The body is an async closure that awaits only its yields; awaiting anything that waits is an
-/// error. It may not yield inside a cancel scope, a timeout or a nursery that it opened.
+/// The body is an async closure that awaits only its yields; to await anything that has to wait is
+/// an error. It may not yield inside a cancel scope, a timeout or a nursery that it opened.
 ///
 /// ```
 /// use seedbed::{Yielder, sync_generator};
@@ -54,7 +54,7 @@ where
 }
 
 impl<'a, T, S> SyncGenerator<'a, T, S> {
-    /// As `next`, and makes the yield that the body is suspended at return `Some(value)`.
+    /// Does the same as `next`, and makes the yield that the body is suspended at return `Some(value)`.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
         self.go_on(Resume::Value(value))
     }
 
-    /// As `next`, and makes the yield that the body is suspended at fail with `error`.
+    /// Does the same as `next`, and makes the yield that the body is suspended at fail with `error`.
     ///
     /// # Errors
     ///
@@ -79,15 +79,15 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
         self.go_on(Resume::Raise(error.into()))
     }
 
-    /// Closes it: raises [`GeneratorExit`] at the yield that the body is suspended at.
+    /// Closes the generator: raises [`GeneratorExit`] at the yield that the body is suspended at.
     ///
     /// # Errors
     ///
     /// What the body fails with, other than `GeneratorExit`;
-    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending. It is
-    /// suspended there then, as [`Generator::aclose`](crate::Generator::aclose) says: `next` and
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending. It stays
+    /// suspended there, as described at [`Generator::aclose`](crate::Generator::aclose): `next` and
     /// `send` resume it, closing it again does nothing, and `GeneratorExit` is raised once more when
-    /// it is dropped.
+    /// the generator is dropped.
     pub fn close(&mut self) -> Result<()> {
         match self.link.state.close() {
             Close::Unbegun => {

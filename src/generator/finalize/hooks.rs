@@ -17,10 +17,10 @@ pub type FinalizerHook = Rc<dyn Fn(Unfinished<'static>)>;
 /// What is called for the generators of this thread: PEP 525's `sys.set_asyncgen_hooks`.
 #[derive(Clone, Default)]
 pub struct AsyncgenHooks {
-    /// Called with its qualified name and place when a generator is iterated for the first time.
+    /// Called when a generator is iterated for the first time, with its qualified name and place.
     pub first_iter: Option<FirstIter>,
-    /// Called with a generator that is dropped while suspended; `None` is the runtime's own, which
-    /// closes it.
+    /// Called with a generator that is dropped while suspended. `None` stands for the runtime's own
+    /// finalizer, which closes it.
     pub finalizer: Option<FinalizerHook>,
 }
 

@@ -62,8 +62,8 @@ pub(crate) async fn finalize_all(system: &System, generators: &Generators, panic
         let alive: Vec<_> = generators.0.borrow().iter().map(|(_, weak)| weak.clone()).collect();
         let mut found = false;
         for generator in alive.iter().filter_map(Weak::upgrade) {
-            // One that runs may be driven by the clean-up of another, in a task of the runtime's:
-            // its turn comes when there is none any more.
+            // One that runs may be driven by the clean-up of another, in a task of the run's. It waits
+            // until there is no such task left.
             if generator.is_running() && !system.is_empty()
                 || generator.deregister() == Deregistered::Before
             {

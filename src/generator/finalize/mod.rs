@@ -46,14 +46,14 @@ pub(super) trait Closable: LeftBehind {
     fn suspended_at(&self) -> Option<&'static Location<'static>>;
     /// Whether its body runs, or is in flight.
     fn is_running(&self) -> bool;
-    /// From now on it is polled by its finalizer.
+    /// From now on only its finalizer polls it.
     fn begin_finalizing(&self);
-    /// Nor is it from now on.
+    /// Others may poll it again.
     fn end_finalizing(&self);
-    /// The same as `begin_finalizing` for one that was not dropped. Whatever else polls it is woken, to
-    /// learn of that.
+    /// The same, for a generator that was not dropped: whatever else polls it is woken, to learn of
+    /// that.
     fn take_over(&self);
-    /// Takes it out of the list of those to be closed at the end.
+    /// Takes it off the list of those to be closed at the end.
     fn deregister(&self) -> Deregistered;
     /// Ends a body that has yielded when it was closed, as well as it can be. Does nothing to any
     /// other.
@@ -143,9 +143,9 @@ async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     Ok(())
 }
 
-/// Drops a generator's body as it is, and reports it.
+/// Drops a generator's body as it is, and reports that.
 fn give_up(generator: &dyn Closable, why: &str) {
-    // This is a destructor's doing.
+    // In a destructor.
     let mut panic = FirstPanic::new();
     panic.catch(|| {
         tracing::error!(

@@ -54,7 +54,7 @@ impl Finalize<'static> for OfThread {
         generator.deregister();
         panic.catch(|| {
             SYSTEM.with(|system| match system {
-                // One that goes does not take any more: it would be kept by nobody.
+                // A run that is being dropped takes no more tasks: nothing would keep them.
                 Some(system) if system.takes_tasks() => {
                     system.spawn(async move {
                         // One round later than a child would be, as in Trio, whose finalizer comes

@@ -20,18 +20,7 @@ use crate::generator::finalize::{Closable, give_up};
 pub struct Unfinished<'a> {
     generator: Rc<dyn Closable + 'a>,
     origin: Origin,
-    end: Cell<End>,
-}
-
-/// What its drop does.
-#[derive(Clone, Copy)]
-enum End {
-    /// Nobody has closed it: the body is given up.
-    GiveUp,
-    /// If it ignored its exit it is not asked a second time: CPython finalizes an object once.
-    Abandon,
-    /// If it ignored its exit it is asked once more.
-    ExitAgain,
+    closing: Cell<Closing>,
 }
 
 /// How a generator has come to its finalizer.
@@ -44,22 +33,26 @@ enum Origin {
 
 impl<'a> Unfinished<'a> {
     pub(super) fn new(generator: Rc<dyn Closable + 'a>) -> Self {
-        Unfinished { generator, origin: Origin::Dropped, end: Cell::new(End::GiveUp) }
+        Unfinished { generator, origin: Origin::Dropped, closing: Cell::default() }
     }
 
     /// One that was not dropped, but is left when all else has ended.
     pub(super) fn left(generator: Rc<dyn Closable + 'a>) -> Self {
         generator.take_over();
-        Unfinished { generator, origin: Origin::Left, end: Cell::new(End::GiveUp) }
+        Unfinished { generator, origin: Origin::Left, closing: Cell::default() }
     }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        match self.end.get() {
-            End::GiveUp => give_up(&*self.generator, "a finalizer has given a generator up"),
-            End::Abandon => in_destructor(|| self.generator.abandon()),
-            End::ExitAgain => self.generator.exit_again(),
+        match (self.closing.get(), self.origin) {
+            (Closing::Unbegun, _) => {
+                give_up(&*self.generator, "a finalizer has given a generator up");
+            }
+            // If it ignored its exit it is not asked a second time: CPython finalizes an object
+            // once.
+            (Closing::Begun, Origin::Dropped) => in_destructor(|| self.generator.abandon()),
+            (Closing::Begun, Origin::Left) => self.generator.exit_again(),
         }
     }
 }
@@ -71,32 +64,29 @@ impl Unfinished<'_> {
         self.generator.qualname()
     }
 
-    /// Where it was made.
+    /// Where the generator was made.
     #[must_use]
     pub fn place(&self) -> &'static Location<'static> {
         self.generator.place()
     }
 
-    /// The yield it is suspended at.
+    /// The yield that the generator is suspended at.
     #[must_use]
     pub fn suspended_at(&self) -> Option<&'static Location<'static>> {
         self.generator.suspended_at()
     }
 
-    /// Closes it, as [`Generator::aclose`](crate::Generator::aclose).
+    /// Closes the generator, as [`Generator::aclose`](crate::Generator::aclose) does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same as those of `aclose`.
     pub async fn aclose(self) -> Result<()> {
         self.close().await
     }
 
     pub(super) async fn close(&self) -> Result<()> {
-        self.end.set(match self.origin {
-            Origin::Dropped => End::Abandon,
-            Origin::Left => End::ExitAgain,
-        });
+        self.closing.set(Closing::Begun);
         self.generator.begin_finalizing();
         Finalizing { generator: &*self.generator, closing: Closing::default() }.await
     }

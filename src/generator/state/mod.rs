@@ -1,52 +1,55 @@
 //! The state of a body that yields, in one word: the bits below the holds in its frame's word.
 //!
 //! ```text
-//!            1               3                    4
-//!  created ─────► in flight ────► running ─────────────────► running, a yield waits
-//!                  ▲  ▲             │  ▲                       │  │
-//!                  │  └──────5──────┘  └───────────6───────────┘  │ 5
-//!                  │           2                                  │
-//!                  └───────────────────── at a yield ◄────────────┘
+//!           1                3               4
+//!  created ───► in flight ──────► running ───────► running, a yield waits
+//!                ▲    ▲            │   ▲                 │        │
+//!                │    └──────5─────┘   └────────6────────┘        │ 5
+//!                │                                                │
+//!                └─────────2───────────── at a yield ◄────────────┘
 //!
-//!  any of them ──7──► ended
+//!  any of these ──7──► ended
 //! ```
 //!
-//! | | what happens | made by |
+//! | | what happens | functions |
 //! |---|---|---|
-//! | 1 | it is iterated for the first time | `begin` |
+//! | 1 | the body is iterated for the first time | `begin` |
 //! | 2 | the consumer says what the yield returns | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
-//! | 3 | the body is polled | `run`; `go_on` makes 2 and 3 at once |
-//! | 4 | a yield hands out its value and waits | `suspend`, `suspend_closely` |
+//! | 3 | the body is polled | `run`, `run_again`; `go_on` does 2 and 3 at once |
+//! | 4 | a yield gives its value and waits | `suspend`, `suspend_closely` |
 //! | 5 | the poll is over | `stop`, `stop_closely` |
 //! | 6 | the yield notices that it was resumed, or is dropped | `notice`, `notice_closely`, `give_up` |
 //! | 7 | the body has ended, or is not to be polled any more | `end` |
 //!
-//! A body in flight was resumed and not polled since, or waits for something other than its yield.
+//! A body in flight waits for something other than its yield, or was resumed and has not been polled
+//! since. 5 leads there as well if the yield that waits has been resumed.
 //!
-//! Closing is apart from that:
+//! How far a body is in being closed is independent of that:
 //!
 //! ```text
-//!             exit, in flight                 the next yield
-//!  open ────────────────────────► exit due ────────────────────┐
-//!   │                                                          ▼   a yield
-//!   └───────────────────────────────────────────────────► exit raised ─────► exit ignored
-//!             exit, at a yield                                 ▲                 │
-//!                                                              └──── exit ───────┘
+//!       `exit`, not at a yield            the next yield
+//!  open ───────────────────────► exit due ───────────────┐
+//!   │                                                    ▼      another yield
+//!   └───────────────────────────────────────────► exit raised ───────────────► exit ignored
+//!       `exit`, at a yield
 //! ```
+//!
+//! From *exit ignored*, `exit` leads to where it leads from *open*.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `driver` | transitions from the driver's end: 1, 2, 3, 5 and 7, and closing |
-//! | `yielder` | transitions from the body's end: 4 and 6 |
+//! | `driver` | the transitions that the driver's end makes: 1, 2, 3, 5 and 7, and `exit` |
+//! | `yielder` | the transitions that the body's end makes: 4 and 6, and what a yield does to closing |
 //!
-//! Each says in an enum what has come of it.
+//! A transition that depends on the state returns an enum, which says what has come of it.
 //!
 //! # The fast path
 //!
-//! A plain next of an open generator goes through four values of the whole word, holds included,
-//! and each step is a comparison and a store: `SUSPENDED` (at a yield), `RUNNING | SUSPENDED | NEXT`,
-//! `RUNNING`, `RUNNING | SUSPENDED`, and back. Whatever else there is to notice is a further bit, so
-//! it makes the comparison fail, and the way goes through the functions called `…_closely`.
+//! While a generator is iterated, and nothing else happens to it, the whole word, holds included,
+//! goes from `SUSPENDED` (at a yield) to `RUNNING | SUSPENDED | NEXT`, `RUNNING`,
+//! `RUNNING | SUSPENDED` and back. Each step is one comparison and one store. Whatever else there is
+//! to notice is a further bit, which makes the comparison fail: then the function called
+//! `…_closely` looks at them one by one.
 
 mod driver;
 mod yielder;
@@ -58,7 +61,6 @@ pub(super) use driver::{
 };
 pub(super) use yielder::{GivenUp, Notice, Resumed, Suspend, Suspension};
 
-use crate::generator::GeneratorState;
 use crate::scope::frame::{Frame, HOLD, Held};
 
 /// The body is being polled. Set by `run` and `go_on`, cleared by `stop`. Never with `CREATED`.
@@ -73,7 +75,7 @@ const SUSPENDED: u64 = 1 << 1;
 const NEXT: u64 = 1 << 2;
 
 /// The yield that waits was resumed with a value, which is in the link. Set and cleared as `NEXT`,
-/// and exclusive as that.
+/// and never with another of the four.
 const VALUE: u64 = 1 << 3;
 
 /// The consumer has left an error in the link, for the yield that waits or else for the next one.
@@ -81,7 +83,7 @@ const VALUE: u64 = 1 << 3;
 /// `REFUSAL`; the only one of the four that may be set without `SUSPENDED`.
 const ERROR: u64 = 1 << 4;
 
-/// The yield that waits must not: something was opened beside it. The error is in the link. Set by
+/// The yield that waits is not allowed: something was opened beside it. The error is in the link. Set by
 /// `refuse`, cleared with `SUSPENDED`. Never without that, nor with `NEXT`, `VALUE` or `ERROR`.
 const REFUSAL: u64 = 1 << 5;
 
@@ -94,7 +96,7 @@ const WAITS: u64 = 1 << 6;
 const CREATED: u64 = 1 << 7;
 
 /// The body has ended, or is not to be polled any more. Set by `end`, never cleared. With `RUNNING`
-/// where the body itself has seen to that; of what else is set only `ERROR` counts then.
+/// if the body itself has had that done. Of the other flags only `ERROR` still counts.
 const ENDED: u64 = 1 << 8;
 
 /// `GeneratorExit` is to be raised at the next yield. Set by `exit`. Never with the two below.
@@ -112,7 +114,8 @@ const EXIT_IGNORED: u64 = 1 << 11;
 /// `EXIT_IGNORED`, cleared by `tell`, or by `give_up` where the yield is dropped before that.
 const UNTOLD: u64 = 1 << 12;
 
-/// Its finalizer is closing the body, and nobody else may poll it. Set and cleared by that.
+/// The finalizer is closing the body, and nothing else may poll it. Set by `begin_finalizing`, cleared
+/// by `end_finalizing`.
 const FINALIZING: u64 = 1 << 13;
 
 /// The body is a context manager's: it may yield with holds, which then count in the frame that has
@@ -143,7 +146,7 @@ pub(super) enum Phase {
     AtYield,
     InFlight,
     Running,
-    /// It is in flight or running, and its finalizer is what polls it.
+    /// In flight or running, and only its finalizer may poll it.
     Finalizing,
     Ended,
 }
@@ -218,16 +221,5 @@ impl State {
     /// What forbids a yield now.
     fn held(&self) -> Option<Held> {
         if self.frame.has_holds() && !self.has(MANAGER) { self.frame.last_held() } else { None }
-    }
-}
-
-impl From<Phase> for GeneratorState {
-    fn from(phase: Phase) -> GeneratorState {
-        match phase {
-            Phase::Created => GeneratorState::Created,
-            Phase::AtYield => GeneratorState::Suspended,
-            Phase::InFlight | Phase::Running | Phase::Finalizing => GeneratorState::Running,
-            Phase::Ended => GeneratorState::Finished,
-        }
     }
 }
