@@ -316,7 +316,7 @@ fn listeners_share_a_port() {
     reserved.set_reuse_port(true).unwrap();
     reserved.bind("127.0.0.1:0").unwrap();
     let address = reserved.local_addr().unwrap();
-    // Who has not asked for it does not share.
+    // A listener that has not asked for it does not share.
     let error = run(TcpListener::bind(address)).unwrap_err();
     assert_eq!(kind_of(&error), io::ErrorKind::AddrInUse);
 

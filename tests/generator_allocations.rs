@@ -16,7 +16,7 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: it is the system's, but for a count of this thread, which needs no memory.
+// SAFETY: it is the system's, except for a count of this thread, which needs no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);

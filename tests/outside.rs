@@ -78,7 +78,7 @@ fn r09_input_that_never_comes_is_not_waited_for_without_end() {
     assert_eq!(clock.elapsed(), secs(30));
 }
 
-/// That nobody comes is no news, and what nobody waits for is none.
+/// That nobody comes is not news, and neither is what nobody waits for.
 #[test]
 fn r09_listeners_and_idle_sockets_are_not_waited_for() {
     let clock = VirtualClock::new().wait_for_io(HOUR);
@@ -166,7 +166,7 @@ fn r09_a_thread_that_waits_for_the_run_that_waits_for_it_is_a_deadlock() {
     }
 }
 
-/// It is none where something may still come of another thread.
+/// It is not a deadlock where something may still come from another thread.
 #[test]
 fn r09_nor_is_it_one_while_another_thread_is_at_work() {
     let (go_on, told) = mpsc::channel::<()>();

@@ -873,7 +873,7 @@ fn r07_endless_wakes_from_other_threads_starve_nobody() {
     }
 }
 
-/// What is done inside of nurseries counts for the task that opens them one after the other.
+/// What is done inside nurseries counts for the task that opens them one after the other.
 #[test]
 fn r07_a_child_that_opens_nurseries_without_end_does_not_starve_its_siblings() {
     builder()

@@ -147,7 +147,7 @@ fn a_sleep_that_is_dropped_leaves_no_timer() {
     assert_eq!(elapsed, secs(1));
 }
 
-/// The one who polled last is woken, through whatever there is in between.
+/// The task that polled last is woken, through whatever there is in between.
 #[test]
 fn a_sleep_that_is_moved_wakes_its_last_owner() {
     let ((), elapsed) = timed(async {

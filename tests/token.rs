@@ -433,7 +433,7 @@ fn c14_after_the_scope_was_left_or_its_run_has_ended_it_has_no_effect() {
     handle.cancel();
 }
 
-/// Between the call and the moment in which the scope hears of it the scope is left: it keeps its
+/// Between the call and the moment when the scope learns of it, the scope is left: it keeps its
 /// value, and what is around it is not touched.
 #[test]
 fn c14_a_scope_that_is_left_before_it_hears_of_it_keeps_its_value() {

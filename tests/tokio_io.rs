@@ -140,7 +140,7 @@ fn a_read_appends_to_the_buffer() {
 }
 
 /// C1 for foreign traits: a read that waits, and one that comes later, fail with `Cancelled`
-/// inside of an `io::Error`, which is itself again after `?`.
+/// inside an `io::Error`, which is itself again after `?`.
 #[test]
 fn c01_a_cancellation_reaches_a_read() {
     run(async {
@@ -190,7 +190,7 @@ fn c01_a_cancellation_reaches_a_write_and_a_copy() {
     .unwrap();
 }
 
-/// C11: also where another library's combinator polls it with a waker of its own.
+/// C11: even where another library's combinator polls it with a waker of its own.
 #[test]
 fn c11_a_cancellation_reaches_a_read_in_a_combinator() {
     run(async {

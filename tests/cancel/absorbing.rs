@@ -9,7 +9,7 @@ use seedbed::{
 
 use crate::support::{is_cancelled, run, shape};
 
-// C5 · Who absorbs.
+// C5 · Which scope absorbs.
 
 #[test]
 fn c05_a_scope_that_was_not_cancelled_absorbs_nothing() {
@@ -32,7 +32,7 @@ fn c05_a_scope_that_was_not_cancelled_absorbs_nothing() {
     .unwrap();
 }
 
-/// Trio: with both cancelled the exception goes on to the outer one, because inside of that the
+/// Trio: with both cancelled the exception goes on to the outer one, because inside that the
 /// next checkpoint would fail anyway.
 #[test]
 fn c05_inner_scope_leaves_it_to_a_visible_outer_one() {

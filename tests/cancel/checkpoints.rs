@@ -13,7 +13,7 @@ use crate::support::{builder, is_cancelled, run, secs};
 
 // C2 · Every operation is a checkpoint.
 
-/// How often a sibling that is always ready runs while `op` is done so many times.
+/// How often a sibling that is always ready runs while `op` is done that many times.
 fn turns_of_others(budget: u32, times: usize, op: impl AsyncFn() -> Result<()>) -> usize {
     let turns = Cell::new(0);
     let during = Cell::new(0);
@@ -121,7 +121,7 @@ fn c02_joining_a_task_that_has_ended_counts() {
     }
 }
 
-/// What fails counts as well, or a loop that does not heed a cancellation would be the last
+/// What fails counts as well, or a loop that ignores a cancellation would be the last
 /// thing that runs.
 #[test]
 fn c02_failing_operations_count() {

@@ -423,7 +423,7 @@ fn c11_an_operation_moved_out_of_a_cancelled_scope_goes_on() {
     }
 }
 
-/// As above, but the scope that it was in is still open, and cancelled only then.
+/// The same, but the scope that it was in is still open, and cancelled only then.
 #[test]
 fn c11_an_operation_moved_out_of_a_scope_is_not_reached_by_it_any_more() {
     run(async {

@@ -109,7 +109,7 @@ fn f06_a_generator_at_its_end_has_committed() {
     assert_eq!(database.transactions(), ["BEGIN", "COMMIT"]);
 }
 
-/// C12: a cancellation from outside of the connection as well. Its task is shielded, so the
+/// C12: the same for a cancellation from outside the connection. Its task is shielded, so the
 /// clean-up still has it, and it ends politely.
 #[test]
 fn c12_the_connection_outlives_the_clean_up_of_what_was_cancelled() {

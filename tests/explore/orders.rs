@@ -40,7 +40,7 @@ fn children_that_yield_run_in_every_order_each_time() {
     assert_eq!((seen.len(), report.schedules()), (6, 36));
 }
 
-/// Two children at a checkpoint. Who is first: 2 ways. It goes on, and the other finds nobody
+/// Two children at a checkpoint. Either is first: 2 ways. It goes on, and the other finds nobody
 /// to let in: 1 way. Or it does not, and the other goes on, 1 way, or does not either, and
 /// then there are 2 orders. So 2 · (1 + 1 + 2).
 #[test]
@@ -74,7 +74,7 @@ fn any_of_many_children_can_be_first() {
     assert_eq!(failure.schedule().to_string(), "0.69");
 }
 
-/// Who sleeps for the same time wakes in any order, and what one does then may all come before
+/// Tasks that sleep for the same time wake in any order, and what one does then may all come before
 /// the other wakes. The two are spawned in 2 orders. Their timers go off both at once, and
 /// then there are 2 orders to run in; or the first alone, or the second alone: 2 · (2 + 1 + 1).
 #[test]
@@ -159,7 +159,7 @@ fn partners_of_a_channel_meet_in_every_way() {
             .await?;
             Ok(log.into_inner())
         });
-        // Who gets what, and who has it first.
+        // Which one gets what, and which one has it first.
         assert_eq!(seen.len(), 4, "capacity {capacity}: {seen:?}");
     }
 }

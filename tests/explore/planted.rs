@@ -12,7 +12,7 @@ use seedbed::{
 
 use super::{deviations, finds, secs};
 
-/// A flag and the waker of who waits for it.
+/// A flag, and the waker of the task that waits for it.
 #[derive(Default)]
 struct Flag {
     raised: Cell<bool>,
@@ -120,7 +120,7 @@ fn a_wrong_order_of_locks_is_found() {
     assert!(explore(|| two_locks(true)).is_complete());
 }
 
-/// Two withdrawals, of which there is enough for one.
+/// Two withdrawals, and enough money for one.
 async fn withdrawals(ask_before_the_look: bool) -> Result<()> {
     let balance = Cell::new(100);
     let withdraw = async || {
@@ -203,7 +203,7 @@ fn a_message_lost_to_a_cancellation_is_found() {
     assert!(explore(|| hand_on_in_time(true)).is_complete());
 }
 
-/// Counts who is inside, and forgets to count who is thrown out.
+/// Counts those inside, and forgets to count those that are thrown out.
 async fn a_count_of_those_inside(with_a_guard: bool) -> Result<()> {
     struct Leave<'a>(&'a Cell<u32>);
     impl Drop for Leave<'_> {

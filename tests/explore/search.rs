@@ -37,7 +37,7 @@ fn beyond_the_bound_random_schedules_find_what_is_deep() {
     assert_eq!((report.schedules(), report.random_schedules()), (10, 0));
     let failure = explore.run(backwards).unwrap_err();
     assert!(failure.schedules() > 10);
-    // Drawn at random it had more deviations. There is none left that it can do without.
+    // Drawn at random it had more deviations. Those that are left are all needed.
     let schedule = failure.schedule().to_string();
     let deviations: Vec<&str> = schedule.split('-').collect();
     assert!((3..=4).contains(&deviations.len()), "{schedule}");
@@ -198,7 +198,7 @@ fn a_stuck_task_is_found() {
     assert_eq!(outcome.unwrap_err().kind(), FailureKind::Stuck);
 }
 
-/// A run inside of a run is the error that it always is.
+/// A run inside a run is the error that it always is.
 #[test]
 fn exploring_inside_of_a_run_fails() {
     let outcome = seedbed::run(async {

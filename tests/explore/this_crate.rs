@@ -112,7 +112,7 @@ fn c10_a_failing_sibling_loses_no_message() {
     assert!(report.is_complete(), "{report}");
 }
 
-/// Who waits for an event that is set hears of it, or of a cancellation that came before.
+/// Whatever waits for an event that is set learns of it, or of a cancellation that came before.
 #[test]
 fn c10_an_event_is_heard_or_the_wait_is_cancelled() {
     let report = explore(|| async {
@@ -143,7 +143,7 @@ fn c10_an_event_is_heard_or_the_wait_is_cancelled() {
         let log = log.into_inner();
         let at = |what| log.iter().position(|said| *said == what);
         match at("heard") {
-            // Also if it ran later than the cancellation: the wait was over by then.
+            // Even if it ran later than the cancellation: the wait was over by then.
             Some(heard) => assert!(at("set") < at("cancel").min(Some(heard)), "{log:?}"),
             None => assert!(at("cancel") < at("cancelled"), "{log:?}"),
         }

@@ -25,14 +25,14 @@ use seedbed::{
 /// The default budget, of a unit in one poll.
 const BUDGET: u64 = 128;
 
-/// How many budgets each ready task has, at the most, before who waits for the world goes on.
+/// How many budgets each ready task has, at most, before a task that waits for the world goes on.
 const FEW: u64 = 4;
 
 /// What greedy tasks have in common.
 #[derive(Default)]
 struct Greed {
     done: Cell<u64>,
-    /// What happens when so many operations are done.
+    /// What happens when that many operations are done.
     when: u64,
     happens: RefCell<Option<Box<dyn FnOnce()>>>,
     served: Cell<Option<u64>>,
@@ -56,7 +56,7 @@ impl Greed {
         self.served.get().is_none()
     }
 
-    /// Who waits for the world goes on.
+    /// The task that waits for the world goes on.
     fn serve(&self) {
         assert!(self.done.get() >= self.when, "it has happened");
         self.served.set(Some(self.done.get() - self.when));
@@ -333,7 +333,7 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
     ]
 }
 
-/// Runs `work` so many nurseries deeper.
+/// Runs `work` that many nurseries deeper.
 fn deeper<'a>(
     depth: u32,
     work: impl Future<Output = Result<()>> + 'a,
@@ -421,7 +421,7 @@ fn r07_a_due_timer_waits_for_a_few_budgets_of_each_ready_task() {
     });
 }
 
-/// Whatever decides who runs when: there, what is no checkpoint has a count of its own.
+/// Whatever decides who runs when: there, what is not a checkpoint has a count of its own.
 #[test]
 fn r07_a_due_timer_waits_for_a_few_budgets_with_a_budget_of_1_and_with_a_seed() {
     let choices: [fn(Builder) -> Builder; 3] =
@@ -538,7 +538,7 @@ fn r07_what_is_joined_with_a_greedy_nursery_waits_for_a_few_budgets() {
     }
 }
 
-/// Who became ready first does not keep the thread while the kernel has news for the others.
+/// The task that became ready first does not keep the thread while the kernel has news for the others.
 #[test]
 fn r07_equals_have_equal_shares() {
     const TASKS: usize = 5;
@@ -733,7 +733,7 @@ fn r07_a_due_timer_does_not_wait_for_all_that_compute() {
     }
 }
 
-/// So does who has let others run, when its time is over.
+/// So does a task that has let others run, when its time is over.
 #[test]
 fn r07_a_limit_reaches_one_of_many_that_compute() {
     const LONG: Duration = Duration::from_millis(2);

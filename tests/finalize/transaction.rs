@@ -25,7 +25,7 @@ impl Database {
         Ok(())
     }
 
-    /// The rows of a cursor, inside of a transaction: committed at the end, else rolled back.
+    /// The rows of a cursor, inside a transaction: committed at the end, else rolled back.
     fn rows(&self) -> Generator<'static, u32> {
         let db = self.clone();
         generator(async move |y: Yielder<u32>| {

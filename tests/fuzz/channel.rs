@@ -129,7 +129,7 @@ impl<'a> Pair<'a> {
         assert_eq!(before, None, "message {message} was {how}");
     }
 
-    /// Whom the next message is for, or comes from: the first who was not cancelled.
+    /// Whom the next message is for, or comes from: the first that was not cancelled.
     fn first(&mut self, sends: bool) -> Option<usize> {
         let Model { senders, receivers, .. } = &mut self.model;
         let queue = if sends { senders } else { receivers };

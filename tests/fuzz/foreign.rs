@@ -154,7 +154,7 @@ impl Drop for Payload {
     }
 }
 
-/// An error of which each function is foreign code.
+/// An error each of whose functions is foreign code.
 struct Failure;
 
 impl Drop for Failure {
@@ -184,7 +184,7 @@ impl StdError for Failure {
     }
 }
 
-/// A waker of which each function is foreign code.
+/// A waker each of whose functions is foreign code.
 struct Foreign {
     wakes: Waker,
     _count: Count,
@@ -347,7 +347,7 @@ fn act_now() {
             }
         }
         33 => {
-            // Inside of a run this is an error, and outside a run.
+            // Inside a run this is an error, and outside it is a run.
             let _ = run_one(async {
                 drop(body(1).await);
                 Ok(())
@@ -664,7 +664,7 @@ fn run_here(bytes: Vec<u8>) {
     for _ in 0..2 {
         LEFT.set(300);
         run_with_others();
-        // Outside of any run.
+        // Outside any run.
         for _ in 0..4 {
             LEFT.set(20);
             forget_panic(catch_unwind(act));

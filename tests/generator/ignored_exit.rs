@@ -169,7 +169,7 @@ fn g04_dropped_it_gets_its_exit_again_and_what_does_not_wait_runs() {
             g.anext().await?;
             drop(g);
             assert_eq!(log.take(), ["2: None".to_owned(), format!("3: {EXIT}")]);
-            // Outside of the finalizer's scope: an operation that need not wait does not fail.
+            // Outside the finalizer's scope: an operation that need not wait does not fail.
             let inside = log.clone();
             let g = ignoring(and_then(async move |_| {
                 checkpoint().await?;
@@ -178,7 +178,7 @@ fn g04_dropped_it_gets_its_exit_again_and_what_does_not_wait_runs() {
             }));
             drop(g.await?);
             assert_eq!(log.take(), ["passed"]);
-            // But inside of whatever scope it is dropped in.
+            // But inside whatever scope it is dropped in.
             let inside = log.clone();
             let g = ignoring(and_then(async move |_| {
                 inside.add(format!("{}", checkpoint().await.unwrap_err().is_cancelled()));

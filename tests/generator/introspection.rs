@@ -36,7 +36,7 @@ fn g08_names() {
     let g = ticker();
     assert_eq!(g.name(), "ticker");
     assert_eq!(g.qualname(), format!("{}::ticker", module_path!()));
-    // As in Python the qualified name may be set, and says who it is in errors.
+    // As in Python, the qualified name may be set, and identifies the generator in errors.
     g.set_qualname("Sensor.ticks");
     assert_eq!((g.name(), &*g.qualname()), ("ticker", "Sensor.ticks"));
     assert_eq!(Feed.items().name(), "items");

@@ -93,7 +93,7 @@ fn g09_buffered_and_joined() {
                 })
             })
             .collect();
-        // `join_all` of so many polls only those that were woken.
+        // With this many, `join_all` polls only those that were woken.
         let first = join_all(gs.iter_mut().map(Generator::anext)).await;
         let first: Result<Vec<_>> = first.into_iter().collect();
         assert_eq!(first?, (0..40).map(Some).collect::<Vec<_>>());

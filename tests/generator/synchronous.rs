@@ -142,14 +142,14 @@ fn g10_the_same_yield_rule() {
             cancel_scope(async |_| y.yield_(1).await).await.map(drop)
         });
         assert!(g.next().unwrap().unwrap_err().is::<YieldInCancelScope>());
-        // Inside of its consumer's scope it may.
+        // Inside its consumer's scope it may.
         cancel_scope(async |_| {
             let mut g = sync_generator(async |y: Yielder<u32>| y.yield_(1).await.map(drop));
             assert_eq!(g.next().unwrap()?, 1);
             Ok(())
         })
         .await?;
-        // And inside of another generator, where its yields are its own.
+        // And inside another generator, where its yields are its own.
         let mut outer = generator(async |y: Yielder<u32>| {
             for i in sync_generator(async |y: Yielder<u32>| {
                 y.yield_(1).await?;

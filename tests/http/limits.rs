@@ -212,7 +212,7 @@ fn s05_so_has_each_later_one() {
 
 #[test]
 fn s05_the_head_of_a_stream() {
-    // Half a frame, and a head of which the rest is in no frame.
+    // Half a frame, and a head whose rest is in no frame.
     let head = request(1);
     assert_eq!(served(plain, sends(&begun(&[head[..11].to_vec()]))).0, secs(10));
     let unfinished = frame(HEADERS, END_STREAM, 1, HEAD);
@@ -710,7 +710,7 @@ fn s06_so_is_one_of_http2() {
 
 #[test]
 fn s06_what_is_under_way_is_finished() {
-    // A head, and a body, of which the rest comes later.
+    // A head, and a body whose rest comes later.
     let rest_of = |sent: &[u8]| {
         let rest = sent.to_vec();
         async move |client: &UnixStream| {

@@ -255,7 +255,7 @@ fn c10_what_was_read_to_the_end_so_far_is_kept() {
     .unwrap();
 }
 
-/// A waker that tells, by its count, who keeps it.
+/// A waker whose count shows whether anything keeps it.
 struct Idle;
 
 impl Wake for Idle {

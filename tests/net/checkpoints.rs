@@ -122,7 +122,7 @@ fn c02_operations_that_are_ready_let_others_run() {
                     Ok(())
                 })
                 .await?;
-                // A loop that does not heed it.
+                // A loop that ignores it.
                 let failed = turns_of_others(async {
                     cancel_scope(async |scope| {
                         scope.cancel();

@@ -102,7 +102,7 @@ fn a_socket_of_one_family_takes_one_number() {
 
 #[test]
 fn an_error_names_the_host() {
-    // A name with a label that is too long is none anywhere, whatever the network.
+    // A label this long makes a name invalid on every network.
     let host = "x".repeat(64) + ".invalid";
     for error in [
         fails(TcpStream::connect((host.as_str(), 80))),

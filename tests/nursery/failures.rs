@@ -137,7 +137,7 @@ fn n02_at_the_same_time() {
     assert_eq!(shape(&error), "[body 0 1 2]");
 }
 
-/// A graceful cancellation does not become a full one by those who heed it at once.
+/// A graceful cancellation does not become a full one through children that obey it at once.
 #[test]
 fn n02_graceful_stays_graceful() {
     let done = Cell::new(false);

@@ -67,7 +67,7 @@ fn fails<T>(text: &str) -> Result<T> {
     Err(Error::msg(text))
 }
 
-/// Waits until it is cancelled, and then for so many seconds under a shield.
+/// Waits until it is cancelled, and then for that many seconds under a shield.
 async fn clean_up(seconds: u64) {
     sleep_forever().await.unwrap_err();
     shielded(seconds).await;

@@ -162,7 +162,7 @@ fn n07_cancelling_the_caller_cancels_the_child() {
 fn n07_caller_cancelled_when_it_is_up() {
     let log = Log::default();
     run(nursery(async |n| {
-        // The child heeds it: no value.
+        // The child obeys it: no value.
         let outcome = cancel_scope(async |caller| {
             let caller = caller.clone();
             n.start(async move |started| {
@@ -427,7 +427,7 @@ fn n07_started_from_children() {
     log.assert("1 2 3");
 }
 
-/// Cancelling the nursery before the child is up does not concern a caller outside of it, until
+/// Cancelling the nursery before the child is up does not concern a caller outside it, until
 /// the child gets there.
 #[test]
 fn n07_into_a_cancelled_nursery() {

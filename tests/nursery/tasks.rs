@@ -80,7 +80,7 @@ fn n06_a_failure_is_reported_once() {
     assert_eq!(shape(&error), "[child]");
 }
 
-/// As above, where the waiting itself was not cancelled, being outside of the nursery.
+/// The same, where the await itself was not cancelled, because it is outside the nursery.
 #[test]
 fn n06_a_failure_seen_from_outside() {
     let error = run(nursery(async |n| {

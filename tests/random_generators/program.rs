@@ -20,7 +20,7 @@ use seedbed::{
     sleep, with, yield_now,
 };
 
-/// Where the choices come from of which a program is made.
+/// Where the choices that make a program come from.
 pub enum Choices<'a> {
     /// SplitMix64.
     Drawn(u64),
@@ -457,7 +457,7 @@ async fn yields(world: &Rc<World>, frame: &Frame, y: &Yielder<Token, Token>) -> 
     outcome.map(drop)
 }
 
-/// Drives the generator in a slot, to the end of the step or for so many polls. Meanwhile the slot
+/// Drives the generator in a slot, to the end of the step or for that many polls. Meanwhile the slot
 /// is empty.
 async fn drive(world: &Rc<World>, slot: usize, how: How, polls: Option<u64>) -> Result<()> {
     let Some(mut taken) = world.slots.borrow_mut()[slot].take() else { return Ok(()) };
@@ -737,7 +737,7 @@ pub fn try_program(
         return Err(format!("{begun} bodies have begun, {ended} have ended"));
     }
     let (cut_short, stubborn) = (world.cut_short.get(), world.stubborn.get());
-    // What is inside of one that does not close goes with it.
+    // What is inside one that does not close goes with it.
     if !rough && stubborn == 0 && cut_short > 0 {
         return Err(format!("{cut_short} bodies were cut short"));
     }

@@ -234,7 +234,7 @@ async fn make_room() -> Result<()> {
     .await
 }
 
-/// Waits until it is done, and is as large as it says: so many times 8 and 256 bytes.
+/// Waits until it is done, and is as large as it says: that many times 8 and 256 bytes.
 struct Large<'a, const SMALL: usize, const BIG: usize>(
     &'a Cell<bool>,
     [[u8; 8]; SMALL],

@@ -21,7 +21,7 @@ fn count(bytes: usize, sign: isize) {
     LIVE.fetch_add(sign * bytes.cast_signed(), Ordering::Relaxed);
 }
 
-// SAFETY: it is the system's, but for a number that needs no memory.
+// SAFETY: it is the system's, except for a number that needs no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 1);
@@ -67,13 +67,13 @@ pub fn interrupt() {
     }
 }
 
-/// Lets the process have only so many more descriptors than there are, until it is dropped.
+/// Lets the process have only that many more descriptors than there are, until it is dropped.
 pub struct Scarcity(Rlimit);
 
 impl Scarcity {
     pub fn new(left: usize) -> Scarcity {
         let before = getrlimit(Resource::Nofile);
-        // The limit is on the numbers, of which the lowest is given out that is free.
+        // The limit is on the numbers, and the lowest free one is given out.
         let open = open();
         let current = (0..).filter(|number| !open.contains(number)).nth(left);
         setrlimit(Resource::Nofile, Rlimit { current, ..before }).expect("a limit may be lowered");

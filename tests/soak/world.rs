@@ -137,7 +137,7 @@ impl Life {
         self.ending.get() || self.excused.borrow().contains(&peer)
     }
 
-    /// A time that passes for the program, and hardly for who runs it: up to 255 seconds on a
+    /// A time that passes for the program, and hardly for whoever runs it: up to 255 seconds on a
     /// virtual clock, up to 2 milliseconds on the system's.
     pub fn pause(&self, length: u8) -> Duration {
         match &self.clock {

@@ -148,7 +148,7 @@ fn n04_wakers_from_another_thread_all_the_time() {
 }
 
 /// A number's generation has twenty bits. After so many reuses an old waker may wake a
-/// stranger, who has to bear it.
+/// stranger, which has to bear it.
 #[test]
 fn n04_a_million_generations_of_wakers() {
     let generations = (1 << 20) + 10;

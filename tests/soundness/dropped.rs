@@ -86,7 +86,7 @@ fn n04_at_any_time() {
                 builder = builder.seed(seed);
             }
             let outcome: Result<bool> = builder.run(nursery(async |n| {
-                // Somebody else who is always ready: a round of the scheduler for each poll.
+                // A sibling that is always ready: each poll is a round of the scheduler.
                 drop(n.spawn(async {
                     loop {
                         yield_now().await?;

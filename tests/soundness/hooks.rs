@@ -85,7 +85,7 @@ async fn wind_up(does: Does, slot: &Slot, handle: &NurseryHandle) {
     handle.cancel();
     let gone = slot.0.borrow().is_none();
     let outcome = AssertUnwindSafe(slot.finish()).catch_unwind().await;
-    // Where the panic came out depends on who called the waker.
+    // Where the panic came out depends on what called the waker.
     if !gone && does != Does::Panics {
         outcome.unwrap().unwrap();
     }
@@ -155,7 +155,7 @@ fn n04_the_waker_of_a_join_reenters() {
     }
 }
 
-/// As above, and what ends the child is that its nursery is dropped.
+/// The same, and what ends the child is that its nursery is dropped.
 #[test]
 fn n04_the_waker_of_a_join_reenters_a_dropped_nursery() {
     for does in ALL {

@@ -112,7 +112,7 @@ fn n04_a_forgotten_nursery() {
     }
 }
 
-/// Forgotten inside of a child, whose nursery goes on, is cancelled, and ends.
+/// Forgotten inside a child, whose nursery goes on, is cancelled, and ends.
 #[test]
 fn n04_forgotten_inside_of_a_child() {
     for polls in [0, 1, 2, 5] {

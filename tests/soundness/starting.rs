@@ -168,7 +168,7 @@ fn n04_child_polls_the_nursery_it_was_just_handed_to() {
     assert_eq!(entries.get(), 11, "begun once, ended once");
 }
 
-/// As above, with a scope around the nursery: from inside of itself it is not moved below
+/// The same, with a scope around the nursery: from inside itself it is not moved below
 /// itself in the tree of scopes.
 #[test]
 fn n04_child_polls_the_scope_around_its_new_nursery() {
@@ -284,7 +284,7 @@ fn n07_handed_to_a_cancelled_nursery_while_waiting() {
     assert!(seen.get(), "a checkpoint in a cancelled nursery fails");
 }
 
-/// The child waits inside of a foreign combinator when it is handed over. A cancellation of
+/// The child waits inside a foreign combinator when it is handed over. A cancellation of
 /// its nursery has to get through.
 #[test]
 fn n07_handed_over_while_inside_a_foreign_combinator() {
@@ -315,7 +315,7 @@ fn n07_handed_over_while_inside_a_foreign_combinator() {
     assert_eq!(cancelled.get(), 2);
 }
 
-/// `ready` called inside of a scope of the child's own: having left that, the child is in
+/// `ready` called inside a scope of the child's own: having left that, the child is in
 /// its nursery at once, not where the caller is.
 #[test]
 fn n07_ready_inside_of_a_scope() {

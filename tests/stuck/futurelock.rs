@@ -19,7 +19,7 @@ use seedbed::{
 
 use crate::support::{Record, poll_once, recording, secs};
 
-/// Runs it until it has an end, beside a task that is always ready, and returns what was said of
+/// Runs `main` to its end beside a task that is always ready, and returns what was said of
 /// what is stuck, and what it returned.
 fn beside_a_busy_task<T>(main: impl AsyncFnOnce(&VirtualClock) -> Result<T>) -> (T, Vec<Record>) {
     let clock = VirtualClock::new();
@@ -48,7 +48,7 @@ fn told<T>(builder: Builder, main: impl Future<Output = Result<T>>) -> (T, Vec<R
     (value, records)
 }
 
-/// It was said once, of this line, and of that something like this was given.
+/// It was reported once, of this line, and says that something like this was given.
 #[track_caller]
 fn assert_said_of(records: &[Record], line: u32, what: &str) {
     let [record] = records else { panic!("{records:?}") };
@@ -62,7 +62,7 @@ fn assert_said_of(records: &[Record], line: u32, what: &str) {
     assert!(record.field("operation").contains(&format!("futurelock.rs:{line}:")), "{record:?}");
 }
 
-/// Polls it once, and keeps it while the task does something else for this long.
+/// Polls an operation once, and keeps it while the task does something else for this long.
 async fn park<F: Future>(
     operation: F,
     meanwhile: impl FnOnce(),
@@ -249,7 +249,7 @@ fn r11_it_is_said_once_a_place() {
     assert_said_of(std::slice::from_ref(second), lines.1, "a message");
 }
 
-/// What was not handed anything is none of it, for however long it is kept.
+/// An operation that was not handed anything is not reported, however long it is kept.
 #[test]
 fn r11_a_loop_that_keeps_an_operation_that_was_not_served() {
     let ((), records) = beside_a_busy_task(async |_| {
@@ -323,7 +323,7 @@ fn r11_what_is_polled_soon_is_not_told() {
     assert!(records.is_empty(), "{records:?}");
 }
 
-/// Given up in the end, in any way, it is told of no more.
+/// What is given up in the end, in whatever way, is no longer reported.
 #[test]
 fn r11_what_was_dropped_or_fetched_is_not_told() {
     let ((), records) = beside_a_busy_task(async |_| {
@@ -344,7 +344,7 @@ fn r11_what_was_dropped_or_fetched_is_not_told() {
     assert!(records.is_empty(), "{records:?}");
 }
 
-/// Where it is an error to be stuck this is none: it may still be polled.
+/// Where being stuck is an error, this is not one: it may still be polled.
 #[test]
 fn r11_it_fails_no_run() {
     let clock = VirtualClock::new();

@@ -235,7 +235,7 @@ fn each_time_it_is_parked() {
     assert_eq!(records.len(), 3, "{records:?}");
 }
 
-/// The nurseries inside of one that is parked are not to blame.
+/// The nurseries inside one that is parked are not to blame.
 #[test]
 fn the_outermost_is_named() {
     let outer = Cell::new(0);
@@ -571,7 +571,7 @@ fn generators_are_not_stuck() {
     });
 }
 
-/// `aclose` waits, also when it is cancelled, for the finalizer that closes the same generator.
+/// `aclose` waits, even when it is cancelled, for the finalizer that closes the same generator.
 #[test]
 fn waiting_for_a_finalizer_is_not_stuck() {
     let log = Log::new();

@@ -148,7 +148,7 @@ fn channel_is_first_come_first_served_for_senders() {
     }
 }
 
-/// Who gives up does not hold up those behind.
+/// A waiter that gives up does not hold up those behind it.
 #[test]
 fn channel_queues_close_up_when_someone_gives_up() {
     run(async {

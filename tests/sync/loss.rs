@@ -97,7 +97,7 @@ fn c10_a_send_that_was_taken_has_happened_and_one_that_was_cancelled_has_not() {
     }
 }
 
-/// Who is cancelled is passed over, and the next one in the queue is served.
+/// A waiter that is cancelled is passed over, and the next one in the queue is served.
 #[test]
 fn c10_the_next_in_line_gets_what_a_cancelled_one_does_not() {
     run(async {

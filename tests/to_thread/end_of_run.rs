@@ -86,7 +86,7 @@ fn r03_run_does_not_wait_for_abandoned_work() {
     assert_eq!(gone.recv(), Err(mpsc::RecvError));
 }
 
-/// R1: nothing that was started is left, also where a run fails in itself. What the thread may be
+/// R1: nothing that was started is left, even where a run breaks down. What the thread may be
 /// waiting for, here the sender's end, is dropped first.
 #[test]
 fn r03_a_run_that_fails_in_itself_waits_too() {

@@ -138,7 +138,7 @@ fn r08_a_pinned_thread_does_not_pin_those_that_it_starts() {
     let pinned = thread::spawn(move || {
         sched_setaffinity(None, &one).unwrap();
         run(nursery(async |n| {
-            // So many at once that some thread is new.
+            // Enough at once for some thread to be new.
             let all = Arc::new(Barrier::new(20));
             let look = async |all: Arc<Barrier>| {
                 to_thread(move || {

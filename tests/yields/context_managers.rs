@@ -306,7 +306,7 @@ fn y05_nested_managers() {
 
 #[test]
 fn y05_a_manager_made_of_managers() {
-    // A manager may yield inside of the `with` of another: what both hold counts in the end in
+    // A manager may yield inside the `with` of another: what both hold counts in the end in
     // the generator.
     run(async {
         for (outer, inner) in [(true, true), (true, false), (false, true), (false, false)] {

@@ -105,7 +105,7 @@ fn y09_the_timeout_still_times_out() {
 
 /// "Leaking background tasks": tasks read the sensors, and the generator that yields their values
 /// is suspended with them running. If it is left half-way, nobody waits for them; if one fails,
-/// nobody hears of it until the next `anext`.
+/// nobody learns of it until the next `anext`.
 fn combined_broken(sensors: [u32; 2]) -> Generator<'static, u32> {
     generator(async move |y: Yielder<u32>| {
         nursery(async |n| {
@@ -169,7 +169,7 @@ fn y09_the_fan_in_of_sensors() {
         .await?;
         assert_eq!(got, [10, 20, 11]);
         assert_eq!(clock.elapsed() - begun, secs(2));
-        // A failing one is heard of at once, though the consumer is busy with something else.
+        // A failing one is noticed at once, though the consumer is busy with something else.
         let begun = clock.elapsed();
         let outcome = with(combined([10, 20], true), async |values| {
             values.recv().await?;
@@ -331,7 +331,7 @@ fn y09_generator_exit_at_a_yield_in_a_manager_is_the_managers_to_pass_on() {
     .unwrap();
 }
 
-/// Who leaves first: a consumer that fails cancels the producer, which is no second failure.
+/// A consumer that fails cancels the producer, which is not a second failure.
 #[test]
 fn y09_a_consumer_that_fails_is_the_only_failure() {
     for capacity in [0, 1] {

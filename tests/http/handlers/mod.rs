@@ -130,7 +130,7 @@ fn outcome<'a, B: seedbed::hyper::IntoBody>(
     (String::from_utf8(answer.into_inner()).unwrap(), reported.into_inner())
 }
 
-/// A stream of which nothing is known but what it reads and writes, as one of TLS.
+/// A stream of which nothing is known except what it reads and writes, like one of TLS.
 struct Opaque(TcpStream);
 
 impl futures::AsyncRead for Opaque {

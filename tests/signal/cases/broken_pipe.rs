@@ -115,7 +115,7 @@ async fn write<S: Socket>(
     })
 }
 
-/// In a process of its own, as the signal's default effect is to kill it. Here it is noted.
+/// This needs a process of its own, because by default the signal kills it. Here it is recorded.
 pub mod r05_a_write_to_a_peer_that_has_gone_raises_no_signal {
     use super::*;
 

@@ -208,7 +208,7 @@ pub mod r05_ctrl_c_cancels_all_cores {
     pub fn process() {
         let error = interrupted(async || sleep_forever().await, |_| Ok(()));
         assert!(error.is::<Interrupted>());
-        // The core whose thread heeds it has nothing to do any more.
+        // The core whose thread responds to it has nothing left to do.
         let error = interrupted(async || Ok(()), |_| Ok(()));
         assert!(error.is::<Interrupted>());
         // As in a `run`, a failure is what counts.
@@ -313,7 +313,7 @@ pub mod r05_who_listens_gets_ctrl_c_in_place_of_the_main_scope {
         process.expect("listens no more");
         process.send(Sent::INT);
         process.expect("interrupted");
-        // Who listens outside of any run is no different.
+        // Listening outside any run is no different.
         process.expect("listens");
         process.send(Sent::INT);
         process.go_on();

@@ -79,7 +79,7 @@ pub mod r07_ctrl_c_waits_for_a_few_budgets_of_each_ready_task {
         after.get().expect("they were cancelled")
     }
 
-    /// Runs `work` so many nurseries deeper.
+    /// Runs `work` that many nurseries deeper.
     async fn inside(depth: u32, work: &impl AsyncFn() -> Result<()>) -> Result<()> {
         if depth == 0 {
             return work().await;

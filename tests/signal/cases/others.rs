@@ -24,7 +24,7 @@ impl Library {
     }
 }
 
-/// This crate heeds Ctrl-C in each of its ways, one after the other, and ceases.
+/// This crate listens to Ctrl-C in each of its ways, one after the other, and stops.
 fn heed() {
     run(async { checkpoint().await }).unwrap();
     drop(Signals::new([Signal::INT]).unwrap());
@@ -193,7 +193,7 @@ pub mod r05_ctrl_c_that_has_its_default_effect_again_is_heeded_again {
     }
 }
 
-/// Both heed it: the main scope is cancelled, and the library is told. The second does not end the
+/// Both respond to it: the main scope is cancelled, and the library is told. The second does not end the
 /// process, as somebody listens.
 pub mod r05_during_a_run_others_hear_of_ctrl_c_as_well {
     use super::*;

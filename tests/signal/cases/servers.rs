@@ -187,7 +187,7 @@ pub mod r05_a_signal_that_ended_a_drain_has_no_further_effect {
         process.expect("drains");
         process.send(Sent::TERM);
         process.expect("cancelled");
-        // Who listens is told of it nevertheless, and is spared again if it begins anew.
+        // A listener receives it nevertheless, and the process is spared again if it listens anew.
         process.expect("SIGTERM");
         process.expect("up");
         process.send(Sent::TERM);
