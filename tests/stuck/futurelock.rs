@@ -13,8 +13,8 @@ use futures::future::{Either, join, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CapacityLimiter, Event, Result, channel, fail_after, now, nursery, sleep, to_thread,
-    yield_now,
+    Builder, CapacityLimiter, Event, Permit, Result, channel, fail_after, now, nursery, sleep,
+    to_thread, yield_now,
 };
 
 use crate::support::{Record, poll_once, recording, secs};
@@ -62,6 +62,13 @@ fn assert_said_of(records: &[Record], line: u32, what: &str) {
     assert!(record.field("operation").contains(&format!("futurelock.rs:{line}:")), "{record:?}");
 }
 
+/// A lock, and the one permit for it.
+fn taken() -> (CapacityLimiter, Option<Permit>) {
+    let lock = CapacityLimiter::new(1);
+    let held = lock.try_acquire();
+    (lock, held)
+}
+
 /// Polls an operation once, and keeps it while the task does something else for this long.
 async fn park<F: Future>(
     operation: F,
@@ -78,8 +85,7 @@ async fn park<F: Future>(
 #[test]
 fn r11_a_permit_while_others_stay_busy() {
     let (line, records) = beside_a_busy_task(async |_| {
-        let lock = CapacityLimiter::new(1);
-        let held = lock.try_acquire();
+        let (lock, held) = taken();
         let (acquire, line) = (lock.acquire(), line!());
         // Reported within two seconds.
         assert!(park(acquire, || drop(held), secs(2)).await.is_some());
@@ -105,8 +111,7 @@ fn r11_a_message_while_others_stay_busy() {
 #[test]
 fn r11_a_permit_in_a_run_that_sleeps() {
     let (line, records) = told(Builder::new().clock(&VirtualClock::new()), async {
-        let lock = CapacityLimiter::new(1);
-        let held = lock.try_acquire();
+        let (lock, held) = taken();
         let (acquire, line) = (lock.acquire(), line!());
         assert!(park(acquire, || drop(held), secs(2)).await.is_some());
         Ok(line)
@@ -136,8 +141,7 @@ fn r11_a_task_that_runs_and_does_not_poll_it() {
 #[test]
 fn r11_in_a_set_of_futures_that_is_not_polled() {
     let (line, records) = beside_a_busy_task(async |_| {
-        let lock = CapacityLimiter::new(1);
-        let held = lock.try_acquire();
+        let (lock, held) = taken();
         let mut all = FuturesUnordered::new();
         let line = line!() + 1;
         (0..3).for_each(|_| all.push(lock.acquire()));
@@ -153,8 +157,7 @@ fn r11_in_a_set_of_futures_that_is_not_polled() {
 #[test]
 fn r11_in_a_nursery_that_is_not_polled() {
     let (line, records) = beside_a_busy_task(async |_| {
-        let lock = CapacityLimiter::new(1);
-        let held = lock.try_acquire();
+        let (lock, held) = taken();
         let line = line!() + 2;
         let work = nursery(async |n| {
             n.spawn(async { lock.acquire().await.map(drop) });
@@ -176,8 +179,7 @@ fn r11_in_a_nursery_that_is_not_polled() {
 #[test]
 fn r11_in_a_scope_that_is_not_polled() {
     let (line, records) = beside_a_busy_task(async |_| {
-        let lock = CapacityLimiter::new(1);
-        let held = lock.try_acquire();
+        let (lock, held) = taken();
         let line = line!() + 1;
         let work = fail_after(secs(60), lock.acquire());
         assert!(park(work, || drop(held), secs(2)).await.is_some());
@@ -190,8 +192,7 @@ fn r11_in_a_scope_that_is_not_polled() {
 #[test]
 fn r11_the_permit_of_a_thread() {
     let (line, records) = beside_a_busy_task(async |_| {
-        let lock = CapacityLimiter::new(1);
-        let held = lock.try_acquire();
+        let (lock, held) = taken();
         let (work, line) = (to_thread(|| ()), line!());
         let work = work.limiter(&lock);
         assert!(park(work, || drop(held), secs(2)).await.is_none(), "it is with the thread");

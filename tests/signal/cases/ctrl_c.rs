@@ -16,8 +16,7 @@ pub mod r05_ctrl_c_cancels_the_main_scope {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.expect("cancelled");
         process.ends_well();
     }
@@ -45,8 +44,7 @@ pub mod r05_ctrl_c_is_heeded_by_one_that_never_sleeps {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.ends_well();
     }
 
@@ -66,8 +64,7 @@ pub mod r05_a_second_ctrl_c_ends_a_process_that_hangs {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.expect("hangs");
         process.send(Sent::INT);
         process.dies_of(Sent::INT);
@@ -108,8 +105,7 @@ pub mod r05_run_after_run {
 
     pub fn test(mut process: Process) {
         for _ in 0..3 {
-            process.expect("up");
-            process.send(Sent::INT);
+            process.send_when_up(Sent::INT);
         }
         process.expect("over");
         process.send(Sent::INT);
@@ -177,8 +173,7 @@ pub mod r05_ctrl_c_cancels_all_cores {
 
     pub fn test(mut process: Process) {
         for _ in 0..3 {
-            process.expect("up");
-            process.send(Sent::INT);
+            process.send_when_up(Sent::INT);
         }
         process.ends_well();
     }
@@ -225,8 +220,7 @@ pub mod r05_ctrl_c_turned_off {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.dies_of(Sent::INT);
     }
 
@@ -261,8 +255,7 @@ pub mod r05_clean_up_after_ctrl_c_may_await {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.expect("cleaned up");
         process.ends_well();
     }
@@ -284,8 +277,7 @@ pub mod r05_a_program_that_ends_well_after_ctrl_c {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.ends_well();
     }
 
@@ -354,8 +346,7 @@ pub mod r05_ctrl_c_that_was_ignored_stays_so {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.send(Sent::TERM);
         process.expect("SIGTERM");
         process.expect("over");

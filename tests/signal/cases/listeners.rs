@@ -56,8 +56,7 @@ pub mod signals_have_their_default_effect_when_nobody_listens {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::TERM);
+        process.send_when_up(Sent::TERM);
         process.dies_of(Sent::TERM);
     }
 

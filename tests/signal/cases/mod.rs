@@ -161,7 +161,20 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Lets the process go on behind its next `wait`.
+    fn send_when_up(&mut self, signal: Sent) {
+        self.expect("up");
+        self.send(signal);
+    }
+
+    /// The first signal makes the server drain, and the second cancels what still drains.
+    fn drains_and_is_cancelled(&mut self, first: Sent, second: Sent) {
+        self.send_when_up(first);
+        self.expect("drains");
+        self.send(second);
+        self.expect("cancelled");
+    }
+
+    /// Lets the process go on after its next `wait`.
     fn go_on(&mut self) {
         self.input.as_mut().unwrap().write_all(b"\n").unwrap();
     }

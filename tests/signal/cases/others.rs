@@ -34,8 +34,7 @@ fn heed() {
 /// The process is sent Ctrl-C twice, and has to be alive afterwards, for the library to say so.
 fn survives(mut process: Process) {
     for _ in 0..2 {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.go_on();
         process.expect("told");
     }
@@ -153,8 +152,7 @@ pub mod r05_ctrl_c_that_the_program_ignores_afterwards_is_ignored {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.go_on();
         process.ends_well();
     }
@@ -173,8 +171,7 @@ pub mod r05_ctrl_c_that_has_its_default_effect_again_is_heeded_again {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.expect("cancelled");
         process.send(Sent::INT);
         process.dies_of(Sent::INT);
@@ -200,8 +197,7 @@ pub mod r05_during_a_run_others_hear_of_ctrl_c_as_well {
 
     pub fn test(mut process: Process) {
         for _ in 0..2 {
-            process.expect("up");
-            process.send(Sent::INT);
+            process.send_when_up(Sent::INT);
             process.expect("cancelled");
             process.send(Sent::INT);
             process.go_on();
@@ -231,8 +227,7 @@ pub mod r05_ctrl_c_that_was_ignored_stays_so_after_it_was_listened_to {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::INT);
+        process.send_when_up(Sent::INT);
         process.expect("SIGINT");
         process.expect("over");
         process.send(Sent::INT);

@@ -43,11 +43,7 @@ pub mod r05_a_second_signal_ends_a_servers_drain {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::TERM);
-        process.expect("drains");
-        process.send(Sent::TERM);
-        process.expect("cancelled");
+        process.drains_and_is_cancelled(Sent::TERM, Sent::TERM);
         process.expect("what comes after");
         process.ends_well();
     }
@@ -69,11 +65,7 @@ pub mod r05_a_second_signal_of_another_kind_ends_a_servers_drain {
 
     pub fn test(mut process: Process) {
         for (first, second) in [(Sent::INT, Sent::INT), (Sent::TERM, Sent::INT)] {
-            process.expect("up");
-            process.send(first);
-            process.expect("drains");
-            process.send(second);
-            process.expect("cancelled");
+            process.drains_and_is_cancelled(first, second);
             process.expect("what comes after");
         }
         process.ends_well();
@@ -97,11 +89,7 @@ pub mod r05_a_third_signal_ends_a_process_that_hangs_in_its_drain {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::TERM);
-        process.expect("drains");
-        process.send(Sent::TERM);
-        process.expect("cancelled");
+        process.drains_and_is_cancelled(Sent::TERM, Sent::TERM);
         process.send(Sent::TERM);
         process.dies_of(Sent::TERM);
     }
@@ -123,11 +111,7 @@ pub mod r05_a_third_signal_ends_a_process_whose_server_has_ended {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::TERM);
-        process.expect("drains");
-        process.send(Sent::TERM);
-        process.expect("cancelled");
+        process.drains_and_is_cancelled(Sent::TERM, Sent::TERM);
         process.expect("what comes after");
         process.send(Sent::TERM);
         process.dies_of(Sent::TERM);
@@ -147,11 +131,7 @@ pub mod r05_a_second_signal_reaches_a_server_that_was_stopped_from_outside {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::TERM);
-        process.expect("drains");
-        process.send(Sent::TERM);
-        process.expect("cancelled");
+        process.drains_and_is_cancelled(Sent::TERM, Sent::TERM);
         process.expect("what comes after");
         process.ends_well();
     }
@@ -182,18 +162,10 @@ pub mod r05_a_signal_that_ended_a_drain_has_no_further_effect {
     use super::*;
 
     pub fn test(mut process: Process) {
-        process.expect("up");
-        process.send(Sent::TERM);
-        process.expect("drains");
-        process.send(Sent::TERM);
-        process.expect("cancelled");
+        process.drains_and_is_cancelled(Sent::TERM, Sent::TERM);
         // A listener receives it nevertheless, and the process is spared again if it listens anew.
         process.expect("SIGTERM");
-        process.expect("up");
-        process.send(Sent::TERM);
-        process.expect("drains");
-        process.send(Sent::TERM);
-        process.expect("cancelled");
+        process.drains_and_is_cancelled(Sent::TERM, Sent::TERM);
         process.expect("not lost");
         process.dies_of(Sent::TERM);
     }
