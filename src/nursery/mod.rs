@@ -255,7 +255,7 @@ where
         poll_fn(|cx| {
             SCHEDULER.with(|scheduler| {
                 let Some(scheduler) = scheduler else {
-                    panic!("the nursery opened at {place} was polled outside of `seedbed::run`")
+                    panic!("the nursery opened at {place} was polled outside `seedbed::run`")
                 };
                 let visit = std::mem::replace(&mut visit, Visit::Later);
                 // SAFETY: this is the nursery's own future.

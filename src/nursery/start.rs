@@ -171,7 +171,7 @@ where
         poll_fn(|cx| {
             SCHEDULER.with(|scheduler| {
                 let Some(scheduler) = scheduler else {
-                    panic!("the `start` at {place} was polled outside of `seedbed::run`")
+                    panic!("the `start` at {place} was polled outside `seedbed::run`")
                 };
                 // SAFETY: this is the cradle's own future.
                 unsafe {

@@ -129,8 +129,8 @@ impl Builder {
 
     /// Sets whether Ctrl-C cancels the main future, as it does by default. This works only on the
     /// main thread of the process.
-    pub fn ctrl_c(mut self, heed: bool) -> Self {
-        self.ctrl_c = heed;
+    pub fn ctrl_c(mut self, cancels: bool) -> Self {
+        self.ctrl_c = cancels;
         self
     }
 

@@ -308,7 +308,7 @@ impl Shared {
                 tracing::error!(
                     core,
                     at = %self.place,
-                    "a further core panicked: only the first is passed on"
+                    "another core panicked too: only the first panic is passed on"
                 );
                 drop(payload);
             });

@@ -26,9 +26,9 @@ impl Runtime {
         for job in overdue {
             tracing::warn!(
                 %job,
-                "the run has waited for {} s, since it was cancelled or has ended otherwise, for the \
-                 function in `to_thread` at {job}, as a thread cannot be stopped: have the function \
-                 look now and then whether it is to go on, or let it be left behind with \
+                "the run has waited for {} s, since it was cancelled or began to end, for the function \
+                 in the `to_thread` at {job}, because a thread cannot be stopped: have the function \
+                 check now and then whether to go on, or let the run abandon it with \
                  `abandon_on_cancel(true)`",
                 OVERDUE / 1_000_000_000,
             );

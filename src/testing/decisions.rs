@@ -33,7 +33,7 @@ pub(super) struct Met {
     pub(super) choice: u32,
 }
 
-/// What happens at the decisions of which nothing was said.
+/// What happens at the decisions for which there is no instruction.
 pub(super) enum Rest {
     /// The first way is taken.
     First,

@@ -46,7 +46,7 @@ fn leave_out(best: &mut Vec<Deviation>, attempt: &mut Attempt<'_>) {
     }
 }
 
-/// Takes the earliest way at each decision with which the schedule still fails.
+/// At each decision, takes the earliest way that still makes the schedule fail.
 fn lower(best: &mut Vec<Deviation>, attempt: &mut Attempt<'_>) {
     let mut at = 0;
     while at < best.len() {

@@ -112,7 +112,7 @@ fn n04_outside_of_run() {
     }))
     .unwrap_err();
     let text = payload.downcast_ref::<String>().unwrap();
-    assert!(text.contains("outside of `seedbed::run`"), "{text}");
+    assert!(text.contains("outside `seedbed::run`"), "{text}");
     assert_eq!(dropped.get(), 1);
 }
 

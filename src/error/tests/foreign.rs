@@ -25,7 +25,7 @@ fn c11_through_an_io_error() {
     for error in samples() {
         let text = format!("{error:?}");
         let io = io::Error::from(error);
-        // Not `Interrupted`: `read_exact` and its like would try again for ever.
+        // Not `Interrupted`: `read_exact` and its like would try again forever.
         assert_eq!(io.kind(), io::ErrorKind::Other);
         assert_eq!(format!("{:?}", Error::from(io)), text);
     }
@@ -109,11 +109,11 @@ fn c05_a_scope_absorbs_what_a_library_has_made_of_a_cancellation() {
     let io = || io::Error::from(Error::from(cancelled("x")));
     let absorbed = Error::from(Wrapper(io().into())).absorb_cancelled();
     assert!(matches!(absorbed, Absorbed::Everything));
-    // In several layers, of which one is ours again.
+    // In several layers, one of which is ours again.
     let inner = Error::from(Wrapper(io().into()));
     let outer = Error::from(Wrapper(Box::new(io::Error::other(Wrapper(inner.into())))));
     assert!(matches!(outer.absorb_cancelled(), Absorbed::Everything));
-    // In a group, of which the rest stays.
+    // In a group, whose other errors stay.
     let wrapped = Error::from(Wrapper(io().into()));
     let rest = partly_absorbed(group([Error::msg("A"), wrapped]));
     assert_eq!(shape(&rest), "[A]");
@@ -127,7 +127,7 @@ fn c05_other_errors_stay_as_they_are() {
         Error::from(Wrapper(Box::new(fmt::Error))),
         // A failure that has cancelled others.
         Error::from(Wrapper(failures.into())),
-        // What a cancellation has led to, by design.
+        // The consequence of a cancellation, by design.
         Error::from(no_value.clone()),
         Error::from(Wrapper(Error::from(no_value).into())),
     ] {

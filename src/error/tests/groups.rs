@@ -110,7 +110,7 @@ fn c15_deep_nesting_does_not_overflow_the_stack() {
 }
 
 /// The first example of `split` in PEP 654, "Subgroups": an outer group of a failure and two
-/// nested groups, of which one side gets the `TypeError`s.
+/// nested groups. One side gets the `TypeError`s.
 #[test]
 fn split_as_in_pep_654() {
     let error = || {
@@ -149,8 +149,8 @@ fn split_of_a_single_error() {
     assert_eq!(parts(split()), (None, Some("B".into())));
 }
 
-/// N3's rule holds for what comes out of `split` as well, so that letting the cancellations
-/// pass is the same as having met nothing else.
+/// N3's rule also holds for the results of `split`: letting the cancellations pass is the same as
+/// having had nothing else.
 #[test]
 fn n03_cancellations_split_off_are_a_plain_cancelled() {
     let error = group([

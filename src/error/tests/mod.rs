@@ -28,7 +28,7 @@ fn group<const N: usize>(errors: [Error; N]) -> Error {
     Group::from_failures(here(), errors.map(member).into())
 }
 
-/// The error, in which there is no cancellation to absorb.
+/// An error without a cancellation to absorb.
 #[track_caller]
 fn unabsorbed(error: Error) -> Error {
     match error.absorb_cancelled() {

@@ -55,7 +55,7 @@ fn c09_a_cancellation_tells_the_scope_too() {
     assert_eq!(format!("{error:?}"), error.to_string());
 }
 
-/// `main` with its nursery, a worker with one of its own, and a third inside of that.
+/// `main` with its nursery, a worker with one of its own, and a third inside that.
 #[test]
 fn n02_three_levels() {
     let [listen, worker, pool, fetch] = [here(), here(), here(), here()];
@@ -111,7 +111,7 @@ fn n02_three_levels() {
     println!("Error: {error:?}");
 }
 
-/// Ten and more: the numbers grow wider, and what is below them moves along.
+/// Ten or more: the numbers grow wider, and everything below them is indented to match.
 #[test]
 fn n02_more_than_nine() {
     let error = group(std::array::from_fn::<_, 10, _>(|_| Error::msg("A\nB")));

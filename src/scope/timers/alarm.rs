@@ -43,7 +43,7 @@ impl Future for Alarm {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         CLOCK.with(|clock| {
-            let clock = clock.expect("a timer was polled outside of `seedbed::run`");
+            let clock = clock.expect("a timer was polled outside `seedbed::run`");
             let deadline = clock::nanos_of(clock, this.deadline);
             if clock.now() >= deadline {
                 std::mem::replace(&mut this.timer, Timer::NONE).clear();
