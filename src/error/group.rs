@@ -255,6 +255,7 @@ pub(crate) enum Absorbed {
 
 impl Absorbed {
     /// What is left.
+    #[cfg(all(unix, not(loom)))] // only servers ask
     pub(crate) fn rest(self) -> Option<Error> {
         match self {
             Absorbed::Nothing(rest) | Absorbed::Part(rest) => Some(rest),

@@ -28,11 +28,24 @@ pub(super) async fn forever<L: Listener>(
 }
 
 /// Serves the clients that are waiting in the listener's queue: as far as they can tell, they have
-/// been accepted already. The listener is closed as soon as the queue is empty.
+/// been accepted already. If that fails, it is reported.
+pub(super) async fn last<L: Listener>(
+    listener: L,
+    connections: &Connections,
+    serve: &impl Fn((L::Stream, L::Address)),
+) {
+    if let Err(error) = all_waiting(listener, connections, serve).await
+        && error.cancellation().is_none()
+    {
+        tracing::warn!(%error, "could not accept the last connections");
+    }
+}
+
+/// Serves all who are waiting, and closes the listener as soon as its queue is empty.
 ///
 /// All are accepted before any of them is served, so that the queue is soon empty: a client that is
 /// answered with `connection: close` comes back at once, and would never find the listener closed.
-pub(super) async fn last<L: Listener>(
+async fn all_waiting<L: Listener>(
     listener: L,
     connections: &Connections,
     serve: &impl Fn((L::Stream, L::Address)),

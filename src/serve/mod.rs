@@ -8,8 +8,8 @@
 //! | `accept_error` | what happens when accepting fails |
 //! | `connection` | one connection: its handler, and what becomes of how that ends |
 //! | `connections` | how many there are, and may be |
+//! | `shutdown` | what begins the shutdown, and a signal that ends its grace |
 //! | `until_ending` | what stops at once when the server is ending |
-//! | `end_on_signal` | a signal that ends the grace |
 //! | `parting` | a connection that is over for its handler, but not yet for its client |
 //! | `panicked` | handlers that panic |
 //! | `reports` | what is reported of connections that fail, and how often |
@@ -19,7 +19,6 @@ mod accept;
 mod accept_error;
 mod connection;
 mod connections;
-mod end_on_signal;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod listener;
@@ -27,6 +26,7 @@ pub(crate) mod panicked;
 mod parting;
 pub(crate) mod reports;
 mod server;
+mod shutdown;
 pub(crate) mod until_ending;
 
 pub use listener::Listener;

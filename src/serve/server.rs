@@ -1,22 +1,21 @@
 //! A server: its settings, how it runs and how it ends.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::scope::is_cancelled;
 use crate::scope::tree::pool::ScopeRef;
-use crate::scope::{is_cancelled, is_ending};
 use crate::serve::accept;
 use crate::serve::connection::{Care, Connection, OnError};
 use crate::serve::connections::{Connections, most_by_default};
-use crate::serve::end_on_signal::end_on_signal;
 use crate::serve::listener::Listener;
 use crate::serve::panicked::OnPanic;
 use crate::serve::parting::part;
 use crate::serve::reports::Reports;
+use crate::serve::shutdown::Shutdown;
 use crate::serve::until_ending::until_ending;
 use crate::{CancelScope, Error, Result, finishing, nursery};
 
@@ -261,30 +260,17 @@ impl<'a, L: Listener> Server<'a, L> {
             on_panic,
             dropped: Rc::default(),
         };
-        let failure = Cell::new(None);
-        let server = CancelScope::of(ScopeRef::new(place));
-        let shut_down = |error: Option<Error>| {
-            let first = failure.take();
-            failure.set(first.or(error));
-            server.end_gracefully("the server is shutting down", place, grace);
-        };
-        let (connections, care) = (&connections, &care);
-        let (handler, shut_down) = (&handler, &shut_down);
+        let shutdown = Shutdown::new(grace, place);
         let draining = CancelScope::of(ScopeRef::new(place));
-        let (server, draining) = (&server, &draining);
+        let (connections, care, handler) = (&connections, &care, &handler);
+        let (shutdown, draining) = (&shutdown, &draining);
         // One scope lets all connections finish their work. What is to stop at once sees to that
         // itself.
-        let outcome = server.enter(async |_| {
+        let outcome = shutdown.scope.enter(async |_| {
             let mut outcome = Ok(());
             finishing(nursery(async |n| {
                 if let Some(signal) = signal {
-                    n.spawn(async move {
-                        match until_ending(signal, Duration::ZERO, place).await {
-                            Err(error) if is_ending() && error.cancellation().is_some() => {}
-                            outcome => shut_down(outcome.err()),
-                        }
-                        Ok(())
-                    });
+                    n.spawn(shutdown.begin_on(signal));
                 }
                 let part = |connection| {
                     drop(n.spawn(part(connection, connections.open(), place)));
@@ -296,20 +282,13 @@ impl<'a, L: Listener> Server<'a, L> {
                 };
                 let accepting = accept::forever(&listener, connections, &serve);
                 let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
-                match error.cancellation() {
-                    Some(_) if is_ending() => outcome = Err(error),
-                    _ => shut_down(Some(error.at(place))),
-                }
+                outcome = shutdown.begin_after(error);
                 if !is_cancelled() {
                     connections.drain();
-                    let signal = end_on_signal(server, place);
+                    let signal = shutdown.end_grace_on_signal();
                     n.spawn(draining.enter(async move |_| signal.await));
                 }
-                if let Err(error) = accept::last(listener, connections, &serve).await
-                    && error.cancellation().is_none()
-                {
-                    tracing::warn!(%error, "could not accept the last connections");
-                }
+                accept::last(listener, connections, &serve).await;
                 // If this is cancelled meanwhile, so are the connections.
                 let _ = connections.all_close().await;
                 draining.cancel();
@@ -319,18 +298,8 @@ impl<'a, L: Listener> Server<'a, L> {
             outcome
         });
         let outcome = outcome.await.map(drop);
-        match connections.cut_short() {
-            0 => {}
-            connections => tracing::warn!(
-                connections,
-                server = %place,
-                "a server has ended before some of its connections, which were cancelled"
-            ),
-        }
-        match failure.take() {
-            Some(error) => Err(error),
-            None => outcome,
-        }
+        connections.report_cut_short(place);
+        shutdown.outcome().and(outcome)
     }
 }
 

@@ -105,17 +105,7 @@ where
                 failures.report_those_of(state);
             }
             if let Poll::Ready(outcome) = polled {
-                break match (outcome, this.steps.take_cut().or_else(|| state.stopped())) {
-                    (_, Some(why)) if !this.steps.has_departed() => Ok(End::Cancelled(why)),
-                    (Ok(()), _) => Ok(End::Over),
-                    (Err(_), Some(_)) => Ok(End::Departed(state.take_failure())),
-                    (Err(error), None) => match error.into() {
-                        // Set up by hand, hyper has a limit of its own for heads, and takes an idle
-                        // connection for one that is late with its next request.
-                        error if is_timeout(&error) && state.traffic.is_silent() => Ok(End::Over),
-                        error => Err(error),
-                    },
-                };
+                break this.steps.end(outcome.map_err(Into::into), state);
             }
             let shut_down = &mut || {
                 if let Some(shutdown) = this.shutdown.take() {
@@ -144,8 +134,4 @@ where
             Err(error) => End::Failed(error),
         }))
     }
-}
-
-fn is_timeout(error: &Error) -> bool {
-    error.downcast_ref().is_some_and(hyper::Error::is_timeout)
 }

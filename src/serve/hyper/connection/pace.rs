@@ -66,28 +66,14 @@ impl Pace {
     /// Looks whether the client is in time, and makes sure that there is another look when it no
     /// longer is.
     pub(super) fn look(&mut self, state: &State, limits: &Limits, cx: &mut Context<'_>) -> Verdict {
-        if state.counts.requests() != self.requests {
-            self.requests = state.counts.requests();
-            (self.lull, self.input) = (None, None);
-        }
-        let Awaited { lull, input, output } = state.awaited(self.read);
-        if lull.is_none() {
-            self.read = state.traffic.bytes_read();
-        }
-        if lull.is_none() && output.is_none() && input.is_none_or(|(turn, _)| turn == Turn::Handler)
-        {
-            (self.lull, self.output) = (None, None);
-            if self.input.as_ref().is_some_and(|flow| flow.waits_since.is_some()) {
-                Flow::look(&mut self.input, input, limits, now());
-            }
+        let awaited = self.awaited(state);
+        if !awaited.is_clients_turn() {
+            self.pause(awaited, limits);
             return Verdict::InTime;
         }
         let now = now();
-        self.lull = lull.map(|lull| match self.lull {
-            Some((before, until)) if before == lull => (lull, until),
-            _ => (lull, now + limit(lull, limits)),
-        });
-        let lull = self.lull.map(|(_, until)| until);
+        let Awaited { lull, input, output } = awaited;
+        let lull = self.look_at_lull(lull, limits, now);
         let input = Flow::look(&mut self.input, input, limits, now);
         let output = output.map(|bytes| (Turn::Client, bytes));
         let output = Flow::look(&mut self.output, output, limits, now);
@@ -104,11 +90,45 @@ impl Pace {
                 _ => Verdict::Late(Late::Head),
             };
         }
-        let next = [lull, input, output].into_iter().flatten().min();
-        if let Some(next) = next {
+        if let Some(next) = [lull, input, output].into_iter().flatten().min() {
             self.wake_at(next, cx);
         }
         Verdict::InTime
+    }
+
+    /// What is awaited, from the beginning if there is a new request.
+    fn awaited(&mut self, state: &State) -> Awaited {
+        if state.counts.requests() != self.requests {
+            self.requests = state.counts.requests();
+            (self.lull, self.input) = (None, None);
+        }
+        let awaited = state.awaited(self.read);
+        if awaited.lull.is_none() {
+            self.read = state.traffic.bytes_read();
+        }
+        awaited
+    }
+
+    /// The client has nothing to do: from now on its account stands still.
+    fn pause(&mut self, awaited: Awaited, limits: &Limits) {
+        (self.lull, self.output) = (None, None);
+        if self.input.as_ref().is_some_and(|flow| flow.waits_since.is_some()) {
+            Flow::look(&mut self.input, awaited.input, limits, now());
+        }
+    }
+
+    /// By when the client is to end the lull, if there is one.
+    fn look_at_lull(
+        &mut self,
+        lull: Option<Lull>,
+        limits: &Limits,
+        now: Instant,
+    ) -> Option<Instant> {
+        self.lull = lull.map(|lull| match self.lull {
+            Some((before, until)) if before == lull => (lull, until),
+            _ => (lull, now + limit(lull, limits)),
+        });
+        self.lull.map(|(_, until)| until)
     }
 
     fn wake_at(&mut self, time: Instant, cx: &mut Context<'_>) {

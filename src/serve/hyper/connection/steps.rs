@@ -16,7 +16,7 @@ use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::client::Found;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::limits::Limits;
-use crate::{Error, now};
+use crate::{Error, Result, now};
 
 /// How long a request may be on its way while its connection is about to be closed. This has to
 /// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
@@ -80,14 +80,17 @@ impl Steps {
         Steps { pace, ..Steps::default() }
     }
 
-    /// The cancellation because of which hyper was told to end.
-    pub(super) fn take_cut(&mut self) -> Option<Cancelled> {
-        self.cut.take()
-    }
-
-    /// Whether what runs for the client was cancelled because it has gone.
-    pub(super) fn has_departed(&self) -> bool {
-        self.departed
+    /// How a connection has ended that hyper has finished with this outcome.
+    pub(super) fn end(&mut self, outcome: Result<()>, state: &State) -> Result<End> {
+        match (outcome, self.cut.take().or_else(|| state.stopped())) {
+            (_, Some(why)) if !self.departed => Ok(End::Cancelled(why)),
+            (Ok(()), _) => Ok(End::Over),
+            (Err(_), Some(_)) => Ok(End::Departed(state.take_failure())),
+            // Set up by hand, hyper has a limit of its own for heads, and takes an idle connection
+            // for one that is late with its next request.
+            (Err(error), None) if is_timeout(&error) && state.traffic.is_silent() => Ok(End::Over),
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// hyper is waiting for something. What is to be done about that?
@@ -265,4 +268,8 @@ fn stop_stream(sight: &Sight<'_, '_>) -> Option<Next> {
 fn is_over(alarm: &mut Option<Box<Alarm>>, after: Duration, cx: &mut Context<'_>) -> bool {
     let alarm = alarm.get_or_insert_with(|| Box::new(Alarm::new(now() + after)));
     Pin::new(&mut **alarm).poll(cx).is_ready()
+}
+
+fn is_timeout(error: &Error) -> bool {
+    error.downcast_ref().is_some_and(hyper::Error::is_timeout)
 }

@@ -63,6 +63,14 @@ pub(crate) struct Awaited {
     pub(crate) output: Option<u64>,
 }
 
+impl Awaited {
+    /// Whether the client has to do something before anything else can happen.
+    pub(crate) fn is_clients_turn(&self) -> bool {
+        let sends = self.input.is_some_and(|(turn, _)| turn == Turn::Client);
+        sends || self.lull.is_some() || self.output.is_some()
+    }
+}
+
 impl Traffic {
     pub(super) fn new(kind: Kind) -> Traffic {
         Traffic {
