@@ -297,7 +297,7 @@ impl Drop for Owned {
         let child = unsafe { self.0.as_ref() };
         child.unit.clear(Flag::OWNED);
         if child.unit.has(Flag::TASK) {
-            let joiner = child.unit.note.replace(NO_INDEX);
+            let joiner = child.unit.joiner.replace(NO_INDEX);
             let foreign = child.take_foreign_joiner();
             // The code that is woken may free the child.
             if joiner != NO_INDEX {
@@ -317,12 +317,12 @@ impl Child {
     /// The waker of who waits for it, where that is not a unit of this runtime.
     #[inline]
     fn take_foreign_joiner(&self) -> Option<Waker> {
-        if self.unit.has(Flag::NOTE) { self.find_foreign_joiner() } else { None }
+        if self.unit.has(Flag::FOREIGN_JOINER) { self.find_foreign_joiner() } else { None }
     }
 
     #[cold]
     fn find_foreign_joiner(&self) -> Option<Waker> {
-        self.unit.clear(Flag::NOTE);
+        self.unit.clear(Flag::FOREIGN_JOINER);
         JOINERS.with(|joiners| joiners?.borrow_mut().remove(&ptr::from_ref(self).addr()))
     }
 }
@@ -351,7 +351,7 @@ impl Handle {
     pub(crate) fn set_joiner(&self, waker: &Waker) -> bool {
         let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
         let old = self.child().take_foreign_joiner();
-        self.child().unit.note.set(index);
+        self.child().unit.joiner.set(index);
         drop(old); // foreign code
         true
     }
@@ -366,8 +366,8 @@ impl Handle {
         let unit = &self.child().unit;
         let stale = JOINERS.with(|joiners| {
             let joiners = joiners?;
-            unit.note.set(NO_INDEX);
-            unit.set(Flag::NOTE);
+            unit.joiner.set(NO_INDEX);
+            unit.set(Flag::FOREIGN_JOINER);
             let address = self.0.as_ptr().addr();
             joiners.borrow_mut().insert(address, waker)
         });
@@ -403,7 +403,7 @@ impl Drop for Handle {
     #[inline]
     fn drop(&mut self) {
         let child = self.child();
-        if child.unit.has(Flag::NOTE) || !child.unit.has(Flag::OWNED) {
+        if child.unit.has(Flag::FOREIGN_JOINER) || !child.unit.has(Flag::OWNED) {
             self.drop_slowly();
         } else {
             child.unit.clear(Flag::TASK);

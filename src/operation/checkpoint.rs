@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::error::Error;
+use crate::schedule::budget;
 use crate::schedule::current::{self, CONTEXT};
-use crate::schedule::{budget, waker};
+use crate::schedule::wake::{self, Again};
 use crate::scope;
 use crate::scope::current::scope_in;
 
@@ -135,7 +136,7 @@ impl Future for Checkpoint {
             Step::Look if scope::check().is_ok() => Poll::Ready(Ok(())),
             Step::Yield if current::is_running() => {
                 this.step = Step::Look;
-                waker::yield_now(cx.waker());
+                wake::poll_again(cx.waker(), Again::Yields);
                 Poll::Pending
             }
             _ => this.poll_stepwise(cx),

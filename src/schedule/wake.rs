@@ -58,6 +58,24 @@ pub(crate) enum Again {
     WasCut,
 }
 
+/// A waker that is kept. Most are a unit's: then this is the unit's number, which is woken and dropped
+/// without asking what it is.
+pub(crate) enum KeptWaker {
+    Unit(UnitId),
+    Foreign(Foreign),
+}
+
+impl KeptWaker {
+    /// Foreign code may run.
+    #[inline]
+    pub(crate) fn wake(self) {
+        match self {
+            KeptWaker::Unit(unit) => wake(unit),
+            KeptWaker::Foreign(waker) => waker.wake(),
+        }
+    }
+}
+
 /// Makes a unit of any run ready. Foreign code may run.
 pub(crate) fn wake(id: UnitId) {
     CONTEXT.with(|context| {

@@ -13,8 +13,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::schedule::current::CONTEXT;
 use crate::schedule::ids::UnitId;
-use crate::schedule::wake::{self, Again};
-pub(crate) use crate::schedule::wake::{wake as wake_unit, wake_now};
+use crate::schedule::wake;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, drop_waker);
 
@@ -69,9 +68,3 @@ unsafe fn wake_raw(data: *const ()) {
 }
 
 unsafe fn drop_waker(_: *const ()) {}
-
-/// See [`wake::poll_again`].
-#[inline]
-pub(crate) fn yield_now(waker: &Waker) {
-    wake::poll_again(waker, Again::Yields);
-}

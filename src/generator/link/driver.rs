@@ -9,7 +9,7 @@ use crate::Result;
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, YieldInCancelScope};
 use crate::generator::link::{Body, Link};
 use crate::generator::state::{Delivered, Delivery, End, Exit, GoOn, News, Stop, Stopped, Yielded};
-use crate::schedule::waker;
+use crate::schedule::{wake, waker};
 use crate::scope::current::{current_scope, in_frame, with_scope};
 use crate::scope::frame::Held;
 use crate::scope::tree::pool::ScopeRef;
@@ -58,7 +58,7 @@ impl<T, S> Link<T, S> {
     /// woken.
     fn wake_yield(&self) {
         if let Some(foreign) = self.foreign.take() {
-            waker::wake_now(&foreign);
+            wake::wake_now(&foreign);
         }
     }
 
@@ -197,7 +197,7 @@ impl<T, S> Link<T, S> {
     /// Wakes whoever drives the body, which is in flight.
     #[cold]
     pub(in crate::generator) fn wake_driver(&self) {
-        waker::wake_unit(self.waits_as.get());
+        wake::wake(self.waits_as.get());
         if let Some(foreign) = self.waits_with.take() {
             foreign.wake();
         }

@@ -17,7 +17,7 @@ use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::unit::Unit;
 use crate::schedule::wake::{self, Again};
-use crate::schedule::waker::waker;
+use crate::schedule::waker;
 use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::without_checkpoint;
@@ -49,7 +49,7 @@ impl Core {
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
+        let waker = waker::waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
         host.hide_frame();
         // SAFETY: a child that is attached is not done; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
@@ -176,7 +176,7 @@ impl Core {
             }
         }
         entered.touch();
-        self.roster.set_host(cx.waker());
+        self.roster.set_host(waker::unit_of(cx.waker()), cx.waker());
         self.roster.start_draining();
         let drained = Drained(&self.roster);
         let driven = in_scope(&self.scope, || {
@@ -297,7 +297,7 @@ impl Core {
             Visit::Later => BudgetOf::Unit,
         };
         // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
-        let waker = waker(unsafe { host.poll(self.roster.body(), budget) });
+        let waker = waker::waker(unsafe { host.poll(self.roster.body(), budget) });
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.

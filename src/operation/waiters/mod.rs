@@ -23,7 +23,8 @@ use crate::error::Error;
 use crate::error::panic::{FirstPanic, quietly};
 use crate::operation::handed::{Taker, What};
 use crate::operation::waiters::waiting::{Stale, Waiting};
-use crate::schedule::foreign::{Foreign, KeptWaker};
+use crate::schedule::foreign::Foreign;
+use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 use crate::scope::frame;
 

@@ -4,8 +4,9 @@ use std::mem;
 use std::task::{Context, Waker};
 
 use crate::Result;
-use crate::schedule::foreign::{Foreign, KeptWaker};
+use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
+use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 use crate::scope::watch::{self, Watch};
 

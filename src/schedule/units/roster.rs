@@ -21,7 +21,6 @@ use crate::schedule::units::chunk::NodeLayout;
 use crate::schedule::units::queue::Queue;
 use crate::schedule::units::table::{self, Table};
 use crate::schedule::units::unit::{Flag, NO_INDEX, Unit};
-use crate::schedule::waker;
 
 /// The units of one nursery. See the module's documentation.
 pub(crate) struct Roster {
@@ -207,10 +206,11 @@ impl Roster {
 
     // The host.
 
-    /// Says what polls the nursery's future. Foreign code may run, before and after it does.
+    /// Says what polls the nursery's future: this unit, or else something with this foreign waker.
+    /// Foreign code may run, before it is said and after that.
     #[inline]
-    pub(crate) fn set_host(&self, waker: &Waker) {
-        match waker::unit_of(waker) {
+    pub(crate) fn set_host(&self, unit: Option<UnitId>, waker: &Waker) {
+        match unit {
             Some(unit) => self.replace_host(HostWaker::Unit(unit)),
             None => self.set_foreign_host(waker),
         }

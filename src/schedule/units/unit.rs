@@ -69,7 +69,7 @@ pub(crate) struct Unit {
     flags: Cell<u8>,
     /// The index of the unit that waits for this child's value, or [`NO_INDEX`]. It belongs to
     /// `nursery::child`, and is here because there is room.
-    pub(crate) note: Cell<u32>,
+    pub(crate) joiner: Cell<u32>,
 }
 
 /// What is true of a unit. Those below the line belong to `nursery::child`, whose nodes have no
@@ -80,37 +80,37 @@ pub(crate) struct Flag(u8);
 impl Flag {
     /// It stands in a ready queue. Set by `Queue::push` and `push_first`, cleared when it is taken
     /// out; never on an unused node.
-    pub(crate) const QUEUED: Flag = Flag(1);
+    pub(crate) const QUEUED: Flag = Flag(1 << 0);
 
     /// A nursery has the node. Set when it is taken into use, cleared when the child has ended or
     /// the body is detached; once more set while a child's value is dropped, so that nothing frees
     /// the node meanwhile. What is attached has it.
-    pub(crate) const OWNED: Flag = Flag(2);
+    pub(crate) const OWNED: Flag = Flag(1 << 1);
 
     /// A `Task` has the node. Set when a child begins, cleared when its `Task` is dropped; never on
     /// a body.
-    pub(crate) const TASK: Flag = Flag(4);
+    pub(crate) const TASK: Flag = Flag(1 << 2);
 
     /// It was woken since its latest poll by something other than a nursery that it polls. Set by
     /// whatever [counts as a wake](crate::schedule::wake), cleared when a poll begins.
-    pub(in crate::schedule) const WOKEN: Flag = Flag(128);
+    pub(in crate::schedule) const WOKEN: Flag = Flag(1 << 3);
 
     // ---
 
-    /// The run keeps a waker that is no unit's, to be woken when this child ends. Never while `note`
-    /// names a unit.
-    pub(crate) const NOTE: Flag = Flag(8);
+    /// The run keeps a waker that is no unit's, to be woken when this child ends. Never while
+    /// `joiner` names a unit.
+    pub(crate) const FOREIGN_JOINER: Flag = Flag(1 << 4);
 
     /// The child has ended with a value, which nobody has taken. Never with `FUTURE` or `FAILED`.
-    pub(crate) const VALUE: Flag = Flag(16);
+    pub(crate) const VALUE: Flag = Flag(1 << 5);
 
     /// The child's future is there. Set when it begins, cleared just before the future is dropped.
     /// Never with `VALUE` or `FAILED`.
-    pub(crate) const FUTURE: Flag = Flag(32);
+    pub(crate) const FUTURE: Flag = Flag(1 << 6);
 
     /// The child has ended without a value, and the reason for that is there. Never with `VALUE` or
     /// `FUTURE`.
-    pub(crate) const FAILED: Flag = Flag(64);
+    pub(crate) const FAILED: Flag = Flag(1 << 7);
 }
 
 /// The index of no unit.
@@ -132,7 +132,7 @@ impl Unit {
             generation: Cell::new(generation),
             class,
             flags: Cell::new(0),
-            note: Cell::new(NO_INDEX),
+            joiner: Cell::new(NO_INDEX),
         }
     }
 
@@ -159,7 +159,7 @@ impl Unit {
     #[inline]
     pub(crate) fn begin(&self) {
         self.flags.set(Flag::OWNED.0 | Flag::TASK.0 | Flag::FUTURE.0);
-        self.note.set(NO_INDEX);
+        self.joiner.set(NO_INDEX);
     }
 
     /// The node is no longer in use: the number of its unit means nothing.

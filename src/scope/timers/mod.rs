@@ -12,7 +12,7 @@ use slab::Slab;
 use crate::platform::clock::{CLOCK, Nanos};
 use crate::platform::part::part;
 use crate::schedule::ids::{RunId, RunTag, UnitId};
-use crate::schedule::waker;
+use crate::schedule::{wake, waker};
 use crate::scope::timers::wheel::{TimerKey, Wheel};
 use crate::scope::tree::pool::ScopeRef;
 
@@ -46,7 +46,7 @@ impl Target {
 
     pub(crate) fn fire(self) {
         match self {
-            Target::Unit(unit) => waker::wake_unit(unit),
+            Target::Unit(unit) => wake::wake(unit),
             Target::Foreign(waker) => waker.wake(),
             Target::Expire(scope) => scope.expire(),
         }
