@@ -75,6 +75,13 @@ impl Passage {
     pub(crate) fn begin(visit: Visit, hosts: PolledFor) -> Passage {
         Passage { visit, looks: CONTEXT.with(|context| context.rounds.looks.get()), hosts }
     }
+
+    /// Whether somebody has looked at the world in a nursery's first poll: what is behind the nursery
+    /// waits for one turn at the most.
+    #[inline]
+    fn is_behind(self, rounds: &Rounds) -> bool {
+        self.visit == Visit::First && self.looks != rounds.looks.get()
+    }
 }
 
 /// How far the scheduler of this thread is.
@@ -242,12 +249,31 @@ impl Scheduler {
 
     /// A nursery has polled everything that was to be polled in this round, and has more. Begins the
     /// next round here, if the loop would come straight back.
+    #[inline]
     pub(crate) fn next_round(&self, roster: &Roster, passage: Passage) -> Onward {
         CONTEXT.with(|context| {
             let rounds = &context.rounds;
+            let is_simple = rounds.ready_queues.get() == 1
+                && passage.hosts == PolledFor::Nurseries
+                && !passage.is_behind(rounds)
+                && rounds.looks.get() > 0;
+            if is_simple && !self.is_loop_wanted.get() && !context.turn.is_done() {
+                rounds.went_up.set(UnitId::NONE);
+                rounds.next();
+                return Onward::Here;
+            }
+            self.next_round_closely(roster, passage)
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_round_closely(&self, roster: &Roster, passage: Passage) -> Onward {
+        CONTEXT.with(|context| {
+            let rounds = &context.rounds;
             let went_up = rounds.went_up.replace(UnitId::NONE);
-            if passage.hosts == PolledFor::Anything && rounds.ready_queues.get() == 1 {
-                if let HostWaker::Unit(host) = roster.host() {
+            if passage.hosts == PolledFor::Anything {
+                if let (1, HostWaker::Unit(host)) = (rounds.ready_queues.get(), roster.host()) {
                     rounds.went_up.set(host);
                 }
                 return Onward::Up;
@@ -258,10 +284,7 @@ impl Scheduler {
                 2 => passage.visit == Visit::Later && roster.has_ready(went_up),
                 _ => false,
             };
-            // What is behind a new nursery waits for one turn at the most.
-            let has_waited = passage.visit == Visit::First && passage.looks != rounds.looks.get();
-            if passage.hosts == PolledFor::Anything
-                || has_waited
+            if passage.is_behind(rounds)
                 || !is_alone()
                 || rounds.looks.get() == 0
                 || self.is_loop_wanted.get()

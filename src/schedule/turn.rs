@@ -358,6 +358,7 @@ impl Turn {
     }
 
     /// Between two polls: whether the turn is over.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         let work = self.work.get();
         if self.how.get() == How::Timed && self.lasts(self.turn_began.get(), TURN_TIME) {

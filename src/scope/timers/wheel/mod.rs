@@ -174,6 +174,7 @@ impl<T> Wheel<T> {
     /// # Panics
     ///
     /// If there are 2^32 - 2 timers.
+    #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, payload: T) -> TimerKey {
         let place = self.place(deadline);
         let tail = self.slots[place].tail;
@@ -205,6 +206,7 @@ impl<T> Wheel<T> {
     }
 
     /// Takes a timer out, unless it has fired or was removed before.
+    #[inline]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
         if !self.is_set(key) {
             return None;
