@@ -16,7 +16,7 @@ use interpreter::{Program, Trace};
 use seedbed::Builder;
 use serde_json::Value;
 
-/// A scenario that went another way than in Trio.
+/// A scenario that went differently than in Trio.
 fn first_difference(expected: &Trace, got: &Trace) -> Option<String> {
     let mut text = String::new();
     for who in expected.keys().chain(got.keys()) {

@@ -205,7 +205,8 @@ fn one_that_has_a_value_nevertheless_has_not_failed() {
     assert_eq!(texts(&error), ["out of paper"]);
 }
 
-/// The others hear of a failure when it happens, not when the run it ended has been cleaned up.
+/// The others learn of a failure when it happens, not when the run that it ended has been cleaned
+/// up.
 #[test]
 fn a_failure_is_heard_of_before_its_run_has_ended() {
     for failing in [0, 1] {
@@ -231,7 +232,7 @@ fn a_failure_is_heard_of_before_its_run_has_ended() {
 }
 
 /// The first core's scope is cancelled, and stays open until the last core has cleaned up. That
-/// takes longer than what is stuck is given.
+/// takes longer than something may be stuck without a report.
 #[test]
 fn to_wait_for_the_others_is_not_to_be_stuck() {
     let error = Builder::new()
@@ -342,7 +343,7 @@ fn listeners_share_a_port() {
             while listening.load(Ordering::SeqCst) < 2 {
                 sleep(Duration::from_millis(1)).await?;
             }
-            // Each time the client has another port, and so as good as another draw.
+            // Each time the client has another port, which is as good as another draw.
             let mut asked = 0;
             while served.iter().any(|served| served.load(Ordering::SeqCst) == 0) {
                 assert!(asked < 1_000, "one listener gets them all");

@@ -29,7 +29,7 @@ fn pagination_fetches_what_is_asked_for() {
     assert_eq!(requests, ["GET /books?page=1", "GET /books?page=2", "GET /books?page=3"]);
 }
 
-/// That it was refused before anything was yielded, with the error of Y2.
+/// Checks that it was refused before anything was yielded, with the error of Y2.
 fn refused((log, error): &Outcome) -> &YieldInCancelScope {
     assert!(log.is_empty(), "{log:?}");
     let error = error.as_ref().expect("it is refused");

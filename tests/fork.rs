@@ -38,7 +38,7 @@ mod cases {
     /// Runs it in a forked process, in which it must be true.
     #[track_caller]
     fn in_child(what: impl FnOnce() -> bool) {
-        /// Time enough for a machine that is busy: it is not waited for where nothing is wrong.
+        /// Time enough for a busy machine. It passes only if something is wrong.
         const SECONDS: u32 = 60;
         // SAFETY: the C library's own locks are free in the child, and nothing else of the parent
         // is waited for there: that is what is tested.
@@ -104,7 +104,7 @@ mod cases {
         run(to_thread(|| in_child(works))).unwrap();
     }
 
-    /// They cannot make calls any more, and a token of theirs says so.
+    /// They can no longer make calls, and their tokens say so.
     fn the_parents_runs_have_ended() {
         let (tell, told) = mpsc::channel();
         let (go_on, wait) = mpsc::channel::<()>();
@@ -158,7 +158,7 @@ mod cases {
         assert_eq!(refused.unwrap(), 0);
     }
 
-    /// Whatever a thread is at when the process is forked, a lock that it holds stays locked in the
+    /// Whatever a thread is doing when the process is forked, a lock that it has stays locked in the
     /// child.
     fn forked_while_others_use_the_pool() {
         let stop = AtomicBool::new(false);

@@ -136,7 +136,7 @@ fn c02_acquire_is_a_checkpoint_also_if_there_is_a_permit() {
         .await?;
         assert_eq!(limiter.borrowed(), 0);
 
-        // It counts: one that is always served lets others run.
+        // It counts, so a task that is always served lets others run.
         nursery(async |n| {
             let busy = n.spawn(async {
                 loop {

@@ -184,7 +184,7 @@ fn r09_nor_is_it_one_while_another_thread_is_at_work() {
     Builder::new().detect_deadlock(true).run(main).unwrap();
 }
 
-/// Mends what is reported, and returns what was said.
+/// Resolves what is reported, and returns what was said.
 async fn mended<T>(mend: fn(), main: impl Future<Output = Result<T>>) -> Result<(T, Vec<String>)> {
     struct Mends {
         token: Token,

@@ -23,7 +23,7 @@ fn here<T>(outcome: Result<T>) {
     assert!(tree.contains(&line), "`{line}` is not in\n{tree}");
 }
 
-/// As `?` in a function that returns a `Result` of this crate.
+/// What `?` does in a function that returns a `Result` of this crate.
 #[track_caller]
 fn ours<T>(outcome: std::io::Result<T>) -> Result<T> {
     Ok(outcome?)
@@ -153,7 +153,7 @@ fn connecting_and_listening_say_where_they_were_called() {
     .unwrap();
 }
 
-/// That nothing runs is found out when an operation is polled, wherever that is.
+/// Whether a run is there is found out when an operation is polled, wherever that is.
 #[test]
 fn outside_of_a_run_they_say_where_they_were_called() {
     let stream = UnixStream::pair().unwrap().0;

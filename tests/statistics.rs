@@ -124,8 +124,7 @@ fn what_is_dropped_half_way_is_not_counted_any_more() {
     });
 }
 
-/// Nothing can be done about what is forgotten but to count it; a later run has nothing to do
-/// with it.
+/// What is forgotten can only be counted. It does not concern a later run.
 #[test]
 fn what_is_forgotten_stays_counted_to_the_end_of_the_run() {
     run(async |before| {

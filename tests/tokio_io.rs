@@ -41,7 +41,7 @@ async fn there_and_back<S: Socket>(near: SocketStream<S>, far: SocketStream<S>) 
             Ok(())
         });
         n.spawn(async {
-            // One of `AsyncWriteExt`, by name, as the streams have a method of that name, too.
+            // `AsyncWriteExt`'s, by name, because the streams have one of that name too.
             AsyncWriteExt::write_all(&mut &near, &sent).await?;
             Ok(AsyncWriteExt::shutdown(&mut &near).await?)
         });
@@ -120,8 +120,8 @@ fn borrowed_halves_work_in_two_tasks() {
     .unwrap();
 }
 
-/// What is in the buffer already stays, what was read comes behind it, and memory that was never
-/// written is not asked for.
+/// What is in the buffer already stays, what was read comes after it, and memory that was never
+/// written is not required.
 #[test]
 fn a_read_appends_to_the_buffer() {
     run(async {

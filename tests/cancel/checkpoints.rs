@@ -55,8 +55,8 @@ fn is_no_checkpoint(name: &str, op: impl AsyncFn() -> Result<()>) {
     assert_eq!(turns_of_others(1, 12, &op), 0, "{name}");
 }
 
-/// Trio: "if you call an async function provided by Trio, it always acts as a checkpoint", also
-/// when it could go on at once. Here that is every `budget` operations.
+/// Trio: "if you call an async function provided by Trio, it always acts as a checkpoint", even
+/// if it could go on at once. Here that is every `budget` operations.
 #[test]
 fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     is_a_checkpoint("checkpoint", async || checkpoint().await);
@@ -73,7 +73,7 @@ fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     is_a_checkpoint("tick", async || interval(secs(1)).tick().await.map(drop));
 }
 
-/// Also one that gets nothing: a loop that does not look at what it is told must not spin.
+/// The same for one that gets nothing: a loop that ignores what it is told must not spin.
 #[test]
 fn c02_operations_on_closed_channels_count() {
     let (sender, receiver) = channel(1);
@@ -302,7 +302,7 @@ fn c02_a_spent_budget_lets_a_cancellation_in() {
 
 // C10 for scopes: an operation either happened or raised. Channels are in `tests/sync`.
 
-/// Trio's abort functions: what was rescheduled with a value is not cancelled any more.
+/// Trio's abort functions: what was rescheduled with a value is no longer cancelled.
 #[test]
 fn c10_what_happened_before_the_cancellation_has_happened() {
     run(async {

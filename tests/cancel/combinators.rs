@@ -257,7 +257,7 @@ fn c11_operations_in_select_are_reached() {
     });
 }
 
-/// A scope of its own around one future of many: only that one is reached, and all by name.
+/// A scope of its own around one future of many reaches only that one.
 #[test]
 fn c11_a_scope_inside_a_combinator_reaches_only_what_is_in_it() {
     run(async {
@@ -403,7 +403,7 @@ fn c11_an_operation_moved_out_of_a_cancelled_scope_goes_on() {
                 assert!(poll!(&mut inside).is_pending(), "{name}");
                 scope.cancel();
             }
-            // They are in no cancelled scope any more.
+            // They are no longer in a cancelled scope.
             event.set();
             nursery(async |n| {
                 drop(n.spawn(async { Ok(sender.send(1).await?) }));

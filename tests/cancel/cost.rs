@@ -71,7 +71,7 @@ fn c15_cancelling_a_scope_with_n_tasks_polls_each_once() {
     }
 }
 
-/// Nobody else is woken by a scope that comes and goes, and none is kept.
+/// A scope that comes and goes wakes nothing else, and none is kept.
 #[test]
 fn c15_entering_and_leaving_touches_nobody_else() {
     run(async {
@@ -244,7 +244,7 @@ fn c15_a_thousand_nested_children() {
     deep(8, in_children);
 }
 
-/// While nothing else is ready each of them starts the next, and nobody comes down anew for each.
+/// While nothing else is ready each of them starts the next, without a new way down for each.
 #[test]
 fn c15_nested_children_begin_and_end_in_a_few_polls_of_the_outermost() {
     run(async {
@@ -257,7 +257,7 @@ fn c15_nested_children_begin_and_end_in_a_few_polls_of_the_outermost() {
     .unwrap();
 }
 
-/// A failure on the ground comes up as a group of a group of a group.
+/// A failure at the bottom comes up as a group of a group of a group.
 #[test]
 fn c15_a_failure_comes_up_through_a_thousand_nurseries() {
     fn failing(depth: usize) -> Pin<Box<dyn Future<Output = Result<()>>>> {

@@ -291,7 +291,7 @@ fn c07_only_for_their_own_expiry() {
             Ok(1)
         });
         assert_eq!(outer.await?, Some(1));
-        // A cancellation by hand from outside.
+        // An explicit cancellation from outside.
         let outer = cancel_scope(async |outer| {
             outer.cancel();
             fail_after(secs(1), checkpoint()).await

@@ -67,7 +67,7 @@ fn c14_a_scope_can_be_cancelled_from_other_tasks() {
                     Ok(())
                 }));
             }
-            // From a task in another scope, which is not touched by it.
+            // From a task in another scope, which is unaffected.
             cancel_scope(async |_| {
                 for i in [3, 0, 4, 1, 2] {
                     sleep(secs(1)).await?;

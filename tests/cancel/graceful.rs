@@ -159,7 +159,7 @@ fn c13_the_grace_does_not_put_off_an_earlier_deadline() {
     .unwrap();
 }
 
-/// Siblings that stop at once, with `Cancelled`, do not take those with them that finish.
+/// Siblings that stop at once, with `Cancelled`, do not cut off those that finish.
 #[test]
 fn c13_nested_nurseries_let_their_finishing_children_finish() {
     run(async {
@@ -193,7 +193,7 @@ fn c13_nested_nurseries_let_their_finishing_children_finish() {
     .unwrap();
 }
 
-/// A failure in earnest cancels the siblings, as it always does, whether they finish or not.
+/// A real failure cancels the siblings as always, whether they finish or not.
 #[test]
 fn c13_a_failing_sibling_stops_finishing_children() {
     run(async {
@@ -281,7 +281,7 @@ fn c13_scopes_inside_a_section_finish_with_it() {
     .unwrap();
 }
 
-/// Its deadline was never armed, as nothing in it has waited.
+/// Its deadline was never armed, because nothing in it has waited.
 #[test]
 fn c13_a_scope_that_was_left_at_once_can_be_cancelled_gracefully_after_its_run() {
     let scope = CancelScope::new().with_timeout(secs(10));

@@ -172,7 +172,8 @@ fn c09_there_are_reasons_for_shutdown_and_ctrl_c() {
     assert_ne!(Reason::Interrupted, Reason::Deadline);
 }
 
-/// Work that was finishing is told that the grace is over; the rest was told at once who asked.
+/// Work that was finishing is told that the grace is over. The rest was told at once who asked for
+/// the cancellation.
 #[test]
 fn c09_the_reason_when_the_grace_is_over() {
     run(async {
@@ -209,7 +210,7 @@ fn c09_the_reason_when_the_grace_is_over() {
     .unwrap();
 }
 
-/// Finishing work that is stopped by something else than the end of the grace is told what.
+/// Finishing work that is stopped by something other than the end of the grace is told what it was.
 #[test]
 fn c09_finishing_work_is_told_what_stopped_it() {
     run(async {

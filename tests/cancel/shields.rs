@@ -120,7 +120,7 @@ fn c04_lowering_delivers_what_is_pending_to_what_waits() {
                 assert!(!shield.cancel_called(), "{name}");
                 if raise_again && *name == "nursery" {
                     // As in Trio: its children's `Cancelled`s have cancelled the nursery, and
-                    // when it is left nothing else is visible any more, so it absorbs them.
+                    // when it is left nothing else is visible, so it absorbs them.
                     continue;
                 }
                 assert_eq!(seen.get(), Some(true), "{name}");

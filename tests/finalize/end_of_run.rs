@@ -250,7 +250,7 @@ fn f03_a_clean_up_that_drives_what_is_being_finalized() {
     assert_eq!(lines, ["cleaning", "refused: true", "cleaned", "closed: Finished"]);
 }
 
-/// Also behind what polls only what was woken.
+/// Even behind something that polls only what was woken.
 #[test]
 fn f03_whoever_drives_what_is_finalized_meanwhile_hears_of_it() {
     type Drive = for<'a> fn(&'a mut Numbers) -> LocalBoxFuture<'a, Result<()>>;

@@ -41,7 +41,7 @@ async fn begun(body: impl AsyncFnOnce(Yielder<u32>) -> Result<()> + 'static) -> 
     Ok(g)
 }
 
-/// As `run`, without the warnings that are expected.
+/// The same as `run`, without the warnings that are expected.
 fn quiet<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
     recording(|| run(main)).0
 }

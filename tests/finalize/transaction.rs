@@ -39,7 +39,7 @@ impl Database {
                 Ok(())
             }
             .await;
-            // Clean-up that has to wait, and must not take for ever.
+            // Clean-up that has to wait, but not for ever.
             let end = if outcome.is_ok() { "commit" } else { "rollback" };
             shielded(fail_after(secs(5), db.execute(end))).await?;
             db.open_cursors.set(db.open_cursors.get() - 1);
@@ -121,7 +121,7 @@ fn f06_cancelled_in_a_fetch_it_rolls_back() {
         Ok(())
     })
     .unwrap();
-    // Without a virtual clock as well.
+    // Without a virtual clock too.
     Builder::new()
         .run(async { aclosing(db.rows(), async |rows| rows.anext().await).await })
         .unwrap();

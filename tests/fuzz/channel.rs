@@ -27,7 +27,7 @@ impl Wake for Wakes {
     }
 }
 
-/// What comes of an operation: the message that was received, or came back.
+/// What an operation ends with: the message that was received or came back.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Sent,
@@ -36,7 +36,7 @@ enum Outcome {
     Closed(u32),
 }
 
-/// An operation that waits, and what is to come of it.
+/// An operation that waits, and what it should end with.
 struct Operation<'a> {
     future: Pin<Box<dyn Future<Output = Outcome> + 'a>>,
     scope: CancelScope,
@@ -147,7 +147,7 @@ impl<'a> Pair<'a> {
         assert!(operation.served.replace(served).is_none(), "served twice");
     }
 
-    /// Whether no message can come any more. One that was handed over may still be put back.
+    /// Whether no further message can come. One that was handed to a receiver may still come back.
     fn has_ended(&self) -> bool {
         let mut handed_over =
             self.operations.iter().flatten().filter_map(|operation| operation.served);

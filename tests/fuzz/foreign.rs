@@ -633,13 +633,13 @@ fn forget_panic<T>(outcome: T) {
     std::mem::forget(caught);
 }
 
-/// Of this target's threads nobody wants to read the panics.
+/// Nobody wants to read the panics of this target's threads.
 fn be_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            // What aborts is to be read all the same.
+            // What aborts should still be readable.
             let text = panic.payload_as_str().unwrap_or_default();
             if !QUIET.get() || text.contains("cleanup") || text.contains("unwind") {
                 before(panic);

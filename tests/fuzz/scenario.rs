@@ -35,7 +35,7 @@ struct Place {
     manager: usize,
 }
 
-/// Makes a program of bytes. When they are used up, nothing more is added.
+/// Makes a program from bytes. When they are used up, nothing more is added.
 struct Maker<'a> {
     bytes: &'a [u8],
     /// How many statements there may still be.
@@ -337,7 +337,7 @@ impl Maker<'_> {
     }
 }
 
-/// What the last word of a program is: nothing is there any more but the main task.
+/// What must hold in the end: only the main task is left.
 async fn balances() -> seedbed::Result<()> {
     // What closes a dropped generator may wait, under a shield; perhaps for ever.
     for n in 0..24 {

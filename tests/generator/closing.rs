@@ -50,7 +50,7 @@ fn g04_a_body_that_returns_when_it_is_closed_is_as_good() {
 
 #[test]
 fn g04_the_clean_up_of_a_cancelled_closer_is_cancelled_and_can_be_shielded() {
-    // As in Trio: closing is no shield by itself.
+    // As in Trio, closing alone is not a shield.
     let clock = VirtualClock::new();
     run_on(&clock, async {
         let log = Log::new();

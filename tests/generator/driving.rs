@@ -234,7 +234,7 @@ fn g02_asend_before_the_start_is_an_error_that_gives_the_value_back() {
         // With `?` it is an ordinary error.
         let error: Error = g.asend("early".to_owned()).await.unwrap_err().into();
         assert!(error.is::<GeneratorMisused>());
-        // And nothing is spoilt.
+        // And nothing is broken.
         assert_eq!(g.anext().await?, Some(1));
         assert_eq!(g.asend("in time".to_owned()).await?, None);
         assert_eq!(log.take(), ["begun", "in time"]);

@@ -289,7 +289,7 @@ fn g04_one_that_is_left_gets_its_exit_again_when_the_run_ends() {
             let g = ignoring(stubborn(&log)).await?;
             kept.borrow_mut().push(g);
             std::mem::forget(ignoring(stubborn(&log)).await?);
-            // It is not before the run ends that this one ignores its exit.
+            // This one ignores its exit only when the run ends.
             let mut late = generator(stubborn(&log));
             late.anext().await?;
             std::mem::forget(late);

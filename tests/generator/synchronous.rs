@@ -72,7 +72,7 @@ fn g10_send_throw_and_close() {
     assert!(log.take().is_empty());
 }
 
-/// What holds the yield may be out of the body's hands, and be dropped while that is suspended.
+/// What owns the yield may be outside the body, and be dropped while the body is suspended.
 #[test]
 fn g10_an_error_for_a_yield_that_is_gone_is_raised_at_the_next() {
     let yielder = OnceCell::new();

@@ -60,7 +60,7 @@ where
     .await
 }
 
-/// Reads one answer of HTTP/1 that says how long it is: its head and its body.
+/// Reads the head and the body of one HTTP/1 answer that states its length.
 async fn read_answer(client: &UnixStream) -> Result<(String, String)> {
     let mut read = Vec::new();
     loop {
@@ -135,7 +135,7 @@ fn s03_http2_borrows_the_state_in_requests_side_by_side() {
                 })
                 .await
             })));
-            // The client, too, puts what it spawns into a nursery.
+            // The client also puts what it spawns into a nursery.
             nursery(async |n| {
                 let stream = TcpStream::connect(address).await?;
                 let (sender, connection) =
@@ -470,7 +470,7 @@ fn timers_may_go_to_other_threads() {
     run(async {
         let mut polled = send(Timer.sleep(SECOND));
         assert!(futures::poll!(polled.as_mut()).is_pending());
-        // Dropped, or polled, where there is no runtime, or another one.
+        // Dropped or polled where there is no run, or another one.
         let mut dropped = Timer.sleep(SECOND);
         assert!(futures::poll!(dropped.as_mut()).is_pending());
         let polled = std::thread::spawn(move || {
@@ -495,5 +495,5 @@ fn timers_may_go_to_other_threads() {
     drop(sleep);
 }
 
-/// What a `?` in a handler makes of an error is what hyper takes.
+/// What `?` makes of an error in a handler is what hyper accepts.
 const _: fn(Error) -> Box<dyn StdError + Send + Sync> = From::from;

@@ -102,8 +102,8 @@ async fn with_the_body(request: Request<Incoming>) -> Answer {
     Ok(Response::new(Body::from(format!("{} bytes\n", body.len()))))
 }
 
-/// When a connection has ended that `client` is the other end of, and how; after an hour it is
-/// cancelled. What `client` returns its connection outlives.
+/// When and how a connection ends whose other end is `client`. After an hour it is cancelled. The
+/// connection goes on when `client` has returned.
 fn served(
     serve: impl AsyncFnOnce(UnixStream) -> Result<()>,
     client: impl AsyncFnOnce(&UnixStream) -> Result<()>,
@@ -135,7 +135,7 @@ fn sends(bytes: &[u8]) -> impl AsyncFnOnce(&UnixStream) -> Result<()> + use<> {
     async move |client: &UnixStream| client.write_all(&bytes).await
 }
 
-/// As `sends`, of a client that takes what it is sent.
+/// The same as `sends`, for a client that reads what it is sent.
 fn sends_and_reads(bytes: &[u8]) -> impl AsyncFnOnce(&UnixStream) -> Result<()> + use<> {
     let bytes = bytes.to_vec();
     async move |client: &UnixStream| {
@@ -177,7 +177,7 @@ fn s05_half_a_preface() {
         assert_eq!(time, secs(10), "{n} bytes");
         outcome.unwrap();
     }
-    // All of it, and not what belongs to it.
+    // The whole head, and nothing of its body.
     assert_eq!(served(plain, sends(PREFACE)).0, secs(10));
     assert_eq!(served(plain, sends(&begun(&[])[..PREFACE.len() + 5])).0, secs(10));
 }
@@ -630,8 +630,8 @@ fn s05_by_hand_in_http2() {
 
 // S6
 
-/// How long after a stop it takes until a connection has ended whose client has `sent`, and is
-/// stopped a second later; what comes of what it sends then.
+/// How long after a stop a connection ends whose client has `sent` before it, and what comes of what
+/// the client sends after it.
 fn stopped(
     serve: impl AsyncFnOnce(UnixStream) -> Result<()>,
     sent: &[u8],
@@ -745,8 +745,8 @@ fn s06_what_is_under_way_is_finished() {
     assert_between(stopped(serve_large, &begun(&[request(1)]), slowly), secs(2), secs(9));
 }
 
-/// A server with a stage that takes as long as it is let, and a client that connects a second
-/// before the server is stopped, if it is.
+/// A server with a stage that takes as long as it may, and a client that connects. If `stopped`, the
+/// server is stopped a second later.
 fn staged(stopped: bool) -> Duration {
     let clock = VirtualClock::new();
     let outcome = Builder::new().clock(&clock).run(async {
@@ -785,7 +785,7 @@ fn s05_a_handshake_that_is_not_finished() {
 
 // S7
 
-/// What a client gets whose upload is refused while it goes on, and that reads afterwards.
+/// What a client gets if its upload is refused half-way and it reads only afterwards.
 fn refused(serve: impl AsyncFnOnce(TcpListener) -> Result<()>) -> usize {
     let outcome = seedbed::run(async {
         let socket = TcpSocket::v4()?;

@@ -33,8 +33,8 @@ fn c10_an_accept_is_cancelled_in_the_instant_a_connection_arrives() {
     .unwrap();
 }
 
-/// Both are told in the same round of the reactor, the task that accepts and the one that cancels
-/// it, in whatever order.
+/// The task that accepts and the one that cancels it are both told in the same round of the reactor,
+/// in either order.
 #[test]
 fn c10_an_accept_that_is_woken_and_cancelled() {
     for seed in 0..32 {
@@ -138,7 +138,7 @@ fn c10_a_read_is_dropped_while_data_arrives() {
     .unwrap();
 }
 
-/// Cancels the scopes it is given, one after the other, whenever it runs.
+/// Cancels the scopes it is given, one after another, whenever it runs.
 struct Canceller {
     scope: RefCell<Option<CancelScope>>,
     over: Cell<bool>,
@@ -167,8 +167,8 @@ impl Canceller {
     }
 }
 
-/// Bytes go through a narrow stream in reads and writes of which many are cancelled, and those
-/// are done again: had one happened all the same, bytes would come twice or be missing.
+/// Bytes go through a narrow stream. Many of the reads and writes are cancelled, and then done again.
+/// If one of those had happened, bytes would come twice or be missing.
 async fn transfer_with_cancellations<S: Socket>(
     one: &SocketStream<S>,
     other: &SocketStream<S>,
@@ -276,7 +276,7 @@ fn c10_operations_that_were_dropped_leave_no_wakers() {
             assert!(reading.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
         assert_eq!(Arc::strong_count(&idle), 1);
-        // Through foreign traits nobody tells when an operation is dropped: some are kept.
+        // Foreign traits do not tell when an operation is dropped, so some wakers are kept.
         let wakers: Vec<_> = (0..1000).map(|_| Arc::new(Idle)).collect();
         for waker in &wakers {
             let waker = Waker::from(waker.clone());

@@ -16,7 +16,7 @@ use seedbed::{
 
 use super::tcp_pair;
 
-/// As `tcp_pair`; the client has little room for what it does not read at once.
+/// The same as `tcp_pair`, but the client has little room for what it does not read at once.
 async fn narrow_client() -> Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let socket = TcpSocket::v4()?;
@@ -123,7 +123,7 @@ fn s07_close_waits_for_two_seconds_at_the_most() {
                 })
             })
             .await?;
-            // It sends now and then: neither its bytes nor the pauses begin the time anew.
+            // It sends now and then. Neither its bytes nor the pauses restart the clock.
             two_seconds(&|| {
                 Box::pin(async {
                     close_beside(tcp_pair().await?, async |theirs| {
@@ -136,7 +136,7 @@ fn s07_close_waits_for_two_seconds_at_the_most() {
                 })
             })
             .await?;
-            // It reads nothing of much that was written.
+            // It reads nothing of the many bytes that were written.
             two_seconds(&|| {
                 Box::pin(async {
                     let (theirs, ours) = narrow_client().await?;
@@ -212,7 +212,8 @@ fn s07_a_close_in_a_handler_is_all_that_a_server_waits_for() {
     assert_eq!(clock.elapsed(), Duration::from_secs(2));
 }
 
-/// Whatever becomes of the stream before: the half that goes last, for one, leaves it to the server.
+/// Whatever becomes of the stream before that. For example, the half that goes last leaves it to the
+/// server.
 #[test]
 fn s07_a_server_lingers_on_what_its_handlers_drop_in_whatever_way() {
     for way in 0..4 {
@@ -307,8 +308,8 @@ async fn unix_after(before: Before) -> Result<(UnixStream, Option<UnixStream>)> 
     Ok((ours, None))
 }
 
-/// Ends a direction of the stream in the way of this number, and says which that is; `None` if
-/// there are not so many ways.
+/// Ends a direction of the stream in the way with this number, and says which way that is; `None` if
+/// there are fewer ways.
 async fn end<S: Socket>(
     way: usize,
     mut stream: SocketStream<S>,
@@ -380,7 +381,7 @@ fn s07_to_end_a_direction_that_is_over_is_no_error_whichever_way() {
 
 // Proxies.
 
-/// Sends on what comes in, and how that ends.
+/// Passes on what comes in, and then how it ended.
 async fn pass_on<S: Socket>(from: &TcpStream, to: &SocketStream<S>) -> Result<()> {
     let mut buffer = [0; 1024];
     loop {

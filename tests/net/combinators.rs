@@ -7,7 +7,7 @@ use seedbed::{CancelScope, Result, nursery, run, yield_now};
 
 use super::{poll_once, tcp_pair};
 
-/// Runs something that waits, cancels it, and sees that it ends.
+/// Runs something that waits, cancels it, and checks that it ends.
 async fn is_reached(waits: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
     let scope = CancelScope::new();
     nursery(async |n| {
@@ -31,7 +31,7 @@ fn c11_operations_within_combinators_are_reached() {
             pairs.push(tcp_pair().await?);
         }
         let pairs = &pairs;
-        // Full, so that writes wait as well.
+        // Full, so that writes wait too.
         let (full, _peer) = UnixStream::pair()?;
         while poll_once(&mut Box::pin(full.write(&[0; 4096]))).await.is_ready() {}
 

@@ -37,7 +37,7 @@ impl Drop for Folder {
     }
 }
 
-/// A listener in whose queue there is room for one, which is as little as Linux allows.
+/// A listener whose queue has room for one, the smallest that Linux allows.
 #[cfg(target_os = "linux")]
 fn narrow_listener(path: &Path) -> Result<UnixListener> {
     use socket2::{Domain, SockAddr, Socket, Type};
@@ -213,7 +213,7 @@ fn w07_connect_waits_for_as_long_as_its_scope_lets_it() {
             let outcome = fail_after(limit, UnixStream::connect(&path)).await;
             assert!(outcome.unwrap_err().is::<TooSlow>());
             assert_eq!(clock.elapsed() - began, limit);
-            // Again and again, in a scope that is cancelled; and those that gave up are not there.
+            // Again and again, in a scope that is cancelled. Those that gave up are not in the queue.
             cancel_scope(async |scope| {
                 scope.cancel();
                 for _ in 0..3 {
@@ -255,7 +255,7 @@ fn w02_a_name_that_is_none_is_refused_in_every_way() {
                 assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
             }
         }
-        // Nothing was made on the way, under half of the name for one.
+        // Nothing was made on the way, for instance under half of the name.
         assert_eq!(fs::read_dir(&folder.0)?.count(), 0);
         Ok(())
     })
@@ -277,7 +277,7 @@ fn w02_a_name_means_the_same_in_every_way() {
         let ours = std::ffi::OsString::from(format!("\0{name}"));
         names.push((ours.into(), SocketAddr::from_abstract_name(name).unwrap()));
     }
-    // As long as a path can be, and one that is no UTF-8.
+    // A path as long as possible, and one that is not UTF-8.
     let room = 107 - folder.0.as_os_str().len() - 1;
     for name in [b"x".repeat(room), b"\xff\xfe".to_vec()] {
         let path = folder.0.join(std::ffi::OsStr::from_bytes(&name));

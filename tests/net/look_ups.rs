@@ -116,7 +116,7 @@ fn an_error_names_the_host() {
 
 #[test]
 fn c10_a_cancelled_look_up_has_not_happened() {
-    // On this clock no time is looked at, so nobody else runs between the two polls.
+    // On this clock time does not count, so nothing else runs between the two polls.
     let outcome = Builder::new().clock(&VirtualClock::new()).run(async {
         for connect in [true, false] {
             let none: Option<()> = cancel_scope(async |scope| {

@@ -167,7 +167,7 @@ fn readable_and_writable_tell_the_truth() {
         one.readable().await?; // still
         assert_eq!(one.read(&mut [0; 8]).await?, 1);
 
-        // Full, and then not any more.
+        // Full, and then no longer.
         let mut full = 0;
         while let Poll::Ready(n) = poll_once(&mut Box::pin(one.write(&[0; 4096]))).await {
             full += n?;
@@ -181,7 +181,7 @@ fn readable_and_writable_tell_the_truth() {
     .unwrap();
 }
 
-/// The kernel ends a read where urgent data was: a short one does not mean that there is no more.
+/// The kernel ends a read where urgent data was, so a short read does not mean that there is no more.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_follows_urgent_data_is_read() {
@@ -314,7 +314,7 @@ fn unix_listener() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A read of the Unix domain ends short where descriptors are passed; here too there is more.
+/// A read of a Unix socket ends early where descriptors are passed. Here, too, there is more.
 #[test]
 fn several_writers_and_a_short_read() {
     run(async {
@@ -330,7 +330,7 @@ fn several_writers_and_a_short_read() {
     .unwrap();
 }
 
-/// What the standard library does on the other side is all the same.
+/// It makes no difference what the standard library does at the other end.
 #[test]
 fn a_thread_at_the_other_end() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -354,8 +354,8 @@ fn a_thread_at_the_other_end() {
     thread.join().unwrap();
 }
 
-/// As many as there are, what one system call does not take is left for the next, and is no sign that
-/// the socket is full, or empty.
+/// However many there are, what one system call does not take is left for the next. It is no sign that
+/// the socket is full or empty.
 #[test]
 fn more_pieces_than_one_system_call_takes() {
     const PIECES: usize = 5000;

@@ -50,7 +50,7 @@ fn n10_from_a_child() {
     log.assert("sibling body");
 }
 
-/// From outside, through a handle, which has no effect any more when the nursery has ended.
+/// From outside, through a handle, which has no effect once the nursery has ended.
 #[test]
 fn n10_from_a_handle() {
     let (outcome, seconds) = timed(nursery(async |outer| {
@@ -97,7 +97,7 @@ fn n10_a_body_that_had_finished_keeps_its_value() {
         Ok(5)
     }));
     assert_eq!(outcome.unwrap(), 5);
-    // A body that cancels and goes on to its end has a value as well.
+    // A body that cancels and goes on to its end has a value too.
     let outcome = run(nursery(async |n| {
         n.cancel();
         checkpoint().await.unwrap_err();

@@ -166,7 +166,7 @@ fn n11_by_the_end_of_run() {
     assert_eq!(events.with(DROPPED).len(), 1);
 }
 
-/// A subscriber is foreign code: that it panics leaves no child behind.
+/// A subscriber is foreign code. If it panics, no child is left behind.
 #[test]
 fn n11_a_subscriber_that_panics() {
     struct Panicking;

@@ -49,8 +49,7 @@ fn n02_each_is_told_why() {
     assert_eq!(texts, ["out of paper", "true", "true"]);
 }
 
-/// A `Cancelled` that somebody made something else of is a failure; one that was swallowed is
-/// none.
+/// A `Cancelled` that was turned into something else is a failure; one that was swallowed is not.
 #[test]
 fn n02_what_becomes_of_a_cancelled() {
     let error = run(nursery(async |n| {
@@ -158,7 +157,7 @@ fn n02_graceful_stays_graceful() {
 
 // N3: strict groups.
 
-/// As with Trio's `strict_exception_groups=True`.
+/// The same as Trio's `strict_exception_groups=True`.
 #[test]
 fn n03_a_group_even_of_one() {
     for in_child in [false, true] {

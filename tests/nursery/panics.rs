@@ -186,7 +186,7 @@ fn n08_in_the_call_of_the_body() {
     assert_eq!(payload.downcast_ref(), Some(&"called"));
 }
 
-/// The runtime is as good as new afterwards.
+/// Afterwards the thread is as good as new.
 #[test]
 fn n08_life_goes_on() {
     run(async {

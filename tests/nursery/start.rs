@@ -42,7 +42,7 @@ fn n07_returns_the_value_and_leaves_it_running() {
     log.assert("ready up ended closed");
 }
 
-/// In the nursery the child is under the nursery's scope, and not the caller's any more.
+/// In the nursery the child is under the nursery's scope, and no longer the caller's.
 #[test]
 fn n07_under_the_nursery_from_then_on() {
     let log = Log::default();
@@ -173,7 +173,7 @@ fn n07_caller_cancelled_when_it_is_up() {
             .await
         });
         assert_eq!(outcome.await?, None);
-        // The child ends well all the same: it is awaited, and there is a value.
+        // The child ends well nevertheless: it is awaited, and there is a value.
         let outcome = cancel_scope(async |caller| {
             let (caller, log) = (caller.clone(), &log);
             let value = n
@@ -206,7 +206,7 @@ fn n07_caller_cancelled_when_it_is_up() {
     log.assert("ended returned");
 }
 
-/// The return of `start` is no checkpoint: what happened did happen.
+/// The return of `start` is not a checkpoint: what has happened stays so.
 #[test]
 fn n07_caller_cancelled_after_it_was_up() {
     let running = Cell::new(false);

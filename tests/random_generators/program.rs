@@ -71,7 +71,7 @@ enum Op {
     /// In a context manager, once.
     Enter,
     Loop(u64, Body),
-    /// Goes on after an error; after a cancellation as well if it is `all`.
+    /// Goes on after an error and, if it is `all`, after a cancellation too.
     Try {
         all: bool,
         body: Body,

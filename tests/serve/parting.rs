@@ -19,7 +19,7 @@ use crate::support::{Record, recording, run, run_on, secs};
 
 const ANSWER: usize = 256 * 1024;
 
-/// What a client gets that sends 64 KiB, of which `handler` reads some, and that reads after
+/// What a client gets if it sends 64 KiB, of which `handler` reads some, and reads only after
 /// `handler` has ended.
 fn answered(
     server: &CancelScope,
@@ -123,7 +123,7 @@ fn s07_nor_is_one_by_the_cancellation_of_the_server() {
     assert_eq!(read.unwrap(), ANSWER);
 }
 
-/// A client that does not end, and sends all the time.
+/// A client that does not end, and keeps sending.
 async fn send_for_ever(client: &TcpStream) -> Result<()> {
     loop {
         match client.write(&[0]).await {
@@ -173,7 +173,7 @@ fn s07_a_client_that_does_not_end_is_a_connection_for_two_seconds() {
     .unwrap();
 }
 
-/// How long after `stop` a server ends whose only client has been answered and does not end.
+/// How long after `stop` a server ends if its only client has been answered and does not end.
 fn ends_after(
     stop: impl AsyncFnOnce(&CancelScope) -> Result<()>,
     client: impl AsyncFnOnce(&TcpStream) -> Result<()>,

@@ -101,7 +101,7 @@ async fn is_closed(client: &UnixStream) -> Result<bool> {
     Ok(client.read(&mut [0]).await? == 0)
 }
 
-/// Runs on a clock that jumps, and tells how far it got.
+/// Runs on a clock that jumps, and says how far it got.
 fn run_virtually(main: impl AsyncFnOnce(&VirtualClock) -> Result<()>) -> Duration {
     let clock = VirtualClock::new();
     Builder::new().clock(&clock).run(main(&clock)).unwrap();
@@ -295,7 +295,7 @@ fn s01_no_more_connections_than_allowed() {
                 yield_now().await?;
             }
             assert_eq!(open.get(), 3);
-            // It does not so much as try.
+            // It does not even try.
             assert_eq!(listener.attempts.get(), 3);
             for client in clients {
                 assert_eq!(ask(&client, 1).await?, 2);
@@ -329,7 +329,7 @@ fn s01_backs_off_while_descriptors_have_run_out() {
             assert_eq!(ask(&client, 1).await?, 2);
             drop(client);
 
-            // Begins anew after a success.
+            // It starts again after a success.
             listener.failing.set(Some(EMFILE));
             let other = clients.connect(); // comes out of the attempt that waits already
             assert_eq!(ask(&other, 1).await?, 2);

@@ -66,8 +66,8 @@ fn n04_wakers_after_run() {
     });
 }
 
-/// For a later `run` they are spurious wakes at the most, in whose table they may stand for
-/// somebody else.
+/// For a later `run` they are spurious wakes at most: in its table they may stand for another
+/// unit.
 #[test]
 fn n04_wakers_during_a_later_run() {
     let wakers = wakers_of_an_ended_nursery();
@@ -125,7 +125,7 @@ fn n04_wakers_from_another_thread_all_the_time() {
                             n.spawn(async move {
                                 let waker = own_waker().await;
                                 keep_twenty(&mut wakers.lock().unwrap(), waker);
-                                // Not a sleep: the virtual clock moves only when nothing is woken.
+                                // It does not sleep, because the virtual clock moves only when nothing is woken.
                                 for _ in 0..i {
                                     yield_now().await?;
                                 }
@@ -147,8 +147,8 @@ fn n04_wakers_from_another_thread_all_the_time() {
     });
 }
 
-/// A number's generation has twenty bits. After so many reuses an old waker may wake a
-/// stranger, which has to bear it.
+/// A generation has twelve bits, and a million reuses wrap it many times. An old waker may then
+/// wake another unit, which has to bear it.
 #[test]
 fn n04_a_million_generations_of_wakers() {
     let generations = (1 << 20) + 10;

@@ -15,7 +15,7 @@ use seedbed::{
 
 use super::{CountDrop, OnDrop, Slot, open_nursery, run};
 
-/// A nursery with something of everything in it, that ends after some twenty polls.
+/// A nursery with a bit of everything in it, which ends after about twenty polls.
 async fn busy(dropped: &Rc<Cell<usize>>, made: &Rc<Cell<usize>>) -> Result<()> {
     let borrowed = Box::new(Cell::new(0));
     let new = || {
@@ -147,7 +147,7 @@ fn n04_after_the_runtime() {
     }
 }
 
-/// The drop of a child uses everything there is to use of its own nursery and others.
+/// The drop of a child uses everything that its own nursery and others offer.
 #[test]
 fn n04_the_drop_of_a_child_uses_the_nursery() {
     let late = Rc::new(Cell::new(0));

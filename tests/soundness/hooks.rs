@@ -79,7 +79,7 @@ fn hook(does: Does, slot: &Slot, handle: &NurseryHandle) -> Waker {
     })
 }
 
-/// Ends what is left, and checks that it does end.
+/// Ends what is left, and checks that it has ended.
 async fn wind_up(does: Does, slot: &Slot, handle: &NurseryHandle) {
     assert_eq!(CALLS.get(), 1, "{does:?}: the waker was woken");
     handle.cancel();
@@ -135,7 +135,7 @@ fn n04_the_waker_of_a_cancelled_operation_reenters() {
     }
 }
 
-/// A join operation is polled with a foreign waker, which the child's end wakes.
+/// A task handle is polled with a foreign waker, which the child's end wakes.
 #[test]
 fn n04_the_waker_of_a_join_reenters() {
     for does in ALL {
@@ -205,7 +205,7 @@ fn n04_the_waker_of_an_operation_handed_over_reenters() {
     }
 }
 
-/// The drop of a waker is foreign code as well.
+/// The drop of a waker is foreign code too.
 #[test]
 fn n04_a_waker_that_does_things_when_it_is_dropped() {
     struct InDrop(Unsendable);

@@ -136,8 +136,8 @@ fn n04_forgotten_inside_of_a_child() {
     }
 }
 
-/// A scope that was forgotten while it was open stays in the tree, below whatever it is
-/// below, and may be cancelled, shielded and given deadlines.
+/// A scope that was forgotten while it was open stays in the tree where it is, and may be
+/// cancelled, shielded and given deadlines.
 #[test]
 fn n04_forgotten_scopes() {
     let mut scopes = Vec::new();

@@ -19,7 +19,7 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-/// An error whose text cannot be had.
+/// An error whose text cannot be obtained.
 #[derive(Debug)]
 struct Unprintable;
 

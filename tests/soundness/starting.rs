@@ -252,7 +252,7 @@ fn n05_nursery_dropped_while_a_child_starts() {
 }
 
 /// `ready` is called by someone else, on a child that waits, for a nursery that was
-/// cancelled meanwhile: the child has to hear of it.
+/// cancelled meanwhile: the child has to learn of it.
 #[test]
 fn n07_handed_to_a_cancelled_nursery_while_waiting() {
     let seen = Rc::new(Cell::new(false));

@@ -23,7 +23,7 @@ fn panicking() -> Waker {
     Arc::new(Panics).into()
 }
 
-/// A join operation that was polled with a waker that panics.
+/// A task handle that was polled with a waker that panics.
 #[test]
 fn n04_joiner_that_panics_when_the_nursery_is_dropped() {
     let dropped = Rc::new(Cell::new(0));

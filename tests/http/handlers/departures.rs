@@ -18,7 +18,7 @@ use crate::{GET, SECOND, run_virtually};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Departure {
-    /// Of a process that is killed: all is closed.
+    /// That of a process which is killed: everything is closed.
     Killed,
     Reset,
     HalfClosed,
@@ -30,7 +30,7 @@ fn reset(client: TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// What becomes of a handler when its client goes away, and after which time.
+/// What becomes of a handler when its client goes away, and when.
 fn departs(how: Departure, path: &str, behind: &[u8]) -> (Vec<&'static str>, Duration) {
     let log = Log::default();
     let time = run_virtually(async || {
@@ -309,7 +309,7 @@ fn s04_a_shield_holds_for_as_long_as_it_says_whatever_the_client_does() {
         })
         .await
     });
-    // Once: the request behind it has nobody to be answered to.
+    // Only once: there is nobody left to answer the request behind it to.
     assert_eq!(log.lines.into_inner(), ["begin", "done"]);
     assert_eq!(time, 30 * SECOND);
 }

@@ -25,7 +25,7 @@ fn s03_to_drive_a_connection_does_not_multiply_its_size() {
     assert!(size_of_val(&driven) < 2 * alone, "{alone} and {}", size_of_val(&driven));
 }
 
-/// As [`Log::transaction`] in a handler that hyper runs itself, driven by `gracefully`.
+/// [`Log::transaction`] in a handler that hyper runs itself, driven by `gracefully`.
 fn by_hand(http2: bool, act: impl AsyncFnOnce(UnixStream, CancelScope, &Log) -> Result<()>) -> Log {
     let log = Log::default();
     run_virtually(async || {

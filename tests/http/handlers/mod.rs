@@ -25,7 +25,7 @@ use super::{GET, SECOND, run_virtually};
 
 const CLEANED_UP: [&str; 3] = ["begin", "cancelled", "rolled back"];
 
-/// What a handler has come to.
+/// How far a handler has come.
 #[derive(Default)]
 struct Log {
     lines: RefCell<Vec<&'static str>>,

@@ -38,8 +38,8 @@ async fn broken_unix(by_peer: bool) -> Result<UnixStream> {
     Ok(stream)
 }
 
-/// Writes the pieces through the door of this number, and says which that is; `None` if there are
-/// not so many.
+/// Writes the pieces in the way with this number, and says which way that is; `None` if there are
+/// fewer.
 async fn write<S: Socket>(
     door: usize,
     mut stream: SocketStream<S>,

@@ -126,8 +126,8 @@ pub mod r05_run_after_run {
     }
 }
 
-/// The system may choose any thread to run the handler; only in the main one it interrupts a
-/// sleep by itself.
+/// The system may run the handler in any thread. Only in the main one does it interrupt a sleep by
+/// itself.
 pub mod r05_ctrl_c_that_comes_to_another_thread {
     use super::*;
 
@@ -158,7 +158,7 @@ pub mod r05_ctrl_c_that_comes_to_another_thread {
     }
 }
 
-/// Were it awake still, the test would pass, and not test what it is for.
+/// If it were still awake, the test would pass without testing what it is for.
 fn until_the_main_thread_sleeps() {
     let process = std::process::id();
     while std::fs::read_to_string(format!("/proc/self/task/{process}/stat"))
@@ -356,7 +356,7 @@ pub mod r05_ctrl_c_that_was_ignored_stays_so {
     }
 
     pub fn process() {
-        // Only Linux tells.
+        // Only Linux lets a process find that out.
         if !cfg!(target_os = "linux") {
             let signals = Signals::new([Signal::INT, Signal::TERM]).unwrap();
             say("up");

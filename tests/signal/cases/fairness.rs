@@ -52,7 +52,7 @@ pub mod r07_ctrl_c_waits_for_a_few_budgets_of_each_ready_task {
                 let outcome = match kind {
                     0 => checkpoint().await,
                     1 => yield_now().await,
-                    // Ten times what is no checkpoint, before one that is.
+                    // Ten things that are not checkpoints, before one that is.
                     _ => {
                         for _ in 0..10 {
                             items.anext().await?;

@@ -36,7 +36,7 @@ pub mod signals_are_received {
                     break;
                 }
             }
-            // Several of one kind are one; none keeps another from being received.
+            // Several of one kind count as one; none keeps another from being received.
             for _ in 0..3 {
                 raise(Signal::HUP);
             }

@@ -87,13 +87,13 @@ pub fn main() -> ExitCode {
         && flag == "--process"
     {
         let case = CASES.iter().find(|case| case.name == *name).expect("a case");
-        // Where the test is killed, one that hangs on purpose does not stay behind.
+        // If the test is killed, a process that hangs on purpose does not stay behind.
         #[cfg(target_os = "linux")]
         rustix::process::set_parent_process_death_signal(Some(Sent::KILL)).unwrap();
         (case.process)();
         return ExitCode::SUCCESS;
     }
-    // What libtest understands and is of use here.
+    // Those of libtest's flags that are useful here.
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let names: Vec<_> =
         arguments.iter().filter(|argument| !argument.starts_with('-')).cloned().collect();
@@ -150,7 +150,7 @@ impl Process {
         Process { child, input, output }
     }
 
-    /// Waits until the process says this.
+    /// Waits until the process says `word`.
     fn expect(&mut self, word: &str) {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -206,7 +206,7 @@ impl Drop for Process {
 
 // The process's side.
 
-/// Tells the test that the process has come so far.
+/// Tells the test how far the process has come.
 fn say(word: &str) {
     println!("{word}");
 }

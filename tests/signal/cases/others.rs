@@ -113,7 +113,7 @@ extern "C" fn tell(_: i32) {
     TOLD.fetch_add(1, Ordering::SeqCst);
 }
 
-/// As a program in C does it.
+/// The way a program in C does it.
 fn install(handler: usize) {
     // SAFETY: the handler does what is allowed in one.
     assert_ne!(unsafe { libc::signal(libc::SIGINT, handler) }, libc::SIG_ERR);
@@ -217,7 +217,7 @@ pub mod r05_during_a_run_others_hear_of_ctrl_c_as_well {
             });
             assert!(outcome.unwrap_err().is::<Interrupted>());
             assert!(libraries.iter().all(Library::is_told));
-            // One from before, one that came later.
+            // One listened before, and one came later.
             libraries.push(Library::listens());
         }
     }

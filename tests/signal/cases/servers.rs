@@ -74,7 +74,7 @@ pub mod r05_a_second_signal_of_another_kind_ends_a_servers_drain {
     pub fn process() {
         for _ in 0..2 {
             run(async {
-                // Nobody but the server listens any more when the first has come.
+                // When the first has come, only the server still listens.
                 let shutdown = async { Signals::new([Signal::INT, Signal::TERM])?.recv().await };
                 serve_until(shutdown, || ()).await?;
                 say("what comes after");
@@ -190,7 +190,7 @@ pub mod r05_a_signal_that_ended_a_drain_has_no_further_effect {
     }
 }
 
-/// Here since a process has but one limit.
+/// It is here because a process has only one limit.
 pub mod s05_by_default_connections_leave_descriptors_for_others {
     use super::*;
 
