@@ -1,10 +1,10 @@
 //! Polling hyper's connection to its end.
 //!
 //! hyper drops whatever it runs when a read or a write fails. So its stream does not fail while it
-//! is driven here ([`State`]): that a scope is cancelled, or that the client has gone or sends no
-//! more, is seen here instead, and the handlers are told by a [`Cancelled`](crate::Cancelled) at
-//! their `await`. hyper is kept until they have cleaned up, as their answer may still get through.
-//! When all of that is over is decided in one place, the [steps](super::steps).
+//! is driven here (see [`State`]). A cancelled scope, and a client that has gone or sends no more,
+//! are seen here instead, and the handlers get a [`Cancelled`](crate::Cancelled) at their `await`.
+//! hyper is kept until they have cleaned up, as their answers may still get through. When a
+//! connection is over is decided in one place, the [steps](super::steps).
 
 use std::future::Future;
 use std::pin::Pin;

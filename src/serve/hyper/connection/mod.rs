@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `serve_connection` | serving one: the way in |
 //! | `preface` | which version of HTTP a client speaks |
+//! | `serving` | setting hyper up for that |
 //! | `drive` | polling hyper to the end |
 //! | `steps` | what happens when hyper has nothing to do, and when it is over |
 //! | `rounds` | how often something cancelled that goes on waiting is polled |
@@ -15,5 +16,6 @@ pub(crate) mod pace;
 mod preface;
 pub(crate) mod rounds;
 pub(crate) mod serve_connection;
+mod serving;
 pub(crate) mod state;
 pub(crate) mod steps;

@@ -18,7 +18,7 @@ use crate::serve::hyper::limits::Limits;
 /// How the client of one connection keeps up.
 #[derive(Default)]
 pub(crate) struct Pace {
-    /// What the client is to end, and by when, if no request is under way.
+    /// The lull that the client has to end, and by when.
     lull: Option<(Lull, Instant)>,
     /// How many requests there had been at the last look.
     requests: u64,
@@ -117,7 +117,7 @@ impl Pace {
         }
     }
 
-    /// By when the client is to end the lull, if there is one.
+    /// By when the client has to end the lull, if there is one.
     fn look_at_lull(
         &mut self,
         lull: Option<Lull>,

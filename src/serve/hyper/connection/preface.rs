@@ -1,12 +1,18 @@
 //! Which version of HTTP a client speaks.
 
+use std::fmt::Debug;
 use std::future::poll_fn;
+use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Instant;
 
 use futures_io::AsyncRead;
 
-use crate::{Result, now};
+use crate::serve::hyper::connection::steps::FIRST_PATIENCE;
+use crate::serve::hyper::limits::Limits;
+use crate::serve::until_ending::until_ending;
+use crate::{Result, move_on_after, now};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -26,9 +32,35 @@ pub(super) struct Opening {
     pub(super) begun: Instant,
 }
 
+/// Waits for a client to begin, for as long as it may take for that. `None` if it does not begin,
+/// which is no error: it has changed its mind, gone away, or said nothing.
+pub(super) async fn open<S>(
+    stream: &mut S,
+    limits: &Limits,
+    peer: &impl Debug,
+    place: &'static Location<'static>,
+) -> Result<Option<Opening>>
+where
+    S: AsyncRead + Unpin,
+{
+    let opening = until_ending(read_preface(stream), FIRST_PATIENCE, place);
+    match move_on_after(limits.handshake, opening).await {
+        Ok(Some(opening)) => Ok(opening),
+        Ok(None) => {
+            tracing::debug!(?peer, "a client did not begin to speak HTTP in time");
+            Ok(None)
+        }
+        Err(error) if error.is::<io::Error>() => {
+            tracing::debug!(?peer, %error, "a client went away before it said anything");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads until it is clear whether a client begins with the preface of HTTP/2, which may arrive in
 /// pieces. `None` if the stream ends before anything comes.
-pub(super) async fn read_preface<S>(stream: &mut S) -> Result<Option<Opening>>
+async fn read_preface<S>(stream: &mut S) -> Result<Option<Opening>>
 where
     S: AsyncRead + Unpin,
 {

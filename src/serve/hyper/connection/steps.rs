@@ -80,7 +80,7 @@ impl Steps {
         Steps { pace, ..Steps::default() }
     }
 
-    /// How a connection has ended that hyper has finished with this outcome.
+    /// How the connection has ended, if hyper has finished with this outcome.
     pub(super) fn end(&mut self, outcome: Result<()>, state: &State) -> Result<End> {
         match (outcome, self.cut.take().or_else(|| state.stopped())) {
             (_, Some(why)) if !self.departed => Ok(End::Cancelled(why)),

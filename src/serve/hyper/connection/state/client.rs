@@ -10,7 +10,7 @@ use hyper::rt::ReadBufCursor;
 use crate::serve::hyper::connection::state::ahead::Ahead;
 use crate::world::reactor::registration::{Readiness, Side};
 
-/// What the stream, and the kernel, have told of the client.
+/// What the stream and the kernel have told about the client.
 #[derive(Default)]
 pub(crate) struct Client {
     /// What the kernel says of the other end, if the stream is one of this crate's.
@@ -35,7 +35,8 @@ impl Client {
         let _ = self.peer.set(peer);
     }
 
-    /// Looks ahead with this from now on, unless the kernel tells of the client.
+    /// Looks ahead with this from now on, unless the kernel tells whether the client is still
+    /// there.
     pub(crate) fn set_ahead(&self, ahead: impl FnOnce() -> Ahead) {
         if self.peer.get().is_none() {
             self.ahead.replace(Some(ahead()));

@@ -167,8 +167,8 @@ impl State {
 
     /// Whether the end of the client's input is kept from hyper now, as it would drop the handlers.
     ///
-    /// In HTTP/1 hyper can be told to go on all the same, which it is where it was set up here.
-    /// Where it was not, it finds out by being [shut down](crate::serve::hyper::gracefully).
+    /// In HTTP/1 hyper can be told to go on regardless, and is if it was set up here. Otherwise it
+    /// learns of the end by being [shut down](crate::serve::hyper::gracefully).
     pub(crate) fn keeps_end_back(&self) -> bool {
         match (self.traffic.is_http2(), self.kind) {
             (true, _) => !self.counts.is_idle(),

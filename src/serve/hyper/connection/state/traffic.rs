@@ -37,15 +37,16 @@ pub(crate) struct Traffic {
     message: RefCell<Option<Box<Message>>>,
 }
 
-/// Where a connection is that has no request under way.
+/// What a connection without a request under way is waiting for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lull {
+    /// The beginning of a request.
     Idle,
-    /// A request has begun to arrive, or what has to come before one.
+    /// The rest of a request's head, or of what has to come before a request.
     Head,
 }
 
-/// Who has to do something before more of a body passes.
+/// Whose turn it is, before more of a body can pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Turn {
     Client,
@@ -136,7 +137,7 @@ impl Traffic {
         }
     }
 
-    /// What is known of the version with these bytes, which come after so many known ones.
+    /// What these bytes say about the version, after the first `known` bytes of [`OPENING`].
     fn open(&self, known: usize, bytes: &[u8]) -> Opening {
         let (known_bytes, rest) = OPENING.split_at(known);
         let common = rest.len().min(bytes.len());
