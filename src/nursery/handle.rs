@@ -56,8 +56,7 @@ impl NurseryHandle {
         if !self.core.is_open() {
             return Err(NotSpawned::new(future, self.core.place(), Location::caller()));
         }
-        // SAFETY: the future borrows nothing.
-        Ok(Task::new(unsafe { self.core.spawn(future, Location::caller()) }))
+        Ok(Task::new(self.core.spawn_static(future, Location::caller())))
     }
 
     /// Whether the nursery still accepts children.

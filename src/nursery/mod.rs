@@ -258,15 +258,12 @@ where
                     panic!("the nursery opened at {place} was polled outside `seedbed::run`")
                 };
                 let visit = std::mem::replace(&mut visit, Visit::Later);
-                // SAFETY: this is the nursery's own future.
-                unsafe {
-                    guard.core().drive(guard.entered(), scheduler, cx, visit, &mut |cx| {
-                        body.as_mut().poll(cx).map(|outcome| {
-                            value = Some(outcome?);
-                            Ok(())
-                        })
+                guard.drive(scheduler, cx, visit, &mut |cx| {
+                    body.as_mut().poll(cx).map(|outcome| {
+                        value = Some(outcome?);
+                        Ok(())
                     })
-                }
+                })
             })
         })
         .await;

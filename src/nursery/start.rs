@@ -173,12 +173,7 @@ where
                 let Some(scheduler) = scheduler else {
                     panic!("the `start` at {place} was polled outside `seedbed::run`")
                 };
-                // SAFETY: this is the cradle's own future.
-                unsafe {
-                    guard
-                        .core()
-                        .drive(guard.entered(), scheduler, cx, Visit::Later, &mut |_| Poll::Pending)
-                }
+                guard.drive(scheduler, cx, Visit::Later, &mut |_| Poll::Pending)
             })
         })
         .await;

@@ -1,9 +1,5 @@
 //! The nursery in which everything runs: its body is the main future, its children are the tasks
 //! that belong to the run itself.
-//!
-//! # Invariants
-//!
-//! 1. What is spawned here is `'static`: it borrows nothing that could go before the nursery does.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -59,8 +55,7 @@ impl System {
 
     /// Spawns a task of the run's, which [takes](Self::takes_tasks) it. It must not fail.
     pub(crate) fn spawn(&self, task: impl Future<Output = Result<()>> + 'static) {
-        // SAFETY: invariant 1: the future borrows nothing.
-        drop(unsafe { self.core.spawn(task, self.place) });
+        drop(self.core.spawn_static(task, self.place));
     }
 
     /// Whether none of its tasks is left.

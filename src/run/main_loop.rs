@@ -179,8 +179,7 @@ impl Runtime {
         loop {
             let driven = self.scheduler.run_turn(self.turn_length(), core.roster(), || {
                 let visit = mem::replace(&mut visit, Visit::Later);
-                // SAFETY: this stands for the nursery's own future.
-                unsafe { core.drive(system.entered(), &self.scheduler, &mut cx, visit, body) }
+                system.drive(&self.scheduler, &mut cx, visit, body)
             });
             if driven.is_ready() {
                 return Ok(());

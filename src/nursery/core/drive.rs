@@ -161,7 +161,7 @@ impl Core {
     /// # Safety
     ///
     /// Called from the nursery's own future only, while that is polled.
-    pub(crate) unsafe fn drive(
+    pub(super) unsafe fn drive(
         self: &Rc<Self>,
         entered: &Entered,
         scheduler: &Scheduler,

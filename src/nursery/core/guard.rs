@@ -2,14 +2,16 @@
 
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::error::panic::FirstPanic;
 use crate::error::{Cancelled, Reason};
-use crate::nursery::core::Core;
+use crate::nursery::core::{Body, Core};
 use crate::schedule::current::CONTEXT;
 use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
+use crate::schedule::rounds::{Scheduler, Visit};
 use crate::schedule::units::roster::Roster;
 use crate::scope::tree::Entered;
 
@@ -78,8 +80,21 @@ impl Guard {
         &self.core
     }
 
-    pub(crate) fn entered(&self) -> &Entered {
+    fn entered(&self) -> &Entered {
         self.entered.as_ref().expect("a nursery is not left before it has ended")
+    }
+
+    /// Polls the body and the children that are ready. `Ready` when all have ended. Only the
+    /// nursery's own future calls this: it owns the guard, and lends it to nothing else.
+    pub(crate) fn drive(
+        &self,
+        scheduler: &Scheduler,
+        cx: &mut Context<'_>,
+        visit: Visit,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
+        // SAFETY: the nursery's own future, which owns the guard, is being polled.
+        unsafe { self.core.drive(self.entered(), scheduler, cx, visit, body) }
     }
 
     /// Leaves the nursery's scope, when everything in it has ended.

@@ -142,6 +142,19 @@ impl Core {
         self.open.get()
     }
 
+    /// Makes a future that borrows nothing a child. See [`spawn`](Self::spawn).
+    pub(crate) fn spawn_static<F, T>(
+        self: &Rc<Self>,
+        future: F,
+        place: &'static Location<'static>,
+    ) -> Handle
+    where
+        F: Future<Output = Result<T>> + 'static,
+    {
+        // SAFETY: the future borrows nothing.
+        unsafe { self.spawn(future, place) }
+    }
+
     /// Makes the future a child. It is first polled in the scheduler's next round.
     ///
     /// # Safety

@@ -200,7 +200,13 @@ pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
     CONTEXT.with(|context| context.table().map_or_else(Vec::new, |table| table.find(which)))
 }
 
-/// The unit with this number, if the current runtime still has it.
+/// Whether the unit with this number is there and in a ready queue.
+pub(crate) fn is_queued(id: UnitId) -> bool {
+    // SAFETY: what the table knows is alive (invariant 1 of `units::unit`).
+    lookup(id).is_some_and(|unit| unsafe { &*unit }.is_queued())
+}
+
+/// The unit with this number, if the current run still has it.
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {

@@ -82,7 +82,6 @@ impl Scope {
 
     /// Whether the unit that polls this scope is ready and has not run yet.
     pub(crate) fn host_is_queued(&self) -> bool {
-        // SAFETY: what the table knows is alive (invariant 1 of `wake::unit`).
-        table::lookup(self.host.get()).is_some_and(|host| unsafe { &*host }.is_queued())
+        table::is_queued(self.host.get())
     }
 }
