@@ -2,15 +2,17 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::Result;
 use crate::nursery::child::Handle;
-use crate::operation::checkpoint::Checkpoint;
-use crate::schedule::budget;
+use crate::operation::skeleton::{
+    Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,
+};
+use crate::operation::waiters::Kept;
 use crate::scope::watch::Watch;
-use crate::scope::{self, frame};
 
 /// A handle to a child; awaiting it gives the child's value.
 ///
@@ -20,33 +22,70 @@ use crate::scope::{self, frame};
 /// failure once; what comes out here is the [`Cancelled`](crate::Cancelled) that the failure
 /// caused. A `Cancelled` also comes out if the nursery is dropped.
 pub struct Task<'scope, T> {
-    child: Handle,
-    watch: Watch,
-    step: Step,
+    child: Joining,
+    steps: Steps<Watch, ()>,
     _value: PhantomData<(&'scope (), T)>,
 }
 
-enum Step {
-    Start,
-    /// It was cancelled before it began to wait.
-    Fail(Checkpoint),
-    Wait,
-}
+struct Joining(Handle);
 
 impl<T> Task<'_, T> {
     /// The child's value must be a `T`.
     pub(super) fn new(child: Handle) -> Self {
-        Task { child, watch: Watch::new(), step: Step::Start, _value: PhantomData }
+        Task { child: Joining(child), steps: Steps::new(), _value: PhantomData }
     }
 
     /// Whether the child has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.child.has_ended()
+        self.child.0.has_ended()
     }
 }
 
 impl<T> Unpin for Task<'_, T> {}
+
+/// Waits for the child's end. A value that is not taken then stays with the task.
+impl Operation for Joining {
+    const NAME: &'static str = "Task";
+    const COUNTS_WHEN_CANCELLED: u8 = 1;
+
+    type Got = ();
+    type Wait = Watch;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.0.place()
+    }
+
+    fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<()> {
+        if self.0.has_ended() { Tried::Done(()) } else { Tried::Waits }
+    }
+
+    fn resume(&mut self, (): ()) -> Result<()> {
+        Watch::of_unit().check()
+    }
+
+    fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Watch> {
+        let mut watch = Watch::armed(cx);
+        match watch.check() {
+            Err(error) => Registered::Failed(error),
+            Ok(()) if self.0.set_joiner(cx.waker()) => Registered::Waits(watch),
+            Ok(()) => Registered::LooksAgain,
+        }
+    }
+
+    fn look(&mut self, watch: &mut Watch, cx: &mut Context<'_>) -> Look<()> {
+        watch.arm(cx);
+        match watch.check() {
+            Err(error) => Look::Cancelled(error, None),
+            Ok(()) if !self.0.has_ended() && self.0.set_joiner(cx.waker()) => Look::Waits,
+            Ok(()) => Look::Got(()),
+        }
+    }
+
+    fn leave(&mut self, watch: Watch) {
+        drop(watch); // foreign code
+    }
+}
 
 impl<T> Future for Task<'_, T> {
     type Output = Result<T>;
@@ -55,47 +94,15 @@ impl<T> Future for Task<'_, T> {
     ///
     /// If it is polled after it has given the value.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        loop {
-            match &mut this.step {
-                Step::Start => {
-                    this.step = match scope::check() {
-                        Err(error) => Step::Fail(Checkpoint::failing(error, 1)),
-                        Ok(()) if this.child.has_ended() && budget::spend() => {
-                            this.step = Step::Wait;
-                            cx.waker().wake_by_ref();
-                            return Poll::Pending;
-                        }
-                        Ok(()) => Step::Wait,
-                    };
-                }
-                Step::Wait => {
-                    // A value that is not taken now stays with the task.
-                    this.watch.arm(cx);
-                    let cancelled = this.watch.check();
-                    if cancelled.is_ok()
-                        && !this.child.has_ended()
-                        && this.child.set_joiner(cx.waker())
-                    {
-                        frame::awaits("Task");
-                        return Poll::Pending;
-                    }
-                    this.watch.disarm();
-                    this.step = Step::Start;
-                    cancelled?;
-                    // SAFETY: the child is done, and its value is a `T`.
-                    let value = unsafe { this.child.take::<T>() };
-                    return Poll::Ready(match value {
-                        Some(outcome) => outcome.map_err(Into::into),
-                        None => panic!("a child's value was taken before"),
-                    });
-                }
-                Step::Fail(failing) => {
-                    let outcome = std::task::ready!(Pin::new(failing).poll(cx));
-                    this.step = Step::Start;
-                    return Poll::Ready(Err(outcome.expect_err("it was cancelled")));
-                }
-            }
+        let Self { child, steps, .. } = self.get_mut();
+        let ended = ready!(steps.poll(child, cx));
+        // Cancelled, it may be awaited again.
+        *steps = Steps::new();
+        ended?;
+        // SAFETY: the child is done, and its value is a `T`.
+        match unsafe { child.0.take::<T>() } {
+            Some(outcome) => Poll::Ready(outcome.map_err(Into::into)),
+            None => polled_after_it_was_ready(child),
         }
     }
 }

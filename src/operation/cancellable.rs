@@ -1,15 +1,15 @@
 //! Futures that are not of this crate.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use crate::Result;
-use crate::operation::checkpoint::Checkpoint;
-use crate::schedule::budget;
-use crate::scope;
+use crate::operation::skeleton::{Look, Operation, Registered, Shown, Steps, Tried, When};
+use crate::operation::waiters::Kept;
 use crate::scope::watch::Watch;
 
 pin_project! {
@@ -18,19 +18,9 @@ pin_project! {
     pub struct Cancellable<F: Future> {
         #[pin]
         future: Option<F>,
-        watch: Watch,
-        step: Step<F::Output>,
+        steps: Steps<Watch, F::Output>,
+        place: &'static Location<'static>,
     }
-}
-
-enum Step<T> {
-    Start,
-    /// It was cancelled before it began.
-    Fail(Checkpoint),
-    Wait,
-    /// The future has ended; others run before the task goes on.
-    Ended(T),
-    End,
 }
 
 /// Makes a future that knows nothing of cancel scopes heed them: when it is cancelled it is
@@ -58,67 +48,100 @@ enum Step<T> {
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+#[track_caller]
 pub fn cancellable<F: Future>(future: F) -> Cancellable<F> {
-    Cancellable { future: Some(future), watch: Watch::new(), step: Step::Start }
+    Cancellable { future: Some(future), steps: Steps::new(), place: Location::caller() }
+}
+
+/// The future, which is dropped as soon as it has ended or is cancelled.
+struct Polling<'a, F> {
+    future: Pin<&'a mut Option<F>>,
+    place: &'static Location<'static>,
+}
+
+impl<F: Future> Polling<'_, F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.future.as_mut().as_pin_mut().expect("it has not ended").poll(cx)
+    }
+
+    fn drop_future(&mut self) {
+        self.future.set(None);
+    }
+}
+
+impl<F: Future> Operation for Polling<'_, F> {
+    const NAME: &'static str = "cancellable";
+    // What is inside may be an operation of this crate, which says more.
+    const IS_SHOWN: Shown = Shown::Inside;
+    const COUNTS_WHEN_CANCELLED: u8 = 1;
+
+    type Got = F::Output;
+    type Wait = Watch;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn cancelled_at_once(&mut self) {
+        self.drop_future();
+    }
+
+    fn attempt(&mut self, _: When, cx: &mut Context<'_>) -> Tried<F::Output> {
+        match self.poll(cx) {
+            Poll::Ready(value) => {
+                self.drop_future();
+                Tried::Done(value)
+            }
+            Poll::Pending => Tried::Waits,
+        }
+    }
+
+    fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Watch> {
+        let mut watch = Watch::armed(cx);
+        // The future itself may have cancelled the scope.
+        match watch.check() {
+            Ok(()) => Registered::Waits(watch),
+            Err(error) => {
+                watch.disarm();
+                self.drop_future();
+                Registered::Failed(error)
+            }
+        }
+    }
+
+    fn look(&mut self, watch: &mut Watch, cx: &mut Context<'_>) -> Look<F::Output> {
+        watch.arm(cx);
+        let mut outcome = watch.check();
+        if outcome.is_ok() {
+            if let Poll::Ready(value) = self.poll(cx) {
+                watch.disarm();
+                self.drop_future();
+                return Look::Got(value);
+            }
+            watch.arm(cx);
+            outcome = watch.check();
+        }
+        match outcome {
+            Ok(()) => Look::Waits,
+            Err(error) => {
+                watch.disarm();
+                self.drop_future();
+                Look::Cancelled(error, None)
+            }
+        }
+    }
+
+    fn leave(&mut self, watch: Watch) {
+        drop(watch); // foreign code
+    }
 }
 
 impl<F: Future> Future for Cancellable<F> {
     type Output = Result<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            match this.step {
-                Step::Start => match scope::check() {
-                    Ok(()) => break,
-                    Err(error) => {
-                        this.future.set(None);
-                        *this.step = Step::Fail(Checkpoint::failing(error, 1));
-                    }
-                },
-                Step::Wait => break,
-                Step::Fail(failing) => {
-                    let outcome = std::task::ready!(Pin::new(failing).poll(cx));
-                    return Poll::Ready(Err(outcome.expect_err("it was cancelled")));
-                }
-                Step::Ended(_) | Step::End => {
-                    let Step::Ended(value) = std::mem::replace(this.step, Step::End) else {
-                        panic!("`cancellable` was polled after it was ready")
-                    };
-                    return Poll::Ready(Ok(value));
-                }
-            }
-        }
-        let waited = matches!(this.step, Step::Wait);
-        if waited {
-            this.watch.arm(cx);
-        }
-        let mut outcome = this.watch.check();
-        if outcome.is_ok() {
-            let future = this.future.as_mut().as_pin_mut().expect("it has not ended");
-            if let Poll::Ready(value) = future.poll(cx) {
-                this.watch.disarm();
-                this.future.set(None);
-                if !waited && budget::spend() {
-                    *this.step = Step::Ended(value);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                *this.step = Step::End;
-                return Poll::Ready(Ok(value));
-            }
-            *this.step = Step::Wait;
-            this.watch.arm(cx);
-            // The future itself may have cancelled the scope.
-            outcome = this.watch.check();
-        }
-        if let Err(error) = outcome {
-            this.watch.disarm();
-            this.future.set(None);
-            *this.step = Step::End;
-            return Poll::Ready(Err(error));
-        }
-        Poll::Pending
+        let this = self.project();
+        this.steps.poll(&mut Polling { future: this.future, place: this.place }, cx)
     }
 }
 

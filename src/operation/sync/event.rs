@@ -2,14 +2,14 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::operation::checkpoint::{Checkpoint, checkpoint};
-use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
+use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
+use crate::operation::waiters::{Kept, Ticket, Waiters};
 use crate::schedule::budget;
-use crate::scope;
 
 /// Something that happens once, and that any number of tasks may wait for. Trio's `Event`.
 ///
@@ -58,8 +58,10 @@ impl Event {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
     pub fn wait(&self) -> EventWait<'_> {
-        EventWait { event: self, step: Step::Start }
+        let work = Wait { event: self, place: Location::caller() };
+        EventWait { work, steps: Steps::new() }
     }
 }
 
@@ -78,71 +80,68 @@ impl std::fmt::Debug for Event {
 /// The future of [`Event::wait`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct EventWait<'a> {
-    event: &'a Event,
-    step: Step,
+    work: Wait<'a>,
+    steps: Steps<Ticket, ()>,
 }
 
-enum Step {
-    Start,
-    /// It has happened already, or the wait is cancelled.
-    Checkpoint(Checkpoint),
-    Wait(Ticket),
-    End,
+struct Wait<'a> {
+    event: &'a Event,
+    place: &'static Location<'static>,
+}
+
+impl Operation for Wait<'_> {
+    const NAME: &'static str = "Event::wait";
+    const COUNTS_WHEN_CANCELLED: u8 = 1;
+
+    type Got = ();
+    type Wait = Ticket;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn is_checkpoint(&self) -> bool {
+        self.event.is_set()
+    }
+
+    fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
+        if when == When::Passed { Tried::Counted(()) } else { Tried::Waits }
+    }
+
+    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
+        self.event.waiters.join(cx, kept, None)
+    }
+
+    fn fetch(&mut self, ticket: &Ticket) -> Option<()> {
+        self.event.waiters.fetch(*ticket)
+    }
+
+    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<()> {
+        self.event.waiters.look(*ticket, cx).look(|()| ())
+    }
+
+    fn leave(&mut self, ticket: Ticket) {
+        drop(self.event.waiters.leave(ticket)); // foreign code
+    }
 }
 
 impl Future for EventWait<'_> {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let mut kept = Kept::default();
-        loop {
-            match &mut this.step {
-                Step::Start => {
-                    this.step = if this.event.is_set() {
-                        Step::Checkpoint(checkpoint())
-                    } else if let Err(error) = scope::check() {
-                        Step::Checkpoint(Checkpoint::failing(error, 1))
-                    } else {
-                        let joined = this.event.waiters.join(cx, &mut kept, "Event::wait", None);
-                        let Some(ticket) = joined else { continue };
-                        this.step = Step::Wait(ticket);
-                        return Poll::Pending;
-                    };
-                }
-                Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
-                Step::Wait(ticket) => match this.event.waiters.look(*ticket, cx) {
-                    Outcome::Waiting => return Poll::Pending,
-                    Outcome::Served(()) => {
-                        this.step = Step::End;
-                        return Poll::Ready(Ok(()));
-                    }
-                    Outcome::Cancelled((), error, left) => {
-                        this.step = Step::End;
-                        drop(left);
-                        return Poll::Ready(Err(error));
-                    }
-                    Outcome::PassedOver((), left) => {
-                        this.step = Step::Start;
-                        drop(left);
-                    }
-                },
-                Step::End => panic!("`Event::wait` was polled after it was ready"),
-            }
-        }
+        let Self { work, steps } = self.get_mut();
+        steps.poll(work, cx)
     }
 }
 
 impl Drop for EventWait<'_> {
     fn drop(&mut self) {
-        if let Step::Wait(ticket) = self.step {
-            drop(self.event.waiters.leave(ticket)); // foreign code
-        }
+        self.steps.drop(&mut self.work);
     }
 }
 
 impl std::fmt::Debug for EventWait<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventWait").field("event", self.event).finish_non_exhaustive()
+        f.debug_struct("EventWait").field("event", self.work.event).finish_non_exhaustive()
     }
 }

@@ -5,15 +5,14 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::error::panic::FirstPanic;
-use crate::operation::checkpoint::Checkpoint;
-use crate::operation::handed::{Delivery, What};
-use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
+use crate::operation::handed::What;
+use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
+use crate::operation::waiters::{Fate, Kept, Ticket, Waiters};
 use crate::schedule::budget;
-use crate::scope;
 
 /// A limit on how much goes on at once: so many permits and no more, first come, first served.
 /// Trio's `CapacityLimiter`.
@@ -107,7 +106,7 @@ impl CapacityLimiter {
 
     /// As [`acquire`](Self::acquire), on behalf of who called from `place`.
     pub(crate) fn acquire_for(&self, place: &'static Location<'static>) -> Acquire {
-        Acquire { limiter: self.clone(), step: Step::Start, place }
+        Acquire { work: Taking { limiter: self.clone(), place }, steps: Steps::new() }
     }
 
     /// Takes a permit if there is one now. This is no checkpoint.
@@ -188,102 +187,75 @@ impl std::fmt::Debug for Permit {
 /// The future of [`CapacityLimiter::acquire`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Acquire {
+    work: Taking,
+    steps: Steps<Ticket, Permit>,
+}
+
+struct Taking {
     limiter: CapacityLimiter,
-    step: Step,
     place: &'static Location<'static>,
 }
 
-enum Step {
-    Start,
-    /// It was cancelled before it began.
-    Fail(Checkpoint),
-    Wait(Ticket),
-    /// There is a permit; others run before the task goes on with it.
-    Taken {
-        permit: Permit,
-        _until_then: Delivery,
-    },
-    End,
+impl Operation for Taking {
+    const NAME: &'static str = "CapacityLimiter::acquire";
+    const COUNTS_WHEN_CANCELLED: u8 = 2;
+
+    type Got = Permit;
+    type Wait = Ticket;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<Permit> {
+        self.limiter.take().map_or(Tried::Waits, Tried::Done)
+    }
+
+    fn pause(&mut self, _: &Permit) -> Option<What> {
+        Some(What::Permit)
+    }
+
+    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
+        self.limiter.inner.waiters.join(cx, kept, Some(self.place))
+    }
+
+    fn fetch(&mut self, ticket: &Ticket) -> Option<Permit> {
+        self.limiter.inner.waiters.fetch(*ticket).map(|()| self.limiter.permit())
+    }
+
+    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<Permit> {
+        let outcome = self.limiter.inner.waiters.look(*ticket, cx);
+        outcome.look(|()| self.limiter.permit())
+    }
+
+    fn leave(&mut self, ticket: Ticket) {
+        let (_, fate, left) = self.limiter.inner.waiters.leave(ticket);
+        let mut panic = FirstPanic::new();
+        panic.catch(|| drop(left));
+        if fate == Fate::Served {
+            panic.catch(|| self.limiter.inner.give_back());
+        }
+        panic.resume();
+    }
 }
 
 impl Future for Acquire {
     type Output = Result<Permit>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let waiters = &this.limiter.inner.waiters;
-        let mut kept = Kept::default();
-        loop {
-            match &mut this.step {
-                Step::Start => {
-                    if let Err(error) = scope::check() {
-                        this.step = Step::Fail(Checkpoint::failing(error, 2));
-                        continue;
-                    }
-                    let Some(permit) = this.limiter.take() else {
-                        let alone = Some(this.place);
-                        let joined = waiters.join(cx, &mut kept, "CapacityLimiter::acquire", alone);
-                        let Some(ticket) = joined else { continue };
-                        this.step = Step::Wait(ticket);
-                        return Poll::Pending;
-                    };
-                    if budget::spend() {
-                        let _until_then = Delivery::now(this.place, What::Permit);
-                        this.step = Step::Taken { permit, _until_then };
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    this.step = Step::End;
-                    return Poll::Ready(Ok(permit));
-                }
-                Step::Fail(failing) => {
-                    let outcome = ready!(Pin::new(failing).poll(cx));
-                    return Poll::Ready(Err(outcome.expect_err("it fails")));
-                }
-                Step::Wait(ticket) => match waiters.look(*ticket, cx) {
-                    Outcome::Waiting => return Poll::Pending,
-                    Outcome::Served(_) => {
-                        this.step = Step::End;
-                        return Poll::Ready(Ok(this.limiter.permit()));
-                    }
-                    Outcome::Cancelled(_, error, left) => {
-                        this.step = Step::End;
-                        drop(left);
-                        return Poll::Ready(Err(error));
-                    }
-                    Outcome::PassedOver(_, left) => {
-                        this.step = Step::Start;
-                        drop(left);
-                    }
-                },
-                Step::Taken { .. } | Step::End => {
-                    let Step::Taken { permit, .. } = std::mem::replace(&mut this.step, Step::End)
-                    else {
-                        panic!("`CapacityLimiter::acquire` was polled after it was ready")
-                    };
-                    return Poll::Ready(Ok(permit));
-                }
-            }
-        }
+        let Self { work, steps } = self.get_mut();
+        steps.poll(work, cx)
     }
 }
 
 impl Drop for Acquire {
     fn drop(&mut self) {
-        if let Step::Wait(ticket) = self.step {
-            let (_, served, left) = self.limiter.inner.waiters.leave(ticket);
-            let mut panic = FirstPanic::new();
-            panic.catch(|| drop(left));
-            if served {
-                panic.catch(|| self.limiter.inner.give_back());
-            }
-            panic.resume();
-        }
+        self.steps.drop(&mut self.work);
     }
 }
 
 impl std::fmt::Debug for Acquire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Acquire").field("limiter", &self.limiter).finish_non_exhaustive()
+        f.debug_struct("Acquire").field("limiter", &self.work.limiter).finish_non_exhaustive()
     }
 }

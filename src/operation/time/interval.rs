@@ -1,9 +1,11 @@
 //! Ticks at equal distances.
 
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::operation::time::{now, sleep_forever, sleep_until};
+use crate::operation::time::now;
+use crate::operation::time::sleep::{Sleep, Until};
 
 /// Ticks every `period`, the first time at once.
 ///
@@ -32,7 +34,7 @@ use crate::operation::time::{now, sleep_forever, sleep_until};
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     assert!(!period.is_zero(), "the period of an interval must not be zero");
-    Interval { period, next: Next::First }
+    Interval { period, next: Next::First, place: Location::caller() }
 }
 
 /// What [`interval`] gives.
@@ -40,6 +42,7 @@ pub fn interval(period: Duration) -> Interval {
 pub struct Interval {
     period: Duration,
     next: Next,
+    place: &'static Location<'static>,
 }
 
 /// When the next tick is due.
@@ -64,11 +67,11 @@ impl Interval {
             Next::First => now(),
             Next::At(due) => due,
             Next::Never => loop {
-                sleep_forever().await?;
+                Sleep::new(Until::Never, self.place).await?;
             },
         };
         self.next = Next::At(due);
-        sleep_until(due).await?;
+        Sleep::new(Until::Instant(due), self.place).await?;
         let late = now().saturating_duration_since(due).as_nanos();
         let period = self.period.as_nanos();
         let next = after(due, (late / period + 1) * period);

@@ -1,17 +1,19 @@
 //! Sleeping.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::operation::checkpoint::{Checkpoint, checkpoint};
+use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
+use crate::operation::waiters::Kept;
 use crate::platform::clock::{self, CLOCK, NEVER, Nanos};
 use crate::schedule::current;
+use crate::scope;
 use crate::scope::timers::{Target, Timer};
 use crate::scope::watch::Watch;
-use crate::scope::{self, frame};
 
 /// Waits until this much time has passed since the first poll. For no time at all it is a
 /// [`checkpoint`].
@@ -33,8 +35,9 @@ use crate::scope::{self, frame};
 /// assert!(start.elapsed() >= Duration::from_millis(10));
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+#[track_caller]
 pub fn sleep(time: Duration) -> Sleep {
-    Sleep::new(Until::After(clock::nanos(time)))
+    Sleep::new(Until::After(clock::nanos(time)), Location::caller())
 }
 
 /// Waits until this instant. If it has passed it is a [`checkpoint`].
@@ -55,8 +58,9 @@ pub fn sleep(time: Duration) -> Sleep {
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+#[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep::new(Until::Instant(deadline))
+    Sleep::new(Until::Instant(deadline), Location::caller())
 }
 
 /// Waits until it is cancelled.
@@ -78,100 +82,161 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+#[track_caller]
 pub fn sleep_forever() -> Sleep {
-    Sleep::new(Until::Never)
+    Sleep::new(Until::Never, Location::caller())
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
-    step: Step,
+    place: &'static Location<'static>,
+    stage: Stage,
 }
 
-/// Small, as there may be many: what is of one step only takes no room in another.
-enum Step {
-    Start(Until),
-    /// There is nothing to wait for, or it is cancelled.
-    Checkpoint(Checkpoint),
-    Wait {
-        deadline: Nanos,
-        timer: Timer,
-        watch: Watch,
-    },
+/// Small, as there may be many: what is of one stage only takes no space in the other.
+enum Stage {
+    New(Until),
+    Begun(Steps<Waiting, ()>),
 }
 
-const _: () = assert!(size_of::<Sleep>() <= 40);
+const _: () = assert!(size_of::<Sleep>() <= 48);
 
 #[derive(Clone, Copy)]
-enum Until {
+pub(super) enum Until {
     After(Nanos),
     Instant(Instant),
     Never,
+    /// What is waited for is with what waits.
+    Begun,
 }
 
-impl Sleep {
-    fn new(until: Until) -> Self {
-        Sleep { step: Step::Start(until) }
+/// A sleep that waits.
+struct Waiting {
+    ends: Ends,
+    deadline: Nanos,
+    timer: Timer,
+    watch: Watch,
+}
+
+/// Whether a sleep ends by itself. (What a byte of it is not leaves space for [`Stage`].)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    AtDeadline,
+    Never,
+}
+
+/// A sleep's work.
+struct Sleeping {
+    until: Until,
+    /// When that is, as soon as it is known.
+    deadline: Nanos,
+    place: &'static Location<'static>,
+}
+
+impl Operation for Sleeping {
+    const NAME: &'static str = "sleep";
+    const COUNTS_WHEN_CANCELLED: u8 = 1;
+
+    type Got = ();
+    type Wait = Waiting;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
     }
 
-    /// Begins to wait, and is false if there is nothing to wait for, or it is cancelled.
+    /// Where there is nothing to wait for, it is a checkpoint.
     #[inline]
-    fn start(&mut self, until: Until, cx: &Context<'_>) -> bool {
-        if let Err(error) = scope::check() {
-            self.step = Step::Checkpoint(Checkpoint::failing(error, 1));
-            return false;
+    fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
+        match when {
+            When::First => {}
+            When::Passed => return Tried::Counted(()),
+            When::Again => return Tried::AfterCheckpoint,
         }
         CLOCK.with(|clock| {
             let clock = clock.expect("the check has passed");
-            let (deadline, passed) = match until {
+            let (deadline, passed) = match self.until {
                 Until::After(time) => (clock.now_or_later().saturating_add(time), time == 0),
                 Until::Instant(instant) => {
                     let deadline = clock::nanos_of(clock, instant);
                     (deadline, deadline <= clock.now())
                 }
-                Until::Never => (NEVER, false),
+                Until::Never | Until::Begun => (NEVER, false),
             };
-            if passed {
-                self.step = Step::Checkpoint(checkpoint());
-                return false;
-            }
-            let watch = Watch::armed(cx);
-            let timer = match deadline {
-                NEVER => Timer::NONE,
-                _ => Timer::set(deadline, Target::wake(cx.waker())),
-            };
-            self.step = Step::Wait { deadline, timer, watch };
-            frame::awaits("sleep");
-            true
+            self.deadline = deadline;
+            if passed { Tried::AfterCheckpoint } else { Tried::Waits }
         })
     }
+
+    #[inline]
+    fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Waiting> {
+        let deadline = self.deadline;
+        let watch = Watch::armed(cx);
+        let (ends, timer) = match deadline {
+            NEVER => (Ends::Never, Timer::NONE),
+            _ => (Ends::AtDeadline, Timer::set(deadline, Target::wake(cx.waker()))),
+        };
+        Registered::Waits(Waiting { ends, deadline, timer, watch })
+    }
+
+    fn look(&mut self, wait: &mut Waiting, cx: &mut Context<'_>) -> Look<()> {
+        if !wait.is_over() {
+            return wait.go_on(cx);
+        }
+        if !wait.timer.is_current() {
+            // It was over before it had begun, and counts as any operation does that finishes at
+            // once.
+            return Look::Tries;
+        }
+        wait.timer.clear();
+        // If a deadline comes at the same time, that counts, as in Trio.
+        match scope::check() {
+            Ok(()) => Look::Got(()),
+            Err(error) => Look::Cancelled(error, None),
+        }
+    }
+
+    #[inline]
+    fn leave(&mut self, wait: Waiting) {
+        wait.timer.clear();
+    }
 }
 
-/// Goes on waiting, unless it is cancelled.
-fn wait(
-    deadline: Nanos,
-    timer: &mut Timer,
-    watch: &mut Watch,
-    cx: &Context<'_>,
-) -> Poll<Result<()>> {
-    watch.arm(cx);
-    if let Err(error) = watch.check() {
-        timer.clear();
-        return Poll::Ready(Err(error));
+impl Waiting {
+    /// Whether its time has come.
+    fn is_over(&self) -> bool {
+        CLOCK.with(|clock| {
+            clock.is_some_and(|clock| self.timer.has_fired() || clock.now() >= self.deadline)
+        })
     }
-    if deadline != NEVER {
-        arm(timer, deadline, cx);
+
+    /// Goes on waiting, unless it is cancelled.
+    fn go_on(&mut self, cx: &Context<'_>) -> Look<()> {
+        self.watch.arm(cx);
+        if let Err(error) = self.watch.check() {
+            self.timer.clear();
+            return Look::Cancelled(error, None);
+        }
+        if self.ends == Ends::AtDeadline {
+            self.arm(cx);
+        }
+        Look::Waits
     }
-    frame::awaits("sleep");
-    Poll::Pending
+
+    /// Sets the timer, or makes it wake this waker.
+    fn arm(&mut self, cx: &Context<'_>) {
+        if self.timer.is_current() {
+            self.timer.update(cx.waker());
+        } else if current::is_running() {
+            self.timer = Timer::set(self.deadline, Target::wake(cx.waker()));
+        }
+    }
 }
 
-/// Sets the timer, or makes it wake whoever polls now.
-fn arm(timer: &mut Timer, deadline: Nanos, cx: &Context<'_>) {
-    if timer.is_current() {
-        timer.update(cx.waker());
-    } else if current::is_running() {
-        *timer = Timer::set(deadline, Target::wake(cx.waker()));
+impl Sleep {
+    #[inline]
+    pub(super) fn new(until: Until, place: &'static Location<'static>) -> Self {
+        Sleep { place, stage: Stage::New(until) }
     }
 }
 
@@ -179,34 +244,17 @@ impl Future for Sleep {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        loop {
-            match &mut this.step {
-                Step::Start(until) => {
-                    let until = *until;
-                    if this.start(until, cx) {
-                        return Poll::Pending;
-                    }
-                }
-                Step::Checkpoint(checkpoint) => return Pin::new(checkpoint).poll(cx),
-                Step::Wait { deadline, timer, watch } => {
-                    let passed = CLOCK.with(|clock| {
-                        clock.is_some_and(|clock| timer.has_fired() || clock.now() >= *deadline)
-                    });
-                    if !passed {
-                        return wait(*deadline, timer, watch, cx);
-                    }
-                    if !timer.is_current() {
-                        // It was over before it had begun, and counts as any operation does that
-                        // finishes at once.
-                        this.step = Step::Checkpoint(checkpoint());
-                        continue;
-                    }
-                    timer.clear();
-                    // Where a deadline comes at the same time, that counts, as in Trio.
-                    return Poll::Ready(scope::check());
-                }
-            }
+        let Self { place, stage } = self.get_mut();
+        let mut work = Sleeping { until: Until::Begun, deadline: NEVER, place };
+        if let Stage::New(until) = *stage {
+            work.until = until;
+            *stage = Stage::Begun(Steps::new());
+        }
+        match stage {
+            // Its time has come once for all.
+            Stage::Begun(steps) if steps.have_ended() => Poll::Ready(scope::check()),
+            Stage::Begun(steps) => steps.poll(&mut work, cx),
+            Stage::New(_) => unreachable!("it has begun"),
         }
     }
 }
@@ -214,8 +262,8 @@ impl Future for Sleep {
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        if let Step::Wait { timer, .. } = &self.step {
-            timer.clear();
+        if let Stage::Begun(steps) = &mut self.stage {
+            steps.drop(&mut Sleeping { until: Until::Begun, deadline: NEVER, place: self.place });
         }
     }
 }

@@ -22,11 +22,11 @@ use std::task::Context;
 use crate::error::Error;
 use crate::error::panic::{FirstPanic, quietly};
 use crate::operation::handed::{Taker, What};
+use crate::operation::skeleton::{Look, Registered};
 use crate::operation::waiters::waiting::{Stale, Waiting};
 use crate::schedule::foreign::Foreign;
 use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
-use crate::scope::frame;
 
 /// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
 pub(crate) struct Waiters<T> {
@@ -80,6 +80,26 @@ pub(crate) enum Outcome<T> {
     /// It was passed over when it was cancelled, but was then moved out of the scope that was: it
     /// has to begin again. What it brought comes back.
     PassedOver(T, Left),
+}
+
+impl<T> Outcome<T> {
+    /// What this is to an operation that has brought nothing, and what it makes of what it was given.
+    #[inline]
+    pub(crate) fn look<G>(self, served: impl FnOnce(T) -> G) -> Look<G> {
+        match self {
+            Outcome::Waiting => Look::Waits,
+            Outcome::Served(value) => Look::Got(served(value)),
+            Outcome::Cancelled(_, error, left) => Look::Cancelled(error, Some(left)),
+            Outcome::PassedOver(_, left) => Look::PassedOver(left),
+        }
+    }
+}
+
+/// Whether a waiter that leaves was served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Served,
+    NotServed,
 }
 
 /// What is left of a waiter that has left, to be dropped when its operation knows of that, and is
@@ -157,64 +177,52 @@ impl<T: Default> Waiters<T> {
     /// Joins the queue at its end, and brings nothing but the default. One that waits for what only
     /// one can have says where it was called.
     ///
-    /// `None` if a foreign waker had to be cloned for it, which is in `kept` then. Meanwhile
-    /// anything may have happened: whoever joins has to look again whether there is something to
-    /// wait for.
+    /// A foreign waker has to be cloned first, and is in `kept` when the operation has looked again.
     #[inline]
     pub(crate) fn join(
         &self,
         cx: &Context<'_>,
         kept: &mut Kept,
-        operation: &'static str,
         alone: Option<&'static Location<'static>>,
-    ) -> Option<Ticket> {
+    ) -> Registered<Ticket> {
         match waker::current_unit(cx.waker()) {
             Some(unit) => {
-                frame::awaits(operation);
-                Some(self.take_place(|_| (), alone, || Waiting::of_unit(unit)))
+                Registered::Waits(self.take_place(|_| (), alone, || Waiting::of_unit(unit)))
             }
-            None => self.join_with_foreign((), |_, ()| (), cx, kept, operation, alone).ok(),
+            None => self.join_with_foreign(|_| (), cx, kept, alone),
         }
     }
 
-    /// Joins the queue at its end, and brings something, which comes back where `join` gives
-    /// `None`.
+    /// Joins the queue at its end, and brings something, which is taken if it does.
     #[inline]
     pub(crate) fn bring(
         &self,
-        value: T,
+        value: &mut T,
         cx: &Context<'_>,
         kept: &mut Kept,
-        operation: &'static str,
-    ) -> Result<Ticket, T> {
+    ) -> Registered<Ticket> {
+        let bring = |place: &mut T| *place = mem::take(value);
         match waker::current_unit(cx.waker()) {
             Some(unit) => {
-                frame::awaits(operation);
-                Ok(self.take_place(|place| *place = value, None, || Waiting::of_unit(unit)))
+                Registered::Waits(self.take_place(bring, None, || Waiting::of_unit(unit)))
             }
-            None => {
-                let bring = |place: &mut T, value| *place = value;
-                self.join_with_foreign(value, bring, cx, kept, operation, None)
-            }
+            None => self.join_with_foreign(bring, cx, kept, None),
         }
     }
 
     #[cold]
-    fn join_with_foreign<V>(
+    fn join_with_foreign(
         &self,
-        value: V,
-        bring: impl FnOnce(&mut T, V),
+        bring: impl FnOnce(&mut T),
         cx: &Context<'_>,
         kept: &mut Kept,
-        operation: &'static str,
         alone: Option<&'static Location<'static>>,
-    ) -> Result<Ticket, V> {
+    ) -> Registered<Ticket> {
         let Some(waker) = kept.0.take() else {
             *kept.0 = Some(Foreign::keep(cx.waker()));
-            return Err(value);
+            return Registered::LooksAgain;
         };
-        frame::awaits(operation);
-        Ok(self.take_place(|place| bring(place, value), alone, || Waiting::of_foreign(waker)))
+        Registered::Waits(self.take_place(bring, alone, || Waiting::of_foreign(waker)))
     }
 
     /// `waiting` is made right where it is to be: a detour would cost more than all the rest.
@@ -271,23 +279,22 @@ impl<T: Default> Waiters<T> {
         panic.resume();
     }
 
-    /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
-    /// when something does.
+    /// What a waiter was given, if it was served: nearly always, when it is polled.
     #[inline]
-    pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+    pub(crate) fn fetch(&self, ticket: Ticket) -> Option<T> {
         let mut inner = self.inner.borrow_mut();
         let Inner { slots, free, .. } = &mut *inner;
         let slot = &mut slots[ticket.0 as usize];
-        // Nearly always: who waits is polled when it was served.
-        if slot.state == State::Served {
-            return Outcome::Served(slot.release(ticket, free));
-        }
-        drop(inner);
-        self.look_closely(ticket, cx)
+        (slot.state == State::Served).then(|| slot.release(ticket, free))
     }
 
+    /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
+    /// when something does.
     #[cold]
-    fn look_closely(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+    pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
+        if let Some(value) = self.fetch(ticket) {
+            return Outcome::Served(value);
+        }
         let is_new = self.inner.borrow().slots[ticket.0 as usize].waiting.is_new(cx.waker());
         // Foreign code, which may come back here, and by which it may be served.
         let new = is_new.then(|| Foreign::keep(cx.waker()));
@@ -315,18 +322,17 @@ impl<T: Default> Waiters<T> {
         }
     }
 
-    /// Gives a place up. What the waiter brought, or was given, comes back, and whether it was
-    /// served.
-    pub(crate) fn leave(&self, ticket: Ticket) -> (T, bool, Left) {
+    /// Gives a place up. What the waiter brought, or was given, comes back.
+    pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Left) {
         let mut inner = self.inner.borrow_mut();
         if inner.slots[ticket.0 as usize].state == State::Waiting {
             inner.unlink(ticket);
         }
         let Inner { slots, free, .. } = &mut *inner;
         let slot = &mut slots[ticket.0 as usize];
-        let served = slot.state == State::Served;
+        let fate = if slot.state == State::Served { Fate::Served } else { Fate::NotServed };
         let waiting = mem::take(&mut slot.waiting);
-        (slot.release(ticket, free), served, Left { _waiting: waiting, stale: None })
+        (slot.release(ticket, free), fate, Left { _waiting: waiting, stale: None })
     }
 }
 

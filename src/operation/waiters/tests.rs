@@ -111,8 +111,13 @@ impl Pair {
         let (cx, mut kept) = (Context::from_waker(&waker), Kept::default());
         let join = || {
             // The first time the waker is kept, for a second look.
-            let value = self.queue.bring(self.joined, &cx, &mut kept, "a test").unwrap_err();
-            self.queue.bring(value, &cx, &mut kept, "a test").ok()
+            let mut value = self.joined;
+            let first = self.queue.bring(&mut value, &cx, &mut kept);
+            assert!(matches!(first, Registered::LooksAgain));
+            match self.queue.bring(&mut value, &cx, &mut kept) {
+                Registered::Waits(ticket) => Some(ticket),
+                _ => None,
+            }
         };
         waiter.ticket = in_scope(waiter.scope.scope(), join);
         self.model.push_back(who);
@@ -184,8 +189,8 @@ impl Pair {
         let waiter = &mut self.waiters[who];
         let Some(ticket) = waiter.ticket.take() else { return };
         let given = if waiter.served { GIVEN } else { 0 };
-        let (value, served, _) = self.queue.leave(ticket);
-        assert_eq!((value, served), (waiter.value + given, waiter.served));
+        let (value, fate, _) = self.queue.leave(ticket);
+        assert_eq!((value, fate == Fate::Served), (waiter.value + given, waiter.served));
         self.model.retain(|other| *other != who);
     }
 }

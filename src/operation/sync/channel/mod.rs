@@ -218,8 +218,9 @@ impl<T> Sender<T> {
     ///
     /// [`SendError`], with the message, if it was cancelled before the message was sent, or if the
     /// channel is closed or has no receiver any more. With `?` it becomes an [`Error`](crate::Error).
+    #[track_caller]
     pub fn send(&self, message: T) -> Sending<'_, T> {
-        Sending::new(self, message)
+        Sending::new(self, message, Location::caller())
     }
 
     /// Sends a message if there is room, or a receiver waiting, now. Not a checkpoint.

@@ -1,0 +1,421 @@
+//! What every operation is made of, apart from its work.
+//!
+//! ```text
+//!                      cancelled                        done, and it has had its share
+//!  Begin ── first look ────────► Checkpoint ──┐   try ───────────────► Paused ──┐
+//!    ▲         │ nothing to do ──────▲        │    ▲ │ done                     │ others have run
+//!    │         └─────────────────► try ◄──────┘    │ └─────────────► ready ◄────┘
+//!    │ passed over                  │ has to wait  │ try again        ▲
+//!    └─────────────────────────── Wait ────────────┴──────────────────┘ handed, or cancelled
+//! ```
+//!
+//! 1. The **first look** is for cancellation: what is cancelled before it has begun counts, lets
+//!    others run, and fails.
+//! 2. The operation **tries** ([`Operation::attempt`]): it is done, has to wait, or is nothing but
+//!    a checkpoint.
+//! 3. What is done at once counts, and **lets others run** when its task has had its share. It has
+//!    happened by then: no cancellation takes it back.
+//! 4. What has to wait **registers** ([`Operation::register`]) and is [parked](park).
+//! 5. It is polled again and **looks** ([`Operation::look`]): it was handed what it waited for, was
+//!    cancelled, or goes on waiting. What came first decides.
+//! 6. It is **dropped**: while it waits it [leaves](Operation::leave); what it was handed and has
+//!    not returned with is [given back](Operation::give_back).
+//!
+//! An operation's future has [`Steps`], its own state, and a `poll` and a `drop` that pass both on.
+//! Nothing here is on the heap, and an operation that is ready pays for none of the rare steps.
+
+use std::future::Future;
+use std::mem::{self, ManuallyDrop};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::Result;
+use crate::error::Error;
+use crate::operation::checkpoint::{Checkpoint, checkpoint};
+use crate::operation::handed::{Delivery, What};
+use crate::operation::waiters::{Kept, Left};
+use crate::schedule::budget;
+use crate::scope::{self, frame};
+
+/// The work of an operation.
+pub(crate) trait Operation {
+    /// What the user has called, for errors and for whoever looks at what a task waits for.
+    const NAME: &'static str;
+    /// What is shown of it where it is asked what a generator awaits.
+    const IS_SHOWN: Shown = Shown::Itself;
+    /// As how many operations it counts where it was cancelled before it began: as in Trio, where
+    /// some let others run twice before they fail.
+    const COUNTS_WHEN_CANCELLED: u8;
+
+    /// What it has when it has happened.
+    type Got;
+    /// What there is of it while it waits.
+    type Wait;
+
+    /// Where the user has called it.
+    fn place(&self) -> &'static Location<'static>;
+
+    /// Whether there is nothing to do and nothing to wait for: then it is a checkpoint.
+    #[inline(always)]
+    fn is_checkpoint(&self) -> bool {
+        false
+    }
+
+    /// It was cancelled before it began, and is going to fail.
+    #[inline(always)]
+    fn cancelled_at_once(&mut self) {}
+
+    /// Does it, if that is possible without waiting.
+    fn attempt(&mut self, when: When, cx: &mut Context<'_>) -> Tried<Self::Got>;
+
+    /// It has happened, but is told that only after others have run. The answer is what it keeps
+    /// from others until then, if that is something that only one can have.
+    #[inline(always)]
+    fn pause(&mut self, _got: &Self::Got) -> Option<What> {
+        None
+    }
+
+    /// Others have run.
+    #[inline(always)]
+    fn resume(&mut self, got: Self::Got) -> Result<Self::Got> {
+        Ok(got)
+    }
+
+    /// Begins to wait.
+    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Self::Wait>;
+
+    /// What it was handed, if that is all there is to see.
+    #[inline(always)]
+    fn fetch(&mut self, _wait: &Self::Wait) -> Option<Self::Got> {
+        None
+    }
+
+    /// Looks what has become of its wait, and makes sure that this waker is the one to be woken.
+    fn look(&mut self, wait: &mut Self::Wait, cx: &mut Context<'_>) -> Look<Self::Got>;
+
+    /// It is dropped while it waits.
+    fn leave(&mut self, wait: Self::Wait);
+
+    /// It is dropped while others run, though it has happened.
+    #[inline(always)]
+    fn give_back(&mut self, got: Self::Got) {
+        drop(got);
+    }
+}
+
+/// What is shown of an operation that waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shown {
+    Itself,
+    /// The operation inside it.
+    Inside,
+}
+
+/// When an operation tries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// It has just begun.
+    First,
+    /// It has passed a checkpoint.
+    Passed,
+    /// It has waited.
+    Again,
+}
+
+/// What has come of it.
+pub(crate) enum Tried<G> {
+    /// It has happened.
+    Done(G),
+    /// It has happened, and was counted before.
+    Counted(G),
+    /// It tries when it has passed a checkpoint.
+    AfterCheckpoint,
+    /// It has to wait.
+    Waits,
+    Failed(Error),
+}
+
+/// Whether an operation waits now.
+pub(crate) enum Registered<W> {
+    Waits(W),
+    /// A foreign waker was cloned, by which anything may have happened: it has to look again
+    /// whether there is something to wait for.
+    LooksAgain,
+    Failed(Error),
+}
+
+/// What has become of an operation that waits.
+pub(crate) enum Look<G> {
+    Waits,
+    /// It has happened.
+    Got(G),
+    /// There may be what it waits for.
+    Tries,
+    /// It was not told what has come, because it was cancelled, and then moved out of what was: it
+    /// begins again.
+    PassedOver(Left),
+    Cancelled(Error, Option<Left>),
+}
+
+/// How far an operation has come: `W` is what there is of it while it waits, `G` what it has when
+/// it has happened.
+pub(crate) struct Steps<W, G>(Step<W, G>);
+
+enum Step<W, G> {
+    Begin,
+    Wait(W),
+    /// Dropped by hand, as nearly always there is nothing to drop.
+    Rare(ManuallyDrop<Rare<G>>),
+    End,
+}
+
+enum Rare<G> {
+    /// It was cancelled before it began, is nothing but a checkpoint, or has to pass one.
+    Checkpoint(Checkpoint),
+    /// It has happened; others run before the task is told.
+    Paused(G, Delivery),
+}
+
+impl<W, G> Steps<W, G> {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Steps(Step::Begin)
+    }
+
+    #[inline]
+    pub(crate) fn have_ended(&self) -> bool {
+        matches!(self.0, Step::End)
+    }
+
+    /// Goes on with it.
+    #[inline(always)]
+    pub(crate) fn poll<O>(&mut self, work: &mut O, cx: &mut Context<'_>) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        match &mut self.0 {
+            Step::Begin => self.begin(work, cx, Kept::default()),
+            Step::Wait(wait) => match work.fetch(wait) {
+                Some(got) => self.end(Ok(got)),
+                None => self.look(work, cx),
+            },
+            _ => self.go_on(work, cx),
+        }
+    }
+
+    /// The future is dropped.
+    #[inline(always)]
+    pub(crate) fn drop<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
+        match self.0 {
+            Step::Begin | Step::End => {}
+            _ => self.give_up(work),
+        }
+    }
+
+    #[inline(never)]
+    fn give_up<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
+        match mem::replace(&mut self.0, Step::End) {
+            Step::Wait(wait) => work.leave(wait),
+            Step::Rare(rare) => {
+                if let Rare::Paused(got, delivery) = ManuallyDrop::into_inner(rare) {
+                    drop(delivery);
+                    work.give_back(got);
+                }
+            }
+            Step::Begin | Step::End => {}
+        }
+    }
+
+    #[inline(always)]
+    fn begin<O>(&mut self, work: &mut O, cx: &mut Context<'_>, kept: Kept) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        if work.is_checkpoint() {
+            return self.pass(work, checkpoint(), cx);
+        }
+        if let Err(error) = scope::check() {
+            return self.begin_failing(work, error, cx);
+        }
+        let tried = work.attempt(When::First, cx);
+        self.tried(work, tried, cx, kept)
+    }
+
+    #[inline(always)]
+    fn tried<O>(
+        &mut self,
+        work: &mut O,
+        tried: Tried<G>,
+        cx: &mut Context<'_>,
+        mut kept: Kept,
+    ) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        match tried {
+            Tried::Done(got) if budget::spend() => self.pause(work, got, cx),
+            Tried::Done(got) | Tried::Counted(got) => self.end(Ok(got)),
+            Tried::AfterCheckpoint => self.pass(work, checkpoint(), cx),
+            Tried::Failed(error) => self.end(Err(error)),
+            Tried::Waits => match work.register(cx, &mut kept) {
+                Registered::Waits(wait) => {
+                    self.0 = Step::Wait(wait);
+                    park(work)
+                }
+                Registered::LooksAgain => self.begin_again(work, cx, kept),
+                Registered::Failed(error) => self.end(Err(error)),
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn end(&mut self, outcome: Result<G>) -> Poll<Result<G>> {
+        self.0 = Step::End;
+        Poll::Ready(outcome)
+    }
+
+    /// Begins again, perhaps with a foreign waker that was cloned.
+    #[cold]
+    fn begin_again<O>(&mut self, work: &mut O, cx: &mut Context<'_>, kept: Kept) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        self.begin(work, cx, kept)
+    }
+
+    #[cold]
+    fn begin_failing<O>(
+        &mut self,
+        work: &mut O,
+        error: Error,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        work.cancelled_at_once();
+        self.pass(work, Checkpoint::failing(error, O::COUNTS_WHEN_CANCELLED), cx)
+    }
+
+    #[cold]
+    fn pass<O>(
+        &mut self,
+        work: &mut O,
+        checkpoint: Checkpoint,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        self.0 = Step::Rare(ManuallyDrop::new(Rare::Checkpoint(checkpoint)));
+        self.go_on(work, cx)
+    }
+
+    /// Lets others run before the task is told.
+    #[cold]
+    fn pause<O>(&mut self, work: &mut O, got: G, cx: &Context<'_>) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        let delivery = match work.pause(&got) {
+            Some(what) => Delivery::now(work.place(), what),
+            None => Delivery::NONE,
+        };
+        self.0 = Step::Rare(ManuallyDrop::new(Rare::Paused(got, delivery)));
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Goes on when others have run.
+    #[cold]
+    fn go_on<O>(&mut self, work: &mut O, cx: &mut Context<'_>) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        let Step::Rare(rare) = &mut self.0 else { polled_after_it_was_ready(work) };
+        let passed = match &mut **rare {
+            Rare::Checkpoint(checkpoint) => Some(ready!(Pin::new(checkpoint).poll(cx))),
+            Rare::Paused(..) => None,
+        };
+        match (passed, self.take_rare()) {
+            (Some(Ok(())), _) => self.try_again(work, When::Passed, cx),
+            (Some(Err(error)), _) => Poll::Ready(Err(error)),
+            (None, Some(Rare::Paused(got, delivery))) => {
+                drop(delivery);
+                Poll::Ready(work.resume(got))
+            }
+            (None, _) => unreachable!("it was just looked at"),
+        }
+    }
+
+    #[cold]
+    fn try_again<O>(&mut self, work: &mut O, when: When, cx: &mut Context<'_>) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        let tried = work.attempt(when, cx);
+        self.tried(work, tried, cx, Kept::default())
+    }
+
+    #[cold]
+    fn look<O>(&mut self, work: &mut O, cx: &mut Context<'_>) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        let Step::Wait(wait) = &mut self.0 else { unreachable!("it waits") };
+        match work.look(wait, cx) {
+            Look::Waits => park(work),
+            Look::Got(got) => self.end(Ok(got)),
+            Look::Tries => {
+                self.0 = Step::Begin;
+                self.try_again(work, When::Again, cx)
+            }
+            Look::PassedOver(left) => {
+                self.0 = Step::Begin;
+                drop(left); // foreign code
+                self.begin(work, cx, Kept::default())
+            }
+            Look::Cancelled(error, left) => {
+                self.0 = Step::End;
+                drop(left); // foreign code
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}
+
+impl<W, G> Steps<W, G> {
+    /// Ends a rare step.
+    #[cold]
+    fn take_rare(&mut self) -> Option<Rare<G>> {
+        match mem::replace(&mut self.0, Step::End) {
+            Step::Rare(rare) => Some(ManuallyDrop::into_inner(rare)),
+            _ => None,
+        }
+    }
+}
+
+impl<W, G> Drop for Steps<W, G> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Step::Rare(_) = self.0 {
+            drop(self.take_rare());
+        }
+    }
+}
+
+#[cold]
+pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
+    panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
+}
+
+/// Here every operation parks that has to wait. Whoever wants to know what a task waits for, and
+/// where it has called that, finds it out here.
+#[inline(always)]
+fn park<O: Operation, T>(_work: &O) -> Poll<T> {
+    if O::IS_SHOWN == Shown::Itself {
+        frame::awaits(O::NAME);
+    }
+    Poll::Pending
+}
