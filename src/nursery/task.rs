@@ -82,9 +82,7 @@ impl Operation for Joining {
         }
     }
 
-    fn leave(&mut self, watch: Watch) {
-        drop(watch); // foreign code
-    }
+    fn leave(&mut self, _: &mut Watch) {}
 }
 
 impl<T> Future for Task<'_, T> {

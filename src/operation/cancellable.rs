@@ -131,9 +131,7 @@ impl<F: Future> Operation for Polling<'_, F> {
         }
     }
 
-    fn leave(&mut self, watch: Watch) {
-        drop(watch); // foreign code
-    }
+    fn leave(&mut self, _: &mut Watch) {}
 }
 
 impl<F: Future> Future for Cancellable<F> {

@@ -22,7 +22,8 @@
 //!    not returned with is [given back](Operation::give_back).
 //!
 //! An operation's future has [`Steps`], its own state, and a `poll` and a `drop` that pass both on.
-//! Nothing here is on the heap, and an operation that is ready pays for none of the rare steps.
+//! An operation that is ready, or is handed what it waits for, pays for none of the rare steps; what
+//! there is of one of these is on the heap, so that it takes no space in every future.
 
 use std::future::Future;
 use std::mem::{self, ManuallyDrop};
@@ -94,8 +95,8 @@ pub(crate) trait Operation {
     /// Looks what has become of its wait, and makes sure that this waker is the one to be woken.
     fn look(&mut self, wait: &mut Self::Wait, cx: &mut Context<'_>) -> Look<Self::Got>;
 
-    /// It is dropped while it waits.
-    fn leave(&mut self, wait: Self::Wait);
+    /// It is dropped while it waits. What it waits with is dropped after that.
+    fn leave(&mut self, wait: &mut Self::Wait);
 
     /// It is dropped while others run, though it has happened.
     #[inline(always)]
@@ -165,8 +166,9 @@ pub(crate) struct Steps<W, G>(Step<W, G>);
 enum Step<W, G> {
     Begin,
     Wait(W),
-    /// Dropped by hand, as nearly always there is nothing to drop.
-    Rare(ManuallyDrop<Rare<G>>),
+    /// Dropped by hand, as nearly always there is nothing to drop. The cell keeps the step apart from
+    /// what is in here: it is a number, looked at in one instruction.
+    Rare(ManuallyDrop<Box<Rare<G>>>),
     End,
 }
 
@@ -175,6 +177,12 @@ enum Rare<G> {
     Checkpoint(Checkpoint),
     /// It has happened; others run before the task is told.
     Paused(G, Delivery),
+}
+
+impl<W, G> Step<W, G> {
+    fn rare(rare: Rare<G>) -> Self {
+        Step::Rare(ManuallyDrop::new(Box::new(rare)))
+    }
 }
 
 impl<W, G> Steps<W, G> {
@@ -207,23 +215,18 @@ impl<W, G> Steps<W, G> {
     /// The future is dropped.
     #[inline(always)]
     pub(crate) fn drop<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
-        match self.0 {
-            Step::Begin | Step::End => {}
-            _ => self.give_up(work),
+        if let Step::Wait(wait) = &mut self.0 {
+            work.leave(wait);
+        } else if let Step::Rare(_) = self.0 {
+            self.give_back(work);
         }
     }
 
-    #[inline(never)]
-    fn give_up<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
-        match mem::replace(&mut self.0, Step::End) {
-            Step::Wait(wait) => work.leave(wait),
-            Step::Rare(rare) => {
-                if let Rare::Paused(got, delivery) = ManuallyDrop::into_inner(rare) {
-                    drop(delivery);
-                    work.give_back(got);
-                }
-            }
-            Step::Begin | Step::End => {}
+    #[cold]
+    fn give_back<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
+        if let Some(Rare::Paused(got, delivery)) = self.take_rare() {
+            drop(delivery);
+            work.give_back(got);
         }
     }
 
@@ -308,7 +311,7 @@ impl<W, G> Steps<W, G> {
     where
         O: Operation<Wait = W, Got = G>,
     {
-        self.0 = Step::Rare(ManuallyDrop::new(Rare::Checkpoint(checkpoint)));
+        self.0 = Step::rare(Rare::Checkpoint(checkpoint));
         self.go_on(work, cx)
     }
 
@@ -322,7 +325,7 @@ impl<W, G> Steps<W, G> {
             Some(what) => Delivery::now(work.place(), what),
             None => Delivery::NONE,
         };
-        self.0 = Step::Rare(ManuallyDrop::new(Rare::Paused(got, delivery)));
+        self.0 = Step::rare(Rare::Paused(got, delivery));
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -334,7 +337,7 @@ impl<W, G> Steps<W, G> {
         O: Operation<Wait = W, Got = G>,
     {
         let Step::Rare(rare) = &mut self.0 else { polled_after_it_was_ready(work) };
-        let passed = match &mut **rare {
+        let passed = match &mut ***rare {
             Rare::Checkpoint(checkpoint) => Some(ready!(Pin::new(checkpoint).poll(cx))),
             Rare::Paused(..) => None,
         };
@@ -390,7 +393,7 @@ impl<W, G> Steps<W, G> {
     #[cold]
     fn take_rare(&mut self) -> Option<Rare<G>> {
         match mem::replace(&mut self.0, Step::End) {
-            Step::Rare(rare) => Some(ManuallyDrop::into_inner(rare)),
+            Step::Rare(rare) => Some(*ManuallyDrop::into_inner(rare)),
             _ => None,
         }
     }

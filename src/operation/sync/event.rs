@@ -120,8 +120,9 @@ impl Operation for Wait<'_> {
         self.event.waiters.look(*ticket, cx).look(|()| ())
     }
 
-    fn leave(&mut self, ticket: Ticket) {
-        drop(self.event.waiters.leave(ticket)); // foreign code
+    #[inline(never)]
+    fn leave(&mut self, ticket: &mut Ticket) {
+        drop(self.event.waiters.leave(*ticket)); // foreign code
     }
 }
 

@@ -228,8 +228,9 @@ impl Operation for Taking {
         outcome.look(|()| self.limiter.permit())
     }
 
-    fn leave(&mut self, ticket: Ticket) {
-        let (_, fate, left) = self.limiter.inner.waiters.leave(ticket);
+    #[inline(never)]
+    fn leave(&mut self, ticket: &mut Ticket) {
+        let (_, fate, left) = self.limiter.inner.waiters.leave(*ticket);
         let mut panic = FirstPanic::new();
         panic.catch(|| drop(left));
         if fate == Fate::Served {

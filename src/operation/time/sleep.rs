@@ -146,7 +146,7 @@ impl Operation for Sleeping {
     }
 
     /// Where there is nothing to wait for, it is a checkpoint.
-    #[inline]
+    #[inline(always)]
     fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
         match when {
             When::First => {}
@@ -168,7 +168,7 @@ impl Operation for Sleeping {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Waiting> {
         let deadline = self.deadline;
         let watch = Watch::armed(cx);
@@ -179,6 +179,7 @@ impl Operation for Sleeping {
         Registered::Waits(Waiting { ends, deadline, timer, watch })
     }
 
+    #[inline(always)]
     fn look(&mut self, wait: &mut Waiting, cx: &mut Context<'_>) -> Look<()> {
         if !wait.is_over() {
             return wait.go_on(cx);
@@ -196,8 +197,8 @@ impl Operation for Sleeping {
         }
     }
 
-    #[inline]
-    fn leave(&mut self, wait: Waiting) {
+    #[inline(always)]
+    fn leave(&mut self, wait: &mut Waiting) {
         wait.timer.clear();
     }
 }
@@ -245,16 +246,18 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { place, stage } = self.get_mut();
-        let mut work = Sleeping { until: Until::Begun, deadline: NEVER, place };
-        if let Stage::New(until) = *stage {
-            work.until = until;
-            *stage = Stage::Begun(Steps::new());
-        }
+        let work = |until| Sleeping { until, deadline: NEVER, place };
         match stage {
+            Stage::New(until) => {
+                let mut work = work(*until);
+                let mut steps = Steps::new();
+                let slept = steps.poll(&mut work, cx);
+                *stage = Stage::Begun(steps);
+                slept
+            }
             // Its time has come once for all.
             Stage::Begun(steps) if steps.have_ended() => Poll::Ready(scope::check()),
-            Stage::Begun(steps) => steps.poll(&mut work, cx),
-            Stage::New(_) => unreachable!("it has begun"),
+            Stage::Begun(steps) => steps.poll(&mut work(Until::Begun), cx),
         }
     }
 }

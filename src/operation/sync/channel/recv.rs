@@ -73,8 +73,9 @@ impl<T> Operation for Receiving<'_, T> {
         outcome.look(|received| self.arrive(received))
     }
 
-    fn leave(&mut self, ticket: Ticket) {
-        let (unread, _, left) = self.receiver.shared.receivers.leave(ticket);
+    #[inline(never)]
+    fn leave(&mut self, ticket: &mut Ticket) {
+        let (unread, _, left) = self.receiver.shared.receivers.leave(*ticket);
         self.give_back(unread);
         drop(left); // foreign code
     }

@@ -82,8 +82,9 @@ impl<T> Operation for Offer<'_, T> {
         }
     }
 
-    fn leave(&mut self, ticket: Ticket) {
-        drop(self.sender.shared.senders.leave(ticket)); // foreign code
+    #[inline(never)]
+    fn leave(&mut self, ticket: &mut Ticket) {
+        drop(self.sender.shared.senders.leave(*ticket)); // foreign code
     }
 }
 
