@@ -196,6 +196,12 @@ impl<W, G> Steps<W, G> {
         matches!(self.0, Step::End)
     }
 
+    /// What there is of it, if it waits.
+    #[inline]
+    pub(crate) fn waits(&self) -> Option<&W> {
+        if let Step::Wait(wait) = &self.0 { Some(wait) } else { None }
+    }
+
     /// Goes on with it.
     #[inline(always)]
     pub(crate) fn poll<O>(&mut self, work: &mut O, cx: &mut Context<'_>) -> Poll<Result<G>>

@@ -16,7 +16,9 @@ use std::task::{Context, Poll, ready};
 
 use mio::unix::SourceFd;
 
-use crate::operation::checkpoint::{Checkpoint, checkpoint, pass};
+use crate::operation::checkpoint::pass;
+use crate::operation::skeleton::{self, Registered, Steps, Tried, When};
+use crate::operation::waiters::Kept;
 use crate::schedule::ids::RunId;
 use crate::schedule::{budget, current, waker};
 use crate::scope::watch::Watch;
@@ -247,20 +249,12 @@ impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
     }
 }
 
-/// How far an operation has come.
+/// An operation on a source, or several, one after the other.
 pub(crate) struct Operation<'a, S> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
     side: Side,
-    step: Step,
-}
-
-enum Step {
-    Begin,
-    /// It was cancelled before it began, or has to let others run first.
-    Checkpoint(Checkpoint),
-    Try,
-    Wait(Ticket),
+    steps: Steps<Ticket, ()>,
 }
 
 impl<'a, S: AsFd> Operation<'a, S> {
@@ -268,7 +262,7 @@ impl<'a, S: AsFd> Operation<'a, S> {
     #[inline]
     #[track_caller]
     pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
-        Operation { registration, place: Location::caller(), side, step: Step::Begin }
+        Operation { registration, place: Location::caller(), side, steps: Steps::new() }
     }
 
     /// What an operation fails with that was called there.
@@ -277,72 +271,136 @@ impl<'a, S: AsFd> Operation<'a, S> {
         error.into().at(self.place)
     }
 
-    /// Goes on with it. When it has succeeded the next one begins.
+    /// Goes on with it. When it has ended the next one begins.
     #[inline]
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&S) -> io::Result<R>,
+        attempt: impl FnMut(&S) -> io::Result<R>,
     ) -> Poll<Result<R>> {
-        let link = &self.registration.link;
-        link.renew();
-        loop {
-            match &mut self.step {
-                Step::Begin => {
-                    let ready = link.readiness.direction(self.side).is_ready();
-                    self.step = match scope::check() {
-                        Err(error) => Step::Checkpoint(Checkpoint::failing(error, 1)),
-                        Ok(()) if !ready || pass() => Step::Try,
-                        Ok(()) => Step::Checkpoint(checkpoint()),
-                    };
-                }
-                Step::Checkpoint(checkpoint) => {
-                    if let Err(error) = ready!(Pin::new(checkpoint).poll(cx)) {
-                        return Poll::Ready(Err(self.failure(error)));
-                    }
-                    self.step = Step::Try;
-                }
-                Step::Try => {
-                    if let Some(outcome) = self.registration.attempt(self.side, &mut attempt) {
-                        self.step = Step::Begin;
-                        return Poll::Ready(outcome.map_err(|error| self.failure(error)));
-                    }
-                    let registered =
-                        scope::check().and_then(|()| link.register(&self.registration.source));
-                    if let Err(error) = registered {
-                        return Poll::Ready(Err(self.failure(error)));
-                    }
-                    self.step = Step::Wait(link.readiness.join(self.side, cx));
-                    return Poll::Pending;
-                }
-                Step::Wait(ticket) => match link.readiness.look(*ticket, cx) {
-                    Look::Waiting => return Poll::Pending,
-                    Look::Told => self.step = Step::Try,
-                    Look::Cancelled(error) => return Poll::Ready(Err(error)),
-                },
-            }
+        let Operation { registration, place, side, ref mut steps } = *self;
+        registration.link.renew();
+        let mut work = Attempts { registration, place, side, attempt, value: None };
+        let done = ready!(steps.poll(&mut work, cx));
+        *steps = Steps::new();
+        match done {
+            Ok(()) => Poll::Ready(Ok(work.value.expect("it is done"))),
+            Err(error) => Poll::Ready(Err(self.failure(error))),
         }
     }
 
     /// In its place, one that does nothing.
     pub(crate) fn poll_checkpoint(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let Step::Begin = self.step {
-            self.step = Step::Checkpoint(checkpoint());
-        }
-        match &mut self.step {
-            Step::Checkpoint(checkpoint) => Pin::new(checkpoint).poll(cx),
-            _ => unreachable!("it has nothing to try"),
-        }
+        self.steps.poll(&mut Nothing(self.place), cx)
     }
 }
 
 impl<S> Drop for Operation<'_, S> {
     #[inline]
     fn drop(&mut self) {
-        if let Step::Wait(ticket) = self.step {
-            self.registration.link.readiness.leave(ticket);
+        if let Some(ticket) = self.steps.waits() {
+            self.registration.link.readiness.leave(*ticket);
         }
     }
+}
+
+/// An operation, as often as it has to be tried.
+struct Attempts<'a, S, F, R> {
+    registration: &'a Registration<S>,
+    place: &'static Location<'static>,
+    side: Side,
+    attempt: F,
+    value: Option<R>,
+}
+
+impl<S, F, R> skeleton::Operation for Attempts<'_, S, F, R>
+where
+    S: AsFd,
+    F: FnMut(&S) -> io::Result<R>,
+{
+    const NAME: &'static str = "I/O";
+    const COUNTS_WHEN_CANCELLED: u8 = 1;
+
+    type Got = ();
+    type Wait = Ticket;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    #[inline(always)]
+    fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
+        let Registration { link, source } = self.registration;
+        let is_ready = || link.readiness.direction(self.side).is_ready();
+        if when == When::First && is_ready() && !pass() {
+            return Tried::AfterCheckpoint;
+        }
+        match self.registration.attempt(self.side, &mut self.attempt) {
+            Some(Ok(value)) => {
+                self.value = Some(value);
+                Tried::Counted(())
+            }
+            Some(Err(error)) => Tried::Failed(error.into()),
+            None => match scope::check().and_then(|()| link.register(source)) {
+                Ok(()) => Tried::Waits,
+                Err(error) => Tried::Failed(error),
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Ticket> {
+        Registered::Waits(self.registration.link.readiness.join(self.side, cx))
+    }
+
+    #[inline(always)]
+    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> skeleton::Look<()> {
+        match self.registration.link.readiness.look(*ticket, cx) {
+            Look::Waiting => skeleton::Look::Waits,
+            Look::Told => skeleton::Look::Tries,
+            Look::Cancelled(error) => {
+                self.registration.link.readiness.leave(*ticket);
+                skeleton::Look::Cancelled(error, None)
+            }
+        }
+    }
+
+    fn leave(&mut self, ticket: &mut Ticket) {
+        self.registration.link.readiness.leave(*ticket);
+    }
+}
+
+/// An operation with nothing to do.
+struct Nothing(&'static Location<'static>);
+
+impl skeleton::Operation for Nothing {
+    const NAME: &'static str = "I/O";
+    const COUNTS_WHEN_CANCELLED: u8 = 1;
+
+    type Got = ();
+    type Wait = Ticket;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.0
+    }
+
+    fn is_checkpoint(&self) -> bool {
+        true
+    }
+
+    fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<()> {
+        Tried::Counted(())
+    }
+
+    fn register(&mut self, _: &Context<'_>, _: &mut Kept) -> Registered<Ticket> {
+        unreachable!("there is nothing to wait for")
+    }
+
+    fn look(&mut self, _: &mut Ticket, _: &mut Context<'_>) -> skeleton::Look<()> {
+        skeleton::Look::Tries
+    }
+
+    fn leave(&mut self, _: &mut Ticket) {}
 }
 
 /// Counts an operation that goes this way through foreign traits, once.
