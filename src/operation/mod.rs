@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `skeleton` | what every operation is made of, apart from its work; how to write a new one |
+//! | `queued` | one that waits in a queue |
 //! | `checkpoint` | the operation that does nothing else |
 //! | `waiters` | the queue of operations that wait for the same thing |
 //! | `handed` | what was handed to an operation and not fetched yet |
@@ -14,6 +15,7 @@
 pub(crate) mod cancellable;
 pub(crate) mod checkpoint;
 pub(crate) mod handed;
+pub(crate) mod queued;
 pub(crate) mod skeleton;
 pub(crate) mod sync;
 pub(crate) mod time;

@@ -21,7 +21,7 @@
 //! 6. It is **dropped**: while it waits it [leaves](Operation::leave); what it was handed and has
 //!    not returned with is [given back](Operation::give_back).
 //!
-//! An operation's future has [`Steps`], its own state, and a `poll` and a `drop` that pass both on.
+//! An operation's future is [`Doing`] it: its own state, and [`Steps`].
 //! An operation that is ready, or is handed what it waits for, pays for none of the rare steps; what
 //! there is of one of these is on the heap, so that it takes no space in every future.
 
@@ -411,6 +411,40 @@ impl<W, G> Drop for Steps<W, G> {
         if let Step::Rare(_) = self.0 {
             drop(self.take_rare());
         }
+    }
+}
+
+/// The future of an operation: its work and its steps.
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Doing<O: Operation> {
+    pub(crate) work: O,
+    steps: Steps<O::Wait, O::Got>,
+}
+
+impl<O: Operation> Doing<O> {
+    #[inline(always)]
+    pub(crate) const fn new(work: O) -> Self {
+        Doing { work, steps: Steps::new() }
+    }
+}
+
+// Nothing in it is pinned.
+impl<O: Operation> Unpin for Doing<O> {}
+
+impl<O: Operation> Future for Doing<O> {
+    type Output = Result<O::Got>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Doing { work, steps } = self.get_mut();
+        steps.poll(work, cx)
+    }
+}
+
+impl<O: Operation> Drop for Doing<O> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.steps.drop(&mut self.work);
     }
 }
 

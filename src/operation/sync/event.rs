@@ -7,8 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
-use crate::operation::waiters::{Kept, Ticket, Waiters};
+use crate::operation::handed::What;
+use crate::operation::queued::Queued;
+use crate::operation::skeleton::{Doing, Tried, When};
+use crate::operation::waiters::Waiters;
 use crate::schedule::budget;
 
 /// Something that happens once, and that any number of tasks may wait for. Trio's `Event`.
@@ -60,8 +62,7 @@ impl Event {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn wait(&self) -> EventWait<'_> {
-        let work = Wait { event: self, place: Location::caller() };
-        EventWait { work, steps: Steps::new() }
+        EventWait(Doing::new(Wait { event: self, place: Location::caller() }))
     }
 }
 
@@ -79,70 +80,52 @@ impl std::fmt::Debug for Event {
 
 /// The future of [`Event::wait`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct EventWait<'a> {
-    work: Wait<'a>,
-    steps: Steps<Ticket, ()>,
-}
+pub struct EventWait<'a>(Doing<Wait<'a>>);
 
 struct Wait<'a> {
     event: &'a Event,
     place: &'static Location<'static>,
 }
 
-impl Operation for Wait<'_> {
+impl Queued for Wait<'_> {
     const NAME: &'static str = "Event::wait";
     const COUNTS_WHEN_CANCELLED: u8 = 1;
+    const ALONE: Option<What> = None;
 
+    type Value = ();
     type Got = ();
-    type Wait = Ticket;
 
     fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    fn queue(&self) -> &Waiters<()> {
+        &self.event.waiters
     }
 
     fn is_checkpoint(&self) -> bool {
         self.event.is_set()
     }
 
-    fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
+    fn attempt(&mut self, when: When) -> Tried<()> {
         if when == When::Passed { Tried::Counted(()) } else { Tried::Waits }
     }
 
-    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
-        self.event.waiters.join(cx, kept, None)
-    }
+    fn receive(&mut self, (): ()) {}
 
-    fn fetch(&mut self, ticket: &Ticket) -> Option<()> {
-        self.event.waiters.fetch(*ticket)
-    }
-
-    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<()> {
-        self.event.waiters.look(*ticket, cx).look(|()| ())
-    }
-
-    #[inline(never)]
-    fn leave(&mut self, ticket: &mut Ticket) {
-        drop(self.event.waiters.leave(*ticket)); // foreign code
-    }
+    fn pass_on(&mut self, (): ()) {}
 }
 
 impl Future for EventWait<'_> {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { work, steps } = self.get_mut();
-        steps.poll(work, cx)
-    }
-}
-
-impl Drop for EventWait<'_> {
-    fn drop(&mut self) {
-        self.steps.drop(&mut self.work);
+        Pin::new(&mut self.get_mut().0).poll(cx)
     }
 }
 
 impl std::fmt::Debug for EventWait<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventWait").field("event", self.work.event).finish_non_exhaustive()
+        f.debug_struct("EventWait").field("event", self.0.work.event).finish_non_exhaustive()
     }
 }

@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 use crate::Result;
 use crate::error::panic::FirstPanic;
 use crate::operation::handed::What;
-use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
-use crate::operation::waiters::{Fate, Kept, Ticket, Waiters};
+use crate::operation::queued::Queued;
+use crate::operation::skeleton::{Doing, Tried, When};
+use crate::operation::waiters::Waiters;
 use crate::schedule::budget;
 
 /// A limit on how much goes on at once: so many permits and no more, first come, first served.
@@ -106,7 +107,7 @@ impl CapacityLimiter {
 
     /// As [`acquire`](Self::acquire), on behalf of who called from `place`.
     pub(crate) fn acquire_for(&self, place: &'static Location<'static>) -> Acquire {
-        Acquire { work: Taking { limiter: self.clone(), place }, steps: Steps::new() }
+        Acquire(Doing::new(Taking { limiter: self.clone(), place }))
     }
 
     /// Takes a permit if there is one now. This is no checkpoint.
@@ -186,57 +187,40 @@ impl std::fmt::Debug for Permit {
 
 /// The future of [`CapacityLimiter::acquire`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Acquire {
-    work: Taking,
-    steps: Steps<Ticket, Permit>,
-}
+pub struct Acquire(Doing<Taking>);
 
 struct Taking {
     limiter: CapacityLimiter,
     place: &'static Location<'static>,
 }
 
-impl Operation for Taking {
+impl Queued for Taking {
     const NAME: &'static str = "CapacityLimiter::acquire";
     const COUNTS_WHEN_CANCELLED: u8 = 2;
+    const ALONE: Option<What> = Some(What::Permit);
 
+    /// Its permit is counted when it is given one.
+    type Value = ();
     type Got = Permit;
-    type Wait = Ticket;
 
     fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<Permit> {
+    fn queue(&self) -> &Waiters<()> {
+        &self.limiter.inner.waiters
+    }
+
+    fn attempt(&mut self, _: When) -> Tried<Permit> {
         self.limiter.take().map_or(Tried::Waits, Tried::Done)
     }
 
-    fn pause(&mut self, _: &Permit) -> Option<What> {
-        Some(What::Permit)
+    fn receive(&mut self, (): ()) -> Permit {
+        self.limiter.permit()
     }
 
-    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
-        self.limiter.inner.waiters.join(cx, kept, Some(self.place))
-    }
-
-    fn fetch(&mut self, ticket: &Ticket) -> Option<Permit> {
-        self.limiter.inner.waiters.fetch(*ticket).map(|()| self.limiter.permit())
-    }
-
-    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<Permit> {
-        let outcome = self.limiter.inner.waiters.look(*ticket, cx);
-        outcome.look(|()| self.limiter.permit())
-    }
-
-    #[inline(never)]
-    fn leave(&mut self, ticket: &mut Ticket) {
-        let (_, fate, left) = self.limiter.inner.waiters.leave(*ticket);
-        let mut panic = FirstPanic::new();
-        panic.catch(|| drop(left));
-        if fate == Fate::Served {
-            panic.catch(|| self.limiter.inner.give_back());
-        }
-        panic.resume();
+    fn pass_on(&mut self, (): ()) {
+        self.limiter.inner.give_back();
     }
 }
 
@@ -244,19 +228,12 @@ impl Future for Acquire {
     type Output = Result<Permit>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { work, steps } = self.get_mut();
-        steps.poll(work, cx)
-    }
-}
-
-impl Drop for Acquire {
-    fn drop(&mut self) {
-        self.steps.drop(&mut self.work);
+        Pin::new(&mut self.get_mut().0).poll(cx)
     }
 }
 
 impl std::fmt::Debug for Acquire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Acquire").field("limiter", &self.work.limiter).finish_non_exhaustive()
+        f.debug_struct("Acquire").field("limiter", &self.0.work.limiter).finish_non_exhaustive()
     }
 }

@@ -8,16 +8,13 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::error::Error;
-use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
+use crate::operation::skeleton::{Doing, Look, Operation, Registered, Tried, When};
 use crate::operation::sync::channel::{Closed, SendError, Sender};
 use crate::operation::waiters::{Kept, Outcome, Ticket};
 
 /// The future of [`Sender::send`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Sending<'a, T> {
-    work: Offer<'a, T>,
-    steps: Steps<Ticket, Result<(), Closed>>,
-}
+pub struct Sending<'a, T>(Doing<Offer<'a, T>>);
 
 struct Offer<'a, T> {
     sender: &'a Sender<T>,
@@ -109,31 +106,21 @@ impl<'a, T> Sending<'a, T> {
         message: T,
         place: &'static Location<'static>,
     ) -> Self {
-        Sending { work: Offer { sender, message: Some(message), place }, steps: Steps::new() }
+        Sending(Doing::new(Offer { sender, message: Some(message), place }))
     }
 }
-
-// The message is moved, never pinned.
-impl<T> Unpin for Sending<'_, T> {}
 
 impl<T> Future for Sending<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { work, steps } = self.get_mut();
-        steps.poll(work, cx).map(|sent| match sent {
+        let this = &mut self.get_mut().0;
+        Pin::new(&mut *this).poll(cx).map(|sent| match sent {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(closed)) => Err(work.fail(closed.into())),
-            Err(why) => Err(work.fail(why)),
+            Ok(Err(closed)) => Err(this.work.fail(closed.into())),
+            Err(why) => Err(this.work.fail(why)),
         })
-    }
-}
-
-impl<T> Drop for Sending<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.steps.drop(&mut self.work);
     }
 }
 

@@ -1,0 +1,131 @@
+//! An operation that waits in a queue: the skeleton's last four steps, for those that have nothing
+//! of their own there.
+
+use std::panic::Location;
+use std::task::Context;
+
+use crate::Result;
+use crate::error::panic::FirstPanic;
+use crate::operation::handed::What;
+use crate::operation::skeleton::{Look, Operation, Registered, Tried, When};
+use crate::operation::waiters::{Fate, Kept, Ticket, Waiters};
+
+/// The work of an operation that waits in a queue until it is given a `Value`. It brings nothing.
+pub(crate) trait Queued {
+    /// See [`Operation::NAME`].
+    const NAME: &'static str;
+    /// See [`Operation::COUNTS_WHEN_CANCELLED`].
+    const COUNTS_WHEN_CANCELLED: u8;
+    /// What it waits for, if that is something that only one can have.
+    const ALONE: Option<What>;
+
+    /// What it is given. The default is nothing.
+    type Value: Default;
+    /// What it has when it has happened.
+    type Got;
+
+    /// Where the user has called it.
+    fn place(&self) -> &'static Location<'static>;
+
+    /// The queue that it waits in.
+    fn queue(&self) -> &Waiters<Self::Value>;
+
+    /// See [`Operation::is_checkpoint`].
+    #[inline(always)]
+    fn is_checkpoint(&self) -> bool {
+        false
+    }
+
+    /// Does it, if that is possible without waiting.
+    fn attempt(&mut self, when: When) -> Tried<Self::Got>;
+
+    /// See [`Operation::pause`].
+    #[inline(always)]
+    fn pause(&mut self, _got: &Self::Got) -> Option<What> {
+        Self::ALONE
+    }
+
+    /// See [`Operation::resume`].
+    #[inline(always)]
+    fn resume(&mut self, got: Self::Got) -> Result<Self::Got> {
+        Ok(got)
+    }
+
+    /// It returns with what it was given.
+    fn receive(&mut self, value: Self::Value) -> Self::Got;
+
+    /// It is dropped, though it was given this.
+    fn pass_on(&mut self, value: Self::Value);
+
+    /// It is dropped while others run, though it has this.
+    #[inline(always)]
+    fn give_back(&mut self, got: Self::Got) {
+        drop(got);
+    }
+}
+
+impl<Q: Queued> Operation for Q {
+    const NAME: &'static str = Q::NAME;
+    const COUNTS_WHEN_CANCELLED: u8 = Q::COUNTS_WHEN_CANCELLED;
+
+    type Got = Q::Got;
+    type Wait = Ticket;
+
+    #[inline(always)]
+    fn place(&self) -> &'static Location<'static> {
+        Queued::place(self)
+    }
+
+    #[inline(always)]
+    fn is_checkpoint(&self) -> bool {
+        Queued::is_checkpoint(self)
+    }
+
+    #[inline(always)]
+    fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<Q::Got> {
+        Queued::attempt(self, when)
+    }
+
+    #[inline(always)]
+    fn pause(&mut self, got: &Q::Got) -> Option<What> {
+        Queued::pause(self, got)
+    }
+
+    #[inline(always)]
+    fn resume(&mut self, got: Q::Got) -> Result<Q::Got> {
+        Queued::resume(self, got)
+    }
+
+    #[inline(always)]
+    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
+        let alone = Q::ALONE.map(|_| Queued::place(self));
+        self.queue().join(cx, kept, alone)
+    }
+
+    #[inline(always)]
+    fn fetch(&mut self, ticket: &Ticket) -> Option<Q::Got> {
+        let value = self.queue().fetch(*ticket)?;
+        Some(self.receive(value))
+    }
+
+    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<Q::Got> {
+        let outcome = self.queue().look(*ticket, cx);
+        outcome.look(|value| self.receive(value))
+    }
+
+    #[inline(never)]
+    fn leave(&mut self, ticket: &mut Ticket) {
+        let (value, fate, left) = self.queue().leave(*ticket);
+        let mut panic = FirstPanic::new();
+        if fate == Fate::Served {
+            panic.catch(|| self.pass_on(value));
+        }
+        panic.catch(|| drop(left)); // foreign code
+        panic.resume();
+    }
+
+    #[inline(always)]
+    fn give_back(&mut self, got: Q::Got) {
+        Queued::give_back(self, got);
+    }
+}
