@@ -393,7 +393,7 @@ fn what_is_ready_is_not_polled_again() {
         (&mut operation).await;
         let again = AssertUnwindSafe(operation).catch_unwind().await;
         let panic = again.map(drop).unwrap_err();
-        let text = panic.downcast_ref::<&str>().copied().unwrap_or_default();
+        let text = panic.downcast_ref::<String>().map_or("", String::as_str);
         assert!(text.ends_with("was polled after it was ready"), "{text}");
     }
     for budget in [1, 100] {
