@@ -41,7 +41,7 @@ pub(super) async fn last<L: Listener>(
     }
 }
 
-/// Serves all who are waiting, and closes the listener as soon as its queue is empty.
+/// Serves all clients that are waiting, and closes the listener as soon as its queue is empty.
 ///
 /// All are accepted before any of them is served, so that the queue is soon empty: a client that is
 /// answered with `connection: close` comes back at once, and would never find the listener closed.

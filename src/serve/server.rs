@@ -102,7 +102,7 @@ where
 ///
 /// A stream on which [`set_linger`](crate::net::TcpStream::set_linger) was called is closed
 /// accordingly. A stream that was moved out of the handler's task and dropped elsewhere, or that
-/// the handler has made itself, is closed as usual.
+/// the handler has made itself, is simply closed, by the kernel.
 ///
 /// ```
 /// use seedbed::net::{TcpListener, TcpStream};

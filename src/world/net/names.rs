@@ -21,8 +21,8 @@ use crate::{Result, checkpoint, to_thread};
 /// way to ask without blocking. So it runs in a thread ([`to_thread`]), which is
 /// [abandoned](crate::ToThread::abandon_on_cancel) on cancellation: the thread is busy until the
 /// system gives up, and nobody waits for it. Each `run` looks up as many as 100 names at once,
-/// under a limiter of their own: look-ups that hang do not delay other blocking work, and the other
-/// way round. An abandoned look-up counts towards that only when more than 400 threads of the run
+/// under a limiter of their own: look-ups that hang do not delay other blocking work, and vice
+/// versa. An abandoned look-up counts towards the 100 only when more than 400 threads of the run
 /// are left behind.
 ///
 /// # Errors

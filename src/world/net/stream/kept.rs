@@ -12,7 +12,7 @@ use crate::world::net::stream::kind::Socket;
 pub(super) enum Origin {
     /// This side made it.
     Connected,
-    /// A listener accepted it, or, for all we know, somebody else's did.
+    /// A listener accepted it. A socket from elsewhere is taken for one of these.
     Accepted,
 }
 

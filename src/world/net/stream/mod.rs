@@ -91,8 +91,7 @@ impl<S: Socket> SocketStream<S> {
         SocketStream { io: Registration::new(Kept::new(socket, Origin::Connected)) }
     }
 
-    /// A stream over a socket in non-blocking mode that a listener, or somebody else's, has
-    /// accepted.
+    /// A stream over a socket in non-blocking mode that was accepted, or that comes from elsewhere.
     pub(super) fn accepted(socket: S) -> Self {
         SocketStream { io: Registration::new(Kept::new(socket, Origin::Accepted)) }
     }

@@ -69,7 +69,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The same; an unnamed address is an error of the kind
+    /// As [`bind`](Self::bind); an unnamed address is an error of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) too.
     #[track_caller]
     pub fn bind_addr(address: &SocketAddr) -> impl Future<Output = Result<UnixListener>> {

@@ -67,7 +67,7 @@ impl SocketStream<net::UnixStream> {
     ///
     /// # Errors
     ///
-    /// The same; an unnamed address is an error of the kind
+    /// As [`connect`](Self::connect); an unnamed address is an error of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) too.
     ///
     /// ```
