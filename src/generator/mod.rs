@@ -83,7 +83,7 @@ impl From<Phase> for GeneratorState {
 /// asynchronous generator object, and a [`Stream`](futures_core::Stream).
 ///
 /// Its clean-up is never skipped. A suspended generator that is dropped is closed by its finalizer,
-/// which is the runtime's unless [another](set_asyncgen_hooks) was set, and those that are left are
+/// which is the run's unless [another](set_asyncgen_hooks) was set, and those that are left are
 /// closed before [`run`](crate::run) returns. To have it closed before the program goes on, use
 /// [`aclosing`].
 #[must_use = "a generator does nothing until it is iterated"]

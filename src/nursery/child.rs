@@ -314,7 +314,7 @@ impl Drop for Owned {
 }
 
 impl Child {
-    /// The waker of who waits for it, where that is not a unit of this runtime.
+    /// The waker of who waits for it, where that is not a unit of this run.
     #[inline]
     fn take_foreign_joiner(&self) -> Option<Waker> {
         if self.unit.has(Flag::FOREIGN_JOINER) { self.find_foreign_joiner() } else { None }

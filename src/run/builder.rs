@@ -9,7 +9,7 @@ use crate::error::AlreadyRunning;
 use crate::nursery::system::{SYSTEM, System};
 use crate::platform::clock::{Clock, VirtualClock};
 use crate::platform::on_large_stack;
-use crate::run::Runtime;
+use crate::run::Run;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
 use crate::schedule::turn::DEFAULT_BUDGET;
@@ -215,11 +215,11 @@ impl Builder {
         not_running(place)?;
         let clock = self.clock.clone().map_or_else(Clock::default_of_run, Clock::Virtual);
         on_large_stack(|| {
-            let runtime =
-                Runtime::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
-            let _parts = runtime.lend_parts();
-            let _entered = current::enter(&runtime.table);
-            runtime.run_main(scope, main, self.ctrl_c, interrupted)
+            let run =
+                Run::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
+            let _parts = run.lend_parts();
+            let _entered = current::enter(&run.table);
+            run.run_main(scope, main, self.ctrl_c, interrupted)
         })
     }
 }

@@ -323,7 +323,7 @@ impl Shared {
             if state.others == 0 {
                 return Poll::Ready(());
             }
-            state.waiting = Some(cx.waker().clone()); // the runtime's own: a number
+            state.waiting = Some(cx.waker().clone()); // the run's own: a number
             Poll::Pending
         })
         .await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::error::panic::{FirstPanic, Payload, discard};
 use crate::platform::part::part;
-use crate::run::Runtime;
+use crate::run::Run;
 use crate::schedule::order::Others;
 use crate::schedule::rounds::{Seen, World};
 use crate::schedule::wake::{Which, wake_here};
@@ -19,7 +19,7 @@ use crate::world::signal::Interrupt;
 
 part! {
     /// The run itself, which only this module looks for.
-    pub(super) const RUNTIME: Runtime;
+    pub(super) const RUN: Run;
 }
 
 /// The world, as the scheduler of this thread's run looks at it.
@@ -27,11 +27,11 @@ pub(super) struct Outlook;
 
 impl World for Outlook {
     fn look(&self) -> Seen {
-        RUNTIME.with(|runtime| runtime.map_or(Seen::All, Runtime::look_from_inside))
+        RUN.with(|run| run.map_or(Seen::All, Run::look_from_inside))
     }
 }
 
-impl Runtime {
+impl Run {
     /// Looks between two polls, while nurseries are being polled.
     fn look_from_inside(&self) -> Seen {
         let looked = catch_unwind(AssertUnwindSafe(|| {
@@ -136,13 +136,13 @@ impl Runtime {
 }
 
 /// While it lives, Ctrl-C cancels a run's main scope.
-pub(super) struct Interruptible<'a>(&'a Runtime);
+pub(super) struct Interruptible<'a>(&'a Run);
 
 impl<'a> Interruptible<'a> {
-    pub(super) fn new(runtime: &'a Runtime, ctrl_c: bool, scope: &ScopeRef) -> Result<Self> {
+    pub(super) fn new(run: &'a Run, ctrl_c: bool, scope: &ScopeRef) -> Result<Self> {
         let interrupt = if ctrl_c { Interrupt::install()? } else { None };
-        *runtime.interrupt.borrow_mut() = interrupt.map(|interrupt| (interrupt, scope.clone()));
-        Ok(Interruptible(runtime))
+        *run.interrupt.borrow_mut() = interrupt.map(|interrupt| (interrupt, scope.clone()));
+        Ok(Interruptible(run))
     }
 }
 

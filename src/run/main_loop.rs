@@ -13,7 +13,7 @@ use crate::error::{Deadlock, Interrupted, Reason};
 use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock;
-use crate::run::Runtime;
+use crate::run::Run;
 use crate::run::look::Interruptible;
 use crate::run::stuck::Idle;
 use crate::schedule::order::Others;
@@ -25,7 +25,7 @@ use crate::scope::{
     tree::{Level, Scope},
 };
 
-impl Runtime {
+impl Run {
     /// Polls the main future to its end, and what it leaves behind.
     ///
     /// Everything runs in a nursery, the system's: its body is the main future, and then the
@@ -100,7 +100,7 @@ impl Runtime {
         }
     }
 
-    /// Ends what belongs to the runtime, when the main future has ended.
+    /// Ends what belongs to the run, when the main future has ended.
     async fn end(&self) {
         self.system.begin_to_end();
         if !self.system.is_empty() {

@@ -59,7 +59,7 @@ use crate::world::reactor::Reactor;
 use crate::world::signal::Interrupt;
 
 /// What belongs to one `run`.
-pub(crate) struct Runtime {
+pub(crate) struct Run {
     clock: Clock,
     /// The units.
     table: Rc<Table>,
@@ -96,12 +96,8 @@ pub(crate) struct Runtime {
     interrupted: Cell<bool>,
 }
 
-impl Runtime {
-    fn new(
-        clock: Clock,
-        choices: &Builder,
-        place: &'static Location<'static>,
-    ) -> io::Result<Runtime> {
+impl Run {
+    fn new(clock: Clock, choices: &Builder, place: &'static Location<'static>) -> io::Result<Run> {
         #[cfg(not(loom))]
         crate::threads::affinity::remember();
         let (reactor, waker) = Reactor::new()?;
@@ -109,7 +105,7 @@ impl Runtime {
         let table = Table::new(RunId::new(remote.slot, remote.tenancy));
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
         let number = table.run();
-        Ok(Runtime {
+        Ok(Run {
             table,
             joiners: RefCell::default(),
             panicked: Cell::new(None),

@@ -14,7 +14,7 @@
 //! A future that another thread completes is not seen, as nothing distinguishes it from one of the
 //! run's own.
 
-use super::Runtime;
+use super::Run;
 
 pub(super) struct Outside {
     /// Something is at work that the run has to wait for and that takes real time.
@@ -23,7 +23,7 @@ pub(super) struct Outside {
     pub(super) is_silent: bool,
 }
 
-impl Runtime {
+impl Run {
     pub(super) fn outside(&self) -> Outside {
         Outside {
             at_work: self.jobs.is_any_awaited_going_on(),

@@ -4,12 +4,12 @@
 //! A cancelled run waits for them, and does not return before they have. If one of them hangs, it
 //! looks as if the run did. So after a while the run says which function it is.
 
-use super::Runtime;
+use super::Run;
 use crate::platform::clock::Nanos;
 use crate::schedule::current::CONTEXT;
 use crate::threads::job::OVERDUE;
 
-impl Runtime {
+impl Run {
     /// Reports the jobs that nobody wants any more and that the run has had to wait for, for a while.
     /// Returns the time of the next look.
     #[inline]

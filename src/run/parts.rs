@@ -6,8 +6,8 @@ use crate::nursery::child::JOINERS;
 use crate::nursery::system::SYSTEM;
 use crate::operation::handed;
 use crate::platform::clock::CLOCK;
-use crate::run::Runtime;
-use crate::run::look::RUNTIME;
+use crate::run::Run;
+use crate::run::look::RUN;
 use crate::schedule::remote::registry::TENANT;
 use crate::schedule::rounds::SCHEDULER;
 use crate::scope::cancel_handle::HANDLED;
@@ -18,12 +18,12 @@ use crate::threads::LIMITERS;
 use crate::threads::job::JOBS;
 use crate::world::reactor::REACTOR;
 
-impl Runtime {
+impl Run {
     /// Makes its parts those of this thread, until the answer is dropped. What was there before is
     /// put back then.
     pub(super) fn lend_parts(&self) -> impl Sized {
         (
-            RUNTIME.lend(self),
+            RUN.lend(self),
             SCHEDULER.lend(&self.scheduler),
             CLOCK.lend(&self.clock),
             TIMERS.lend(&self.timers),

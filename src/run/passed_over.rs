@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::error::Stuck;
 use crate::operation::handed::{self, HandedOver};
 use crate::platform::clock::Nanos;
-use crate::run::Runtime;
+use crate::run::Run;
 use crate::run::stuck::{self, PATIENCE};
 use crate::schedule::ids::UnitId;
 
@@ -35,7 +35,7 @@ pub(super) struct PassedOver {
 /// The key, with the place and the tick that tell it from later ones with the same key.
 type Key = (u32, &'static Location<'static>, u32);
 
-impl Runtime {
+impl Run {
     /// Whether what is handed to operations is recorded until it is fetched. Not where being stuck is
     /// an error, as being passed over is not always a mistake.
     pub(crate) fn records_handed(&self) -> bool {

@@ -18,7 +18,7 @@ use crate::error::Stuck;
 use crate::error::panic::report;
 use crate::nursery::core::{Core, Which};
 use crate::platform::clock::Nanos;
-use crate::run::Runtime;
+use crate::run::Run;
 use crate::schedule::current::CONTEXT;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
@@ -145,7 +145,7 @@ pub(super) enum Idle {
     Reported,
 }
 
-impl Runtime {
+impl Run {
     /// Looks for what is stuck, now that there is nothing left to run, and reports it. Something
     /// outside may be `at_work` for the run; if `nothing_comes`, no timer and nothing outside will
     /// make anything ready.

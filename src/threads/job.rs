@@ -1,7 +1,7 @@
-//! Jobs: what a thread does for a runtime, and what the runtime knows of those under way.
+//! Jobs: what a thread does for a run, and what the run knows of those under way.
 //!
 //! ```text
-//! runtime's thread                                      another thread
+//! run's thread                                          another thread
 //!   Jobs::start ── Entry, with a key, and the permit
 //!        └──────── Job: work, token, key ─────────────► Job::run
 //!   Jobs::arrive ◄── call with key and outcome ──────── Report::send
@@ -301,7 +301,7 @@ impl Jobs {
     }
 }
 
-/// A job under way, as the runtime and its task see it.
+/// A job under way, as the run and its task see it.
 pub(super) struct Entry<T> {
     outcome: Cell<Option<Outcome<T>>>,
     /// The task that waits for it.

@@ -19,7 +19,7 @@ pub type FinalizerHook = Rc<dyn Fn(Unfinished<'static>)>;
 pub struct AsyncgenHooks {
     /// Called when a generator is iterated for the first time, with its qualified name and place.
     pub first_iter: Option<FirstIter>,
-    /// Called with a generator that is dropped while suspended. `None` stands for the runtime's own
+    /// Called with a generator that is dropped while suspended. `None` stands for the run's own
     /// finalizer, which closes it.
     pub finalizer: Option<FinalizerHook>,
 }

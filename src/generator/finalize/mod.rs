@@ -7,10 +7,10 @@
 //! | file | concept |
 //! |---|---|
 //! | `hooks` | what a thread has set to be called instead |
-//! | `of_thread` | the finalizer of generators that borrow nothing: the hook, or the runtime |
+//! | `of_thread` | the finalizer of generators that borrow nothing: the hook, or the run |
 //! | `of_nursery` | generators that borrow, and their finalizer: the nursery |
 //! | `unfinished` | what a finalizer gets |
-//! | `living` | the runtime's list of generators, and how it closes them in the end |
+//! | `living` | the run's list of generators, and how it closes them in the end |
 
 mod hooks;
 mod living;

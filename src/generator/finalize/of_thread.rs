@@ -12,7 +12,7 @@ use crate::generator::finalize::{
 use crate::nursery::system::SYSTEM;
 use crate::yield_now;
 
-/// The finalizer of a generator that borrows nothing: the thread's hook, or else the runtime.
+/// The finalizer of a generator that borrows nothing: the thread's hook, or else the run.
 #[derive(Default)]
 pub(in crate::generator) struct OfThread {
     hook: RefCell<Option<FinalizerHook>>,
@@ -50,7 +50,7 @@ impl Finalize<'static> for OfThread {
                  `aclosing`"
             );
         });
-        // Its task belongs to the runtime, which waits for it.
+        // Its task belongs to the run, which waits for it.
         generator.deregister();
         panic.catch(|| {
             SYSTEM.with(|system| match system {

@@ -2,7 +2,7 @@
 //!
 //! A waker holds a number, not a pointer: cloning and dropping one costs nothing and touches no
 //! memory, and a waker may outlive everything it was made for. A number is made of four parts: the
-//! runtime's slot among the runtimes of the process, a tag that tells a run from those that had the
+//! run's slot among the runs of the process, a tag that tells a run from those that had the
 //! slot before, the index of a node in the run's table, and the node's generation, so that a number
 //! whose unit has gone is recognised. Tags and generations wrap: an old waker may wake a stranger,
 //! if rarely. That is a spurious wake, which every future must bear.
@@ -93,7 +93,7 @@ impl Table {
             chunks.push(Nodes::NONE);
             chunks.len() as u32 - 1
         });
-        assert!(number < Chunk::MOST, "more tasks in one runtime than can be numbered");
+        assert!(number < Chunk::MOST, "more tasks in one run than can be numbered");
         let generation = self.generation.get();
         self.generation.set(generation.wrapping_add(STEP));
         let chunk = Chunk::allocate(self.clone(), number, generation, layout);
@@ -186,7 +186,7 @@ impl Table {
     }
 }
 
-/// The node with this index in the current runtime, whatever is in it.
+/// The node with this index in the present run, whatever is in it.
 #[inline]
 pub(crate) fn node(index: u32) -> Option<*const Unit> {
     CONTEXT.with(|context| {
@@ -195,7 +195,7 @@ pub(crate) fn node(index: u32) -> Option<*const Unit> {
     })
 }
 
-/// The units of the current runtime of which this is true. Takes time for each unit there is.
+/// The units of the present run of which this is true. Takes time for each unit there is.
 pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
     CONTEXT.with(|context| context.table().map_or_else(Vec::new, |table| table.find(which)))
 }

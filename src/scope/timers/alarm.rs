@@ -39,7 +39,7 @@ impl Future for Alarm {
 
     /// # Panics
     ///
-    /// If no runtime is running on this thread: it would never be woken.
+    /// If no run is going on on this thread: it would never be woken.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         CLOCK.with(|clock| {

@@ -44,7 +44,7 @@ impl Entered {
     ///
     /// # Errors
     ///
-    /// If no runtime is running, or if the scope was entered before.
+    /// If no run is going on, or if the scope was entered before.
     pub(crate) fn new(scope: ScopeRef, what: &'static str) -> crate::Result<Entered> {
         let mut entered = Entered::outside(scope);
         entered.enter(what)?;
