@@ -649,7 +649,8 @@ mod leaks {
         assert!(dropped.load(std::sync::atomic::Ordering::Relaxed));
     }
 
-    /// It keeps its nursery open for ever, as nobody can tell whether it will be awaited. That is said.
+    /// It keeps its nursery open for ever, as nobody can tell whether it will be awaited. That is
+    /// said.
     #[test]
     fn r10_a_start_that_was_forgotten_is_stuck() {
         let error = Builder::new()

@@ -158,8 +158,8 @@ mod cases {
         assert_eq!(refused.unwrap(), 0);
     }
 
-    /// Whatever a thread is doing when the process is forked, a lock that it has stays locked in the
-    /// child.
+    /// Whatever a thread is doing when the process is forked, a lock that it has stays locked in
+    /// the child.
     fn forked_while_others_use_the_pool() {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {

@@ -2,9 +2,9 @@
 //!
 //! A child that either of two threads may wake ends with the first wake. The second wake may come
 //! before the child runs, while it does, between its end and the moment it is freed, when another
-//! child has its place in the table, and when the run has ended. It must then reach nobody, or be one
-//! wake too many for the child that has the place now. It must neither pass for a wake of that child
-//! nor hide one.
+//! child has its place in the table, and when the run has ended. It must then reach nobody, or be
+//! one wake too many for the child that has the place now. It must neither pass for a wake of that
+//! child nor hide one.
 #![cfg(loom)]
 
 use std::future::poll_fn;

@@ -1,9 +1,9 @@
 //! The last waker is dropped elsewhere while the child completes (R2).
 //!
-//! A waker is a number, so cloning or dropping it touches nothing. These models show that this holds
-//! wherever a clone, a wake by value, a wake by reference or a drop falls between the child's poll,
-//! its end, the freeing of its memory, the reuse of its place, and the end of the run. Another
-//! library's waker, which does own one of ours, is dropped once and takes nothing with it.
+//! A waker is a number, so cloning or dropping it touches nothing. These models show that this
+//! holds wherever a clone, a wake by value, a wake by reference or a drop falls between the child's
+//! poll, its end, the freeing of its memory, the reuse of its place, and the end of the run.
+//! Another library's waker, which does own one of ours, is dropped once and takes nothing with it.
 #![cfg(loom)]
 
 use std::future::{Future, poll_fn};

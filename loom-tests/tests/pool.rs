@@ -1,9 +1,9 @@
 //! The pool's idle time-out against a new job (R3).
 //!
-//! A thread of the pool waits for its next job, and leaves when its time is over, which in a model is
-//! at once. So every order of these steps is tried: its time-out; its look at whether it is still
-//! among the idle; and, by another thread, taking it from there, giving it a job, and telling it. A
-//! job that is given to a thread which leaves is a task that waits for ever.
+//! A thread of the pool waits for its next job, and leaves when its time is over, which in a model
+//! is at once. So every order of these steps is tried: its time-out; its look at whether it is
+//! still among the idle; and, by another thread, taking it from there, giving it a job, and telling
+//! it. A job that is given to a thread which leaves is a task that waits for ever.
 #![cfg(loom)]
 
 use loom::sync::Arc;

@@ -1,10 +1,10 @@
 //! A cancellation from another thread against a scope that is being left (C14).
 //!
-//! A handle is used before its scope is entered; while it is being entered; while what is in it runs
-//! or sleeps; between the end of the body and the moment the scope is left; after that, when the next
-//! scope has its place; and when the run has gone. What is in the scope is cancelled or has ended,
-//! and nothing outside it is ever cancelled. A cancellation of something that would never end is not
-//! lost.
+//! A handle is used before its scope is entered; while it is being entered; while what is in it
+//! runs or sleeps; between the end of the body and the moment the scope is left; after that, when
+//! the next scope has its place; and when the run has gone. What is in the scope is cancelled or
+//! has ended, and nothing outside it is ever cancelled. A cancellation of something that would
+//! never end is not lost.
 #![cfg(loom)]
 
 use std::time::Duration;
@@ -108,8 +108,8 @@ fn c14_a_handle_outlives_its_run() {
     });
 }
 
-/// Makes the run look at what other threads want, which it does when nothing can run. The clock of a
-/// model jumps.
+/// Makes the run look at what other threads want, which it does when nothing can run. The clock of
+/// a model jumps.
 async fn look_around() -> Result<()> {
     sleep(Duration::from_secs(1)).await
 }

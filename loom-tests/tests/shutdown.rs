@@ -1,10 +1,10 @@
 //! A remote call against shutdown (R4, R2).
 //!
 //! A call may come while the run works, sleeps, ends its tasks, has refused further calls but not
-//! made the last ones, or has gone. A function that was taken is called once, and in order; one that
-//! was not taken comes back without having been called. Whoever waits for an answer gets one. A token
-//! that outlives its run reaches no later run, and a waker that does so wakes a later run at most
-//! once for nothing.
+//! made the last ones, or has gone. A function that was taken is called once, and in order; one
+//! that was not taken comes back without having been called. Whoever waits for an answer gets one.
+//! A token that outlives its run reaches no later run, and a waker that does so wakes a later run
+//! at most once for nothing.
 #![cfg(loom)]
 
 use std::future::poll_fn;

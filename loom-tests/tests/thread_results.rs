@@ -1,9 +1,9 @@
 //! A thread's result against a cancellation, and against being abandoned (R3).
 //!
-//! A function on another thread ends, and its outcome comes back, before, while or after its task is
-//! cancelled, is dropped or abandons it, and while the run ends, refuses calls or has gone. The
-//! outcome reaches the task or is dropped, once, on either thread. A function that was not abandoned
-//! has ended when `run` returns. Its permit is free only when it has ended.
+//! A function on another thread ends, and its outcome comes back, before, while or after its task
+//! is cancelled, is dropped or abandons it, and while the run ends, refuses calls or has gone. The
+//! outcome reaches the task or is dropped, once, on either thread. A function that was not
+//! abandoned has ended when `run` returns. Its permit is free only when it has ended.
 #![cfg(loom)]
 
 use std::future::{Future, poll_fn};

@@ -1,5 +1,5 @@
-//! How users check a program of their own: a flag that a thread sets and a task waits for, once right
-//! and once wrong. See "Other threads: loom" in `seedbed::guide::testing`.
+//! How users check a program of their own: a flag that a thread sets and a task waits for, once
+//! right and once wrong. See "Other threads: loom" in `seedbed::guide::testing`.
 #![cfg(loom)]
 
 use std::future::poll_fn;

@@ -1,10 +1,11 @@
 //! A wake against going to sleep (R2).
 //!
 //! The run looks whether something has come, says that it is about to sleep, and sleeps. Another
-//! thread's wake may come before the task has left its waker; between that and the look; between the
-//! look and the announcement; between the announcement and the sleep; during the sleep; and while the
-//! run wakes up, when the next wake must find it either awake or asleep, and nothing in between. The
-//! look itself takes no lock, and may see an old value. A lost wake is a deadlock of the model.
+//! thread's wake may come before the task has left its waker; between that and the look; between
+//! the look and the announcement; between the announcement and the sleep; during the sleep; and
+//! while the run wakes up, when the next wake must find it either awake or asleep, and nothing in
+//! between. The look itself takes no lock, and may see an old value. A lost wake is a deadlock of
+//! the model.
 #![cfg(loom)]
 
 use std::future::poll_fn;
@@ -84,7 +85,8 @@ fn r02_a_run_sleeps_again_after_a_wake_for_nothing() {
     });
 }
 
-/// One of them may find that the task has been woken already. What it did before that is still seen.
+/// One of them may find that the task has been woken already. What it did before that is still
+/// seen.
 #[test]
 fn r02_two_threads_wake_one_task() {
     model(Preemptions(3), || {

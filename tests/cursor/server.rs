@@ -112,7 +112,8 @@ impl Drop for Server {
     }
 }
 
-/// The folder with the newest programs of PostgreSQL, as Debian has them, or else what is in `PATH`.
+/// The folder with the newest programs of PostgreSQL, as Debian has them, or else what is in
+/// `PATH`.
 fn programs() -> PathBuf {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version =

@@ -395,8 +395,8 @@ impl Drop for Case {
     }
 }
 
-/// Asserts the bound for every kind of greedy task, alone and with many of its kind, at the root and
-/// deeper.
+/// Asserts the bound for every kind of greedy task, alone and with many of its kind, at the root
+/// and deeper.
 fn assert_served(what: &str, mut run: impl FnMut(Greedy, u64, u32) -> u64) {
     for (name, greedy) in greedy_tasks() {
         for (tasks, depth) in [(1, 0), (1, 1), (1, 5), (10, 0), (10, 3), (100, 1)] {
@@ -538,7 +538,8 @@ fn r07_what_is_joined_with_a_greedy_nursery_waits_for_a_few_budgets() {
     }
 }
 
-/// The task that became ready first does not keep the thread while the kernel has news for the others.
+/// The task that became ready first does not keep the thread while the kernel has news for the
+/// others.
 #[test]
 fn r07_equals_have_equal_shares() {
     const TASKS: usize = 5;
@@ -688,8 +689,8 @@ fn r07_a_poll_that_lasts_lets_others_run() {
     assert!(others.get() >= LONG / 2, "{} times", others.get());
 }
 
-/// After five milliseconds a turn ends, and who waited for what has happened meanwhile goes ahead of
-/// those that compute: it does not wait until each of them has had its turn.
+/// After five milliseconds a turn ends, and who waited for what has happened meanwhile goes ahead
+/// of those that compute: it does not wait until each of them has had its turn.
 #[test]
 fn r07_a_due_timer_does_not_wait_for_all_that_compute() {
     const LONG: Duration = Duration::from_millis(2);

@@ -630,8 +630,8 @@ fn s05_by_hand_in_http2() {
 
 // S6
 
-/// How long after a stop a connection ends whose client has `sent` before it, and what comes of what
-/// the client sends after it.
+/// How long after a stop a connection ends whose client has `sent` before it, and what comes of
+/// what the client sends after it.
 fn stopped(
     serve: impl AsyncFnOnce(UnixStream) -> Result<()>,
     sent: &[u8],
@@ -745,8 +745,8 @@ fn s06_what_is_under_way_is_finished() {
     assert_between(stopped(serve_large, &begun(&[request(1)]), slowly), secs(2), secs(9));
 }
 
-/// A server with a stage that takes as long as it may, and a client that connects. If `stopped`, the
-/// server is stopped a second later.
+/// A server with a stage that takes as long as it may, and a client that connects. If `stopped`,
+/// the server is stopped a second later.
 fn staged(stopped: bool) -> Duration {
     let clock = VirtualClock::new();
     let outcome = Builder::new().clock(&clock).run(async {

@@ -33,8 +33,8 @@ fn c10_an_accept_is_cancelled_in_the_instant_a_connection_arrives() {
     .unwrap();
 }
 
-/// The task that accepts and the one that cancels it are both told in the same round of the reactor,
-/// in either order.
+/// The task that accepts and the one that cancels it are both told in the same round of the
+/// reactor, in either order.
 #[test]
 fn c10_an_accept_that_is_woken_and_cancelled() {
     for seed in 0..32 {
@@ -167,8 +167,8 @@ impl Canceller {
     }
 }
 
-/// Bytes go through a narrow stream. Many of the reads and writes are cancelled, and then done again.
-/// If one of those had happened, bytes would come twice or be missing.
+/// Bytes go through a narrow stream. Many of the reads and writes are cancelled, and then done
+/// again. If one of those had happened, bytes would come twice or be missing.
 async fn transfer_with_cancellations<S: Socket>(
     one: &SocketStream<S>,
     other: &SocketStream<S>,

@@ -212,8 +212,8 @@ fn s07_a_close_in_a_handler_is_all_that_a_server_waits_for() {
     assert_eq!(clock.elapsed(), Duration::from_secs(2));
 }
 
-/// Whatever becomes of the stream before that. For example, the half that goes last leaves it to the
-/// server.
+/// Whatever becomes of the stream before that. For example, the half that goes last leaves it to
+/// the server.
 #[test]
 fn s07_a_server_lingers_on_what_its_handlers_drop_in_whatever_way() {
     for way in 0..4 {
@@ -308,8 +308,8 @@ async fn unix_after(before: Before) -> Result<(UnixStream, Option<UnixStream>)> 
     Ok((ours, None))
 }
 
-/// Ends a direction of the stream in the way with this number, and says which way that is; `None` if
-/// there are fewer ways.
+/// Ends a direction of the stream in the way with this number, and says which way that is; `None`
+/// if there are fewer ways.
 async fn end<S: Socket>(
     way: usize,
     mut stream: SocketStream<S>,

@@ -213,7 +213,8 @@ fn w07_connect_waits_for_as_long_as_its_scope_lets_it() {
             let outcome = fail_after(limit, UnixStream::connect(&path)).await;
             assert!(outcome.unwrap_err().is::<TooSlow>());
             assert_eq!(clock.elapsed() - began, limit);
-            // Again and again, in a scope that is cancelled. Those that gave up are not in the queue.
+            // Again and again, in a scope that is cancelled. Those that gave up are not in the
+            // queue.
             cancel_scope(async |scope| {
                 scope.cancel();
                 for _ in 0..3 {

@@ -181,7 +181,8 @@ fn readable_and_writable_tell_the_truth() {
     .unwrap();
 }
 
-/// The kernel ends a read where urgent data was, so a short read does not mean that there is no more.
+/// The kernel ends a read where urgent data was, so a short read does not mean that there is no
+/// more.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_follows_urgent_data_is_read() {
@@ -354,8 +355,8 @@ fn a_thread_at_the_other_end() {
     thread.join().unwrap();
 }
 
-/// However many there are, what one system call does not take is left for the next. It is no sign that
-/// the socket is full or empty.
+/// However many there are, what one system call does not take is left for the next. It is no sign
+/// that the socket is full or empty.
 #[test]
 fn more_pieces_than_one_system_call_takes() {
     const PIECES: usize = 5000;

@@ -457,8 +457,8 @@ async fn yields(world: &Rc<World>, frame: &Frame, y: &Yielder<Token, Token>) -> 
     outcome.map(drop)
 }
 
-/// Drives the generator in a slot, to the end of the step or for that many polls. Meanwhile the slot
-/// is empty.
+/// Drives the generator in a slot, to the end of the step or for that many polls. Meanwhile the
+/// slot is empty.
 async fn drive(world: &Rc<World>, slot: usize, how: How, polls: Option<u64>) -> Result<()> {
     let Some(mut taken) = world.slots.borrow_mut()[slot].take() else { return Ok(()) };
     let outcome = {

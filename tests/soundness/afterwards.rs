@@ -125,7 +125,8 @@ fn n04_wakers_from_another_thread_all_the_time() {
                             n.spawn(async move {
                                 let waker = own_waker().await;
                                 keep_twenty(&mut wakers.lock().unwrap(), waker);
-                                // It does not sleep, because the virtual clock moves only when nothing is woken.
+                                // It does not sleep, because the virtual clock moves only when
+                                // nothing is woken.
                                 for _ in 0..i {
                                     yield_now().await?;
                                 }

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `running` | running a future: on a virtual clock, shielded, cancelled, once, or up to a panic |
+//! | `running` | running a future: on a virtual clock, shielded, cancelled, once, up to a panic |
 //! | `log` | what happened, in order, and how often something was dropped |
 //! | `bodies` | bodies of generators that count |
 //! | `warnings` | what the crate reports through `tracing` |

@@ -192,7 +192,8 @@ fn to_thread_value(value: u32) -> seedbed::ToThread<u32> {
 #[test]
 fn r03_a_thread_at_work_is_something_to_wait_for() {
     let run = |main: &mut dyn FnMut() -> seedbed::ToThread<()>| {
-        // On the system's clock a first poll may last for so long that the operation lets others run.
+        // On the system's clock a first poll may last for so long that the operation lets others
+        // run.
         let builder = Builder::new().clock(&VirtualClock::new()).detect_deadlock(true);
         builder.run(async {
             let event = std::rc::Rc::new(Event::new());

@@ -190,8 +190,8 @@ pub mod r05_ctrl_c_that_has_its_default_effect_again_is_heeded_again {
     }
 }
 
-/// Both respond to it: the main scope is cancelled, and the library is told. The second does not end the
-/// process, as somebody listens.
+/// Both respond to it: the main scope is cancelled, and the library is told. The second does not
+/// end the process, as somebody listens.
 pub mod r05_during_a_run_others_hear_of_ctrl_c_as_well {
     use super::*;
 
