@@ -173,7 +173,7 @@ impl Ahead {
             if !unsafe { unit.as_ref() }.is_queued() {
                 return None;
             }
-            roster.unqueue(unit.as_ptr());
+            roster.queue.remove(unit.as_ptr());
         }
         Some(unit)
     }

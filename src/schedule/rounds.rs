@@ -178,7 +178,7 @@ impl Scheduler {
             }
             let is_over =
                 CONTEXT.with(|context| context.turn.is_done() || context.rounds.looks.get() == 0);
-            if is_over || self.is_loop_wanted.get() || root.is_idle() {
+            if is_over || self.is_loop_wanted.get() || root.queue.is_idle() {
                 return Poll::Pending;
             }
         }

@@ -200,7 +200,7 @@ impl Core {
         drop(drained);
         if driven.is_ready() {
             self.open.set(false);
-        } else if !self.roster.is_idle() {
+        } else if !self.roster.queue.is_idle() {
             let was_cut = scheduler.ahead.is_cutting();
             let why = if was_cut { Again::WasCut } else { Again::ForNursery };
             wake::poll_again(cx.waker(), why);
@@ -232,7 +232,7 @@ impl Core {
             return Poll::Pending;
         }
         loop {
-            while let Some(unit) = self.roster.pop(&scheduler.order) {
+            while let Some(unit) = self.roster.queue.pop(&scheduler.order) {
                 if self.poll_unit(host, unit, body) == Left::Nothing
                     && self.close_left_behind() == Rest::Nothing
                 {
@@ -245,7 +245,9 @@ impl Core {
                     return Poll::Pending;
                 }
             }
-            if self.roster.is_idle() || scheduler.next_round(&self.roster, passage) == Onward::Up {
+            if self.roster.queue.is_idle()
+                || scheduler.next_round(&self.roster, passage) == Onward::Up
+            {
                 return Poll::Pending;
             }
         }

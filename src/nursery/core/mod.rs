@@ -115,7 +115,7 @@ impl Core {
 
     /// Whether nothing in this nursery is ready.
     pub(crate) fn is_idle(&self) -> bool {
-        self.roster.is_idle()
+        self.roster.queue.is_idle()
     }
 
     /// Whether the units of both nurseries are in one table. A child's links to its siblings are indices
@@ -232,7 +232,7 @@ impl Core {
         // SAFETY: it is attached here.
         let queued = unsafe { unit.as_ref() }.is_queued();
         if queued {
-            self.roster.unqueue(unit.as_ptr());
+            self.roster.queue.remove(unit.as_ptr());
         }
         let unit = to.adopt(self.release(unit));
         let mut foreign = Vec::new();
@@ -254,7 +254,7 @@ impl Core {
             let body = unsafe { self.roster.body().as_ref() }?;
             // It may have been made ready earlier, by the cancellation that ended the children.
             if body.is_queued() {
-                self.roster.unqueue(body);
+                self.roster.queue.remove(body);
             }
             // SAFETY: as above.
             return unsafe { wake::make_ready(self.roster.body()) };
@@ -277,7 +277,7 @@ impl Core {
 
     /// The tick in which the first of the ready units became ready.
     pub(crate) fn ready_since(&self) -> Option<u32> {
-        self.roster.ready_since()
+        self.roster.queue.ready_since()
     }
 
     /// Whether anything is running in it. If not, something outside keeps it open.

@@ -1,12 +1,12 @@
-//! Memory for units: nodes of one size side by side, so that taking and giving back one is a few
-//! instructions, without the allocator's own bookkeeping.
+//! Memory for units: nodes of one size lie side by side, so that it takes a few instructions to take
+//! one or to put one back, and no bookkeeping of the allocator's.
 //!
 //! # Invariants
 //!
 //! 1. A chunk is one allocation: padding, the header, and its nodes. The header is right before the
 //!    first node. All pointers to its nodes come from that allocation.
-//! 2. All nodes are valid `Unit`s at any time: whoever uses one leaves its `Unit` valid.
-//! 3. A node is in use, or in `unused`.
+//! 2. All nodes begin with a valid `Unit` at any time: whoever uses one leaves that valid.
+//! 3. A node is in use, or in the list `unused`.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -14,15 +14,15 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::schedule::ids::UnitId;
-use crate::schedule::units::table::{Room, Table};
+use crate::schedule::units::table::{Table, Vacant};
 use crate::schedule::units::unit::Unit;
 
-/// How many nodes a chunk has at the most. One under the sanitizer: it is to notice what is used
-/// after it was freed.
+/// The most nodes that a chunk has. Under the sanitizer it is one, so that what is used after it was
+/// freed is found.
 const NODES: usize = if cfg!(seedbed_sanitize) { 1 } else { 1 << NODE_BITS };
 const NODE_BITS: u32 = 6;
 
-/// How many bytes of nodes a chunk has, about: fewer where the nodes are small.
+/// About how many bytes of nodes a chunk has; fewer where the nodes are small.
 const BYTES: usize = 16 << 10;
 
 /// The size and alignment of a node.
@@ -30,10 +30,10 @@ const BYTES: usize = 16 << 10;
 pub(crate) struct NodeLayout(Layout);
 
 impl NodeLayout {
-    /// Classes are 8 bytes apart. In class 0 is what has a chunk of its own.
+    /// Classes are 8 bytes apart. Nodes of class 0 have a chunk of their own.
     pub(super) const CLASSES: usize = 256;
 
-    /// That of a node that begins with a `Unit`.
+    /// The layout of a node, which begins with a `Unit`.
     pub(crate) const fn of<N>() -> NodeLayout {
         NodeLayout(Layout::new::<N>())
     }
@@ -61,12 +61,13 @@ pub(super) struct Chunk {
     number: u32,
     class: u8,
     in_use: Cell<u32>,
-    /// How far the header is from the beginning of the allocation, and what that is like.
+    /// How far the header is from the beginning of the allocation.
     padding: u32,
+    /// The layout of the allocation.
     layout: Layout,
     nodes: Nodes,
     unused: Cell<*const Unit>,
-    /// The other chunks of the class that have room.
+    /// Its neighbours in the list of chunks with unused nodes.
     prev: Cell<*const Chunk>,
     next: Cell<*const Chunk>,
 }
@@ -75,17 +76,16 @@ pub(super) struct Chunk {
 #[derive(Clone, Copy)]
 pub(super) struct Nodes {
     first: *const Unit,
-    /// The distance of two, in bytes.
+    /// The distance between two, in bytes.
     stride: u32,
     count: u32,
 }
 
 impl Nodes {
-    /// Those of no chunk.
+    /// The nodes of no chunk.
     pub(super) const NONE: Nodes = Nodes { first: ptr::null(), stride: 0, count: 0 };
 
-    /// The node with this index, of which the chunk's number has been seen to. Null if there is
-    /// none.
+    /// The node with this index, which has led to this chunk. Null if there is none.
     #[inline]
     pub(super) fn node(&self, index: u32) -> *const Unit {
         let nth = index % (1 << NODE_BITS);
@@ -111,10 +111,10 @@ pub(super) enum Left {
 }
 
 impl Chunk {
-    /// How many there may be in one table.
+    /// The most chunks there can be in one table.
     pub(super) const MOST: u32 = UnitId::INDICES >> NODE_BITS;
 
-    /// A chunk without nodes in use.
+    /// A chunk in which no node is in use.
     pub(super) fn allocate(
         table: Rc<Table>,
         number: u32,
@@ -209,16 +209,16 @@ impl Chunk {
         unsafe { first.cast::<Chunk>().sub(1) }
     }
 
-    /// Takes a node out. There is room, and `room` is where it stands for that.
+    /// Takes a node out. There is an unused one, so the chunk is in the list of `vacant`.
     #[inline]
-    pub(super) fn take(&self, room: &Room) -> NonNull<Unit> {
+    pub(super) fn take(&self, vacant: &Vacant) -> NonNull<Unit> {
         let in_use = self.in_use.get();
         if in_use == 0 {
-            room.empty.set(room.empty.get() - 1);
+            vacant.empty.set(vacant.empty.get() - 1);
         }
         self.in_use.set(in_use + 1);
         if in_use + 1 == self.nodes.count {
-            self.remove_from(room);
+            self.remove_from(vacant);
         }
         self.take_unused()
     }
@@ -231,7 +231,7 @@ impl Chunk {
 
     #[inline]
     fn take_unused(&self) -> NonNull<Unit> {
-        let node = NonNull::new(self.unused.get().cast_mut()).expect("there is room");
+        let node = NonNull::new(self.unused.get().cast_mut()).expect("there is an unused node");
         // SAFETY: invariant 2.
         self.unused.set(unsafe { node.as_ref() }.next_unused());
         node
@@ -239,24 +239,24 @@ impl Chunk {
 
     /// Puts a node back. Returns what is left in the chunk.
     #[inline]
-    pub(super) fn put(&self, node: NonNull<Unit>, room: &Room) -> Left {
+    pub(super) fn put(&self, node: NonNull<Unit>, vacant: &Vacant) -> Left {
         // SAFETY: invariant 2.
         unsafe { node.as_ref() }.set_unused(self.unused.replace(node.as_ptr()));
         let in_use = self.in_use.get();
         self.in_use.set(in_use - 1);
         if in_use == self.nodes.count {
-            self.add_to(room);
+            self.add_to(vacant);
         }
         if in_use == 1 {
-            room.empty.set(room.empty.get() + 1);
+            vacant.empty.set(vacant.empty.get() + 1);
             return Left::Nothing;
         }
         Left::Nodes
     }
 
-    /// Lists it among those that have room.
-    pub(super) fn add_to(&self, room: &Room) {
-        let next = room.first.replace(self);
+    /// Lists it among those that have unused nodes.
+    pub(super) fn add_to(&self, vacant: &Vacant) {
+        let next = vacant.first.replace(self);
         self.prev.set(ptr::null());
         self.next.set(next);
         // SAFETY: what is listed is alive (invariant 1 of `units::table`).
@@ -264,23 +264,23 @@ impl Chunk {
             next.prev.set(self);
         }
         if self.is_empty() {
-            room.empty.set(room.empty.get() + 1);
+            vacant.empty.set(vacant.empty.get() + 1);
         }
     }
 
-    /// Takes it out of those that have room.
-    pub(super) fn remove_from(&self, room: &Room) {
+    /// Takes it out of that list.
+    pub(super) fn remove_from(&self, vacant: &Vacant) {
         let (prev, next) = (self.prev.get(), self.next.get());
         // SAFETY (both): what is listed is alive (invariant 1 of `units::table`).
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.next.set(next),
-            None => room.first.set(next),
+            None => vacant.first.set(next),
         }
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(prev);
         }
         if self.is_empty() {
-            room.empty.set(room.empty.get() - 1);
+            vacant.empty.set(vacant.empty.get() - 1);
         }
     }
 
@@ -306,7 +306,7 @@ impl Chunk {
         self.in_use.get() == 0
     }
 
-    pub(super) fn next_with_room(&self) -> *const Chunk {
+    pub(super) fn next_vacant(&self) -> *const Chunk {
         self.next.get()
     }
 }

@@ -9,7 +9,7 @@
 //! | `chunk` | their memory |
 
 pub(crate) mod chunk;
-pub(super) mod queue;
+pub(crate) mod queue;
 pub(crate) mod roster;
 pub(crate) mod table;
 pub(crate) mod unit;

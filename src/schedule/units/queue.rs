@@ -16,7 +16,7 @@ use crate::schedule::units::table::Table;
 use crate::schedule::units::unit::{Flag, Unit};
 
 /// The units of a nursery that are ready, and ghosts among them.
-pub(in crate::schedule) struct Queue {
+pub(crate) struct Queue {
     head: Cell<*const Unit>,
     tail: Cell<*const Unit>,
     ghosts: Cell<u32>,
@@ -44,7 +44,7 @@ impl Queue {
 
     /// Whether nothing is ready.
     #[inline]
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         if self.ghosts.get() > 0 {
             self.sweep();
         }
@@ -59,7 +59,7 @@ impl Queue {
 
     /// The round in which the first of the units became ready. While nobody takes units out it
     /// stays the same, and it is another one whenever the queue has been empty in between.
-    pub(super) fn ready_since(&self) -> Option<u32> {
+    pub(crate) fn ready_since(&self) -> Option<u32> {
         // SAFETY: invariant 1.
         unsafe { self.head.get().as_ref() }.map(|head| head.tick.get())
     }
@@ -117,7 +117,7 @@ impl Queue {
 
     /// Takes out the next unit that became ready before the present round.
     #[inline]
-    pub(super) fn pop(&self, order: &Order) -> Option<NonNull<Unit>> {
+    pub(crate) fn pop(&self, order: &Order) -> Option<NonNull<Unit>> {
         let now = CONTEXT.with(|context| context.rounds.tick.get());
         loop {
             let this = self.head.get();
@@ -138,7 +138,7 @@ impl Queue {
     }
 
     /// Takes out a unit, wherever it stands. Takes time for each that stands before it.
-    pub(super) fn remove(&self, this: *const Unit) {
+    pub(crate) fn remove(&self, this: *const Unit) {
         self.take_out(|unit| ptr::eq(unit, this));
     }
 

@@ -16,7 +16,6 @@ use std::task::Waker;
 use crate::schedule::current;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
-use crate::schedule::order::Order;
 use crate::schedule::units::chunk::NodeLayout;
 use crate::schedule::units::queue::Queue;
 use crate::schedule::units::table::{self, Table};
@@ -24,7 +23,7 @@ use crate::schedule::units::unit::{Flag, NO_INDEX, Unit};
 
 /// The units of one nursery. See the module's documentation.
 pub(crate) struct Roster {
-    pub(in crate::schedule) queue: Queue,
+    pub(crate) queue: Queue,
     draining: Cell<Draining>,
     host: Cell<HostWaker>,
     /// The children, in the order in which they came.
@@ -258,34 +257,12 @@ impl Roster {
         self.draining.get() == Draining::Yes
     }
 
-    /// Takes out the next unit that became ready before the present round.
-    #[inline]
-    pub(crate) fn pop(&self, order: &Order) -> Option<NonNull<Unit>> {
-        self.queue.pop(order)
-    }
-
-    /// Takes a unit that is attached here out of the queue. Takes time for each that stands before
-    /// it.
-    pub(crate) fn unqueue(&self, this: *const Unit) {
-        self.queue.remove(this);
-    }
-
-    /// Whether nothing is ready.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.queue.is_idle()
-    }
-
     /// Whether this unit is attached here, and ready.
     pub(crate) fn has_ready(&self, unit: UnitId) -> bool {
         // SAFETY: what the table knows is valid.
         table::lookup(unit)
             .map(|unit| unsafe { &*unit })
             .is_some_and(|unit| ptr::eq(unit.roster.get(), self) && unit.is_queued())
-    }
-
-    /// See [`Queue::ready_since`].
-    pub(crate) fn ready_since(&self) -> Option<u32> {
-        self.queue.ready_since()
     }
 }
 

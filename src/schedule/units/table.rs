@@ -1,18 +1,17 @@
-//! The units of one run: their memory, and from the number in a waker to the unit it stands for.
+//! The units of one run: their memory, and the way from the number in a waker to its unit.
 //!
-//! A waker holds a number, not a pointer: cloning and dropping one costs nothing and touches no
-//! memory, and a waker may outlive everything it was made for. A number is made of four parts: the
-//! run's slot among the runs of the process, a tag that tells a run from those that had the
-//! slot before, the index of a node in the run's table, and the node's generation, so that a number
-//! whose unit has gone is recognised. Tags and generations wrap: an old waker may wake a stranger,
-//! if rarely. That is a spurious wake, which every future must bear.
+//! A waker holds a [number](crate::schedule::ids), not a pointer: cloning and dropping one costs
+//! nothing and touches no memory, and a waker may outlive everything it was made for. The number's
+//! index leads to a chunk and to a node in it; a number whose unit has gone is recognised by its
+//! generation.
 //!
 //! # Invariants
 //!
-//! 1. What `chunks` and `rooms` point to is alive: a chunk's nodes are in `chunks` from when it is
-//!    made until it is freed, and it is in the list of its class while it has room. Chunks of one
-//!    node are in no list.
-//! 2. A table is alive while anything is in it: the run, each nursery and each chunk count in it.
+//! 1. What `chunks` and `vacant` point to is alive: a chunk's nodes are in `chunks` from when it is
+//!    made until it is freed, and it is in the list of its class while it has unused nodes. Chunks
+//!    with a single node are in no list.
+//! 2. A table is alive while anything is in it: the run, each nursery and each chunk count their
+//!    references to it.
 //! 3. Nothing here calls foreign code.
 
 use std::array;
@@ -28,26 +27,28 @@ use crate::schedule::units::unit::Unit;
 /// How many empty chunks of each class are kept for use again.
 const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
 
-/// How far apart generations begin: odd, so that it takes as many steps to come back as there are.
+/// How far apart the generations of two chunks begin: odd, so that all generations have been used
+/// before one comes back.
 const STEP: u16 = 2531;
 
 /// The units of one run. See the module's documentation.
 pub(crate) struct Table {
     run: RunId,
-    /// By their numbers.
+    /// Where their nodes are, by the number of the chunk.
     chunks: UnsafeCell<Vec<Nodes>>,
     free_numbers: UnsafeCell<Vec<u32>>,
-    /// For each class of sizes the chunks that have room.
-    rooms: [Room; NodeLayout::CLASSES],
+    /// The chunks of each class of sizes that have unused nodes.
+    vacant: [Vacant; NodeLayout::CLASSES],
     /// Where the generations of the next chunk's nodes begin.
     generation: Cell<u16>,
-    /// The run has ended: nothing is kept any more.
+    /// Whether the run has ended: then nothing is kept for use again.
     closed: Cell<bool>,
 }
 
-pub(super) struct Room {
+/// The chunks of one class that have unused nodes.
+pub(super) struct Vacant {
     pub(super) first: Cell<*const Chunk>,
-    /// How many of the chunks are empty.
+    /// How many of them are empty.
     pub(super) empty: Cell<u32>,
 }
 
@@ -58,7 +59,10 @@ impl Table {
             run,
             chunks: UnsafeCell::new(Vec::new()),
             free_numbers: UnsafeCell::new(Vec::new()),
-            rooms: array::from_fn(|_| Room { first: Cell::new(ptr::null()), empty: Cell::new(0) }),
+            vacant: array::from_fn(|_| Vacant {
+                first: Cell::new(ptr::null()),
+                empty: Cell::new(0),
+            }),
             generation: Cell::new(0),
             closed: Cell::new(false),
         })
@@ -68,18 +72,18 @@ impl Table {
         self.run
     }
 
-    /// Memory for a node, of which only what belongs to its place is set.
+    /// Memory for a node, in which only what belongs to its place is set.
     ///
     /// # Panics
     ///
-    /// If there are too many.
+    /// If there are more nodes than indices.
     #[inline]
     pub(crate) fn allocate(self: &Rc<Self>, layout: NodeLayout) -> NonNull<Unit> {
         if !layout.is_alone() {
-            let room = &self.rooms[layout.class()];
+            let vacant = &self.vacant[layout.class()];
             // SAFETY: invariant 1.
-            if let Some(chunk) = unsafe { room.first.get().as_ref() } {
-                return chunk.take(room);
+            if let Some(chunk) = unsafe { vacant.first.get().as_ref() } {
+                return chunk.take(vacant);
             }
         }
         self.allocate_chunk(layout)
@@ -103,16 +107,16 @@ impl Table {
         if layout.is_alone() {
             return chunk.take_only();
         }
-        let room = &self.rooms[layout.class()];
-        chunk.add_to(room);
-        chunk.take(room)
+        let vacant = &self.vacant[layout.class()];
+        chunk.add_to(vacant);
+        chunk.take(vacant)
     }
 
     /// Frees a node.
     ///
     /// # Safety
     ///
-    /// It came from `allocate`, of whichever table, and nobody has it any more.
+    /// It came from `allocate`, of any table, and nobody has it any more.
     #[inline]
     pub(crate) unsafe fn free(node: NonNull<Unit>) {
         // SAFETY: the caller's promise.
@@ -123,9 +127,9 @@ impl Table {
         let is_spare = if alive.is_alone() {
             true
         } else {
-            let room = &table.rooms[alive.class()];
-            alive.put(node, room) == Left::Nothing
-                && (room.empty.get() > KEPT || table.closed.get())
+            let vacant = &table.vacant[alive.class()];
+            alive.put(node, vacant) == Left::Nothing
+                && (vacant.empty.get() > KEPT || table.closed.get())
         };
         if is_spare {
             // SAFETY: it has no node that is in use.
@@ -143,7 +147,7 @@ impl Table {
             let chunk = chunk.as_ref();
             let table = chunk.table();
             if !chunk.is_alone() {
-                chunk.remove_from(&table.rooms[chunk.class()]);
+                chunk.remove_from(&table.vacant[chunk.class()]);
             }
             (&mut *table.chunks.get())[chunk.number() as usize] = Nodes::NONE;
             (&mut *table.free_numbers.get()).push(chunk.number());
@@ -153,15 +157,14 @@ impl Table {
         unsafe { Chunk::free(chunk) };
     }
 
-    /// To be called when the run has ended: gives back what is kept. What is still in use is given
-    /// back when it is freed.
+    /// The run has ended: frees what is kept for use again. What is still in use is freed later.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        for room in &self.rooms {
-            let mut next = room.first.get();
+        for vacant in &self.vacant {
+            let mut next = vacant.first.get();
             // SAFETY (both): invariant 1.
             while let Some(chunk) = unsafe { next.as_ref() } {
-                next = chunk.next_with_room();
+                next = chunk.next_vacant();
                 if chunk.is_empty() {
                     unsafe { Table::free_chunk(chunk.whole()) };
                 }
@@ -169,7 +172,7 @@ impl Table {
         }
     }
 
-    /// The node with this index, whatever is in it. Null if there is none.
+    /// The node with this index, in use or not. Null if there is none.
     #[inline]
     pub(crate) fn node(&self, index: u32) -> *const Unit {
         // SAFETY: invariant 3: nobody changes it meanwhile.
@@ -186,7 +189,7 @@ impl Table {
     }
 }
 
-/// The node with this index in the present run, whatever is in it.
+/// The node with this index in the present run, in use or not.
 #[inline]
 pub(crate) fn node(index: u32) -> Option<*const Unit> {
     CONTEXT.with(|context| {
@@ -195,7 +198,7 @@ pub(crate) fn node(index: u32) -> Option<*const Unit> {
     })
 }
 
-/// The units of the present run of which this is true. Takes time for each unit there is.
+/// The nodes of the present run for which this is true. Takes time for each there is.
 pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
     CONTEXT.with(|context| context.table().map_or_else(Vec::new, |table| table.find(which)))
 }
@@ -206,11 +209,11 @@ pub(crate) fn is_queued(id: UnitId) -> bool {
     lookup(id).is_some_and(|unit| unsafe { &*unit }.is_queued())
 }
 
-/// The unit with this number, if the current run still has it.
+/// The unit with this number, if the present run still has it.
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     CONTEXT.with(|context| {
-        // Where there is no table the run is none, which only the number of no unit has.
+        // Where there is no table there is no run, and only the number of no unit may be that's.
         if !context.run.get().may_have(id) {
             return None;
         }
