@@ -187,9 +187,8 @@ impl Core {
                 match catch_unwind(AssertUnwindSafe(|| self.drain(&host, scheduler, visit, body))) {
                     Ok(driven) => return driven,
                     Err(payload) => {
-                        if self.end_in_panic(&host, visit, payload) == Left::Nothing
-                            && self.close_left_behind() == Rest::Nothing
-                        {
+                        let left = self.end_in_panic(&host, visit, payload);
+                        if self.end_if(left).is_ready() {
                             return Poll::Ready(());
                         }
                     }
@@ -221,7 +220,7 @@ impl Core {
         if visit == Visit::First {
             let left = self.poll_body(host, visit, body);
             CONTEXT.with(|context| context.turn.end_poll());
-            if left == Left::Nothing && self.close_left_behind() == Rest::Nothing {
+            if self.end_if(left).is_ready() {
                 return Poll::Ready(());
             }
         }
@@ -233,15 +232,13 @@ impl Core {
         }
         loop {
             while let Some(unit) = self.roster.queue.pop(&scheduler.order) {
-                if self.poll_unit(host, unit, body) == Left::Nothing
-                    && self.close_left_behind() == Rest::Nothing
-                {
-                    CONTEXT.with(|context| context.turn.end_poll());
+                let left = self.poll_unit(host, unit, body);
+                let ended = self.end_if(left);
+                let may_be_over = CONTEXT.with(|context| context.turn.end_poll());
+                if ended.is_ready() {
                     return Poll::Ready(());
                 }
-                if CONTEXT.with(|context| context.turn.end_poll())
-                    && scheduler.end_turn(&self.roster) == Onward::Up
-                {
+                if may_be_over && scheduler.end_turn(&self.roster) == Onward::Up {
                     return Poll::Pending;
                 }
             }
@@ -262,12 +259,7 @@ impl Core {
         body: &mut Body<'_>,
     ) -> Poll<()> {
         let Some(unit) = scheduler.ahead.step(&self.roster) else { return Poll::Pending };
-        if self.poll_unit(host, unit, body) == Left::Nothing
-            && self.close_left_behind() == Rest::Nothing
-        {
-            return Poll::Ready(());
-        }
-        Poll::Pending
+        self.end_if(self.poll_unit(host, unit, body))
     }
 
     /// Polls a child, or the body. Once the body has ended, its unit is made ready when there is
@@ -281,6 +273,15 @@ impl Core {
             self.poll_body(host, Visit::Later, body)
         } else {
             self.left()
+        }
+    }
+
+    /// Ends the nursery, if nothing is left and nothing has to be closed that was left behind in it.
+    #[inline(always)]
+    fn end_if(self: &Rc<Self>, left: Left) -> Poll<()> {
+        match left {
+            Left::Nothing if self.close_left_behind() == Rest::Nothing => Poll::Ready(()),
+            _ => Poll::Pending,
         }
     }
 
