@@ -165,12 +165,14 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 ///
+/// Without that, this nursery would have nothing to return after `n.cancel()`, and does not compile:
+///
 /// ```compile_fail,E0080
 /// # use seedbed::{nursery, sleep};
 /// # use std::time::Duration;
 /// # seedbed::run(async {
 /// nursery(async |n| {
-///     # n.cancel();
+///     n.cancel();
 ///     loop {
 ///         sleep(Duration::from_secs(1)).await?;
 ///     }

@@ -1,6 +1,7 @@
 //! Clocks: where the time comes from, and what happens when there is nothing to do.
 //!
-//! Inside, time is nanoseconds since the clock began, which lasts for 584 years.
+//! Internally, a time is the number of nanoseconds since the clock began, which lasts for 584
+//! years.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,12 +17,12 @@ pub(crate) type Nanos = u64;
 /// A deadline that never comes.
 pub(crate) const NEVER: Nanos = Nanos::MAX;
 
-/// What the run loop does when nothing can run until a deadline.
+/// What the run loop does if nothing can run until a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Idle {
-    /// Sleeps until there is an event, for this long at the most.
+    /// It sleeps until something happens, but no longer than this.
     Sleep(Option<Duration>),
-    /// Goes on at once: the clock has moved.
+    /// It goes on at once, because the clock has moved.
     Jumped,
 }
 
@@ -66,26 +67,27 @@ impl Clock {
         either!(self, clock => clock.now())
     }
 
-    /// The present time or microseconds later, which takes less time to tell.
+    /// The present time, or up to microseconds later, which takes less time to find out.
     #[inline]
     pub(crate) fn now_or_later(&self) -> Nanos {
         either!(self, clock => clock.now_or_later())
     }
 
-    /// A note of the present time, which takes less time still.
+    /// A stamp of the present time, which takes even less time to make.
     #[inline]
     pub(crate) fn stamp(&self) -> u64 {
         either!(self, clock => clock.stamp())
     }
 
-    /// The time at which a stamp was made, or a later one up to now; the earlier it was made, the
-    /// less exact.
+    /// The time at which a stamp was made, or a later one up to now. The older the stamp, the less
+    /// exact it is.
     #[inline]
     pub(crate) fn when(&self, stamp: u64) -> Nanos {
         either!(self, clock => clock.when(stamp))
     }
 
-    /// How far the processor's counter goes in a millisecond, where it is trusted and that is known.
+    /// How far the processor's counter goes in a millisecond, if the counter is trusted and that is
+    /// known.
     #[cfg(not(loom))]
     pub(crate) fn ticks_in_a_millisecond(&self) -> Option<u64> {
         match self {
@@ -94,13 +96,13 @@ impl Clock {
         }
     }
 
-    /// Whether it moves by jumping to the next deadline.
+    /// Whether the clock moves by jumping to the next deadline.
     pub(crate) fn is_virtual(&self) -> bool {
         matches!(self, Clock::Virtual(_))
     }
 
-    /// For how long it still waits for input, in real time, before it jumps, if it has done so since
-    /// this moment. `None` for no longer.
+    /// How long the clock still waits for input, in real time, before it jumps, if it has waited
+    /// since this moment. `None` if it no longer waits.
     pub(crate) fn wait_for_io(&self, since: impl FnOnce() -> Instant) -> Option<Duration> {
         match self {
             #[cfg(not(loom))]
@@ -115,24 +117,24 @@ impl Clock {
         }
     }
 
-    /// Nothing can run until `next`, or until something happens outside.
+    /// Called when nothing can run until `next`, or until something happens outside.
     pub(crate) fn idle(&self, next: Option<Nanos>) -> Idle {
         either!(self, clock => clock.idle(next))
     }
 }
 
-/// The instant as nanoseconds since the clock's beginning; what lies before it is 0.
+/// The instant in nanoseconds since the clock began; earlier ones are 0.
 pub(crate) fn nanos_of(clock: &Clock, instant: Instant) -> Nanos {
     nanos(instant.saturating_duration_since(clock.base()))
 }
 
-/// The instant this many nanoseconds after the clock's beginning; `None` where `Instant` does not
-/// reach that far.
+/// The instant this many nanoseconds after the clock began; `None` if that is beyond what an
+/// `Instant` can represent.
 pub(crate) fn instant_of(clock: &Clock, nanos: Nanos) -> Option<Instant> {
     clock.base().checked_add(Duration::from_nanos(nanos))
 }
 
-/// The length in nanoseconds; more than there are is [`NEVER`].
+/// The duration in nanoseconds; too long a duration is [`NEVER`].
 pub(crate) fn nanos(duration: Duration) -> Nanos {
     duration.as_nanos().try_into().unwrap_or(NEVER)
 }
@@ -142,7 +144,7 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 pub(crate) struct SystemClock {
     base: Instant,
     counter: Counter,
-    /// The latest time that `now_or_later` has told. What is set later is not to come earlier.
+    /// The latest time that `now_or_later` has returned. A time read later must not be earlier.
     told: Cell<Nanos>,
 }
 
@@ -153,7 +155,7 @@ impl SystemClock {
         SystemClock { base: Instant::now(), counter, told: Cell::new(0) }
     }
 
-    /// The time, and the counter just before.
+    /// Reads the counter and then the time.
     #[inline(never)]
     fn read(&self) -> (u64, Nanos) {
         let ticks = counter::ticks();
@@ -203,18 +205,18 @@ impl SystemClock {
     }
 }
 
-/// A clock that stands still while anything can run and jumps to the next deadline when nothing
-/// can: an hour's sleep takes no time, and the same program runs the same way every time. It is
+/// A clock that stands still while anything can run, and jumps to the next deadline when nothing
+/// can. An hour's sleep takes no time, and the same program runs the same way every time. This is
 /// Trio's `MockClock(autojump_threshold=0)`.
 ///
-/// While a thread is at work in [`to_thread`](crate::to_thread()), unless that was abandoned, it
-/// stands still, too, where Trio's jumps: a thread takes real time, in which this clock would run
-/// away from it. One that waits for this very run, in [`Token::run`](crate::Token::run), does not
-/// hold it up. One that waits in some other way for what a task does after a sleep does: then
+/// The clock also stands still while a thread is at work in [`to_thread`](crate::to_thread()),
+/// unless it was abandoned. (Trio's jumps.) A thread takes real time, during which this clock would
+/// run away from it. A thread that waits for this very run, in [`Token::run`](crate::Token::run),
+/// does not count. But if a thread waits in some other way for what a task does after a sleep,
 /// neither goes on until somebody calls [`advance`](Self::advance).
 ///
-/// Input from outside takes real time as well, and is not waited for unless that is
-/// [asked for](Self::wait_for_io).
+/// Input from outside takes real time too. The clock does not wait for it unless [asked
+/// to](Self::wait_for_io).
 ///
 /// Clones are handles to the same clock. Give one to [`Builder::clock`](crate::Builder::clock):
 ///
@@ -242,7 +244,7 @@ struct Virtual {
 }
 
 impl VirtualClock {
-    /// A clock that begins now and moves only as its documentation says.
+    /// Makes a clock that begins now, and moves only as described above.
     #[must_use]
     pub fn new() -> Self {
         let (base, now, wait_for_io) = (Instant::now(), Cell::new(0), Cell::new(Duration::ZERO));
@@ -255,15 +257,15 @@ impl VirtualClock {
         Duration::from_nanos(self.inner.now.get())
     }
 
-    /// Has the clock wait for input, before each jump, for up to this much real time: for tests in
-    /// which somebody outside of the run is at the other end of a socket, such as a thread or a
-    /// process. Returns the clock. By default it does not wait.
+    /// Makes the clock wait for input, before each jump, for up to this much real time, and returns
+    /// it. This is for tests in which something outside the run, such as a thread or a process, is
+    /// at the other end of a socket. By default the clock does not wait.
     ///
-    /// What is waited for is news for the operations that wait for some: reads, writes and
-    /// connections being made. Listeners do not count, neither for connections nor for signals: it
-    /// is no news that nobody comes. So a test that waits for input that never comes takes this long
-    /// for each of the clock's jumps, and one that waits for none takes no longer than without.
-    /// Trio's `autojump_threshold` does the same whatever is waited for.
+    /// It waits only for operations that expect news: reads, writes and connections being made.
+    /// Listeners do not count, neither for connections nor for signals, since it is not news that
+    /// nobody comes. So a test that waits for input that never arrives takes this long for each
+    /// jump of the clock, and a test that waits for none takes no longer than before. Trio's
+    /// `autojump_threshold` does the same, but whatever is being waited for.
     ///
     /// ```
     /// use seedbed::net::UnixStream;
@@ -290,8 +292,8 @@ impl VirtualClock {
         self.clone()
     }
 
-    /// Moves the clock forward. What this makes due happens when the run loop looks at the clock
-    /// next.
+    /// Moves the clock forward. Whatever this makes due happens when the run loop next looks at the
+    /// clock.
     pub fn advance(&self, by: Duration) {
         self.inner.now.set(self.inner.now.get().saturating_add(nanos(by)).min(NEVER - 1));
     }

@@ -1,37 +1,38 @@
-//! The time as reckoned from the processor's counter, which is read in a third of the time that
-//! asking the system takes.
+//! The time as calculated from the processor's counter, which takes a third of the time to read
+//! that asking the system takes.
 //!
-//! The counter's speed is measured over a millisecond or more, whenever the system's clock is
-//! asked, and believed when two measurements agree. From the latest reading of both, the time is
-//! reckoned on with the faster of the two and a little more, for a millisecond: what is set for then
-//! may come late by microseconds, and not early. A suspended machine, another processor or a
-//! counter that begins anew give measurements that disagree, or a count far from the latest.
+//! The counter's speed is measured over a millisecond or more whenever the system's clock is asked,
+//! and is trusted when two measurements agree. For a millisecond after the latest reading of both,
+//! the time is calculated with the faster of the two measurements and a little more. So whatever is
+//! set for a time may come microseconds late, but not early. If the machine was suspended, the
+//! thread has moved to another processor, or the counter has started again, the measurements
+//! disagree, or the count is far from the latest one.
 
 use std::cell::Cell;
 
 use crate::platform::clock::Nanos;
 
-/// For how long the time may be reckoned on from a reading, and the least for a measurement.
+/// How long after a reading the time may be calculated from it, and the minimum for a measurement.
 const MILLISECOND: Nanos = 1_000_000;
 
-/// The least for a measurement of a speed that is believed. A thread may be interrupted between
-/// reading one and the other, which is not to matter then.
+/// The minimum for measuring a speed that is already trusted. A thread may be interrupted between
+/// reading the counter and the clock, and over this time that does not matter.
 const LONG: Nanos = 16 * MILLISECOND;
 
 pub(super) struct Counter {
-    /// Whether the system itself reckons with it.
+    /// Whether the system itself uses the counter to tell the time.
     steady: bool,
-    /// The counter and the time, as they were read last; the counter first. Who is interrupted in
-    /// between takes it for later than it is.
+    /// The counter and the time at the latest reading, in which the counter came first. If the
+    /// thread was interrupted in between, it takes the time to be later than it is.
     ticks: Cell<u64>,
     time: Cell<Nanos>,
-    /// What the time is reckoned on with, in 2^-32 nanoseconds for each tick, and for how many of
-    /// them: 0, where it is not believed.
+    /// What later times are calculated with, in 2^-32 nanoseconds for each tick, and for how many
+    /// ticks that is good: none, if the counter is not trusted.
     fast: Cell<u64>,
     good_for: Cell<u64>,
-    /// What an earlier time is reckoned back with.
+    /// What earlier times are calculated with.
     slow: Cell<u64>,
-    /// The latest measurement, and what the next one begins with.
+    /// The latest measurement, and where the next one begins.
     speed: Cell<u64>,
     since: Cell<(u64, Nanos)>,
 }
@@ -74,22 +75,23 @@ impl Counter {
         self.good_for.set(if believed { (MILLISECOND << 32) / self.fast.get().max(1) } else { 0 });
     }
 
-    /// The time at this count, or microseconds later, if it can be told. Later still, if the thread
-    /// was interrupted in the latest reading.
+    /// The time at this count, or microseconds later, if it can be told. It is later still if the
+    /// thread was interrupted during the latest reading.
     #[inline]
     pub(super) fn time_at(&self, ticks: u64) -> Option<Nanos> {
         let since = ticks.wrapping_sub(self.ticks.get());
         (since < self.good_for.get()).then(|| self.time.get() + ((since * self.fast.get()) >> 32))
     }
 
-    /// How far it goes in a millisecond, if it is believed.
+    /// How far the counter goes in a millisecond, if it is trusted.
     pub(super) fn ticks_in_a_millisecond(&self) -> Option<u64> {
         Some(self.good_for.get()).filter(|&ticks| ticks > 0)
     }
 
-    /// The time at an earlier count, or a later one up to `now`, when it has come to `ticks`.
+    /// The time at an earlier count, or a later one up to `now`, given that the counter has reached
+    /// `ticks`.
     pub(super) fn time_before(&self, stamp: u64, ticks: u64, now: Nanos) -> Nanos {
-        // One that has gone backwards counts as no time at all.
+        // If the counter has gone backwards, no time has passed.
         let since = u128::from(ticks.saturating_sub(stamp));
         let since = (since * u128::from(self.slow.get())) >> 32;
         now - u64::try_from(since).map_or(0, |since| since.min(now))
@@ -100,18 +102,18 @@ impl Counter {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn ticks() -> u64 {
-    // SAFETY: every processor of this kind has it.
+    // SAFETY: every processor of this kind has the instruction.
     unsafe { std::arch::x86_64::_rdtsc() }
 }
 
-/// Where there is none that is known to be good, nanoseconds.
+/// Nanoseconds, if no counter is known to be good.
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn ticks() -> u64 {
     static BASE: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     crate::platform::clock::nanos(BASE.get_or_init(std::time::Instant::now).elapsed())
 }
 
-/// Whether the system itself tells the time by the counter, on this machine.
+/// Whether the system itself tells the time by the counter on this machine.
 pub(crate) fn is_steady() -> bool {
     static STEADY: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
@@ -128,7 +130,7 @@ mod tests {
     const MINUTE: Nanos = 60_000_000_000;
     const STEP: Nanos = 20_000_000;
 
-    /// One of three ticks a nanosecond that was read at each step, up to this one.
+    /// A counter of three ticks a nanosecond, read at each step up to this one.
     fn running(steps: u64, steady: bool) -> Counter {
         let counter = Counter::new(7, steady);
         for time in (0..=steps).map(|step| step * STEP) {
@@ -162,7 +164,7 @@ mod tests {
         assert!((time - 1_000_000..time - 990_000).contains(&before), "{before}");
     }
 
-    /// It runs on while the system's clock stands still, or begins anew.
+    /// The counter runs on while the system's clock stands still, or starts again.
     #[test]
     fn a_machine_that_was_suspended_makes_it_disagree() {
         for jumped in [7 + 3 * MINUTE, 11] {
@@ -172,14 +174,14 @@ mod tests {
                 let (ticks, time) = (jumped + 3 * n * STEP, (5 + n) * STEP);
                 counter.read(ticks, time);
                 assert_eq!(counter.time_at(ticks), (n > 2).then_some(time));
-                // It may seem later than it was, and not earlier.
+                // It may seem later than it was, but not earlier.
                 let before = counter.time_before(ticks - 1_500_000, ticks, time);
                 assert!((time - 500_000..=time).contains(&before), "{before}");
             }
         }
     }
 
-    /// A thread that is interrupted between reading one and the other makes what follows late, not
+    /// If a thread is interrupted between reading one and the other, what follows is late, not
     /// early, and the speed is known again after two measurements.
     #[test]
     fn a_reading_that_was_interrupted() {

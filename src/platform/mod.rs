@@ -1,17 +1,26 @@
-//! What more than one thread touches is made of what is here: the standard thing, or, under
-//! `--cfg loom`, one whose every interleaving [loom](https://docs.rs/loom) goes through.
+//! What the machine provides, natively or, under `--cfg loom`, in a model whose every interleaving
+//! [loom](https://docs.rs/loom) explores. Everything that more than one thread touches is built on
+//! this.
 //!
 //! | | natively | in a model |
 //! |---|---|---|
-//! | locks, conditions, atomics | `std`'s | loom's |
+//! | locks, condition variables, atomics | `std`'s | loom's |
 //! | threads | `std` | loom's |
-//! | a condition's time-out | when the time is over | at once, after others had their turn |
+//! | a timeout of a condition variable | when the time is over | at once, after others have had a turn |
 //! | statics, thread-locals | `std` | loom's: new for each execution |
-//! | what a forked process begins anew | by its number | one value, as a model does not fork |
-//! | the reactor's sleep | `mio` | a flag and a condition |
+//! | what a forked process makes anew | one value for each process | one value, since a model does not fork |
+//! | the reactor's sleep | `mio` | a flag and a condition variable |
 //! | the clock | the system's | a virtual one |
 //!
-//! A model has no network and no signals: what the kernel does cannot be gone through.
+//! A model has no network and no signals, because loom cannot explore what the kernel does.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `native`, `model` | the two sides of the table above |
+//! | `clock` | the system's clock and the virtual one |
+//! | `counter` | the time calculated from the processor's counter |
+//! | `of_process` | values that each process has for itself |
+//! | `part` | the parts of a run, each found through a thread-local of its own |
 
 pub(crate) mod clock;
 #[cfg(not(loom))]
@@ -23,6 +32,13 @@ mod native;
 #[cfg(not(loom))]
 mod of_process;
 pub(crate) mod part;
+
+/// How a wait for a limited time ended. Without a limit, it is always notified.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Notified,
+    TimedOut,
+}
 
 #[cfg(loom)]
 pub(crate) use model::*;

@@ -1,4 +1,4 @@
-//! What loom can see through.
+//! The same things for a model, made of what loom can see.
 
 use std::cell::Cell;
 use std::io;
@@ -8,28 +8,29 @@ use std::sync::PoisonError;
 use std::thread::panicking;
 use std::time::Duration;
 
+use super::Wait;
 pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
-// Its counts are the affair of `std`, and it can be dropped when a model has failed. Loom's cannot.
+// Loom's cannot be dropped when a model has failed; `std`'s can, and its counts need no checking.
 pub(crate) use std::sync::Arc;
 
-/// Whether the model has failed, and this thread is being unwound for it. Loom is of no use then,
-/// but destructors must come to their ends: a panic of one would abort the process, and take the
-/// other tests and the message with it.
+/// Whether the model has failed and this thread is unwinding because of it. Loom cannot be used then,
+/// but destructors must still finish: a panic in one would abort the process, and with it the other
+/// tests and the message.
 pub(crate) fn has_failed() -> bool {
     std::thread_local! { static FAILED: Cell<bool> = const { Cell::new(false) }; }
-    // It is also unwound for panics that are nothing to the model.
+    // A thread also unwinds for panics that do not concern the model.
     if panicking() && !FAILED.get() {
         FAILED.set(catch_unwind(loom::thread::current).is_err());
     } else if !panicking() {
-        FAILED.set(false); // of an earlier model
+        FAILED.set(false); // that was an earlier model
     }
     FAILED.get()
 }
 
-/// As `std`'s.
+/// Works like `std`'s.
 pub(crate) struct AtomicUsize {
     value: loom::sync::atomic::AtomicUsize,
-    /// In its place when the model has failed.
+    /// Used instead when the model has failed.
     last: std::sync::atomic::AtomicUsize,
 }
 
@@ -64,7 +65,7 @@ impl AtomicUsize {
     }
 }
 
-/// As the native one.
+/// Works like the native one.
 #[derive(Default)]
 pub(crate) struct Mutex<T> {
     order: loom::sync::Mutex<()>,
@@ -89,7 +90,7 @@ impl<T> Mutex<T> {
     }
 
     fn locked<'a>(&'a self, order: Option<loom::sync::MutexGuard<'a, ()>>) -> MutexGuard<'a, T> {
-        // All threads of a model are one of the system's, so this one never blocks.
+        // All threads of a model run on one of the system's, so this never blocks.
         let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
         MutexGuard { mutex: self, data, order }
     }
@@ -123,16 +124,16 @@ impl Condvar {
         mutex.locked(order.map(|order| self.0.wait(order).expect("never poisoned")))
     }
 
-    /// Loom's own waits without end. Here the time is over as soon as the lock can be had again,
-    /// with or without others in between: every order of a time-out and what it races with.
+    /// Loom's own wait has no limit. Here the time is over as soon as the lock is free again, with or
+    /// without others in between, which gives every order of a timeout and what it races with.
     pub(crate) fn wait_for<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
         _time: Duration,
-    ) -> (MutexGuard<'a, T>, bool) {
+    ) -> (MutexGuard<'a, T>, Wait) {
         let mutex = guard.mutex;
         drop(guard);
-        (mutex.lock(), true)
+        (mutex.lock(), Wait::TimedOut)
     }
 
     pub(crate) fn notify_one(&self) {
@@ -147,7 +148,7 @@ pub(crate) fn process() -> u32 {
     1
 }
 
-/// A model does not fork: there is one value.
+/// The only value, since a model does not fork.
 pub(crate) struct OfProcess<T>(T);
 
 impl<T> OfProcess<T> {
@@ -166,7 +167,7 @@ pub(crate) fn spawn_thread(_name: &str, run: impl FnOnce() + Send + 'static) -> 
     Ok(())
 }
 
-/// What interrupts the reactor's sleep.
+/// Interrupts the reactor's sleep.
 #[derive(Clone)]
 pub(crate) struct Interrupter(Arc<Sleep>);
 
@@ -183,8 +184,8 @@ struct Sleep {
     changed: Condvar,
 }
 
-/// What is left of the reactor without a network: its sleep. An interruption ends it, or the next
-/// one, as with `mio`.
+/// What is left of the reactor without a network: its sleep. An interruption ends this sleep or the
+/// next one, as with `mio`.
 pub(crate) mod reactor {
     use std::io;
     use std::time::Duration;
@@ -206,7 +207,7 @@ pub(crate) mod reactor {
             Ok((Reactor(sleep.clone()), Interrupter(sleep)))
         }
 
-        /// No time-out, as the clock is a virtual one, which never sleeps for a time.
+        /// Sleeps until interrupted. There is no timeout, because a virtual clock never sleeps for one.
         pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<()> {
             assert_eq!(timeout, None, "a model runs on a virtual clock");
             let mut interrupted = self.0.interrupted.lock();
@@ -231,7 +232,7 @@ pub(crate) mod reactor {
     }
 }
 
-/// Runs `f` on a stack that is large enough: that of a thread of loom is 32 KiB.
+/// Runs `f` on a stack that is large enough: a thread of loom has only 32 KiB.
 pub(crate) fn on_large_stack<R>(f: impl FnOnce() -> R) -> R {
     stacker::grow(1 << 20, f)
 }
@@ -247,7 +248,7 @@ macro_rules! shared_static {
 }
 pub(crate) use shared_static;
 
-/// A thread-local of loom's, and what takes its place when the model has failed.
+/// A thread-local of loom's, and another that is used instead when the model has failed.
 pub(crate) struct ThreadStatic<T: 'static> {
     pub(crate) key: &'static loom::thread::LocalKey<T>,
     pub(crate) last: &'static std::thread::LocalKey<T>,

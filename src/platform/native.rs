@@ -1,4 +1,4 @@
-//! The things themselves.
+//! The real thing.
 
 use std::io;
 use std::time::Duration;
@@ -9,11 +9,12 @@ pub(crate) use std::sync::{Arc, MutexGuard};
 
 pub(crate) use mio::Waker as Interrupter;
 
+use super::Wait;
 pub(crate) use super::of_process::{OfProcess, get_or_set};
 
-/// The standard library's, as what a forked process begins anew has to work there: those of
-/// `parking_lot` wait in a table of the process's, which a child inherits in whatever state other
-/// threads had it in. Nothing that is guarded is half changed when something panics, so there is
+/// A lock of the standard library, because it has to work in a forked process too. The locks of
+/// `parking_lot` wait in a table of the process, which a child inherits in whatever state other
+/// threads had it in. Nothing guarded by a lock is half changed when something panics, so there is
 /// no poison.
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
@@ -39,15 +40,15 @@ impl Condvar {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if the time was over.
+    /// Waits until notified, or until the time is over.
     pub(crate) fn wait_for<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
         time: Duration,
-    ) -> (MutexGuard<'a, T>, bool) {
-        let (guard, over) =
+    ) -> (MutexGuard<'a, T>, Wait) {
+        let (guard, outcome) =
             self.0.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner);
-        (guard, over.timed_out())
+        (guard, if outcome.timed_out() { Wait::TimedOut } else { Wait::Notified })
     }
 
     pub(crate) fn notify_one(&self) {
@@ -65,7 +66,7 @@ pub(crate) fn spawn_thread(name: &str, run: impl FnOnce() + Send + 'static) -> i
     std::thread::Builder::new().name(name.into()).spawn(run).map(drop)
 }
 
-/// The stack there is will do.
+/// Runs `f` on the present stack, which is large enough.
 pub(crate) fn on_large_stack<R>(f: impl FnOnce() -> R) -> R {
     f()
 }

@@ -1,10 +1,10 @@
-//! What each process has for itself, also one that was forked.
+//! Values that each process has for itself, including a forked one.
 
 use std::process;
 use std::sync::OnceLock;
 
-/// A value that a forked process makes anew. The parent's threads do not exist in the child, so
-/// nobody would do what they were left to do there, or release the locks that they held.
+/// A value that a forked process makes for itself. The parent's threads do not exist in the child,
+/// so nobody there would finish their work or release their locks.
 ///
 /// Values are never freed: the parent's stays in the child's memory, untouched.
 pub(crate) struct OfProcess<T> {
@@ -12,15 +12,15 @@ pub(crate) struct OfProcess<T> {
     first: OnceLock<Box<Own<T>>>,
 }
 
-/// One process's value, and that of the descendant that came to ask next.
+/// One process's value, and that of the next descendant to ask.
 struct Own<T> {
     process: u32,
     value: T,
     next: OnceLock<Box<Own<T>>>,
 }
 
-/// As `get_or_init`, but for that the cell is not locked while the value is made: a process that
-/// is forked at that moment would find it locked for ever.
+/// Does the same as `get_or_init`, except that the cell is not locked while the value is made. A
+/// process forked at that moment would find it locked forever.
 pub(crate) fn get_or_set<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     cell.get().unwrap_or_else(|| {
         let mut made = Some(make());
@@ -33,8 +33,8 @@ impl<T> OfProcess<T> {
         OfProcess { make, first: OnceLock::new() }
     }
 
-    /// The value of this process. It asks the system for the process's number, so this is not for
-    /// what must take no time.
+    /// Returns the value of this process. It asks the system for the process's number, so this is
+    /// not for code that has to be fast.
     pub(crate) fn get(&self) -> &T {
         let process = process::id();
         let begin = || Box::new(Own { process, value: (self.make)(), next: OnceLock::new() });

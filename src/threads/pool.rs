@@ -10,7 +10,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::platform::{Arc, Condvar, Mutex, OfProcess, shared_static, spawn_thread};
+use crate::platform::{Arc, Condvar, Mutex, OfProcess, Wait, shared_static, spawn_thread};
 #[cfg(not(loom))]
 use crate::threads::affinity;
 use crate::threads::job::Job;
@@ -121,12 +121,12 @@ impl Worker {
     fn take(&self, time: Option<Duration>) -> Option<Job> {
         let mut job = self.job.lock();
         while job.is_none() {
-            let over;
-            (job, over) = match time {
+            let wait;
+            (job, wait) = match time {
                 Some(time) => self.given.wait_for(job, time),
-                None => (self.given.wait(job), false),
+                None => (self.given.wait(job), Wait::Notified),
             };
-            if over {
+            if wait == Wait::TimedOut {
                 break;
             }
         }
