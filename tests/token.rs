@@ -12,7 +12,7 @@ use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CallRefused, CancelHandle, CancelScope, Cancelled, Event, NotRunning, Reason, Refusal,
     Result, Token, cancel_scope, cancellable, checkpoint, nursery, run, sleep, sleep_forever,
-    yield_now,
+    to_thread, yield_now,
 };
 
 thread_local! {
@@ -338,6 +338,66 @@ fn r04_closures_that_come_without_pause_starve_nobody() {
     })
     .unwrap();
     *stop.lock().unwrap() = true;
+}
+
+/// The queue itself, with real threads: more of them than there are processors, so that some are
+/// preempted in the middle of leaving a call. What counts is that none is lost or overtaken.
+#[test]
+fn r04_calls_of_many_threads_come_in_the_order_of_each() {
+    const THREADS: usize = 16;
+    const CALLS: usize = 2000;
+    thread_local! {
+        /// How many calls of each thread have been made.
+        static MADE: RefCell<[usize; THREADS]> = const { RefCell::new([0; THREADS]) };
+    }
+    run(async {
+        let event = expect_done();
+        let token = Token::current()?;
+        for thread in 0..THREADS {
+            thread::spawn(move || {
+                for call in 0..CALLS {
+                    let made = move || {
+                        MADE.with_borrow_mut(|made| {
+                            assert_eq!(made[thread], call);
+                            made[thread] += 1;
+                            if *made == [CALLS; THREADS] {
+                                done();
+                            }
+                        })
+                    };
+                    token.run_sync_soon(made).unwrap();
+                }
+            });
+        }
+        event.wait().await
+    })
+    .unwrap();
+}
+
+/// The run falls asleep after each call, and each must wake it: several threads each leave their
+/// next call only when the last one has been made.
+#[test]
+fn r04_each_call_wakes_a_run_that_falls_asleep() {
+    const THREADS: u32 = 4;
+    const CALLS: u32 = 2000;
+    FOUND.take();
+    run(async {
+        let token = Token::current()?;
+        nursery(async |n| {
+            for _ in 0..THREADS {
+                n.spawn(to_thread(move || {
+                    for call in 0..CALLS {
+                        assert_eq!(token.run_sync(move || call).unwrap(), call);
+                    }
+                    token.run_sync_soon(|| FOUND.with_borrow_mut(|found| found.push(1))).unwrap();
+                }));
+            }
+            Ok(())
+        })
+        .await
+    })
+    .unwrap();
+    assert_eq!(FOUND.take().len(), THREADS as usize);
 }
 
 /// Cancels from a thread of its own, and waits until that has been done.

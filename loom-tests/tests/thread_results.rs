@@ -14,7 +14,7 @@ use std::time::Duration;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
-use loom_tests::Extent::All;
+use loom_tests::Extent::{All, Preemptions};
 use loom_tests::model;
 use seedbed::{CapacityLimiter, cancel_scope, checkpoint, sleep, to_thread};
 
@@ -41,7 +41,7 @@ fn r03_a_function_that_has_begun_is_waited_for_in_spite_of_a_cancellation() {
 /// The cancellation comes from a third thread, at any moment.
 #[test]
 fn r03_a_result_against_a_cancellation_from_elsewhere() {
-    let outcomes = model(All, || {
+    let outcomes = model(Preemptions(3), || {
         let ran = Arc::new(AtomicUsize::new(0));
         let running = ran.clone();
         let run = seedbed::run(cancel_scope(async |scope| {
@@ -62,7 +62,7 @@ fn r03_a_result_against_a_cancellation_from_elsewhere() {
 /// The run may have gone when the outcome comes.
 #[test]
 fn r03_a_result_against_its_abandonment() {
-    let outcomes = model(All, || {
+    let outcomes = model(Preemptions(3), || {
         // Loom finds it if this is left over.
         let value = Arc::new(7);
         let run = seedbed::run(cancel_scope(async |scope| {

@@ -17,7 +17,7 @@ use loom::sync::atomic::Ordering::Relaxed;
 use loom::thread;
 use loom_tests::Extent::{All, Preemptions};
 use loom_tests::{Slot, model};
-use seedbed::nursery;
+use seedbed::{Token, nursery};
 
 #[test]
 fn r02_a_wake_reaches_a_run_that_goes_to_sleep() {
@@ -42,6 +42,37 @@ fn r02_a_wake_reaches_a_run_that_wakes_up() {
         });
         let got = seedbed::run(async { Ok([first.take().await, second.take().await]) });
         assert_eq!(got.unwrap(), [1, 2]);
+    });
+}
+
+/// Calls go beside the lock under which the run falls asleep. One that is left before that must be
+/// found, and one that is left later must interrupt the sleep.
+#[test]
+fn r04_a_call_reaches_a_run_that_goes_to_sleep() {
+    model(All, || {
+        let slot = Slot::new();
+        let got = seedbed::run(async {
+            let (token, giver) = (Token::current()?, slot.clone());
+            thread::spawn(move || token.run_sync_soon(move || giver.give(1)));
+            Ok(slot.take().await)
+        });
+        assert_eq!(got.unwrap(), 1);
+    });
+}
+
+/// The second thread's call may come while the first is inside, and either may interrupt the sleep.
+#[test]
+fn r04_two_calls_reach_a_run_that_goes_to_sleep() {
+    model(Preemptions(3), || {
+        let slots = [Slot::new(), Slot::new()];
+        let got = seedbed::run(async {
+            let token = Token::current()?;
+            for giver in slots.clone() {
+                thread::spawn(move || token.run_sync_soon(move || giver.give(1)));
+            }
+            Ok(slots[0].take().await + slots[1].take().await)
+        });
+        assert_eq!(got.unwrap(), 2);
     });
 }
 

@@ -5,6 +5,7 @@
 //! | | natively | in a model |
 //! |---|---|---|
 //! | locks, condition variables, atomics | `std`'s | loom's |
+//! | a queue that several threads push to | crossbeam's `SegQueue` | a list that keeps the same promises |
 //! | threads | `std` | loom's |
 //! | a timeout of a condition variable | when the time is over | at once, after others have had a turn |
 //! | statics, thread-locals | `std` | loom's: new for each execution |

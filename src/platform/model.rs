@@ -1,6 +1,7 @@
 //! The same things for a model, made of what loom can see.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::panic::catch_unwind;
@@ -50,6 +51,30 @@ impl AtomicUsize {
         if has_failed() { self.last.swap(value, order) } else { self.value.swap(value, order) }
     }
 
+    pub(crate) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
+        if has_failed() {
+            self.last.fetch_add(value, order)
+        } else {
+            self.value.fetch_add(value, order)
+        }
+    }
+
+    pub(crate) fn fetch_or(&self, bits: usize, order: Ordering) -> usize {
+        if has_failed() {
+            self.last.fetch_or(bits, order)
+        } else {
+            self.value.fetch_or(bits, order)
+        }
+    }
+
+    pub(crate) fn fetch_and(&self, bits: usize, order: Ordering) -> usize {
+        if has_failed() {
+            self.last.fetch_and(bits, order)
+        } else {
+            self.value.fetch_and(bits, order)
+        }
+    }
+
     pub(crate) fn compare_exchange(
         &self,
         current: usize,
@@ -90,10 +115,13 @@ impl<T> Mutex<T> {
     }
 
     fn locked<'a>(&'a self, order: Option<loom::sync::MutexGuard<'a, ()>>) -> MutexGuard<'a, T> {
-        // All threads of a model run on one of the system's, so this never blocks.
-        let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
-        MutexGuard { mutex: self, data, order }
+        MutexGuard { mutex: self, data: unpoisoned(&self.data), order }
     }
+}
+
+/// All threads of a model run on one of the system's, so this never blocks.
+fn unpoisoned<T>(data: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    data.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T> Deref for MutexGuard<'_, T> {
@@ -140,6 +168,31 @@ impl Condvar {
         if !has_failed() {
             self.0.notify_one();
         }
+    }
+}
+
+/// Keeps the promises of crossbeam's and no more. Items come out in the order in which they were
+/// pushed, and a `pop` finds an item whose push happened before it.
+pub(crate) struct SegQueue<T> {
+    /// How many items were ever pushed. It stands for the queue where loom can see it.
+    pushed: AtomicUsize,
+    items: std::sync::Mutex<VecDeque<T>>,
+}
+
+impl<T> SegQueue<T> {
+    pub(crate) fn new() -> Self {
+        SegQueue { pushed: AtomicUsize::new(0), items: std::sync::Mutex::default() }
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.pushed.fetch_add(1, Ordering::Release);
+        // Loom changes threads only before what it sees, so nobody comes in between.
+        unpoisoned(&self.items).push_back(item);
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        self.pushed.fetch_add(0, Ordering::Acquire);
+        unpoisoned(&self.items).pop_front()
     }
 }
 

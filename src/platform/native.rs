@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, MutexGuard};
 
+pub(crate) use crossbeam_queue::SegQueue;
 pub(crate) use mio::Waker as Interrupter;
 
 use super::Wait;

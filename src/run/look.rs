@@ -12,6 +12,7 @@ use crate::error::panic::{FirstPanic, Payload, discard};
 use crate::platform::part::part;
 use crate::run::Run;
 use crate::schedule::order::Others;
+use crate::schedule::remote::wakes::Generation;
 use crate::schedule::rounds::{Seen, World};
 use crate::schedule::wake::{Which, wake_here};
 use crate::scope::tree::pool::ScopeRef;
@@ -95,18 +96,17 @@ impl Run {
     fn let_in_all(&self) {
         let mut batch = self.batch.take();
         let mut panic = FirstPanic::new();
-        if self.remote.inbox.take(&mut batch) {
-            // What was taken is called, even if a foreign waker panics.
-            panic.catch_each(&mut batch.woken.drain(..), |woken| {
-                wake_here(match woken.any_generation {
-                    false => Which::Unit(woken.id),
-                    true => Which::Place(woken.id.index()),
-                });
+        self.remote.inbox.take(&mut batch);
+        // What was taken is called, even if a foreign waker panics.
+        panic.catch_each(&mut batch.woken.drain(..), |woken| {
+            wake_here(match woken.generation {
+                Generation::Own => Which::Unit(woken.id),
+                Generation::Any => Which::Place(woken.id.index()),
             });
-            for call in batch.calls.drain(..) {
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
-                    self.system.core().panicked(payload, self.system.place());
-                }
+        });
+        for call in batch.calls.drain(..) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+                self.system.core().panicked(payload, self.system.place());
             }
         }
         self.batch.set(batch);

@@ -132,18 +132,17 @@ impl Run {
     /// waiting for has been dropped.
     fn end_in_failure(&self) {
         self.system.begin_to_end();
-        self.remote.inbox.woke_up(); // it may have failed when it was about to sleep
         self.remote.inbox.refuse_calls();
         loop {
             self.let_in();
             if !self.jobs.is_any_awaited() {
                 return;
             }
-            if self.remote.inbox.fall_asleep() {
+            if let Some(asleep) = self.remote.inbox.fall_asleep() {
                 let overdue = self.look_for_overdue().filter(|_| !self.clock.is_virtual());
                 let time = overdue.map(|at| Duration::from_nanos(at.saturating_sub(self.now())));
                 let slept = self.reactor.poll(time);
-                self.remote.inbox.woke_up();
+                drop(asleep);
                 if slept.is_err() {
                     return; // the reactor itself has failed
                 }
@@ -236,8 +235,9 @@ impl Run {
                     return Ok(());
                 }
             }
-            if self.remote.inbox.fall_asleep() {
+            if let Some(asleep) = self.remote.inbox.fall_asleep() {
                 self.sleep(&mut wait)?;
+                drop(asleep);
             }
         }
     }
@@ -261,7 +261,6 @@ impl Run {
             }
             Some(clock::Idle::Jumped) | None => Ok(()),
         };
-        self.remote.inbox.woke_up();
         Ok(slept?)
     }
 

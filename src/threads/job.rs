@@ -27,7 +27,7 @@ use crate::operation::sync::Permit;
 use crate::platform::clock::Nanos;
 use crate::platform::part::part;
 use crate::platform::thread_static;
-use crate::schedule::remote::inbox::Call;
+use crate::schedule::remote::calls::Call;
 use crate::scope::current::current_scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::threads::pool;

@@ -9,7 +9,7 @@ use crate::error::{CallRefused, NotRun, Refusal};
 use crate::nursery::system::SYSTEM;
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
-use crate::schedule::remote::inbox::Call;
+use crate::schedule::remote::calls::Call;
 use crate::schedule::remote::registry::Address;
 use crate::threads::job::{self, Asking};
 use crate::{NotRunning, Result};

@@ -11,7 +11,8 @@ use std::io;
 use crate::platform::part::part;
 use crate::platform::{self, Interrupter};
 use crate::schedule::ids::UnitId;
-use crate::schedule::remote::inbox::{Call, Inbox, Tenancy};
+use crate::schedule::remote::calls::{Call, Tenancy};
+use crate::schedule::remote::inbox::Inbox;
 use places::{InboxRef, inbox, inbox_here};
 
 /// A runtime's place among those of the process, until it is dropped.
@@ -109,7 +110,7 @@ mod places {
     pub(crate) type InboxRef = &'static Inbox;
 
     /// Inboxes that are made together. The first ones are for nearly every process all there are.
-    const PAGE: usize = 64;
+    const PAGE: usize = 16;
 
     static PAGES: [OnceLock<Page>; MAX_RUNTIMES.div_ceil(PAGE)] =
         [const { OnceLock::new() }; MAX_RUNTIMES.div_ceil(PAGE)];
