@@ -26,10 +26,10 @@ use crate::scope::{
 };
 
 impl Run {
-    /// Polls the main future to its end, and what it leaves behind.
+    /// Polls the main future to its end, and then what it leaves behind.
     ///
-    /// Everything runs in a nursery, the system's: its body is the main future, and then the
-    /// finalization of generators; its children close generators that were dropped.
+    /// Everything runs in one nursery, the system's. Its body is the main future, and then the closing
+    /// of generators that are left; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
         scope: ScopeRef,
@@ -56,28 +56,31 @@ impl Run {
             panic.catch(|| drop(body));
             driven
         };
-        // What a run that fails as a whole, or in whose loop a foreign waker panics, leaves behind
-        // ends as well.
         match driven {
-            Ok(Ok(())) => {}
-            failed => {
-                panic.catch(|| drop(system));
-                panic.catch(|| self.end_in_failure());
-                return match failed {
-                    Err(payload) => {
-                        if let Some(further) = panic.take() {
-                            discard(further);
-                        }
-                        resume_unwind(payload)
-                    }
-                    Ok(failure) => {
-                        panic.resume();
-                        Err(failure.expect_err("it was looked at"))
-                    }
-                };
+            Ok(Ok(())) => self.end_well(&scope, system, outcome.expect("the body has run"), panic),
+            Ok(Err(error)) => {
+                self.break_down(system, &mut panic);
+                panic.resume();
+                Err(error)
+            }
+            Err(payload) => {
+                self.break_down(system, &mut panic);
+                if let Some(further) = panic.take() {
+                    discard(further);
+                }
+                resume_unwind(payload)
             }
         }
-        let outcome = outcome.expect("the body has run");
+    }
+
+    /// Everything has ended. Returns the outcome, or goes on with the first panic.
+    fn end_well<T>(
+        &self,
+        scope: &Scope,
+        system: Guard,
+        outcome: std::thread::Result<Result<Option<T>>>,
+        mut panic: FirstPanic,
+    ) -> Result<T> {
         if let Some(payload) = self.panicked.take() {
             panic.add(payload);
         }
@@ -96,8 +99,14 @@ impl Run {
                 resume_unwind(payload)
             }
             (Ok(_), Some(payload)) => resume_unwind(payload),
-            (Ok(outcome), None) => Self::outcome_of(&scope, outcome),
+            (Ok(outcome), None) => Self::outcome_of(scope, outcome),
         }
+    }
+
+    /// Drops what is left of a run that fails as a whole, or in whose loop a foreign waker has panicked.
+    fn break_down(&self, system: Guard, panic: &mut FirstPanic) {
+        panic.catch(|| drop(system));
+        panic.catch(|| self.end_in_failure());
     }
 
     /// Ends what belongs to the run, when the main future has ended.
