@@ -1,4 +1,4 @@
-//! Futures that are not of this crate.
+//! Futures of other crates.
 
 use std::future::Future;
 use std::panic::Location;
@@ -23,11 +23,11 @@ pin_project! {
     }
 }
 
-/// Makes a future that knows nothing of cancel scopes heed them: when it is cancelled it is
-/// dropped, and `Cancelled` is raised in its place.
+/// Makes a future that knows nothing of cancel scopes respond to them: when its scope is cancelled,
+/// the future is dropped and `Cancelled` is raised in its place.
 ///
-/// That is how cancellation works elsewhere in Rust, with what it brings: the future does not
-/// clean up, and what it had done by half is lost. The operations of this crate do not need it.
+/// This is how cancellation works elsewhere in Rust, with the same consequences: the future does
+/// not clean up, and half-finished work is lost. Operations of this crate do not need it.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ impl<F: Future> Polling<'_, F> {
 
 impl<F: Future> Operation for Polling<'_, F> {
     const NAME: &'static str = "cancellable";
-    // What is inside may be an operation of this crate, which says more.
+    // The future inside may be an operation of this crate, which says more.
     const IS_SHOWN: Shown = Shown::Inside;
     const COUNTS_WHEN_CANCELLED: u8 = 1;
 

@@ -1,4 +1,4 @@
-//! Checkpoints: where a task looks for cancellation and lets others run.
+//! Checkpoints: where a task checks for cancellation and lets others run.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,14 +14,13 @@ use crate::scope::current::scope_in;
 
 /// A checkpoint and nothing else.
 ///
-/// Fails with [`Cancelled`](crate::Cancelled) in a cancelled scope, and lets others run if the
+/// It fails with [`Cancelled`](crate::Cancelled) in a cancelled scope, and lets others run if the
 /// task has used up its [budget](crate::Builder::budget). To let others run in any case, use
 /// [`yield_now`].
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
-/// [`run`](crate::run).
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside [`run`](crate::run).
 ///
 /// ```
 /// use seedbed::{checkpoint, move_on_after};
@@ -43,11 +42,11 @@ pub fn checkpoint() -> Checkpoint {
     Checkpoint { step: Step::Start, error: None }
 }
 
-/// A checkpoint that always lets every other task that is ready run first.
+/// A checkpoint that always lets every other ready task run first.
 ///
 /// # Errors
 ///
-/// As [`checkpoint`].
+/// The same as for [`checkpoint`].
 ///
 /// ```
 /// use seedbed::{nursery, yield_now};
@@ -87,7 +86,7 @@ enum Step {
     /// As well, and it lets others run in any case.
     Yield,
     Look,
-    /// A failing checkpoint counts as well: a loop that does not heed it must not starve others.
+    /// A failing checkpoint also counts: a loop that ignores the failure must not starve others.
     /// If a shield was raised meanwhile, it does not fail after all.
     LookAgain,
     /// An operation was cancelled before it began. It fails, and that counts, too: as much as in

@@ -13,27 +13,27 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
 use crate::{Result, checkpoint};
 
-/// Waits for `future`, or until a
-/// [graceful cancellation](crate::CancelScope::cancel_gracefully) comes, which is `None`.
+/// Waits for `future`, or until a [graceful cancellation](crate::CancelScope::cancel_gracefully)
+/// comes, which gives `None`.
 ///
-/// By this a loop ends with a value where [`idle`](crate::idle) would end it with an error, and what
-/// it has begun can be finished after it: nobody has to catch a
+/// With this, a loop ends with a value where [`idle`](crate::idle) would end it with an error.
+/// Whatever it has begun can be finished after the loop, and nobody has to catch a
 /// [`Cancelled`](crate::Cancelled). It is meant for sections that are
-/// [finishing](crate::finishing()) their work, such as a handler of [`serve`](crate::serve()): these
-/// have the grace for the rest. Elsewhere the next checkpoint fails, as a graceful cancellation
-/// spares nothing else. An event of the stop itself, in a `select` or a task of its own, is
-/// `until_stopped(sleep_forever())`.
+/// [finishing](crate::finishing()) their work, such as a handler of [`serve`](crate::serve()),
+/// which have the grace for the rest. Elsewhere the next checkpoint fails, because a graceful
+/// cancellation spares nothing else. To wait for the stop itself, in a `select` or in a task of its
+/// own, use `until_stopped(sleep_forever())`.
 ///
-/// What `future` waits for is given one more look when the stop comes: a message that had arrived by
-/// then is received. Once it has come the answer is `None`, and `future` is not even begun. So a
-/// loop over `until_stopped` ends, however much there is to receive.
+/// When the stop comes, `future` gets one more look at what it waits for: a message that had
+/// arrived by then is received. After the stop the answer is `None`, and `future` is not even
+/// begun. So a loop over `until_stopped` ends, however much there is to receive.
 ///
 /// It is a checkpoint. It is to a graceful stop what `run_until_cancelled` is to tokio's
 /// `CancellationToken`.
 ///
 /// # Errors
 ///
-/// The future's own. [`Cancelled`](crate::Cancelled) for any other cancellation, and when the grace
+/// The future's own; [`Cancelled`](crate::Cancelled) for any other cancellation, and when the grace
 /// is over.
 ///
 /// ```
@@ -87,7 +87,7 @@ pub fn until_stopped<T>(
     async move {
         match with_scope(|scope| scope.map(Scope::effective)) {
             Some(Level::Spared | Level::Graceful) => {
-                // A loop that does not heed it must not starve the others.
+                // A loop that ignores the stop must not starve the others.
                 Aside::new().await?;
                 return Ok(None);
             }

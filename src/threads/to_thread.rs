@@ -17,7 +17,7 @@ use crate::scope::{self, Uncancellable, frame};
 use crate::threads::Token;
 use crate::threads::job::{self, Entry, JOBS, Work};
 
-/// How many threads a `run` uses at once if nothing is said. Trio's.
+/// How many threads a `run` uses at once by default, as in Trio.
 const DEFAULT_LIMIT: usize = 40;
 
 /// How many names a `run` looks up at once.
@@ -25,9 +25,9 @@ const LOOKUP_LIMIT: usize = 100;
 
 /// The limiters of a run.
 pub(crate) struct Limiters {
-    /// For jobs, where nothing else is said.
+    /// The default limiter for jobs.
     jobs: CapacityLimiter,
-    /// For look-ups of names, which may hang together.
+    /// The limiter for look-ups of names, which may hang all together.
     #[cfg_attr(any(not(unix), loom), allow(dead_code, reason = "there is no network"))]
     lookups: CapacityLimiter,
 }
@@ -46,35 +46,36 @@ part! {
     pub(crate) const LIMITERS: Limiters;
 }
 
-/// Runs a function that blocks, or computes for long, on another thread, and waits for its value.
-/// Trio's `to_thread.run_sync`.
+/// Runs a function that blocks, or computes for a long time, on another thread, and waits for its
+/// value. This is Trio's `to_thread.run_sync`.
 ///
-/// A checkpoint: in a scope that is cancelled already the function is dropped, and was not called.
-/// The function begins when the [limiter](ToThread::limiter) has a permit for it. While it waits
-/// for that it can be cancelled. **Once it has begun it cannot:** a thread cannot be stopped, and
-/// a cancelled task that went on without it would leave it running. So it is waited for, and its
-/// value is returned; the next checkpoint fails. What may be left running says so with
+/// It is a checkpoint: in a scope that is already cancelled, the function is dropped without being
+/// called. The function begins when the [limiter](ToThread::limiter) has a permit for it, and until
+/// then it can be cancelled. **Once it has begun it cannot:** a thread cannot be stopped, and a
+/// cancelled task that went on without it would leave it running. So it is waited for and its value
+/// is returned, and the next checkpoint fails. If the function may be left running, say so with
 /// [`abandon_on_cancel`](ToThread::abandon_on_cancel).
 ///
-/// If the future is dropped while the function runs, `run` waits for that before it returns. Its
-/// value is dropped, and a panic of it is reported through `tracing`. So is a function that has been
-/// waited for for five seconds, though its scope was cancelled or the run is ending: it may hang.
+/// If the future is dropped while the function runs, `run` waits for the function before it
+/// returns. Its value is then dropped, and its panic is reported through `tracing`. A function is
+/// also reported, since it may hang, when it has been waited for for five seconds although its
+/// scope was cancelled or the run is ending.
 ///
-/// In the function [`Token::current`](crate::Token::current) is the token of the run that it works
-/// for. Threads are used again, so what it leaves in thread-locals is found by others. They run on
-/// the cores that the process's main thread was bound to when its first `run` began, whoever
-/// starts them. A process that was forked has threads of its own; fork outside of `run`, as a run
-/// goes on only in the process that it was begun in.
+/// Inside the function, [`Token::current`](crate::Token::current) is the token of the run that it
+/// works for. Threads are used again, so others find whatever it leaves in thread-locals. The
+/// threads run on the cores that the process's main thread was bound to when its first `run` began,
+/// whoever starts them. A forked process has threads of its own; fork outside `run`, because a run
+/// goes on only in the process that it began in.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled) if it was not begun, or was abandoned;
-/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run); an
-/// [`io::Error`](std::io::Error) if the system starts no further thread.
+/// [`Cancelled`](crate::Cancelled) if the function was not begun, or was abandoned;
+/// [`NotRunning`](crate::NotRunning) outside [`run`](crate::run); an [`io::Error`](std::io::Error)
+/// if the system cannot start another thread.
 ///
 /// # Panics
 ///
-/// With the function's panic.
+/// If the function panics, with the same payload.
 ///
 /// ```
 /// use seedbed::to_thread;
@@ -95,13 +96,13 @@ pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T
     ToThread { step, limit: Limit::Default, abandon_on_cancel: false, place }
 }
 
-/// The limiter of [`to_thread`]'s threads where none is given: 40 in each `run`, unless its
-/// [`set_total`](CapacityLimiter::set_total) is called. Trio's
-/// `current_default_thread_limiter`. No checkpoint.
+/// Returns the default limiter of [`to_thread`]'s threads: 40 in each `run`, unless its
+/// [`set_total`](CapacityLimiter::set_total) is called. This is Trio's
+/// `current_default_thread_limiter`. It is not a checkpoint.
 ///
 /// # Errors
 ///
-/// [`NotRunning`](crate::NotRunning) outside of [`run`](crate::run).
+/// [`NotRunning`](crate::NotRunning) outside [`run`](crate::run).
 ///
 /// ```
 /// use seedbed::current_default_thread_limiter;
@@ -125,7 +126,7 @@ pub struct ToThread<T: 'static> {
     place: &'static Location<'static>,
 }
 
-/// Which limiter the function needs a permit of.
+/// The limiter whose permit the function needs.
 enum Limit {
     Default,
     #[cfg(all(unix, not(loom)))]
@@ -141,18 +142,18 @@ enum Step<T> {
 }
 
 impl<T> ToThread<T> {
-    /// Whether the function may be left to itself. Then a cancellation is raised at once. The
-    /// function goes on, `run` does not wait for it, its value is dropped, and a panic of it is
+    /// Sets whether the function may be abandoned. If so, a cancellation is raised at once. The
+    /// function goes on, `run` does not wait for it, its value is dropped, and its panic is
     /// reported through `tracing`. The same happens if the future is dropped.
     ///
     /// A permit of a [limiter that was given](Self::limiter) comes back when the function has
-    /// ended: it stands for whatever that limiter counts. One of the run's default limiter comes
-    /// back at once, so that what hangs does not keep other work from being done. This goes for up
-    /// to 400 functions in each `run` that are left at the same time; those that are left beyond
-    /// that keep their permits until they end, as in Trio all do. So a run never has more threads
-    /// than the total of its default limiter and 400, look-ups and other limiters aside.
+    /// ended, because it stands for whatever that limiter counts. A permit of the run's default
+    /// limiter comes back at once, so that a function that hangs does not hold up other work. This
+    /// applies to up to 400 functions in each `run` that are abandoned at the same time. Any beyond
+    /// that keep their permits until they end, as all of them do in Trio. So, look-ups and other
+    /// limiters aside, a run never has more threads than the total of its default limiter plus 400.
     ///
-    /// Only for what does no harm when it ends at any later time, or never.
+    /// Use it only for functions that do no harm if they end at any later time, or never.
     ///
     /// ```
     /// use seedbed::{move_on_after, to_thread};
@@ -171,7 +172,7 @@ impl<T> ToThread<T> {
         self
     }
 
-    /// The limiter that the function needs a permit of, in place of the run's
+    /// Sets the limiter whose permit the function needs, instead of the run's
     /// [default](current_default_thread_limiter).
     ///
     /// ```
@@ -190,7 +191,7 @@ impl<T> ToThread<T> {
         self
     }
 
-    /// The run's limiter of look-ups.
+    /// Uses the run's limiter for look-ups.
     #[cfg(all(unix, not(loom)))]
     pub(crate) fn for_lookup(mut self) -> Self {
         self.limit = Limit::Lookups;
@@ -288,7 +289,7 @@ impl<T> ToThread<T> {
 }
 
 impl<T: 'static> ToThread<T> {
-    /// Does not wait for the thread any more.
+    /// Stops waiting for the thread.
     fn leave(&mut self) {
         if let Step::Wait { entry, .. } = std::mem::replace(&mut self.step, Step::End) {
             entry.disarm();

@@ -13,7 +13,7 @@ use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;
 use crate::schedule::budget;
 
-/// Something that happens once, and that any number of tasks may wait for. Trio's `Event`.
+/// Something that happens once, and for which any number of tasks can wait. This is Trio's `Event`.
 ///
 /// ```
 /// use seedbed::{Event, nursery};
@@ -35,26 +35,27 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that has not happened.
+    /// Makes an event that has not happened.
     #[must_use]
     pub const fn new() -> Self {
         Event { set: Cell::new(false), waiters: Waiters::new() }
     }
 
-    /// Says that it has happened, and lets all go on who wait for it. Again, it has no effect.
+    /// Says that the event has happened, and lets all the tasks that wait for it go on. Further
+    /// calls have no effect.
     pub fn set(&self) {
         budget::count();
         self.set.set(true);
         self.waiters.serve_all();
     }
 
-    /// Whether it has happened.
+    /// Whether the event has happened.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.set.get()
     }
 
-    /// Waits until it has happened. If it has already, this is a
+    /// Waits until the event has happened. If it already has, this is just a
     /// [`checkpoint`](crate::checkpoint()).
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A limit on how much goes on at once.
+//! A limit on how much happens at once.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -15,15 +15,15 @@ use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;
 use crate::schedule::budget;
 
-/// A limit on how much goes on at once: so many permits and no more, first come, first served.
-/// Trio's `CapacityLimiter`.
+/// A limit on how much happens at once: a number of permits, given out first come, first served.
+/// This is Trio's `CapacityLimiter`.
 ///
-/// It limits the threads of [`to_thread`](crate::to_thread()), and is good for whatever else must
-/// not be had in any number, as a semaphore is. Unlike one, it knows how many permits there are
-/// in all, which [can be changed](Self::set_total).
+/// It limits the threads of [`to_thread`](crate::to_thread()), and can limit anything else, as a
+/// semaphore does. Unlike a semaphore, it knows how many permits there are in total, and that
+/// number [can be changed](Self::set_total).
 ///
-/// Clones are handles to the same limiter. It stays on its thread, and so do its permits. A task
-/// may have several permits, where Trio's limiter has one for each task.
+/// Clones are handles to the same limiter. A limiter and its permits stay on their thread. A task
+/// may have several permits, while in Trio's limiter each task can have only one.
 ///
 /// ```
 /// use seedbed::{CapacityLimiter, nursery, yield_now};
@@ -58,7 +58,7 @@ struct Inner {
 }
 
 impl CapacityLimiter {
-    /// A limiter with this many permits. With none, all wait until
+    /// Makes a limiter with this many permits. With none, everybody waits until
     /// [`set_total`](Self::set_total) is called.
     #[must_use]
     pub fn new(total: usize) -> Self {
@@ -66,15 +66,15 @@ impl CapacityLimiter {
         CapacityLimiter { inner: Rc::new(Inner { total, borrowed, waiters: Waiters::new() }) }
     }
 
-    /// How many permits there are in all.
+    /// How many permits there are in total.
     #[must_use]
     pub fn total(&self) -> usize {
         self.inner.total.get()
     }
 
-    /// Changes how many permits there are. If there are more, the first of those who wait get
-    /// them. If there are fewer than are borrowed, nobody loses one, and nobody gets one until
-    /// enough have been given back.
+    /// Changes the number of permits. If there are now more, the first tasks that wait get them. If
+    /// there are fewer than are in use, nobody loses a permit, but nobody gets one until enough
+    /// have been given back.
     pub fn set_total(&self, total: usize) {
         self.inner.total.set(total);
         self.inner.serve();
@@ -86,31 +86,32 @@ impl CapacityLimiter {
         self.inner.borrowed.get()
     }
 
-    /// How many permits could be had at once.
+    /// How many permits are available now.
     #[must_use]
     pub fn available(&self) -> usize {
         self.inner.available()
     }
 
-    /// Takes a permit, and waits for one if there is none. Who has waited longest is next. If the
-    /// future is dropped, the permit that it may have been given goes to the next.
+    /// Takes a permit, and waits for one if none is available. The task that has waited longest is
+    /// next. If the future is dropped after it was given a permit, the permit goes to the next
+    /// task.
     ///
-    /// A checkpoint.
+    /// It is a checkpoint.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled): then no permit was taken.
+    /// [`Cancelled`](crate::Cancelled); in that case no permit was taken.
     #[track_caller]
     pub fn acquire(&self) -> Acquire {
         self.acquire_for(Location::caller())
     }
 
-    /// As [`acquire`](Self::acquire), on behalf of who called from `place`.
+    /// Does the same as [`acquire`](Self::acquire), on behalf of the caller at `place`.
     pub(crate) fn acquire_for(&self, place: &'static Location<'static>) -> Acquire {
         Acquire(Doing::new(Taking { limiter: self.clone(), place }))
     }
 
-    /// Takes a permit if there is one now. This is no checkpoint.
+    /// Takes a permit if one is available now. This is not a checkpoint.
     #[must_use = "a permit is given back when it is dropped"]
     pub fn try_acquire(&self) -> Option<Permit> {
         budget::count();
@@ -125,7 +126,7 @@ impl CapacityLimiter {
         Some(self.permit())
     }
 
-    /// The permit that was counted already.
+    /// Makes the permit, which has been counted already.
     fn permit(&self) -> Permit {
         Permit { limiter: self.clone() }
     }
@@ -145,7 +146,7 @@ impl Inner {
         self.serve();
     }
 
-    /// Gives those who wait what there is. Hence nobody waits while there is any.
+    /// Gives the available permits to the tasks that wait. So no task waits while one is available.
     fn serve(&self) {
         let mut panic = FirstPanic::new();
         while self.available() > 0 {

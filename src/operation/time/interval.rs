@@ -1,4 +1,4 @@
-//! Ticks at equal distances.
+//! Ticks at equal intervals.
 
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use crate::operation::time::sleep::{Sleep, Until};
 
 /// Ticks every `period`, the first time at once.
 ///
-/// A tick that comes late, because its task was busy, does not move the later ones; those missed
-/// altogether are left out.
+/// If a tick is late because its task was busy, the later ones stay where they are. Ticks that were
+/// missed altogether are left out.
 ///
 /// # Panics
 ///
@@ -37,7 +37,7 @@ pub fn interval(period: Duration) -> Interval {
     Interval { period, next: Next::First, place: Location::caller() }
 }
 
-/// What [`interval`] gives.
+/// The ticks of [`interval`].
 #[derive(Debug)]
 pub struct Interval {
     period: Duration,
@@ -48,16 +48,16 @@ pub struct Interval {
 /// When the next tick is due.
 #[derive(Clone, Copy, Debug)]
 enum Next {
-    /// When it is asked for.
+    /// As soon as it is asked for.
     First,
     At(Instant),
-    /// Later than an `Instant` can be.
+    /// At a time that an `Instant` cannot represent.
     Never,
 }
 
 impl Interval {
-    /// Waits for the next tick, and returns when it was due. A tick that is cancelled is not lost:
-    /// the next call waits for the same.
+    /// Waits for the next tick, and returns the time at which it was due. A tick whose wait is
+    /// cancelled is not lost: the next call waits for the same one.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Interval {
     }
 }
 
-/// The instant this many nanoseconds after another, if there is one.
+/// The instant this many nanoseconds after another one, if there is one.
 fn after(instant: Instant, nanos: u128) -> Option<Instant> {
     const SECOND: u128 = 1_000_000_000;
     let seconds = u64::try_from(nanos / SECOND).ok()?;

@@ -15,16 +15,15 @@ use crate::scope;
 use crate::scope::timers::{Target, Timer};
 use crate::scope::watch::Watch;
 
-/// Waits until this much time has passed since the first poll. For no time at all it is a
-/// [`checkpoint`].
+/// Waits until this much time has passed since the first poll. If the time is zero, it is just a
+/// [`checkpoint`](crate::checkpoint()).
 ///
-/// The system's clock is looked at to the millisecond: a sleep may be up to that much longer, and
-/// is never shorter.
+/// The system's clock is read to the millisecond: a sleep may be up to a millisecond longer, but is
+/// never shorter.
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside of
-/// [`run`](crate::run).
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside [`run`](crate::run).
 ///
 /// ```
 /// use seedbed::sleep;
@@ -40,11 +39,11 @@ pub fn sleep(time: Duration) -> Sleep {
     Sleep::new(Until::After(clock::nanos(time)), Location::caller())
 }
 
-/// Waits until this instant. If it has passed it is a [`checkpoint`].
+/// Waits until this instant. If it has passed, this is just a [`checkpoint`](crate::checkpoint()).
 ///
 /// # Errors
 ///
-/// As [`sleep`].
+/// The same as for [`sleep`].
 ///
 /// ```
 /// use seedbed::{now, sleep_until};
@@ -63,13 +62,11 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(Until::Instant(deadline), Location::caller())
 }
 
-/// Waits until it is cancelled.
-///
-/// It never ends with success.
+/// Waits until it is cancelled. It never succeeds.
 ///
 /// # Errors
 ///
-/// As [`sleep`], and always.
+/// The same as for [`sleep`].
 ///
 /// ```
 /// use seedbed::{move_on_after, sleep_forever};

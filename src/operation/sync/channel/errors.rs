@@ -1,11 +1,11 @@
-//! Why a message was not sent, or not received.
+//! The errors of sending and receiving.
 
 use std::fmt;
 use std::panic::Location;
 
 use crate::error::Error;
 
-/// The channel is closed, or nobody is left at its other end.
+/// The channel is closed, or its other end is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Closed;
@@ -18,7 +18,7 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// A message that was not sent, and why: [`Cancelled`](crate::Cancelled) or [`Closed`].
+/// A message that was not sent, and the reason: [`Cancelled`](crate::Cancelled) or [`Closed`].
 ///
 /// `?` turns it into an [`Error`], without the message.
 pub struct SendError<T> {
@@ -27,12 +27,12 @@ pub struct SendError<T> {
 }
 
 impl<T> SendError<T> {
-    /// The message.
+    /// Returns the message.
     pub fn into_inner(self) -> T {
         self.message
     }
 
-    /// Why it was not sent.
+    /// Why the message was not sent.
     pub fn error(&self) -> &Error {
         &self.why
     }
@@ -60,14 +60,14 @@ impl<T> fmt::Display for SendError<T> {
 /// A message that could not be sent at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no room for it, and no receiver waiting.
+    /// There is no space for it, and no receiver waits.
     Full(T),
-    /// As [`Closed`].
+    /// The channel is closed, or its other end is gone.
     Closed(T),
 }
 
 impl<T> TrySendError<T> {
-    /// The message.
+    /// Returns the message.
     pub fn into_inner(self) -> T {
         match self {
             TrySendError::Full(message) | TrySendError::Closed(message) => message,
@@ -84,12 +84,12 @@ impl<T> fmt::Debug for TrySendError<T> {
     }
 }
 
-/// Why there is no message at once.
+/// Why no message could be received at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TryRecvError {
-    /// There is none yet.
+    /// There is no message yet.
     Empty,
-    /// There will be none any more.
+    /// There will be no more messages.
     Ended,
 }
 

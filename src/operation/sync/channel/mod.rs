@@ -1,8 +1,8 @@
 //! Channels between tasks of one thread: bounded, with any number of senders and receivers, fair
 //! on both sides.
 //!
-//! A message is always somewhere: with its sender, in the buffer, or handed to a receiver. An
-//! operation that is cancelled, or dropped, puts it back where it was.
+//! A message is always somewhere: with its sender, in the buffer, or given to a receiver. An
+//! operation that is cancelled or dropped puts it back where it was.
 
 mod errors;
 mod recv;
@@ -24,11 +24,11 @@ use crate::operation::handed::What;
 use crate::operation::waiters::{Next, Waiters};
 use crate::schedule::budget;
 
-/// A channel for messages of type `T`, of which up to `capacity` wait in it. With capacity 0 it is
-/// a rendezvous: sending waits for the receiver to take the message.
+/// Makes a channel for messages of type `T` that stores up to `capacity` of them. With a capacity
+/// of 0 it is a rendezvous: sending waits until the receiver takes the message.
 ///
-/// Both ends may be cloned. Messages are received in the order in which they were sent, and who
-/// waits for longer is served first, on both sides. It is Trio's `open_memory_channel`.
+/// Both ends can be cloned. Messages are received in the order in which they were sent. On both
+/// sides, the task that has waited longest is served first. This is Trio's `open_memory_channel`.
 ///
 /// ```
 /// use seedbed::{channel, nursery};
@@ -69,8 +69,8 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
-/// A message and its place in the order in which the channel has accepted them, by which one that
-/// is put back finds its place again.
+/// A message, with its number in the order in which the channel accepted the messages. If it is put
+/// back, the number tells where it belongs.
 struct Numbered<T> {
     number: u64,
     message: T,
@@ -78,23 +78,25 @@ struct Numbered<T> {
 
 struct Shared<T> {
     capacity: usize,
-    /// In the order of their numbers. With what was put back it may be more than `capacity`.
+    /// Sorted by number. If messages were put back there may be more than `capacity`.
     buffer: RefCell<VecDeque<Numbered<T>>>,
-    /// Each with its message. It is taken when they are served, but when the channel was closed.
+    /// Each of them has its message, which is taken when the sender is served, unless the channel
+    /// was closed.
     senders: Waiters<Option<T>>,
-    /// Given a message when they are served, or nothing at the end.
+    /// Each is given a message when it is served, or nothing at the end.
     receivers: Waiters<Option<Numbered<T>>>,
     open_senders: Cell<usize>,
     open_receivers: Cell<usize>,
     closed: Cell<bool>,
     /// How many messages the channel has accepted.
     accepted: Cell<u64>,
-    /// How many a receiver was given that has not returned yet. It may still put its message back.
+    /// How many messages were given to receivers that have not returned yet, and may still put them
+    /// back.
     under_way: Cell<usize>,
 }
 
 impl<T> Shared<T> {
-    /// No more messages are taken in; what is buffered can still be received.
+    /// Whether the channel takes no more messages. Those in the buffer can still be received.
     fn close(&self) {
         self.closed.set(true);
         let mut panic = FirstPanic::new();
@@ -103,7 +105,7 @@ impl<T> Shared<T> {
         panic.resume();
     }
 
-    /// Whether no message can come any more: none is stored, and none is under way.
+    /// Whether no more messages can come, because none is stored and none is under way.
     fn has_ended(&self) -> bool {
         self.closed.get() && self.under_way.get() == 0 && self.buffer.borrow().is_empty()
     }
@@ -116,18 +118,18 @@ impl<T> Shared<T> {
         }
     }
 
-    /// A message is given to a receiver that has not returned yet.
+    /// A message is being given to a receiver that has not returned yet.
     #[inline]
     fn sets_out(&self) {
         self.under_way.set(self.under_way.get() + 1);
     }
 
-    /// It has returned with it.
+    /// The receiver has returned with the message.
     #[inline]
     fn arrives(&self) {
         self.under_way.set(self.under_way.get() - 1);
         if self.closed.get() {
-            // That a waker of another one panics must not lose the message.
+            // If another one's waker panics, the message must not be lost.
             quietly(|| self.tell_end());
         }
     }
@@ -139,7 +141,7 @@ impl<T> Shared<T> {
         Numbered { number, message }
     }
 
-    /// Hands a message to a receiver or to the buffer, or gives it back.
+    /// Gives a message to a receiver or to the buffer, or gives it back.
     #[inline]
     fn put(&self, message: T) -> Result<(), T> {
         if let Some(receiver) = self.receivers.next() {
@@ -155,12 +157,12 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// The next message, from the buffer or from a sender that waits.
+    /// Takes the next message, from the buffer or from a sender that waits.
     #[inline]
     fn take(&self) -> Option<Numbered<T>> {
         let mut buffer = self.buffer.borrow_mut();
         let first = buffer.pop_front();
-        // There may be more in the buffer than there is room for, if some was put back.
+        // There may be more in the buffer than its capacity, if some were put back.
         if first.is_some() && buffer.len() >= self.capacity {
             return first;
         }
@@ -186,7 +188,7 @@ impl<T> Shared<T> {
         Some(taken)
     }
 
-    /// Puts a message back that was under way and will not be received after all.
+    /// Puts back a message that was under way and will not be received after all.
     fn put_back(&self, message: Numbered<T>) {
         if let Some(receiver) = self.receivers.next() {
             in_destructor(|| hand(receiver, message));
@@ -205,25 +207,26 @@ fn hand<T>(mut receiver: Next<'_, Option<Numbered<T>>>, message: Numbered<T>) {
     receiver.serve_alone(What::Message).wake();
 }
 
-/// The sending end of a [`channel`]. When the last one is dropped the channel ends, after what is
-/// in it.
+/// The sending end of a [`channel`]. When the last one is dropped, the channel ends after the
+/// messages in it.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
 impl<T> Sender<T> {
-    /// Sends a message, once there is room for it.
+    /// Sends a message, once there is space for it.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the message, if it was cancelled before the message was sent, or if the
-    /// channel is closed or has no receiver any more. With `?` it becomes an [`Error`](crate::Error).
+    /// [`SendError`], with the message, if this was cancelled before the message was sent, or if
+    /// the channel is closed or no longer has a receiver. `?` turns it into an
+    /// [`Error`](crate::Error).
     #[track_caller]
     pub fn send(&self, message: T) -> Sending<'_, T> {
         Sending::new(self, message, Location::caller())
     }
 
-    /// Sends a message if there is room, or a receiver waiting, now. Not a checkpoint.
+    /// Sends a message if there is space, or a receiver that waits, now. This is not a checkpoint.
     ///
     /// # Errors
     ///
@@ -236,13 +239,13 @@ impl<T> Sender<T> {
         self.shared.put(message).map_err(TrySendError::Full)
     }
 
-    /// Ends the channel for all its senders. What is in it can still be received; those who wait
+    /// Ends the channel for all its senders. Messages in it can still be received. Tasks that wait
     /// to send get their messages back.
     pub fn close(&self) {
         self.shared.close();
     }
 
-    /// Whether sending must fail: the channel was closed, or nobody is left to receive.
+    /// Whether sending must fail, because the channel was closed or no receiver is left.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.closed.get()
@@ -265,8 +268,8 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// The receiving end of a [`channel`]. When the last one is dropped, sending fails, and what is in
-/// the channel is dropped.
+/// The receiving end of a [`channel`]. When the last one is dropped, sending fails, and the
+/// messages in the channel are dropped.
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
 }
@@ -275,7 +278,7 @@ impl<T> Receiver<T> {
     /// Receives the next message, once there is one; `None` when the channel has ended.
     ///
     /// No message is lost if this is cancelled or dropped: the next `recv` gets it. So `None` comes
-    /// only when none can be put back any more. While a message is on its way to another receiver,
+    /// only when no message can be put back. While a message is on its way to another receiver,
     /// which may give it back, this waits.
     ///
     /// # Errors
@@ -286,7 +289,7 @@ impl<T> Receiver<T> {
         Recv::new(self, Location::caller())
     }
 
-    /// Receives a message if there is one now. Not a checkpoint.
+    /// Receives a message if there is one now. This is not a checkpoint.
     ///
     /// # Errors
     ///
@@ -300,8 +303,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Closes the channel: sending fails from now on, and those who wait to send get their
-    /// messages back. What is in the buffer can still be received.
+    /// Closes the channel: from now on sending fails, and tasks that wait to send get their
+    /// messages back. Messages in the buffer can still be received.
     pub fn close(&self) {
         self.shared.close();
     }
