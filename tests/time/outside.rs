@@ -2,17 +2,13 @@
 //!
 //! Threads and tests wait for each other; nothing sleeps to let something happen. What must not be
 //! waited for would take hours.
-#![cfg(unix)]
-
-mod support;
 
 use std::future::Future;
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdStream;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +21,8 @@ use seedbed::{
     cancel_scope, cancellable, current_default_thread_limiter, fail_after, nursery, run, sleep,
     to_thread,
 };
-use support::secs;
+
+use crate::support::secs;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -252,7 +249,9 @@ fn r09_a_clean_up_that_nothing_will_end_is_reported() {
     assert!(cleaned.is_some());
     let [text] = &said[..] else { panic!("{said:?}") };
     assert!(
-        text.contains(&format!("the clean-up in the scope opened at tests/outside.rs:{line}:"))
+        text.contains(&format!(
+            "the clean-up in the scope opened at tests/time/outside.rs:{line}:"
+        ))
     );
 }
 

@@ -14,19 +14,13 @@ use seedbed::{
     yield_now,
 };
 
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
+use crate::support::{is_cancelled, secs};
 
 /// Runs on a virtual clock, and gives how far that has moved.
 fn timed<T>(main: impl Future<Output = Result<T>>) -> (T, Duration) {
     let clock = VirtualClock::new();
     let value = Builder::new().clock(&clock).detect_deadlock(true).run(main).unwrap();
     (value, clock.elapsed())
-}
-
-fn is_cancelled<T>(outcome: &Result<T>) -> bool {
-    outcome.as_ref().is_err_and(Error::is_cancelled)
 }
 
 // Sleeping.
