@@ -12,6 +12,7 @@ use crate::nursery::core::Core;
 pub(crate) trait LeftBehind {
     /// Where it was made.
     fn place(&self) -> &'static Location<'static>;
+    /// Whether it has ended already.
     fn is_finished(&self) -> bool;
     /// Closes it. The nursery runs this in a child.
     fn close<'a>(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>
