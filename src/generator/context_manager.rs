@@ -68,7 +68,7 @@ where
 ///
 /// The manager's: [`ContextManagerMisused`] if it yields twice or not at all. The body's, as the
 /// manager passes it on. If the manager has handled an error of the body, there is no value: that
-/// is fine where the value is `()`, and the error [`NoValue`](crate::NoValue) otherwise. A body that
+/// is fine where the value is `()`, and the error [`NoValue`] otherwise. A body that
 /// loops forever has to say that its value is `()`, like that of a
 /// [`nursery`](crate::nursery()#a-body-that-loops-forever):
 ///

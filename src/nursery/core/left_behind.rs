@@ -1,4 +1,10 @@
 //! What a nursery closes before it ends: the generators that were left behind in it.
+//!
+//! # Invariants
+//!
+//! 1. What a generator on the list borrows is there for as long as the nursery's own future is polled
+//!    or dropped: whoever calls `remember` promises that. The generator is touched only by
+//!    `close_left_behind`, which that future calls, and in the child that this spawns.
 
 use std::future::Future;
 use std::panic::Location;
@@ -35,8 +41,7 @@ impl Core {
     ///
     /// As for `spawn`, of what the generator borrows.
     pub(crate) unsafe fn remember<'a>(&self, generator: Weak<dyn LeftBehind + 'a>) {
-        // SAFETY: only the lifetime changes. The generator is touched only by `close_left_behind`
-        // and the child that this spawns, of which the caller has promised the same.
+        // SAFETY: only the lifetime changes, of which invariant 1 takes the place.
         let generator: Weak<dyn LeftBehind> = unsafe { std::mem::transmute(generator) };
         let mut generators = self.generators.borrow_mut();
         if generators.len() == generators.capacity() {
@@ -56,7 +61,7 @@ impl Core {
                 && !generator.is_finished()
             {
                 let place = generator.place();
-                // SAFETY: the promise made to `remember`.
+                // SAFETY: invariant 1.
                 drop(unsafe { self.spawn(generator.close(), place) });
             }
         }
