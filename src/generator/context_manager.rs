@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{Location, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -18,6 +18,8 @@ use crate::generator::state::Kind;
 use crate::schedule::current;
 use crate::scope::aside::Aside;
 use crate::scope::current::{current_frame, in_scope};
+use crate::scope::frame::Hold;
+use crate::scope::tree::pool::ScopeRef;
 
 /// A context manager, to be entered with [`with`].
 #[must_use = "a context manager does nothing until it is entered with `with`"]
@@ -111,9 +113,14 @@ where
     async move {
         Aside::new().await?;
         let mut open = Open::new(manager);
-        let resource = open.set_up().await?;
+        let resource = poll_fn(|cx| open.poll_set_up(cx)).await?;
         let entered = Entered { place, made_at: open.place };
-        let (value, resume, panic) = match open.around(async { body(resource).await }).await {
+        let outcome = {
+            let around = open.around();
+            let mut body = pin!(catch_panic(async { body(resource).await }));
+            poll_fn(|cx| open.poll_around(&around, body.as_mut(), cx)).await
+        };
+        let (value, resume, panic) = match outcome {
             Ok(Ok(value)) => (Some(value), Resume::Next, None),
             Ok(Err(error)) => (None, Resume::Raise(error), None),
             Err(Left::Panicked(payload)) => {
@@ -125,8 +132,11 @@ where
             }
             Err(Left::Early(_)) => return Err(open.misused("did not wait at its yield")),
         };
+        open.link.resume(resume);
+        let left = catch_panic(poll_fn(|cx| open.poll(cx))).await;
+        std::mem::forget(entered); // and left
         let made_at = open.place;
-        let left = open.leave(entered, resume).await;
+        let left = open.end(left);
         let outcome = match panic {
             Some(payload) => leave_in_panic(left, payload, made_at),
             None => left.unwrap_or_else(|payload| resume_unwind(payload)),
@@ -150,7 +160,22 @@ struct Open<'a, R> {
     place: &'static Location<'static>,
 }
 
+/// What a context manager has open at its yield.
+struct Around {
+    scope: Option<ScopeRef>,
+    children: Children,
+    /// While the body of the `with` runs, it counts in the frame of that.
+    _holds: Option<Vec<Hold>>,
+}
+
+/// Whether there may be children in it, which go on.
+enum Children {
+    Perhaps,
+    None,
+}
+
 impl<'a, R> Open<'a, R> {
+    #[inline]
     fn new(manager: ContextManager<'a, R>) -> Self {
         let ContextManager { link, body, place } = manager;
         link.state.begin();
@@ -161,66 +186,70 @@ impl<'a, R> Open<'a, R> {
         ContextManagerMisused::new(what, self.place).into()
     }
 
-    /// Runs the manager up to its yield.
-    async fn set_up(&mut self) -> Result<R> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step<R>> {
+        self.link.poll(&mut self.body, cx)
+    }
+
+    /// Polls the manager up to its yield.
+    #[inline]
+    fn poll_set_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
         // When it has yielded, the body of the `with` is polled for the first time.
-        let set_up = poll_fn(|cx| current::beside_others(|| self.link.poll(&mut self.body, cx)));
-        match set_up.await {
+        current::beside_others(|| self.poll(cx)).map(|step| match step {
             Step::Yielded(resource) => Ok(resource),
             Step::Ended(Ok(())) => Err(self.misused("did not yield")),
             Step::Ended(Err(error)) => Err(error),
             Step::Ignored(_) => unreachable!("a context manager is not closed"),
+        })
+    }
+
+    #[inline]
+    fn around(&self) -> Around {
+        let frame = self.link.state.frame();
+        Around {
+            scope: self.link.take_inner_scope(),
+            children: if frame.has_holds() { Children::Perhaps } else { Children::None },
+            _holds: current_frame().map(|current| frame.count_in(&current)),
         }
     }
 
-    /// Runs the body of the `with` inside what the manager has open.
-    async fn around<T>(
+    /// Polls the body of the `with` inside what the manager has open.
+    #[inline]
+    fn poll_around<T>(
         &mut self,
-        body: impl Future<Output = Result<T>>,
-    ) -> Result<Result<T>, Left<R>> {
-        // Meanwhile that counts here.
-        let _holds = current_frame().map(|frame| self.link.state.frame().count_in(&frame));
-        let around = self.link.take_inner_scope();
-        // It may have children, which go on.
-        let goes_on = self.link.state.frame().has_holds();
-        let mut body = pin!(catch_panic(body));
-        poll_fn(|cx| {
-            if goes_on && let Some(left) = self.go_on(cx) {
-                return Poll::Ready(Err(left));
+        around: &Around,
+        body: Pin<&mut impl Future<Output = Caught<Result<T>>>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Result<T>, Left<R>>> {
+        if let Children::Perhaps = around.children
+            && let Some(left) = self.go_on(cx)
+        {
+            return Poll::Ready(Err(left));
+        }
+        let poll = || body.poll(cx);
+        let polled = match &around.scope {
+            Some(scope) => {
+                // In a nursery, the manager is not polled down to its yield.
+                scope.polled();
+                in_scope(scope, poll)
             }
-            let mut poll = || body.as_mut().poll(cx);
-            let polled = match &around {
-                Some(scope) => {
-                    // In a nursery, the manager is not polled down to its yield.
-                    scope.polled();
-                    in_scope(scope, poll)
-                }
-                None => poll(),
-            };
-            polled.map(|outcome| outcome.map_err(Left::Panicked))
-        })
-        .await
+            None => poll(),
+        };
+        polled.map(|outcome| outcome.map_err(Left::Panicked))
     }
 
     /// Polls what the manager has open beside the body. It must stay at its yield: it does not if that
     /// has lost a `select`, for example.
     fn go_on(&mut self, cx: &mut Context<'_>) -> Option<Left<R>> {
-        match self.link.poll(&mut self.body, cx) {
+        match self.poll(cx) {
             Poll::Ready(step) => Some(Left::Early(Some(step))),
             Poll::Pending if self.link.suspended_at().is_none() => Some(Left::Early(None)),
             Poll::Pending => None,
         }
     }
 
-    /// Runs the manager to its end.
-    async fn leave(
-        mut self,
-        entered: Entered,
-        resume: Resume<()>,
-    ) -> std::result::Result<Step<R>, Payload> {
-        self.link.resume(resume);
-        let left = catch_panic(poll_fn(|cx| self.link.poll(&mut self.body, cx))).await;
-        std::mem::forget(entered); // and left
+    /// The manager has been left so.
+    #[inline]
+    fn end(self, left: Caught<Step<R>>) -> Caught<Step<R>> {
         let Open { body, link, .. } = self;
         drop(body); // foreign code
         match link.take_undelivered() {
@@ -234,7 +263,7 @@ impl<'a, R> Open<'a, R> {
 /// Goes on with the panic of a body, when its manager has been left. What that failed with is
 /// reported.
 fn leave_in_panic<R>(
-    left: std::result::Result<Step<R>, Payload>,
+    left: Caught<Step<R>>,
     payload: Payload,
     made_at: &'static Location<'static>,
 ) -> ! {
@@ -254,6 +283,9 @@ fn leave_in_panic<R>(
     }
     resume_unwind(payload)
 }
+
+/// What has come of something that may panic.
+type Caught<T> = std::result::Result<T, Payload>;
 
 /// A context manager that was entered and not left.
 struct Entered {

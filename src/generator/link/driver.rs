@@ -31,7 +31,6 @@ pub(in crate::generator) enum Step<T> {
 }
 
 /// What the link of a body that has ended has kept. To drop it is foreign code.
-#[derive(Default)]
 pub(in crate::generator) struct Gone {
     _wakers: [Option<Waker>; 2],
     _scope: Option<ScopeRef>,
@@ -148,7 +147,7 @@ impl<T, S> Link<T, S> {
             }
             let Some(value) = self.out.take() else { return self.stopped_elsewhere(cx) };
             match self.state.yielded() {
-                Yielded::Held(held) => self.refuse(value, held),
+                Yielded::Held => self.refuse(value),
                 Yielded::Beside => {
                     self.look_around();
                     return Poll::Ready(Step::Yielded(value));
@@ -162,10 +161,11 @@ impl<T, S> Link<T, S> {
 
     /// Something that forbids a yield was opened beside one, by a `join` in the body.
     #[cold]
-    fn refuse(&self, value: T, held: Held) {
+    fn refuse(&self, value: T) {
         let Some(place) = self.at.get() else { unreachable!("it has yielded") };
         self.state.refuse();
-        self.sent.set(Some(Err(YieldInCancelScope::new(held.what, held.place, place).into())));
+        let Held { what, place: opened } = self.state.held();
+        self.sent.set(Some(Err(YieldInCancelScope::new(what, opened, place).into())));
         self.wake_yield();
         drop(value); // foreign code
     }
@@ -239,17 +239,18 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// The body has ended, or is not to be polled any more.
+    /// The body has ended, or is not to be polled any more. Returns what the link has kept, the first
+    /// time.
     #[must_use]
-    pub(in crate::generator) fn end(&self) -> Gone {
+    pub(in crate::generator) fn end(&self) -> Option<Gone> {
         match self.state.end() {
-            End::Before => Gone::default(),
+            End::Before => None,
             End::Now => {
                 self.around.set(ptr::null());
-                Gone {
+                Some(Gone {
                     _wakers: [&self.foreign, &self.waits_with].map(Cell::take),
                     _scope: self.kept.take(),
-                }
+                })
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::error::{Error, GeneratorExit, Misuse, YieldInCancelScope, YielderMisu
 use crate::generator::link::Link;
 use crate::generator::state::{GivenUp, Notice, Resumed, Suspend, Suspension};
 use crate::scope::current::current_scope;
+use crate::scope::frame::Held;
 
 /// What a body yields through. It belongs to the body it was given to: used from a child task, from
 /// another generator, after the body has ended, or while another yield waits, it fails.
@@ -158,9 +159,7 @@ impl<T, S> Yield<'_, T, S> {
             Suspension::TooLate => self.misused(Misuse::AfterTheEnd),
             Suspension::Elsewhere => self.misused(Misuse::OtherFrame),
             Suspension::Twice => self.misused(Misuse::Twice),
-            Suspension::Held(held) => {
-                YieldInCancelScope::new(held.what, held.place, self.place).into()
-            }
+            Suspension::Held => self.forbidden(),
             Suspension::Error => link.take_error(),
             Suspension::Exit => GeneratorExit.into(),
         };
@@ -171,6 +170,12 @@ impl<T, S> Yield<'_, T, S> {
     #[cold]
     fn misused(&self, how: Misuse) -> Error {
         YielderMisused::new(how, self.place).into()
+    }
+
+    #[cold]
+    fn forbidden(&self) -> Error {
+        let Held { what, place: opened } = self.link.state.held();
+        YieldInCancelScope::new(what, opened, self.place).into()
     }
 
     /// Sees whether the yield was resumed.

@@ -4,7 +4,7 @@ use super::{
     ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, NEXT,
     REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
 };
-use crate::scope::frame::{HOLD, Held};
+use crate::scope::frame::HOLD;
 
 /// What has come of a plain next.
 pub(in crate::generator) enum GoOn {
@@ -38,8 +38,8 @@ pub(in crate::generator) enum Delivery {
 
 /// Whether something is open around a yield that waits.
 pub(in crate::generator) enum Yielded {
-    /// It was opened after the yield began to wait.
-    Held(Held),
+    /// [Something](State::held) is, which was opened after the yield began to wait.
+    Held,
     /// Nothing is, but beside the yield something else may wait.
     Beside,
     Alone,
@@ -160,16 +160,17 @@ impl State {
         self.update(0, WAITS);
     }
 
-    /// A yield has handed out its value: whether the body may stay suspended there.
+    /// A yield has given its value: whether the body may stay suspended there.
+    #[inline]
     pub(in crate::generator) fn yielded(&self) -> Yielded {
-        match self.held() {
-            Some(held) => Yielded::Held(held),
-            None if self.waits() => Yielded::Beside,
-            None => Yielded::Alone,
+        match () {
+            () if self.is_held() => Yielded::Held,
+            () if self.waits() => Yielded::Beside,
+            () => Yielded::Alone,
         }
     }
 
-    /// The body has stopped, and has not handed out a value.
+    /// The body has stopped, and no yield has given a value.
     pub(in crate::generator) fn tell(&self) -> News {
         if !self.has(UNTOLD) {
             return News::Nothing;

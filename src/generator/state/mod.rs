@@ -218,8 +218,15 @@ impl State {
         self.has(MANAGER)
     }
 
-    /// What forbids a yield now.
-    fn held(&self) -> Option<Held> {
-        if self.frame.has_holds() && !self.has(MANAGER) { self.frame.last_held() } else { None }
+    /// Whether something is open that forbids a yield.
+    #[inline]
+    fn is_held(&self) -> bool {
+        self.frame.has_holds() && !self.has(MANAGER)
+    }
+
+    /// What forbids a yield, where something does: of all that is open, what was opened last.
+    #[cold]
+    pub(super) fn held(&self) -> Held {
+        self.frame.last_held().expect("there is a hold")
     }
 }

@@ -5,7 +5,6 @@ use super::{
     SUSPENDED, State, UNTOLD, VALUE,
 };
 use crate::scope::current::is_current_frame;
-use crate::scope::frame::Held;
 
 /// What comes of a yield, at first sight.
 pub(in crate::generator) enum Suspend {
@@ -25,8 +24,8 @@ pub(in crate::generator) enum Suspension {
     Elsewhere,
     /// Another yield waits.
     Twice,
-    /// This is open.
-    Held(Held),
+    /// [Something](State::held) is open.
+    Held,
     /// An error was left for it, and is in the link.
     Error,
     /// `GeneratorExit` was due, and is to be raised.
@@ -70,6 +69,7 @@ impl State {
     }
 
     /// 4, or why not.
+    #[inline]
     pub(in crate::generator) fn suspend_closely(&self) -> Suspension {
         if self.has(ENDED) {
             return Suspension::TooLate;
@@ -80,8 +80,8 @@ impl State {
         if self.has(SUSPENDED) {
             return Suspension::Twice;
         }
-        if let Some(held) = self.held() {
-            return Suspension::Held(held);
+        if self.is_held() {
+            return Suspension::Held;
         }
         if self.has(ERROR) {
             self.update(ERROR, 0);
@@ -111,6 +111,7 @@ impl State {
     }
 
     /// 6, if the yield was resumed.
+    #[inline]
     pub(in crate::generator) fn notice_closely(&self) -> Resumed {
         let resumed = match () {
             () if self.has(NEXT) => Resumed::Next,
