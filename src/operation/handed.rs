@@ -107,31 +107,57 @@ pub(crate) struct Taker {
     delivery: Delivery,
 }
 
-impl Taker {
+/// What a queue knows of an operation in it that waits for what only one can have.
+pub(crate) trait Takes {
     /// Nobody waits.
-    pub(crate) const NONE: Taker =
-        Taker { called: None, unit: UnitId::NONE, delivery: Delivery::NONE };
+    const NONE: Self;
 
     /// One begins to wait in the unit that is being polled.
+    fn begin(&mut self, called: Option<&'static Location<'static>>);
+
+    /// It is handed what it waits for. It may have moved to another unit meanwhile.
+    fn hand(&mut self, what: What, unit: Option<UnitId>);
+
+    /// It has fetched it, or does not wait any more.
+    fn fetch(&mut self);
+}
+
+/// Where many can have what is waited for.
+pub(crate) struct Anybody;
+
+impl Takes for Anybody {
+    const NONE: Anybody = Anybody;
+
+    #[inline(always)]
+    fn begin(&mut self, _: Option<&'static Location<'static>>) {}
+
+    #[inline(always)]
+    fn hand(&mut self, _: What, _: Option<UnitId>) {}
+
+    #[inline(always)]
+    fn fetch(&mut self) {}
+}
+
+impl Takes for Taker {
+    const NONE: Taker = Taker { called: None, unit: UnitId::NONE, delivery: Delivery::NONE };
+
     #[inline]
-    pub(crate) fn begin(&mut self, called: Option<&'static Location<'static>>) {
+    fn begin(&mut self, called: Option<&'static Location<'static>>) {
         self.called = called;
         if called.is_some() {
             self.unit = CONTEXT.with(|context| context.unit.get());
         }
     }
 
-    /// It is handed what it waits for. It may have moved to another unit meanwhile.
     #[inline]
-    pub(crate) fn hand(&mut self, what: What, unit: Option<UnitId>) {
+    fn hand(&mut self, what: What, unit: Option<UnitId>) {
         if let Some(place) = self.called {
             self.delivery = Delivery::new(place, what, unit.unwrap_or(self.unit));
         }
     }
 
-    /// It has fetched it, or does not wait any more.
     #[inline]
-    pub(crate) fn fetch(&mut self) {
+    fn fetch(&mut self) {
         if self.delivery.is_kept() {
             self.delivery = Delivery::NONE;
         }

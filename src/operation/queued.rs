@@ -8,7 +8,7 @@ use crate::Result;
 use crate::error::panic::FirstPanic;
 use crate::operation::handed::What;
 use crate::operation::skeleton::{Look, Operation, Registered, Tried, When};
-use crate::operation::waiters::{Fate, Kept, Ticket, Waiters};
+use crate::operation::waiters::{Fate, Given, Kept, Ticket, Waiters};
 
 /// The work of an operation that waits in a queue until it is given a `Value`. It brings nothing.
 pub(crate) trait Queued {
@@ -19,8 +19,8 @@ pub(crate) trait Queued {
     /// What it waits for, if that is something that only one can have.
     const ALONE: Option<What>;
 
-    /// What it is given. The default is nothing.
-    type Value: Default;
+    /// What it is given.
+    type Value: Given;
     /// What it has when it has happened.
     type Got;
 

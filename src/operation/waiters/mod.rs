@@ -17,39 +17,65 @@ mod waiting;
 use std::cell::{RefCell, RefMut};
 use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use crate::error::Error;
 use crate::error::panic::{FirstPanic, quietly};
-use crate::operation::handed::{Taker, What};
+use crate::operation::handed::{Taker, Takes, What};
 use crate::operation::skeleton::{Look, Registered};
 use crate::operation::waiters::waiting::{Stale, Waiting};
 use crate::schedule::foreign::Foreign;
 use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 
-/// A queue of waiters of which each holds a `T`. A place without a waiter holds the default.
-pub(crate) struct Waiters<T> {
+/// A queue of waiters of which each has a `T`.
+///
+/// The first place is in the queue itself: nearly always there is one waiter, or none.
+pub(crate) struct Waiters<T: Given> {
     inner: RefCell<Inner<T>>,
 }
 
-struct Inner<T> {
-    /// Places that stay where they are while there is a waiter in them, and are changed in place.
-    slots: Vec<Slot<T>>,
+struct Inner<T: Given> {
+    /// Places stay where they are while there is a waiter in them, and are changed in place.
+    first: Slot<T>,
+    #[expect(
+        clippy::box_collection,
+        reason = "most queues have none, and each connection has one"
+    )]
+    others: Option<Box<Vec<Slot<T>>>>,
     free: u32,
     head: u32,
     /// The last one, unless the queue is empty.
     tail: u32,
 }
 
+/// What a waiter brings and is given.
+pub(crate) trait Given {
+    /// What there is in a place without a waiter, and what a waiter has brought that has brought
+    /// nothing.
+    const NOTHING: Self;
+    /// [`Taker`], if some of those who wait for this wait for what only one can have.
+    type Taker: Takes;
+}
+
+impl Given for () {
+    const NOTHING: () = ();
+    type Taker = Taker;
+}
+
+impl<T> Given for Option<T> {
+    const NOTHING: Option<T> = None;
+    type Taker = Taker;
+}
+
 /// The number of no place.
 const NONE: u32 = u32::MAX;
 
-struct Slot<T> {
+struct Slot<T: Given> {
     value: T,
     waiting: Waiting,
     /// For one that waits for what only one can have.
-    taker: Taker,
+    taker: T::Taker,
     /// The one before in the queue, unless this is the first.
     prev: u32,
     /// The next one in the queue, or in the list of the free ones.
@@ -61,6 +87,8 @@ struct Slot<T> {
 enum State {
     Free,
     Waiting,
+    /// It waits, and nobody is going to look what has become of it.
+    Left,
     /// Out of the queue, as it was cancelled; the operation has not looked yet.
     PassedOver,
     /// Out of the queue, with what it was given; the operation has not looked yet.
@@ -136,11 +164,11 @@ impl Drop for Kept {
 
 /// The waiter whose turn it is. It is out of the queue, so it must be served.
 #[must_use = "it is out of the queue"]
-pub(crate) struct Next<'a, T> {
+pub(crate) struct Next<'a, T: Given> {
     slot: RefMut<'a, Slot<T>>,
 }
 
-impl<T> Next<'_, T> {
+impl<T: Given> Next<'_, T> {
     /// What it brought, to be made what it is given.
     #[inline]
     pub(crate) fn value(&mut self) -> &mut T {
@@ -167,11 +195,15 @@ impl<T> Next<'_, T> {
     }
 }
 
-impl<T: Default> Waiters<T> {
+impl<T: Given> Waiters<T> {
     pub(crate) const fn new() -> Self {
-        Waiters {
-            inner: RefCell::new(Inner { slots: Vec::new(), free: NONE, head: NONE, tail: NONE }),
-        }
+        let (free, head, tail) = (0, NONE, NONE);
+        Waiters { inner: RefCell::new(Inner { first: Slot::FREE, others: None, free, head, tail }) }
+    }
+
+    /// Whether nobody is in the queue.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inner.borrow().head == NONE
     }
 
     /// Joins the queue at its end, and brings nothing but the default. One that waits for what only
@@ -201,7 +233,7 @@ impl<T: Default> Waiters<T> {
         cx: &Context<'_>,
         kept: &mut Kept,
     ) -> Registered<Ticket> {
-        let bring = |place: &mut T| *place = mem::take(value);
+        let bring = |place: &mut T| *place = mem::replace(value, T::NOTHING);
         match waker::current_unit(cx.waker()) {
             Some(unit) => {
                 Registered::Waits(self.take_place(bring, None, || Waiting::of_unit(unit)))
@@ -238,18 +270,20 @@ impl<T: Default> Waiters<T> {
             inner.grow();
         }
         let index = inner.free;
-        let slot = &mut inner.slots[index as usize];
-        inner.free = slot.next;
+        let tail = inner.tail;
+        let slot = inner.slot(index);
+        let free = slot.next;
         bring(&mut slot.value);
         slot.taker.begin(alone);
         // What was there is taken out by now: its destructor would look in vain.
         mem::forget(mem::replace(&mut slot.waiting, waiting()));
-        slot.prev = inner.tail;
+        slot.prev = tail;
         slot.next = NONE;
         slot.state = State::Waiting;
+        inner.free = free;
         match inner.head {
             NONE => inner.head = index,
-            _ => inner.slots[inner.tail as usize].next = index,
+            _ => inner.slot(tail).next = index,
         }
         inner.tail = index;
         Ticket(index)
@@ -261,9 +295,9 @@ impl<T: Default> Waiters<T> {
         let mut inner = self.inner.borrow_mut();
         inner.pass_over_cancelled();
         let slot = RefMut::filter_map(inner, |inner| {
-            let slot = inner.slots.get_mut(inner.head as usize)?;
-            inner.head = slot.next;
-            Some(slot)
+            let first = inner.head;
+            inner.head = inner.slot_if(first)?.next;
+            Some(inner.slot(first))
         });
         Some(Next { slot: slot.ok()? })
     }
@@ -283,9 +317,8 @@ impl<T: Default> Waiters<T> {
     #[inline]
     pub(crate) fn fetch(&self, ticket: Ticket) -> Option<T> {
         let mut inner = self.inner.borrow_mut();
-        let Inner { slots, free, .. } = &mut *inner;
-        let slot = &mut slots[ticket.0 as usize];
-        (slot.state == State::Served).then(|| slot.release(ticket, free))
+        let is_served = inner.slot(ticket.0).state == State::Served;
+        is_served.then(|| inner.release(ticket))
     }
 
     /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
@@ -295,11 +328,11 @@ impl<T: Default> Waiters<T> {
         if let Some(value) = self.fetch(ticket) {
             return Outcome::Served(value);
         }
-        let is_new = self.inner.borrow().slots[ticket.0 as usize].waiting.is_new(cx.waker());
+        let is_new = self.inner.borrow_mut().slot(ticket.0).waiting.is_new(cx.waker());
         // Foreign code, which may come back here, and by which it may be served.
         let new = is_new.then(|| Foreign::keep(cx.waker()));
         let mut inner = self.inner.borrow_mut();
-        let slot = &mut inner.slots[ticket.0 as usize];
+        let slot = inner.slot(ticket.0);
         if slot.state == State::Served {
             drop(inner);
             let (value, ..) = self.leave(ticket);
@@ -325,38 +358,68 @@ impl<T: Default> Waiters<T> {
     /// Gives a place up. What the waiter brought, or was given, comes back.
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Left) {
         let mut inner = self.inner.borrow_mut();
-        if inner.slots[ticket.0 as usize].state == State::Waiting {
-            inner.unlink(ticket);
-        }
-        let Inner { slots, free, .. } = &mut *inner;
-        let slot = &mut slots[ticket.0 as usize];
+        let slot = inner.slot(ticket.0);
         let fate = if slot.state == State::Served { Fate::Served } else { Fate::NotServed };
         let waiting = mem::take(&mut slot.waiting);
-        (slot.release(ticket, free), fate, Left { _waiting: waiting, stale: None })
+        if slot.state == State::Waiting {
+            inner.unlink(ticket);
+        }
+        (inner.release(ticket), fate, Left { _waiting: waiting, stale: None })
     }
 }
 
-impl<T: Default> Inner<T> {
+impl<T: Given> Slot<T> {
+    const FREE: Slot<T> = Slot {
+        value: T::NOTHING,
+        waiting: Waiting::NONE,
+        taker: <T::Taker as Takes>::NONE,
+        prev: NONE,
+        next: NONE,
+        state: State::Free,
+    };
+}
+
+impl<T: Given> Inner<T> {
+    #[inline(always)]
+    fn slot(&mut self, index: u32) -> &mut Slot<T> {
+        match (index, &mut self.others) {
+            (0, _) => &mut self.first,
+            (_, Some(others)) => &mut others[index as usize - 1],
+            (_, None) => unreachable!("there is a place with each number"),
+        }
+    }
+
+    #[inline(always)]
+    fn slot_if(&mut self, index: u32) -> Option<&mut Slot<T>> {
+        (index != NONE).then(|| self.slot(index))
+    }
+
     /// Adds a free place.
     #[cold]
     fn grow(&mut self) {
-        self.free = u32::try_from(self.slots.len()).expect("more than 4 billion waiters");
-        self.slots.push(Slot {
-            value: T::default(),
-            waiting: Waiting::default(),
-            taker: Taker::NONE,
-            prev: NONE,
-            next: NONE,
-            state: State::Free,
-        });
+        let others = self.others.get_or_insert_default();
+        others.push(Slot::FREE);
+        self.free = u32::try_from(others.len()).expect("more than 4 billion waiters");
     }
-}
 
-impl<T> Inner<T> {
+    /// Makes a place free, of which `waiting` was taken out, for what is in it.
+    #[inline]
+    fn release(&mut self, ticket: Ticket) -> T {
+        let free = self.free;
+        let slot = self.slot(ticket.0);
+        debug_assert_ne!(slot.state, State::Free, "a ticket is good for as long as its operation");
+        slot.state = State::Free;
+        slot.next = free;
+        slot.taker.fetch();
+        let value = mem::replace(&mut slot.value, T::NOTHING);
+        self.free = ticket.0;
+        value
+    }
+
     /// Takes those out at the head that were cancelled: they were woken then, and will look.
     #[inline]
     fn pass_over_cancelled(&mut self) {
-        while let Some(slot) = self.slots.get_mut(self.head as usize)
+        while let Some(slot) = self.slot_if(self.head)
             && slot.waiting.is_cancelled()
         {
             slot.state = State::PassedOver;
@@ -366,28 +429,97 @@ impl<T> Inner<T> {
 
     /// Takes one out that is in the queue.
     fn unlink(&mut self, ticket: Ticket) {
-        let Slot { prev, next, .. } = self.slots[ticket.0 as usize];
+        let &mut Slot { prev, next, .. } = self.slot(ticket.0);
         if self.head == ticket.0 {
             self.head = next;
         } else {
-            self.slots[prev as usize].next = next;
+            self.slot(prev).next = next;
         }
         match next {
             NONE => self.tail = prev,
-            next => self.slots[next as usize].prev = prev,
+            next => self.slot(next).prev = prev,
         }
     }
 }
 
-impl<T: Default> Slot<T> {
-    /// Makes this place free, of which `waiting` was taken out, for what is in it.
+/// News for several at once, of which each is told only what is for it.
+impl<T: Given> Waiters<T> {
+    /// Serves all whom this is for with what they brought, except those who were cancelled. Adds
+    /// the wakers to wake when nothing is borrowed any more.
+    pub(crate) fn serve_those(&self, woken: &mut Vec<KeptWaker>, is_for: impl Fn(&T) -> bool) {
+        let is_for = |slot: &Slot<T>| is_for(&slot.value) && !slot.waiting.is_cancelled();
+        self.take_out(is_for, |waiting| woken.push(waiting.hand()));
+    }
+
+    /// Forgets all who wait: they are to look again, and are not woken. To drop the answer is foreign
+    /// code.
+    #[must_use]
+    pub(crate) fn forget_all(&self) -> impl Drop + use<T> {
+        struct Forgotten(Vec<Waiting>);
+        impl Drop for Forgotten {
+            fn drop(&mut self) {
+                let mut panic = FirstPanic::new();
+                panic.catch_each(&mut self.0.drain(..), drop);
+                panic.resume();
+            }
+        }
+        let mut forgotten = Vec::new();
+        self.take_out(|_| true, |waiting| forgotten.push(waiting));
+        Forgotten(forgotten)
+    }
+
+    /// Takes some out, and serves them with what they brought.
     #[inline]
-    fn release(&mut self, ticket: Ticket, free: &mut u32) -> T {
-        debug_assert_ne!(self.state, State::Free, "a ticket is good for as long as its operation");
-        self.state = State::Free;
-        self.next = mem::replace(free, ticket.0);
-        self.taker.fetch();
-        mem::take(&mut self.value)
+    fn take_out(&self, which: impl Fn(&Slot<T>) -> bool, mut out: impl FnMut(Waiting)) {
+        let mut inner = self.inner.borrow_mut();
+        let mut index = inner.head;
+        while let Some(slot) = inner.slot_if(index) {
+            let ticket = Ticket(mem::replace(&mut index, slot.next));
+            if !which(slot) {
+                continue;
+            }
+            out(mem::take(&mut slot.waiting));
+            let state = mem::replace(&mut slot.state, State::Served);
+            inner.unlink(ticket);
+            if state == State::Left {
+                inner.release(ticket);
+            }
+        }
+    }
+
+    /// Waits without an operation that looks, or leaves: nobody is told when it is given up, so its
+    /// waker stays until it is served. Those who bring the same and are there already wait once.
+    pub(crate) fn leave_waker(&self, value: T, waker: &Waker)
+    where
+        T: PartialEq,
+    {
+        /// How many may stay. They are woken when there are more, and those that are still of
+        /// use come again: wakers that are not cannot pile up.
+        const MOST: usize = 16;
+        let is_alike = |slot: &Slot<T>| slot.state == State::Left && slot.value == value;
+        let mut alike = 0;
+        let mut inner = self.inner.borrow_mut();
+        let mut index = inner.head;
+        while let Some(slot) = inner.slot_if(index) {
+            if is_alike(slot) {
+                alike += 1;
+                if slot.waiting.will_wake(waker) {
+                    return;
+                }
+            }
+            index = slot.next;
+        }
+        drop(inner);
+        let waiting = Waiting::unwatched(waker); // foreign code, as to wake them
+        let mut woken = Vec::new();
+        if alike >= MOST {
+            self.take_out(is_alike, |waiting| woken.push(waiting.hand()));
+        }
+        let ticket = self.take_place(|place| *place = value, None, || waiting);
+        self.inner.borrow_mut().slot(ticket.0).state = State::Left;
+        let mut panic = FirstPanic::new();
+        panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
+        panic.resume();
     }
 }
 

@@ -17,6 +17,27 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// Nobody waits.
+    pub(crate) const NONE: Waiting =
+        Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) };
+
+    /// For a waker whose operation learns of a cancellation in another way. Foreign code.
+    pub(crate) fn unwatched(waker: &Waker) -> Self {
+        let waker = match waker::unit_of(waker) {
+            Some(unit) => KeptWaker::Unit(unit),
+            None => KeptWaker::Foreign(Foreign::keep(waker)),
+        };
+        Waiting { watch: Watch::new(), waker }
+    }
+
+    /// Whether it wakes the same as this. Calls nothing.
+    pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
+        match &self.waker {
+            KeptWaker::Unit(unit) => waker::unit_of(waker) == Some(*unit),
+            KeptWaker::Foreign(kept) => kept.will_wake(waker),
+        }
+    }
+
     /// For a wait of the unit that is being polled, which begins now.
     #[inline(always)]
     pub(crate) fn of_unit(unit: UnitId) -> Self {
@@ -88,6 +109,6 @@ pub(crate) struct Stale {
 impl Default for Waiting {
     #[inline]
     fn default() -> Self {
-        Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) }
+        Waiting::NONE
     }
 }

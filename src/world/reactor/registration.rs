@@ -17,13 +17,14 @@ use std::task::{Context, Poll, ready};
 use mio::unix::SourceFd;
 
 use crate::operation::checkpoint::pass;
-use crate::operation::skeleton::{self, Registered, Steps, Tried, When};
-use crate::operation::waiters::Kept;
+use crate::operation::skeleton::{self, Look, Registered, Steps, Tried, When};
+use crate::operation::waiters::{Kept, Ticket};
 use crate::schedule::ids::RunId;
 use crate::schedule::{budget, current, waker};
 use crate::scope::watch::Watch;
-use crate::world::reactor::{Direction, Look, REACTOR, Ticket};
-pub(crate) use crate::world::reactor::{Readiness, Side};
+use crate::world::reactor::REACTOR;
+use crate::world::reactor::readiness::Direction;
+pub(crate) use crate::world::reactor::readiness::{Readiness, Side};
 use crate::{Error, Result, scope};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
@@ -349,20 +350,13 @@ where
     }
 
     #[inline(always)]
-    fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Ticket> {
-        Registered::Waits(self.registration.link.readiness.join(self.side, cx))
+    fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
+        self.registration.link.readiness.join(self.side, cx, kept)
     }
 
     #[inline(always)]
-    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> skeleton::Look<()> {
-        match self.registration.link.readiness.look(*ticket, cx) {
-            Look::Waiting => skeleton::Look::Waits,
-            Look::Told => skeleton::Look::Tries,
-            Look::Cancelled(error) => {
-                self.registration.link.readiness.leave(*ticket);
-                skeleton::Look::Cancelled(error, None)
-            }
-        }
+    fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<()> {
+        self.registration.link.readiness.look(*ticket, cx)
     }
 
     fn leave(&mut self, ticket: &mut Ticket) {
@@ -396,8 +390,8 @@ impl skeleton::Operation for Nothing {
         unreachable!("there is nothing to wait for")
     }
 
-    fn look(&mut self, _: &mut Ticket, _: &mut Context<'_>) -> skeleton::Look<()> {
-        skeleton::Look::Tries
+    fn look(&mut self, _: &mut Ticket, _: &mut Context<'_>) -> Look<()> {
+        Look::Tries
     }
 
     fn leave(&mut self, _: &mut Ticket) {}
@@ -419,7 +413,7 @@ fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
     if !waker::is_of_current_unit(cx.waker()) {
         watch(readiness.watch(side), cx);
     }
-    readiness.wait_unowned(side, cx.waker());
+    readiness.leave_waker(side, cx.waker());
 }
 
 #[cold]

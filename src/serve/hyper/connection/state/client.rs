@@ -109,7 +109,7 @@ impl Client {
     /// Has `cx` woken when the kernel has news of the client.
     pub(super) fn watch(&self, cx: &Context<'_>) {
         if let Some(peer) = self.peer.get() {
-            peer.wait_unowned(Side::Read, cx.waker());
+            peer.leave_waker(Side::Read, cx.waker());
         }
     }
 }
