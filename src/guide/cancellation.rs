@@ -118,7 +118,7 @@
 //! [`cancel_gracefully(grace)`](crate::CancelScope::cancel_gracefully) cancels everything at once,
 //! except sections marked as [`finishing`](crate::finishing) their work; these have until the grace
 //! is over. A server might mark the code that answers a request but not the code that waits for the
-//! next one. Or it marks the whole connection, and uses [`idle`](crate::idle) to except the waiting
+//! next one. Or it marks the whole connection, and uses [`idle`](crate::idle) to exempt the waiting
 //! inside.
 //!
 //! A user who is not prepared to wait for the grace sends the signal again: in a

@@ -113,8 +113,9 @@
 //! was told, so its outcome is `Ok`. If the body had already ended, the nursery returns the body's
 //! value. If the body was interrupted, there is no value: for `()` that makes no difference, and
 //! for any other type it is the error [`NoValue`](crate::NoValue). A body that loops forever never
-//! has a value either, so it has to declare that its type is `()`, as in [`nursery::<_,
-//! ()>(…)`](crate::nursery()#a-body-that-loops-forever). The compiler will remind you.
+//! has a value either, so it has to declare that its type is `()`, as in
+//! [`nursery::<_, ()>(…)`](crate::nursery()#a-body-that-loops-forever). The compiler will remind
+//! you.
 //!
 //! ```
 //! use seedbed::{nursery, sleep, sleep_forever};
@@ -159,8 +160,8 @@
 //! ```
 //!
 //! If this compiled, the body would drop `name` when it ended, and the child, which runs later,
-//! would print freed memory. Declare `name` before the nursery, or give it to the child with `async
-//! move`, as the compiler suggests.
+//! would print freed memory. Declare `name` before the nursery, or give it to the child with
+//! `async move`, as the compiler suggests.
 //!
 //! **The child borrows a loop variable.** The message is the same, and `async move` is the right
 //! answer. But it moves everything the block uses, so the next iteration may find something gone:
