@@ -70,8 +70,8 @@ where
 ///
 /// The manager's: [`ContextManagerMisused`] if it yields twice or not at all. The body's, as the
 /// manager passes it on. If the manager has handled an error of the body, there is no value: that
-/// is fine where the value is `()`, and the error [`NoValue`] otherwise. A body that
-/// loops forever has to say that its value is `()`, like that of a
+/// is fine where the value is `()`, and the error [`NoValue`] otherwise. A body that loops forever
+/// has to say that its value is `()`, like that of a
 /// [`nursery`](crate::nursery()#a-body-that-loops-forever):
 ///
 /// ```compile_fail,E0080
@@ -168,7 +168,7 @@ struct Around {
     _holds: Option<Vec<Hold>>,
 }
 
-/// Whether there may be children in it, which go on.
+/// Whether children may go on in it.
 enum Children {
     Perhaps,
     None,
@@ -247,20 +247,20 @@ impl<'a, R> Open<'a, R> {
         }
     }
 
-    /// The manager has been left so.
+    /// Drops the manager, after its last poll. Returns what has come of it.
     #[inline]
     fn end(self, left: Caught<Step<R>>) -> Caught<Step<R>> {
         let Open { body, link, .. } = self;
         drop(body); // foreign code
         match link.take_undelivered() {
-            // It gave up its yield, and has not seen the body's error.
+            // The manager gave up its yield, and has not seen the body's error.
             Some(error) if matches!(left, Ok(Step::Ended(Ok(())))) => Ok(Step::Ended(Err(error))),
             _ => left,
         }
     }
 }
 
-/// Goes on with the panic of a body, when its manager has been left. What that failed with is
+/// Goes on with the panic of a body when its manager has been left. A failure of the manager's is
 /// reported.
 fn leave_in_panic<R>(
     left: Caught<Step<R>>,

@@ -30,44 +30,53 @@ impl Finalize<'static> for OfThread {
 
     fn dropped(&self, generator: Rc<dyn Closable>) {
         let hook = self.hook.borrow().clone();
-        if let Some(hook) = hook {
-            let (name, place) = (generator.qualname(), generator.place());
-            let called = catch_unwind(AssertUnwindSafe(|| hook(Unfinished::new(generator))));
-            // This is a destructor: there is nobody to pass the panic on to.
-            if let Err(payload) = called {
-                report!(error, generator = %name, made_at = %place, "a finalizer hook has panicked");
-                quietly(|| drop(payload));
-            }
-            return;
+        match hook {
+            Some(hook) => call(&hook, generator),
+            None => close_in_background(generator),
         }
-        let mut panic = FirstPanic::new();
-        panic.catch(|| {
-            tracing::warn!(
-                generator = %generator.qualname(),
-                made_at = %generator.place(),
-                suspended_at = generator.suspended_at().map(tracing::field::display),
-                "a suspended generator was dropped: it is closed in the background; close it with \
-                 `aclosing`"
-            );
-        });
-        // Its task belongs to the run, which waits for it.
-        generator.deregister();
-        panic.catch(|| {
-            SYSTEM.with(|system| match system {
-                // A run that is being dropped takes no more tasks: nothing would keep them.
-                Some(system) if system.takes_tasks() => {
-                    system.spawn(async move {
-                        // One round later than a child would be, as in Trio, whose finalizer comes
-                        // by way of the entry queue.
-                        // (It may be cancelled, when another finalizer has panicked.)
-                        drop(yield_now().await);
-                        close_quietly(Unfinished::new(generator), DROPPED).await
-                    });
-                }
-                Some(_) => give_up(&*generator, "a generator was dropped when its run had ended"),
-                None => give_up(&*generator, "a generator was dropped outside of `seedbed::run`"),
-            });
-        });
-        panic.resume();
     }
+}
+
+/// Gives a generator that was dropped to the thread's hook.
+fn call(hook: &FinalizerHook, generator: Rc<dyn Closable>) {
+    let (name, place) = (generator.qualname(), generator.place());
+    let called = catch_unwind(AssertUnwindSafe(|| hook(Unfinished::new(generator))));
+    // This is a destructor: there is nobody to pass the panic on to.
+    if let Err(payload) = called {
+        report!(error, generator = %name, made_at = %place, "a finalizer hook has panicked");
+        quietly(|| drop(payload));
+    }
+}
+
+/// Closes a generator that was dropped, in a task of the run's.
+fn close_in_background(generator: Rc<dyn Closable>) {
+    let mut panic = FirstPanic::new();
+    panic.catch(|| {
+        tracing::warn!(
+            generator = %generator.qualname(),
+            made_at = %generator.place(),
+            suspended_at = generator.suspended_at().map(tracing::field::display),
+            "a suspended generator was dropped: it is closed in the background; close it with \
+             `aclosing`"
+        );
+    });
+    // Its task belongs to the run, which waits for it.
+    generator.deregister();
+    panic.catch(|| {
+        SYSTEM.with(|system| match system {
+            // A run that is being dropped takes no more tasks: nothing would keep them.
+            Some(system) if system.takes_tasks() => {
+                system.spawn(async move {
+                    // One round later than a child would be, as in Trio, whose finalizer comes
+                    // by way of the entry queue.
+                    // (It may be cancelled, when another finalizer has panicked.)
+                    drop(yield_now().await);
+                    close_quietly(Unfinished::new(generator), DROPPED).await
+                });
+            }
+            Some(_) => give_up(&*generator, "a generator was dropped when its run had ended"),
+            None => give_up(&*generator, "a generator was dropped outside of `seedbed::run`"),
+        });
+    });
+    panic.resume();
 }
