@@ -45,7 +45,6 @@ use crate::platform::clock::{Clock, Nanos};
 use crate::run::look::Outlook;
 use crate::run::passed_over::PassedOver;
 use crate::run::stuck::Lookout;
-use crate::schedule::ids::RunId;
 use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
 use crate::schedule::rounds::Scheduler;
@@ -102,7 +101,7 @@ impl Run {
         crate::threads::affinity::remember();
         let (reactor, waker) = Reactor::new()?;
         let remote = Tenant::new(waker)?;
-        let table = Table::new(RunId::new(remote.slot, remote.tenancy));
+        let table = Table::new(remote.run);
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
         let number = table.run();
         Ok(Run {

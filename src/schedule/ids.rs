@@ -15,6 +15,8 @@
 //! spurious wake, which every future has to cope with. Whatever must not mistake one run for another
 //! keeps the whole number.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("seedbed packs four numbers into a waker's data pointer and needs 64-bit pointers");
 
@@ -39,8 +41,31 @@ impl RunId {
     /// No run's: its slot is never given out.
     pub(crate) const NONE: RunId = RunId(u64::MAX);
 
-    pub(crate) const fn new(slot: u16, tenancy: u64) -> RunId {
+    /// The number of a run that begins in this slot.
+    pub(super) fn begin(slot: u16) -> RunId {
+        static TENANCIES: AtomicU64 = AtomicU64::new(1);
+        RunId::new(slot, TENANCIES.fetch_add(1, Ordering::Relaxed))
+    }
+
+    const fn new(slot: u16, tenancy: u64) -> RunId {
         RunId(tenancy << SLOT_BITS | slot as u64)
+    }
+
+    pub(super) const fn from_bits(bits: u64) -> RunId {
+        RunId(bits)
+    }
+
+    pub(super) const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn slot(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// Which of the runs that there have been in the process it is.
+    pub(crate) fn tenancy(self) -> u64 {
+        self.0 >> SLOT_BITS
     }
 
     #[inline]
@@ -122,5 +147,6 @@ mod tests {
         assert!(!RunId::new(7, 301).may_have(unit), "a later run in the same slot");
         assert!(RunId::new(7, 300 + 256).may_have(unit), "there is room for 8 bits only");
         assert!(!RunId::NONE.may_have(unit));
+        assert_eq!((run.slot(), run.tenancy()), (7, 300));
     }
 }

@@ -11,7 +11,9 @@ use crate::error::Reason;
 use crate::platform::clock;
 use crate::platform::part::part;
 use crate::platform::{Arc, Mutex};
-use crate::schedule::remote::registry::Address;
+use crate::schedule::current;
+use crate::schedule::ids::RunId;
+use crate::schedule::remote::registry;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 
@@ -64,7 +66,7 @@ enum Stage {
     /// The scope has not been entered. It will look when it is.
     Outside,
     /// The scope was entered in this run, and has this key there.
-    Inside(Address, usize),
+    Inside(RunId, usize),
     Left,
 }
 
@@ -123,7 +125,7 @@ impl CancelHandle {
         if let Stage::Inside(run, key) = link.stage {
             let shared = self.0.clone();
             // If the run is gone, the scope has been left, or it never will be.
-            let _ = run.call(Box::new(move || deliver(&shared, key)));
+            let _ = registry::call(run, Box::new(move || deliver(&shared, key)));
         }
     }
 }
@@ -173,10 +175,10 @@ pub(crate) fn was_asked(shared: &Shared) -> bool {
 /// The scope is being entered, or was open when it got its handle: from now on it is told.
 pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     let requests = HANDLED.with(|handled| {
-        let (Some(handled), Some(run)) = (handled, Address::here()) else { return Vec::new() };
+        let Some(handled) = handled else { return Vec::new() };
         let key = handled.borrow_mut().insert(scope.clone());
         let mut link = shared.lock();
-        link.stage = Stage::Inside(run, key);
+        link.stage = Stage::Inside(current::current_run(), key);
         std::mem::take(&mut link.requests)
     });
     apply(requests, scope);
@@ -192,7 +194,7 @@ pub(crate) fn leave(shared: &Shared) {
     if let Stage::Inside(run, key) = stage {
         HANDLED.with(|handled| {
             // The scope may be dropped in a later run, or outside any.
-            if let Some(handled) = handled.filter(|_| Address::here() == Some(run)) {
+            if let Some(handled) = handled.filter(|_| current::current_run() == run) {
                 let gone = handled.borrow_mut().try_remove(key);
                 drop(gone);
             }

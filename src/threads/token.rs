@@ -9,8 +9,9 @@ use crate::error::{CallRefused, NotRun, Refusal};
 use crate::nursery::system::SYSTEM;
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
+use crate::schedule::ids::RunId;
 use crate::schedule::remote::calls::Call;
-use crate::schedule::remote::registry::Address;
+use crate::schedule::remote::registry;
 use crate::threads::job::{self, Asking};
 use crate::{NotRunning, Result};
 
@@ -41,13 +42,13 @@ use crate::{NotRunning, Result};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    run: Address,
+    run: RunId,
 }
 
 impl Token {
     /// The token of the run on this thread, if there is one.
     pub(crate) fn here() -> Option<Token> {
-        Address::here().map(|run| Token { run })
+        current::is_running().then(|| Token { run: current::current_run() })
     }
 
     /// Returns the token of the run on this thread, or, inside a function in
@@ -77,12 +78,12 @@ impl Token {
 
     /// Delivers a call that the run has been waiting for. It comes back if the run is gone.
     pub(crate) fn report(self, call: Call) -> Result<(), Call> {
-        self.run.report(call)
+        registry::report(self.run, call)
     }
 
     /// Delivers a call. It comes back if the run is gone or takes no more calls.
     pub(crate) fn call(self, call: Call) -> Result<(), Call> {
-        self.run.call(call)
+        registry::call(self.run, call)
     }
 
     /// Runs a function on the run's thread, soon, and does not wait for it. This is Trio's

@@ -11,7 +11,7 @@
 //! 1. A thread pushes a call only while it is counted in the gate, and only if the gate did not
 //!    refuse the call when the thread was counted. So when the gate refuses and nobody is inside,
 //!    all calls that were let in are in the queue, and no more will come.
-//! 2. The tenancy changes only when the gate refuses everything and nobody is inside who was let
+//! 2. The run changes only when the gate refuses everything and nobody is inside who was let
 //!    in. So it stays the same for as long as such a thread is inside.
 //! 3. A push is seen, or the sleeper is woken. The gate is changed only by exchanging it, so there
 //!    is one order of all changes, and each thread knows what was done before the changes that
@@ -25,12 +25,10 @@ use std::iter;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::platform::{AtomicUsize, Ordering, SegQueue};
+use crate::schedule::ids::RunId;
 
 /// Something to run on the run's thread. If it is dropped instead, the run has gone.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
-
-/// A number that tells a run from all others that there have been in the process. There is no 0.
-pub(crate) type Tenancy = u64;
 
 /// What a call is for.
 #[derive(Clone, Copy)]
@@ -84,7 +82,8 @@ pub(super) struct Calls {
     gate: AtomicUsize,
     // Not those of a model, as invariants 2 and 4 leave nothing to go through.
     taken: AtomicU32,
-    tenancy: AtomicU64,
+    /// Which run the calls are for.
+    run: AtomicU64,
     queue: SegQueue<Call>,
 }
 
@@ -93,20 +92,20 @@ impl Calls {
         Calls {
             gate: AtomicUsize::new(REFUSES_ALL),
             taken: AtomicU32::new(0),
-            tenancy: AtomicU64::new(0),
+            run: AtomicU64::new(RunId::NONE.to_bits()),
             queue: SegQueue::new(),
         }
     }
 
     /// Which run the calls are for. Only for a thread that was let in or has the inbox's lock.
-    pub(super) fn tenancy(&self) -> Tenancy {
-        self.tenancy.load(Ordering::Relaxed)
+    pub(super) fn run(&self) -> RunId {
+        RunId::from_bits(self.run.load(Ordering::Relaxed))
     }
 
     // What the run does.
 
-    pub(super) fn open(&self, tenancy: Tenancy) {
-        self.tenancy.store(tenancy, Ordering::Relaxed);
+    pub(super) fn open(&self, run: RunId) {
+        self.run.store(run.to_bits(), Ordering::Relaxed);
         self.gate.fetch_and(!REFUSES_ALL, Ordering::AcqRel);
     }
 
@@ -181,11 +180,11 @@ impl Calls {
     pub(super) fn leave(
         &self,
         call: Call,
-        tenancy: Tenancy,
+        run: RunId,
         purpose: Purpose,
     ) -> (Result<(), Call>, Run) {
         let gate = self.gate.fetch_add(THREAD, Ordering::AcqRel);
-        if purpose.is_refused(gate) || self.tenancy() != tenancy {
+        if purpose.is_refused(gate) || self.run() != run {
             return (Err(call), self.go_out(0));
         }
         self.queue.push(call);

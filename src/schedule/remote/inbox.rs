@@ -15,13 +15,12 @@
 //!    it.
 
 use std::mem;
-use std::sync::atomic::AtomicU64;
 
 use crate::platform::{
     Arc, AtomicBool, AtomicUsize, Condvar, Interrupter, Mutex, MutexGuard, Ordering,
 };
 use crate::schedule::ids::{RunId, UnitId};
-use crate::schedule::remote::calls::{Call, Calls, Purpose, Run, Tenancy};
+use crate::schedule::remote::calls::{Call, Calls, Purpose, Run};
 use crate::schedule::remote::wakes::{Generation, Wakes, Woken};
 
 /// In place of a unit's number in `Inbox::first`: the seat is empty.
@@ -83,14 +82,11 @@ impl Inbox {
     // What the run does.
 
     /// A run moves in.
-    pub(super) fn open(&self, interrupter: Interrupter) -> Tenancy {
-        static TENANCIES: AtomicU64 = AtomicU64::new(1);
+    pub(super) fn open(&self, run: RunId, interrupter: Interrupter) {
         let mut contents = self.contents.lock();
-        let tenancy = TENANCIES.fetch_add(1, Ordering::Relaxed);
         contents.interrupter = Some(Arc::new(interrupter));
-        self.calls.open(tenancy);
+        self.calls.open(run);
         self.first.swap(EMPTY, Ordering::Relaxed);
-        tenancy
     }
 
     /// Whether something was left. What is missed here is found before the run sleeps.
@@ -187,8 +183,7 @@ impl Inbox {
     #[cold]
     fn wake_locked(&self, id: UnitId) {
         let mut contents = self.contents.lock();
-        let run = RunId::new(id.slot(), self.calls.tenancy());
-        if contents.interrupter.is_none() || !run.may_have(id) {
+        if contents.interrupter.is_none() || !self.calls.run().may_have(id) {
             return; // it has gone
         }
         if contents.asleep {
@@ -201,18 +196,18 @@ impl Inbox {
 
     /// Leaves a call, which comes after those that were left before. It comes back if the run has
     /// gone or is about to.
-    pub(crate) fn call(&self, tenancy: Tenancy, call: Call) -> Result<(), Call> {
-        self.leave(call, tenancy, Purpose::Request)
+    pub(crate) fn call(&self, run: RunId, call: Call) -> Result<(), Call> {
+        self.leave(call, run, Purpose::Request)
     }
 
     /// Leaves a call that the run has been waiting for. It comes back only if that has gone.
-    pub(crate) fn report(&self, tenancy: Tenancy, call: Call) -> Result<(), Call> {
-        self.leave(call, tenancy, Purpose::Report)
+    pub(crate) fn report(&self, run: RunId, call: Call) -> Result<(), Call> {
+        self.leave(call, run, Purpose::Report)
     }
 
-    fn leave(&self, call: Call, tenancy: Tenancy, purpose: Purpose) -> Result<(), Call> {
-        let (left, run) = self.calls.leave(call, tenancy, purpose);
-        if run == Run::MayWait {
+    fn leave(&self, call: Call, run: RunId, purpose: Purpose) -> Result<(), Call> {
+        let (left, state) = self.calls.leave(call, run, purpose);
+        if state == Run::MayWait {
             self.rouse();
         }
         left

@@ -10,16 +10,15 @@ use std::io;
 
 use crate::platform::part::part;
 use crate::platform::{self, Interrupter};
-use crate::schedule::ids::UnitId;
-use crate::schedule::remote::calls::{Call, Tenancy};
+use crate::schedule::ids::{RunId, UnitId};
+use crate::schedule::remote::calls::Call;
 use crate::schedule::remote::inbox::Inbox;
 use places::{InboxRef, inbox, inbox_here};
 
-/// A runtime's place among those of the process, until it is dropped.
+/// A run's place among those of the process, until it is dropped.
 pub(crate) struct Tenant {
     pub(crate) inbox: InboxRef,
-    pub(crate) slot: u16,
-    pub(crate) tenancy: Tenancy,
+    pub(crate) run: RunId,
     /// The process that it was made in.
     process: u32,
 }
@@ -29,52 +28,30 @@ part! {
     pub(crate) const TENANT: Tenant;
 }
 
-/// Where a run is found by other threads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Address {
-    slot: u16,
-    tenancy: Tenancy,
+/// Gives a run a function to call, which comes back if the run has ended. See [`Inbox::call`].
+pub(crate) fn call(run: RunId, call: Call) -> Result<(), Call> {
+    match inbox_here(run.slot()) {
+        Some(inbox) => inbox.call(run, call),
+        None => Err(call),
+    }
 }
 
-impl Address {
-    /// That of the present run of this thread, if one is running.
-    pub(crate) fn here() -> Option<Address> {
-        TENANT.with(|tenant| tenant.map(Tenant::address))
-    }
-
-    pub(crate) fn tenancy(self) -> Tenancy {
-        self.tenancy
-    }
-
-    /// Gives the run a function to call, which comes back if the run has ended. See
-    /// [`Inbox::call`].
-    pub(crate) fn call(self, call: Call) -> Result<(), Call> {
-        match inbox_here(self.slot) {
-            Some(inbox) => inbox.call(self.tenancy, call),
-            None => Err(call),
-        }
-    }
-
-    /// As [`call`](Self::call), also while the run ends. See [`Inbox::report`].
-    pub(crate) fn report(self, call: Call) -> Result<(), Call> {
-        match inbox_here(self.slot) {
-            Some(inbox) => inbox.report(self.tenancy, call),
-            None => Err(call),
-        }
+/// The same, even while the run ends. See [`Inbox::report`].
+pub(crate) fn report(run: RunId, call: Call) -> Result<(), Call> {
+    match inbox_here(run.slot()) {
+        Some(inbox) => inbox.report(run, call),
+        None => Err(call),
     }
 }
 
 impl Tenant {
-    pub(crate) fn address(&self) -> Address {
-        Address { slot: self.slot, tenancy: self.tenancy }
-    }
-
     pub(crate) fn new(interrupter: Interrupter) -> io::Result<Tenant> {
         let slot = places::take();
         let slot = slot.ok_or_else(|| io::Error::other("too many runtimes in one process"))?;
+        let run = RunId::begin(slot);
         let inbox = inbox(slot).expect("it was taken");
-        let tenancy = inbox.open(interrupter);
-        Ok(Tenant { inbox, slot, tenancy, process: platform::process() })
+        inbox.open(run, interrupter);
+        Ok(Tenant { inbox, run, process: platform::process() })
     }
 
     /// Whether this is the process in which it was made, and not one forked since.
@@ -87,7 +64,7 @@ impl Drop for Tenant {
     fn drop(&mut self) {
         self.inbox.close();
         if self.is_here() {
-            places::give_back(self.slot);
+            places::give_back(self.run.slot());
         }
     }
 }
