@@ -1,12 +1,11 @@
-//! What was handed to operations that only one can have, and was not fetched yet.
+//! Things that only one can have, which were handed to operations that have not fetched them.
 //!
-//! Who serves an operation hands it a permit or a message; the operation fetches that when it is
-//! polled next, which nearly always is soon. One that is parked, in something that its task does not
-//! poll any more, never does, and keeps it from all others. [`run::passed_over`] looks for these.
+//! An operation that waits is handed a permit or a message, and fetches it when it is next polled,
+//! which is nearly always soon. An operation that is parked, in something that its task no longer
+//! polls, never fetches it, and keeps it from all others. [`run::passed_over`] looks for these.
 //!
-//! This is done for each message to a task that waits for one. So the thread has 64
-//! places, told apart by a bit each; only what is handed while these are taken is kept by
-//! the run.
+//! This happens for each message to a task that waits for one. So each thread has 64 places for it,
+//! told apart by a bit each. Only what is handed over while these are taken is kept by the run.
 //!
 //! [`run::passed_over`]: crate::run
 
@@ -15,44 +14,44 @@ use std::panic::Location;
 
 use slab::Slab;
 
-pub(crate) use crate::error::Exclusive as What;
+use crate::error::Exclusive;
 use crate::platform::part::part;
 use crate::platform::thread_static;
 use crate::schedule::current::{self, CONTEXT};
 use crate::schedule::ids::{RunId, UnitId};
 
-/// Something that was handed over and not fetched.
+/// Something that was handed to an operation and not fetched.
 #[derive(Clone, Copy)]
 pub(crate) struct HandedOver {
-    /// Where the operation was called that it was handed to.
+    /// Where the operation was called.
     pub(crate) place: &'static Location<'static>,
-    pub(crate) what: What,
-    /// The unit that the operation waited in.
+    pub(crate) what: Exclusive,
+    /// The unit in which the operation waited.
     pub(crate) unit: UnitId,
-    /// The scheduler's tick in which it was handed over.
+    /// The scheduler's tick when it was handed.
     pub(crate) tick: u32,
 }
 
-/// How many have a place of the thread's.
+/// How many places each thread has.
 const NEAR: u32 = u64::BITS;
 
-/// Those of the present run.
+/// The places of this thread, for the present run.
 struct Near {
     taken: Cell<u64>,
     places: [Cell<Option<HandedOver>>; NEAR as usize],
 }
 
-/// More of them.
+/// Those for which no place was left.
 pub(crate) type Far = RefCell<Slab<HandedOver>>;
 
 part! {
-    /// Those of the present run for which there was no place nearer. There is none where they are
-    /// not kept.
+    /// What was handed in the present run when no place was left. There is none if the run keeps
+    /// nothing.
     const FAR: Far;
 }
 
 impl Near {
-    /// While no run keeps any, all places are taken.
+    /// While no run keeps anything, all places are taken.
     const fn closed() -> Near {
         Near { taken: Cell::new(u64::MAX), places: [const { Cell::new(None) }; NEAR as usize] }
     }
@@ -62,7 +61,7 @@ thread_static! {
     static HERE: Near = Near::closed();
 }
 
-/// What is handed in the present run is kept until it is fetched, as long as the answer lives.
+/// While the answer lives, whatever is handed in the present run is kept until it is fetched.
 pub(crate) fn keep(far: &Far) -> impl Drop {
     struct Kept<T>(#[allow(dead_code, reason = "it is dropped")] T);
     impl<T> Drop for Kept<T> {
@@ -74,7 +73,7 @@ pub(crate) fn keep(far: &Far) -> impl Drop {
     Kept(FAR.lend(far))
 }
 
-/// Whether something was handed and not fetched in the present run, which keeps it.
+/// Whether the present run keeps anything that was handed and not fetched.
 #[inline]
 pub(crate) fn is_any() -> bool {
     FAR.with(|far| {
@@ -83,7 +82,7 @@ pub(crate) fn is_any() -> bool {
     })
 }
 
-/// All that have not been fetched in the present run, each with a key.
+/// Everything that has not been fetched in the present run, each with a key.
 pub(crate) fn all() -> Vec<(u32, HandedOver)> {
     HERE.with(|Near { taken, places }| {
         let is_taken = |key: &u32| taken.get() >> key & 1 == 1;
@@ -99,30 +98,31 @@ pub(crate) fn all() -> Vec<(u32, HandedOver)> {
     })
 }
 
-/// An operation that waits, perhaps for something that only one can have.
+/// What a queue knows of an operation in it that may wait for something that only one can have.
 pub(crate) struct Taker {
-    /// Where it was called, if it is for that; and the unit in which it began to wait.
+    /// Where it was called, if it waits for such a thing, and the unit in which it began to wait.
     called: Option<&'static Location<'static>>,
     unit: UnitId,
     delivery: Delivery,
 }
 
-/// What a queue knows of an operation in it that waits for what only one can have.
+/// The same as [`Taker`], or nothing where nobody waits for such a thing.
 pub(crate) trait Takes {
-    /// Nobody waits.
+    /// No operation waits.
     const NONE: Self;
 
-    /// One begins to wait in the unit that is being polled.
+    /// An operation begins to wait in the unit that is being polled.
     fn begin(&mut self, called: Option<&'static Location<'static>>);
 
-    /// It is handed what it waits for. It may have moved to another unit meanwhile.
-    fn hand(&mut self, what: What, unit: Option<UnitId>);
+    /// The operation is handed what it waits for. It may have moved to another unit in the
+    /// meantime.
+    fn hand(&mut self, what: Exclusive, unit: Option<UnitId>);
 
-    /// It has fetched it, or does not wait any more.
+    /// The operation has fetched it, or no longer waits.
     fn fetch(&mut self);
 }
 
-/// Where many can have what is waited for.
+/// For queues whose waiters all wait for something that many can have.
 pub(crate) struct Anybody;
 
 impl Takes for Anybody {
@@ -132,7 +132,7 @@ impl Takes for Anybody {
     fn begin(&mut self, _: Option<&'static Location<'static>>) {}
 
     #[inline(always)]
-    fn hand(&mut self, _: What, _: Option<UnitId>) {}
+    fn hand(&mut self, _: Exclusive, _: Option<UnitId>) {}
 
     #[inline(always)]
     fn fetch(&mut self) {}
@@ -150,7 +150,7 @@ impl Takes for Taker {
     }
 
     #[inline]
-    fn hand(&mut self, what: What, unit: Option<UnitId>) {
+    fn hand(&mut self, what: Exclusive, unit: Option<UnitId>) {
         if let Some(place) = self.called {
             self.delivery = Delivery::new(place, what, unit.unwrap_or(self.unit));
         }
@@ -164,9 +164,10 @@ impl Takes for Taker {
     }
 }
 
-/// That something was handed over, until it is fetched: then this is dropped.
+/// A record that something was handed to an operation. It is dropped when the operation fetches
+/// that.
 pub(crate) struct Delivery {
-    /// The run in which that was; 0 if it is not kept.
+    /// The run in which this happened; none if it is not kept.
     run: RunId,
     key: u32,
 }
@@ -179,13 +180,13 @@ impl Delivery {
         !self.run.is_none()
     }
 
-    /// For an operation that has it already, and lets others run before it goes on.
-    pub(crate) fn now(place: &'static Location<'static>, what: What) -> Delivery {
+    /// A record for an operation that already has the thing, and lets others run before it goes on.
+    pub(crate) fn now(place: &'static Location<'static>, what: Exclusive) -> Delivery {
         Delivery::new(place, what, CONTEXT.with(|context| context.unit.get()))
     }
 
     #[inline]
-    fn new(place: &'static Location<'static>, what: What, unit: UnitId) -> Delivery {
+    fn new(place: &'static Location<'static>, what: Exclusive, unit: UnitId) -> Delivery {
         CONTEXT.with(|context| {
             let handed = HandedOver { place, what, unit, tick: context.rounds.tick.get() };
             HERE.with(|Near { taken, places }| {

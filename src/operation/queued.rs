@@ -5,8 +5,8 @@ use std::panic::Location;
 use std::task::Context;
 
 use crate::Result;
+use crate::error::Exclusive;
 use crate::error::panic::FirstPanic;
-use crate::operation::handed::What;
 use crate::operation::skeleton::{Look, Operation, Registered, Tried, When};
 use crate::operation::waiters::{Fate, Given, Kept, Ticket, Waiters};
 
@@ -17,7 +17,7 @@ pub(crate) trait Queued {
     /// See [`Operation::COUNTS_WHEN_CANCELLED`].
     const COUNTS_WHEN_CANCELLED: u8;
     /// What it waits for, if that is something that only one can have.
-    const ALONE: Option<What>;
+    const ALONE: Option<Exclusive>;
 
     /// What it is given.
     type Value: Given;
@@ -41,7 +41,7 @@ pub(crate) trait Queued {
 
     /// See [`Operation::pause`].
     #[inline(always)]
-    fn pause(&mut self, _got: &Self::Got) -> Option<What> {
+    fn pause(&mut self, _got: &Self::Got) -> Option<Exclusive> {
         Self::ALONE
     }
 
@@ -87,7 +87,7 @@ impl<Q: Queued> Operation for Q {
     }
 
     #[inline(always)]
-    fn pause(&mut self, got: &Q::Got) -> Option<What> {
+    fn pause(&mut self, got: &Q::Got) -> Option<Exclusive> {
         Queued::pause(self, got)
     }
 

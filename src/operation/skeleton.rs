@@ -32,9 +32,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::Result;
-use crate::error::Error;
+use crate::error::{Error, Exclusive};
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
-use crate::operation::handed::{Delivery, What};
+use crate::operation::handed::Delivery;
 use crate::operation::waiters::{Kept, Left};
 use crate::schedule::budget;
 use crate::scope::{self, frame};
@@ -73,7 +73,7 @@ pub(crate) trait Operation {
     /// It has happened, but is told that only after others have run. The answer is what it keeps
     /// from others until then, if that is something that only one can have.
     #[inline(always)]
-    fn pause(&mut self, _got: &Self::Got) -> Option<What> {
+    fn pause(&mut self, _got: &Self::Got) -> Option<Exclusive> {
         None
     }
 

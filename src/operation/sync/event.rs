@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::operation::handed::What;
+use crate::error::Exclusive;
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;
@@ -91,7 +91,7 @@ struct Wait<'a> {
 impl Queued for Wait<'_> {
     const NAME: &'static str = "Event::wait";
     const COUNTS_WHEN_CANCELLED: u8 = 1;
-    const ALONE: Option<What> = None;
+    const ALONE: Option<Exclusive> = None;
 
     type Value = ();
     type Got = ();

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::Result;
+use crate::error::Exclusive;
 use crate::error::panic::FirstPanic;
-use crate::operation::handed::What;
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;
@@ -152,7 +152,7 @@ impl Inner {
         while self.available() > 0 {
             let Some(waiter) = self.waiters.next() else { break };
             self.borrow_one();
-            let waker = waiter.serve_alone(What::Permit);
+            let waker = waiter.serve_alone(Exclusive::Permit);
             panic.catch(|| waker.wake()); // foreign code
         }
         panic.resume();
@@ -198,7 +198,7 @@ struct Taking {
 impl Queued for Taking {
     const NAME: &'static str = "CapacityLimiter::acquire";
     const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<What> = Some(What::Permit);
+    const ALONE: Option<Exclusive> = Some(Exclusive::Permit);
 
     /// Its permit is counted when it is given one.
     type Value = ();

@@ -1,16 +1,16 @@
-//! A fair queue of waiting operations: first come, first served, and who gives up leaves without
-//! a trace.
+//! A fair queue of waiting operations: first come, first served. An operation that gives up leaves
+//! without a trace.
 //!
-//! Each waiter may bring something (a message it wants to send) and may be given something (a
-//! message it was waiting for) by whoever serves it. Serving is handing over: from then on the
-//! operation has happened, whatever comes in between before its task runs. Who was cancelled is
-//! not served any more.
+//! Each waiter can bring something (a message that it wants to send) and can be given something (a
+//! message that it waits for) by whoever serves it. An operation has happened as soon as it is
+//! served, whatever happens before its task runs. A cancelled waiter is no longer served.
 //!
 //! # Foreign code
 //!
 //! None runs while the queue is borrowed or half changed. A foreign waker is cloned before an
-//! operation joins, or goes on waiting, and what was looked at before that is looked at again; what
-//! of it is to be dropped is returned to the caller, who drops it last of all.
+//! operation joins the queue or goes on waiting, and whatever was checked before that is checked
+//! again. Any foreign code that has to be dropped is returned to the caller, who drops it last of
+//! all.
 
 mod waiting;
 
@@ -19,16 +19,16 @@ use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
 use std::task::{Context, Waker};
 
-use crate::error::Error;
 use crate::error::panic::{FirstPanic, quietly};
-use crate::operation::handed::{Taker, Takes, What};
+use crate::error::{Error, Exclusive};
+use crate::operation::handed::{Taker, Takes};
 use crate::operation::skeleton::{Look, Registered};
 use crate::operation::waiters::waiting::{Stale, Waiting};
 use crate::schedule::foreign::Foreign;
 use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 
-/// A queue of waiters of which each has a `T`.
+/// A queue of waiters, each of which has a `T`.
 ///
 /// The first place is in the queue itself: nearly always there is one waiter, or none.
 pub(crate) struct Waiters<T: Given> {
@@ -36,7 +36,7 @@ pub(crate) struct Waiters<T: Given> {
 }
 
 struct Inner<T: Given> {
-    /// Places stay where they are while there is a waiter in them, and are changed in place.
+    /// A place with a waiter in it does not move, and is changed where it is.
     first: Slot<T>,
     #[expect(
         clippy::box_collection,
@@ -45,16 +45,15 @@ struct Inner<T: Given> {
     others: Option<Box<Vec<Slot<T>>>>,
     free: u32,
     head: u32,
-    /// The last one, unless the queue is empty.
+    /// The last in the queue, unless it is empty.
     tail: u32,
 }
 
 /// What a waiter brings and is given.
 pub(crate) trait Given {
-    /// What there is in a place without a waiter, and what a waiter has brought that has brought
-    /// nothing.
+    /// The value in a place without a waiter, and of a waiter that brings nothing.
     const NOTHING: Self;
-    /// [`Taker`], if some of those who wait for this wait for what only one can have.
+    /// [`Taker`], if some of the waiters wait for something that only one can have.
     type Taker: Takes;
 }
 
@@ -74,11 +73,11 @@ const NONE: u32 = u32::MAX;
 struct Slot<T: Given> {
     value: T,
     waiting: Waiting,
-    /// For one that waits for what only one can have.
+    /// For a waiter that waits for something that only one can have.
     taker: T::Taker,
-    /// The one before in the queue, unless this is the first.
+    /// The one before it in the queue, if there is one.
     prev: u32,
-    /// The next one in the queue, or in the list of the free ones.
+    /// The next one in the queue, or in the list of free places.
     next: u32,
     state: State,
 }
@@ -87,31 +86,32 @@ struct Slot<T: Given> {
 enum State {
     Free,
     Waiting,
-    /// It waits, and nobody is going to look what has become of it.
+    /// It waits, but nobody is going to look at what becomes of it.
     Left,
-    /// Out of the queue, as it was cancelled; the operation has not looked yet.
+    /// It was taken out of the queue because it was cancelled; the operation has not looked yet.
     PassedOver,
-    /// Out of the queue, with what it was given; the operation has not looked yet.
+    /// It was taken out of the queue with what it was given; the operation has not looked yet.
     Served,
 }
 
-/// A place in the queue, which is good until its operation is told that it waits no more.
+/// A place in the queue. It is valid until its operation learns that it no longer waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u32);
 
-/// What has become of a waiter. Unless it waits, its place is gone.
+/// What has become of a waiter. Unless it still waits, its place is gone.
 pub(crate) enum Outcome<T> {
     Waiting,
     Served(T),
-    /// What it brought comes back.
+    /// The waiter was cancelled. What it brought comes back.
     Cancelled(T, Error, Left),
-    /// It was passed over when it was cancelled, but was then moved out of the scope that was: it
-    /// has to begin again. What it brought comes back.
+    /// The waiter was passed over because it was cancelled, but was then moved out of the cancelled
+    /// scope, so it has to begin again. What it brought comes back.
     PassedOver(T, Left),
 }
 
 impl<T> Outcome<T> {
-    /// What this is to an operation that has brought nothing, and what it makes of what it was given.
+    /// The same for an operation that brought nothing. `served` turns what it was given into its
+    /// result.
     #[inline]
     pub(crate) fn look<G>(self, served: impl FnOnce(T) -> G) -> Look<G> {
         match self {
@@ -130,8 +130,8 @@ pub(crate) enum Fate {
     NotServed,
 }
 
-/// What is left of a waiter that has left, to be dropped when its operation knows of that, and is
-/// whole again: it is foreign code.
+/// What is left of a waiter that has left the queue. Dropping it is foreign code, so it is dropped
+/// once its operation knows that it has left, and is whole again.
 #[must_use = "it is dropped last of all"]
 pub(crate) struct Left {
     _waiting: Waiting,
@@ -143,8 +143,8 @@ pub(crate) struct Left {
 pub(crate) struct Kept(ManuallyDrop<Option<Foreign>>);
 
 impl Kept {
-    /// The operation did not have to wait. To drop the waker is foreign code, and if that panicked when
-    /// the operation returns what it got instead, that would be lost.
+    /// The operation did not have to wait. Dropping the waker is foreign code, and if it panicked
+    /// while the operation returns its result, the result would be lost.
     #[cold]
     fn give_up(&mut self) {
         let waker = self.0.take();
@@ -153,7 +153,8 @@ impl Kept {
 }
 
 impl Drop for Kept {
-    // With nothing else to be dropped, it is seen that nearly always there is none.
+    // There is nothing else to drop, so the compiler sees that there is nearly never anything to
+    // do.
     #[inline(always)]
     fn drop(&mut self) {
         if self.0.is_some() {
@@ -162,29 +163,29 @@ impl Drop for Kept {
     }
 }
 
-/// The waiter whose turn it is. It is out of the queue, so it must be served.
+/// The waiter whose turn it is. It has left the queue, so it must be served.
 #[must_use = "it is out of the queue"]
 pub(crate) struct Next<'a, T: Given> {
     slot: RefMut<'a, Slot<T>>,
 }
 
 impl<T: Given> Next<'_, T> {
-    /// What it brought, to be made what it is given.
+    /// What it brought, to be replaced by what it is given.
     #[inline]
     pub(crate) fn value(&mut self) -> &mut T {
         &mut self.slot.value
     }
 
-    /// It is [served](Self::serve) with something that only one can have.
+    /// [Serves](Self::serve) the waiter with something that only one can have.
     #[must_use]
     #[inline]
-    pub(crate) fn serve_alone(mut self, what: What) -> KeptWaker {
+    pub(crate) fn serve_alone(mut self, what: Exclusive) -> KeptWaker {
         let Slot { taker, waiting, .. } = &mut *self.slot;
         taker.hand(what, waiting.unit());
         self.serve()
     }
 
-    /// It has what it waited for. Returns the waker to wake when nothing is borrowed any more.
+    /// The waiter has what it waited for. Returns the waker to wake when nothing is borrowed.
     #[must_use]
     #[inline]
     pub(crate) fn serve(mut self) -> KeptWaker {
@@ -201,15 +202,16 @@ impl<T: Given> Waiters<T> {
         Waiters { inner: RefCell::new(Inner { first: Slot::FREE, others: None, free, head, tail }) }
     }
 
-    /// Whether nobody is in the queue.
+    /// Whether the queue is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.inner.borrow().head == NONE
     }
 
-    /// Joins the queue at its end, and brings nothing but the default. One that waits for what only
-    /// one can have says where it was called.
+    /// Joins the queue at its end, bringing nothing. An operation that waits for something that
+    /// only one can have says where it was called.
     ///
-    /// A foreign waker has to be cloned first, and is in `kept` when the operation has looked again.
+    /// A foreign waker has to be cloned first, and is in `kept` when the operation has looked
+    /// again.
     #[inline]
     pub(crate) fn join(
         &self,
@@ -225,7 +227,7 @@ impl<T: Given> Waiters<T> {
         }
     }
 
-    /// Joins the queue at its end, and brings something, which is taken if it does.
+    /// Joins the queue at its end, bringing `value`, which is taken if the operation has joined.
     #[inline]
     pub(crate) fn bring(
         &self,
@@ -257,7 +259,8 @@ impl<T: Given> Waiters<T> {
         Registered::Waits(self.take_place(bring, alone, || Waiting::of_foreign(waker)))
     }
 
-    /// `waiting` is made right where it is to be: a detour would cost more than all the rest.
+    /// `waiting` makes its value right where it belongs: moving it there would cost more than all
+    /// the rest.
     #[inline(always)]
     fn take_place(
         &self,
@@ -275,7 +278,7 @@ impl<T: Given> Waiters<T> {
         let free = slot.next;
         bring(&mut slot.value);
         slot.taker.begin(alone);
-        // What was there is taken out by now: its destructor would look in vain.
+        // What was there has been taken out by now, so running its destructor would be wasted work.
         mem::forget(mem::replace(&mut slot.waiting, waiting()));
         slot.prev = tail;
         slot.next = NONE;
@@ -289,7 +292,7 @@ impl<T: Given> Waiters<T> {
         Ticket(index)
     }
 
-    /// Takes the first out of the queue that was not cancelled. It must be served.
+    /// Takes the first waiter that was not cancelled out of the queue. It must be served.
     #[inline]
     pub(crate) fn next(&self) -> Option<Next<'_, T>> {
         let mut inner = self.inner.borrow_mut();
@@ -302,8 +305,8 @@ impl<T: Given> Waiters<T> {
         Some(Next { slot: slot.ok()? })
     }
 
-    /// Serves all with what they brought, also when the waker of one panics, which is passed on at
-    /// the end. Those who join meanwhile are served as well.
+    /// Serves all the waiters with what they brought, even if one's waker panics; the panic is
+    /// passed on at the end. Waiters that join in the meantime are served too.
     pub(crate) fn serve_all(&self) {
         let mut panic = FirstPanic::new();
         while let Some(waiter) = self.next() {
@@ -313,7 +316,7 @@ impl<T: Given> Waiters<T> {
         panic.resume();
     }
 
-    /// What a waiter was given, if it was served: nearly always, when it is polled.
+    /// What a waiter was given, if it was served, as it nearly always has been when it is polled.
     #[inline]
     pub(crate) fn fetch(&self, ticket: Ticket) -> Option<T> {
         let mut inner = self.inner.borrow_mut();
@@ -321,15 +324,15 @@ impl<T: Given> Waiters<T> {
         is_served.then(|| inner.release(ticket))
     }
 
-    /// Looks what has become of a waiter, and makes sure that this waker is the one that is woken
-    /// when something does.
+    /// Looks at what has become of a waiter. If it still waits, makes sure that this waker is the
+    /// one that will be woken.
     #[cold]
     pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
         if let Some(value) = self.fetch(ticket) {
             return Outcome::Served(value);
         }
         let is_new = self.inner.borrow_mut().slot(ticket.0).waiting.is_new(cx.waker());
-        // Foreign code, which may come back here, and by which it may be served.
+        // This is foreign code. It may come back here, and may even serve this waiter.
         let new = is_new.then(|| Foreign::keep(cx.waker()));
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);
@@ -355,7 +358,7 @@ impl<T: Given> Waiters<T> {
         }
     }
 
-    /// Gives a place up. What the waiter brought, or was given, comes back.
+    /// Gives up a place. What the waiter brought, or was given, comes back.
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Left) {
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);
@@ -402,7 +405,7 @@ impl<T: Given> Inner<T> {
         self.free = u32::try_from(others.len()).expect("more than 4 billion waiters");
     }
 
-    /// Makes a place free, of which `waiting` was taken out, for what is in it.
+    /// Frees a place, from which `waiting` has been taken, and returns the value in it.
     #[inline]
     fn release(&mut self, ticket: Ticket) -> T {
         let free = self.free;
@@ -416,7 +419,8 @@ impl<T: Given> Inner<T> {
         value
     }
 
-    /// Takes those out at the head that were cancelled: they were woken then, and will look.
+    /// Removes cancelled waiters from the head. They were woken when they were cancelled, and will
+    /// look.
     #[inline]
     fn pass_over_cancelled(&mut self) {
         while let Some(slot) = self.slot_if(self.head)
@@ -427,7 +431,7 @@ impl<T: Given> Inner<T> {
         }
     }
 
-    /// Takes one out that is in the queue.
+    /// Removes a waiter from the queue.
     fn unlink(&mut self, ticket: Ticket) {
         let &mut Slot { prev, next, .. } = self.slot(ticket.0);
         if self.head == ticket.0 {
@@ -442,17 +446,17 @@ impl<T: Given> Inner<T> {
     }
 }
 
-/// News for several at once, of which each is told only what is for it.
+/// For news that concerns several waiters, each of which learns only what is for it.
 impl<T: Given> Waiters<T> {
-    /// Serves all whom this is for with what they brought, except those who were cancelled. Adds
-    /// the wakers to wake when nothing is borrowed any more.
+    /// Serves all the waiters whom this concerns with what they brought, except cancelled ones.
+    /// Adds the wakers to wake when nothing is borrowed.
     pub(crate) fn serve_those(&self, woken: &mut Vec<KeptWaker>, is_for: impl Fn(&T) -> bool) {
         let is_for = |slot: &Slot<T>| is_for(&slot.value) && !slot.waiting.is_cancelled();
         self.take_out(is_for, |waiting| woken.push(waiting.hand()));
     }
 
-    /// Forgets all who wait: they are to look again, and are not woken. To drop the answer is foreign
-    /// code.
+    /// Forgets all the waiters. They will look again, and are not woken. Dropping the answer is
+    /// foreign code.
     #[must_use]
     pub(crate) fn forget_all(&self) -> impl Drop + use<T> {
         struct Forgotten(Vec<Waiting>);
@@ -468,7 +472,7 @@ impl<T: Given> Waiters<T> {
         Forgotten(forgotten)
     }
 
-    /// Takes some out, and serves them with what they brought.
+    /// Removes some waiters and serves them with what they brought.
     #[inline]
     fn take_out(&self, which: impl Fn(&Slot<T>) -> bool, mut out: impl FnMut(Waiting)) {
         let mut inner = self.inner.borrow_mut();
@@ -487,14 +491,14 @@ impl<T: Given> Waiters<T> {
         }
     }
 
-    /// Waits without an operation that looks, or leaves: nobody is told when it is given up, so its
-    /// waker stays until it is served. Those who bring the same and are there already wait once.
+    /// Waits without an operation that would look, or leave. Nobody is told when it is given up, so
+    /// its waker stays until it is served. Waiters of this kind that bring the same wait only once.
     pub(crate) fn leave_waker(&self, value: T, waker: &Waker)
     where
         T: PartialEq,
     {
-        /// How many may stay. They are woken when there are more, and those that are still of
-        /// use come again: wakers that are not cannot pile up.
+        /// How many may stay. If there are more, all of them are woken. Those still in use come
+        /// again, so those that are not cannot pile up.
         const MOST: usize = 16;
         let is_alike = |slot: &Slot<T>| slot.state == State::Left && slot.value == value;
         let mut alike = 0;

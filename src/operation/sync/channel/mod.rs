@@ -19,8 +19,8 @@ pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
 
+use crate::error::Exclusive;
 use crate::error::panic::{FirstPanic, in_destructor, quietly};
-use crate::operation::handed::What;
 use crate::operation::waiters::{Next, Waiters};
 use crate::schedule::budget;
 
@@ -204,7 +204,7 @@ impl<T> Shared<T> {
 #[inline]
 fn hand<T>(mut receiver: Next<'_, Option<Numbered<T>>>, message: Numbered<T>) {
     *receiver.value() = Some(message);
-    receiver.serve_alone(What::Message).wake();
+    receiver.serve_alone(Exclusive::Message).wake();
 }
 
 /// The sending end of a [`channel`]. When the last one is dropped, the channel ends after the

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::operation::handed::What;
+use crate::error::Exclusive;
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::sync::channel::{Numbered, Receiver};
@@ -25,7 +25,7 @@ struct Receiving<'a, T> {
 impl<T> Queued for Receiving<'_, T> {
     const NAME: &'static str = "Receiver::recv";
     const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<What> = Some(What::Message);
+    const ALONE: Option<Exclusive> = Some(Exclusive::Message);
 
     /// A message, or the end.
     type Value = Option<Numbered<T>>;
@@ -50,10 +50,10 @@ impl<T> Queued for Receiving<'_, T> {
         Tried::Done(received)
     }
 
-    fn pause(&mut self, received: &Option<Numbered<T>>) -> Option<What> {
+    fn pause(&mut self, received: &Option<Numbered<T>>) -> Option<Exclusive> {
         received.as_ref().map(|_| {
             self.receiver.shared.sets_out();
-            What::Message
+            Exclusive::Message
         })
     }
 
