@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use crate::Result;
 use crate::error::Error;
-use crate::schedule::budget;
-use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::budget::{self, Share};
+use crate::schedule::current::{self, THREAD};
 use crate::schedule::wake::{self, Again};
 use crate::scope;
 use crate::scope::current::scope_in;
@@ -108,8 +108,8 @@ impl Checkpoint {
 /// consequence. Otherwise it does nothing, and is false.
 #[inline(always)]
 pub(crate) fn pass() -> bool {
-    CONTEXT.with(|context| {
-        scope_in(context).is_some_and(|scope| !scope.is_cancelled()) && context.turn.pass()
+    THREAD.with(|thread| {
+        scope_in(thread).is_some_and(|scope| !scope.is_cancelled()) && thread.turn.pass()
     })
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn pass() -> bool {
 /// it is polled again.
 #[inline]
 fn spend(cx: &Context<'_>) -> bool {
-    let yields = budget::spend() && current::is_running();
+    let yields = budget::spend() == Share::UsedUp && current::is_running();
     if yields {
         cx.waker().wake_by_ref();
     }

@@ -17,7 +17,7 @@ use slab::Slab;
 use crate::error::Exclusive;
 use crate::platform::part::part;
 use crate::platform::thread_static;
-use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::current::{self, THREAD};
 use crate::schedule::ids::{RunId, UnitId};
 
 /// Something that was handed to an operation and not fetched.
@@ -145,7 +145,7 @@ impl Takes for Taker {
     fn begin(&mut self, called: Option<&'static Location<'static>>) {
         self.called = called;
         if called.is_some() {
-            self.unit = CONTEXT.with(|context| context.unit.get());
+            self.unit = THREAD.with(|thread| thread.unit.get());
         }
     }
 
@@ -182,19 +182,19 @@ impl Delivery {
 
     /// A record for an operation that already has the thing, and lets others run before it goes on.
     pub(crate) fn now(place: &'static Location<'static>, what: Exclusive) -> Delivery {
-        Delivery::new(place, what, CONTEXT.with(|context| context.unit.get()))
+        Delivery::new(place, what, THREAD.with(|thread| thread.unit.get()))
     }
 
     #[inline]
     fn new(place: &'static Location<'static>, what: Exclusive, unit: UnitId) -> Delivery {
-        CONTEXT.with(|context| {
-            let handed = HandedOver { place, what, unit, tick: context.rounds.tick.get() };
+        THREAD.with(|thread| {
+            let handed = HandedOver { place, what, unit, tick: thread.rounds.tick.get() };
             HERE.with(|Near { taken, places }| {
                 let key = taken.get().trailing_ones();
                 let Some(free) = places.get(key as usize) else { return Delivery::far(handed) };
                 taken.set(taken.get() | 1 << key);
                 free.set(Some(handed));
-                Delivery { run: context.run.get(), key }
+                Delivery { run: thread.run.get(), key }
             })
         })
     }
@@ -226,8 +226,8 @@ impl Drop for Delivery {
         if !self.is_kept() {
             return;
         }
-        CONTEXT.with(|context| {
-            if context.run.get() != self.run {
+        THREAD.with(|thread| {
+            if thread.run.get() != self.run {
                 return; // that run has ended, and forgotten it
             }
             if self.key >= NEAR {

@@ -36,7 +36,7 @@ use crate::error::{Error, Exclusive};
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
 use crate::operation::handed::Delivery;
 use crate::operation::waiters::{Kept, Left};
-use crate::schedule::budget;
+use crate::schedule::budget::{self, Share};
 use crate::scope::{self, frame};
 
 /// The work of an operation.
@@ -263,7 +263,7 @@ impl<W, G> Steps<W, G> {
         O: Operation<Wait = W, Got = G>,
     {
         match tried {
-            Tried::Done(got) if budget::spend() => self.pause(work, got, cx),
+            Tried::Done(got) if budget::spend() == Share::UsedUp => self.pause(work, got, cx),
             Tried::Done(got) | Tried::Counted(got) => self.end(Ok(got)),
             Tried::AfterCheckpoint => self.pass(work, checkpoint(), cx),
             Tried::Failed(error) => self.end(Err(error)),

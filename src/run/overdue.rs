@@ -6,7 +6,7 @@
 
 use super::Run;
 use crate::platform::clock::Nanos;
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::threads::job::OVERDUE;
 
 impl Run {
@@ -14,9 +14,8 @@ impl Run {
     /// Returns the time of the next look.
     #[inline]
     pub(super) fn look_for_overdue(&self) -> Option<Nanos> {
-        let ends = || {
-            self.system.is_ending() || CONTEXT.with(|context| context.counts.cancelled.get() > 0)
-        };
+        let ends =
+            || self.system.is_ending() || THREAD.with(|thread| thread.counts.cancelled.get() > 0);
         if self.jobs.is_any_awaited() && ends() { self.report_overdue() } else { None }
     }
 

@@ -19,7 +19,7 @@ use crate::error::panic::report;
 use crate::nursery::core::{Core, Which};
 use crate::platform::clock::Nanos;
 use crate::run::Run;
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
@@ -154,13 +154,13 @@ impl Run {
     ///
     /// [`Stuck`], where the run is to fail with that.
     pub(super) fn look_for_stuck(&self, at_work: bool, nothing_comes: bool) -> Result<Idle> {
-        let (queued, scopes, starts, tick) = CONTEXT.with(|context| {
-            let scopes = context.counts.handed.get() + context.counts.cancelled.get();
+        let (queued, scopes, starts, tick) = THREAD.with(|thread| {
+            let scopes = thread.counts.handed.get() + thread.counts.cancelled.get();
             (
-                context.rounds.ready_queues.get(),
+                thread.rounds.ready_queues.get(),
                 scopes,
-                context.counts.starts.get(),
-                context.rounds.tick.get(),
+                thread.counts.starts.get(),
+                thread.rounds.tick.get(),
             )
         });
         // With `detect_deadlock` that is an error already.

@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::roster::{HostWaker, Roster};
 use crate::schedule::units::table;
@@ -52,11 +52,11 @@ impl Ahead {
 
     /// Lists a unit that is ready since the round `tick`.
     pub(super) fn list(&self, unit: UnitId, tick: u32) {
-        CONTEXT.with(|context| {
-            self.tick.set(context.rounds.tick.get());
+        THREAD.with(|thread| {
+            self.tick.set(thread.rounds.tick.get());
             let mut listed = self.listed.borrow_mut();
             if listed.is_empty() {
-                self.since.set(context.turn.began());
+                self.since.set(thread.turn.began());
             }
             listed.push_back((unit, tick));
         });
@@ -79,9 +79,8 @@ impl Ahead {
         if listed.is_empty() {
             return;
         }
-        let is_due = CONTEXT.with(|context| {
-            context.turn.has_waited(self.since.get())
-                && context.turn.has_come(self.not_before.get())
+        let is_due = THREAD.with(|thread| {
+            thread.turn.has_waited(self.since.get()) && thread.turn.has_come(self.not_before.get())
         });
         if is_due {
             while listed.pop_front_if(|&mut (unit, tick)| !is_still_ready(unit, tick)).is_some() {}
@@ -103,7 +102,7 @@ impl Ahead {
 
     /// Those that went ahead have had the time since `began`. The others have as much now.
     pub(super) fn end(&self, began: u64) {
-        let now = CONTEXT.with(|context| context.turn.time());
+        let now = THREAD.with(|thread| thread.turn.time());
         self.not_before.set(now.saturating_add(now.saturating_sub(began)));
         self.is_on_the_way.set(false);
         drop(self.way.take());

@@ -23,7 +23,8 @@ use crate::schedule::turn::{Budget, Turn};
 use crate::schedule::units::table::Table;
 use crate::schedule::units::unit::Unit;
 
-pub(crate) struct Context {
+/// What a thread knows of the run that is going on in it.
+pub(crate) struct Thread {
     /// The number of the present run.
     pub(crate) run: Cell<RunId>,
     /// Its units.
@@ -54,7 +55,7 @@ pub(crate) enum PolledFor {
     Anything,
 }
 
-impl Context {
+impl Thread {
     /// The units of the present run.
     #[inline]
     pub(crate) fn table(&self) -> Option<&Table> {
@@ -70,7 +71,7 @@ impl Context {
 }
 
 thread_static! {
-    static OF_THREAD: Context = Context {
+    static OF_THREAD: Thread = Thread {
         run: Cell::new(RunId::NONE),
         table: Cell::new(ptr::null()),
         scope: Cell::new(ptr::null()),
@@ -84,19 +85,19 @@ thread_static! {
     };
 }
 
-/// The context of the present thread.
-pub(crate) struct Current;
+/// Where the scheduler of the present thread is found.
+pub(crate) struct Here;
 
-pub(crate) const CONTEXT: Current = Current;
+pub(crate) const THREAD: Here = Here;
 
-impl Current {
+impl Here {
     /// Calls `f` with it. Whatever `f` is, this is inlined: what is inlined of the standard
     /// library's `with` depends on that.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&Context) -> R) -> R {
-        let context = OF_THREAD.with(ptr::from_ref);
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Thread) -> R) -> R {
+        let thread = OF_THREAD.with(ptr::from_ref);
         // SAFETY: it has no destructor, and goes only with the thread.
-        f(unsafe { &*context })
+        f(unsafe { &*thread })
     }
 }
 
@@ -105,7 +106,7 @@ impl Current {
 /// The number of the present run.
 #[inline]
 pub(crate) fn current_run() -> RunId {
-    CONTEXT.with(|context| context.run.get())
+    THREAD.with(|thread| thread.run.get())
 }
 
 /// Whether a run is going on in this thread.
@@ -116,11 +117,11 @@ pub(crate) fn is_running() -> bool {
 
 /// Makes the run with these units that of this thread, until the answer is dropped.
 pub(crate) fn enter(table: &Rc<Table>) -> Entered<'_> {
-    CONTEXT.with(|context| {
-        context.run.set(table.run());
-        context.table.set(Rc::as_ptr(table));
-        context.rounds.clear();
-        context.counts.begin_run();
+    THREAD.with(|thread| {
+        thread.run.set(table.run());
+        thread.table.set(Rc::as_ptr(table));
+        thread.rounds.clear();
+        thread.counts.begin_run();
     });
     Entered(table)
 }
@@ -130,10 +131,10 @@ pub(crate) struct Entered<'a>(&'a Table);
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        CONTEXT.with(|context| {
-            context.run.set(RunId::NONE);
-            context.table.set(ptr::null());
-            context.rounds.clear();
+        THREAD.with(|thread| {
+            thread.run.set(RunId::NONE);
+            thread.table.set(ptr::null());
+            thread.rounds.clear();
         });
         self.0.close();
     }
@@ -141,7 +142,7 @@ impl Drop for Entered<'_> {
 
 /// The units of the present run, to keep.
 pub(crate) fn current_table() -> Option<Rc<Table>> {
-    let table = CONTEXT.with(|context| context.table.get());
+    let table = THREAD.with(|thread| thread.table.get());
     if table.is_null() {
         return None;
     }
@@ -156,7 +157,7 @@ pub(crate) fn current_table() -> Option<Rc<Table>> {
 
 /// The unit that is being polled, if it is one of this thread's; null between two polls.
 pub(crate) fn polled_unit() -> *const Unit {
-    CONTEXT.with(|context| context.polled.get())
+    THREAD.with(|thread| thread.polled.get())
 }
 
 /// Runs `f` as from the run loop, in no scope, frame or unit: what comes from outside belongs to
@@ -168,15 +169,15 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     }
     impl Drop for Restore {
         fn drop(&mut self) {
-            CONTEXT.with(|context| context.scope.set(self.scope));
+            THREAD.with(|thread| thread.scope.set(self.scope));
         }
     }
-    let _restore = CONTEXT
-        .with(|context| Restore { _host: Host::new(), scope: context.scope.replace(ptr::null()) });
-    CONTEXT.with(|context| {
-        context.unit.set(UnitId::NONE);
-        context.frame.set(ptr::null());
-        context.turn.begin_poll();
+    let _restore = THREAD
+        .with(|thread| Restore { _host: Host::new(), scope: thread.scope.replace(ptr::null()) });
+    THREAD.with(|thread| {
+        thread.unit.set(UnitId::NONE);
+        thread.frame.set(ptr::null());
+        thread.turn.begin_poll();
     });
     f()
 }
@@ -187,10 +188,10 @@ pub(crate) fn beside_others<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(PolledFor);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CONTEXT.with(|context| context.polled_for.set(self.0));
+            THREAD.with(|thread| thread.polled_for.set(self.0));
         }
     }
-    let _restore = CONTEXT.with(|context| Restore(context.polled_for.replace(PolledFor::Anything)));
+    let _restore = THREAD.with(|thread| Restore(thread.polled_for.replace(PolledFor::Anything)));
     f()
 }
 
@@ -215,12 +216,12 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Host {
-        CONTEXT.with(|context| Host {
-            unit: context.unit.get(),
-            polled: context.polled.replace(ptr::null()),
-            frame: context.frame.get(),
-            budget: Cell::new(context.turn.budget()),
-            polled_for: context.polled_for.get(),
+        THREAD.with(|thread| Host {
+            unit: thread.unit.get(),
+            polled: thread.polled.replace(ptr::null()),
+            frame: thread.frame.get(),
+            budget: Cell::new(thread.turn.budget()),
+            polled_for: thread.polled_for.get(),
         })
     }
 
@@ -233,15 +234,15 @@ impl Host {
     pub(crate) unsafe fn poll(&self, this: *const Unit, budget: BudgetOf) -> UnitId {
         // SAFETY: the caller's promise.
         let unit = unsafe { &*this };
-        CONTEXT.with(|context| {
-            let id = unit.id(context.run.get());
-            context.unit.set(id);
-            context.polled.set(this);
+        THREAD.with(|thread| {
+            let id = unit.id(thread.run.get());
+            thread.unit.set(id);
+            thread.polled.set(this);
             match budget {
-                BudgetOf::Unit => context.turn.begin_poll(),
-                BudgetOf::Host => context.turn.set_budget(self.budget.get()),
+                BudgetOf::Unit => thread.turn.begin_poll(),
+                BudgetOf::Host => thread.turn.set_budget(self.budget.get()),
             }
-            context.polled_for.set(match unit.take_woken() {
+            thread.polled_for.set(match unit.take_woken() {
                 true => PolledFor::Anything,
                 false => self.polled_for,
             });
@@ -257,27 +258,27 @@ impl Host {
 
     /// What is left of the budget that a unit shares with the host is the host's again.
     pub(crate) fn share_budget(&self) {
-        self.budget.set(CONTEXT.with(|context| context.turn.budget()));
+        self.budget.set(THREAD.with(|thread| thread.turn.budget()));
     }
 
     /// What is polled next runs in the host's frame.
     #[inline]
     pub(crate) fn show_frame(&self) {
-        CONTEXT.with(|context| context.frame.set(self.frame));
+        THREAD.with(|thread| thread.frame.set(self.frame));
     }
 
     /// What is polled next has no frame: there is nobody to yield to.
     #[inline]
     pub(crate) fn hide_frame(&self) {
-        CONTEXT.with(|context| context.frame.set(ptr::null()));
+        THREAD.with(|thread| thread.frame.set(ptr::null()));
     }
 
     /// The poll of a unit is over, and the unit may go.
     #[inline]
     pub(crate) fn polled(&self) {
-        CONTEXT.with(|context| {
-            context.unit.set(self.unit);
-            context.polled.set(ptr::null());
+        THREAD.with(|thread| {
+            thread.unit.set(self.unit);
+            thread.polled.set(ptr::null());
         });
     }
 }
@@ -285,12 +286,12 @@ impl Host {
 impl Drop for Host {
     #[inline]
     fn drop(&mut self) {
-        CONTEXT.with(|context| {
-            context.unit.set(self.unit);
-            context.polled.set(self.polled);
-            context.frame.set(self.frame);
-            context.turn.set_budget(self.budget.get());
-            context.polled_for.set(self.polled_for);
+        THREAD.with(|thread| {
+            thread.unit.set(self.unit);
+            thread.polled.set(self.polled);
+            thread.frame.set(self.frame);
+            thread.turn.set_budget(self.budget.get());
+            thread.polled_for.set(self.polled_for);
         });
     }
 }

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::platform::clock::Clock;
 use crate::platform::part::part;
 use crate::schedule::ahead::{Ahead, Way};
-use crate::schedule::current::{self, CONTEXT, PolledFor};
+use crate::schedule::current::{self, PolledFor, THREAD};
 use crate::schedule::ids::UnitId;
 use crate::schedule::order::Order;
 use crate::schedule::turn::{TURN, Turn};
@@ -73,7 +73,7 @@ pub(crate) struct Passage {
 impl Passage {
     #[inline]
     pub(crate) fn begin(visit: Visit, hosts: PolledFor) -> Passage {
-        Passage { visit, looks: CONTEXT.with(|context| context.rounds.looks.get()), hosts }
+        Passage { visit, looks: THREAD.with(|thread| thread.rounds.looks.get()), hosts }
     }
 
     /// Whether somebody has looked at the world in a nursery's first poll: what is behind the nursery
@@ -148,7 +148,7 @@ impl Scheduler {
     // What the loop does.
 
     pub(crate) fn begin_run(&self, clock: &Clock) {
-        CONTEXT.with(|context| context.turn.begin_run(self.budget, &self.order, clock));
+        THREAD.with(|thread| thread.turn.begin_run(self.budget, &self.order, clock));
     }
 
     /// Polls the root nursery, round after round, until the loop has to look at the world. `Ready` if
@@ -159,17 +159,17 @@ impl Scheduler {
         root: &Roster,
         mut drive: impl FnMut() -> Poll<()>,
     ) -> Poll<()> {
-        CONTEXT.with(|context| {
-            context.turn.begin(match length {
+        THREAD.with(|thread| {
+            thread.turn.begin(match length {
                 Length::Whole => TURN,
                 Length::OneRound => 0,
             });
-            context.rounds.looks.set(LOOKS);
+            thread.rounds.looks.set(LOOKS);
         });
         loop {
-            CONTEXT.with(|context| {
-                context.rounds.next();
-                context.rounds.went_up.set(UnitId::NONE);
+            THREAD.with(|thread| {
+                thread.rounds.next();
+                thread.rounds.went_up.set(UnitId::NONE);
             });
             if drive().is_ready()
                 || self.ahead.was_cut() && self.let_ahead(root, &mut drive).is_ready()
@@ -177,7 +177,7 @@ impl Scheduler {
                 return Poll::Ready(());
             }
             let is_over =
-                CONTEXT.with(|context| context.turn.is_done() || context.rounds.looks.get() == 0);
+                THREAD.with(|thread| thread.turn.is_done() || thread.rounds.looks.get() == 0);
             if is_over || self.is_loop_wanted.get() || root.queue.is_idle() {
                 return Poll::Pending;
             }
@@ -188,28 +188,28 @@ impl Scheduler {
     /// `Ready` if everything has ended.
     #[cold]
     fn let_ahead(&self, root: &Roster, drive: &mut dyn FnMut() -> Poll<()>) -> Poll<()> {
-        let began = CONTEXT.with(|context| context.turn.time());
+        let began = THREAD.with(|thread| thread.turn.time());
         while self.ahead.next(root) == Way::Found {
-            let driven = CONTEXT.with(|context| {
-                context.turn.begin(TURN);
-                context.rounds.lists_ready.set(true);
+            let driven = THREAD.with(|thread| {
+                thread.turn.begin(TURN);
+                thread.rounds.lists_ready.set(true);
                 let driven = drive();
-                context.rounds.lists_ready.set(false);
+                thread.rounds.lists_ready.set(false);
                 driven
             });
             self.ahead.was_cut(); // by one of them: others have their turn anyway
             if driven.is_ready() {
                 return Poll::Ready(());
             }
-            if CONTEXT.with(|context| context.turn.has_lasted(began)) {
+            if THREAD.with(|thread| thread.turn.has_lasted(began)) {
                 break;
             }
         }
         self.ahead.end(began);
-        CONTEXT.with(|context| {
-            context.turn.begin(TURN);
+        THREAD.with(|thread| {
+            thread.turn.begin(TURN);
             // What comes next belongs to the round that was cut.
-            context.rounds.tick.set(context.rounds.tick.get().wrapping_sub(1));
+            thread.rounds.tick.set(thread.rounds.tick.get().wrapping_sub(1));
         });
         Poll::Pending
     }
@@ -218,7 +218,7 @@ impl Scheduler {
     ///
     /// If the run has had more rounds than it was given.
     pub(crate) fn check_rounds(&self) -> Result<()> {
-        self.order.check_rounds(CONTEXT.with(|context| context.rounds.tick.get()))
+        self.order.check_rounds(THREAD.with(|thread| thread.rounds.tick.get()))
     }
 
     /// Something has come up that only the loop can see to.
@@ -236,12 +236,12 @@ impl Scheduler {
         struct Listing(bool);
         impl Drop for Listing {
             fn drop(&mut self) {
-                CONTEXT.with(|context| context.rounds.lists_ready.set(self.0));
+                THREAD.with(|thread| thread.rounds.lists_ready.set(self.0));
             }
         }
-        CONTEXT.with(|context| {
-            self.ahead.tidy(context.rounds.tick.get());
-            Listing(context.rounds.lists_ready.replace(context.turn.is_timed()))
+        THREAD.with(|thread| {
+            self.ahead.tidy(thread.rounds.tick.get());
+            Listing(thread.rounds.lists_ready.replace(thread.turn.is_timed()))
         })
     }
 
@@ -251,13 +251,13 @@ impl Scheduler {
     /// next round here, if the loop would come straight back.
     #[inline]
     pub(crate) fn next_round(&self, roster: &Roster, passage: Passage) -> Onward {
-        CONTEXT.with(|context| {
-            let rounds = &context.rounds;
+        THREAD.with(|thread| {
+            let rounds = &thread.rounds;
             let is_simple = rounds.ready_queues.get() == 1
                 && passage.hosts == PolledFor::Nurseries
                 && !passage.is_behind(rounds)
                 && rounds.looks.get() > 0;
-            if is_simple && !self.is_loop_wanted.get() && !context.turn.is_done() {
+            if is_simple && !self.is_loop_wanted.get() && !thread.turn.is_done() {
                 rounds.went_up.set(UnitId::NONE);
                 rounds.next();
                 return Onward::Here;
@@ -269,8 +269,8 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn next_round_closely(&self, roster: &Roster, passage: Passage) -> Onward {
-        CONTEXT.with(|context| {
-            let rounds = &context.rounds;
+        THREAD.with(|thread| {
+            let rounds = &thread.rounds;
             let went_up = rounds.went_up.replace(UnitId::NONE);
             if passage.hosts == PolledFor::Anything {
                 if let (1, HostWaker::Unit(host)) = (rounds.ready_queues.get(), roster.host()) {
@@ -288,7 +288,7 @@ impl Scheduler {
                 || !is_alone()
                 || rounds.looks.get() == 0
                 || self.is_loop_wanted.get()
-                || context.turn.is_done() && !(self.has_looked(roster, &context.turn) && is_alone())
+                || thread.turn.is_done() && !(self.has_looked(roster, &thread.turn) && is_alone())
             {
                 return Onward::Up;
             }
@@ -316,18 +316,18 @@ impl Scheduler {
         if self.ahead.is_cutting() {
             return Onward::Up;
         }
-        CONTEXT.with(|context| {
-            if !context.turn.is_over() {
+        THREAD.with(|thread| {
+            if !thread.turn.is_over() {
                 return Onward::Here;
             }
             self.look_from_inside(roster);
-            if context.turn.is_timed() {
+            if thread.turn.is_timed() {
                 self.ahead.cut_if_due();
             }
             if !self.ahead.is_cutting() {
                 return Onward::Here;
             }
-            context.turn.end_now();
+            thread.turn.end_now();
             Onward::Up
         })
     }
@@ -342,9 +342,9 @@ impl Scheduler {
         if seen == Seen::LeftToLoop {
             self.want_loop();
         }
-        CONTEXT.with(|context| {
-            context.rounds.looks.set(context.rounds.looks.get().saturating_sub(1));
-            context.turn.begin(TURN);
+        THREAD.with(|thread| {
+            thread.rounds.looks.set(thread.rounds.looks.get().saturating_sub(1));
+            thread.turn.begin(TURN);
         });
     }
 }

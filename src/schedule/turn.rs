@@ -121,6 +121,14 @@ pub(crate) struct Budget {
     poll_began: u64,
 }
 
+/// Whether a unit goes on after an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Share {
+    Left,
+    /// It has had its share, and must let others run first.
+    UsedUp,
+}
+
 impl Turn {
     pub(crate) const fn new() -> Turn {
         Turn {
@@ -188,27 +196,29 @@ impl Turn {
         self.how.get() != How::Exact && self.go_on()
     }
 
-    /// Counts an operation that finishes at once. True if the unit has had its share, or `interrupts`
-    /// says so where that is asked: then it must let others run before it goes on.
+    /// Counts an operation that finishes at once. Where it is decided whether the unit lets others run,
+    /// `interrupts` says so.
     #[inline]
-    pub(crate) fn spend(&self, interrupts: fn() -> bool) -> bool {
+    pub(crate) fn spend(&self, interrupts: fn() -> bool) -> Share {
         let left = self.allowance.get().saturating_sub(1);
         if left > self.asks.get() {
             self.allowance.set(left);
-            return false;
+            return Share::Left;
         }
         self.spend_closely(left, interrupts)
     }
 
     #[cold]
     #[inline(never)]
-    fn spend_closely(&self, left: u32, interrupts: fn() -> bool) -> bool {
-        if self.asks.get() > 0 {
+    fn spend_closely(&self, left: u32, interrupts: fn() -> bool) -> Share {
+        let goes_on = if self.asks.get() > 0 {
             self.charge(1);
             self.allowance.set(left);
-            return left == 0 || interrupts();
-        }
-        !self.go_on()
+            left > 0 && !interrupts()
+        } else {
+            self.go_on()
+        };
+        if goes_on { Share::Left } else { Share::UsedUp }
     }
 
     /// Counts something that finishes at once and is not a checkpoint. False if the unit has to let

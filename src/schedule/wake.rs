@@ -27,7 +27,7 @@
 use std::ptr;
 use std::task::Waker;
 
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
 use crate::schedule::remote::registry;
@@ -78,12 +78,12 @@ impl KeptWaker {
 
 /// Makes a unit of any run ready. Foreign code may run.
 pub(crate) fn wake(id: UnitId) {
-    CONTEXT.with(|context| {
-        let polled = context.polled.get();
-        if context.unit.get() == id && !polled.is_null() {
+    THREAD.with(|thread| {
+        let polled = thread.polled.get();
+        if thread.unit.get() == id && !polled.is_null() {
             // It wakes itself, and need not be looked for.
             make_ready_and_wake(Some(polled));
-        } else if context.run.get().may_have(id) {
+        } else if thread.run.get().may_have(id) {
             make_ready_and_wake(table::lookup(id));
         } else {
             registry::wake(id);
@@ -123,7 +123,7 @@ pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
     let unit = unsafe { &*this };
     unit.set(Flag::WOKEN);
     let (now, is_listed) =
-        CONTEXT.with(|context| (context.rounds.tick.get(), context.rounds.lists_ready.get()));
+        THREAD.with(|thread| (thread.rounds.tick.get(), thread.rounds.lists_ready.get()));
     if is_listed {
         list_ahead(unit, now);
     }
@@ -201,9 +201,9 @@ pub(crate) fn wake_now(waker: &Waker) {
 /// As for [`make_ready`].
 #[must_use]
 unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
-    let (before, current) = CONTEXT.with(|context| {
-        let current = table::lookup(context.unit.get()).unwrap_or(ptr::null());
-        (context.rounds.tick.get().wrapping_sub(1), current)
+    let (before, current) = THREAD.with(|thread| {
+        let current = table::lookup(thread.unit.get()).unwrap_or(ptr::null());
+        (thread.rounds.tick.get().wrapping_sub(1), current)
     });
     let mut this = this;
     loop {
@@ -248,15 +248,15 @@ enum Queued {
 /// Adds what is being polled to its queue, if it has this number.
 #[inline]
 fn queue_polled(id: UnitId, why: Again) -> Queued {
-    CONTEXT.with(|context| {
-        let polled = context.polled.get();
+    THREAD.with(|thread| {
+        let polled = thread.polled.get();
         // SAFETY (both): it is being polled (invariant 3 of `current`); invariant 1.
         let Some(unit) = (unsafe { polled.as_ref() }) else { return Queued::No };
         let Some(roster) = (unsafe { unit.roster().as_ref() }) else { return Queued::No };
-        if context.unit.get() != id || unit.is_queued() || !roster.is_draining() {
+        if thread.unit.get() != id || unit.is_queued() || !roster.is_draining() {
             return Queued::No;
         }
-        let now = context.rounds.tick.get();
+        let now = thread.rounds.tick.get();
         // SAFETY (both): it is attached there, and not queued.
         match why {
             Again::Yields => {
@@ -276,7 +276,7 @@ fn queue_polled(id: UnitId, why: Again) -> Queued {
 #[cold]
 fn list_ahead(unit: &Unit, now: u32) {
     let (is_polled, id) =
-        CONTEXT.with(|context| (ptr::eq(context.polled.get(), unit), unit.id(context.run.get())));
+        THREAD.with(|thread| (ptr::eq(thread.polled.get(), unit), unit.id(thread.run.get())));
     if !is_polled {
         let tick = if unit.is_queued() { unit.tick.get() } else { now };
         SCHEDULER.with(|scheduler| {

@@ -11,7 +11,7 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
 use crate::schedule::wake;
 
@@ -44,13 +44,13 @@ pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
 #[inline]
 pub(crate) fn index_here(waker: &Waker) -> Option<u32> {
     let id = unit_of(waker)?;
-    CONTEXT.with(|context| context.run.get().may_have(id)).then(|| id.index())
+    THREAD.with(|thread| thread.run.get().may_have(id)).then(|| id.index())
 }
 
 /// The unit that is being polled, if this is its waker.
 #[inline]
 pub(crate) fn current_unit(waker: &Waker) -> Option<UnitId> {
-    unit_of(waker).filter(|&unit| CONTEXT.with(|context| context.unit.get() == unit))
+    unit_of(waker).filter(|&unit| THREAD.with(|thread| thread.unit.get() == unit))
 }
 
 /// Whether this is the waker of the unit that is being polled.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::Result;
-use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::current::{self, THREAD};
 use crate::scope::without_checkpoint;
 
 /// The part of such an operation that counts: whether it has let others run already, when that was
@@ -30,7 +30,7 @@ impl Aside {
     /// checkpoint since: see [`without_checkpoint`].
     #[inline(always)]
     pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<Result<()>> {
-        if !self.0.get() && CONTEXT.with(|context| context.turn.pass_aside()) {
+        if !self.0.get() && THREAD.with(|thread| thread.turn.pass_aside()) {
             return Poll::Ready(Ok(()));
         }
         self.let_others_run(cx)
@@ -43,7 +43,7 @@ impl Aside {
     /// The same as [`pay`](Self::pay).
     #[inline(always)]
     pub(crate) fn begin(&self, cx: &Context<'_>) -> Poll<Result<()>> {
-        if !self.0.get() && CONTEXT.with(|context| context.turn.has_left()) {
+        if !self.0.get() && THREAD.with(|thread| thread.turn.has_left()) {
             return Poll::Ready(Ok(()));
         }
         self.let_others_run(cx)

@@ -14,66 +14,66 @@
 use std::ptr;
 use std::rc::Rc;
 
-use crate::schedule::current::{CONTEXT, Context};
+use crate::schedule::current::{THREAD, Thread};
 use crate::scope::frame::Frame;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
 
-/// The scope that is being polled, as the context has it.
+/// The scope that is being polled, as the thread has it.
 #[inline(always)]
-fn scope(context: &Context) -> *const Scope {
-    context.scope.get().cast()
+fn scope(thread: &Thread) -> *const Scope {
+    thread.scope.get().cast()
 }
 
-/// The frame that is being polled, as the context has it.
+/// The frame that is being polled, as the thread has it.
 #[inline(always)]
-fn frame(context: &Context) -> *const Frame {
-    context.frame.get().cast()
+fn frame(thread: &Thread) -> *const Frame {
+    thread.frame.get().cast()
 }
 
 /// The scope that is being polled.
 #[inline]
-pub(crate) fn scope_in(context: &Context) -> Option<&Scope> {
+pub(crate) fn scope_in(thread: &Thread) -> Option<&Scope> {
     // SAFETY: invariant 1: whoever made it current is further up the stack.
-    unsafe { scope(context).as_ref() }
+    unsafe { scope(thread).as_ref() }
 }
 
 /// Calls `f` with the scope that is being polled.
 #[inline]
 pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
-    CONTEXT.with(|context| f(scope_in(context)))
+    THREAD.with(|thread| f(scope_in(thread)))
 }
 
 /// The scope that is being polled, to keep.
 #[inline]
 pub(crate) fn current_scope() -> Option<ScopeRef> {
-    let scope = CONTEXT.with(scope);
+    let scope = THREAD.with(scope);
     // SAFETY: invariant 1.
     (!scope.is_null()).then(|| unsafe { ScopeRef::keep(scope) })
 }
 
 #[inline]
 pub(crate) fn is_current_scope(this: &ScopeRef) -> bool {
-    CONTEXT.with(|context| ptr::eq(scope(context), this.as_ptr()))
+    THREAD.with(|thread| ptr::eq(scope(thread), this.as_ptr()))
 }
 
 /// Runs `f` with `scope` as the current one.
 #[inline(always)]
 pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
-    struct Restore<'a>(&'a Context, *const Scope);
+    struct Restore<'a>(&'a Thread, *const Scope);
     impl Drop for Restore<'_> {
         #[inline]
         fn drop(&mut self) {
-            let Restore(context, former) = *self;
+            let Restore(thread, former) = *self;
             // SAFETY: invariant 1: whoever made it current is still further up the stack.
             let forward = unsafe { former.as_ref() }.and_then(Scope::forward);
             // The pointer itself, not one made of a `&Scope`: the count lies beside that.
-            context.scope.set(forward.map_or(former, ScopeRef::as_ptr).cast());
+            thread.scope.set(forward.map_or(former, ScopeRef::as_ptr).cast());
         }
     }
-    CONTEXT.with(|context| {
+    THREAD.with(|thread| {
         // `scope` stays borrowed, and so alive, until `f` has returned: invariant 1.
-        let _restore = Restore(context, context.scope.replace(scope.as_ptr().cast()).cast());
+        let _restore = Restore(thread, thread.scope.replace(scope.as_ptr().cast()).cast());
         f()
     })
 }
@@ -83,9 +83,9 @@ pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
 /// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 1).
 pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
     old.set_forward(new.clone());
-    CONTEXT.with(|context| {
-        if ptr::eq(scope(context), old.as_ptr()) {
-            context.scope.set(new.as_ptr().cast());
+    THREAD.with(|thread| {
+        if ptr::eq(scope(thread), old.as_ptr()) {
+            thread.scope.set(new.as_ptr().cast());
         }
     });
 }
@@ -93,7 +93,7 @@ pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
 /// The frame that is being polled, to keep.
 #[inline]
 pub(crate) fn current_frame() -> Option<Rc<Frame>> {
-    let frame = CONTEXT.with(frame);
+    let frame = THREAD.with(frame);
     if frame.is_null() {
         return None;
     }
@@ -108,14 +108,14 @@ pub(crate) fn current_frame() -> Option<Rc<Frame>> {
 #[inline]
 pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
     // SAFETY: invariant 1.
-    if let Some(frame) = unsafe { CONTEXT.with(frame).as_ref() } {
+    if let Some(frame) = unsafe { THREAD.with(frame).as_ref() } {
         f(frame);
     }
 }
 
 #[inline]
 pub(crate) fn is_current_frame(this: &Rc<Frame>) -> bool {
-    CONTEXT.with(|context| ptr::eq(frame(context), Rc::as_ptr(this)))
+    THREAD.with(|thread| ptr::eq(frame(thread), Rc::as_ptr(this)))
 }
 
 /// Runs `f` with `frame` as the current one, or with none.
@@ -125,11 +125,11 @@ pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R
     impl Drop for Restore {
         #[inline]
         fn drop(&mut self) {
-            CONTEXT.with(|context| context.frame.set(self.0));
+            THREAD.with(|thread| thread.frame.set(self.0));
         }
     }
     // `frame` stays borrowed, and so alive, until `f` has returned: invariant 1.
     let frame = frame.map_or(ptr::null(), Rc::as_ptr);
-    let _restore = CONTEXT.with(|context| Restore(context.frame.replace(frame.cast())));
+    let _restore = THREAD.with(|thread| Restore(thread.frame.replace(frame.cast())));
     f()
 }

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::platform::part::part;
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
 use crate::{Result, scope};
@@ -58,8 +58,8 @@ impl WithoutCheckpoint {
         if counts.len() == counts.capacity() {
             counts.retain(|&unit, _| table::lookup(unit).is_some());
         }
-        CONTEXT.with(|context| {
-            let (since, round) = (context.turn.time(), context.rounds.tick.get());
+        THREAD.with(|thread| {
+            let (since, round) = (thread.turn.time(), thread.rounds.tick.get());
             let count = counts.entry(unit).or_insert(Count { times: 0, since, round });
             if round.wrapping_sub(count.round) > ROUNDS {
                 (count.times, count.since) = (0, since);
@@ -67,7 +67,7 @@ impl WithoutCheckpoint {
             count.times += 1;
             count.round = round;
             let is_slow =
-                count.times >= SLOW_TIMES && context.turn.is_past(count.since, PATIENCE_TIME);
+                count.times >= SLOW_TIMES && thread.turn.is_past(count.since, PATIENCE_TIME);
             let told = count.times >= PATIENCE || is_slow;
             if told {
                 counts.remove(&unit);
@@ -91,7 +91,7 @@ impl WithoutCheckpoint {
 /// [`Cancelled`](crate::Cancelled), if it has done so too often since it was cancelled.
 #[cold]
 pub(crate) fn look() -> Result<()> {
-    let unit = CONTEXT.with(|context| context.unit.get());
+    let unit = THREAD.with(|thread| thread.unit.get());
     let told = WITHOUT_CHECKPOINT.with(|counted| {
         let Some(counted) = counted else { return false };
         if !scope::is_cancelled() {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::schedule::{Deviation, Schedule};
 use crate::Result;
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::order::{self, Decide};
 
 /// Decides for a run which way to go on, and keeps a record.
@@ -57,7 +57,7 @@ impl Decisions {
             rest,
             met: RefCell::new(Vec::new()),
             astray: Cell::new(None),
-            first_round: CONTEXT.with(|context| context.rounds.tick.get()),
+            first_round: THREAD.with(|thread| thread.rounds.tick.get()),
             max_rounds,
         }
     }

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::error::NotRunning;
 use crate::generator::finalize::{GENERATORS, Generators};
 use crate::nursery::core::Core;
-use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::current::{self, THREAD};
 use crate::schedule::units::table;
 use crate::scope::timers::TIMERS;
 use crate::world::reactor::{REACTOR, Reactor};
@@ -69,7 +69,7 @@ pub fn statistics() -> Result<Statistics> {
     }
     Ok(Statistics {
         tasks: 1 + table::find(Core::is_child).len(),
-        scopes: CONTEXT.with(|context| context.counts.scopes.get()),
+        scopes: THREAD.with(|thread| thread.counts.scopes.get()),
         timers: TIMERS.with(|timers| timers.map_or(0, |timers| timers.timers.borrow().len())),
         sources: REACTOR.with(|reactor| reactor.map_or(0, Reactor::sources)),
         generators: GENERATORS.with(|all| all.map_or(0, Generators::count)),

@@ -10,8 +10,8 @@ use crate::error::panic::{FirstPanic, Payload};
 use crate::nursery::child::{Child, Owned};
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
-use crate::schedule::budget;
-use crate::schedule::current::{self, BudgetOf, CONTEXT, Host};
+use crate::schedule::budget::{self, Share};
+use crate::schedule::current::{self, BudgetOf, Host, THREAD};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};
 use crate::schedule::units::roster::Roster;
@@ -219,7 +219,7 @@ impl Core {
         let passage = Passage::begin(visit, host.polled_for());
         if visit == Visit::First {
             let left = self.poll_body(host, visit, body);
-            CONTEXT.with(|context| context.turn.end_poll());
+            THREAD.with(|thread| thread.turn.end_poll());
             if self.end_if(left).is_ready() {
                 return Poll::Ready(());
             }
@@ -234,7 +234,7 @@ impl Core {
             while let Some(unit) = self.roster.queue.pop(&scheduler.order) {
                 let left = self.poll_unit(host, unit, body);
                 let ended = self.end_if(left);
-                let may_be_over = CONTEXT.with(|context| context.turn.end_poll());
+                let may_be_over = THREAD.with(|thread| thread.turn.end_poll());
                 if ended.is_ready() {
                     return Poll::Ready(());
                 }
@@ -304,7 +304,7 @@ impl Core {
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
         // Leaving a nursery costs as much as an operation that could finish at once.
-        let yields = outcome.is_ready() && self.live.get() == 0 && budget::spend();
+        let yields = outcome.is_ready() && self.live.get() == 0 && budget::spend() == Share::UsedUp;
         if visit == Visit::First {
             host.share_budget();
         }

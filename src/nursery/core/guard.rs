@@ -8,7 +8,7 @@ use crate::Result;
 use crate::error::panic::FirstPanic;
 use crate::error::{Cancelled, Reason};
 use crate::nursery::core::{Body, Core};
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
 use crate::schedule::rounds::{Scheduler, Visit};
@@ -25,9 +25,9 @@ pub(crate) struct KeepOpen {
 impl KeepOpen {
     pub(crate) fn new(core: Rc<Core>) -> KeepOpen {
         core.live.set(core.live.get() + 1);
-        let run = CONTEXT.with(|context| {
-            context.counts.starts.set(context.counts.starts.get() + 1);
-            context.run.get()
+        let run = THREAD.with(|thread| {
+            thread.counts.starts.set(thread.counts.starts.get() + 1);
+            thread.run.get()
         });
         KeepOpen { core, run }
     }
@@ -37,9 +37,9 @@ impl Drop for KeepOpen {
     fn drop(&mut self) {
         let KeepOpen { core, run } = self;
         core.live.set(core.live.get() - 1);
-        CONTEXT.with(|context| {
-            if context.run.get() == *run {
-                context.counts.starts.set(context.counts.starts.get().saturating_sub(1));
+        THREAD.with(|thread| {
+            if thread.run.get() == *run {
+                thread.counts.starts.set(thread.counts.starts.get().saturating_sub(1));
             }
         });
         wake_all(core.finish_if_empty().into_iter().collect()); // foreign code, in a destructor

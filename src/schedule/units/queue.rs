@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::order::Order;
 use crate::schedule::units::table::Table;
@@ -118,7 +118,7 @@ impl Queue {
     /// Takes out the next unit that became ready before the present round.
     #[inline]
     pub(crate) fn pop(&self, order: &Order) -> Option<NonNull<Unit>> {
-        let now = CONTEXT.with(|context| context.rounds.tick.get());
+        let now = THREAD.with(|thread| thread.rounds.tick.get());
         loop {
             let this = self.head.get();
             // SAFETY: invariant 1.
@@ -213,7 +213,7 @@ impl Queue {
     /// Takes out those for which it is true.
     fn take_out(&self, goes: impl Fn(&Unit) -> bool) {
         // This queue may have become empty, of which it is said that it has units.
-        CONTEXT.with(|context| context.rounds.went_up.set(UnitId::NONE));
+        THREAD.with(|thread| thread.rounds.went_up.set(UnitId::NONE));
         let mut before = ptr::null();
         let mut this = self.head.get();
         // SAFETY: invariant 1.
@@ -248,18 +248,18 @@ impl Queue {
     // The count of the queues that are not empty.
 
     fn count(&self) {
-        CONTEXT.with(|context| {
-            self.counted_in.set(context.run.get());
-            context.rounds.ready_queues.set(context.rounds.ready_queues.get() + 1);
+        THREAD.with(|thread| {
+            self.counted_in.set(thread.run.get());
+            thread.rounds.ready_queues.set(thread.rounds.ready_queues.get() + 1);
         });
     }
 
     fn uncount(&self) {
-        CONTEXT.with(|context| {
+        THREAD.with(|thread| {
             // In a later run it is not counted, and outside of all runs nothing is.
-            let run = context.run.get();
+            let run = thread.run.get();
             if run != RunId::NONE && self.counted_in.get() == run {
-                context.rounds.ready_queues.set(context.rounds.ready_queues.get() - 1);
+                thread.rounds.ready_queues.set(thread.rounds.ready_queues.get() - 1);
             }
         });
     }

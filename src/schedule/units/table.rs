@@ -19,7 +19,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::units::chunk::{Chunk, Left, NodeLayout, Nodes};
 use crate::schedule::units::unit::Unit;
@@ -192,15 +192,15 @@ impl Table {
 /// The node with this index in the present run, in use or not.
 #[inline]
 pub(crate) fn node(index: u32) -> Option<*const Unit> {
-    CONTEXT.with(|context| {
-        let node = context.table()?.node(index);
+    THREAD.with(|thread| {
+        let node = thread.table()?.node(index);
         (!node.is_null()).then_some(node)
     })
 }
 
 /// The nodes of the present run for which this is true. Takes time for each there is.
 pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
-    CONTEXT.with(|context| context.table().map_or_else(Vec::new, |table| table.find(which)))
+    THREAD.with(|thread| thread.table().map_or_else(Vec::new, |table| table.find(which)))
 }
 
 /// Whether the unit with this number is there and in a ready queue.
@@ -212,12 +212,12 @@ pub(crate) fn is_queued(id: UnitId) -> bool {
 /// The unit with this number, if the present run still has it.
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
-    CONTEXT.with(|context| {
+    THREAD.with(|thread| {
         // Where there is no table there is no run, and only the number of no unit may be that's.
-        if !context.run.get().may_have(id) {
+        if !thread.run.get().may_have(id) {
             return None;
         }
-        let node = context.table()?.node(id.index());
+        let node = thread.table()?.node(id.index());
         // SAFETY: a node of a chunk is valid, in use or not.
         id.is_of_generation(unsafe { node.as_ref() }?.generation()).then_some(node)
     })

@@ -2,7 +2,7 @@
 
 use super::{Handed, Scope};
 use crate::error::Cancelled;
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
 
@@ -14,7 +14,7 @@ impl Scope {
         if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none() {
             scope.handed.set(Handed::Yes);
             scope.mark();
-            CONTEXT.with(|context| context.counts.handed.set(context.counts.handed.get() + 1));
+            THREAD.with(|thread| thread.counts.handed.set(thread.counts.handed.get() + 1));
         }
     }
 
@@ -29,9 +29,8 @@ impl Scope {
     #[cold]
     fn taken(&self) {
         self.handed.set(Handed::No);
-        CONTEXT.with(|context| {
-            context.counts.handed.set(context.counts.handed.get().saturating_sub(1))
-        });
+        THREAD
+            .with(|thread| thread.counts.handed.set(thread.counts.handed.get().saturating_sub(1)));
     }
 
     pub(crate) fn is_handed(&self) -> bool {

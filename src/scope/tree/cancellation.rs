@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use super::{Scope, Stage};
 use crate::error::{Cancelled, Reason};
-use crate::schedule::current::CONTEXT;
+use crate::schedule::current::THREAD;
 use crate::schedule::foreign::{Foreign, wake_all};
 
 /// How far a cancellation goes.
@@ -60,8 +60,7 @@ impl Scope {
             return;
         }
         if self.own.replace(level) == Level::None && self.is_entered() {
-            CONTEXT
-                .with(|context| context.counts.cancelled.set(context.counts.cancelled.get() + 1));
+            THREAD.with(|thread| thread.counts.cancelled.set(thread.counts.cancelled.get() + 1));
         }
         drop(self.rare().why.replace(Some(why)));
         self.refresh();

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use super::{Level, Stage};
 use crate::error::{Absorbed, NotRunning, ScopeReused};
-use crate::schedule::current::{self, CONTEXT};
+use crate::schedule::current::{self, THREAD};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
 use crate::scope::aside::Aside;
@@ -58,15 +58,15 @@ impl Entered {
     #[inline]
     pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::Result<()> {
         let scope = &*self.scope;
-        let (run, in_frame) = CONTEXT.with(|context| {
-            let run = context.run.get();
+        let (run, in_frame) = THREAD.with(|thread| {
+            let run = thread.run.get();
             if !run.is_none() && scope.stage.get() == Stage::New {
                 scope.stage.set(Stage::Entered);
-                scope.link(scope.set_host(context));
-                context.counts.scopes.set(context.counts.scopes.get() + 1);
+                scope.link(scope.set_host(thread));
+                thread.counts.scopes.set(thread.counts.scopes.get() + 1);
                 self.run = run;
             }
-            (run, context.is_in_frame())
+            (run, thread.is_in_frame())
         });
         // These are tail calls, so that no registers have to be saved on the common path.
         if !self.is_inside() {
@@ -89,8 +89,7 @@ impl Entered {
         let frame = current_frame();
         scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
         if scope.own.get() != Level::None {
-            CONTEXT
-                .with(|context| context.counts.cancelled.set(context.counts.cancelled.get() + 1));
+            THREAD.with(|thread| thread.counts.cancelled.set(thread.counts.cancelled.get() + 1));
         }
         scope.look_up(); // foreign code may run from here on
         if let Some(shared) = scope.remote() {
@@ -134,7 +133,7 @@ impl Entered {
             scope.place.get(),
         );
         scope.polled();
-        let parent = CONTEXT.with(|context| scope.set_host(context));
+        let parent = THREAD.with(|thread| scope.set_host(thread));
         if scope.parent.get() != parent {
             scope.move_to(parent);
         }
@@ -179,8 +178,8 @@ impl Entered {
         }
         self.scope.polled();
         if self.scope.own.get() != Level::None {
-            CONTEXT.with(|context| {
-                context.counts.cancelled.set(context.counts.cancelled.get().saturating_sub(1))
+            THREAD.with(|thread| {
+                thread.counts.cancelled.set(thread.counts.cancelled.get().saturating_sub(1))
             });
         }
     }
@@ -218,9 +217,9 @@ impl Entered {
     fn closed(&mut self) {
         let scope = &*self.scope;
         scope.effective.set(scope.own.get());
-        CONTEXT.with(|context| {
-            if context.run.get() == self.run {
-                context.counts.scopes.set(context.counts.scopes.get() - 1);
+        THREAD.with(|thread| {
+            if thread.run.get() == self.run {
+                thread.counts.scopes.set(thread.counts.scopes.get() - 1);
             }
         });
         self.run = RunId::NONE;

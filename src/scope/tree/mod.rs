@@ -41,7 +41,7 @@ pub(crate) use entered::Entered;
 use slab::Slab;
 
 use crate::error::Cancelled;
-use crate::schedule::current::Context;
+use crate::schedule::current::Thread;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::roster::Roster;
@@ -368,9 +368,9 @@ impl Scope {
 
     /// Remembers the unit that polls this scope now, and returns the scope that it is polled in.
     #[inline]
-    fn set_host(&self, context: &Context) -> *const Scope {
-        self.host.set(context.unit.get());
-        match scope_in(context) {
+    fn set_host(&self, thread: &Thread) -> *const Scope {
+        self.host.set(thread.unit.get());
+        match scope_in(thread) {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
             // One that was left (a context manager may have done so) is no longer in the tree.
             _ => ptr::null(),

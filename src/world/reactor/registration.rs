@@ -19,8 +19,9 @@ use mio::unix::SourceFd;
 use crate::operation::checkpoint::pass;
 use crate::operation::skeleton::{self, Look, Registered, Steps, Tried, When};
 use crate::operation::waiters::{Kept, Ticket};
+use crate::schedule::budget::{self, Share};
 use crate::schedule::ids::RunId;
-use crate::schedule::{budget, current, waker};
+use crate::schedule::{current, waker};
 use crate::scope::watch::Watch;
 use crate::world::reactor::REACTOR;
 use crate::world::reactor::readiness::Direction;
@@ -399,7 +400,7 @@ impl skeleton::Operation for Nothing {
 
 /// Counts an operation that goes this way through foreign traits, once.
 fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
-    if !direction.paid.replace(true) && budget::spend() && current::is_running() {
+    if !direction.paid.replace(true) && budget::spend() == Share::UsedUp && current::is_running() {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
