@@ -2,15 +2,48 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `skeleton` | what every operation is made of, apart from its work; how to write a new one |
-//! | `queued` | one that waits in a queue |
-//! | `checkpoint` | the operation that does nothing else |
-//! | `waiters` | the queue of operations that wait for the same thing |
+//! | `skeleton` | the steps of every operation, and the one place where all of them park |
+//! | `queued` | an operation that waits in a queue |
+//! | `waiters` | the queue of those who wait for the same thing |
 //! | `handed` | what was handed to an operation and not fetched yet |
+//! | `checkpoint` | the operation that does nothing else |
 //! | `cancellable` | a future of another library as an operation |
 //! | `until_stopped` | waiting until a graceful stop begins |
 //! | `sync/` | events, channels, limiters |
 //! | `time/` | sleeping |
+//!
+//! # A new primitive
+//!
+//! It has a [queue](waiters) and says what is its own; [`queued`] and the [`skeleton`] do the rest. A
+//! mutex is about sixty lines with its guard, of which this is the operation:
+//!
+//! ```text
+//! pub fn lock(&self) -> impl Future<Output = Result<MutexGuard<'_, T>>> {
+//!     Doing::new(Locking { mutex: self, place: Location::caller() })
+//! }
+//!
+//! impl<'a, T> Queued for Locking<'a, T> {
+//!     const NAME: &'static str = "Mutex::lock";
+//!     const COUNTS_WHEN_CANCELLED: u8 = 2;               // the first look fails
+//!     const ALONE: Option<What> = Some(What::Permit);    // it is told of if it is never fetched
+//!     type Value = ();
+//!     type Got = MutexGuard<'a, T>;
+//!
+//!     fn queue(&self) -> &Waiters<()> { &self.mutex.waiters }
+//!     fn attempt(&mut self, _: When) -> Tried<Self::Got> {
+//!         if self.mutex.locked.replace(true) { Tried::Waits } else { Tried::Done(self.guard()) }
+//!     }
+//!     fn receive(&mut self, (): ()) -> Self::Got { self.guard() }  // handed it while it waited
+//!     fn pass_on(&mut self, (): ()) { self.mutex.unlock() }        // dropped before it knew
+//! }
+//!
+//! fn unlock(&self) {
+//!     match self.waiters.next() {
+//!         Some(next) => next.serve_alone(What::Permit).wake(),     // foreign code
+//!         None => self.locked.set(false),
+//!     }
+//! }
+//! ```
 
 pub(crate) mod cancellable;
 pub(crate) mod checkpoint;

@@ -240,20 +240,20 @@ impl Jobs {
     }
 
     /// Gives the work to a thread. The permit is given back when that has ended it, or when it is
-    /// abandoned, unless it `keeps_permit`.
+    /// abandoned, if such a job gives it back.
     pub(super) fn start<T: 'static>(
         &self,
         token: Token,
         work: Work,
         permit: Permit,
-        keeps_permit: bool,
+        abandoned: Abandoned,
         place: &'static Location<'static>,
     ) -> io::Result<Rc<Entry<T>>> {
         let entry = Rc::new(Entry {
             outcome: Cell::new(None),
             waker: RefCell::new(None),
             permit: Cell::new(Some(permit)),
-            keeps_permit,
+            abandoned,
             status: Status {
                 stage: Cell::new(Stage::Awaited),
                 place,
@@ -301,6 +301,13 @@ impl Jobs {
     }
 }
 
+/// What becomes of the permit of a job that is abandoned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Abandoned {
+    KeepsPermit,
+    GivesPermitBack,
+}
+
 /// A job under way, as the run and its task see it.
 pub(super) struct Entry<T> {
     outcome: Cell<Option<Outcome<T>>>,
@@ -308,7 +315,7 @@ pub(super) struct Entry<T> {
     waker: RefCell<Option<Waker>>,
     /// `None` if it was given back when the job was abandoned.
     permit: Cell<Option<Permit>>,
-    keeps_permit: bool,
+    abandoned: Abandoned,
     status: Status,
     token: Token,
 }
@@ -392,7 +399,7 @@ impl<T> Entry<T> {
             if let (Some(jobs), Stage::Awaited) = (jobs, self.status.stage.get()) {
                 self.status.stage.set(Stage::Abandoned);
                 jobs.one_awaited_less();
-                if !self.keeps_permit {
+                if self.abandoned == Abandoned::GivesPermitBack {
                     self.give_permit_back(jobs);
                 }
             }

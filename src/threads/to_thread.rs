@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::marker::PhantomData;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,12 +11,16 @@ use std::task::{Context, Poll, ready};
 use crate::Result;
 use crate::error::{Error, NotRunning};
 use crate::nursery::system;
+use crate::operation::skeleton::{
+    Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,
+};
 use crate::operation::sync::{Acquire, CapacityLimiter, Permit};
+use crate::operation::waiters::Kept;
 use crate::platform::part::part;
+use crate::scope::Uncancellable;
 use crate::scope::watch::Watch;
-use crate::scope::{self, Uncancellable, frame};
 use crate::threads::Token;
-use crate::threads::job::{self, Entry, JOBS, Work};
+use crate::threads::job::{self, Abandoned, Entry, JOBS, Work};
 
 /// How many threads a `run` uses at once by default, as in Trio.
 const DEFAULT_LIMIT: usize = 40;
@@ -92,8 +97,8 @@ part! {
 #[track_caller]
 pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> ToThread<T> {
     let place = Location::caller();
-    let step = Step::Start(job::work(f, place));
-    ToThread { step, limit: Limit::Default, abandon_on_cancel: false, place }
+    let stage = Stage::New(job::work(f, place));
+    ToThread { stage, limit: Limit::Default, on_cancel: OnCancel::Wait, place }
 }
 
 /// Returns the default limiter of [`to_thread`]'s threads: 40 in each `run`, unless its
@@ -120,9 +125,9 @@ pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
 /// The future of [`to_thread`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct ToThread<T: 'static> {
-    step: Step<T>,
+    stage: Stage<T>,
     limit: Limit,
-    abandon_on_cancel: bool,
+    on_cancel: OnCancel,
     place: &'static Location<'static>,
 }
 
@@ -134,11 +139,26 @@ enum Limit {
     Given(CapacityLimiter),
 }
 
-enum Step<T> {
-    Start(Work),
-    Acquire(Work, Acquire),
-    Wait { entry: Rc<Entry<T>>, watch: Watch, uncancellable: Option<Uncancellable> },
-    End,
+/// What becomes of the function when it is cancelled while a thread is at it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnCancel {
+    Wait,
+    Abandon,
+}
+
+enum Stage<T> {
+    New(Work),
+    Acquiring(Work, Acquire),
+    /// It has its permit.
+    Started(Steps<Thread<T>, std::thread::Result<T>>),
+}
+
+/// A thread that is waited for.
+struct Thread<T> {
+    entry: Rc<Entry<T>>,
+    watch: Watch,
+    /// Where it cannot be cancelled.
+    uncancellable: Option<Uncancellable>,
 }
 
 impl<T> ToThread<T> {
@@ -168,7 +188,7 @@ impl<T> ToThread<T> {
     /// # Ok::<(), seedbed::Error>(())
     /// ```
     pub fn abandon_on_cancel(mut self, abandon: bool) -> Self {
-        self.abandon_on_cancel = abandon;
+        self.on_cancel = if abandon { OnCancel::Abandon } else { OnCancel::Wait };
         self
     }
 
@@ -209,10 +229,66 @@ impl<T> ToThread<T> {
             })
         })
     }
+}
 
-    fn start(&self, work: Work, permit: Permit) -> Result<Rc<Entry<T>>> {
-        // It may have been cancelled after it was given the permit.
-        scope::check()?;
+impl<T> Future for ToThread<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let place = self.place;
+        self.poll_stages(cx).map_err(|error| error.at(place))
+    }
+}
+
+impl<T> ToThread<T> {
+    fn poll_stages(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        if let Stage::New(_) = &self.stage
+            && let Stage::New(work) = self.next_stage()
+        {
+            self.stage = Stage::Acquiring(work, self.acquire()?);
+        }
+        let mut job = None;
+        if let Stage::Acquiring(_, acquire) = &mut self.stage {
+            let permit = ready!(Pin::new(acquire).poll(cx));
+            if let Stage::Acquiring(work, _) = self.next_stage() {
+                job = Some((work, permit?));
+            }
+        }
+        let ToThread { ref mut stage, ref limit, on_cancel, place } = *self;
+        let Stage::Started(steps) = stage else { unreachable!("it has its permit") };
+        let mut work = Running { job, limit, on_cancel, place, _value: PhantomData };
+        let ended = ready!(steps.poll(&mut work, cx));
+        Poll::Ready(ended.map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))))
+    }
+
+    /// The present stage; what comes after it has nothing to do yet.
+    fn next_stage(&mut self) -> Stage<T> {
+        std::mem::replace(&mut self.stage, Stage::Started(Steps::new()))
+    }
+}
+
+impl<T> Drop for ToThread<T> {
+    fn drop(&mut self) {
+        let ToThread { ref mut stage, ref limit, on_cancel, place } = *self;
+        if let Stage::Started(steps) = stage {
+            steps.drop(&mut Running { job: None, limit, on_cancel, place, _value: PhantomData });
+        }
+    }
+}
+
+/// A function that has its permit.
+struct Running<'a, T> {
+    /// Until a thread has it.
+    job: Option<(Work, Permit)>,
+    _value: PhantomData<T>,
+    limit: &'a Limit,
+    on_cancel: OnCancel,
+    place: &'static Location<'static>,
+}
+
+impl<T: 'static> Running<'_, T> {
+    fn start(&mut self) -> Result<Rc<Entry<T>>> {
+        let (work, permit) = self.job.take().expect("it has its permit");
         let place = self.place;
         if let Some(run) = system::forked_from() {
             let error = io::Error::other(format!(
@@ -221,88 +297,78 @@ impl<T> ToThread<T> {
             ));
             return Err(error.into());
         }
-        let keeps_permit = matches!(self.limit, Limit::Given(_));
+        let abandoned = match self.limit {
+            Limit::Given(_) => Abandoned::KeepsPermit,
+            _ => Abandoned::GivesPermitBack,
+        };
         let token = Token::here().expect("the check has passed");
         let started = JOBS.with(|jobs| {
             let jobs = jobs.expect("the check has passed");
-            jobs.start(token, work, permit, keeps_permit, place)
+            jobs.start(token, work, permit, abandoned, place)
         });
         started.map_err(|error| {
             let text = format!("no thread could be started for `to_thread` at {place}: {error}");
             Error::from(io::Error::new(error.kind(), text))
         })
     }
-}
 
-impl<T> Future for ToThread<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let place = self.place;
-        self.poll_steps(cx).map_err(|error| error.at(place))
-    }
-}
-
-impl<T> ToThread<T> {
-    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let this = self;
-        loop {
-            match &mut this.step {
-                Step::Acquire(_, acquire) => {
-                    let permit = ready!(Pin::new(acquire).poll(cx));
-                    let Step::Acquire(work, _) = std::mem::replace(&mut this.step, Step::End)
-                    else {
-                        unreachable!("it was just looked at")
-                    };
-                    let entry = this.start(work, permit?)?;
-                    this.step = Step::Wait { entry, watch: Watch::new(), uncancellable: None };
-                }
-                Step::Wait { entry, watch, uncancellable } => {
-                    if let Some(outcome) = entry.take() {
-                        this.step = Step::End;
-                        return Poll::Ready(Ok(
-                            outcome.unwrap_or_else(|panic| resume_unwind(panic))
-                        ));
-                    }
-                    if this.abandon_on_cancel {
-                        watch.arm(cx);
-                        if let Err(error) = watch.check() {
-                            this.leave();
-                            return Poll::Ready(Err(error));
-                        }
-                    } else {
-                        *uncancellable = Uncancellable::new();
-                    }
-                    entry.arm(cx);
-                    frame::awaits("to_thread");
-                    return Poll::Pending;
-                }
-                Step::Start(_) | Step::End => {
-                    let Step::Start(work) = std::mem::replace(&mut this.step, Step::End) else {
-                        panic!("`to_thread` was polled after it was ready")
-                    };
-                    this.step = Step::Acquire(work, this.acquire()?);
-                }
+    /// Goes on waiting for the thread, unless it may leave that to itself and is cancelled.
+    fn go_on(&mut self, thread: &mut Thread<T>, cx: &Context<'_>) -> Result<()> {
+        match self.on_cancel {
+            OnCancel::Wait => thread.uncancellable = Uncancellable::new(),
+            OnCancel::Abandon => {
+                thread.watch.arm(cx);
+                thread.watch.check().inspect_err(|_| self.leave(thread))?;
             }
         }
+        thread.entry.arm(cx);
+        Ok(())
     }
 }
 
-impl<T: 'static> ToThread<T> {
-    /// Stops waiting for the thread.
-    fn leave(&mut self) {
-        if let Step::Wait { entry, .. } = std::mem::replace(&mut self.step, Step::End) {
-            entry.disarm();
-            if self.abandon_on_cancel {
-                entry.abandon();
-            }
+impl<T: 'static> Operation for Running<'_, T> {
+    const NAME: &'static str = "to_thread";
+    // It may have been cancelled after it was given the permit, and has counted then.
+    const COUNTS_WHEN_CANCELLED: u8 = 0;
+
+    type Got = std::thread::Result<T>;
+    type Wait = Thread<T>;
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<Self::Got> {
+        if self.job.is_some() { Tried::Waits } else { polled_after_it_was_ready(self) }
+    }
+
+    fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Thread<T>> {
+        let entry = match self.start() {
+            Ok(entry) => entry,
+            Err(error) => return Registered::Failed(error),
+        };
+        let mut thread = Thread { entry, watch: Watch::new(), uncancellable: None };
+        match self.go_on(&mut thread, cx) {
+            Ok(()) => Registered::Waits(thread),
+            Err(error) => Registered::Failed(error),
         }
     }
-}
 
-impl<T> Drop for ToThread<T> {
-    fn drop(&mut self) {
-        self.leave();
+    fn look(&mut self, thread: &mut Thread<T>, cx: &mut Context<'_>) -> Look<Self::Got> {
+        if let Some(outcome) = thread.entry.take() {
+            return Look::Got(outcome);
+        }
+        match self.go_on(thread, cx) {
+            Ok(()) => Look::Waits,
+            Err(error) => Look::Cancelled(error, None),
+        }
+    }
+
+    fn leave(&mut self, thread: &mut Thread<T>) {
+        thread.entry.disarm();
+        if self.on_cancel == OnCancel::Abandon {
+            thread.entry.abandon();
+        }
     }
 }
 

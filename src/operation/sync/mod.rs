@@ -2,8 +2,6 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `waiters` | a fair queue of waiting operations, under all the rest |
-//! | `handed` | what was handed to a waiter and not fetched yet, where only one can have it |
 //! | `event` | something that happens once |
 //! | `channel` | bounded and rendezvous channels |
 //! | `limiter` | a limit on how much goes on at once |
