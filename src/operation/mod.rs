@@ -25,7 +25,7 @@
 //! impl<'a, T> Queued for Locking<'a, T> {
 //!     const NAME: &'static str = "Mutex::lock";
 //!     const COUNTS_WHEN_CANCELLED: u8 = 2;               // the first look fails
-//!     const ALONE: Option<What> = Some(What::Permit);    // it is told of if it is never fetched
+//!     const ALONE: Option<Exclusive> = Some(Exclusive::Permit); // it is told of if it is never fetched
 //!     type Value = ();
 //!     type Got = MutexGuard<'a, T>;
 //!
@@ -39,7 +39,7 @@
 //!
 //! fn unlock(&self) {
 //!     match self.waiters.next() {
-//!         Some(next) => next.serve_alone(What::Permit).wake(),     // foreign code
+//!         Some(next) => next.serve_alone(Exclusive::Permit).wake(), // foreign code
 //!         None => self.locked.set(false),
 //!     }
 //! }

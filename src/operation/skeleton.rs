@@ -134,6 +134,7 @@ pub(crate) enum Tried<G> {
     AfterCheckpoint,
     /// It has to wait.
     Waits,
+    #[cfg_attr(loom, expect(dead_code, reason = "for sockets"))]
     Failed(Error),
 }
 
@@ -196,6 +197,7 @@ impl<W, G> Steps<W, G> {
         matches!(self.0, Step::End)
     }
 
+    #[cfg(not(loom))] // for sockets
     /// What there is of it, if it waits.
     #[inline]
     pub(crate) fn waits(&self) -> Option<&W> {

@@ -12,12 +12,14 @@
 //! again. Any foreign code that has to be dropped is returned to the caller, who drops it last of
 //! all.
 
+#[cfg(not(loom))]
+mod news;
 mod waiting;
 
 use std::cell::{RefCell, RefMut};
 use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
-use std::task::{Context, Waker};
+use std::task::Context;
 
 use crate::error::panic::{FirstPanic, quietly};
 use crate::error::{Error, Exclusive};
@@ -86,6 +88,7 @@ struct Slot<T: Given> {
 enum State {
     Free,
     Waiting,
+    #[cfg(not(loom))]
     /// It waits, but nobody is going to look at what becomes of it.
     Left,
     /// It was taken out of the queue because it was cancelled; the operation has not looked yet.
@@ -200,11 +203,6 @@ impl<T: Given> Waiters<T> {
     pub(crate) const fn new() -> Self {
         let (free, head, tail) = (0, NONE, NONE);
         Waiters { inner: RefCell::new(Inner { first: Slot::FREE, others: None, free, head, tail }) }
-    }
-
-    /// Whether the queue is empty.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.inner.borrow().head == NONE
     }
 
     /// Joins the queue at its end, bringing nothing. An operation that waits for something that
@@ -443,87 +441,6 @@ impl<T: Given> Inner<T> {
             NONE => self.tail = prev,
             next => self.slot(next).prev = prev,
         }
-    }
-}
-
-/// For news that concerns several waiters, each of which learns only what is for it.
-impl<T: Given> Waiters<T> {
-    /// Serves all the waiters whom this concerns with what they brought, except cancelled ones.
-    /// Adds the wakers to wake when nothing is borrowed.
-    pub(crate) fn serve_those(&self, woken: &mut Vec<KeptWaker>, is_for: impl Fn(&T) -> bool) {
-        let is_for = |slot: &Slot<T>| is_for(&slot.value) && !slot.waiting.is_cancelled();
-        self.take_out(is_for, |waiting| woken.push(waiting.hand()));
-    }
-
-    /// Forgets all the waiters. They will look again, and are not woken. Dropping the answer is
-    /// foreign code.
-    #[must_use]
-    pub(crate) fn forget_all(&self) -> impl Drop + use<T> {
-        struct Forgotten(Vec<Waiting>);
-        impl Drop for Forgotten {
-            fn drop(&mut self) {
-                let mut panic = FirstPanic::new();
-                panic.catch_each(&mut self.0.drain(..), drop);
-                panic.resume();
-            }
-        }
-        let mut forgotten = Vec::new();
-        self.take_out(|_| true, |waiting| forgotten.push(waiting));
-        Forgotten(forgotten)
-    }
-
-    /// Removes some waiters and serves them with what they brought.
-    #[inline]
-    fn take_out(&self, which: impl Fn(&Slot<T>) -> bool, mut out: impl FnMut(Waiting)) {
-        let mut inner = self.inner.borrow_mut();
-        let mut index = inner.head;
-        while let Some(slot) = inner.slot_if(index) {
-            let ticket = Ticket(mem::replace(&mut index, slot.next));
-            if !which(slot) {
-                continue;
-            }
-            out(mem::take(&mut slot.waiting));
-            let state = mem::replace(&mut slot.state, State::Served);
-            inner.unlink(ticket);
-            if state == State::Left {
-                inner.release(ticket);
-            }
-        }
-    }
-
-    /// Waits without an operation that would look, or leave. Nobody is told when it is given up, so
-    /// its waker stays until it is served. Waiters of this kind that bring the same wait only once.
-    pub(crate) fn leave_waker(&self, value: T, waker: &Waker)
-    where
-        T: PartialEq,
-    {
-        /// How many may stay. If there are more, all of them are woken. Those still in use come
-        /// again, so those that are not cannot pile up.
-        const MOST: usize = 16;
-        let is_alike = |slot: &Slot<T>| slot.state == State::Left && slot.value == value;
-        let mut alike = 0;
-        let mut inner = self.inner.borrow_mut();
-        let mut index = inner.head;
-        while let Some(slot) = inner.slot_if(index) {
-            if is_alike(slot) {
-                alike += 1;
-                if slot.waiting.will_wake(waker) {
-                    return;
-                }
-            }
-            index = slot.next;
-        }
-        drop(inner);
-        let waiting = Waiting::unwatched(waker); // foreign code, as to wake them
-        let mut woken = Vec::new();
-        if alike >= MOST {
-            self.take_out(is_alike, |waiting| woken.push(waiting.hand()));
-        }
-        let ticket = self.take_place(|place| *place = value, None, || waiting);
-        self.inner.borrow_mut().slot(ticket.0).state = State::Left;
-        let mut panic = FirstPanic::new();
-        panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
-        panic.resume();
     }
 }
 

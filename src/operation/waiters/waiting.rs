@@ -21,6 +21,7 @@ impl Waiting {
     pub(crate) const NONE: Waiting =
         Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) };
 
+    #[cfg(not(loom))] // for sockets
     /// For a waker whose operation learns of a cancellation in another way. Foreign code.
     pub(crate) fn unwatched(waker: &Waker) -> Self {
         let waker = match waker::unit_of(waker) {
@@ -30,6 +31,7 @@ impl Waiting {
         Waiting { watch: Watch::new(), waker }
     }
 
+    #[cfg(not(loom))] // for sockets
     /// Whether it wakes the same as this. Calls nothing.
     pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
         match &self.waker {
