@@ -10,6 +10,7 @@ use crate::nursery::system::{SYSTEM, System};
 use crate::platform::clock::{Clock, VirtualClock};
 use crate::platform::on_large_stack;
 use crate::run::Run;
+use crate::run::look::Interruptible;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
 use crate::schedule::turn::DEFAULT_BUDGET;
@@ -219,7 +220,9 @@ impl Builder {
                 Run::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
             let _parts = run.lend_parts();
             let _entered = current::enter(&run.table);
-            run.run_main(scope, main, self.ctrl_c, interrupted)
+            let interruptible = self.ctrl_c.then(|| Interruptible::new(&run, &scope));
+            let _interruptible = interruptible.transpose()?;
+            run.run_main(scope, main, interrupted)
         })
     }
 }

@@ -139,8 +139,8 @@ impl Run {
 pub(super) struct Interruptible<'a>(&'a Run);
 
 impl<'a> Interruptible<'a> {
-    pub(super) fn new(run: &'a Run, ctrl_c: bool, scope: &ScopeRef) -> Result<Self> {
-        let interrupt = if ctrl_c { Interrupt::install()? } else { None };
+    pub(super) fn new(run: &'a Run, scope: &ScopeRef) -> Result<Self> {
+        let interrupt = Interrupt::install()?;
         *run.interrupt.borrow_mut() = interrupt.map(|interrupt| (interrupt, scope.clone()));
         Ok(Interruptible(run))
     }

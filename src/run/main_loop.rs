@@ -14,7 +14,6 @@ use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock;
 use crate::run::Run;
-use crate::run::look::Interruptible;
 use crate::run::stuck::Idle;
 use crate::schedule::order::Others;
 use crate::schedule::rounds::{Length, Visit};
@@ -34,10 +33,8 @@ impl Run {
         &self,
         scope: ScopeRef,
         main: impl Future<Output = Result<T>>,
-        ctrl_c: bool,
         interrupted: &dyn Fn(),
     ) -> Result<T> {
-        let _interruptible = Interruptible::new(self, ctrl_c, &scope)?;
         let system = Guard::new(self.system.core().clone(), Runs::Body)?;
         let mut outcome = None;
         let mut panic = FirstPanic::new();
