@@ -5,7 +5,7 @@
 //! polls, never fetches it, and keeps it from all others. [`run::passed_over`] looks for these.
 //!
 //! This happens for each message to a task that waits for one. So each thread has 64 places for it,
-//! told apart by a bit each. Only what is handed over while these are taken is kept by the run.
+//! told apart by a bit each. Only what is handed while these are taken is kept by the run.
 //!
 //! [`run::passed_over`]: crate::run
 
