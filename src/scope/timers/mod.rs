@@ -66,6 +66,13 @@ pub(crate) struct TimersOfRun {
 }
 
 impl TimersOfRun {
+    /// Not inlined, so that its arguments come in registers.
+    #[inline(never)]
+    fn set(&self, deadline: Nanos, target: Target) -> Timer {
+        let key = self.timers.borrow_mut().insert(deadline, target);
+        Timer { key, run: self.run }
+    }
+
     pub(crate) fn new(run: RunId) -> TimersOfRun {
         TimersOfRun { run: run.tag(), timers: RefCell::new(Timers::new()) }
     }
@@ -192,11 +199,7 @@ impl Timer {
     /// If there is none.
     #[inline]
     pub(crate) fn set(deadline: Nanos, target: Target) -> Timer {
-        TIMERS.with(|here| {
-            let here = here.expect("a timer is set in a run");
-            let key = here.timers.borrow_mut().insert(deadline, target);
-            Timer { key, run: here.run }
-        })
+        TIMERS.with(|here| here.expect("a timer is set in a run").set(deadline, target))
     }
 
     #[inline]
