@@ -25,7 +25,8 @@
 //! impl<'a, T> Queued for Locking<'a, T> {
 //!     const NAME: &'static str = "Mutex::lock";
 //!     const COUNTS_WHEN_CANCELLED: u8 = 2;               // the first look fails
-//!     const ALONE: Option<Exclusive> = Some(Exclusive::Permit); // it is told of if it is never fetched
+//!     // Only one can have it: if it is handed and never fetched, that is reported.
+//!     const ALONE: Option<Exclusive> = Some(Exclusive::Permit);
 //!     type Value = ();
 //!     type Got = MutexGuard<'a, T>;
 //!

@@ -197,7 +197,6 @@ impl<W, G> Steps<W, G> {
         matches!(self.0, Step::End)
     }
 
-    #[cfg(not(loom))] // for sockets
     /// What there is of it, if it waits.
     #[inline]
     pub(crate) fn waits(&self) -> Option<&W> {

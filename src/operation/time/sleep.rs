@@ -202,6 +202,7 @@ impl Operation for Sleeping {
 
 impl Waiting {
     /// Whether its time has come.
+    #[inline(always)]
     fn is_over(&self) -> bool {
         CLOCK.with(|clock| {
             clock.is_some_and(|clock| self.timer.has_fired() || clock.now() >= self.deadline)
@@ -209,6 +210,7 @@ impl Waiting {
     }
 
     /// Goes on waiting, unless it is cancelled.
+    #[inline(always)]
     fn go_on(&mut self, cx: &Context<'_>) -> Look<()> {
         self.watch.arm(cx);
         if let Err(error) = self.watch.check() {
@@ -238,32 +240,41 @@ impl Sleep {
     }
 }
 
+/// Goes on with a sleep that has begun.
+#[inline(never)]
+fn go_on(
+    stage: &mut Stage,
+    place: &'static Location<'static>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<()>> {
+    match stage {
+        Stage::Begun(steps) if !steps.have_ended() => {
+            steps.poll(&mut Sleeping { until: Until::Begun, deadline: NEVER, place }, cx)
+        }
+        // Once its time has come, it stays that way.
+        _ => Poll::Ready(scope::check()),
+    }
+}
+
 impl Future for Sleep {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { place, stage } = self.get_mut();
-        let work = |until| Sleeping { until, deadline: NEVER, place };
-        match stage {
-            Stage::New(until) => {
-                let mut work = work(*until);
-                let mut steps = Steps::new();
-                let slept = steps.poll(&mut work, cx);
-                *stage = Stage::Begun(steps);
-                slept
-            }
-            // Its time has come once for all.
-            Stage::Begun(steps) if steps.have_ended() => Poll::Ready(scope::check()),
-            Stage::Begun(steps) => steps.poll(&mut work(Until::Begun), cx),
-        }
+        let Stage::New(until) = *stage else { return go_on(stage, place, cx) };
+        *stage = Stage::Begun(Steps::new());
+        let Stage::Begun(steps) = stage else { unreachable!("it has just begun") };
+        steps.poll(&mut Sleeping { until, deadline: NEVER, place }, cx)
     }
 }
 
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Begun(steps) = &mut self.stage {
-            steps.drop(&mut Sleeping { until: Until::Begun, deadline: NEVER, place: self.place });
+        if let Stage::Begun(steps) = &self.stage
+            && let Some(wait) = steps.waits()
+        {
+            wait.timer.clear();
         }
     }
 }
