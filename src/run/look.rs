@@ -1,4 +1,5 @@
-//! What a run sees when somebody looks at the world: the network, other threads, the clock and Ctrl-C.
+//! What a run sees when somebody looks at the world: the network, other threads, the clock and
+//! Ctrl-C.
 //!
 //! The loop looks when a turn is over, and whoever is polling a nursery when it is over deep in the
 //! tree (see [`schedule`](crate::schedule)).

@@ -1,5 +1,5 @@
-//! The loop: polls the main future while it is ready, looks around when a turn is over, and sleeps when
-//! there is nothing to do.
+//! The loop: polls the main future while it is ready, looks around when a turn is over, and sleeps
+//! when there is nothing to do.
 
 use std::future::Future;
 use std::mem;
@@ -27,8 +27,8 @@ use crate::scope::{
 impl Run {
     /// Polls the main future to its end, and then what it leaves behind.
     ///
-    /// Everything runs in one nursery, the system's. Its body is the main future, and then the closing
-    /// of generators that are left; its children close generators that were dropped.
+    /// Everything runs in one nursery, the system's. Its body is the main future, and then the
+    /// closing of generators that are left; its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
         scope: ScopeRef,
@@ -100,7 +100,8 @@ impl Run {
         }
     }
 
-    /// Drops what is left of a run that fails as a whole, or in whose loop a foreign waker has panicked.
+    /// Drops what is left of a run that fails as a whole, or in whose loop a foreign waker has
+    /// panicked.
     fn break_down(&self, system: Guard, panic: &mut FirstPanic) {
         panic.catch(|| drop(system));
         panic.catch(|| self.end_in_failure());
@@ -193,16 +194,16 @@ impl Run {
         }
     }
 
-    /// How long the loop may go on before it looks around. Timers that were passed over may fire in any
-    /// round.
+    /// How long the loop may go on before it looks around. Timers that were passed over may fire in
+    /// any round.
     fn turn_length(&self) -> Length {
         let are_passed_over = self.scheduler.order.is_decided()
             && self.timers.timers.borrow().next_deadline().is_some_and(|next| next <= self.now());
         if are_passed_over { Length::OneRound } else { Length::Whole }
     }
 
-    /// Lets in what comes from outside, and waits for it where nothing can run without. Returns when
-    /// there is something to run.
+    /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
+    /// when there is something to run.
     fn look_around(&self, system: &Core, interrupted: &dyn Fn()) -> Result<()> {
         self.scheduler.check_rounds()?;
         self.scheduler.have_loop();
@@ -270,8 +271,8 @@ impl Run {
         Ok(slept?)
     }
 
-    /// What there is to do when nothing can run. Nothing, if something was found to be stuck, by the
-    /// report of which anything may have become ready.
+    /// What there is to do when nothing can run. Nothing, if something was found to be stuck, by
+    /// the report of which anything may have become ready.
     ///
     /// # Errors
     ///

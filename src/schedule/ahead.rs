@@ -3,9 +3,10 @@
 //! In a round each unit that is ready is polled once. Where a hundred of them compute for ten
 //! milliseconds each that takes a second, and whatever waits for a timer would wait for as long. So
 //! the scheduler lists what each look makes ready. What is still there some milliseconds later cuts
-//! the round: everybody on the stack returns, and the run loop has just the units on the list polled,
-//! each on a way of its own from the root. What they wake goes ahead as well. Then the round goes on
-//! where it was: nobody loses their place, and in the long run each side has half of the time.
+//! the round: everybody on the stack returns, and the run loop has just the units on the list
+//! polled, each on a way of its own from the root. What they wake goes ahead as well. Then the
+//! round goes on where it was: nobody loses their place, and in the long run each side has half of
+//! the time.
 //!
 //! Nothing of this happens where rounds are short, or where no time is read.
 
@@ -19,8 +20,8 @@ use crate::schedule::units::roster::{HostWaker, Roster};
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
 
-/// For how many rounds the list may be of use: what became ready in one round has run when the next is
-/// over.
+/// For how many rounds the list may be of use: what became ready in one round has run when the next
+/// is over.
 const ROUNDS: u32 = 2;
 
 /// The list, and the way to one of those on it.
@@ -149,8 +150,8 @@ impl Ahead {
         self.is_on_the_way.get()
     }
 
-    /// The unit of this roster that is on the way. If it is the one that goes ahead it is taken out of
-    /// the queue.
+    /// The unit of this roster that is on the way. If it is the one that goes ahead it is taken out
+    /// of the queue.
     pub(crate) fn step(&self, roster: &Roster) -> Option<NonNull<Unit>> {
         let (unit, is_last) = {
             let mut way = self.way.borrow_mut();

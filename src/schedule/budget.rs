@@ -10,8 +10,8 @@ pub(crate) fn spend() -> Share {
     THREAD.with(|thread| thread.turn.spend(interrupts))
 }
 
-/// Whether a task that could go on is to let others run first, where that is decided. Where no other
-/// is ready it makes no difference, and nothing is decided.
+/// Whether a task that could go on is to let others run first, where that is decided. Where no
+/// other is ready it makes no difference, and nothing is decided.
 fn interrupts() -> bool {
     THREAD.with(|thread| thread.rounds.ready_queues.get() > 0)
         && SCHEDULER.with(|scheduler| scheduler.is_some_and(|all| all.order.interrupts()))

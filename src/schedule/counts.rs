@@ -1,5 +1,5 @@
-//! What is counted in a run as it happens, so that nothing has to be searched where there is nothing
-//! to find: `run::stuck`, `run::overdue` and `testing::statistics` look here first.
+//! What is counted in a run as it happens, so that nothing has to be searched where there is
+//! nothing to find: `run::stuck`, `run::overdue` and `testing::statistics` look here first.
 
 use std::cell::Cell;
 

@@ -1,13 +1,13 @@
-//! What is being polled on this thread, and beside it, as an operation is to have one thread-local to
-//! look at, how far the [scheduler](crate::schedule) is and what is counted.
+//! What is being polled on this thread, and beside it, as an operation is to have one thread-local
+//! to look at, how far the [scheduler](crate::schedule) is and what is counted.
 //!
 //! Whatever polls something sets what is being polled and puts back what was there before, so it
 //! cannot be misnested, whatever order futures are created, moved and dropped in.
 //!
 //! # Invariants
 //!
-//! 1. `table` is null or points to the table that an [`Entered`] of this thread borrows, which sets it
-//!    back to null when it goes.
+//! 1. `table` is null or points to the table that an [`Entered`] of this thread borrows, which sets
+//!    it back to null when it goes.
 //! 2. `polled` is null, or points to the unit that a nursery further up this thread's stack is
 //!    polling, and keeps meanwhile.
 
@@ -204,8 +204,8 @@ pub(crate) enum BudgetOf {
     Host,
 }
 
-/// What was being polled when a nursery began to poll its units: its host. It is put back once for all
-/// of them, when the nursery has polled them.
+/// What was being polled when a nursery began to poll its units: its host. It is put back once for
+/// all of them, when the nursery has polled them.
 pub(crate) struct Host {
     unit: UnitId,
     polled: *const Unit,

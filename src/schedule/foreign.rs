@@ -2,8 +2,8 @@
 //!
 //! Cloning, waking or dropping one may run any code, which may panic, call back into this crate, or
 //! drop whatever the caller is working on. So it is cloned before anything is changed, and counted
-//! from then on: whoever walks through the crate's structures can take it along, and call it when the
-//! walk is over.
+//! from then on: whoever walks through the crate's structures can take it along, and call it when
+//! the walk is over.
 
 use std::rc::Rc;
 use std::task::Waker;

@@ -12,8 +12,8 @@
 //! | 12 | the generation of the node, which tells the units in a node apart |
 //!
 //! Tenancies and generations wrap there, so an old waker may wake a stranger, if rarely. That is a
-//! spurious wake, which every future has to cope with. Whatever must not mistake one run for another
-//! keeps the whole number.
+//! spurious wake, which every future has to cope with. Whatever must not mistake one run for
+//! another keeps the whole number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -78,8 +78,8 @@ impl RunId {
         RunTag((self.0 >> SLOT_BITS) as u32)
     }
 
-    /// Whether a unit may be one of this run's: that is certain while the run goes on and the unit's
-    /// number is not from an earlier run in the same slot, 256 tenancies ago.
+    /// Whether a unit may be one of this run's: that is certain while the run goes on and the
+    /// unit's number is not from an earlier run in the same slot, 256 tenancies ago.
     #[inline]
     pub(crate) fn may_have(self, unit: UnitId) -> bool {
         let shift = usize::BITS - RUN_BITS;

@@ -11,8 +11,8 @@ use std::rc::Rc;
 
 use crate::Result;
 
-/// How many of the units that are ready an order that is drawn chooses from: few, so that drawing one
-/// takes constant time.
+/// How many of the units that are ready an order that is drawn chooses from: few, so that drawing
+/// one takes constant time.
 const DRAWN_FROM: usize = 64;
 
 /// For how many rounds timers that are due may be passed over where that is decided: a program that

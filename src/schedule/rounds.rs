@@ -22,8 +22,8 @@ const LOOKS: u32 = 32;
 /// What the scheduler of a run looks at.
 pub(crate) trait World {
     /// Looks at the network, other threads, the clock and Ctrl-C, without waiting, and makes ready
-    /// what they have for the run. It does not unwind. Nothing is being polled as far as it can see,
-    /// though it may be called between two polls, deep in the tree.
+    /// what they have for the run. It does not unwind. Nothing is being polled as far as it can
+    /// see, though it may be called between two polls, deep in the tree.
     fn look(&self) -> Seen;
 }
 
@@ -76,8 +76,8 @@ impl Passage {
         Passage { visit, looks: THREAD.with(|thread| thread.rounds.looks.get()), hosts }
     }
 
-    /// Whether somebody has looked at the world in a nursery's first poll: what is behind the nursery
-    /// waits for one turn at the most.
+    /// Whether somebody has looked at the world in a nursery's first poll: what is behind the
+    /// nursery waits for one turn at the most.
     #[inline]
     fn is_behind(self, rounds: &Rounds) -> bool {
         self.visit == Visit::First && self.looks != rounds.looks.get()
@@ -90,8 +90,8 @@ pub(crate) struct Rounds {
     pub(crate) tick: Cell<u32>,
     /// How many ready queues are not empty.
     pub(crate) ready_queues: Cell<usize>,
-    /// When the nursery with the only queue that was not empty went up: its host. None again when the
-    /// nursery above has seen it.
+    /// When the nursery with the only queue that was not empty went up: its host. None again when
+    /// the nursery above has seen it.
     pub(super) went_up: Cell<UnitId>,
     /// How often somebody may still look from inside of a nursery before the loop does.
     looks: Cell<u32>,
@@ -151,8 +151,8 @@ impl Scheduler {
         THREAD.with(|thread| thread.turn.begin_run(self.budget, &self.order, clock));
     }
 
-    /// Polls the root nursery, round after round, until the loop has to look at the world. `Ready` if
-    /// everything has ended.
+    /// Polls the root nursery, round after round, until the loop has to look at the world. `Ready`
+    /// if everything has ended.
     pub(crate) fn run_turn(
         &self,
         length: Length,
@@ -184,8 +184,8 @@ impl Scheduler {
         }
     }
 
-    /// Lets those go ahead that have waited for too long. Afterwards the round that was cut goes on.
-    /// `Ready` if everything has ended.
+    /// Lets those go ahead that have waited for too long. Afterwards the round that was cut goes
+    /// on. `Ready` if everything has ended.
     #[cold]
     fn let_ahead(&self, root: &Roster, drive: &mut dyn FnMut() -> Poll<()>) -> Poll<()> {
         let began = THREAD.with(|thread| thread.turn.time());
@@ -247,8 +247,8 @@ impl Scheduler {
 
     // What a nursery does.
 
-    /// A nursery has polled everything that was to be polled in this round, and has more. Begins the
-    /// next round here, if the loop would come straight back.
+    /// A nursery has polled everything that was to be polled in this round, and has more. Begins
+    /// the next round here, if the loop would come straight back.
     #[inline]
     pub(crate) fn next_round(&self, roster: &Roster, passage: Passage) -> Onward {
         THREAD.with(|thread| {
@@ -297,8 +297,8 @@ impl Scheduler {
         })
     }
 
-    /// The turn is over between two rounds: whether the world has been looked at, so that another one
-    /// has begun. If not, the loop has to look.
+    /// The turn is over between two rounds: whether the world has been looked at, so that another
+    /// one has begun. If not, the loop has to look.
     #[cold]
     fn has_looked(&self, roster: &Roster, turn: &Turn) -> bool {
         // With any other order that is left to the loop.
@@ -308,8 +308,8 @@ impl Scheduler {
         !turn.is_done() && !self.is_loop_wanted.get()
     }
 
-    /// The turn may be over between two polls: if it is, looks at the world, whatever is being polled
-    /// around that. `Up` if the round is cut, so that everybody has to return to the loop.
+    /// The turn may be over between two polls: if it is, looks at the world, whatever is being
+    /// polled around that. `Up` if the round is cut, so that everybody has to return to the loop.
     #[cold]
     #[inline(never)]
     pub(crate) fn end_turn(&self, roster: &Roster) -> Onward {

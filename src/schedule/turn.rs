@@ -1,5 +1,5 @@
-//! How much is done before others have their turn: by one unit before it lets others run, and by all
-//! units together before somebody looks at the network, the clock, other threads and Ctrl-C.
+//! How much is done before others have their turn: by one unit before it lets others run, and by
+//! all units together before somebody looks at the network, the clock, other threads and Ctrl-C.
 //!
 //! | what | counts | bound, besides time |
 //! |---|---|---|
@@ -21,12 +21,12 @@ use crate::schedule::order::Order;
 /// many that the price of letting others run does not show among them.
 pub(crate) const DEFAULT_BUDGET: u32 = 128;
 
-/// The work of a turn: between two looks a task that is always ready has the default budget once, or
-/// yields twice as often.
+/// The work of a turn: between two looks a task that is always ready has the default budget once,
+/// or yields twice as often.
 pub(crate) const TURN: i32 = DEFAULT_BUDGET as i32 * OPERATION;
 
-/// The work of an operation that finishes at once. To go on without letting others run is dearer than
-/// to let them.
+/// The work of an operation that finishes at once. To go on without letting others run is dearer
+/// than to let them.
 const OPERATION: i32 = 2;
 
 /// The work of a poll.
@@ -52,25 +52,26 @@ const ASSUMED_SPEED: u64 = 2_000_000;
 /// task that sends a message and waits for the next one pays for no reading.
 const READ_FIRST: u32 = 3;
 
-/// Where one part in so many of a millisecond has gone by between two readings, operations are slow,
-/// and there is a reading after each of the next ones.
+/// Where one part in so many of a millisecond has gone by between two readings, operations are
+/// slow, and there is a reading after each of the next ones.
 const SLOW: u64 = 8;
 
 /// After so many readings in a row between which operations were fast, they are taken to be.
 const CALM: u32 = 16;
 
-/// How many operations that are not checkpoints a unit may finish in one poll, where they have a count
-/// of their own.
+/// How many operations that are not checkpoints a unit may finish in one poll, where they have a
+/// count of their own.
 const ASIDE: u32 = DEFAULT_BUDGET;
 
 /// What bounds the work on this thread, in the present run.
 pub(crate) struct Turn {
     /// How many operations the present unit may still finish at once before the rest is looked at.
     allowance: Cell<u32>,
-    /// How many after those. Where what is not a checkpoint has a count of its own, this is that count.
+    /// How many after those. Where what is not a checkpoint has a count of its own, this is that
+    /// count.
     rest: Cell<u32>,
-    /// With no more allowance than this it is asked whether the unit lets others run: 0, except where
-    /// a test decides that at each operation.
+    /// With no more allowance than this it is asked whether the unit lets others run: 0, except
+    /// where a test decides that at each operation.
     asks: Cell<u32>,
     /// The allowance and the rest that a unit begins with.
     first: Cell<u32>,
@@ -106,7 +107,8 @@ enum How {
     /// Work alone, as time does not pass while anything runs.
     Counted,
     /// Work alone, and the world is looked at only between two rounds: which task runs when is a
-    /// promise. So what is not a checkpoint is no point of the schedule, and has a count of its own.
+    /// promise. So what is not a checkpoint is no point of the schedule, and has a count of its
+    /// own.
     Exact,
     /// The same, where a seed decides which task runs when, except that everything counts against
     /// the one budget.
@@ -178,8 +180,8 @@ impl Turn {
 
     // Operations.
 
-    /// Counts an operation that finishes at once, if that is all there is to it. Otherwise it is false
-    /// and nothing was counted: the unit may have to let others run.
+    /// Counts an operation that finishes at once, if that is all there is to it. Otherwise it is
+    /// false and nothing was counted: the unit may have to let others run.
     #[inline(always)]
     pub(crate) fn pass(&self) -> bool {
         let left = self.allowance.get().saturating_sub(1);
@@ -196,8 +198,8 @@ impl Turn {
         self.how.get() != How::Exact && self.go_on()
     }
 
-    /// Counts an operation that finishes at once. Where it is decided whether the unit lets others run,
-    /// `interrupts` says so.
+    /// Counts an operation that finishes at once. Where it is decided whether the unit lets others
+    /// run, `interrupts` says so.
     #[inline]
     pub(crate) fn spend(&self, interrupts: fn() -> bool) -> Share {
         let left = self.allowance.get().saturating_sub(1);
@@ -288,8 +290,8 @@ impl Turn {
         self.work.set(self.work.get().saturating_sub_unsigned(OPERATION as u32 * operations));
     }
 
-    /// Runs `f`, of which so many operations neither let others run nor count, as nobody would poll it
-    /// again.
+    /// Runs `f`, of which so many operations neither let others run nor count, as nobody would poll
+    /// it again.
     #[inline]
     pub(crate) fn with_budget<R>(&self, operations: u32, f: impl FnOnce() -> R) -> R {
         struct Restore<'a>(&'a Turn, Budget, u32);
@@ -316,7 +318,8 @@ impl Turn {
         self.poll_began.set(self.read.get());
     }
 
-    /// A poll has ended. True if somebody has to find out whether the [turn is over](Self::is_over).
+    /// A poll has ended. True if somebody has to find out whether the [turn is
+    /// over](Self::is_over).
     #[inline(always)]
     pub(crate) fn end_poll(&self) -> bool {
         let work = self.work.get().wrapping_sub(POLL);
@@ -408,15 +411,15 @@ impl Turn {
         self.read.get() >= time
     }
 
-    /// Whether something that became ready at this time has waited for too long: for half a turn, as
-    /// it may have waited before that for the look that found it.
+    /// Whether something that became ready at this time has waited for too long: for half a turn,
+    /// as it may have waited before that for the look that found it.
     pub(crate) fn has_waited(&self, since: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         2 * time >= TURN_TIME * self.millisecond.get()
     }
 
-    /// Whether so many milliseconds have gone by since then, at the latest reading. False where time is
-    /// not read.
+    /// Whether so many milliseconds have gone by since then, at the latest reading. False where
+    /// time is not read.
     pub(crate) fn is_past(&self, since: u64, milliseconds: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         self.is_timed() && time >= milliseconds * self.millisecond.get()

@@ -11,17 +11,17 @@
 //! A unit that was not woken since its latest poll is polled for nothing but the nurseries that it
 //! polls: then one of these may begin the next round by itself (see [`rounds`](crate::schedule)).
 //!
-//! A unit that becomes ready is added to the queue of its nursery. If that was empty and the nursery
-//! is not being polled, somebody has to come for it. So its host is added to its own queue, and so on
-//! up the tree, until there is a queue that was not empty, a nursery that is being polled, or a host
-//! of another library, whose waker has to be woken. So a wake takes constant time, except for the
-//! first one in an idle branch.
+//! A unit that becomes ready is added to the queue of its nursery. If that was empty and the
+//! nursery is not being polled, somebody has to come for it. So its host is added to its own queue,
+//! and so on up the tree, until there is a queue that was not empty, a nursery that is being
+//! polled, or a host of another library, whose waker has to be woken. So a wake takes constant
+//! time, except for the first one in an idle branch.
 //!
 //! # Invariants
 //!
-//! 1. What `table::lookup` and `table::node` find, and what is attached to a roster, is a node whose
-//!    chunk is there, and the roster it is attached to is there as well (invariants 1 and 2 of
-//!    `schedule::units::unit`).
+//! 1. What `table::lookup` and `table::node` find, and what is attached to a roster, is a node
+//!    whose chunk is there, and the roster it is attached to is there as well (invariants 1 and 2
+//!    of `schedule::units::unit`).
 //! 2. Foreign wakers are woken last, when nothing is borrowed or half changed any more.
 
 use std::ptr;
@@ -58,8 +58,8 @@ pub(crate) enum Again {
     WasCut,
 }
 
-/// A waker that is kept. Most are a unit's: then this is the unit's number, which is woken and dropped
-/// without asking what it is.
+/// A waker that is kept. Most are a unit's: then this is the unit's number, which is woken and
+/// dropped without asking what it is.
 pub(crate) enum KeptWaker {
     Unit(UnitId),
     Foreign(Foreign),
@@ -110,8 +110,8 @@ fn make_ready_and_wake(unit: Option<*const Unit>) {
     }
 }
 
-/// Makes a unit ready, and everything that has to come for it, up to the root or to the first foreign
-/// waker, which is returned and must be woken by the caller.
+/// Makes a unit ready, and everything that has to come for it, up to the root or to the first
+/// foreign waker, which is returned and must be woken by the caller.
 ///
 /// # Safety
 ///
@@ -154,8 +154,8 @@ pub(crate) fn make_all_ready(roster: &Roster, foreign: &mut Vec<Foreign>) {
     }
 }
 
-/// Makes the hosts ready that have to come for what became ready in the round `tick`. A foreign waker
-/// on the way is returned, and must be woken by the caller.
+/// Makes the hosts ready that have to come for what became ready in the round `tick`. A foreign
+/// waker on the way is returned, and must be woken by the caller.
 #[cold]
 fn call_hosts(roster: &Roster, tick: u32) -> Option<Foreign> {
     let mut roster = roster;
@@ -179,10 +179,10 @@ fn call_hosts(roster: &Roster, tick: u32) -> Option<Foreign> {
     }
 }
 
-/// Wakes a waker of this thread on behalf of what is being polled. If it is a unit's of this run, that
-/// goes on in the place of what is being polled: in the present round, if its hosts do, and before all
-/// others there. What is being polled is itself left alone, as it is about to poll the nursery.
-/// Foreign code may run.
+/// Wakes a waker of this thread on behalf of what is being polled. If it is a unit's of this run,
+/// that goes on in the place of what is being polled: in the present round, if its hosts do, and
+/// before all others there. What is being polled is itself left alone, as it is about to poll the
+/// nursery. Foreign code may run.
 pub(crate) fn wake_now(waker: &Waker) {
     match waker::unit_of(waker).and_then(table::lookup) {
         // SAFETY: invariant 1.

@@ -3,9 +3,9 @@
 //! # Invariants
 //!
 //! The data pointer of every waker made here is a [`UnitId`], or null, and is never dereferenced.
-//! Cloning and dropping do nothing. So a waker is valid for ever, on any thread: the unit is looked up
-//! when it is [woken](wake::wake), in the table of the thread's run, or the number is left for the run
-//! it belongs to.
+//! Cloning and dropping do nothing. So a waker is valid for ever, on any thread: the unit is looked
+//! up when it is [woken](wake::wake), in the table of the thread's run, or the number is left for
+//! the run it belongs to.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -20,8 +20,8 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, d
 static OF_NOBODY: RawWakerVTable =
     RawWakerVTable::new(|data| RawWaker::new(data, &OF_NOBODY), |_| {}, |_| {}, |_| {});
 
-/// A waker of what is polled again anyway, which does nothing. Its clones are known to be equal, which
-/// those of `Waker::noop` need not be, whose functions may exist several times.
+/// A waker of what is polled again anyway, which does nothing. Its clones are known to be equal,
+/// which those of `Waker::noop` need not be, whose functions may exist several times.
 pub(crate) fn of_nobody() -> Waker {
     // SAFETY: the functions of the table accept any data pointer on any thread.
     unsafe { Waker::new(ptr::null(), &OF_NOBODY) }

@@ -87,8 +87,8 @@ impl Core {
         }
     }
 
-    /// Gives up a child that has ended. Dropping its value is foreign code, and so may be waking the
-    /// task that waits for it.
+    /// Gives up a child that has ended. Dropping its value is foreign code, and so may be waking
+    /// the task that waits for it.
     fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
             self.panicked(payload, place);
@@ -276,7 +276,8 @@ impl Core {
         }
     }
 
-    /// Ends the nursery, if nothing is left and nothing has to be closed that was left behind in it.
+    /// Ends the nursery, if nothing is left and nothing has to be closed that was left behind in
+    /// it.
     #[inline(always)]
     fn end_if(self: &Rc<Self>, left: Left) -> Poll<()> {
         match left {

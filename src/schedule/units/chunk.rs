@@ -1,5 +1,5 @@
-//! Memory for units: nodes of one size lie side by side, so that it takes a few instructions to take
-//! one or to put one back, and no bookkeeping of the allocator's.
+//! Memory for units: nodes of one size lie side by side, so that it takes a few instructions to
+//! take one or to put one back, and no bookkeeping of the allocator's.
 //!
 //! # Invariants
 //!
@@ -17,8 +17,8 @@ use crate::schedule::ids::UnitId;
 use crate::schedule::units::table::{Table, Vacant};
 use crate::schedule::units::unit::Unit;
 
-/// The most nodes that a chunk has. Under the sanitizer it is one, so that what is used after it was
-/// freed is found.
+/// The most nodes that a chunk has. Under the sanitizer it is one, so that what is used after it
+/// was freed is found.
 const NODES: usize = if cfg!(seedbed_sanitize) { 1 } else { 1 << NODE_BITS };
 const NODE_BITS: u32 = 6;
 

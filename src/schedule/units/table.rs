@@ -183,8 +183,8 @@ impl Table {
     fn find(&self, which: fn(&Unit) -> bool) -> Vec<*const Unit> {
         // SAFETY: invariant 3.
         let chunks = unsafe { &*self.chunks.get() };
-        // SAFETY: invariant 1; nodes of a chunk are valid, in use or not, and `which`, being given a
-        // shared reference and nothing else, frees none of them.
+        // SAFETY: invariant 1; nodes of a chunk are valid, in use or not, and `which`, being given
+        // a shared reference and nothing else, frees none of them.
         chunks.iter().flat_map(Nodes::iter).filter(|&unit| which(unsafe { &*unit })).collect()
     }
 }
