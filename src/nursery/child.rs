@@ -346,21 +346,19 @@ impl Handle {
         !self.child().unit.has(Flag::OWNED)
     }
 
-    /// Whom to wake when it ends. False if it has, while the waker was cloned.
-    #[must_use]
-    pub(crate) fn set_joiner(&self, waker: &Waker) -> bool {
+    /// Says which waker to wake when it ends. It may end while a foreign one is cloned.
+    pub(crate) fn set_joiner(&self, waker: &Waker) {
         let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
         let old = self.child().take_foreign_joiner();
         self.child().unit.joiner.set(index);
         drop(old); // foreign code
-        true
     }
 
     #[cold]
-    fn set_foreign_joiner(&self, waker: &Waker) -> bool {
+    fn set_foreign_joiner(&self, waker: &Waker) {
         let waker = waker.clone(); // foreign code, by which the child may end
         if self.has_ended() {
-            return false;
+            return;
         }
         let old = self.child().take_foreign_joiner();
         let unit = &self.child().unit;
@@ -372,7 +370,6 @@ impl Handle {
             joiners.borrow_mut().insert(address, waker)
         });
         drop((old, stale)); // foreign code
-        true
     }
 
     #[cold]

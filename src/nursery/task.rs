@@ -29,6 +29,16 @@ pub struct Task<'scope, T> {
 
 struct Joining(Handle);
 
+impl Joining {
+    /// Whether there is something to wait for. If so, this waker is woken at the child's end.
+    fn waits(&self, cx: &Context<'_>) -> bool {
+        if !self.0.has_ended() {
+            self.0.set_joiner(cx.waker());
+        }
+        !self.0.has_ended()
+    }
+}
+
 impl<T> Task<'_, T> {
     /// The child's value must be a `T`.
     pub(super) fn new(child: Handle) -> Self {
@@ -68,7 +78,7 @@ impl Operation for Joining {
         let mut watch = Watch::armed(cx);
         match watch.check() {
             Err(error) => Registered::Failed(error),
-            Ok(()) if self.0.set_joiner(cx.waker()) => Registered::Waits(watch),
+            Ok(()) if self.waits(cx) => Registered::Waits(watch),
             Ok(()) => Registered::LooksAgain,
         }
     }
@@ -77,7 +87,7 @@ impl Operation for Joining {
         watch.arm(cx);
         match watch.check() {
             Err(error) => Look::Cancelled(error, None),
-            Ok(()) if !self.0.has_ended() && self.0.set_joiner(cx.waker()) => Look::Waits,
+            Ok(()) if self.waits(cx) => Look::Waits,
             Ok(()) => Look::Got(()),
         }
     }

@@ -7,7 +7,7 @@
 use super::Run;
 use crate::platform::clock::Nanos;
 use crate::schedule::current::THREAD;
-use crate::threads::job::OVERDUE;
+use crate::threads::job::{Course, OVERDUE};
 
 impl Run {
     /// Reports the jobs that nobody wants any more and that the run has had to wait for, for a while.
@@ -21,7 +21,8 @@ impl Run {
 
     #[cold]
     fn report_overdue(&self) -> Option<Nanos> {
-        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), self.system.is_ending());
+        let run = if self.system.is_ending() { Course::Ends } else { Course::GoesOn };
+        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), run);
         for job in overdue {
             tracing::warn!(
                 %job,

@@ -134,6 +134,13 @@ part! {
     pub(crate) const JOBS: Jobs;
 }
 
+/// Whether a run goes on, or only waits for what is left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Course {
+    GoesOn,
+    Ends,
+}
+
 /// The jobs of a run that threads are at.
 pub(crate) struct Jobs {
     /// Of type [`Entry`].
@@ -187,12 +194,12 @@ impl Jobs {
     pub(crate) fn overdue(
         &self,
         now: Nanos,
-        ending: bool,
+        run: Course,
     ) -> (Vec<&'static Location<'static>>, Option<Nanos>) {
         let (mut overdue, mut next) = (Vec::new(), None);
         for (_, job) in self.under_way.borrow().iter() {
             let status = job.status();
-            let is_wanted = !ending
+            let is_wanted = run == Course::GoesOn
                 && status.scope.as_ref().is_none_or(|scope| !scope.is_cancelled())
                 || status.stage.get() != Stage::Awaited;
             if is_wanted {
