@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::Result;
+use crate::error::Result;
 
 /// Wraps an operation made of several, so that its errors are raised where this function, or the
 /// `#[track_caller]` function around it, is called.

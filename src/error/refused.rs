@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A call through a [`Token`](crate::Token) was refused.
 ///

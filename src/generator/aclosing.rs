@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::panic::resume_unwind;
 
-use crate::Result;
+use crate::error::Result;
 use crate::error::panic::{catch_panic, quietly, report};
 use crate::generator::Generator;
 

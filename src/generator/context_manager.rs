@@ -10,9 +10,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::Result;
 use crate::error::panic::{Payload, catch_panic, in_destructor, quietly, report};
-use crate::error::{BodyPanicked, ContextManagerMisused, Error, NoValue};
+use crate::error::{BodyPanicked, ContextManagerMisused, Error, NoValue, Result};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::Kind;
 use crate::schedule::current;

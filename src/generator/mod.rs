@@ -45,7 +45,7 @@ pub use link::{Yield, Yielder};
 pub use safe_channel::{Feed, safe_channel};
 pub use sync_generator::{SyncGenerator, sync_generator};
 
-use crate::Result;
+use crate::error::Result;
 use crate::error::panic::FirstPanic;
 use crate::generator::finalize::{Closable, Finalize, OfThread, Registration};
 use crate::generator::link::{Body, Link};

@@ -4,8 +4,9 @@
 use std::future::Future;
 use std::panic::Location;
 
-use crate::error::Error;
-use crate::{Receiver, Result, Sender, channel, nursery};
+use crate::error::{Error, Result};
+use crate::nursery;
+use crate::operation::sync::{Receiver, Sender, channel};
 
 /// What the producer of a [`safe_channel`] yields through.
 pub struct Feed<T> {
@@ -92,7 +93,7 @@ where
         // The receiver outlives the nursery, so that a producer that waits when the consumer leaves
         // is cancelled, instead of being told that nobody is left to receive.
         let (sender, receiver) = channel(capacity);
-        let outcome = nursery::open(place, async |n: &crate::Nursery<'_, 'env>| {
+        let outcome = nursery::open(place, async |n: &crate::nursery::Nursery<'_, 'env>| {
             n.spawn(async move { producer(&Feed { sender }).await });
             let outcome = consumer(&receiver).await?;
             n.cancel();

@@ -4,10 +4,8 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
-use crate::error::Error;
 use crate::error::panic::{FirstPanic, report};
-use crate::error::{GeneratorExit, GeneratorMisused};
+use crate::error::{Error, GeneratorExit, GeneratorMisused, Result};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::{Close, Kind};
 use crate::schedule::budget;

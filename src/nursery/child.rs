@@ -25,8 +25,7 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
-use crate::error::Cancelled;
+use crate::error::{Cancelled, Result};
 use crate::platform::part::part;
 use crate::schedule::units::chunk::NodeLayout;
 use crate::schedule::units::roster::Roster;

@@ -4,8 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::Result;
-use crate::error::NotSpawned;
+use crate::error::{NotSpawned, Result};
 use crate::nursery::Task;
 use crate::nursery::core::Core;
 use crate::scope::CancelScope;

@@ -26,8 +26,7 @@ pub use handle::NurseryHandle;
 pub use start::Started;
 pub use task::Task;
 
-use crate::Result;
-use crate::error::{Group, NoValue};
+use crate::error::{Group, NoValue, Result};
 use crate::nursery::core::{Core, Guard, Runs};
 use crate::schedule::rounds::{SCHEDULER, Visit};
 use crate::scope::CancelScope;

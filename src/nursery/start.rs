@@ -6,8 +6,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::Result;
-use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason};
+use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason, Result};
 use crate::nursery::core::{Core, Guard, KeepOpen, Runs};
 use crate::nursery::{Nursery, NurseryHandle};
 use crate::schedule::rounds::{SCHEDULER, Visit};

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::Result;
+use crate::error::Result;
 use crate::nursery::core::Core;
 use crate::platform::part::part;
 use crate::schedule::remote::registry::TENANT;

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::Result;
+use crate::error::Result;
 use crate::nursery::child::Handle;
 use crate::operation::skeleton::{
     Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::Result;
+use crate::error::Result;
 use crate::operation::skeleton::{Look, Operation, Registered, Shown, Steps, Tried, When};
 use crate::operation::waiters::Kept;
 use crate::scope::watch::Watch;

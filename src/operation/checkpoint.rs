@@ -4,8 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::Result;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::schedule::budget::{self, Share};
 use crate::schedule::current::{self, THREAD};
 use crate::schedule::wake::{self, Again};

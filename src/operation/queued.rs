@@ -4,9 +4,8 @@
 use std::panic::Location;
 use std::task::Context;
 
-use crate::Result;
-use crate::error::Exclusive;
 use crate::error::panic::FirstPanic;
+use crate::error::{Exclusive, Result};
 use crate::operation::skeleton::{Look, Operation, Registered, Tried, When};
 use crate::operation::waiters::{Fate, Given, Kept, Ticket, Waiters};
 

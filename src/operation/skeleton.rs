@@ -31,8 +31,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::Result;
-use crate::error::{Error, Exclusive};
+use crate::error::{Error, Exclusive, Result};
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
 use crate::operation::handed::Delivery;
 use crate::operation::waiters::{Kept, Left};

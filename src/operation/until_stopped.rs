@@ -5,13 +5,13 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::error::Cancelled;
+use crate::error::{Cancelled, Result};
+use crate::operation::checkpoint::checkpoint;
 use crate::scope::aside::Aside;
 use crate::scope::current::with_scope;
 use crate::scope::idle::wind_down;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
-use crate::{Result, checkpoint};
 
 /// Waits for `future`, or until a [graceful cancellation](crate::CancelScope::cancel_gracefully)
 /// comes, which gives `None`.

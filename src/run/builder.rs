@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::error::AlreadyRunning;
+use crate::error::{AlreadyRunning, Error, Result};
 use crate::nursery::system::{SYSTEM, System};
 use crate::platform::clock::{Clock, VirtualClock};
 use crate::platform::on_large_stack;
@@ -15,7 +15,6 @@ use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
 use crate::schedule::turn::DEFAULT_BUDGET;
 use crate::scope::tree::pool::ScopeRef;
-use crate::{Error, Result};
 
 /// Runs a future, and everything spawned under it, to the end, and returns its value or its error.
 ///

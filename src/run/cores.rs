@@ -12,18 +12,15 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::task::{Poll, Waker};
 use std::thread;
 
-use crate::error::panic::catch_panic;
-use crate::error::panic::{Payload, quietly};
-use crate::error::{Group, Member, Origin, Reason};
+use crate::error::panic::{Payload, catch_panic, quietly};
+use crate::error::{Error, Group, Interrupted, Member, Origin, Reason, Result};
 use crate::platform::Mutex;
 use crate::run::Builder;
 use crate::run::builder::not_running;
-use crate::scope::CancelHandle;
-use crate::scope::Uncancellable;
 use crate::scope::current::with_scope;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
-use crate::{CancelScope, Error, Interrupted, Result};
+use crate::scope::{CancelHandle, CancelScope, Uncancellable};
 
 /// Runs `main(core)` on each of `cores` threads, with core 0 on this thread, and returns their
 /// values in the order of the cores. If `cores` is 0, it uses as many as the machine has for this

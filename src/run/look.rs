@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::Result;
+use crate::error::Result;
 use crate::error::panic::{FirstPanic, Payload, discard};
 use crate::platform::part::part;
 use crate::run::Run;

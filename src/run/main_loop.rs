@@ -7,9 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use crate::Result;
 use crate::error::panic::{FirstPanic, catch_panic, discard, quietly, report};
-use crate::error::{Deadlock, Interrupted, Reason};
+use crate::error::{Deadlock, Interrupted, Reason, Result};
 use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock;

@@ -13,9 +13,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ptr;
 use std::time::Duration;
 
-use crate::Result;
-use crate::error::Stuck;
 use crate::error::panic::report;
+use crate::error::{Result, Stuck};
 use crate::nursery::core::{Core, Which};
 use crate::platform::clock::Nanos;
 use crate::run::Run;

@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::Result;
+use crate::error::Result;
 
 /// How many of the units that are ready an order that is drawn chooses from: few, so that drawing
 /// one takes constant time.

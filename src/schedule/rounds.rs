@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::task::Poll;
 
-use crate::Result;
+use crate::error::Result;
 use crate::platform::clock::Clock;
 use crate::platform::part::part;
 use crate::schedule::ahead::{Ahead, Way};

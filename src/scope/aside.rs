@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::Result;
+use crate::error::Result;
 use crate::schedule::current::{self, THREAD};
 use crate::scope::without_checkpoint;
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::Location;
 
-use crate::Result;
+use crate::error::Result;
 use crate::scope::enter;
 use crate::scope::tree::pool::ScopeRef;
 

@@ -6,8 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::Result;
-use crate::error::{Cancelled, Error};
+use crate::error::{Cancelled, Error, Result};
 use crate::scope::aside::Aside;
 use crate::scope::current::{in_scope, with_scope};
 use crate::scope::timers::alarm::Alarm;

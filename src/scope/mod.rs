@@ -45,8 +45,7 @@ pub use idle::idle;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 pub(crate) use uncancellable::Uncancellable;
 
-use crate::Result;
-use crate::error::{Error, NotRunning, Reason};
+use crate::error::{Error, NotRunning, Reason, Result};
 use crate::platform::clock::{self, CLOCK, NEVER};
 use crate::schedule::budget;
 use crate::scope::current::{in_scope, with_scope};

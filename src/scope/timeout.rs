@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use crate::Result;
-use crate::error::TooSlow;
+use crate::error::{Result, TooSlow};
 use crate::platform::clock;
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;

@@ -9,11 +9,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use crate::error::Result;
 use crate::platform::part::part;
 use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
-use crate::{Result, scope};
+use crate::scope;
 
 /// How often a cancelled task lets others run before it is told. With the default budget this is
 /// 131,072 items of a generator, a few milliseconds.

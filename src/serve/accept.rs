@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
+use crate::error::Result;
+use crate::operation::checkpoint::checkpoint;
 use crate::serve::accept_error::AcceptErrors;
 use crate::serve::connections::Connections;
 use crate::serve::listener::Listener;
-use crate::{Result, checkpoint};
 
 /// Accepts and serves connections until this is cancelled or the listener fails.
 pub(super) async fn forever<L: Listener>(

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use crate::error::{Error, Result};
+use crate::operation::time::now;
+use crate::scope::move_on_after;
 use crate::serve::connections::Connections;
-use crate::{Error, Result, move_on_after, now};
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);

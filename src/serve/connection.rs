@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::error::{Error, Result};
 use crate::scope::{is_cancelled, is_ending};
 use crate::serve::connections::Open;
 use crate::serve::panicked::{HandlerPanicked, OnPanic};
 use crate::serve::reports::Reports;
 use crate::world::net::closing::{Dropped, Parting};
-use crate::{Error, Result};
 
 /// Is called with the error of a handler and with where its connection came from.
 pub(super) type OnError<'a, A> = Box<dyn Fn(Error, &A) + 'a>;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net;
 use std::os::unix;
 
-use crate::Result;
+use crate::error::Result;
 use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// What a [`Server`](crate::Server) accepts connections from: a [`TcpListener`], a

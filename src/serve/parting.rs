@@ -6,11 +6,12 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::scope::is_ending;
+use crate::error::Result;
+use crate::operation::time::now;
+use crate::scope::{CancelScope, is_ending, move_on_at};
 use crate::serve::connections::Open;
 use crate::serve::until_ending::until_ending;
 use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
-use crate::{CancelScope, Result, move_on_at, now};
 
 /// Discards what the client still sends, until it has ended its side or [`LIMIT`] has passed. A
 /// server that is ending waits only for [`PATIENCE`] if the client sends nothing.

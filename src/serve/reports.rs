@@ -11,9 +11,10 @@ use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
+use crate::error::Error;
 use crate::error::panic::{quietly, text as panic_text};
+use crate::operation::time::now;
 use crate::serve::panicked::HandlerPanicked;
-use crate::{Error, now};
 
 /// How many failures are reported in a [`WHILE`].
 const MOST: u32 = 10;

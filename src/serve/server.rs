@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::scope::is_cancelled;
+use crate::error::{Error, Result};
+use crate::nursery::nursery;
 use crate::scope::tree::pool::ScopeRef;
+use crate::scope::{CancelScope, finishing, is_cancelled};
 use crate::serve::accept;
 use crate::serve::connection::{Care, Connection, OnError};
 use crate::serve::connections::{Connections, most_by_default};
@@ -17,7 +19,6 @@ use crate::serve::parting::part;
 use crate::serve::reports::Reports;
 use crate::serve::shutdown::Shutdown;
 use crate::serve::until_ending::until_ending;
-use crate::{CancelScope, Error, Result, finishing, nursery};
 
 /// How long connections may take to finish, unless [`Server::grace`] says otherwise.
 const GRACE: Duration = Duration::from_secs(10);

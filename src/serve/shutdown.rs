@@ -5,11 +5,12 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::scope::is_ending;
+use crate::error::{Error, Result};
+use crate::operation::time::sleep;
 use crate::scope::tree::pool::ScopeRef;
+use crate::scope::{CancelScope, is_ending};
 use crate::serve::until_ending::until_ending;
 use crate::world::signal::Signals;
-use crate::{CancelScope, Error, Result, sleep};
 
 /// How long to wait before trying to listen again: a server that is draining may well have used up
 /// its descriptors, and frees them one by one.

@@ -6,10 +6,10 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::error::{Cancelled, Result};
 use crate::scope::idle::wind_down;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
-use crate::{Cancelled, Result};
 
 /// Runs `future`, which a graceful cancellation reaches after `patience`, even though whatever runs
 /// here is otherwise finishing its work.

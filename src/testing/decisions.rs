@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use super::schedule::{Deviation, Schedule};
-use crate::Result;
+use crate::error::Result;
 use crate::schedule::current::THREAD;
 use crate::schedule::order::{self, Decide};
 

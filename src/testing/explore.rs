@@ -11,8 +11,9 @@ use super::panic_reports::without_panic_reports;
 use super::schedule::{Schedule, VARIABLE};
 use super::search::Search;
 use super::shorten::shorten;
+use crate::error::Result;
+use crate::run::Builder;
 use crate::schedule::order;
-use crate::{Builder, Result};
 
 /// Runs a program on the virtual clock under every order in which its tasks and timers could go, up
 /// to a limit, and then under random orders.

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::decisions::Livelock;
 use super::schedule::{Schedule, VARIABLE};
-use crate::{Deadlock, Error, Stuck};
+use crate::error::{Deadlock, Error, Stuck};
 
 /// A schedule under which a program fails, and the failure.
 ///

@@ -1,7 +1,6 @@
 //! Counting what a run contains at present.
 
-use crate::Result;
-use crate::error::NotRunning;
+use crate::error::{NotRunning, Result};
 use crate::generator::finalize::{GENERATORS, Generators};
 use crate::nursery::core::Core;
 use crate::schedule::current::{self, THREAD};

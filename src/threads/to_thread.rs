@@ -8,8 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use crate::Result;
-use crate::error::{Error, NotRunning};
+use crate::error::{Error, NotRunning, Result};
 use crate::nursery::system;
 use crate::operation::skeleton::{
     Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,

@@ -5,7 +5,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::error::panic::catch_panic;
-use crate::error::{CallRefused, NotRun, Refusal};
+use crate::error::{CallRefused, NotRun, NotRunning, Refusal, Result};
 use crate::nursery::system::SYSTEM;
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
@@ -13,7 +13,6 @@ use crate::schedule::ids::RunId;
 use crate::schedule::remote::calls::Call;
 use crate::schedule::remote::registry;
 use crate::threads::job::{self, Asking};
-use crate::{NotRunning, Result};
 
 /// A way back to a running [`run`](crate::run()) from any thread. It runs functions and tasks on
 /// the run's own thread.

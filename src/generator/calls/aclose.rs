@@ -6,9 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::Result;
-use crate::error::GeneratorExit;
 use crate::error::panic::{in_destructor, quietly};
+use crate::error::{GeneratorExit, Result};
 use crate::generator::state::{Close, Phase};
 use crate::generator::{Generator, Inner};
 use crate::schedule::budget;

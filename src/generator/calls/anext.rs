@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::Result;
+use crate::error::Result;
 use crate::generator::calls::Panicked;
 use crate::generator::link::Resume;
 use crate::generator::state::Phase;

@@ -4,8 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::Result;
-use crate::error::AsendError;
+use crate::error::{AsendError, Result};
 use crate::generator::link::Resume;
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner};

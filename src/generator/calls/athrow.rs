@@ -4,9 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::Result;
-use crate::error::Error;
 use crate::error::panic::report;
+use crate::error::{Error, Result};
 use crate::generator::link::Resume;
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner};

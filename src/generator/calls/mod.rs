@@ -20,8 +20,7 @@ pub use anext::Anext;
 pub use asend::Asend;
 pub use athrow::Athrow;
 
-use crate::Result;
-use crate::error::{GeneratorMisused, NotRunning};
+use crate::error::{GeneratorMisused, NotRunning, Result};
 use crate::generator::Inner;
 use crate::generator::link::Step;
 use crate::generator::state::Phase;

@@ -29,15 +29,15 @@ pub(crate) use living::{GENERATORS, Generators, abandon_all, finalize_all};
 pub(super) use of_thread::OfThread;
 pub use unfinished::Unfinished;
 
-use crate::error::Reason;
 use crate::error::panic::{FirstPanic, report};
+use crate::error::{Reason, Result};
 use crate::generator::calls::Closing;
 use crate::generator::state::Phase;
 use crate::generator::{Deregistered, Inner};
 use crate::nursery::core::LeftBehind;
+use crate::scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
-use crate::{Result, scope};
 
 /// A generator whatever its types are.
 pub(super) trait Closable: LeftBehind {

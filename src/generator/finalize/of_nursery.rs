@@ -5,13 +5,14 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
+use crate::error::Result;
 use crate::generator::finalize::{
     Closable, DROPPED, Finalize, Registration, Unfinished, close_left, close_quietly, give_up,
 };
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner, Yielder};
+use crate::nursery::Nursery;
 use crate::nursery::core::{Core, LeftBehind};
-use crate::{Nursery, Result};
 
 impl<'scope> Nursery<'scope, '_> {
     /// Makes an asynchronous generator whose body may borrow, as a child may.

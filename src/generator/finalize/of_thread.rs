@@ -10,7 +10,7 @@ use crate::generator::finalize::{
     get_asyncgen_hooks, give_up,
 };
 use crate::nursery::system::SYSTEM;
-use crate::yield_now;
+use crate::operation::checkpoint::yield_now;
 
 /// The finalizer of a generator that borrows nothing: the thread's hook, or else the run.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::Result;
+use crate::error::Result;
 use crate::error::panic::in_destructor;
 use crate::generator::calls::Closing;
 use crate::generator::finalize::{Closable, give_up};

@@ -5,8 +5,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
-use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, YieldInCancelScope};
+use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
 use crate::generator::link::{Body, Link};
 use crate::generator::state::{Delivered, Delivery, End, Exit, GoOn, News, Stop, Stopped, Yielded};
 use crate::schedule::{wake, waker};

@@ -20,7 +20,7 @@ use std::task::Waker;
 pub(super) use driver::{Resume, Step};
 pub use yielder::{Yield, Yielder};
 
-use crate::Result;
+use crate::error::Result;
 use crate::generator::state::{Kind, State};
 use crate::schedule::ids::UnitId;
 use crate::scope::tree::Scope;

@@ -7,8 +7,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::Result;
-use crate::error::{Error, GeneratorExit, Misuse, YieldInCancelScope, YielderMisused};
+use crate::error::{Error, GeneratorExit, Misuse, Result, YieldInCancelScope, YielderMisused};
 use crate::generator::link::Link;
 use crate::generator::state::{GivenUp, Notice, Resumed, Suspend, Suspension};
 use crate::scope::current::current_scope;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::panic::{FirstPanic, Payload};
+use crate::error::{Error, Result};
 use crate::nursery::child::{Child, Owned};
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
@@ -21,7 +22,6 @@ use crate::schedule::waker;
 use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::without_checkpoint;
-use crate::{Error, Result};
 
 /// Why a child has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,9 +4,8 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::Result;
 use crate::error::panic::FirstPanic;
-use crate::error::{Cancelled, Reason};
+use crate::error::{Cancelled, Reason, Result};
 use crate::nursery::core::{Body, Core};
 use crate::schedule::current::THREAD;
 use crate::schedule::foreign::wake_all;

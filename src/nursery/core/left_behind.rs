@@ -11,7 +11,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
-use crate::Result;
+use crate::error::Result;
 use crate::nursery::core::Core;
 
 /// Something that may be left behind in a nursery, which then closes it: a generator that borrows.

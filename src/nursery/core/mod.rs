@@ -37,7 +37,7 @@ pub(crate) use guard::{Guard, KeepOpen, Runs};
 pub(crate) use left_behind::LeftBehind;
 
 use crate::error::panic::{FirstPanic, Payload, quietly, report};
-use crate::error::{Cancelled, Group, Member, Origin, Reason};
+use crate::error::{Cancelled, Error, Group, Member, Origin, Reason, Result};
 use crate::nursery::child::{self, Child, Handle, Owned};
 use crate::schedule::foreign::{Foreign, wake_all};
 use crate::schedule::units::roster::Roster;
@@ -46,7 +46,6 @@ use crate::schedule::wake;
 use crate::scope::current::forward_scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
-use crate::{Error, Result};
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is also one to the core.
 #[repr(C)]

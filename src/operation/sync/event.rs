@@ -6,8 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::Result;
-use crate::error::Exclusive;
+use crate::error::{Exclusive, Result};
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;

@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::Result;
-use crate::error::Exclusive;
 use crate::error::panic::FirstPanic;
+use crate::error::{Exclusive, Result};
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;

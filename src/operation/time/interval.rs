@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::Result;
+use crate::error::Result;
 use crate::operation::time::now;
 use crate::operation::time::sleep::{Sleep, Until};
 

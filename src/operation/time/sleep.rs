@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::Result;
+use crate::error::Result;
 use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When};
 use crate::operation::waiters::Kept;
 use crate::platform::clock::{self, CLOCK, NEVER, Nanos};

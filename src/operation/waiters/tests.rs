@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::*;
 use crate::error::Reason;
-use crate::run;
+use crate::run::run;
 use crate::scope::current::in_scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Entered, Level};

@@ -3,7 +3,7 @@
 use std::mem;
 use std::task::{Context, Waker};
 
-use crate::Result;
+use crate::error::Result;
 use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
 use crate::schedule::wake::KeptWaker;

@@ -36,7 +36,7 @@ impl Entered {
     ///
     /// The same as there.
     #[inline(always)]
-    pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<crate::Result<()>> {
+    pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<crate::error::Result<()>> {
         self.aside.begin(cx)
     }
 
@@ -45,7 +45,7 @@ impl Entered {
     /// # Errors
     ///
     /// If no run is going on, or if the scope was entered before.
-    pub(crate) fn new(scope: ScopeRef, what: &'static str) -> crate::Result<Entered> {
+    pub(crate) fn new(scope: ScopeRef, what: &'static str) -> crate::error::Result<Entered> {
         let mut entered = Entered::outside(scope);
         entered.enter(what)?;
         entered.scope.arm_deadline();
@@ -56,7 +56,7 @@ impl Entered {
     ///
     /// The same as [`new`](Self::new). The scope is still outside then.
     #[inline]
-    pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::Result<()> {
+    pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::error::Result<()> {
         let scope = &*self.scope;
         let (run, in_frame) = THREAD.with(|thread| {
             let run = thread.run.get();
@@ -83,7 +83,7 @@ impl Entered {
 
     /// The same where something else has to be told, or asked.
     #[inline(never)]
-    fn enter_marked(&mut self, what: &'static str) -> crate::Result<()> {
+    fn enter_marked(&mut self, what: &'static str) -> crate::error::Result<()> {
         let scope = &*self.scope;
         scope.mark();
         let frame = current_frame();
@@ -102,7 +102,7 @@ impl Entered {
     }
 
     #[cold]
-    fn refuse(&self, run: RunId) -> crate::Result<()> {
+    fn refuse(&self, run: RunId) -> crate::error::Result<()> {
         Err(match run {
             RunId::NONE => NotRunning.into(),
             _ => ScopeReused::new(self.scope.place.get()).into(),
@@ -143,7 +143,10 @@ impl Entered {
     /// if this scope was cancelled and no cancellation from outside gets through its shield.
     /// `Ok(None)` means that there were only cancellations.
     #[inline]
-    pub(crate) fn leave<T>(&mut self, outcome: crate::Result<T>) -> crate::Result<Option<T>> {
+    pub(crate) fn leave<T>(
+        &mut self,
+        outcome: crate::error::Result<T>,
+    ) -> crate::error::Result<Option<T>> {
         let left = match outcome {
             Ok(value) => Ok(Some(value)),
             Err(error) => self.absorb(error).map(|()| None),
@@ -153,7 +156,7 @@ impl Entered {
     }
 
     #[cold]
-    fn absorb(&self, error: crate::Error) -> crate::Result<()> {
+    fn absorb(&self, error: crate::error::Error) -> crate::error::Result<()> {
         let scope = &*self.scope;
         if !scope.cancel_called() || scope.level_above() >= Level::Graceful {
             return Err(error);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::error::placed;
+use crate::error::{Error, Result, placed};
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::connection::drive::Drive;
 use crate::serve::hyper::connection::pace::Pace;
@@ -16,7 +16,6 @@ use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::steps::End;
 use crate::serve::hyper::limits::Limits;
-use crate::{Error, Result};
 
 /// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does, where hyper itself
 /// has to be set up by hand.

@@ -9,6 +9,9 @@ use futures_io::{AsyncRead, AsyncWrite};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
+use crate::error::{Error, Result};
+use crate::scope::move_on_after;
+use crate::serve::Listener;
 use crate::serve::hyper::Limits;
 use crate::serve::hyper::answer::body::IntoBody;
 use crate::serve::hyper::connection::serve_connection::{Connection, Mark, OnError, mark};
@@ -19,7 +22,6 @@ use crate::serve::panicked::OnPanic;
 use crate::serve::reports::Reports;
 use crate::serve::until_ending::until_ending;
 use crate::world::net::TcpStream;
-use crate::{Error, Listener, Result, move_on_after};
 
 /// Serves HTTP/1 and HTTP/2 on one port: runs `handler` in a task for each request, until it is
 /// cancelled.
@@ -71,7 +73,7 @@ where
 /// ```
 #[must_use = "a server does nothing until its `serve` is awaited"]
 pub struct Server<'a, L: Listener, A = AsAccepted> {
-    server: crate::Server<'a, L>,
+    server: crate::serve::Server<'a, L>,
     limits: Limits,
     on_error: Option<OnError<'a, L::Address>>,
     mark: Option<Mark<L::Address>>,

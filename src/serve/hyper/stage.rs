@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::Result;
+use crate::error::Result;
 
 /// What a [`Server`](super::Server) does with the streams that it accepts.
 pub trait Stage<S, P> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// One end of a connection:
 ///
@@ -34,7 +34,7 @@ pub(super) mod sealed {
     use std::net::SocketAddr;
 
     pub trait Sealed {
-        fn named(&self) -> crate::Result<Named<'_>>;
+        fn named(&self) -> crate::error::Result<Named<'_>>;
     }
 
     /// What an address says.

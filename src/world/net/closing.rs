@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use crate::error::Result;
 #[cfg(feature = "hyper")]
 use crate::scope::is_ending;
+use crate::scope::move_on_after;
 use crate::world::net::stream::transfer::{receive_uninit, shutdown};
 use crate::world::reactor::registration::{Registration, Side};
-use crate::{Result, move_on_after};
 
 /// How long to wait for the peer of a connection that is to be closed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);

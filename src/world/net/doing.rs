@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Puts these words in front of the text of an [`io::Error`], and leaves every other error as it
 /// is.

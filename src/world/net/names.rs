@@ -5,11 +5,12 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::error::placed;
+use crate::error::{Result, placed};
+use crate::operation::checkpoint::checkpoint;
 use crate::scope::aside::Aside;
+use crate::threads::to_thread;
 use crate::world::net::address::Address;
 use crate::world::net::address::sealed::Named;
-use crate::{Result, checkpoint, to_thread};
 
 /// Looks up a host's addresses, in the order in which the system recommends trying them. A numeric
 /// address is returned as it is. Trio's `socket.getaddrinfo`. A [checkpoint](crate::checkpoint()).

@@ -16,17 +16,18 @@ use std::task::{Context, Poll, ready};
 
 use mio::unix::SourceFd;
 
+use crate::error::{Error, Result};
 use crate::operation::checkpoint::pass;
 use crate::operation::skeleton::{self, Look, Registered, Steps, Tried, When};
 use crate::operation::waiters::{Kept, Ticket};
 use crate::schedule::budget::{self, Share};
 use crate::schedule::ids::RunId;
 use crate::schedule::{current, waker};
+use crate::scope;
 use crate::scope::watch::Watch;
 use crate::world::reactor::REACTOR;
 use crate::world::reactor::readiness::Direction;
 pub(crate) use crate::world::reactor::readiness::{Readiness, Side};
-use crate::{Error, Result, scope};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S> {

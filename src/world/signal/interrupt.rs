@@ -11,8 +11,7 @@ use std::sync::Arc;
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level;
 
-use crate::Result;
-use crate::error::Reason;
+use crate::error::{Reason, Result};
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::world::reactor::registration::{Registration, Side};

@@ -1,6 +1,6 @@
 //! Ctrl-C where this crate cannot respond to it: it has its default effect.
 
-use crate::Result;
+use crate::error::Result;
 use crate::scope::tree::pool::ScopeRef;
 
 pub(crate) struct Interrupt;

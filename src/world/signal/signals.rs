@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use signal_hook::consts;
 use signal_hook::low_level::signal_name;
 
-use crate::Result;
+use crate::error::Result;
 use crate::world::reactor::registration::{Registration, Side};
 use crate::world::signal::listening::{Listener, Listening, was_heard};
 

@@ -14,15 +14,13 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::Result;
+use crate::error::panic::{FirstPanic, in_destructor, quietly};
+use crate::error::{Exclusive, Result};
+use crate::operation::waiters::{Next, Waiters};
+use crate::schedule::budget;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
-
-use crate::error::Exclusive;
-use crate::error::panic::{FirstPanic, in_destructor, quietly};
-use crate::operation::waiters::{Next, Waiters};
-use crate::schedule::budget;
 
 /// Makes a channel for messages of type `T` that stores up to `capacity` of them. With a capacity
 /// of 0 it is a rendezvous: sending waits until the receiver takes the message.

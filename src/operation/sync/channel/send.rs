@@ -6,8 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::Result;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::operation::skeleton::{Doing, Look, Operation, Registered, Tried, When};
 use crate::operation::sync::channel::{Closed, SendError, Sender};
 use crate::operation::waiters::{Kept, Outcome, Ticket};

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 
-use crate::generator::Generator;
+use crate::error::{Error, Result};
+use crate::generator::{Generator, aclosing};
 use crate::serve::hyper::answer::frames::{Frames, Sender, Taker};
-use crate::{Error, Result, aclosing};
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 

@@ -9,11 +9,13 @@ use std::task::{Context, Poll, Waker};
 use hyper::body::{Bytes, Frame};
 use hyper::header::HeaderMap;
 
+use crate::error::{Error, Result};
+use crate::operation::checkpoint::checkpoint;
+use crate::operation::sync::Event;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::cut_off::CutOff;
 use crate::serve::hyper::cancellation::departed;
-use crate::{Error, Event, Result, checkpoint};
 
 /// Passes on one frame at a time, as hyper has a buffer of its own.
 #[derive(Clone)]

@@ -8,11 +8,11 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::error::{Error, Result};
 use crate::serve::HandlerPanicked;
 use crate::serve::hyper::answer::cut_off::CutOff;
 use crate::serve::hyper::connection::state::UnderWay;
 use crate::serve::panicked::OnPanic;
-use crate::{Error, Result};
 
 pin_project! {
     /// The body of an answer, as hyper sees it. There is none if the handler has failed.

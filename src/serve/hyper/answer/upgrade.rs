@@ -10,9 +10,10 @@ use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET
 use hyper::rt::{Read, ReadBuf, Write};
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::error::Result;
+use crate::operation::cancellable;
 use crate::serve::hyper::answer::body::Body;
 use crate::serve::hyper::answer::websocket;
-use crate::{Result, cancellable};
 
 /// Answers a request to go on with another protocol, and runs `talk` with the stream once the
 /// answer has been sent.

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::error::{Error, Result};
 use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::tree::pool::ScopeRef;
@@ -22,7 +23,6 @@ use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::steps::{End, Next, Sight, Steps};
 use crate::serve::hyper::limits::Limits;
 use crate::serve::hyper::request::failures::Failures;
-use crate::{Error, Result};
 
 pin_project! {
     /// A connection that is driven. Written out by hand: there is one for each client, and each

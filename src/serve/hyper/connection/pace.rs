@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use crate::now;
+use crate::operation::time::now;
 use crate::scope::timers::alarm::Alarm;
 use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::traffic::{Awaited, Lull, Turn};

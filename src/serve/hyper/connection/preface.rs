@@ -9,10 +9,12 @@ use std::time::Instant;
 
 use futures_io::AsyncRead;
 
+use crate::error::Result;
+use crate::operation::time::now;
+use crate::scope::move_on_after;
 use crate::serve::hyper::connection::steps::FIRST_PATIENCE;
 use crate::serve::hyper::limits::Limits;
 use crate::serve::until_ending::until_ending;
-use crate::{Result, move_on_after, now};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

@@ -8,6 +8,9 @@ use hyper::body::Incoming;
 use hyper::http::Extensions;
 use hyper::{Request, Response};
 
+use crate::error::{Error, Result};
+use crate::nursery::nursery;
+use crate::scope::finishing;
 use crate::serve::hyper::answer::body::IntoBody;
 use crate::serve::hyper::connection::pace::Pace;
 use crate::serve::hyper::connection::preface::{Opening, Version, open};
@@ -22,7 +25,6 @@ use crate::serve::hyper::{Io, Limits};
 use crate::serve::panicked::OnPanic;
 use crate::serve::reports::Reports;
 use crate::world::net::closing;
-use crate::{Error, Result, finishing, nursery};
 
 /// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
 /// `Connection::new(stream, peer).serve(handler)`.

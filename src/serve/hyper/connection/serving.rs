@@ -9,6 +9,8 @@ use hyper::http::Extensions;
 use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 
+use crate::error::{Error, Result};
+use crate::nursery::Nursery;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::body::IntoBody;
 use crate::serve::hyper::connection::drive::Drive;
@@ -18,7 +20,6 @@ use crate::serve::hyper::connection::steps::End;
 use crate::serve::hyper::request::failures::Failures;
 use crate::serve::hyper::request::service::Requests;
 use crate::serve::hyper::{Io, Limits, NurseryExecutor, Timer};
-use crate::{Error, Nursery, Result};
 
 pub(super) struct Serving<'scope, 'env> {
     pub(super) nursery: &'scope Nursery<'scope, 'env>,

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
-use crate::error::Cancelled;
+use crate::error::{Cancelled, Error, Result};
+use crate::operation::time::now;
 use crate::scope::timers::alarm::Alarm;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
@@ -16,7 +17,6 @@ use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::client::Found;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::limits::Limits;
-use crate::{Error, Result, now};
 
 /// How long a request may be on its way while its connection is about to be closed. This has to
 /// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`

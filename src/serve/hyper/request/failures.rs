@@ -1,6 +1,6 @@
 //! What becomes of what goes wrong in requests.
 
-use crate::Error;
+use crate::error::Error;
 use crate::serve::hyper::connection::state::State;
 use crate::serve::panicked::OnPanic;
 

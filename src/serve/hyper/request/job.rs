@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use hyper::Response;
 use pin_project_lite::pin_project;
 
+use crate::error::{Error, Result};
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{self, Enter};
 use crate::serve::HandlerPanicked;
@@ -16,7 +17,6 @@ use crate::serve::hyper::connection::rounds::Rounds;
 use crate::serve::hyper::connection::state::UnderWay;
 use crate::serve::hyper::request::failures::Failures;
 use crate::serve::panicked::OnPanic;
-use crate::{Error, Result};
 
 /// What has become of a handler.
 pub(super) enum Answer<B> {

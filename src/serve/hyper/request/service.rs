@@ -12,6 +12,8 @@ use hyper::http::Extensions;
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
+use crate::error::{Error, Result};
+use crate::nursery::{Nursery, Task};
 use crate::scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::body::Rest;
@@ -22,7 +24,6 @@ use crate::serve::hyper::answer::outgoing::Outgoing;
 use crate::serve::hyper::connection::state::{State, Work};
 use crate::serve::hyper::request::failures::Failures;
 use crate::serve::hyper::request::job::{Answer, Handle, Job, Make};
-use crate::{Error, Nursery, Result, Task};
 
 /// What hyper calls for each request of a connection.
 pub(crate) struct Requests<'scope, 'env, H> {

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
-use crate::error::panic;
+use crate::error::{Result, panic};
+use crate::nursery::Nursery;
 use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::tree::pool::ScopeRef;
@@ -17,7 +18,6 @@ use crate::serve::hyper::cancellation;
 use crate::serve::hyper::connection::rounds::Rounds;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::state::{State, UnderWay, Work};
-use crate::{Nursery, Result};
 
 /// Spawns into a nursery what hyper wants to run beside a connection: in HTTP/2, the answering of
 /// each request.

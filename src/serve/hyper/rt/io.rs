@@ -12,13 +12,13 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
+use crate::error::{Error, Result};
 use crate::serve::hyper::cancellation;
 use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::rt::on_thread::OnThread;
 use crate::serve::hyper::rt::shared::Shared;
 use crate::world::net::{TcpStream, UnixStream};
 use crate::world::reactor::registration::Readiness;
-use crate::{Error, Result};
 
 /// A stream that hyper can read and write, over any stream of this crate and anything else that
 /// implements [`AsyncRead`] and [`AsyncWrite`].

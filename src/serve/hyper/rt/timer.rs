@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hyper::rt;
 
-use crate::now;
+use crate::operation::time::now;
 use crate::scope::timers::alarm::Alarm;
 
 /// The clock of the present run, [virtual](crate::testing::VirtualClock) or not, for hyper's time

@@ -8,7 +8,10 @@ mod tests;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::{Error, Result, channel, move_on_after, nursery};
+use crate::error::{Error, Result};
+use crate::nursery::nursery;
+use crate::operation::sync::channel;
+use crate::scope::move_on_after;
 
 /// How long after one attempt the next one begins, as recommended by section 5 of the RFC.
 const DELAY: Duration = Duration::from_millis(250);

@@ -3,8 +3,10 @@
 use std::cell::{Cell, RefCell};
 
 use super::*;
+use crate::operation::time::{sleep, sleep_forever};
+use crate::run::Builder;
+use crate::scope::cancel_scope;
 use crate::testing::VirtualClock;
-use crate::{Builder, cancel_scope, sleep, sleep_forever};
 
 /// What becomes of an attempt, and after how many milliseconds.
 #[derive(Clone, Copy)]
@@ -158,7 +160,7 @@ fn a_race_that_is_dropped_leaves_nothing() {
     let network = Network::default();
     network.run(async {
         let mut race = Box::pin(network.race(&[Hangs, Hangs]));
-        let begun = crate::move_on_after(Duration::from_millis(300), async {
+        let begun = crate::scope::move_on_after(Duration::from_millis(300), async {
             std::future::poll_fn(|cx| race.as_mut().poll(cx)).await.map(drop)
         });
         assert_eq!(begun.await?, None);

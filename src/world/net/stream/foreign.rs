@@ -9,11 +9,11 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::error::{Error, Result};
 use crate::world::net::stream::SocketStream;
 use crate::world::net::stream::kind::Socket;
 use crate::world::net::stream::transfer::{self, at_once, receive, send, send_vectored};
 use crate::world::reactor::registration::Side;
-use crate::{Error, Result};
 
 impl<S: Socket> AsyncRead for &SocketStream<S> {
     fn poll_read(

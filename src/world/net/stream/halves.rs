@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::error::{Error, Result};
 use crate::world::net::stream::SocketStream;
 use crate::world::net::stream::kind::Socket;
-use crate::{Error, Result};
 
 /// The half of a [stream](SocketStream::split) that reads.
 #[derive(Debug)]

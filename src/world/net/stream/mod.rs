@@ -29,7 +29,7 @@ pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHal
 pub use kind::Socket;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use crate::Result;
+use crate::error::Result;
 use crate::error::placed;
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::closing;

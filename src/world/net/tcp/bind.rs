@@ -2,8 +2,7 @@
 
 use std::future::Future;
 
-use crate::Result;
-use crate::error::placed;
+use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::accept::BACKLOG;
 use crate::world::net::address::Address;

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 
-use crate::Result;
-use crate::error::placed;
+use crate::error::{Result, placed};
 use crate::world::net::address::Address;
 use crate::world::net::doing::doing;
 use crate::world::net::tcp::{ConnectFailed, TcpSocket, TcpStream};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The error when it was not possible to connect to any of several addresses. It is inside an
 /// [`io::Error`] of the same kind as the last attempt's; [`find`](Error::find) gets it out.

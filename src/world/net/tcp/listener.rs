@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use crate::Result;
+use crate::error::Result;
 use crate::schedule::budget;
 use crate::world::net::accept::{accept, accept_now};
 use crate::world::net::tcp::TcpStream;
@@ -151,7 +151,7 @@ impl From<TcpListener> for OwnedFd {
 
 /// Takes over a listening socket, and puts it into non-blocking mode, which may fail.
 impl TryFrom<OwnedFd> for TcpListener {
-    type Error = crate::Error;
+    type Error = crate::error::Error;
 
     #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {

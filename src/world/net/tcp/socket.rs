@@ -9,13 +9,12 @@ use std::{io, net};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::error::placed;
+use crate::error::{Error, Result, placed};
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::address::{self, Address};
 use crate::world::net::doing::doing;
 use crate::world::net::tcp::{TcpListener, TcpStream};
 use crate::world::reactor::registration::Side;
-use crate::{Error, Result};
 
 /// A TCP socket that does not connect or listen yet, for options that have to be set beforehand.
 ///

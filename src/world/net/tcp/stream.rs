@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::Result;
+use crate::error::Result;
 use crate::world::net::stream::SocketStream;
 use crate::world::reactor::registration::Side;
 

@@ -8,8 +8,7 @@ use std::path::Path;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::Result;
-use crate::error::placed;
+use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
 use crate::schedule::budget;
 use crate::world::net::accept::{BACKLOG, accept, accept_now};
@@ -178,7 +177,7 @@ impl From<UnixListener> for OwnedFd {
 
 /// Takes over a listening socket, and puts it into non-blocking mode, which may fail.
 impl TryFrom<OwnedFd> for UnixListener {
-    type Error = crate::Error;
+    type Error = crate::error::Error;
 
     #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::error::placed;
+use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
+use crate::operation::time::sleep;
 use crate::world::net::doing::doing;
 use crate::world::net::stream::SocketStream;
 use crate::world::net::unix::address;
-use crate::{Result, sleep};
 
 /// A connection to a process on the same machine.
 ///

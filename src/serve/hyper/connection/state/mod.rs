@@ -32,8 +32,7 @@ use std::task::{Context, Poll, Waker};
 use hyper::rt::ReadBufCursor;
 use slab::Slab;
 
-use crate::Error;
-use crate::error::Cancelled;
+use crate::error::{Cancelled, Error};
 use crate::scope::current::in_scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
