@@ -326,6 +326,14 @@ impl Child {
     }
 }
 
+/// Whether a joiner is going to be woken when the child ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Joined {
+    Waits,
+    /// The child ended while the waker was cloned.
+    HasEnded,
+}
+
 /// The [`Task`]'s ownership of a node.
 pub(crate) struct Handle(NonNull<Child>);
 
@@ -345,19 +353,20 @@ impl Handle {
         !self.child().unit.has(Flag::OWNED)
     }
 
-    /// Says which waker to wake when it ends. It may end while a foreign one is cloned.
-    pub(crate) fn set_joiner(&self, waker: &Waker) {
+    /// Says which waker to wake when it ends.
+    pub(crate) fn set_joiner(&self, waker: &Waker) -> Joined {
         let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
         let old = self.child().take_foreign_joiner();
         self.child().unit.joiner.set(index);
         drop(old); // foreign code
+        Joined::Waits
     }
 
     #[cold]
-    fn set_foreign_joiner(&self, waker: &Waker) {
+    fn set_foreign_joiner(&self, waker: &Waker) -> Joined {
         let waker = waker.clone(); // foreign code, by which the child may end
         if self.has_ended() {
-            return;
+            return Joined::HasEnded;
         }
         let old = self.child().take_foreign_joiner();
         let unit = &self.child().unit;
@@ -369,6 +378,7 @@ impl Handle {
             joiners.borrow_mut().insert(address, waker)
         });
         drop((old, stale)); // foreign code
+        Joined::Waits
     }
 
     #[cold]

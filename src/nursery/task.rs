@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::error::Result;
-use crate::nursery::child::Handle;
+use crate::nursery::child::{Handle, Joined};
 use crate::operation::skeleton::{
     Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,
 };
@@ -32,10 +32,7 @@ struct Joining(Handle);
 impl Joining {
     /// Whether there is something to wait for. If so, this waker is woken at the child's end.
     fn waits(&self, cx: &Context<'_>) -> bool {
-        if !self.0.has_ended() {
-            self.0.set_joiner(cx.waker());
-        }
-        !self.0.has_ended()
+        !self.0.has_ended() && self.0.set_joiner(cx.waker()) == Joined::Waits
     }
 }
 
