@@ -1,7 +1,7 @@
 //! Panics that are caught.
 //!
-//! What was thrown, a payload, is foreign: dropping it may panic, with another payload. So it is
-//! never just dropped: it is passed on, or [discarded](discard).
+//! The payload of a panic is foreign: dropping it may panic, with another payload. So it is never
+//! simply dropped, but either passed on or [discarded](discard).
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -11,7 +11,7 @@ use std::task::Poll;
 
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// What a panic said; empty if it was not a text.
+/// The text of a panic, or an empty one if the payload is not a string.
 pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
     match payload.downcast_ref::<&str>() {
         Some(text) => text,
@@ -19,17 +19,19 @@ pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// Calls what has nobody to panic to. Subscribers and payloads are foreign code.
+/// Calls something whose panic nobody could handle, and swallows that panic. Used for subscribers
+/// and payloads, which are foreign code.
 pub(crate) fn quietly(f: impl FnOnce()) {
     let mut outcome = catch_unwind(AssertUnwindSafe(f));
     for _ in 0..3 {
         let Err(payload) = outcome else { return };
         outcome = catch_unwind(AssertUnwindSafe(|| drop(payload)));
     }
-    std::mem::forget(outcome); // there has to be an end to it
+    std::mem::forget(outcome); // it has to stop somewhere
 }
 
-/// Calls foreign code from a destructor. Its panic is passed on, unless the thread unwinds already.
+/// Calls foreign code from a destructor. Its panic is passed on, unless the thread is already
+/// unwinding.
 pub(crate) fn in_destructor(f: impl FnOnce()) {
     let mut panic = FirstPanic::new();
     panic.catch(f);
@@ -43,7 +45,8 @@ pub(crate) fn discard(payload: Payload) {
 }
 
 /// Tells a `tracing` subscriber, which is foreign code: it may call back, so nothing may be
-/// borrowed or half changed, and if it panics that is not the affair of who reports something.
+/// borrowed or half changed, and if it panics, that must not affect the code that reports
+/// something.
 macro_rules! report {
     ($level:ident, $($event:tt)*) => {
         $crate::error::panic::quietly(|| tracing::$level!($($event)*))
@@ -51,7 +54,7 @@ macro_rules! report {
 }
 pub(crate) use report;
 
-/// The first of several panics, to be passed on when all has been done that was to be done.
+/// The first of several panics, to be passed on when everything else has been done.
 #[must_use = "a panic is passed on with `resume`"]
 pub(crate) struct FirstPanic(Option<Payload>);
 
@@ -73,7 +76,7 @@ impl FirstPanic {
         each: &mut impl ExactSizeIterator<Item = T>,
         mut f: impl FnMut(T),
     ) {
-        // Mostly one catch is enough for all.
+        // Usually one catch is enough for all of them.
         while each.len() > 0 {
             self.catch(|| each.for_each(&mut f));
         }
@@ -87,7 +90,7 @@ impl FirstPanic {
         }
     }
 
-    /// It, to be dealt with otherwise.
+    /// The first panic, for the caller to deal with in another way.
     pub(crate) fn take(self) -> Option<Payload> {
         self.0
     }
@@ -97,8 +100,8 @@ impl FirstPanic {
         self.0.is_some()
     }
 
-    /// Goes on with the first panic, if there was one. In a destructor of a thread that unwinds
-    /// already that would abort the process, so there it is reported.
+    /// Resumes the first panic, if there was one. In a destructor of a thread that is already
+    /// unwinding, this would abort the process, so there the panic is reported instead.
     pub(crate) fn resume(self) {
         match self.0 {
             None => {}

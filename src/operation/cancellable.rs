@@ -1,4 +1,4 @@
-//! Futures of other crates.
+//! Futures from other crates.
 
 use std::future::Future;
 use std::panic::Location;
@@ -71,7 +71,7 @@ impl<F: Future> Polling<'_, F> {
 
 impl<F: Future> Operation for Polling<'_, F> {
     const NAME: &'static str = "cancellable";
-    // The future inside may be an operation of this crate, which says more.
+    // The future inside may be an operation of this crate, which is more informative.
     const IS_SHOWN: Shown = Shown::Inside;
     const COUNTS_WHEN_CANCELLED: u8 = 1;
 

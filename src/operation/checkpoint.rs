@@ -75,14 +75,14 @@ pub fn yield_now() -> Checkpoint {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Checkpoint {
     step: Step,
-    /// What it fails with, if that is known from the beginning.
+    /// The error, if it is known from the beginning.
     error: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Start,
-    /// As well, and it lets others run in any case.
+    /// Looks for cancellation, and lets others run in any case.
     Yield,
     Look,
     /// A failing checkpoint also counts: a loop that ignores the failure must not starve others.
@@ -96,15 +96,15 @@ enum Step {
 }
 
 impl Checkpoint {
-    /// What an operation turns into that finds itself cancelled before it has begun. It counts
-    /// as this many.
+    /// The checkpoint that an operation turns into if it finds itself cancelled before it has
+    /// begun. It counts as `owed` operations.
     pub(crate) fn failing(error: Error, owed: u8) -> Self {
         Checkpoint { step: Step::Fail { owed }, error: Some(error) }
     }
 }
 
-/// Counts an operation that finishes at once and looks for cancellation, where neither has a
-/// consequence. Otherwise it does nothing, and is false.
+/// Counts an operation that finishes at once and looks for cancellation, if neither has a
+/// consequence. Otherwise does nothing and returns false.
 #[inline(always)]
 pub(crate) fn pass() -> bool {
     THREAD.with(|thread| {
@@ -112,8 +112,8 @@ pub(crate) fn pass() -> bool {
     })
 }
 
-/// Counts an operation. True if the task is to let others run now, for which this sees to it that
-/// it is polled again.
+/// Counts an operation. Returns true if the task has to let others run now, and then arranges for
+/// it to be polled again.
 #[inline]
 fn spend(cx: &Context<'_>) -> bool {
     let yields = budget::spend() == Share::UsedUp && current::is_running();

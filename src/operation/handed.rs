@@ -1,11 +1,14 @@
-//! Things that only one can have, which were handed to operations that have not fetched them.
+//! Exclusive things, such as permits, that were delivered to operations that have not fetched them
+//! yet.
 //!
-//! An operation that waits is handed a permit or a message, and fetches it when it is next polled,
-//! which is nearly always soon. An operation that is parked, in something that its task no longer
-//! polls, never fetches it, and keeps it from all others. [`run::passed_over`] looks for these.
+//! A waiting operation is given a permit or a message, and fetches it when it is next polled, which
+//! is nearly always soon. But if the operation is parked inside something that its task no longer
+//! polls, it never fetches the thing, and keeps it from everybody else. [`run::passed_over`] looks
+//! for such operations.
 //!
-//! This happens for each message to a task that waits for one. So each thread has 64 places for it,
-//! told apart by a bit each. Only what is handed while these are taken is kept by the run.
+//! A delivery is recorded for each message to a waiting task, so this has to be cheap. Each thread
+//! has 64 places for the records, and a bit for each that says whether it is taken. Only when all
+//! are taken are further records kept by the run.
 //!
 //! [`run::passed_over`]: crate::run
 
@@ -20,15 +23,15 @@ use crate::platform::thread_static;
 use crate::schedule::current::{self, THREAD};
 use crate::schedule::ids::{RunId, UnitId};
 
-/// Something that was handed to an operation and not fetched.
+/// Something that was delivered to an operation and not fetched.
 #[derive(Clone, Copy)]
 pub(crate) struct HandedOver {
     /// Where the operation was called.
     pub(crate) place: &'static Location<'static>,
     pub(crate) what: Exclusive,
-    /// The unit in which the operation waited.
+    /// The unit that the operation waited in.
     pub(crate) unit: UnitId,
-    /// The scheduler's tick when it was handed.
+    /// The scheduler's tick at the time of delivery.
     pub(crate) tick: u32,
 }
 
@@ -41,17 +44,16 @@ struct Near {
     places: [Cell<Option<HandedOver>>; NEAR as usize],
 }
 
-/// Those for which no place was left.
+/// The records for which no place was left.
 pub(crate) type Far = RefCell<Slab<HandedOver>>;
 
 part! {
-    /// What was handed in the present run when no place was left. There is none if the run keeps
-    /// nothing.
+    /// Records of the present run for which no place was left. Absent if the run keeps no records.
     const FAR: Far;
 }
 
 impl Near {
-    /// While no run keeps anything, all places are taken.
+    /// As long as no run keeps records, all places are taken.
     const fn closed() -> Near {
         Near { taken: Cell::new(u64::MAX), places: [const { Cell::new(None) }; NEAR as usize] }
     }
@@ -61,7 +63,8 @@ thread_static! {
     static HERE: Near = Near::closed();
 }
 
-/// While the answer lives, whatever is handed in the present run is kept until it is fetched.
+/// As long as the returned value lives, each delivery in the present run is recorded until it is
+/// fetched.
 pub(crate) fn keep(far: &Far) -> impl Drop {
     struct Kept<T>(#[allow(dead_code, reason = "it is dropped")] T);
     impl<T> Drop for Kept<T> {
@@ -73,7 +76,7 @@ pub(crate) fn keep(far: &Far) -> impl Drop {
     Kept(FAR.lend(far))
 }
 
-/// Whether the present run keeps anything that was handed and not fetched.
+/// Whether the present run has a record of anything that was delivered and not fetched.
 #[inline]
 pub(crate) fn is_any() -> bool {
     FAR.with(|far| {
@@ -98,15 +101,16 @@ pub(crate) fn all() -> Vec<(u32, HandedOver)> {
     })
 }
 
-/// What a queue knows of an operation in it that may wait for something that only one can have.
+/// What a queue knows about an operation that may be waiting for something that only one can have.
 pub(crate) struct Taker {
-    /// Where it was called, if it waits for such a thing, and the unit in which it began to wait.
+    /// Where the operation was called, if it waits for such a thing, and the unit in which it began
+    /// to wait.
     called: Option<&'static Location<'static>>,
     unit: UnitId,
     delivery: Delivery,
 }
 
-/// The same as [`Taker`], or nothing where nobody waits for such a thing.
+/// A [`Taker`], or nothing in queues where nobody waits for such a thing.
 pub(crate) trait Takes {
     /// No operation waits.
     const NONE: Self;
@@ -114,8 +118,7 @@ pub(crate) trait Takes {
     /// An operation begins to wait in the unit that is being polled.
     fn begin(&mut self, called: Option<&'static Location<'static>>);
 
-    /// The operation is handed what it waits for. It may have moved to another unit in the
-    /// meantime.
+    /// The operation is given what it waits for. It may have moved to another unit in the meantime.
     fn hand(&mut self, what: Exclusive, unit: Option<UnitId>);
 
     /// The operation has fetched it, or no longer waits.
@@ -166,10 +169,9 @@ impl Takes for Taker {
     }
 }
 
-/// A record that something was handed to an operation. It is dropped when the operation fetches
-/// that.
+/// A record that something was delivered to an operation, dropped when the operation fetches it.
 pub(crate) struct Delivery {
-    /// The run in which this happened; none if it is not kept.
+    /// The run in which this happened; [`RunId::NONE`] if there is no record.
     run: RunId,
     key: u32,
 }
@@ -230,7 +232,7 @@ impl Drop for Delivery {
         }
         THREAD.with(|thread| {
             if thread.run.get() != self.run {
-                return; // that run has ended, and forgotten it
+                return; // that run has ended, and the record is gone
             }
             if self.key >= NEAR {
                 return self.fetch_far();

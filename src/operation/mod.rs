@@ -1,21 +1,22 @@
-//! What a task can wait for, and what every such operation is made of.
+//! The operations that a task can wait for, and the parts that they share.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `skeleton` | the steps of every operation, and the one place where all of them park |
 //! | `queued` | an operation that waits in a queue |
-//! | `waiters` | the queue of those who wait for the same thing |
-//! | `handed` | what was handed to an operation and not fetched yet |
+//! | `waiters` | the queue of operations that wait for the same thing |
+//! | `handed` | exclusive things delivered to an operation that has not fetched them yet |
 //! | `checkpoint` | the operation that does nothing else |
-//! | `cancellable` | a future of another library as an operation |
+//! | `cancellable` | a future from another library as an operation |
 //! | `until_stopped` | waiting until a graceful stop begins |
 //! | `sync/` | events, channels, limiters |
 //! | `time/` | sleeping |
 //!
 //! # A new primitive
 //!
-//! It has a [queue](waiters) and says what is its own; [`queued`] and the [`skeleton`] do the rest. A
-//! mutex is about sixty lines with its guard, of which this is the operation:
+//! A primitive has a [queue](waiters) and defines only what is specific to it; [`queued`] and the
+//! [`skeleton`] do the rest. A mutex takes about sixty lines including its guard. This is its
+//! operation:
 //!
 //! ```text
 //! pub fn lock(&self) -> impl Future<Output = Result<MutexGuard<'_, T>>> {

@@ -1,5 +1,5 @@
-//! An operation that waits in a queue: the skeleton's last four steps, for those that have nothing
-//! of their own there.
+//! Operations that wait in a queue. This implements the skeleton's last four steps for operations
+//! that need nothing special there.
 
 use std::panic::Location;
 use std::task::Context;
@@ -9,24 +9,25 @@ use crate::error::{Exclusive, Result};
 use crate::operation::skeleton::{Look, Operation, Registered, Tried, When};
 use crate::operation::waiters::{Fate, Given, Kept, Ticket, Waiters};
 
-/// The work of an operation that waits in a queue until it is given a `Value`. It brings nothing.
+/// The work of an operation that waits in a queue until it is given a `Value`, and brings nothing
+/// of its own.
 pub(crate) trait Queued {
     /// See [`Operation::NAME`].
     const NAME: &'static str;
     /// See [`Operation::COUNTS_WHEN_CANCELLED`].
     const COUNTS_WHEN_CANCELLED: u8;
-    /// What it waits for, if that is something that only one can have.
+    /// What the operation waits for, if that is something that only one can have.
     const ALONE: Option<Exclusive>;
 
-    /// What it is given.
+    /// What the operation is given.
     type Value: Given;
-    /// What it has when it has happened.
+    /// See [`Operation::Got`].
     type Got;
 
-    /// Where the user has called it.
+    /// See [`Operation::place`].
     fn place(&self) -> &'static Location<'static>;
 
-    /// The queue that it waits in.
+    /// The queue that the operation waits in.
     fn queue(&self) -> &Waiters<Self::Value>;
 
     /// See [`Operation::is_checkpoint`].
@@ -35,7 +36,7 @@ pub(crate) trait Queued {
         false
     }
 
-    /// Does it, if that is possible without waiting.
+    /// Performs the operation, if that is possible without waiting.
     fn attempt(&mut self, when: When) -> Tried<Self::Got>;
 
     /// See [`Operation::pause`].
@@ -50,13 +51,13 @@ pub(crate) trait Queued {
         Ok(got)
     }
 
-    /// It returns with what it was given.
+    /// Turns what the operation was given into its result.
     fn receive(&mut self, value: Self::Value) -> Self::Got;
 
-    /// It is dropped, though it was given this.
+    /// Called when the operation was given this value, but is dropped before it has fetched it.
     fn pass_on(&mut self, value: Self::Value);
 
-    /// It is dropped while others run, though it has this.
+    /// See [`Operation::give_back`].
     #[inline(always)]
     fn give_back(&mut self, got: Self::Got) {
         drop(got);

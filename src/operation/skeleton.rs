@@ -1,4 +1,4 @@
-//! What every operation is made of, apart from its work.
+//! Everything that operations have in common: all but the work itself.
 //!
 //! ```text
 //!                      cancelled                        done, and it has had its share
@@ -9,21 +9,21 @@
 //!    └─────────────────────────── Wait ────────────┴──────────────────┘ handed, or cancelled
 //! ```
 //!
-//! 1. The **first look** is for cancellation: what is cancelled before it has begun counts, lets
-//!    others run, and fails.
-//! 2. The operation **tries** ([`Operation::attempt`]): it is done, has to wait, or is nothing but
-//!    a checkpoint.
-//! 3. What is done at once counts, and **lets others run** when its task has had its share. It has
-//!    happened by then: no cancellation takes it back.
-//! 4. What has to wait **registers** ([`Operation::register`]) and is [parked](park).
-//! 5. It is polled again and **looks** ([`Operation::look`]): it was handed what it waited for, was
-//!    cancelled, or goes on waiting. What came first decides.
-//! 6. It is **dropped**: while it waits it [leaves](Operation::leave); what it was handed and has
-//!    not returned with is [given back](Operation::give_back).
+//! 1. The **first look** is for cancellation: an operation that is cancelled before it has begun
+//!    counts, lets others run, and fails.
+//! 2. The operation **tries** ([`Operation::attempt`]): it is done at once, has to wait, or turns
+//!    out to be nothing but a checkpoint.
+//! 3. An operation that is done at once counts, and **lets others run** if its task has used up its
+//!    share. By then it has happened: no cancellation can undo it.
+//! 4. An operation that has to wait **registers** ([`Operation::register`]) and is [parked](park).
+//! 5. When it is polled again, it **looks** ([`Operation::look`]): it has been given what it waited
+//!    for, has been cancelled, or keeps waiting. Whichever came first counts.
+//! 6. If it is **dropped** while it waits, it [leaves](Operation::leave). Anything that it was
+//!    given but has not returned is [given back](Operation::give_back).
 //!
-//! An operation's future is [`Doing`] it: its own state, and [`Steps`].
-//! An operation that is ready, or is handed what it waits for, pays for none of the rare steps; what
-//! there is of one of these is on the heap, so that it takes no space in every future.
+//! The future of an operation is a [`Doing`]: the operation's own state and its [`Steps`]. An
+//! operation that is ready, or that is given what it waits for, does not pay for the rare steps.
+//! Their state is on the heap, so that it does not take up space in every future.
 
 use std::future::Future;
 use std::mem::{self, ManuallyDrop};
@@ -40,71 +40,75 @@ use crate::scope::{self, frame};
 
 /// The work of an operation.
 pub(crate) trait Operation {
-    /// What the user has called, for errors and for whoever looks at what a task waits for.
+    /// The name of the function that the user called, for errors and for showing what a task waits
+    /// for.
     const NAME: &'static str;
-    /// What is shown of it where it is asked what a generator awaits.
+    /// What is shown when somebody asks what a generator is awaiting.
     const IS_SHOWN: Shown = Shown::Itself;
-    /// As how many operations it counts where it was cancelled before it began: as in Trio, where
-    /// some let others run twice before they fail.
+    /// The number of operations it counts as if it was cancelled before it began. As in Trio, some
+    /// operations let others run twice before they fail.
     const COUNTS_WHEN_CANCELLED: u8;
 
-    /// What it has when it has happened.
+    /// The result of the operation.
     type Got;
-    /// What there is of it while it waits.
+    /// Its state while it waits.
     type Wait;
 
-    /// Where the user has called it.
+    /// Where the user called it.
     fn place(&self) -> &'static Location<'static>;
 
-    /// Whether there is nothing to do and nothing to wait for: then it is a checkpoint.
+    /// Whether there is nothing to do or to wait for, which makes the operation a mere checkpoint.
     #[inline(always)]
     fn is_checkpoint(&self) -> bool {
         false
     }
 
-    /// It was cancelled before it began, and is going to fail.
+    /// Called when the operation was cancelled before it began, and is about to fail.
     #[inline(always)]
     fn cancelled_at_once(&mut self) {}
 
-    /// Does it, if that is possible without waiting.
+    /// Performs the operation, if that is possible without waiting.
     fn attempt(&mut self, when: When, cx: &mut Context<'_>) -> Tried<Self::Got>;
 
-    /// It has happened, but is told that only after others have run. The answer is what it keeps
-    /// from others until then, if that is something that only one can have.
+    /// Called when the operation has happened, but others run before the task learns of it. Returns
+    /// what the operation keeps from others until then, if that is something that only one can
+    /// have.
     #[inline(always)]
     fn pause(&mut self, _got: &Self::Got) -> Option<Exclusive> {
         None
     }
 
-    /// Others have run.
+    /// Called after others have run.
     #[inline(always)]
     fn resume(&mut self, got: Self::Got) -> Result<Self::Got> {
         Ok(got)
     }
 
-    /// Begins to wait.
+    /// Starts waiting.
     fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Self::Wait>;
 
-    /// What it was handed, if that is all there is to see.
+    /// Returns what the operation was given, if there is nothing else to check.
     #[inline(always)]
     fn fetch(&mut self, _wait: &Self::Wait) -> Option<Self::Got> {
         None
     }
 
-    /// Looks what has become of its wait, and makes sure that this waker is the one to be woken.
+    /// Finds out what has become of the wait, and makes sure that this waker is the one to be
+    /// woken.
     fn look(&mut self, wait: &mut Self::Wait, cx: &mut Context<'_>) -> Look<Self::Got>;
 
-    /// It is dropped while it waits. What it waits with is dropped after that.
+    /// Called when the operation is dropped while it waits. The state of the wait is dropped
+    /// afterwards.
     fn leave(&mut self, wait: &mut Self::Wait);
 
-    /// It is dropped while others run, though it has happened.
+    /// Called when the operation has happened, but is dropped while others run.
     #[inline(always)]
     fn give_back(&mut self, got: Self::Got) {
         drop(got);
     }
 }
 
-/// What is shown of an operation that waits.
+/// What is shown of a waiting operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shown {
     Itself,
@@ -112,7 +116,7 @@ pub(crate) enum Shown {
     Inside,
 }
 
-/// When an operation tries.
+/// At which point an operation tries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum When {
     /// It has just begun.
@@ -123,13 +127,13 @@ pub(crate) enum When {
     Again,
 }
 
-/// What has come of it.
+/// The result of an attempt.
 pub(crate) enum Tried<G> {
     /// It has happened.
     Done(G),
     /// It has happened, and was counted before.
     Counted(G),
-    /// It tries when it has passed a checkpoint.
+    /// It tries after passing a checkpoint.
     AfterCheckpoint,
     /// It has to wait.
     Waits,
@@ -137,45 +141,45 @@ pub(crate) enum Tried<G> {
     Failed(Error),
 }
 
-/// Whether an operation waits now.
+/// The result of registering.
 pub(crate) enum Registered<W> {
     Waits(W),
-    /// A foreign waker was cloned, by which anything may have happened: it has to look again
-    /// whether there is something to wait for.
+    /// A foreign waker was cloned. That may have had any effect, so the operation has to check
+    /// again whether it still needs to wait.
     LooksAgain,
     Failed(Error),
 }
 
-/// What has become of an operation that waits.
+/// What has become of a waiting operation.
 pub(crate) enum Look<G> {
     Waits,
     /// It has happened.
     Got(G),
-    /// There may be what it waits for.
+    /// What it waits for may be available.
     Tries,
-    /// It was not told what has come, because it was cancelled, and then moved out of what was: it
-    /// begins again.
+    /// It was passed over because it was cancelled, but was then moved out of the cancelled scope.
+    /// It begins again.
     PassedOver(Left),
     Cancelled(Error, Option<Left>),
 }
 
-/// How far an operation has come: `W` is what there is of it while it waits, `G` what it has when
-/// it has happened.
+/// How far an operation has come. `W` is its state while it waits, `G` its result.
 pub(crate) struct Steps<W, G>(Step<W, G>);
 
 enum Step<W, G> {
     Begin,
     Wait(W),
-    /// Dropped by hand, as nearly always there is nothing to drop. The cell keeps the step apart from
-    /// what is in here: it is a number, looked at in one instruction.
+    /// Dropped by hand, because there is nearly always nothing to drop. With the wrapper, the
+    /// discriminant is kept apart from the contents: it is a number that one instruction can check.
     Rare(ManuallyDrop<Box<Rare<G>>>),
     End,
 }
 
 enum Rare<G> {
-    /// It was cancelled before it began, is nothing but a checkpoint, or has to pass one.
+    /// The operation was cancelled before it began, is nothing but a checkpoint, or has to pass
+    /// one.
     Checkpoint(Checkpoint),
-    /// It has happened; others run before the task is told.
+    /// The operation has happened; others run before the task learns of it.
     Paused(G, Delivery),
 }
 
@@ -196,13 +200,13 @@ impl<W, G> Steps<W, G> {
         matches!(self.0, Step::End)
     }
 
-    /// What there is of it, if it waits.
+    /// Its state, if it waits.
     #[inline]
     pub(crate) fn waits(&self) -> Option<&W> {
         if let Step::Wait(wait) = &self.0 { Some(wait) } else { None }
     }
 
-    /// Goes on with it.
+    /// Continues the operation.
     #[inline(always)]
     pub(crate) fn poll<O>(&mut self, work: &mut O, cx: &mut Context<'_>) -> Poll<Result<G>>
     where
@@ -218,7 +222,7 @@ impl<W, G> Steps<W, G> {
         }
     }
 
-    /// The future is dropped.
+    /// To be called when the future is dropped.
     #[inline(always)]
     pub(crate) fn drop<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
         if let Step::Wait(wait) = &mut self.0 {
@@ -284,7 +288,7 @@ impl<W, G> Steps<W, G> {
         Poll::Ready(outcome)
     }
 
-    /// Begins again, perhaps with a foreign waker that was cloned.
+    /// Begins again, perhaps with a clone of a foreign waker.
     #[cold]
     fn begin_again<O>(&mut self, work: &mut O, cx: &mut Context<'_>, kept: Kept) -> Poll<Result<G>>
     where
@@ -321,7 +325,7 @@ impl<W, G> Steps<W, G> {
         self.go_on(work, cx)
     }
 
-    /// Lets others run before the task is told.
+    /// Lets others run before the task learns that the operation has happened.
     #[cold]
     fn pause<O>(&mut self, work: &mut O, got: G, cx: &Context<'_>) -> Poll<Result<G>>
     where
@@ -395,7 +399,7 @@ impl<W, G> Steps<W, G> {
 }
 
 impl<W, G> Steps<W, G> {
-    /// Ends a rare step.
+    /// Ends a rare step and returns its state.
     #[cold]
     fn take_rare(&mut self) -> Option<Rare<G>> {
         match mem::replace(&mut self.0, Step::End) {
@@ -453,8 +457,8 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Here every operation parks that has to wait. Whoever wants to know what a task waits for, and
-/// where it has called that, finds it out here.
+/// Every operation that has to wait parks here. This is also where it is recorded what a task waits
+/// for, and where that was called.
 #[inline(always)]
 fn park<O: Operation, T>(_work: &O) -> Poll<T> {
     if O::IS_SHOWN == Shown::Itself {

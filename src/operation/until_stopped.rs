@@ -1,4 +1,4 @@
-//! Waiting that a graceful stop ends with a value.
+//! A wait that a graceful stop ends with a value.
 
 use std::future::Future;
 use std::panic::Location;

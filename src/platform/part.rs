@@ -1,12 +1,12 @@
-//! The parts of a run, such as its clock, its timers and its reactor: each is found through a
-//! thread-local of its own. So no part knows the run that it belongs to, and code that needs one
+//! The parts of a run, such as its clock, its timers and its reactor. Each is found through a
+//! thread-local of its own, so no part knows the run that it belongs to, and code that needs one
 //! part depends on nothing else.
 //!
 //! # Invariants
 //!
 //! 1. A part's pointer is null, or points to what the [`Lent`] that set it borrows. A `Lent` is
-//!    dropped before that borrow ends, in the stack frame that made it: `run` keeps it, and leaks
-//!    none.
+//!    dropped before that borrow ends, in the stack frame that made it: `run` holds on to each
+//!    `Lent` and never leaks one.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -40,14 +40,14 @@ impl<T> Part<T> {
         f(unsafe { part.as_ref() })
     }
 
-    /// Makes this the part of the present run, until the answer is dropped.
+    /// Makes this the part of the present run until the returned value is dropped.
     pub(crate) fn lend<'a>(&self, part: &'a T) -> Lent<'a, T> {
         let former = self.0.with(|pointer| pointer.0.replace(part));
         Lent { pointer: self.0, former, part: PhantomData }
     }
 }
 
-/// While it lives, a part is that of the present run. Dropping it puts back what was there before.
+/// As long as this lives, a part is that of the present run. Dropping it restores the previous one.
 pub(crate) struct Lent<'a, T: 'static> {
     pointer: &'static ThreadStatic<Pointer<T>>,
     former: *const T,

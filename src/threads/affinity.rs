@@ -1,8 +1,8 @@
 //! The cores that the process may use.
 //!
-//! A new thread inherits the affinity of the thread that starts it. If that one is pinned to a
-//! core, as is common in a program with a run for each core, it would pass this on to threads of
-//! the pool, which later work for other runs. So the pool's threads get the affinity that the
+//! A new thread inherits the affinity of the thread that starts it. If that thread is pinned to a
+//! core, as is common in a program with a run for each core, the pool's threads would be pinned
+//! too, although they later work for other runs. So the pool's threads get the affinity that the
 //! process began with: that of its main thread when the first `run` began. Whatever was set before
 //! that, with `taskset` or by the program, holds for them too.
 

@@ -1,4 +1,4 @@
-//! Jobs: what a thread does for a run, and what the run knows of those under way.
+//! Jobs: the work that a thread does for a run, and what the run knows of the jobs under way.
 //!
 //! ```text
 //! run's thread                                          another thread
@@ -8,7 +8,7 @@
 //!        └─ out of the table; permit given back; the waiting task woken
 //! ```
 //!
-//! An outcome belongs to one thread at any time, so no lock guards it. Where it is dropped, because
+//! An outcome belongs to one thread at any time, so no lock guards it. If it is dropped because
 //! nobody wants it any more, its panic is reported.
 
 use std::any::Any;
@@ -34,30 +34,31 @@ use crate::threads::pool;
 use crate::threads::token::Token;
 
 thread_static! {
-    /// Whose job this thread does.
+    /// The run and job that this thread works for.
     static EMPLOYER: Cell<Option<Employer>> = Cell::new(None);
 }
 
-/// Whose job a thread does, and which it is.
+/// The run that a thread works for, and which of its jobs.
 #[derive(Clone, Copy)]
 pub(crate) struct Employer {
     pub(crate) token: Token,
     key: usize,
 }
 
-/// After what time it is said of a job that a run waits for it which is to end.
+/// How long a run that is about to end waits for a job before this is reported.
 pub(crate) const OVERDUE: Nanos = 5_000_000_000;
 
-/// How many abandoned jobs of a run may be without a permit. Each is a thread that nobody waits
-/// for, and hangs as often as not.
+/// How many abandoned jobs of a run may be without a permit. Each occupies a thread that nobody
+/// waits for, and that hangs as often as not.
 const MOST_ABANDONED: usize = 400;
 
-/// Whose job this thread does, if it does one.
+/// The run and job that this thread works for, if any.
 pub(crate) fn employer() -> Option<Employer> {
     EMPLOYER.with(Cell::get)
 }
 
-/// The work itself. It is told the job's key, and returns the call that takes its outcome home.
+/// The work itself. It is passed the job's key, and returns the call that delivers its outcome to
+/// the run.
 pub(super) type Work = Box<dyn FnOnce(usize) -> Call + Send>;
 
 pub(super) fn work<T: Send + 'static>(
@@ -75,14 +76,14 @@ pub(super) fn work<T: Send + 'static>(
     })
 }
 
-/// What is given to a thread.
+/// A job as it is passed to a thread.
 pub(super) struct Job {
     work: Work,
     token: Token,
     key: usize,
 }
 
-/// What a thread has to say in the end.
+/// What a thread reports when it has finished a job.
 pub(super) struct Report {
     token: Token,
     call: Call,
@@ -99,7 +100,8 @@ impl Job {
 }
 
 impl Report {
-    /// It comes back if the run has gone: then the outcome is dropped with it.
+    /// Sends the report to the run. If the run is gone, the call comes back, and the outcome is
+    /// dropped with it.
     pub(super) fn send(self) -> Result<(), Call> {
         self.token.report(self.call)
     }
@@ -116,7 +118,7 @@ impl<T> Drop for Outcome<T> {
         let place = self.place;
         let outcome = self.outcome.take();
         quietly(|| {
-            // Values have destructors, which panic as well.
+            // Values have destructors, and these may panic too.
             let dropped = catch_unwind(AssertUnwindSafe(|| outcome.transpose().map(drop)));
             if let Ok(Err(payload)) | Err(payload) = dropped {
                 tracing::error!(
@@ -141,7 +143,7 @@ pub(crate) enum Course {
     Ends,
 }
 
-/// The jobs of a run that threads are at.
+/// The jobs of a run that threads are working on.
 pub(crate) struct Jobs {
     /// Of type [`Entry`].
     under_way: RefCell<Slab<Rc<dyn UnderWay>>>,
@@ -149,9 +151,9 @@ pub(crate) struct Jobs {
     awaited: Cell<usize>,
     /// How many of them wait for the run themselves.
     asking: Cell<usize>,
-    /// How many gave their permits back when they were.
+    /// How many have been abandoned and have given their permits back.
     without_permit: Cell<usize>,
-    /// Woken when it is none.
+    /// Woken when `awaited` reaches zero.
     none_awaited: Cell<Option<Waker>>,
 }
 
@@ -171,8 +173,8 @@ impl Jobs {
         self.awaited.get() > 0
     }
 
-    /// Whether there is a job, abandoned or not, that goes on by itself: one that does not wait for
-    /// this run.
+    /// Whether there is a job, abandoned or not, that makes progress by itself: one that does not
+    /// wait for this run.
     pub(crate) fn is_any_going_on(&self) -> bool {
         self.under_way.borrow().len() > self.asking.get()
     }
@@ -188,9 +190,9 @@ impl Jobs {
                 || self.under_way.borrow().iter().any(|(_, job)| goes_on(job)))
     }
 
-    /// Where those jobs were begun that have been waited for since [`OVERDUE`], though nobody wants
-    /// them: the run is ending, or the scope they were begun in is cancelled. Each is told once. And
-    /// when the next may be.
+    /// Finds the jobs that are unwanted, because the run is ending or the scope they were started
+    /// in is cancelled, but have been waited for for as long as [`OVERDUE`]. Returns where they
+    /// were started, each only once, and when the next may become overdue.
     pub(crate) fn overdue(
         &self,
         now: Nanos,
@@ -234,7 +236,7 @@ impl Jobs {
         asks.collect()
     }
 
-    /// Waits, in the body of the system's nursery, until there is none that was not abandoned.
+    /// Waits, in the body of the system's nursery, until every job has ended or been abandoned.
     pub(crate) async fn none_awaited(&self) {
         poll_fn(|cx| {
             if !self.is_any_awaited() {
@@ -246,8 +248,8 @@ impl Jobs {
         .await;
     }
 
-    /// Gives the work to a thread. The permit is given back when that has ended it, or when it is
-    /// abandoned, if such a job gives it back.
+    /// Gives the work to a thread. The permit is given back when the thread has finished, or
+    /// already when the job is abandoned, as `abandoned` says.
     pub(super) fn start<T: 'static>(
         &self,
         token: Token,
@@ -280,7 +282,7 @@ impl Jobs {
         Ok(entry)
     }
 
-    /// A thread has ended its job.
+    /// Called when a thread has finished its job.
     fn arrive<T: 'static>(&self, key: usize, outcome: Outcome<T>) {
         let entry = self.under_way.borrow_mut().remove(key);
         let entry: Rc<dyn Any> = entry;
@@ -308,7 +310,7 @@ impl Jobs {
     }
 }
 
-/// What becomes of the permit of a job that is abandoned.
+/// What becomes of the permit of an abandoned job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Abandoned {
     KeepsPermit,
@@ -342,23 +344,23 @@ struct Status {
     stage: Cell<Stage>,
     /// Where `to_thread` was called.
     place: &'static Location<'static>,
-    /// Where it is waited for, or was at first.
+    /// The scope in which it is waited for, or was at first.
     scope: Option<ScopeRef>,
     unwanted: Cell<Unwanted>,
-    /// The call to this run for whose answer the job waits.
+    /// Where the job called into this run, if it waits for the answer.
     asks: Cell<Option<&'static Location<'static>>>,
 }
 
-/// Whether it is waited for though nobody wants it any more.
+/// Whether a job is waited for although nobody wants it any more.
 #[derive(Clone, Copy)]
 enum Unwanted {
     No,
-    /// That is said then.
+    /// It is reported at this time.
     OverdueAt(Nanos),
     Told,
 }
 
-/// While it lives, a job waits for its run, on whose thread this is.
+/// As long as this lives, a job waits for its run. It stays on the run's thread.
 pub(crate) struct Asking(Employer);
 
 impl Asking {
@@ -398,10 +400,10 @@ impl<T> Entry<T> {
         self.outcome.take()?.outcome.take()
     }
 
-    /// If it is under way, neither its task nor the end of the run waits for it.
+    /// Stops waiting for the job: from now on neither its task nor the end of the run does.
     pub(super) fn abandon(&self) {
         JOBS.with(|jobs| {
-            // It may be dropped in a later run, or in none, if its own has failed.
+            // This may be called in a later run, or in none, if its own has failed.
             let jobs = jobs.filter(|_| Token::here() == Some(self.token));
             if let (Some(jobs), Stage::Awaited) = (jobs, self.status.stage.get()) {
                 self.status.stage.set(Stage::Abandoned);
@@ -413,7 +415,7 @@ impl<T> Entry<T> {
         });
     }
 
-    /// Others need not wait until the abandoned job has ended, which may be never.
+    /// Spares others from waiting for the end of an abandoned job, which may never come.
     fn give_permit_back(&self, jobs: &Jobs) {
         let others = jobs.without_permit.get();
         if others == MOST_ABANDONED {
@@ -434,7 +436,7 @@ impl<T> Entry<T> {
         }
     }
 
-    /// Makes sure that this waker is the one that is woken when it ends.
+    /// Makes sure that this waker is the one to be woken when the job ends.
     pub(super) fn arm(&self, cx: &Context<'_>) {
         if self.waker.borrow().as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return;
@@ -443,7 +445,7 @@ impl<T> Entry<T> {
         drop(former); // foreign code
     }
 
-    /// Nobody is woken any more.
+    /// Makes sure that nobody is woken any more.
     pub(super) fn disarm(&self) {
         let former = self.waker.take();
         drop(former); // foreign code

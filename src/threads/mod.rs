@@ -1,4 +1,4 @@
-//! Other threads: blocking work that is done there, and the way back from them.
+//! Other threads: blocking work that is done there, and the way back to a run.
 //!
 //! | file | concept |
 //! |---|---|

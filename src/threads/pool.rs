@@ -24,18 +24,18 @@ shared_static! {
 
 struct Pool {
     /// The last to become idle is the first to work: its memory is warm, and threads that are not
-    /// needed get to their end.
+    /// needed reach the end of their idle time.
     idle: Mutex<Vec<Arc<Worker>>>,
 }
 
 struct Worker {
-    /// The job it was given. Only the caller that has taken the worker from the idle ones gives it
-    /// one.
+    /// The job this worker was given. Only a caller that has taken the worker off the idle list
+    /// gives it one.
     job: Mutex<Option<Job>>,
     given: Condvar,
 }
 
-/// Has a thread do the job, soon.
+/// Has a thread do the job soon.
 ///
 /// # Errors
 ///
@@ -72,15 +72,15 @@ impl Pool {
         let mut refused = Vec::new();
         while let Some(job) = next {
             let report = job.run();
-            // The thread is idle before anybody learns that its job has ended, so that one job
-            // after another gets the same thread.
+            // The thread becomes idle before anybody learns that its job has ended, so that
+            // consecutive jobs get the same thread.
             self.idle.lock().push(worker.clone());
             refused.extend(report.send().err());
             next = if refused.is_empty() {
                 self.next_for(&worker)
             } else {
                 self.end_idleness(&worker).or_else(|| {
-                    // This is foreign code, which may block. No job is to wait for it.
+                    // This runs foreign code, which may block. No job should have to wait for it.
                     refused.clear();
                     self.idle.lock().push(worker.clone());
                     self.next_for(&worker)
@@ -94,7 +94,8 @@ impl Pool {
         worker.take(Some(IDLE)).or_else(|| self.end_idleness(worker))
     }
 
-    /// From here on nobody gives it a job. Returns the one that it was given before that, if any.
+    /// Makes sure that nobody gives the worker another job. Returns the job that it was given
+    /// before that, if any.
     fn end_idleness(&self, worker: &Arc<Worker>) -> Option<Job> {
         let mut idle = self.idle.lock();
         match idle.iter().position(|other| Arc::ptr_eq(other, worker)) {
@@ -117,7 +118,7 @@ impl Worker {
         self.given.notify_one();
     }
 
-    /// Takes the next job; `None` if the time is over.
+    /// Takes the next job; `None` if the time has run out.
     fn take(&self, time: Option<Duration>) -> Option<Job> {
         let mut job = self.job.lock();
         while job.is_none() {

@@ -31,7 +31,7 @@ const LOOKUP_LIMIT: usize = 100;
 pub(crate) struct Limiters {
     /// The default limiter for jobs.
     jobs: CapacityLimiter,
-    /// The limiter for look-ups of names, which may hang all together.
+    /// The limiter for look-ups of names, all of which may hang at once.
     #[cfg_attr(any(not(unix), loom), allow(dead_code, reason = "there is no network"))]
     lookups: CapacityLimiter,
 }
@@ -138,7 +138,7 @@ enum Limit {
     Given(CapacityLimiter),
 }
 
-/// What becomes of the function when it is cancelled while a thread is at it.
+/// What becomes of the function when it is cancelled while a thread is running it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnCancel {
     Wait,
@@ -148,15 +148,15 @@ enum OnCancel {
 enum Stage<T> {
     New(Work),
     Acquiring(Work, Acquire),
-    /// It has its permit.
+    /// The function has its permit.
     Started(Steps<Thread<T>, std::thread::Result<T>>),
 }
 
-/// A thread that is waited for.
+/// A wait for a thread.
 struct Thread<T> {
     entry: Rc<Entry<T>>,
     watch: Watch,
-    /// Where it cannot be cancelled.
+    /// The scope that keeps the wait from being cancelled.
     uncancellable: Option<Uncancellable>,
 }
 
@@ -260,7 +260,7 @@ impl<T> ToThread<T> {
         Poll::Ready(ended.map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))))
     }
 
-    /// The present stage; what comes after it has nothing to do yet.
+    /// Takes out the present stage, and leaves the last one, which has not begun.
     fn next_stage(&mut self) -> Stage<T> {
         std::mem::replace(&mut self.stage, Stage::Started(Steps::new()))
     }
@@ -277,7 +277,7 @@ impl<T> Drop for ToThread<T> {
 
 /// A function that has its permit.
 struct Running<'a, T> {
-    /// Until a thread has it.
+    /// Present until a thread has it.
     job: Option<(Work, Permit)>,
     _value: PhantomData<T>,
     limit: &'a Limit,
@@ -311,7 +311,7 @@ impl<T: 'static> Running<'_, T> {
         })
     }
 
-    /// Goes on waiting for the thread, unless it may leave that to itself and is cancelled.
+    /// Goes on waiting for the thread, unless this is cancelled and the thread may be abandoned.
     fn go_on(&mut self, thread: &mut Thread<T>, cx: &Context<'_>) -> Result<()> {
         match self.on_cancel {
             OnCancel::Wait => thread.uncancellable = Uncancellable::new(),
@@ -327,7 +327,7 @@ impl<T: 'static> Running<'_, T> {
 
 impl<T: 'static> Operation for Running<'_, T> {
     const NAME: &'static str = "to_thread";
-    // It may have been cancelled after it was given the permit, and has counted then.
+    // If it was cancelled after it was given the permit, it has already been counted.
     const COUNTS_WHEN_CANCELLED: u8 = 0;
 
     type Got = std::thread::Result<T>;

@@ -239,7 +239,7 @@ impl Token {
         Ok(answer.unwrap_or_else(|| Err(CallRefused::new(place, Refusal::RunFinished).into())))
     }
 
-    /// Has `call` called with `f` on the run's thread. Waits until that has given an answer, or has
+    /// Has `call` called with `f` on the run's thread. Waits until it has given an answer, or has
     /// dropped the means to give one.
     fn ask<F, T>(
         self,
@@ -261,7 +261,8 @@ impl Token {
         let _ = self.call(Box::new(move || {
             let begun = mem::replace(&mut *answering.answer.state.lock(), State::Begun);
             let State::Asked(f) = begun else { unreachable!("it is called once") };
-            // For the run, the call is news until here, and from here on the job is at work again.
+            // Up to here, the pending call is news for the run. From here on the job waits for its
+            // answer.
             answering.asking = job.map(|job| Asking::new(job, place));
             call(f, answering);
         }));
@@ -288,7 +289,7 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// A question from one thread to another, which waits for the answer.
+/// A question that one thread asks another, waiting for the answer.
 struct Answer<F, T> {
     state: Mutex<State<F, T>>,
     given: Condvar,
@@ -304,10 +305,10 @@ enum State<F, T> {
     Dropped,
 }
 
-/// The end that gives the answer. Dropping it is an answer too.
+/// The end that gives the answer. Dropping it counts as an answer too.
 struct Answering<F, T> {
     answer: Arc<Answer<F, T>>,
-    /// The job of the run itself that waits for the answer, if it is one.
+    /// Set if a job of this very run waits for the answer.
     asking: Option<Asking>,
 }
 

@@ -57,7 +57,7 @@ struct Inner {
 }
 
 impl CapacityLimiter {
-    /// Makes a limiter with this many permits. With none, everybody waits until
+    /// Makes a limiter with this many permits. If there are none, everybody waits until
     /// [`set_total`](Self::set_total) is called.
     #[must_use]
     pub fn new(total: usize) -> Self {
@@ -71,9 +71,9 @@ impl CapacityLimiter {
         self.inner.total.get()
     }
 
-    /// Changes the number of permits. If there are now more, the first tasks that wait get them. If
-    /// there are fewer than are in use, nobody loses a permit, but nobody gets one until enough
-    /// have been given back.
+    /// Changes the number of permits. If there are now more, the tasks that have waited longest get
+    /// them. If there are fewer than are in use, nobody loses a permit, but nobody gets one until
+    /// enough have been given back.
     pub fn set_total(&self, total: usize) {
         self.inner.total.set(total);
         self.inner.serve();
@@ -125,7 +125,7 @@ impl CapacityLimiter {
         Some(self.permit())
     }
 
-    /// Makes the permit, which has been counted already.
+    /// Makes a permit that has already been counted.
     fn permit(&self) -> Permit {
         Permit { limiter: self.clone() }
     }
@@ -145,7 +145,7 @@ impl Inner {
         self.serve();
     }
 
-    /// Gives the available permits to the tasks that wait. So no task waits while one is available.
+    /// Gives the available permits to waiting tasks, so that no task waits while one is available.
     fn serve(&self) {
         let mut panic = FirstPanic::new();
         while self.available() > 0 {
@@ -199,7 +199,7 @@ impl Queued for Taking {
     const COUNTS_WHEN_CANCELLED: u8 = 2;
     const ALONE: Option<Exclusive> = Some(Exclusive::Permit);
 
-    /// Its permit is counted when it is given one.
+    /// Nothing is passed: the permit is counted when it is given.
     type Value = ();
     type Got = Permit;
 

@@ -91,7 +91,8 @@ pub struct Sleep {
     stage: Stage,
 }
 
-/// Small, as there may be many: what is of one stage only takes no space in the other.
+/// An enum, to keep sleeps small, of which there may be many: what only one stage needs takes no
+/// space in the other.
 enum Stage {
     New(Until),
     Begun(Steps<Waiting, ()>),
@@ -104,11 +105,11 @@ pub(super) enum Until {
     After(Nanos),
     Instant(Instant),
     Never,
-    /// What is waited for is with what waits.
+    /// The sleep has begun: its [`Waiting`] knows the rest.
     Begun,
 }
 
-/// A sleep that waits.
+/// A waiting sleep.
 struct Waiting {
     ends: Ends,
     deadline: Nanos,
@@ -116,7 +117,7 @@ struct Waiting {
     watch: Watch,
 }
 
-/// Whether a sleep ends by itself. (What a byte of it is not leaves space for [`Stage`].)
+/// Whether a sleep ends by itself. (The unused values of its byte leave room for [`Stage`].)
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
     AtDeadline,
@@ -126,7 +127,7 @@ enum Ends {
 /// A sleep's work.
 struct Sleeping {
     until: Until,
-    /// When that is, as soon as it is known.
+    /// When the sleep ends, as soon as that is known.
     deadline: Nanos,
     place: &'static Location<'static>,
 }
@@ -142,7 +143,7 @@ impl Operation for Sleeping {
         self.place
     }
 
-    /// Where there is nothing to wait for, it is a checkpoint.
+    /// If there is nothing to wait for, this is a checkpoint.
     #[inline(always)]
     fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
         match when {
@@ -182,12 +183,11 @@ impl Operation for Sleeping {
             return wait.go_on(cx);
         }
         if !wait.timer.is_current() {
-            // It was over before it had begun, and counts as any operation does that finishes at
-            // once.
+            // It was over before it had begun, and counts like any operation that finishes at once.
             return Look::Tries;
         }
         wait.timer.clear();
-        // If a deadline comes at the same time, that counts, as in Trio.
+        // If a deadline comes at the same time, the deadline counts, as in Trio.
         match scope::check() {
             Ok(()) => Look::Got(()),
             Err(error) => Look::Cancelled(error, None),

@@ -1,5 +1,5 @@
 //! A fair queue of waiting operations: first come, first served. An operation that gives up leaves
-//! without a trace.
+//! no trace.
 //!
 //! Each waiter can bring something (a message that it wants to send) and can be given something (a
 //! message that it waits for) by whoever serves it. An operation has happened as soon as it is
@@ -7,10 +7,10 @@
 //!
 //! # Foreign code
 //!
-//! None runs while the queue is borrowed or half changed. A foreign waker is cloned before an
-//! operation joins the queue or goes on waiting, and whatever was checked before that is checked
-//! again. Any foreign code that has to be dropped is returned to the caller, who drops it last of
-//! all.
+//! No foreign code runs while the queue is borrowed or half changed. A foreign waker is cloned
+//! before an operation joins the queue or goes on waiting, and whatever was checked before that is
+//! checked again. Anything foreign that has to be dropped is returned to the caller, which drops it
+//! last of all.
 
 #[cfg(not(loom))]
 mod news;
@@ -38,7 +38,7 @@ pub(crate) struct Waiters<T: Given> {
 }
 
 struct Inner<T: Given> {
-    /// A place with a waiter in it does not move, and is changed where it is.
+    /// A place with a waiter in it does not move; it is changed in place.
     first: Slot<T>,
     #[expect(
         clippy::box_collection,
@@ -53,7 +53,7 @@ struct Inner<T: Given> {
 
 /// What a waiter brings and is given.
 pub(crate) trait Given {
-    /// The value in a place without a waiter, and of a waiter that brings nothing.
+    /// The value of an empty place, and of a waiter that brings nothing.
     const NOTHING: Self;
     /// [`Taker`], if some of the waiters wait for something that only one can have.
     type Taker: Takes;
@@ -69,7 +69,7 @@ impl<T> Given for Option<T> {
     type Taker = Taker;
 }
 
-/// The number of no place.
+/// Stands for no place.
 const NONE: u32 = u32::MAX;
 
 struct Slot<T: Given> {
@@ -77,7 +77,7 @@ struct Slot<T: Given> {
     waiting: Waiting,
     /// For a waiter that waits for something that only one can have.
     taker: T::Taker,
-    /// The one before it in the queue, if there is one.
+    /// The previous one in the queue, if any.
     prev: u32,
     /// The next one in the queue, or in the list of free places.
     next: u32,
@@ -89,11 +89,11 @@ enum State {
     Free,
     Waiting,
     #[cfg(not(loom))]
-    /// It waits, but nobody is going to look at what becomes of it.
+    /// It waits, but nobody is going to check what becomes of it.
     Left,
-    /// It was taken out of the queue because it was cancelled; the operation has not looked yet.
+    /// It was removed from the queue because it was cancelled; the operation has not looked yet.
     PassedOver,
-    /// It was taken out of the queue with what it was given; the operation has not looked yet.
+    /// It was served and removed from the queue; the operation has not looked yet.
     Served,
 }
 
@@ -113,8 +113,8 @@ pub(crate) enum Outcome<T> {
 }
 
 impl<T> Outcome<T> {
-    /// The same for an operation that brought nothing. `served` turns what it was given into its
-    /// result.
+    /// Converts the outcome for an operation that brought nothing. `served` turns what it was given
+    /// into its result.
     #[inline]
     pub(crate) fn look<G>(self, served: impl FnOnce(T) -> G) -> Look<G> {
         match self {
@@ -133,8 +133,9 @@ pub(crate) enum Fate {
     NotServed,
 }
 
-/// What is left of a waiter that has left the queue. Dropping it is foreign code, so it is dropped
-/// once its operation knows that it has left, and is whole again.
+/// What is left of a waiter that has left the queue. Dropping it runs foreign code, so it is
+/// dropped only when its operation has recorded that it left the queue and is in a consistent state
+/// again.
 #[must_use = "it is dropped last of all"]
 pub(crate) struct Left {
     _waiting: Waiting,
@@ -146,8 +147,8 @@ pub(crate) struct Left {
 pub(crate) struct Kept(ManuallyDrop<Option<Foreign>>);
 
 impl Kept {
-    /// The operation did not have to wait. Dropping the waker is foreign code, and if it panicked
-    /// while the operation returns its result, the result would be lost.
+    /// Called when the operation did not have to wait. Dropping the waker runs foreign code, and a
+    /// panic there would lose the result that the operation is about to return.
     #[cold]
     fn give_up(&mut self) {
         let waker = self.0.take();
@@ -156,7 +157,7 @@ impl Kept {
 }
 
 impl Drop for Kept {
-    // There is nothing else to drop, so the compiler sees that there is nearly never anything to
+    // There is nothing else to drop, so the compiler can see that there is nearly never anything to
     // do.
     #[inline(always)]
     fn drop(&mut self) {
@@ -208,8 +209,8 @@ impl<T: Given> Waiters<T> {
     /// Joins the queue at its end, bringing nothing. An operation that waits for something that
     /// only one can have says where it was called.
     ///
-    /// A foreign waker has to be cloned first, and is in `kept` when the operation has looked
-    /// again.
+    /// A foreign waker has to be cloned first. The clone is in `kept`, and the operation looks
+    /// again before it joins.
     #[inline]
     pub(crate) fn join(
         &self,
@@ -257,8 +258,8 @@ impl<T: Given> Waiters<T> {
         Registered::Waits(self.take_place(bring, alone, || Waiting::of_foreign(waker)))
     }
 
-    /// `waiting` makes its value right where it belongs: moving it there would cost more than all
-    /// the rest.
+    /// `waiting` builds its value in its final place: moving it there would cost more than all the
+    /// rest.
     #[inline(always)]
     fn take_place(
         &self,
@@ -276,7 +277,8 @@ impl<T: Given> Waiters<T> {
         let free = slot.next;
         bring(&mut slot.value);
         slot.taker.begin(alone);
-        // What was there has been taken out by now, so running its destructor would be wasted work.
+        // The previous value has been taken out by now, so running its destructor would be wasted
+        // work.
         mem::forget(mem::replace(&mut slot.waiting, waiting()));
         slot.prev = tail;
         slot.next = NONE;
@@ -356,7 +358,7 @@ impl<T: Given> Waiters<T> {
         }
     }
 
-    /// Gives up a place. What the waiter brought, or was given, comes back.
+    /// Gives up a place. Returns what the waiter brought, or was given.
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Left) {
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);

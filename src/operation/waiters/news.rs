@@ -1,5 +1,4 @@
-//! News that concerns several waiters, each of which learns only what is for it: those who wait for
-//! a socket.
+//! News for several waiters at once, each of which is told only what concerns it. Used for sockets.
 
 use std::mem;
 use std::task::Waker;
@@ -15,15 +14,15 @@ impl<T: Given> Waiters<T> {
         self.inner.borrow().head == NONE
     }
 
-    /// Serves all the waiters whom this concerns with what they brought, except cancelled ones.
-    /// Adds the wakers to wake when nothing is borrowed.
+    /// Serves all waiters that this concerns, except cancelled ones, with what they brought. Adds
+    /// their wakers to `woken`, to be woken when nothing is borrowed.
     pub(crate) fn serve_those(&self, woken: &mut Vec<KeptWaker>, is_for: impl Fn(&T) -> bool) {
         let is_for = |slot: &Slot<T>| is_for(&slot.value) && !slot.waiting.is_cancelled();
         self.take_out(is_for, |waiting| woken.push(waiting.hand()));
     }
 
-    /// Forgets all the waiters. They will look again, and are not woken. Dropping the answer is
-    /// foreign code.
+    /// Forgets all the waiters. They will look again, and are not woken. Dropping the returned
+    /// value runs foreign code.
     #[must_use]
     pub(crate) fn forget_all(&self) -> impl Drop + use<T> {
         struct Forgotten(Vec<Waiting>);
@@ -58,14 +57,15 @@ impl<T: Given> Waiters<T> {
         }
     }
 
-    /// Waits without an operation that would look, or leave. Nobody is told when it is given up, so
-    /// its waker stays until it is served. Waiters of this kind that bring the same wait only once.
+    /// Adds a waiter that no operation stands behind, so nothing looks at it or makes it leave: its
+    /// waker stays until it is served. If an equal value is already waiting with an equal waker,
+    /// nothing is added.
     pub(crate) fn leave_waker(&self, value: T, waker: &Waker)
     where
         T: PartialEq,
     {
         /// How many may stay. If there are more, all of them are woken. Those still in use come
-        /// again, so those that are not cannot pile up.
+        /// back, so the others cannot pile up.
         const MOST: usize = 16;
         let is_alike = |slot: &Slot<T>| slot.state == State::Left && slot.value == value;
         let mut alike = 0;
@@ -81,7 +81,7 @@ impl<T: Given> Waiters<T> {
             index = slot.next;
         }
         drop(inner);
-        let waiting = Waiting::unwatched(waker); // foreign code, as to wake them
+        let waiting = Waiting::unwatched(waker); // foreign code, and so is waking them
         let mut woken = Vec::new();
         if alike >= MOST {
             self.take_out(is_alike, |waiting| woken.push(waiting.hand()));

@@ -1,4 +1,4 @@
-//! The queue against a `VecDeque` of those who wait.
+//! The queue compared with a `VecDeque` of the waiters.
 
 use std::collections::VecDeque;
 use std::panic::Location;
@@ -21,7 +21,7 @@ impl Given for u64 {
     type Taker = Taker;
 }
 
-/// What is done to a queue, by or to one of a few waiters.
+/// A step performed on a queue, by or to one of a few waiters.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Join(usize),
@@ -35,7 +35,7 @@ enum Step {
 }
 
 const WAITERS: usize = 6;
-/// What is given is what was brought, and this.
+/// A waiter is given what it brought, plus this.
 const GIVEN: u64 = 1 << 32;
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Wake for Wakes {
     }
 }
 
-/// One who waits, or does not at present.
+/// A waiter, which may not be waiting at present.
 struct Waiter {
     scope: Entered,
     wakes: Arc<Wakes>,
@@ -55,7 +55,7 @@ struct Waiter {
     /// What it brought.
     value: u64,
     served: bool,
-    /// Whether it looked last where its scope does not reach it.
+    /// Whether its last look was outside the reach of its scope.
     outside: bool,
 }
 
@@ -81,11 +81,11 @@ impl Waiter {
     }
 }
 
-/// A queue, and what it should be like.
+/// A queue and its model.
 struct Pair {
     queue: Waiters<u64>,
     waiters: Vec<Waiter>,
-    /// Those whom the next to be served is among, first come first.
+    /// The candidates for being served next, in order.
     model: VecDeque<usize>,
     joined: u64,
 }
@@ -200,8 +200,8 @@ impl Pair {
     }
 }
 
-/// First come, first served; who was cancelled is not; nobody is lost, or served twice. Whatever
-/// comes in between.
+/// First come, first served; cancelled waiters are not served; none is lost or served twice,
+/// whatever happens in between.
 #[test]
 fn agrees_with_a_deque() {
     let who = 0..WAITERS;

@@ -1,4 +1,4 @@
-//! One that waits: the watch over it, and the waker to wake.
+//! A waiter: the watch over it, and the waker to wake.
 
 use std::mem;
 use std::task::{Context, Waker};
@@ -10,7 +10,7 @@ use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 use crate::scope::watch::{self, Watch};
 
-/// What an operation leaves with whoever has what it waits for. To drop it is foreign code.
+/// What an operation leaves with the source of what it waits for. Dropping it runs foreign code.
 pub(crate) struct Waiting {
     watch: Watch,
     waker: KeptWaker,
@@ -22,7 +22,7 @@ impl Waiting {
         Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) };
 
     #[cfg(not(loom))] // for sockets
-    /// For a waker whose operation learns of a cancellation in another way. Foreign code.
+    /// For a waker whose operation learns of a cancellation in another way. This runs foreign code.
     pub(crate) fn unwatched(waker: &Waker) -> Self {
         let waker = match waker::unit_of(waker) {
             Some(unit) => KeptWaker::Unit(unit),
@@ -32,7 +32,7 @@ impl Waiting {
     }
 
     #[cfg(not(loom))] // for sockets
-    /// Whether it wakes the same as this. Calls nothing.
+    /// Whether this wakes the same as `waker`. Runs no foreign code.
     pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
         match &self.waker {
             KeptWaker::Unit(unit) => waker::unit_of(waker) == Some(*unit),
@@ -40,13 +40,13 @@ impl Waiting {
         }
     }
 
-    /// For a wait of the unit that is being polled, which begins now.
+    /// For a wait that begins now, in the unit that is being polled.
     #[inline(always)]
     pub(crate) fn of_unit(unit: UnitId) -> Self {
         Waiting { waker: KeptWaker::Unit(unit), watch: Watch::of_unit() }
     }
 
-    /// For a wait with a foreign waker, which begins now.
+    /// For a wait that begins now, with a foreign waker.
     pub(crate) fn of_foreign(waker: Foreign) -> Self {
         Waiting { waker: KeptWaker::Foreign(waker.clone()), watch: Watch::armed_with(waker) }
     }
@@ -58,8 +58,8 @@ impl Waiting {
         !is_known
     }
 
-    /// To be called whenever the operation goes on waiting, with its waker, if that
-    /// [is new](Self::is_new). To drop the answer is foreign code.
+    /// To be called whenever the operation goes on waiting. `new` is its waker, if it [is
+    /// new](Self::is_new). Dropping the returned value runs foreign code.
     #[must_use]
     pub(crate) fn go_on(&mut self, cx: &Context<'_>, new: Option<Foreign>) -> Stale {
         let waker = match (waker::current_unit(cx.waker()), &new) {
@@ -72,18 +72,18 @@ impl Waiting {
         Stale { _watch: watch, _waker: waker }
     }
 
-    /// As [`Watch::is_cancelled`].
+    /// See [`Watch::is_cancelled`].
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.watch.is_cancelled()
     }
 
-    /// As [`Watch::check`].
+    /// See [`Watch::check`].
     pub(crate) fn check(&mut self) -> Result<()> {
         self.watch.check()
     }
 
-    /// The unit that waits, if its waker is that unit's own.
+    /// The waiting unit, if the waker is that unit's own.
     #[inline]
     pub(crate) fn unit(&self) -> Option<UnitId> {
         match self.waker {
@@ -92,7 +92,7 @@ impl Waiting {
         }
     }
 
-    /// What it waited for has come. Returns the waker, to be woken.
+    /// Called when what it waited for has come. Returns the waker to wake.
     #[must_use]
     #[inline(always)]
     pub(crate) fn hand(self) -> KeptWaker {
@@ -101,7 +101,7 @@ impl Waiting {
     }
 }
 
-/// What an operation that goes on waiting has no use for any more.
+/// Things that an operation which goes on waiting no longer needs.
 pub(crate) struct Stale {
     _watch: watch::Stale,
     _waker: Option<KeptWaker>,

@@ -78,10 +78,10 @@ struct Shared<T> {
     capacity: usize,
     /// Sorted by number. If messages were put back there may be more than `capacity`.
     buffer: RefCell<VecDeque<Numbered<T>>>,
-    /// Each of them has its message, which is taken when the sender is served, unless the channel
+    /// Each sender has its message, which is taken when the sender is served, unless the channel
     /// was closed.
     senders: Waiters<Option<T>>,
-    /// Each is given a message when it is served, or nothing at the end.
+    /// Each receiver is given a message when it is served, or nothing at the end.
     receivers: Waiters<Option<Numbered<T>>>,
     open_senders: Cell<usize>,
     open_receivers: Cell<usize>,
@@ -108,11 +108,11 @@ impl<T> Shared<T> {
         self.closed.get() && self.under_way.get() == 0 && self.buffer.borrow().is_empty()
     }
 
-    /// If this is the end, tells those who wait for a message.
+    /// If the channel has ended, tells the receivers that wait for a message.
     #[cold]
     fn tell_end(&self) {
         if self.has_ended() {
-            self.receivers.serve_all(); // nothing can come any more, whatever their wakers do
+            self.receivers.serve_all(); // no message can come any more, whatever their wakers do
         }
     }
 
@@ -127,7 +127,7 @@ impl<T> Shared<T> {
     fn arrives(&self) {
         self.under_way.set(self.under_way.get() - 1);
         if self.closed.get() {
-            // If another one's waker panics, the message must not be lost.
+            // If another receiver's waker panics, the message must not be lost.
             quietly(|| self.tell_end());
         }
     }

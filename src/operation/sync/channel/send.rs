@@ -85,7 +85,8 @@ impl<T> Operation for Offer<'_, T> {
 }
 
 impl<T> Offer<'_, T> {
-    /// Whether it was, when it has waited. If it was not, the message has come back.
+    /// Whether the message was sent, after the operation has waited. If not, the message has come
+    /// back.
     #[inline(always)]
     fn sent(&self) -> Result<(), Closed> {
         if self.message.is_none() { Ok(()) } else { Err(Closed) }
