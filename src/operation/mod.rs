@@ -2,7 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `skeleton` | the steps of every operation, and the one place where all of them park |
+//! | `skeleton` | the steps of every operation, and the one place where all of them wait |
 //! | `queued` | an operation that waits in a queue |
 //! | `waiters` | the queue of operations that wait for the same thing |
 //! | `handed` | exclusive things delivered to an operation that has not fetched them yet |

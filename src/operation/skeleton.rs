@@ -15,7 +15,7 @@
 //!    out to be nothing but a checkpoint.
 //! 3. An operation that is done at once counts, and **lets others run** if its task has used up its
 //!    share. By then it has happened: no cancellation can undo it.
-//! 4. An operation that has to wait **registers** ([`Operation::register`]) and is [parked](park).
+//! 4. An operation that has to wait **registers** ([`Operation::register`]) and [waits].
 //! 5. When it is polled again, it **looks** ([`Operation::look`]): it has been given what it waited
 //!    for, has been cancelled, or keeps waiting. Whichever came first counts.
 //! 6. If it is **dropped** while it waits, it [leaves](Operation::leave). Anything that it was
@@ -274,7 +274,7 @@ impl<W, G> Steps<W, G> {
             Tried::Waits => match work.register(cx, &mut kept) {
                 Registered::Waits(wait) => {
                     self.0 = Step::Wait(wait);
-                    park(work)
+                    waits(work)
                 }
                 Registered::LooksAgain => self.begin_again(work, cx, kept),
                 Registered::Failed(error) => self.end(Err(error)),
@@ -378,7 +378,7 @@ impl<W, G> Steps<W, G> {
     {
         let Step::Wait(wait) = &mut self.0 else { unreachable!("it waits") };
         match work.look(wait, cx) {
-            Look::Waits => park(work),
+            Look::Waits => waits(work),
             Look::Got(got) => self.end(Ok(got)),
             Look::Tries => {
                 self.0 = Step::Begin;
@@ -457,10 +457,10 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Every operation that has to wait parks here. This is also where it is recorded what a task waits
+/// Every operation that has to wait does so here. This is also where it is recorded what a task waits
 /// for, and where that was called.
 #[inline(always)]
-fn park<O: Operation, T>(_work: &O) -> Poll<T> {
+fn waits<O: Operation, T>(_work: &O) -> Poll<T> {
     if O::IS_SHOWN == Shown::Itself {
         frame::awaits(O::NAME);
     }
