@@ -1,4 +1,5 @@
-//! [`Cancelled`], and the reasons for a cancellation.
+//! [`Cancelled`], the reasons for a cancellation, and [`Interrupted`], the error of a run that Ctrl-C
+//! has cancelled.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -156,3 +157,34 @@ impl fmt::Debug for Cancelled {
 }
 
 impl StdError for Cancelled {}
+
+/// The user pressed Ctrl-C, and that ended the run.
+///
+/// Like `trio.run`, which raises `KeyboardInterrupt` once all tasks have unwound, `run` fails with
+/// this after everything has been cancelled and has cleaned up.
+///
+/// ```
+/// use seedbed::{Interrupted, Result};
+/// use std::process::ExitCode;
+///
+/// fn exit_code(result: &Result<()>) -> ExitCode {
+///     match result {
+///         Ok(()) => ExitCode::SUCCESS,
+///         // What shells expect of a program ended by SIGINT.
+///         Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
+///         Err(_) => ExitCode::FAILURE,
+///     }
+/// }
+/// assert_eq!(exit_code(&Ok(())), ExitCode::SUCCESS);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted: Ctrl-C ended the run, once everything in it had cleaned up")
+    }
+}
+
+impl StdError for Interrupted {}

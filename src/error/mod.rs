@@ -6,11 +6,9 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `cancelled` | [`Cancelled`], and the reasons for it |
+//! | `cancelled` | [`Cancelled`], and the reasons for it; [`Interrupted`] |
 //! | `group` | [`Group`], and taking one apart: splitting it, absorbing its cancellations |
-//! | `causes` | the walk along the causes of an error |
-//! | `convert` | into [`Error`] and out again, through foreign error types |
-//! | `disguise` | recognising a cancellation that another library has wrapped in an error of its own |
+//! | `foreign` | errors of other libraries: conversions, the walk along their causes, cancellations in disguise |
 //! | `placed` | the place of an error in an operation that is made of several |
 //! | `render` | errors as text: one line for logs, a tree for people |
 //! | `panic` | panics that are caught |
@@ -19,7 +17,8 @@
 //!
 //! | file | errors |
 //! |---|---|
-//! | `outcomes` | any correct program may meet them: [`TooSlow`], [`NoValue`], [`Interrupted`] |
+//! | `too_slow` | [`TooSlow`]: the time of a `fail_after` or `fail_at` ran out |
+//! | `no_value` | [`NoValue`]: a body was interrupted before it had its value |
 //! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`] |
 //! | `stuck` | nothing goes on: [`Stuck`], [`Deadlock`] |
 //! | `refused` | a call from another thread that was not made: [`CallRefused`], [`NotRun`] |
@@ -34,14 +33,11 @@
 //! nothing of its own is borrowed or half changed.
 
 mod cancelled;
-mod causes;
-mod convert;
-#[cfg(all(unix, not(loom), feature = "hyper"))]
-mod disguise;
+mod foreign;
 mod generator;
 mod group;
 mod misuse;
-mod outcomes;
+mod no_value;
 pub(crate) mod panic;
 #[cfg(all(unix, not(loom)))]
 mod placed;
@@ -50,10 +46,11 @@ mod render;
 mod stuck;
 #[cfg(test)]
 mod tests;
+mod too_slow;
 
-pub use cancelled::{Cancelled, Reason};
+pub use cancelled::{Cancelled, Interrupted, Reason};
 #[cfg(all(unix, not(loom), feature = "hyper"))]
-pub(crate) use disguise::{Disguise, recognise};
+pub(crate) use foreign::disguise::{Disguise, recognise};
 pub(crate) use generator::Misuse;
 pub use generator::{
     AsendError, BodyPanicked, ContextManagerMisused, GeneratorExit, GeneratorMisused,
@@ -62,20 +59,21 @@ pub use generator::{
 pub use group::Group;
 pub(crate) use group::{Absorbed, Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
-pub use outcomes::{Interrupted, NoValue, TooSlow};
+pub use no_value::NoValue;
 #[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
 pub use refused::{CallRefused, NotRun, Refusal};
 pub(crate) use stuck::{Asks, Exclusive};
 pub use stuck::{Deadlock, Stuck};
+pub use too_slow::TooSlow;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::path::Path;
 
-use causes::{Walk, cause};
-use convert::Carried;
+use foreign::causes::{Walk, cause};
+use foreign::convert::{self, Carried};
 
 use crate::error::panic::discard;
 

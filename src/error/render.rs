@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
 
-use super::causes::Walk;
-use super::convert::{Ours, ours};
+use super::foreign::causes::Walk;
+use super::foreign::convert::{Ours, ours};
 use super::{Cancelled, Error, Group, Member, Origin, Reason, Repr};
 
 impl fmt::Display for Error {

@@ -10,14 +10,16 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 
-use super::causes::{Walk, cause};
-use super::{BoxedError, Cancelled, Error, Group, NoValue, Repr, Result};
+use crate::error::foreign::causes::{Walk, cause};
+#[cfg(all(unix, not(loom), feature = "hyper"))]
+use crate::error::foreign::disguise;
+use crate::error::{BoxedError, Cancelled, Error, Group, NoValue, Repr, Result};
 
 /// An [`Error`] inside a `Box<dyn std::error::Error>` or an `io::Error`.
 ///
 /// It is used only for [`Repr::Other`], whose place would be lost otherwise. [`Cancelled`] and
 /// [`Group`] travel as themselves, so that foreign code can recognise them.
-pub(super) struct Carried(pub(super) Error);
+pub(in crate::error) struct Carried(pub(in crate::error) Error);
 
 impl fmt::Display for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +41,7 @@ impl StdError for Carried {
 }
 
 /// An error of ours, found inside a foreign one.
-pub(super) enum Ours<'a> {
+pub(in crate::error) enum Ours<'a> {
     Cancelled(&'a Cancelled),
     Group(&'a Group),
     Carried(&'a Error),
@@ -47,7 +49,7 @@ pub(super) enum Ours<'a> {
 
 /// Recognises what came out of an [`Error`], even inside one or more `io::Error`s: libraries wrap
 /// one in another to say more about the kind.
-pub(super) fn ours<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<Ours<'a>> {
+pub(in crate::error) fn ours<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<Ours<'a>> {
     loop {
         if let Some(cancelled) = error.downcast_ref() {
             return Some(Ours::Cancelled(cancelled));
@@ -63,7 +65,9 @@ pub(super) fn ours<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<Ours<'
 }
 
 /// Returns the [`Cancelled`] that an error is, or that is among its causes.
-pub(super) fn cancellation<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a Cancelled> {
+pub(in crate::error) fn cancellation<'a>(
+    mut error: &'a (dyn StdError + 'static),
+) -> Option<&'a Cancelled> {
     let mut walk = Walk::new();
     while walk.comes_to(error) {
         error = match ours(error) {
@@ -169,7 +173,7 @@ impl Error {
         match reclaim(error) {
             Ok(ours) => ours.at(Location::caller()),
             #[cfg(all(unix, not(loom), feature = "hyper"))]
-            Err(foreign) if let Some(cancelled) = super::disguise::see_through(&*foreign) => {
+            Err(foreign) if let Some(cancelled) = disguise::see_through(&*foreign) => {
                 Error(Repr::Cancelled(cancelled))
             }
             Err(foreign) => Error::other(foreign, Location::caller()),

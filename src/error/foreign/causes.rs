@@ -12,7 +12,7 @@ const MOST: usize = 10_000;
 
 /// Returns what caused an error. `io::Error::source` leaves out the error that it wraps and whose
 /// text it uses as its own; here that error is the cause.
-pub(super) fn cause<'a>(
+pub(in crate::error) fn cause<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> Option<&'a (dyn StdError + 'static)> {
     match error.downcast_ref().and_then(io::Error::get_ref) {
@@ -23,20 +23,20 @@ pub(super) fn cause<'a>(
 
 /// Notices when a walk along the causes of an error does not end. (This is Brent's algorithm:
 /// remember one error that was passed, each time twice as far along as before.)
-pub(super) struct Walk<'a> {
+pub(in crate::error) struct Walk<'a> {
     passed: Option<&'a (dyn StdError + 'static)>,
     steps: usize,
     keeps_at: usize,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new() -> Self {
+    pub(in crate::error) fn new() -> Self {
         Walk { passed: None, steps: 0, keeps_at: 0 }
     }
 
     /// Whether to look at this error: false if the walk is going round in a circle or has gone far
     /// enough.
-    pub(super) fn comes_to(&mut self, error: &'a (dyn StdError + 'static)) -> bool {
+    pub(in crate::error) fn comes_to(&mut self, error: &'a (dyn StdError + 'static)) -> bool {
         // The comparison includes the type, by its vtable, because the first field of another error
         // can have the same address. One type may have two vtables, so the walk may go round a
         // circle more than once.
