@@ -9,7 +9,7 @@ use crate::error::{Cancelled, Result};
 use crate::operation::checkpoint::checkpoint;
 use crate::scope::aside::Aside;
 use crate::scope::current::with_scope;
-use crate::scope::idle::wind_down;
+use crate::scope::graceful::idle::wind_down;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Scope};
 

@@ -11,9 +11,9 @@ use crate::platform::clock::{Clock, VirtualClock};
 use crate::platform::on_large_stack;
 use crate::run::Run;
 use crate::run::look::Interruptible;
+use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
-use crate::schedule::turn::DEFAULT_BUDGET;
 use crate::scope::tree::pool::ScopeRef;
 
 /// Runs a future, and everything spawned under it, to the end, and returns its value or its error.

@@ -39,7 +39,7 @@ impl Run {
         let looked = catch_unwind(AssertUnwindSafe(|| {
             self.look()?;
             // While a nursery is being polled it cannot be told what was passed over.
-            Ok(if self.passed_over_is_due() { Seen::LeftToLoop } else { Seen::All })
+            Ok(if self.unfetched_is_due() { Seen::LeftToLoop } else { Seen::All })
         }));
         match looked {
             Ok(Ok(seen)) => seen,

@@ -9,7 +9,7 @@
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `cores` | a run on each of several cores |
 //! | `stuck` | finding what is stuck |
-//! | `passed_over` | finding what was handed to a task that does not take it |
+//! | `unfetched` | finding what was handed to a task that does not take it |
 //! | `overdue` | saying which functions on other threads a run waits for |
 //! | `outside` | what may still come to a run in which nothing can go on |
 
@@ -21,8 +21,8 @@ mod main_loop;
 mod outside;
 mod overdue;
 mod parts;
-mod passed_over;
 mod stuck;
+mod unfetched;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -43,8 +43,8 @@ use crate::nursery::system::System;
 use crate::operation::handed::Far;
 use crate::platform::clock::{Clock, Nanos};
 use crate::run::look::Outlook;
-use crate::run::passed_over::PassedOver;
 use crate::run::stuck::Lookout;
+use crate::run::unfetched::Unfetched;
 use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
 use crate::schedule::rounds::Scheduler;
@@ -77,7 +77,7 @@ pub(crate) struct Run {
     lookout: RefCell<Lookout>,
     /// What was handed to operations, where the thread had no place for it.
     handed: Far,
-    passed_over: PassedOver,
+    unfetched: Unfetched,
     fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: System,
@@ -121,7 +121,7 @@ impl Run {
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
             handed: Far::default(),
-            passed_over: PassedOver::default(),
+            unfetched: Unfetched::default(),
             fail_when_stuck: choices.fail_when_stuck,
             system: System::new(place),
             generators: Generators::default(),

@@ -183,7 +183,7 @@ impl Run {
             self.system.core().scope().walk(|scope| {
                 // What is kept from others is reported once, separately if it has lasted as long.
                 let by_itself =
-                    scope.is_handed() && self.tell_of_passed_over(scope.host(), patience == 0);
+                    scope.is_handed() && self.tell_of_unfetched(scope.host(), patience == 0);
                 found.extend(if by_itself { None } else { look_at(scope) });
                 if nothing_comes && !self.detect_deadlock {
                     found.extend(look_at_clean_up(scope));

@@ -1,8 +1,20 @@
-//! What an operation does with the budget of the unit that is being polled.
+//! The budget of a unit: what it may do in one poll before it lets others run, and what an operation
+//! does with it. It is counted down in [`turn`](crate::schedule::turn).
 
 use crate::schedule::current::THREAD;
 use crate::schedule::rounds::SCHEDULER;
 pub(crate) use crate::schedule::turn::Share;
+
+/// How many operations a unit may finish at once in one poll, unless the program says otherwise. So
+/// many that the price of letting others run does not show among them.
+pub(crate) const DEFAULT_BUDGET: u32 = 128;
+
+/// How many milliseconds a poll may last before the next operation lets others run.
+pub(super) const POLL_TIME: u64 = 1;
+
+/// How many operations that are not checkpoints a unit may finish in one poll, where they have a
+/// count of their own.
+pub(super) const ASIDE: u32 = DEFAULT_BUDGET;
 
 /// Counts an operation that finishes at once.
 #[inline]

@@ -15,14 +15,13 @@ use crate::error::Result;
 /// one takes constant time.
 const DRAWN_FROM: usize = 64;
 
-/// For how many rounds timers that are due may be passed over where that is decided: a program that
-/// tries again and again until one has fired is to succeed.
-const TIMERS_WAIT: u32 = 100;
-
 /// What makes a run's decisions.
 pub(crate) trait Decide {
     /// Which of `ways` is taken. The first is what an ordinary run does.
     fn decide(&self, ways: usize) -> usize;
+
+    /// Which of the `due` timers fires next, or `None` if no further one fires in this round.
+    fn next_timer(&self, round: &mut TimerRound, due: usize) -> Option<usize>;
 
     /// # Errors
     ///
@@ -35,19 +34,13 @@ pub(crate) enum Order {
     FirstInFirstOut,
     /// The state of the random numbers.
     Drawn(Cell<u64>),
-    Decided(Decided),
-}
-
-/// An order that is decided from outside.
-pub(crate) struct Decided {
-    by: Rc<dyn Decide>,
-    /// For how many rounds timers that were due have been passed over since one fired.
-    timers_waited: Cell<u32>,
+    /// From outside.
+    Decided(Rc<dyn Decide>),
 }
 
 impl Order {
     pub(crate) fn decided(by: Rc<dyn Decide>) -> Order {
-        Order::Decided(Decided { by, timers_waited: Cell::new(0) })
+        Order::Decided(by)
     }
 
     #[inline]
@@ -73,14 +66,14 @@ impl Order {
         match self {
             Order::FirstInFirstOut => 0,
             Order::Drawn(state) => below(n, state),
-            Order::Decided(decided) => decided.by.decide(n),
+            Order::Decided(decided) => decided.decide(n),
         }
     }
 
     /// Whether a task that could go on is to let others run first, of which some are ready.
     pub(super) fn interrupts(&self) -> bool {
         match self {
-            Order::Decided(decided) => decided.by.decide(2) == 1,
+            Order::Decided(decided) => decided.decide(2) == 1,
             _ => false,
         }
     }
@@ -88,7 +81,7 @@ impl Order {
     /// What decides which of the timers that are due fire, if it is not simply all of them.
     pub(crate) fn due_timers(&self, others: Others) -> Option<DueTimers<'_>> {
         match self {
-            Order::Decided(decided) => Some(DueTimers::new(decided, others)),
+            Order::Decided(by) => Some(DueTimers { by: &**by, round: TimerRound::new(others) }),
             _ => None,
         }
     }
@@ -98,7 +91,7 @@ impl Order {
     /// If the run has had more rounds than it was given by now, in the round `tick`.
     pub(super) fn check_rounds(&self, tick: u32) -> Result<()> {
         match self {
-            Order::Decided(decided) => decided.by.check_rounds(tick),
+            Order::Decided(decided) => decided.check_rounds(tick),
             _ => Ok(()),
         }
     }
@@ -123,46 +116,36 @@ pub(crate) enum Others {
     Wait,
 }
 
-/// Decides which of the timers that are due fire now, and in which order. Any of them may be next,
-/// and those that it passes over may have to wait: they may fire in each of the rounds to come, and
-/// have to when nothing else can run.
-pub(crate) struct DueTimers<'a> {
-    decided: &'a Decided,
-    /// Whether one has to fire.
-    must: bool,
-    passed_over: usize,
-    fired: bool,
+/// The timers that are due in one round, and which of them has been decided about.
+pub(crate) struct TimerRound {
+    pub(crate) others: Others,
+    /// How many of those that are still due will not fire in this round.
+    pub(crate) passed_over: usize,
+    pub(crate) fired: Fired,
 }
 
-impl<'a> DueTimers<'a> {
-    fn new(decided: &'a Decided, others: Others) -> Self {
-        let must = others == Others::Wait || decided.timers_waited.get() >= TIMERS_WAIT;
-        DueTimers { decided, must, passed_over: 0, fired: false }
-    }
+/// Whether a timer has fired in a round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fired {
+    None,
+    Some,
+}
 
+impl TimerRound {
+    fn new(others: Others) -> Self {
+        TimerRound { others, passed_over: 0, fired: Fired::None }
+    }
+}
+
+/// Decides which of the timers that are due fire now, and in which order.
+pub(crate) struct DueTimers<'a> {
+    by: &'a dyn Decide,
+    round: TimerRound,
+}
+
+impl DueTimers<'_> {
     /// Which of the `due` timers fires next; `None` if no further one fires now.
     pub(crate) fn next(&mut self, due: usize) -> Option<usize> {
-        let left = due.saturating_sub(self.passed_over);
-        let next = if self.must {
-            // That none fires is the last of the ways.
-            let choice = self.decided.by.decide(left + usize::from(self.fired));
-            (choice < left).then_some(choice)
-        } else {
-            // Here it is the first of them.
-            self.decided.by.decide(left + 1).checked_sub(1)
-        };
-        let waited = &self.decided.timers_waited;
-        match next {
-            Some(passed_over) => {
-                self.fired = true;
-                self.passed_over += passed_over;
-                waited.set(0);
-                Some(self.passed_over)
-            }
-            None => {
-                waited.set(waited.get() + 1);
-                None
-            }
-        }
+        self.by.next_timer(&mut self.round, due)
     }
 }

@@ -15,11 +15,8 @@ use std::cell::Cell;
 use crate::platform::clock::{CLOCK, Clock};
 #[cfg(not(loom))]
 use crate::platform::counter;
+use crate::schedule::budget::{ASIDE, DEFAULT_BUDGET, POLL_TIME};
 use crate::schedule::order::Order;
-
-/// How many operations a unit may finish at once in one poll, unless the program says otherwise. So
-/// many that the price of letting others run does not show among them.
-pub(crate) const DEFAULT_BUDGET: u32 = 128;
 
 /// The work of a turn: between two looks a task that is always ready has the default budget once,
 /// or yields twice as often.
@@ -31,9 +28,6 @@ const OPERATION: i32 = 2;
 
 /// The work of a poll.
 const POLL: i32 = 1;
-
-/// How many milliseconds a poll may last before the next operation lets others run.
-const POLL_TIME: u64 = 1;
 
 /// How many milliseconds a turn may last.
 const TURN_TIME: u64 = 5;
@@ -58,10 +52,6 @@ const SLOW: u64 = 8;
 
 /// After so many readings in a row between which operations were fast, they are taken to be.
 const CALM: u32 = 16;
-
-/// How many operations that are not checkpoints a unit may finish in one poll, where they have a
-/// count of their own.
-const ASIDE: u32 = DEFAULT_BUDGET;
 
 /// What bounds the work on this thread, in the present run.
 pub(crate) struct Turn {

@@ -109,34 +109,6 @@ impl ScopeRef {
             self.expire();
         }
     }
-
-    /// Moves the deadline to this long from now, if it is later than that. If the scope is still to be
-    /// entered, and so there may be no clock yet, the grace begins when it is.
-    pub(crate) fn limit_grace(&self, grace: Nanos) {
-        if self.has_left() {
-            return; // its clock may be gone, and a timer would be useless
-        }
-        let limited = match self.deadline.get() {
-            Deadline::Never => Deadline::AfterEntry(grace),
-            Deadline::At(deadline) => {
-                let earlier = CLOCK.with(|clock| {
-                    clock.is_some_and(|clock| deadline <= clock.now().saturating_add(grace))
-                });
-                if earlier {
-                    return;
-                }
-                Deadline::AfterEntry(grace)
-            }
-            Deadline::Instant(instant) => Deadline::EarlierOf(instant, grace),
-            Deadline::AfterEntry(time) => Deadline::AfterEntry(time.min(grace)),
-            Deadline::Since(..) | Deadline::Unarmed(_) => {
-                self.start_deadline();
-                return self.limit_grace(grace);
-            }
-            Deadline::EarlierOf(instant, time) => Deadline::EarlierOf(instant, time.min(grace)),
-        };
-        self.set_deadline(limited);
-    }
 }
 
 impl Scope {

@@ -9,8 +9,7 @@
 //! | `timers` | the timers of a run |
 //! | `timeout` | scopes around one future, with a time limit |
 //! | `cancel_handle` | cancelling a scope from any thread |
-//! | `finishing` | sections that a graceful cancellation lets finish |
-//! | `idle` | waiting that it ends even there |
+//! | `graceful/` | graceful cancellation: the grace, sections that finish, what is idle |
 //! | `watch` | how a waiting operation learns that it was cancelled |
 //! | `aside` | operations that are not checkpoints, but let others run |
 //! | `without_checkpoint` | cancelled tasks that never reach a checkpoint |
@@ -20,9 +19,8 @@ pub(crate) mod aside;
 pub(crate) mod cancel_handle;
 pub(crate) mod current;
 mod deadline;
-mod finishing;
 pub(crate) mod frame;
-pub(crate) mod idle;
+pub(crate) mod graceful;
 mod timeout;
 pub(crate) mod timers;
 pub(crate) mod tree;
@@ -40,8 +38,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 pub use cancel_handle::CancelHandle;
-pub use finishing::finishing;
-pub use idle::idle;
+pub use graceful::{finishing, idle};
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 pub(crate) use uncancellable::Uncancellable;
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::error::{Cancelled, Result};
-use crate::scope::idle::wind_down;
+use crate::scope::graceful::idle::wind_down;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 

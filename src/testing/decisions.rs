@@ -7,7 +7,11 @@ use std::fmt;
 use super::schedule::{Deviation, Schedule};
 use crate::error::Result;
 use crate::schedule::current::THREAD;
-use crate::schedule::order::{self, Decide};
+use crate::schedule::order::{self, Decide, Fired, Others, TimerRound};
+
+/// For how many rounds timers that are due may be passed over: a program that tries again and again
+/// until one has fired is to succeed.
+const TIMERS_WAIT: u32 = 100;
 
 /// Decides for a run which way to go on, and keeps a record.
 ///
@@ -23,6 +27,8 @@ pub(crate) struct Decisions {
     astray: Cell<Option<Astray>>,
     first_round: u32,
     max_rounds: u32,
+    /// For how many rounds timers that were due have been passed over since one fired.
+    timers_waited: Cell<u32>,
 }
 
 /// A decision that was made.
@@ -59,6 +65,7 @@ impl Decisions {
             astray: Cell::new(None),
             first_round: THREAD.with(|thread| thread.rounds.tick.get()),
             max_rounds,
+            timers_waited: Cell::new(0),
         }
     }
 
@@ -104,6 +111,35 @@ impl Decide for Decisions {
         let choice = self.choose(ways);
         self.met.borrow_mut().push(Met { ways, choice });
         choice as usize
+    }
+
+    /// Any of the timers may be next, and those that it passes over may have to wait: they may fire
+    /// in each of the rounds to come. When nothing else can run, or they have waited long enough, one
+    /// has to fire.
+    fn next_timer(&self, round: &mut TimerRound, due: usize) -> Option<usize> {
+        let left = due.saturating_sub(round.passed_over);
+        let waited = &self.timers_waited;
+        let must = round.others == Others::Wait || waited.get() >= TIMERS_WAIT;
+        let next = if must {
+            // That none fires is the last of the ways.
+            let choice = self.decide(left + usize::from(round.fired == Fired::Some));
+            (choice < left).then_some(choice)
+        } else {
+            // Here it is the first of them.
+            self.decide(left + 1).checked_sub(1)
+        };
+        match next {
+            Some(passed_over) => {
+                round.fired = Fired::Some;
+                round.passed_over += passed_over;
+                waited.set(0);
+                Some(round.passed_over)
+            }
+            None => {
+                waited.set(waited.get() + 1);
+                None
+            }
+        }
     }
 
     /// # Errors

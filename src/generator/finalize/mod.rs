@@ -7,15 +7,15 @@
 //! | file | concept |
 //! |---|---|
 //! | `hooks` | what a thread has set to be called instead |
-//! | `of_thread` | the finalizer of generators that borrow nothing: the hook, or the run |
+//! | `dropped` | the finalizer of generators that borrow nothing: the hook, or the run |
 //! | `of_nursery` | generators that borrow, and their finalizer: the nursery |
 //! | `unfinished` | what a finalizer gets |
 //! | `living` | the run's list of generators, and how it closes them in the end |
 
+mod dropped;
 mod hooks;
 mod living;
 mod of_nursery;
-mod of_thread;
 mod unfinished;
 
 use std::borrow::Cow;
@@ -23,10 +23,10 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
+pub(super) use dropped::OfThread;
 pub use hooks::{AsyncgenHooks, FinalizerHook, FirstIter, get_asyncgen_hooks, set_asyncgen_hooks};
 pub(super) use living::Registration;
 pub(crate) use living::{GENERATORS, Generators, abandon_all, finalize_all};
-pub(super) use of_thread::OfThread;
 pub use unfinished::Unfinished;
 
 use crate::error::panic::{FirstPanic, report};

@@ -2,6 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `failures` | what a failure or a panic does to the others, and who learns of it |
 //! | `guard` | the owner of a nursery's children, and what else keeps a nursery open |
 //! | `drive` | polling the children, and dealing with those that have ended |
 //! | `left_behind` | the generators left behind in a nursery, which it closes |
@@ -22,12 +23,13 @@
 //!    of a scope, is a core, which is alive for as long.
 
 mod drive;
+mod failures;
 mod guard;
 mod left_behind;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -36,15 +38,14 @@ pub(crate) use drive::Body;
 pub(crate) use guard::{Guard, KeepOpen, Runs};
 pub(crate) use left_behind::LeftBehind;
 
-use crate::error::panic::{FirstPanic, Payload, quietly, report};
-use crate::error::{Cancelled, Error, Group, Member, Origin, Reason, Result};
+use crate::error::panic::Payload;
+use crate::error::{Member, Result};
 use crate::nursery::child::{self, Child, Handle, Owned};
 use crate::schedule::foreign::{Foreign, wake_all};
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::unit::Unit;
 use crate::schedule::wake;
 use crate::scope::current::forward_scope;
-use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 
 /// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is also one to the core.
@@ -292,88 +293,5 @@ impl Core {
             .children()
             .filter(|&unit| which == Which::All || unsafe { &*unit }.is_queued());
         children.map(|unit| unsafe { &*unit.cast::<Child>() }.place()).collect()
-    }
-
-    /// Records a failure, and cancels everything else in the nursery.
-    fn fail(&self, error: Error, spawned_at: Option<&'static Location<'static>>) {
-        let origin = spawned_at.map_or(Origin::Body, Origin::Task);
-        // This is the common case: all children that were cancelled together, except the first.
-        if self.scope.is_fully_cancelled() {
-            let mut failures = self.failures.borrow_mut();
-            if failures.len() == failures.capacity() {
-                failures.reserve(self.live.get() + 1); // each of them will probably be one
-            }
-            failures.push(Member { error, origin });
-            return;
-        }
-        // The error's causes and its text are foreign code.
-        let cancelled = catch_unwind(AssertUnwindSafe(|| {
-            // A graceful cancellation stays graceful: a sibling that stopped at once must not cancel those
-            // that finish their work.
-            let level = match self.scope.effective() {
-                Level::Spared | Level::Graceful if error.cancellation().is_some() => {
-                    Level::Graceful
-                }
-                _ => Level::Full,
-            };
-            self.scope.cancel_because(level, || match error.cancellation() {
-                Some(why) => why.clone(),
-                None => Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.brief())),
-            });
-        }));
-        self.failures.borrow_mut().push(Member { error, origin });
-        if let Err(payload) = cancelled {
-            self.panicked(payload, spawned_at.unwrap_or(self.place));
-        }
-    }
-
-    /// Keeps the first panic, to be passed on, and cancels everything else in the nursery.
-    pub(crate) fn panicked(&self, payload: Payload, place: &'static Location<'static>) {
-        let mut further = FirstPanic::new();
-        match self.panic.take() {
-            None => self.panic.set(Some(payload)),
-            Some(first) => {
-                self.panic.set(Some(first));
-                further.add(payload);
-            }
-        }
-        further.catch(|| {
-            self.scope.cancel_because(Level::Full, || {
-                Cancelled::new(self.place, Some(place), Reason::ChildFailed("it panicked".into()))
-            });
-        });
-        if let Some(payload) = further.take() {
-            self.discard(payload, place);
-        }
-    }
-
-    /// Reports a panic that is not passed on.
-    fn discard(&self, payload: Payload, place: &'static Location<'static>) {
-        report!(
-            error,
-            nursery = %self.place,
-            at = %place,
-            "a further panic in a nursery: only the first is passed on"
-        );
-        quietly(|| drop(payload));
-    }
-
-    /// The failures, in the order in which they came.
-    pub(crate) fn take_failures(&self) -> Vec<Member> {
-        self.failures.take()
-    }
-
-    /// Resumes the first panic, if there was one. The errors, which are lost then, are reported.
-    pub(crate) fn resume_panic(&self) {
-        let Some(payload) = self.panic.take() else { return };
-        // Their causes and texts are foreign code.
-        quietly(|| {
-            let failures = self.take_failures();
-            if failures.iter().any(|member| member.error.cancellation().is_none()) {
-                let error = Group::from_failures(self.place, failures);
-                tracing::error!(nursery = %self.place, %error, "lost to a panic in the same nursery");
-            }
-        });
-        resume_unwind(payload);
     }
 }

@@ -23,7 +23,7 @@ use crate::schedule::ids::UnitId;
 const PERIOD: Nanos = PATIENCE / 2;
 
 #[derive(Default)]
-pub(super) struct PassedOver {
+pub(super) struct Unfetched {
     /// The earliest time of the next look.
     not_before: Cell<Nanos>,
     /// What was found to be passed over, and when that was first seen.
@@ -45,23 +45,20 @@ impl Run {
     /// Whether it is time to look for what was passed over. The look itself cannot be taken while a
     /// nursery is being polled, as the unit that should fetch it may be on the stack.
     #[inline]
-    pub(super) fn passed_over_is_due(&self) -> bool {
-        handed::is_any() && self.clock.now_or_later() >= self.passed_over.not_before.get()
+    pub(super) fn unfetched_is_due(&self) -> bool {
+        handed::is_any() && self.clock.now_or_later() >= self.unfetched.not_before.get()
     }
 
     /// Whether something that was handed to an operation in this unit is reported from here. If a
     /// scope around it is reported, that is enough.
-    pub(super) fn tell_of_passed_over(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
+    pub(super) fn tell_of_unfetched(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
         if !handed::is_any() {
             return false;
         }
         let mut places = handed::all();
         places.retain(|(_, handed)| handed.unit == unit);
         if scope_is_told_of {
-            self.passed_over
-                .told
-                .borrow_mut()
-                .extend(places.iter().map(|(_, handed)| handed.place));
+            self.unfetched.told.borrow_mut().extend(places.iter().map(|(_, handed)| handed.place));
         }
         !scope_is_told_of && !places.is_empty()
     }
@@ -69,14 +66,14 @@ impl Run {
     /// If it is time, looks for what was passed over, and reports it. Returns the time of the next
     /// look.
     #[inline]
-    pub(super) fn look_for_passed_over(&self) -> Option<Nanos> {
+    pub(super) fn look_for_unfetched(&self) -> Option<Nanos> {
         if handed::is_any() { self.look_at_handed() } else { None }
     }
 
     #[cold]
     fn look_at_handed(&self) -> Option<Nanos> {
         let now = self.clock.now_or_later();
-        let PassedOver { not_before, suspects, told } = &self.passed_over;
+        let Unfetched { not_before, suspects, told } = &self.unfetched;
         if now >= not_before.get() {
             not_before.set(now.saturating_add(PERIOD));
             let mut found: BTreeMap<_, (HandedOver, usize, Nanos)> = BTreeMap::new();
