@@ -7,6 +7,8 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::Error;
+
 /// A cancellation on its way to the scope that absorbs it.
 ///
 /// As in Trio, every checkpoint inside a cancelled scope fails with this, again and again, until
@@ -38,6 +40,9 @@ struct Why {
 
 const _: () = assert!(size_of::<Cancelled>() == size_of::<usize>());
 
+/// How much of a failure's text the rest of the nursery is told, in bytes.
+const TOLD: usize = 4000;
+
 /// Why a scope was cancelled.
 ///
 /// ```
@@ -62,6 +67,14 @@ pub enum Reason {
     Shutdown,
     /// The user pressed Ctrl-C.
     Interrupted,
+}
+
+impl Reason {
+    /// Why the rest of a nursery is cancelled in which a child or the body has failed with this. The
+    /// text of the failure is foreign code.
+    pub(crate) fn child_failed(failure: &Error) -> Reason {
+        Reason::ChildFailed(failure.brief(TOLD))
+    }
 }
 
 impl Cancelled {

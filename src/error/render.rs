@@ -49,9 +49,9 @@ impl Error {
         in_one_line(self.to_string())
     }
 
-    /// The same, but cut off if it is very long, for use inside other texts.
-    pub(crate) fn brief(&self) -> String {
-        let mut brief = Brief { text: String::new(), left: BRIEF };
+    /// The same, but cut off after `most` bytes, for use inside other texts.
+    pub(super) fn brief(&self, most: usize) -> String {
+        let mut brief = Brief { text: String::new(), left: most };
         if write!(brief, "{self}").is_err() {
             brief.text.push('…');
         }
@@ -66,9 +66,6 @@ fn in_one_line(text: String) -> String {
         text
     }
 }
-
-/// The length of a brief text, in bytes.
-const BRIEF: usize = 4000;
 
 /// A text that takes no more than `left` bytes.
 struct Brief {
@@ -123,6 +120,9 @@ struct Tree<'a> {
 /// How deep a tree is shown in full. Anything below is shown briefly.
 const DEPTH: usize = 64;
 
+/// How much of the text of an error below that is shown, in bytes.
+const BELOW_DEPTH: usize = 4000;
+
 impl Tree<'_> {
     fn new(out: &mut dyn Write) -> Tree<'_> {
         Tree { out, indent: String::new(), depth: 0 }
@@ -131,7 +131,7 @@ impl Tree<'_> {
     /// Writes an error in full. It is one of a nursery's failures if there is a `member`.
     fn error(&mut self, error: &Error, member: Option<&Member>) -> fmt::Result {
         if self.depth > DEPTH {
-            return self.out.write_str(&error.brief());
+            return self.out.write_str(&error.brief(BELOW_DEPTH));
         }
         match &error.0 {
             Repr::Group(group) => return self.group(group, member),

@@ -33,7 +33,7 @@ impl Core {
             };
             self.scope.cancel_because(level, || match error.cancellation() {
                 Some(why) => why.clone(),
-                None => Cancelled::new(self.place, spawned_at, Reason::ChildFailed(error.brief())),
+                None => Cancelled::new(self.place, spawned_at, Reason::child_failed(&error)),
             });
         }));
         self.failures.borrow_mut().push(Member { error, origin });
