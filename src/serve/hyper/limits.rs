@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use hyper::server::conn::{http1, http2};
+
+use crate::serve::hyper::connection::state::traffic::Lull;
+
 /// The limits of an HTTP connection, against clients that are slow, silent or greedy.
 ///
 /// All have defaults that suit a public server. They are set on a [`Server`](super::Server) or a
@@ -17,16 +21,16 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "limits do nothing until they are given to a server or a connection"]
 pub struct Limits {
-    pub(super) head: Duration,
-    pub(super) idle: Duration,
+    head: Duration,
+    idle: Duration,
     pub(super) handshake: Duration,
     pub(super) half_closed: Duration,
-    pub(super) rate: u32,
+    rate: u32,
     pub(super) rate_grace: Duration,
-    pub(super) header_size: usize,
-    pub(super) headers: usize,
-    pub(super) streams: u32,
-    pub(super) resets: usize,
+    header_size: usize,
+    headers: usize,
+    streams: u32,
+    resets: usize,
 }
 
 impl Limits {
@@ -134,6 +138,51 @@ impl Limits {
     pub const fn resets(mut self, most: usize) -> Limits {
         self.resets = most;
         self
+    }
+}
+
+/// What the limits are used for, where their names do not say it all.
+impl Limits {
+    /// Sets the limits that hyper applies in HTTP/1.
+    pub(super) fn set_http1(&self, builder: &mut http1::Builder) {
+        builder.max_buf_size(self.header_size);
+        // hyper's own default is the same, and setting it makes every request slower.
+        if self.headers != Limits::HEADERS {
+            builder.max_headers(self.headers);
+        }
+    }
+
+    /// Sets the limits that hyper applies in HTTP/2. The last two are for its pings.
+    pub(super) fn set_http2<E>(&self, builder: &mut http2::Builder<E>) {
+        builder
+            .max_concurrent_streams(self.streams)
+            .max_header_list_size(u32::try_from(self.header_size).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(self.resets)
+            .keep_alive_interval(self.idle)
+            .keep_alive_timeout(self.head);
+    }
+
+    /// How long a lull may last.
+    pub(super) fn of_lull(&self, lull: Lull) -> Duration {
+        match lull {
+            Lull::Idle => self.idle,
+            Lull::Head => self.head,
+        }
+    }
+
+    /// Whether bytes have to pass at a minimal rate.
+    pub(super) fn has_rate(&self) -> bool {
+        self.rate > 0
+    }
+
+    /// How much time these bytes are worth at the minimal rate, which is not 0.
+    pub(super) fn worth(&self, bytes: u64) -> Duration {
+        Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / u64::from(self.rate))
+    }
+
+    /// The most time that a client can save by being faster than the minimal rate.
+    pub(super) fn most_saved(&self) -> Duration {
+        self.idle.max(self.rate_grace)
     }
 }
 

@@ -60,7 +60,7 @@ impl std::error::Error for Late {}
 impl Pace {
     /// The pace of a client whose first byte came at this time.
     pub(super) fn begun_at(time: Instant, limits: &Limits) -> Pace {
-        Pace { lull: Some((Lull::Head, time + limits.head)), ..Pace::default() }
+        Pace { lull: Some((Lull::Head, time + limits.of_lull(Lull::Head))), ..Pace::default() }
     }
 
     /// Looks whether the client is in time, and makes sure that there is another look when it no
@@ -126,7 +126,7 @@ impl Pace {
     ) -> Option<Instant> {
         self.lull = lull.map(|lull| match self.lull {
             Some((before, until)) if before == lull => (lull, until),
-            _ => (lull, now + limit(lull, limits)),
+            _ => (lull, now + limits.of_lull(lull)),
         });
         self.lull.map(|(_, until)| until)
     }
@@ -143,13 +143,6 @@ impl Pace {
                 cx.waker().wake_by_ref();
             }
         }
-    }
-}
-
-fn limit(lull: Lull, limits: &Limits) -> Duration {
-    match lull {
-        Lull::Idle => limits.idle,
-        Lull::Head => limits.head,
     }
 }
 
@@ -172,20 +165,19 @@ impl Flow {
         limits: &Limits,
         now: Instant,
     ) -> Option<Instant> {
-        let Some((turn, bytes)) = awaited.filter(|_| limits.rate > 0) else {
+        let Some((turn, bytes)) = awaited.filter(|_| limits.has_rate()) else {
             *flow = None;
             return None;
         };
         let flow = flow.get_or_insert_with(|| {
             Box::new(Flow { left: limits.rate_grace, waits_since: None, bytes })
         });
-        let passed = bytes.saturating_sub(flow.bytes).saturating_mul(1_000_000_000);
-        let worth = Duration::from_nanos(passed / u64::from(limits.rate));
+        let worth = limits.worth(bytes.saturating_sub(flow.bytes));
         (flow.left, flow.bytes) = (flow.left.saturating_add(worth), bytes);
         if let Some(since) = flow.waits_since {
             flow.left = flow.left.saturating_sub(now.saturating_duration_since(since));
         }
-        flow.left = flow.left.min(limits.idle.max(limits.rate_grace));
+        flow.left = flow.left.min(limits.most_saved());
         flow.waits_since = (turn == Turn::Client).then_some(now);
         flow.waits_since.map(|since| since + flow.left)
     }

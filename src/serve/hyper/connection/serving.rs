@@ -49,15 +49,8 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         E: Into<Error> + 'scope,
     {
         let mut builder = http1::Builder::new();
-        builder
-            .timer(Timer)
-            .half_close(true)
-            .header_read_timeout(None) // hyper takes idle connections for slow ones
-            .max_buf_size(self.limits.header_size);
-        // hyper's own default is the same, and setting it makes every request slower.
-        if self.limits.headers != Limits::HEADERS {
-            builder.max_headers(self.limits.headers);
-        }
+        builder.timer(Timer).half_close(true).header_read_timeout(None); // hyper takes idle connections for slow ones
+        self.limits.set_http1(&mut builder);
         let connection = builder.serve_connection(io, self.requests(handler)).with_upgrades();
         let shutdown = |connection: Pin<&mut _>| {
             http1::UpgradeableConnection::graceful_shutdown(connection);
@@ -75,14 +68,10 @@ impl<'scope, 'env> Serving<'scope, 'env> {
         B: IntoBody + 'scope,
         E: Into<Error> + 'scope,
     {
-        let connection = http2::Builder::new(NurseryExecutor::new(self.nursery))
-            .timer(Timer)
-            .max_concurrent_streams(self.limits.streams)
-            .max_header_list_size(u32::try_from(self.limits.header_size).unwrap_or(u32::MAX))
-            .max_pending_accept_reset_streams(self.limits.resets)
-            .keep_alive_interval(self.limits.idle)
-            .keep_alive_timeout(self.limits.head)
-            .serve_connection(io, self.requests(handler));
+        let mut builder = http2::Builder::new(NurseryExecutor::new(self.nursery));
+        builder.timer(Timer);
+        self.limits.set_http2(&mut builder);
+        let connection = builder.serve_connection(io, self.requests(handler));
         let scope = ScopeRef::new(self.state.place());
         let shutdown = http2::Connection::graceful_shutdown;
         let drive =
