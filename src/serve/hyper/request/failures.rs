@@ -1,5 +1,7 @@
 //! What becomes of what goes wrong in requests.
 
+use hyper::{Response, StatusCode};
+
 use crate::error::Error;
 use crate::serve::hyper::connection::state::State;
 use crate::serve::panicked::OnPanic;
@@ -16,4 +18,12 @@ impl Failures<'_> {
             (self.report)(error);
         }
     }
+}
+
+/// The answer to a request whose handler has failed. It says nothing of the failure, which is none
+/// of the client's business.
+pub(super) fn answer<B>(body: B) -> Response<B> {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    answer
 }

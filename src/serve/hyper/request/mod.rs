@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `service` | what hyper calls, and what it polls for the answer |
 //! | `job` | the tasks of a request: its handler, and what makes the answer's body |
-//! | `failures` | what becomes of what goes wrong in them |
+//! | `failures` | what becomes of what goes wrong in them: the report, and the answer 500 |
 //! | `peer` | where a request comes from |
 
 pub(crate) mod failures;

@@ -22,7 +22,7 @@ use crate::serve::hyper::answer::cut_off::CutOff;
 use crate::serve::hyper::answer::frames::End;
 use crate::serve::hyper::answer::outgoing::Outgoing;
 use crate::serve::hyper::connection::state::{State, Work};
-use crate::serve::hyper::request::failures::Failures;
+use crate::serve::hyper::request::failures::{self, Failures};
 use crate::serve::hyper::request::job::{Answer, Handle, Job, Make};
 
 /// What hyper calls for each request of a connection.
@@ -109,11 +109,7 @@ impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
                 this.go_on(rest);
                 Response::from_parts(head, outgoing(Some(body)))
             }
-            Ok(Answer::Failed) => {
-                let mut answer = Response::new(outgoing(None));
-                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                answer
-            }
+            Ok(Answer::Failed) => failures::answer(outgoing(None)),
             // The nursery is panicking, or is being dropped.
             Ok(Answer::None) | Err(_) => return Poll::Ready(Err(CutOff)),
         };
