@@ -12,7 +12,7 @@ use crate::operation::waiters::Kept;
 use crate::platform::clock::{self, CLOCK, NEVER, Nanos};
 use crate::schedule::current;
 use crate::scope;
-use crate::scope::timers::{Target, Timer};
+use crate::scope::timers::Timer;
 use crate::scope::watch::Watch;
 
 /// Waits until this much time has passed since the first poll. If the time is zero, it is just a
@@ -172,7 +172,7 @@ impl Operation for Sleeping {
         let watch = Watch::armed(cx);
         let (ends, timer) = match deadline {
             NEVER => (Ends::Never, Timer::NONE),
-            _ => (Ends::AtDeadline, Timer::set(deadline, Target::wake(cx.waker()))),
+            _ => (Ends::AtDeadline, Timer::wake(deadline, cx.waker())),
         };
         Registered::Waits(Waiting { ends, deadline, timer, watch })
     }
@@ -228,7 +228,7 @@ impl Waiting {
         if self.timer.is_current() {
             self.timer.update(cx.waker());
         } else if current::is_running() {
-            self.timer = Timer::set(self.deadline, Target::wake(cx.waker()));
+            self.timer = Timer::wake(self.deadline, cx.waker());
         }
     }
 }

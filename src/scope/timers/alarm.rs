@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::platform::clock::{self, CLOCK};
-use crate::scope::timers::{Target, Timer, now};
+use crate::scope::timers::{Timer, now};
 
 /// Ready from this instant on, cancelled or not.
 ///
@@ -52,7 +52,7 @@ impl Future for Alarm {
             if this.timer.is_current() {
                 this.timer.update(cx.waker());
             } else {
-                this.timer = Timer::set(deadline, Target::wake(cx.waker()));
+                this.timer = Timer::wake(deadline, cx.waker());
             }
             Poll::Pending
         })

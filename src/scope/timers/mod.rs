@@ -66,6 +66,13 @@ pub(crate) struct TimersOfRun {
 }
 
 impl TimersOfRun {
+    /// The same for a unit. Not inlined, so that its arguments come in registers.
+    #[inline(never)]
+    fn set_for(&self, deadline: Nanos, unit: UnitId) -> Timer {
+        let key = self.timers.borrow_mut().insert(deadline, Target::Unit(unit));
+        Timer { key, run: self.run }
+    }
+
     /// Not inlined, so that its arguments come in registers.
     #[inline(never)]
     fn set(&self, deadline: Nanos, target: Target) -> Timer {
@@ -129,7 +136,7 @@ impl Timers {
         Some(self.unpack(stored))
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, deadline: Nanos, target: Target) -> TimerKey {
         let stored = self.pack(target);
         self.wheel.insert(deadline, stored)
@@ -200,6 +207,17 @@ impl Timer {
     #[inline]
     pub(crate) fn set(deadline: Nanos, target: Target) -> Timer {
         TIMERS.with(|here| here.expect("a timer is set in a run").set(deadline, target))
+    }
+
+    /// Sets a timer that wakes this waker. See [`set`](Self::set).
+    #[inline(always)]
+    pub(crate) fn wake(deadline: Nanos, waker: &Waker) -> Timer {
+        match waker::unit_of(waker) {
+            Some(unit) => {
+                TIMERS.with(|here| here.expect("a timer is set in a run").set_for(deadline, unit))
+            }
+            None => Timer::set(deadline, Target::Foreign(waker.clone())),
+        }
     }
 
     #[inline]
