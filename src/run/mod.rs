@@ -52,8 +52,10 @@ use crate::schedule::units::table::Table;
 use crate::scope::timers::TimersOfRun;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::without_checkpoint::WithoutCheckpoint;
-use crate::threads::Limiters;
+use crate::threads::DefaultLimiter;
 use crate::threads::job::Jobs;
+#[cfg(all(unix, not(loom)))]
+use crate::world::net::names::Lookups;
 use crate::world::reactor::Reactor;
 use crate::world::signal::Interrupt;
 
@@ -85,7 +87,9 @@ pub(crate) struct Run {
     generators: Generators,
     /// What other threads do for the run.
     jobs: Jobs,
-    limiters: Limiters,
+    default_limiter: DefaultLimiter,
+    #[cfg(all(unix, not(loom)))]
+    lookups: Lookups,
     /// What a foreign waker panicked with where the loop was not further up the stack.
     panicked: Cell<Option<Payload>>,
     without_checkpoint: WithoutCheckpoint,
@@ -126,7 +130,9 @@ impl Run {
             system: System::new(place),
             generators: Generators::default(),
             jobs: Jobs::new(),
-            limiters: Limiters::default(),
+            default_limiter: DefaultLimiter::default(),
+            #[cfg(all(unix, not(loom)))]
+            lookups: Lookups::default(),
         })
     }
 

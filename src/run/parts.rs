@@ -14,8 +14,10 @@ use crate::scope::cancel_handle::HANDLED;
 use crate::scope::timers::TIMERS;
 use crate::scope::tree::pool;
 use crate::scope::without_checkpoint::WITHOUT_CHECKPOINT;
-use crate::threads::LIMITERS;
+use crate::threads::DEFAULT_LIMITER;
 use crate::threads::job::JOBS;
+#[cfg(all(unix, not(loom)))]
+use crate::world::net::names::LOOKUPS;
 use crate::world::reactor::REACTOR;
 
 impl Run {
@@ -35,7 +37,9 @@ impl Run {
             SYSTEM.lend(&self.system),
             GENERATORS.lend(&self.generators),
             JOBS.lend(&self.jobs),
-            LIMITERS.lend(&self.limiters),
+            DEFAULT_LIMITER.lend(&self.default_limiter),
+            #[cfg(all(unix, not(loom)))]
+            LOOKUPS.lend(&self.lookups),
             self.records_handed().then(|| handed::keep(&self.handed)),
             pool::open(),
         )

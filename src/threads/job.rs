@@ -312,7 +312,7 @@ impl Jobs {
 
 /// What becomes of the permit of an abandoned job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Abandoned {
+pub(crate) enum Abandoned {
     KeepsPermit,
     GivesPermitBack,
 }

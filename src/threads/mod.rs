@@ -15,6 +15,6 @@ mod pool;
 mod to_thread;
 mod token;
 
-pub(crate) use to_thread::{LIMITERS, Limiters};
+pub(crate) use to_thread::{DEFAULT_LIMITER, DefaultLimiter};
 pub use to_thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use token::Token;

@@ -24,30 +24,18 @@ use crate::threads::job::{self, Abandoned, Entry, JOBS, Work};
 /// How many threads a `run` uses at once by default, as in Trio.
 const DEFAULT_LIMIT: usize = 40;
 
-/// How many names a `run` looks up at once.
-const LOOKUP_LIMIT: usize = 100;
+/// The default limiter of a run.
+pub(crate) struct DefaultLimiter(CapacityLimiter);
 
-/// The limiters of a run.
-pub(crate) struct Limiters {
-    /// The default limiter for jobs.
-    jobs: CapacityLimiter,
-    /// The limiter for look-ups of names, all of which may hang at once.
-    #[cfg_attr(any(not(unix), loom), allow(dead_code, reason = "there is no network"))]
-    lookups: CapacityLimiter,
-}
-
-impl Default for Limiters {
+impl Default for DefaultLimiter {
     fn default() -> Self {
-        Limiters {
-            jobs: CapacityLimiter::new(DEFAULT_LIMIT),
-            lookups: CapacityLimiter::new(LOOKUP_LIMIT),
-        }
+        DefaultLimiter(CapacityLimiter::new(DEFAULT_LIMIT))
     }
 }
 
 part! {
-    /// The limiters of the present run.
-    pub(crate) const LIMITERS: Limiters;
+    /// The default limiter of the present run.
+    pub(crate) const DEFAULT_LIMITER: DefaultLimiter;
 }
 
 /// Runs a function that blocks, or computes for a long time, on another thread, and waits for its
@@ -97,7 +85,8 @@ part! {
 pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> ToThread<T> {
     let place = Location::caller();
     let stage = Stage::New(job::work(f, place));
-    ToThread { stage, limit: Limit::Default, on_cancel: OnCancel::Wait, place }
+    let (limiter, abandoned) = (None, Abandoned::GivesPermitBack);
+    ToThread { stage, limiter, abandoned, on_cancel: OnCancel::Wait, place }
 }
 
 /// Returns the default limiter of [`to_thread`]'s threads: 40 in each `run`, unless its
@@ -118,24 +107,18 @@ pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
-    LIMITERS.with(|limiters| Ok(limiters.ok_or(NotRunning)?.jobs.clone()))
+    DEFAULT_LIMITER.with(|default| Ok(default.ok_or(NotRunning)?.0.clone()))
 }
 
 /// The future of [`to_thread`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct ToThread<T: 'static> {
     stage: Stage<T>,
-    limit: Limit,
+    /// The limiter whose permit the function needs, unless it is the run's default.
+    limiter: Option<CapacityLimiter>,
+    abandoned: Abandoned,
     on_cancel: OnCancel,
     place: &'static Location<'static>,
-}
-
-/// The limiter whose permit the function needs.
-enum Limit {
-    Default,
-    #[cfg(all(unix, not(loom)))]
-    Lookups,
-    Given(CapacityLimiter),
 }
 
 /// What becomes of the function when it is cancelled while a thread is running it.
@@ -205,27 +188,20 @@ impl<T> ToThread<T> {
     /// })?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```
-    pub fn limiter(mut self, limiter: &CapacityLimiter) -> Self {
-        self.limit = Limit::Given(limiter.clone());
-        self
+    pub fn limiter(self, limiter: &CapacityLimiter) -> Self {
+        self.limited(limiter.clone(), Abandoned::KeepsPermit)
     }
 
-    /// Uses the run's limiter for look-ups.
-    #[cfg(all(unix, not(loom)))]
-    pub(crate) fn for_lookup(mut self) -> Self {
-        self.limit = Limit::Lookups;
+    /// Sets the limiter, and what becomes of its permit if the function is abandoned.
+    pub(crate) fn limited(mut self, limiter: CapacityLimiter, abandoned: Abandoned) -> Self {
+        (self.limiter, self.abandoned) = (Some(limiter), abandoned);
         self
     }
 
     fn acquire(&self) -> Result<Acquire> {
-        LIMITERS.with(|limiters| {
-            let limiters = limiters.ok_or(NotRunning)?;
-            Ok(match &self.limit {
-                Limit::Default => limiters.jobs.acquire_for(self.place),
-                #[cfg(all(unix, not(loom)))]
-                Limit::Lookups => limiters.lookups.acquire_for(self.place),
-                Limit::Given(limiter) => limiter.acquire_for(self.place),
-            })
+        DEFAULT_LIMITER.with(|default| {
+            let DefaultLimiter(default) = default.ok_or(NotRunning)?;
+            Ok(self.limiter.as_ref().unwrap_or(default).acquire_for(self.place))
         })
     }
 }
@@ -253,9 +229,9 @@ impl<T> ToThread<T> {
                 job = Some((work, permit?));
             }
         }
-        let ToThread { ref mut stage, ref limit, on_cancel, place } = *self;
+        let ToThread { ref mut stage, abandoned, on_cancel, place, .. } = *self;
         let Stage::Started(steps) = stage else { unreachable!("it has its permit") };
-        let mut work = Running { job, limit, on_cancel, place, _value: PhantomData };
+        let mut work = Running { job, abandoned, on_cancel, place, _value: PhantomData };
         let ended = ready!(steps.poll(&mut work, cx));
         Poll::Ready(ended.map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))))
     }
@@ -268,24 +244,30 @@ impl<T> ToThread<T> {
 
 impl<T> Drop for ToThread<T> {
     fn drop(&mut self) {
-        let ToThread { ref mut stage, ref limit, on_cancel, place } = *self;
+        let ToThread { ref mut stage, abandoned, on_cancel, place, .. } = *self;
         if let Stage::Started(steps) = stage {
-            steps.drop(&mut Running { job: None, limit, on_cancel, place, _value: PhantomData });
+            steps.drop(&mut Running {
+                job: None,
+                abandoned,
+                on_cancel,
+                place,
+                _value: PhantomData,
+            });
         }
     }
 }
 
 /// A function that has its permit.
-struct Running<'a, T> {
+struct Running<T> {
     /// Present until a thread has it.
     job: Option<(Work, Permit)>,
     _value: PhantomData<T>,
-    limit: &'a Limit,
+    abandoned: Abandoned,
     on_cancel: OnCancel,
     place: &'static Location<'static>,
 }
 
-impl<T: 'static> Running<'_, T> {
+impl<T: 'static> Running<T> {
     fn start(&mut self) -> Result<Rc<Entry<T>>> {
         let (work, permit) = self.job.take().expect("it has its permit");
         let place = self.place;
@@ -296,14 +278,10 @@ impl<T: 'static> Running<'_, T> {
             ));
             return Err(error.into());
         }
-        let abandoned = match self.limit {
-            Limit::Given(_) => Abandoned::KeepsPermit,
-            _ => Abandoned::GivesPermitBack,
-        };
         let token = Token::here().expect("the check has passed");
         let started = JOBS.with(|jobs| {
             let jobs = jobs.expect("the check has passed");
-            jobs.start(token, work, permit, abandoned, place)
+            jobs.start(token, work, permit, self.abandoned, place)
         });
         started.map_err(|error| {
             let text = format!("no thread could be started for `to_thread` at {place}: {error}");
@@ -325,7 +303,7 @@ impl<T: 'static> Running<'_, T> {
     }
 }
 
-impl<T: 'static> Operation for Running<'_, T> {
+impl<T: 'static> Operation for Running<T> {
     const NAME: &'static str = "to_thread";
     // If it was cancelled after it was given the permit, it has already been counted.
     const COUNTS_WHEN_CANCELLED: u8 = 0;

@@ -151,7 +151,7 @@ mod address;
 pub(crate) mod closing;
 mod doing;
 mod happy_eyeballs;
-mod names;
+pub(crate) mod names;
 mod stream;
 pub mod tcp;
 pub mod unix;

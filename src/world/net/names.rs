@@ -5,12 +5,32 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::error::{Result, placed};
+use crate::error::{NotRunning, Result, placed};
 use crate::operation::checkpoint::checkpoint;
+use crate::operation::sync::CapacityLimiter;
+use crate::platform::part::part;
 use crate::scope::aside::Aside;
+use crate::threads::job::Abandoned;
 use crate::threads::to_thread;
 use crate::world::net::address::Address;
 use crate::world::net::address::sealed::Named;
+
+/// How many names a `run` looks up at once.
+const MOST_LOOKUPS: usize = 100;
+
+/// The limiter for the look-ups of a run, all of which may hang at once.
+pub(crate) struct Lookups(CapacityLimiter);
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Lookups(CapacityLimiter::new(MOST_LOOKUPS))
+    }
+}
+
+part! {
+    /// The limiter for the look-ups of the present run.
+    pub(crate) const LOOKUPS: Lookups;
+}
 
 /// Looks up a host's addresses, in the order in which the system recommends trying them. A numeric
 /// address is returned as it is. Trio's `socket.getaddrinfo`. A [checkpoint](crate::checkpoint()).
@@ -63,8 +83,8 @@ pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketA
 
 async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let asked = (host.to_owned(), port);
-    let answer =
-        to_thread(move || asked.to_socket_addrs()).for_lookup().abandon_on_cancel(true).await?;
+    let asking = to_thread(move || asked.to_socket_addrs()).abandon_on_cancel(true);
+    let answer = asking.limited(limiter()?, Abandoned::GivesPermitBack).await?;
     let found = answer.map(Vec::from_iter).and_then(|addresses| match addresses.is_empty() {
         true => Err(io::Error::new(io::ErrorKind::NotFound, "the host has no addresses")),
         false => Ok(addresses),
@@ -72,4 +92,9 @@ async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     Ok(found.map_err(|error| {
         io::Error::new(error.kind(), format!("looking up `{host}:{port}`: {error}"))
     })?)
+}
+
+/// The limiter for the look-ups of the present run.
+fn limiter() -> Result<CapacityLimiter> {
+    LOOKUPS.with(|lookups| Ok(lookups.ok_or(NotRunning)?.0.clone()))
 }
