@@ -7,7 +7,10 @@
 use super::Run;
 use crate::platform::clock::Nanos;
 use crate::schedule::current::THREAD;
-use crate::threads::job::{Course, OVERDUE};
+use crate::threads::job::Course;
+
+/// How long a run waits for a job that is to end before it reports this.
+const OVERDUE: Nanos = 5_000_000_000;
 
 impl Run {
     /// Reports the jobs that nobody wants any more and that the run has had to wait for, for a while.
@@ -22,7 +25,7 @@ impl Run {
     #[cold]
     fn report_overdue(&self) -> Option<Nanos> {
         let run = if self.system.is_ending() { Course::Ends } else { Course::GoesOn };
-        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), run);
+        let (overdue, next) = self.jobs.overdue(self.clock.now_or_later(), OVERDUE, run);
         for job in overdue {
             tracing::warn!(
                 %job,

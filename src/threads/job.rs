@@ -45,9 +45,6 @@ pub(crate) struct Employer {
     key: usize,
 }
 
-/// How long a run that is about to end waits for a job before this is reported.
-pub(crate) const OVERDUE: Nanos = 5_000_000_000;
-
 /// How many abandoned jobs of a run may be without a permit. Each occupies a thread that nobody
 /// waits for, and that hangs as often as not.
 const MOST_ABANDONED: usize = 400;
@@ -191,11 +188,12 @@ impl Jobs {
     }
 
     /// Finds the jobs that are unwanted, because the run is ending or the scope they were started
-    /// in is cancelled, but have been waited for for as long as [`OVERDUE`]. Returns where they
+    /// in is cancelled, but have been waited for for this long (`after`). Returns where they
     /// were started, each only once, and when the next may become overdue.
     pub(crate) fn overdue(
         &self,
         now: Nanos,
+        after: Nanos,
         run: Course,
     ) -> (Vec<&'static Location<'static>>, Option<Nanos>) {
         let (mut overdue, mut next) = (Vec::new(), None);
@@ -208,7 +206,7 @@ impl Jobs {
                 continue;
             }
             let at = match status.unwanted.get() {
-                Unwanted::No => now.saturating_add(OVERDUE),
+                Unwanted::No => now.saturating_add(after),
                 Unwanted::OverdueAt(at) => at,
                 Unwanted::Told => continue,
             };
