@@ -8,8 +8,8 @@ use std::time::Duration;
 /// The work in a `fail_after` or `fail_at` did not end in time: Trio's `TooSlowError`.
 ///
 /// It comes only from the scope whose own deadline passed (or which, as in Trio, was cancelled by a
-/// call). Work that another scope cut short fails with [`Cancelled`], and it is for that scope to
-/// say more.
+/// call). Work that another scope cut short fails with [`Cancelled`](crate::Cancelled), and it is
+/// for that scope to say more.
 ///
 /// ```
 /// use seedbed::{Result, TooSlow};

@@ -9,7 +9,7 @@ use crate::platform::clock::Nanos;
 use crate::schedule::current::THREAD;
 use crate::threads::job::Course;
 
-/// How long a run waits for a job that is to end before it reports this.
+/// How long a run waits for a job that ought to end before it reports this.
 const OVERDUE: Nanos = 5_000_000_000;
 
 impl Run {

@@ -188,8 +188,8 @@ impl Jobs {
     }
 
     /// Finds the jobs that are unwanted, because the run is ending or the scope they were started
-    /// in is cancelled, but have been waited for for this long (`after`). Returns where they
-    /// were started, each only once, and when the next may become overdue.
+    /// in is cancelled, and that the run has waited for ever since, for as long as `after`. Returns
+    /// where they were started, each only once, and when the next may become overdue.
     pub(crate) fn overdue(
         &self,
         now: Nanos,
