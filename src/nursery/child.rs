@@ -13,6 +13,7 @@
 //!    is an `Owned`, and by the `Task` after that. The future in it never moves.
 //! 4. The future's lifetime is erased. The nursery drops the future before `'scope` ends, or leaks it
 //!    together with itself and never polls it again.
+//! 5. A child is polled only while its [`Owned`] is a raw pointer, in a nursery.
 //!
 //! [`Task`]: crate::nursery::Task
 
@@ -245,7 +246,7 @@ impl Owned {
     ///
     /// # Safety
     ///
-    /// The pointer came from `into_raw` and is not used again.
+    /// The pointer came from `into_raw` and is not used again, and the child is not being polled.
     pub(crate) unsafe fn from_raw(child: NonNull<Child>) -> Owned {
         Owned(child)
     }
@@ -280,12 +281,8 @@ impl Owned {
     }
 
     /// Drops the future, if it is still there, and tells the `Task` why there is no value.
-    ///
-    /// # Safety
-    ///
-    /// The child is not being polled.
-    pub(crate) unsafe fn fail(&self, why: Option<Cancelled>) {
-        // SAFETY: the caller's promise; invariant 2.
+    pub(crate) fn fail(&self, why: Option<Cancelled>) {
+        // SAFETY: invariants 2 and 5.
         unsafe { (self.0.as_ref().vtable.fail)(self.0, why) }
     }
 }

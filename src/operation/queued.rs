@@ -117,7 +117,7 @@ impl<Q: Queued> Operation for Q {
     fn leave(&mut self, ticket: &mut Ticket) {
         let (value, fate, left) = self.queue().leave(*ticket);
         let mut panic = FirstPanic::new();
-        if fate == Fate::Served {
+        if fate == Fate::Handed {
             panic.catch(|| self.pass_on(value));
         }
         panic.catch(|| drop(left)); // foreign code

@@ -457,8 +457,8 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Every operation that has to wait does so here. This is also where it is recorded what a task waits
-/// for, and where that was called.
+/// Every operation that has to wait returns from here, with its name and its place at hand. Tells the
+/// current frame, if there is one, which operation it is.
 #[inline(always)]
 fn waits<O: Operation, T>(_work: &O) -> Poll<T> {
     if O::IS_SHOWN == Shown::Itself {

@@ -250,7 +250,7 @@ enum Queued {
 fn queue_polled(id: UnitId, why: Again) -> Queued {
     THREAD.with(|thread| {
         let polled = thread.polled.get();
-        // SAFETY (both): it is being polled (invariant 3 of `current`); invariant 1.
+        // SAFETY (both): it is being polled (invariant 2 of `current`); invariant 1.
         let Some(unit) = (unsafe { polled.as_ref() }) else { return Queued::No };
         let Some(roster) = (unsafe { unit.roster().as_ref() }) else { return Queued::No };
         if thread.unit.get() != id || unit.is_queued() || !roster.is_draining() {

@@ -5,7 +5,7 @@
 //! current frame, and a cancel scope, a timeout or a nursery that is opened then counts in it for as
 //! long as it is open: that is a *hold*. Tasks have no frame: there is nobody they could yield to.
 //!
-//! The count shares a word with the state of the body (`generator/state.rs`), so that a yield is
+//! The count shares a word with the state of the body (`generator/state/`), so that a yield is
 //! allowed or not by the value of one integer. The state is nothing to the frame.
 
 use std::borrow::Cow;

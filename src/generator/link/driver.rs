@@ -89,12 +89,12 @@ impl<T, S> Link<T, S> {
                     }
                 }
                 Stop::Closely => match self.state.stop_closely() {
-                    Stopped::Elsewhere if self.is_around() => return Some(self.wait(cx)),
-                    Stopped::Elsewhere | Stopped::Closely => {}
+                    Stopped::NotAtYield if self.is_around() => return Some(self.wait(cx)),
+                    Stopped::NotAtYield | Stopped::Closely => {}
                 },
             }
         }
-        Some(self.poll_on(outcome, body, cx))
+        Some(self.settle(outcome, body, cx))
     }
 
     /// Polls the body, in its frame, until it yields, waits for something else, or ends.
@@ -107,7 +107,7 @@ impl<T, S> Link<T, S> {
         drop(self.waits_with.take()); // foreign code
         self.state.run();
         let outcome = self.poll_once(body, cx);
-        self.poll_on(outcome, body, cx)
+        self.settle(outcome, body, cx)
     }
 
     /// Polls a body that is running.
@@ -132,7 +132,7 @@ impl<T, S> Link<T, S> {
 
     /// What follows a poll of the body.
     #[inline(never)]
-    fn poll_on(
+    fn settle(
         &self,
         mut outcome: Poll<Result<()>>,
         body: &mut Body<'_>,

@@ -86,7 +86,7 @@ impl<T, S> Future for Yield<'_, T, S> {
             Some(value) => match this.link.state.suspend() {
                 Suspend::Suspended => {
                     this.hand_out(value);
-                    this.wait(cx);
+                    this.keep_waker(cx);
                     return Poll::Pending;
                 }
                 Suspend::Closely => this.poll_closely(Some(value), cx),
@@ -115,7 +115,7 @@ impl<T, S> Yield<'_, T, S> {
     }
 
     #[inline(always)]
-    fn wait(&self, cx: &mut Context<'_>) {
+    fn keep_waker(&self, cx: &mut Context<'_>) {
         if !ptr::eq(cx.waker(), self.link.driver.get()) {
             self.wait_beside(cx.waker());
         }
@@ -145,18 +145,18 @@ impl<T, S> Yield<'_, T, S> {
             Suspension::Suspended => {
                 link.keep_inner_scope();
                 self.hand_out(value);
-                self.wait(cx);
+                self.keep_waker(cx);
                 return Poll::Pending;
             }
             Suspension::IgnoringExit => {
                 self.waits = true;
                 link.at.set(Some(self.place));
-                self.wait(cx);
+                self.keep_waker(cx);
                 drop(value); // foreign code
                 return Poll::Pending;
             }
             Suspension::TooLate => self.misused(Misuse::AfterTheEnd),
-            Suspension::Elsewhere => self.misused(Misuse::OtherFrame),
+            Suspension::OtherFrame => self.misused(Misuse::OtherFrame),
             Suspension::Twice => self.misused(Misuse::Twice),
             Suspension::Held => self.forbidden(),
             Suspension::Error => link.take_error(),
@@ -184,7 +184,7 @@ impl<T, S> Yield<'_, T, S> {
             Resumed::Value => Ok(Answer::Value),
             Resumed::Error => Err(self.link.take_error()),
             Resumed::NotYet => {
-                self.wait(cx);
+                self.keep_waker(cx);
                 return Poll::Pending;
             }
         };

@@ -24,7 +24,7 @@ pub(in crate::generator) enum Stop {
 /// How a poll of the body has left it.
 pub(in crate::generator) enum Stopped {
     /// No yield waits, and there is nothing else to notice.
-    Elsewhere,
+    NotAtYield,
     /// There is.
     Closely,
 }
@@ -151,7 +151,7 @@ impl State {
     pub(in crate::generator) fn stop_closely(&self) -> Stopped {
         let word = self.frame.word();
         self.frame.set_word(word & !RUNNING);
-        if word & (HOLD - 1) == RUNNING { Stopped::Elsewhere } else { Stopped::Closely }
+        if word & (HOLD - 1) == RUNNING { Stopped::NotAtYield } else { Stopped::Closely }
     }
 
     /// The body waits for something other than its yield, or may do so.

@@ -21,7 +21,7 @@ pub(in crate::generator) enum Suspension {
     /// The body has ended.
     TooLate,
     /// It is polled in another frame.
-    Elsewhere,
+    OtherFrame,
     /// Another yield waits.
     Twice,
     /// [Something](State::held) is open.
@@ -75,7 +75,7 @@ impl State {
             return Suspension::TooLate;
         }
         if !is_current_frame(&self.frame) {
-            return Suspension::Elsewhere;
+            return Suspension::OtherFrame;
         }
         if self.has(SUSPENDED) {
             return Suspension::Twice;

@@ -1,19 +1,17 @@
-//! How a nursery polls its body and its children, and what it does with those that have ended. The
-//! invariants are those of `nursery::core`.
+//! How a nursery polls its body and its children. What becomes of those that have ended is in
+//! `ended`. The invariants are those of `nursery::core`.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::panic::{FirstPanic, Payload};
-use crate::error::{Error, Result};
-use crate::nursery::child::{Child, Owned};
+use crate::error::Result;
+use crate::nursery::child::Child;
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
 use crate::schedule::budget::{self, Share};
-use crate::schedule::current::{self, BudgetOf, Host, THREAD};
-use crate::schedule::foreign::wake_all;
+use crate::schedule::current::{BudgetOf, Host, THREAD};
 use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::unit::Unit;
@@ -23,18 +21,9 @@ use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::without_checkpoint;
 
-/// Why a child has no value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Why {
-    /// It has failed or panicked.
-    Failed,
-    /// It has not ended, and is dropped.
-    Dropped,
-}
-
 /// What a nursery has to wait for, as far as this poll can tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Left {
+pub(super) enum Left {
     /// Its body and its children have ended.
     Nothing,
     /// The body or a child, or others have to run before the nursery ends.
@@ -45,117 +34,6 @@ enum Left {
 pub(crate) type Body<'a> = dyn FnMut(&mut Context<'_>) -> Poll<Result<()>> + 'a;
 
 impl Core {
-    /// Polls a child. What is current is put back by `host`.
-    #[inline]
-    fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
-        // SAFETY: a node is alive while it is attached, and by invariant 4 it stays attached.
-        let waker = waker::waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
-        host.hide_frame();
-        // SAFETY: a child that is attached is not done; invariants 3 and 4.
-        let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
-        host.polled();
-        if self.is_moving.get() {
-            host.show_frame();
-            return self.after_poll(unit, Ok(polled));
-        }
-        // The child is taken out first of all: much of what follows is foreign code.
-        match polled {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => {
-                host.show_frame();
-                self.end_with_value(unit);
-            }
-            Poll::Ready(Err(error)) => {
-                host.show_frame();
-                self.end_with_error(unit, error);
-            }
-        }
-    }
-
-    /// Deals with a child that has ended with a value.
-    #[inline]
-    fn end_with_value(&self, unit: NonNull<Unit>) {
-        let child = self.release(unit);
-        let place = child.place();
-        if let Err(child) = child.free_at_once() {
-            self.drop_child(child, place);
-        }
-        if self.live.get() == 0
-            && let Some(foreign) = self.finish_if_empty()
-        {
-            foreign.wake();
-        }
-    }
-
-    /// Gives up a child that has ended. Dropping its value is foreign code, and so may be waking
-    /// the task that waits for it.
-    fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
-            self.panicked(payload, place);
-        }
-    }
-
-    /// Deals with a child that has panicked, or that moves to another nursery.
-    #[cold]
-    fn after_poll(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
-        if !self.is_moving.replace(false) {
-            return self.end_child(unit, outcome);
-        }
-        match self.moving_to.take() {
-            Some(to) if to.is_open() => {
-                let foreign = self.move_child(unit, &to);
-                let mut panic = FirstPanic::new();
-                if !matches!(outcome, Ok(Poll::Pending)) {
-                    panic.catch(|| to.end_child(unit, outcome));
-                }
-                panic.catch(|| wake_all(foreign));
-                panic.resume();
-            }
-            // The other nursery was dropped in the meantime, and so are its children.
-            _ => self.end_child(unit, outcome),
-        }
-    }
-
-    /// Deals with a child that has failed.
-    #[inline(never)]
-    fn end_with_error(&self, unit: NonNull<Unit>, error: Error) {
-        let child = self.release(unit);
-        self.fail(error, Some(child.place()));
-        self.end_without_value(child, Why::Failed);
-    }
-
-    /// Deals with a child that has ended in any way. One that has not ended is dropped.
-    #[cold]
-    fn end_child(&self, unit: NonNull<Unit>, outcome: std::thread::Result<Poll<Result<()>>>) {
-        match outcome {
-            Ok(Poll::Ready(Ok(()))) => self.end_with_value(unit),
-            Ok(Poll::Ready(Err(error))) => self.end_with_error(unit, error),
-            Ok(Poll::Pending) => self.end_without_value(self.release(unit), Why::Dropped),
-            Err(payload) => {
-                let child = self.release(unit);
-                self.panicked(payload, child.place());
-                self.end_without_value(child, Why::Failed);
-            }
-        }
-    }
-
-    /// Drops the future of a child, and the child.
-    #[inline]
-    fn end_without_value(&self, child: Owned, why: Why) {
-        let place = child.place();
-        let why = if why == Why::Failed && child.is_wanted() { self.scope.why() } else { None };
-        // What the child's future does when it is dropped is foreign code.
-        // SAFETY: its poll is over.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { child.fail(why) }));
-        if let Err(payload) = dropped {
-            self.panicked(payload, place);
-        }
-        self.drop_child(child, place);
-        if let Some(foreign) = self.finish_if_empty() {
-            foreign.wake();
-        }
-    }
-
     /// Polls the body and the children that are ready. `Ready` when all have ended.
     ///
     /// # Safety
@@ -276,19 +154,32 @@ impl Core {
         }
     }
 
-    /// Ends the nursery, if nothing is left and nothing has to be closed that was left behind in
-    /// it.
-    #[inline(always)]
-    fn end_if(self: &Rc<Self>, left: Left) -> Poll<()> {
-        match left {
-            Left::Nothing if self.close_left_behind() == Rest::Nothing => Poll::Ready(()),
-            _ => Poll::Pending,
+    /// Polls a child. What is current is put back by `host`.
+    #[inline]
+    fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
+        // SAFETY: a node is alive while it is attached, and by invariant 4 only this nursery takes the
+        // child out, when the poll is over.
+        let waker = waker::waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
+        host.hide_frame();
+        // SAFETY: a child that is attached is not done; invariants 3 and 4.
+        let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
+        host.polled();
+        if self.is_moving.get() {
+            host.show_frame();
+            return self.after_poll(unit, Ok(polled));
         }
-    }
-
-    /// What the nursery still waits for when its body has ended.
-    fn left(&self) -> Left {
-        if self.live.get() == 0 { Left::Nothing } else { Left::Something }
+        // The child is taken out first of all: much of what follows is foreign code.
+        match polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                host.show_frame();
+                self.end_with_value(unit);
+            }
+            Poll::Ready(Err(error)) => {
+                host.show_frame();
+                self.end_with_error(unit, error);
+            }
+        }
     }
 
     /// Polls the body.
@@ -326,34 +217,18 @@ impl Core {
         }
     }
 
-    /// Deals with the end of the body.
-    fn end_body(&self, outcome: std::thread::Result<Result<()>>) {
-        self.body_running.set(false);
-        match outcome {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.fail(error, None),
-            Err(payload) => self.panicked(payload, self.place),
+    /// Ends the nursery, if nothing is left and nothing has to be closed that was left behind in
+    /// it.
+    #[inline(always)]
+    fn end_if(self: &Rc<Self>, left: Left) -> Poll<()> {
+        match left {
+            Left::Nothing if self.close_left_behind() == Rest::Nothing => Poll::Ready(()),
+            _ => Poll::Pending,
         }
     }
 
-    /// Deals with a panic of what was being polled.
-    #[cold]
-    fn end_in_panic(&self, host: &Host, visit: Visit, payload: Payload) -> Left {
-        let unit = current::polled_unit();
-        if ptr::eq(unit, self.roster.body()) {
-            if visit == Visit::First {
-                host.share_budget();
-            }
-            host.polled();
-            self.end_body(Err(payload));
-            return self.left();
-        }
-        let Some(unit) = NonNull::new(unit.cast_mut()) else {
-            resume_unwind(payload) // it was none of them
-        };
-        host.polled();
-        host.show_frame();
-        self.after_poll(unit, Err(payload));
-        Left::Something
+    /// What the nursery still waits for when its body has ended.
+    pub(super) fn left(&self) -> Left {
+        if self.live.get() == 0 { Left::Nothing } else { Left::Something }
     }
 }

@@ -129,10 +129,7 @@ impl Drop for Guard {
                 let reason = Reason::Requested(Some("its nursery was dropped".into()));
                 Cancelled::new(core.place, None, reason)
             });
-            panic.catch(|| {
-                // SAFETY: it is not being polled: only this nursery would, which is being dropped.
-                unsafe { child.fail(Some(why.clone())) };
-            });
+            panic.catch(|| child.fail(Some(why.clone())));
             panic.catch(|| drop(child));
         }
         // SAFETY: nothing is attached any more.

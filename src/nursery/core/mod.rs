@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `failures` | what a failure or a panic does to the others, and who learns of it |
 //! | `guard` | the owner of a nursery's children, and what else keeps a nursery open |
-//! | `drive` | polling the children, and dealing with those that have ended |
+//! | `drive` | polling the body and the children |
+//! | `ended` | what becomes of a child, or the body, that has ended |
 //! | `left_behind` | the generators left behind in a nursery, which it closes |
 //!
 //! # Invariants
@@ -23,6 +24,7 @@
 //!    of a scope, is a core, which is alive for as long.
 
 mod drive;
+mod ended;
 mod failures;
 mod guard;
 mod left_behind;
@@ -195,7 +197,7 @@ impl Core {
         // SAFETY: invariant 2.
         self.roster.detach(unsafe { unit.as_ref() });
         self.live.set(self.live.get() - 1);
-        // SAFETY: invariant 2: `adopt` gave it up.
+        // SAFETY: invariant 2: `adopt` gave it up. It is not being polled: invariant 4.
         unsafe { Owned::from_raw(unit.cast()) }
     }
 

@@ -94,7 +94,7 @@ enum State {
     /// It was removed from the queue because it was cancelled; the operation has not looked yet.
     PassedOver,
     /// It was served and removed from the queue; the operation has not looked yet.
-    Served,
+    Handed,
 }
 
 /// A place in the queue. It is valid until its operation learns that it no longer waits.
@@ -104,7 +104,7 @@ pub(crate) struct Ticket(u32);
 /// What has become of a waiter. Unless it still waits, its place is gone.
 pub(crate) enum Outcome<T> {
     Waiting,
-    Served(T),
+    Handed(T),
     /// The waiter was cancelled. What it brought comes back.
     Cancelled(T, Error, Left),
     /// The waiter was passed over because it was cancelled, but was then moved out of the cancelled
@@ -119,7 +119,7 @@ impl<T> Outcome<T> {
     pub(crate) fn look<G>(self, served: impl FnOnce(T) -> G) -> Look<G> {
         match self {
             Outcome::Waiting => Look::Waits,
-            Outcome::Served(value) => Look::Got(served(value)),
+            Outcome::Handed(value) => Look::Got(served(value)),
             Outcome::Cancelled(_, error, left) => Look::Cancelled(error, Some(left)),
             Outcome::PassedOver(_, left) => Look::PassedOver(left),
         }
@@ -129,8 +129,8 @@ impl<T> Outcome<T> {
 /// Whether a waiter that leaves was served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
-    Served,
-    NotServed,
+    Handed,
+    NotHanded,
 }
 
 /// What is left of a waiter that has left the queue. Dropping it runs foreign code, so it is
@@ -193,7 +193,7 @@ impl<T: Given> Next<'_, T> {
     #[must_use]
     #[inline]
     pub(crate) fn serve(mut self) -> KeptWaker {
-        self.slot.state = State::Served;
+        self.slot.state = State::Handed;
         let waiting = mem::take(&mut self.slot.waiting);
         drop(self);
         waiting.hand()
@@ -320,7 +320,7 @@ impl<T: Given> Waiters<T> {
     #[inline]
     pub(crate) fn fetch(&self, ticket: Ticket) -> Option<T> {
         let mut inner = self.inner.borrow_mut();
-        let is_served = inner.slot(ticket.0).state == State::Served;
+        let is_served = inner.slot(ticket.0).state == State::Handed;
         is_served.then(|| inner.release(ticket))
     }
 
@@ -329,18 +329,18 @@ impl<T: Given> Waiters<T> {
     #[cold]
     pub(crate) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Outcome<T> {
         if let Some(value) = self.fetch(ticket) {
-            return Outcome::Served(value);
+            return Outcome::Handed(value);
         }
         let is_new = self.inner.borrow_mut().slot(ticket.0).waiting.is_new(cx.waker());
         // This is foreign code. It may come back here, and may even serve this waiter.
         let new = is_new.then(|| Foreign::keep(cx.waker()));
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);
-        if slot.state == State::Served {
+        if slot.state == State::Handed {
             drop(inner);
             let (value, ..) = self.leave(ticket);
             quietly(|| drop(new)); // foreign code, and the value has only just been received
-            return Outcome::Served(value);
+            return Outcome::Handed(value);
         }
         let stale = slot.waiting.go_on(cx, new);
         let cancelled = slot.waiting.check().err();
@@ -362,7 +362,7 @@ impl<T: Given> Waiters<T> {
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Left) {
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);
-        let fate = if slot.state == State::Served { Fate::Served } else { Fate::NotServed };
+        let fate = if slot.state == State::Handed { Fate::Handed } else { Fate::NotHanded };
         let waiting = mem::take(&mut slot.waiting);
         if slot.state == State::Waiting {
             inner.unlink(ticket);

@@ -49,7 +49,7 @@ impl<T: Given> Waiters<T> {
                 continue;
             }
             out(mem::take(&mut slot.waiting));
-            let state = mem::replace(&mut slot.state, State::Served);
+            let state = mem::replace(&mut slot.state, State::Handed);
             inner.unlink(ticket);
             if state == State::Left {
                 inner.release(ticket);

@@ -174,7 +174,7 @@ impl Pair {
         }
         let cancelled = waiter.is_cancelled();
         match outcome {
-            Outcome::Served(value) => assert!(waiter.served && value == waiter.value + GIVEN),
+            Outcome::Handed(value) => assert!(waiter.served && value == waiter.value + GIVEN),
             Outcome::Cancelled(value, ..) => {
                 assert!(!waiter.served && cancelled && value == waiter.value);
             }
@@ -195,7 +195,7 @@ impl Pair {
         let Some(ticket) = waiter.ticket.take() else { return };
         let given = if waiter.served { GIVEN } else { 0 };
         let (value, fate, _) = self.queue.leave(ticket);
-        assert_eq!((value, fate == Fate::Served), (waiter.value + given, waiter.served));
+        assert_eq!((value, fate == Fate::Handed), (waiter.value + given, waiter.served));
         self.model.retain(|other| *other != who);
     }
 }

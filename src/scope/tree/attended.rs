@@ -1,4 +1,5 @@
-//! Whether what runs in a scope is still polled: what `run::stuck` asks.
+//! Whether what runs in a scope is still polled. An operation that is handed something marks its scope,
+//! a poll that comes through the scope takes the mark away, and `run::stuck` looks for those that stay.
 
 use super::{Handed, Scope};
 use crate::error::Cancelled;
@@ -66,12 +67,6 @@ impl Scope {
 
     pub(crate) fn has_uncancellable(&self) -> bool {
         self.uncancellable.get() != 0
-    }
-
-    /// Whether no other scope is inside.
-    #[inline]
-    pub(crate) fn is_innermost(&self) -> bool {
-        self.first_child.get().is_null()
     }
 
     /// The unit whose poll last came through this scope.

@@ -1,6 +1,6 @@
 //! How a cancellation travels: down from the scope that it was asked of, to everything below that
-//! is not shielded from it. It reads in one piece: [`Scope::cancel_because`], then
-//! [`Scope::refresh`].
+//! is not shielded from it: [`Scope::cancel`], [`Scope::cancel_because`], [`Scope::refresh`], and so
+//! down the tree, whose walk, and what a scope has to make ready, are in `mod`.
 
 use std::panic::Location;
 
@@ -64,6 +64,30 @@ impl Scope {
         }
         drop(self.rare().why.replace(Some(why)));
         self.refresh();
+    }
+
+    /// Works out the effective level of this scope and of those below that depend on it, and makes
+    /// ready what has been cancelled. Foreign code runs at the end.
+    fn refresh(&self) {
+        let mut foreign = Vec::new();
+        self.refresh_into(&mut foreign);
+        wake_all(foreign);
+    }
+
+    /// Like `refresh`, except that the caller has to wake the foreign wakers.
+    pub(super) fn refresh_into(&self, foreign: &mut Vec<Foreign>) {
+        self.walk(|scope| {
+            let before = scope.effective.get();
+            let after = scope.own.get().max(scope.level_above());
+            scope.effective.set(after);
+            if after > before {
+                if after >= Level::Graceful {
+                    scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
+                }
+                scope.make_ready(foreign);
+            }
+            after != before
+        });
     }
 
     pub(crate) fn shield(&self) -> bool {
@@ -140,29 +164,5 @@ impl Scope {
         if self.own.get().max(self.level_above()) != self.effective.get() {
             self.refresh();
         }
-    }
-
-    /// Works out the effective level of this scope and of those below that depend on it, and makes
-    /// ready what has been cancelled. Foreign code runs at the end.
-    fn refresh(&self) {
-        let mut foreign = Vec::new();
-        self.refresh_into(&mut foreign);
-        wake_all(foreign);
-    }
-
-    /// Like `refresh`, except that the caller has to wake the foreign wakers.
-    pub(super) fn refresh_into(&self, foreign: &mut Vec<Foreign>) {
-        self.walk(|scope| {
-            let before = scope.effective.get();
-            let after = scope.own.get().max(scope.level_above());
-            scope.effective.set(after);
-            if after > before {
-                if after >= Level::Graceful {
-                    scope.cancellations.set(scope.cancellations.get().wrapping_add(1));
-                }
-                scope.make_ready(foreign);
-            }
-            after != before
-        });
     }
 }

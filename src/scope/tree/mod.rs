@@ -255,6 +255,12 @@ impl Scope {
         unsafe { self.parent.get().as_ref() }
     }
 
+    /// Whether no other scope is inside.
+    #[inline]
+    pub(crate) fn is_innermost(&self) -> bool {
+        self.first_child.get().is_null()
+    }
+
     /// Calls `visit` with this scope, and with the children of each scope for which it returns true.
     /// It must not link or unlink anything. There is no recursion, as scopes may be nested deeply.
     pub(crate) fn walk(&self, mut visit: impl FnMut(&Scope) -> bool) {

@@ -201,7 +201,7 @@ impl Readiness {
     /// Looks what has become of one who waits: if there was news, it tries again.
     pub(super) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Look<()> {
         match self.waiters.look(ticket, cx) {
-            Outcome::Served(_) => Look::Tries,
+            Outcome::Handed(_) => Look::Tries,
             outcome => outcome.look(|_| ()),
         }
     }

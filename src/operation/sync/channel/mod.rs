@@ -94,7 +94,7 @@ struct Shared<T> {
 }
 
 impl<T> Shared<T> {
-    /// Whether the channel takes no more messages. Those in the buffer can still be received.
+    /// Closes the channel: it takes no more messages. Those in the buffer can still be received.
     fn close(&self) {
         self.closed.set(true);
         let mut panic = FirstPanic::new();

@@ -63,7 +63,7 @@ impl<T> Operation for Offer<'_, T> {
     fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<Result<(), Closed>> {
         match self.sender.shared.senders.look(*ticket, cx) {
             Outcome::Waiting => Look::Waits,
-            Outcome::Served(message) => {
+            Outcome::Handed(message) => {
                 self.message = message;
                 Look::Got(self.sent())
             }
