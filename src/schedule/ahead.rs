@@ -1,14 +1,15 @@
-//! What goes ahead: what a look at the world has made ready, when a round lasts for too long.
+//! Going ahead: if a round takes too long, units that a look at the world has made ready are polled
+//! before the others.
 //!
-//! In a round each unit that is ready is polled once. Where a hundred of them compute for ten
-//! milliseconds each that takes a second, and whatever waits for a timer would wait for as long. So
-//! the scheduler lists what each look makes ready. What is still there some milliseconds later cuts
-//! the round: everybody on the stack returns, and the run loop has just the units on the list
-//! polled, each on a way of its own from the root. What they wake goes ahead as well. Then the
-//! round goes on where it was: nobody loses their place, and in the long run each side has half of
-//! the time.
+//! In a round each ready unit is polled once. If a hundred of them compute for ten milliseconds
+//! each, that takes a second, and a unit whose timer fires in the meantime would wait for as long.
+//! So the scheduler lists the units that each look makes ready. If some are still on the list a few
+//! milliseconds later, the round is cut: everything on the stack returns, and the run loop polls
+//! only the units on the list, each along its own path from the root. Units that these wake go
+//! ahead too. Then the round continues where it was: no unit loses its place, and in the long run
+//! each side gets half of the time.
 //!
-//! Nothing of this happens where rounds are short, or where no time is read.
+//! None of this happens if rounds are short, or if time is not read.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,23 +21,24 @@ use crate::schedule::units::roster::{HostWaker, Roster};
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
 
-/// For how many rounds the list may be of use: what became ready in one round has run when the next
-/// is over.
+/// For how many rounds the list is of use: a unit that became ready in one round has run by the end
+/// of the next.
 const ROUNDS: u32 = 2;
 
-/// The list, and the way to one of those on it.
+/// The list, and the path to one of the units on it.
 #[derive(Default)]
 pub(crate) struct Ahead {
-    /// With the round in which each became ready: if that is another one, it was polled meanwhile.
+    /// The units, with the round in which each became ready: if a unit's round is no longer this
+    /// one, it has been polled in the meantime.
     listed: RefCell<VecDeque<(UnitId, u32)>>,
-    /// The earliest time at which the first of them can have been due.
+    /// The earliest time at which the first of these can have been due.
     since: Cell<u64>,
-    /// The round in which the latest was listed.
+    /// The round in which the latest unit was listed.
     tick: Cell<u32>,
-    /// Until then it is the others' time.
+    /// Until this time it is the others' turn.
     not_before: Cell<u64>,
     is_cutting: Cell<bool>,
-    /// The way to the unit that goes ahead, from its end: the unit, its nursery's host, and so on.
+    /// The path to the unit that goes ahead, from its end: the unit, its nursery's host, and so on.
     way: RefCell<Vec<UnitId>>,
     is_on_the_way: Cell<bool>,
 }
@@ -51,7 +53,7 @@ pub(super) enum Way {
 impl Ahead {
     // The list.
 
-    /// Lists a unit that is ready since the round `tick`.
+    /// Lists a unit that has been ready since the round `tick`.
     pub(super) fn list(&self, unit: UnitId, tick: u32) {
         THREAD.with(|thread| {
             self.tick.set(thread.rounds.tick.get());
@@ -63,7 +65,7 @@ impl Ahead {
         });
     }
 
-    /// Forgets what has been polled in the meantime.
+    /// Clears the list once everything on it has been polled.
     #[inline]
     pub(super) fn tidy(&self, tick: u32) {
         let mut listed = self.listed.borrow_mut();
@@ -89,19 +91,20 @@ impl Ahead {
         }
     }
 
-    /// Whether everybody is to return to the run loop.
+    /// Whether everything on the stack is to return to the run loop.
     #[inline]
     pub(crate) fn is_cutting(&self) -> bool {
         self.is_cutting.get()
     }
 
-    /// Whether the round was cut, now that everybody has returned.
+    /// Whether the round was cut. To be called when everything has returned.
     #[inline]
     pub(super) fn was_cut(&self) -> bool {
         self.is_cutting.replace(false)
     }
 
-    /// Those that went ahead have had the time since `began`. The others have as much now.
+    /// Called when the units that went ahead have been polled, which took the time since `began`.
+    /// The others now get as much.
     pub(super) fn end(&self, began: u64) {
         let now = THREAD.with(|thread| thread.turn.time());
         self.not_before.set(now.saturating_add(now.saturating_sub(began)));
@@ -111,7 +114,7 @@ impl Ahead {
 
     // The way.
 
-    /// Finds the way to the next unit that goes ahead.
+    /// Finds the path to the next unit that goes ahead.
     pub(super) fn next(&self, root: &Roster) -> Way {
         loop {
             let next = self.listed.borrow_mut().pop_front();
@@ -123,7 +126,8 @@ impl Ahead {
         }
     }
 
-    /// Finds the way from the root. There is none if something of another library is on it.
+    /// Finds the path from the root to the unit. There is none if something from another library is
+    /// in between.
     fn find_way(&self, unit: UnitId, root: &Roster) -> Way {
         let mut way = self.way.borrow_mut();
         way.clear();
@@ -144,14 +148,14 @@ impl Ahead {
         }
     }
 
-    /// Whether something goes ahead and is still to be polled.
+    /// Whether a unit that goes ahead has not been polled yet.
     #[inline]
     pub(crate) fn is_on_the_way(&self) -> bool {
         self.is_on_the_way.get()
     }
 
-    /// The unit of this roster that is on the way. If it is the one that goes ahead it is taken out
-    /// of the queue.
+    /// Returns the unit of this roster that is next on the path. If it is the one that goes ahead,
+    /// it is taken out of the queue.
     pub(crate) fn step(&self, roster: &Roster) -> Option<NonNull<Unit>> {
         let (unit, is_last) = {
             let mut way = self.way.borrow_mut();

@@ -22,27 +22,27 @@ pub(crate) fn spend() -> Share {
     THREAD.with(|thread| thread.turn.spend(interrupts))
 }
 
-/// Whether a task that could go on is to let others run first, where that is decided. Where no
-/// other is ready it makes no difference, and nothing is decided.
+/// Whether a task that could go on has to let others run first, in runs where somebody decides
+/// that. If no other is ready, it makes no difference, and nobody is asked.
 fn interrupts() -> bool {
     THREAD.with(|thread| thread.rounds.ready_queues.get() > 0)
         && SCHEDULER.with(|scheduler| scheduler.is_some_and(|all| all.order.interrupts()))
 }
 
-/// Counts what a function that is not asynchronous does without waiting: the next operation that
-/// is asynchronous lets others run, if that is due.
+/// Counts an operation of a function that is not asynchronous. If it uses up the budget, the next
+/// asynchronous operation lets others run.
 #[inline]
 pub(crate) fn count() {
     THREAD.with(|thread| thread.turn.pass_aside());
 }
 
-/// Runs what must not let others run in between, because nobody would poll it again.
+/// Runs something that must not let others run in between, because nobody would poll it again.
 #[inline]
 pub(crate) fn uninterrupted<R>(f: impl FnOnce() -> R) -> R {
     THREAD.with(|thread| thread.turn.with_budget(u32::MAX, f))
 }
 
-/// The same, for what may do as much as one budget allows and no more.
+/// Like [`uninterrupted`], for something that may do as much as one budget allows and no more.
 pub(crate) fn with_whole_budget<R>(f: impl FnOnce() -> R) -> R {
     let budget = SCHEDULER.with(|scheduler| scheduler.map_or(u32::MAX, |all| all.budget));
     THREAD.with(|thread| thread.turn.with_budget(budget, f))

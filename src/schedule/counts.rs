@@ -1,10 +1,10 @@
-//! What is counted in a run as it happens, so that nothing has to be searched where there is
-//! nothing to find: `run::stuck`, `run::overdue` and `testing::statistics` look here first.
+//! Counters that a run keeps up to date, so that nobody searches when there is nothing to find:
+//! `run::stuck`, `run::overdue` and `testing::statistics` look here first.
 
 use std::cell::Cell;
 
 pub(crate) struct Counts {
-    /// The open scopes that have been handed something and have not been polled since.
+    /// The open scopes that have been given something and have not been polled since.
     pub(crate) handed: Cell<usize>,
     /// The open scopes that were themselves cancelled.
     pub(crate) cancelled: Cell<usize>,
@@ -24,7 +24,7 @@ impl Counts {
         }
     }
 
-    /// A run begins.
+    /// To be called when a run begins.
     pub(super) fn begin_run(&self) {
         self.handed.set(0);
         self.cancelled.set(0);

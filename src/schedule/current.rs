@@ -1,15 +1,15 @@
-//! What is being polled on this thread, and beside it, as an operation is to have one thread-local
-//! to look at, how far the [scheduler](crate::schedule) is and what is counted.
+//! What is being polled on this thread. The state of the [scheduler](crate::schedule) and the
+//! counters are here too, so that an operation has only one thread-local to look at.
 //!
-//! Whatever polls something sets what is being polled and puts back what was there before, so it
-//! cannot be misnested, whatever order futures are created, moved and dropped in.
+//! Whoever polls something sets what is being polled and afterwards restores the previous value. So
+//! the nesting is always right, in whatever order futures are created, moved and dropped.
 //!
 //! # Invariants
 //!
-//! 1. `table` is null or points to the table that an [`Entered`] of this thread borrows, which sets
-//!    it back to null when it goes.
+//! 1. `table` is null or points to the table that an [`Entered`] of this thread borrows. When the
+//!    `Entered` is dropped, it sets the pointer back to null.
 //! 2. `polled` is null, or points to the unit that a nursery further up this thread's stack is
-//!    polling, and keeps meanwhile.
+//!    polling and keeps alive meanwhile.
 
 use std::cell::Cell;
 use std::ptr;
@@ -23,11 +23,11 @@ use crate::schedule::turn::{Budget, Turn};
 use crate::schedule::units::table::Table;
 use crate::schedule::units::unit::Unit;
 
-/// What a thread knows of the run that is going on in it.
+/// What a thread knows about the run that is going on in it.
 pub(crate) struct Thread {
     /// The number of the present run.
     pub(crate) run: Cell<RunId>,
-    /// Its units.
+    /// The units of the run.
     table: Cell<*const Table>,
 
     /// The scope and the frame that are being polled: see `scope::current`, which alone knows what
@@ -41,17 +41,17 @@ pub(crate) struct Thread {
 
     /// How much may be done before others have their turn.
     pub(crate) turn: Turn,
-    /// How far the scheduler is.
+    /// How far the scheduler has got.
     pub(crate) rounds: Rounds,
     pub(crate) counts: Counts,
 }
 
-/// What the unit that is being polled, and all hosts above it, are polled for.
+/// Why the unit that is being polled, and all hosts above it, are polled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PolledFor {
-    /// For the nurseries that they poll: whatever else is polled there has nothing to do.
+    /// Because of the nurseries that they poll: nothing else in them has anything to do.
     Nurseries,
-    /// One of them was woken by something else, or is polled for the first time.
+    /// One of them was woken by something else, or has not been polled before.
     Anything,
 }
 
@@ -85,18 +85,18 @@ thread_static! {
     };
 }
 
-/// Where the scheduler of the present thread is found.
+/// Gives access to the present thread's [`Thread`].
 pub(crate) struct Here;
 
 pub(crate) const THREAD: Here = Here;
 
 impl Here {
-    /// Calls `f` with it. Whatever `f` is, this is inlined: what is inlined of the standard
-    /// library's `with` depends on that.
+    /// Calls `f` with the [`Thread`]. This is inlined whatever `f` is, whereas how much of the
+    /// standard library's `with` is inlined depends on `f`.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&Thread) -> R) -> R {
         let thread = OF_THREAD.with(ptr::from_ref);
-        // SAFETY: it has no destructor, and goes only with the thread.
+        // SAFETY: it has no destructor, and lives as long as the thread.
         f(unsafe { &*thread })
     }
 }
@@ -115,7 +115,8 @@ pub(crate) fn is_running() -> bool {
     !current_run().is_none()
 }
 
-/// Makes the run with these units that of this thread, until the answer is dropped.
+/// Makes the run with these units the present one of this thread until the returned value is
+/// dropped.
 pub(crate) fn enter(table: &Rc<Table>) -> Entered<'_> {
     THREAD.with(|thread| {
         thread.run.set(table.run());
@@ -126,7 +127,7 @@ pub(crate) fn enter(table: &Rc<Table>) -> Entered<'_> {
     Entered(table)
 }
 
-/// While it lives, a run is the thread's.
+/// As long as this lives, a run is the present one of its thread.
 pub(crate) struct Entered<'a>(&'a Table);
 
 impl Drop for Entered<'_> {
@@ -140,7 +141,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The units of the present run, to keep.
+/// A reference of its own to the units of the present run.
 pub(crate) fn current_table() -> Option<Rc<Table>> {
     let table = THREAD.with(|thread| thread.table.get());
     if table.is_null() {
@@ -160,8 +161,8 @@ pub(crate) fn polled_unit() -> *const Unit {
     THREAD.with(|thread| thread.polled.get())
 }
 
-/// Runs `f` as from the run loop, in no scope, frame or unit: what comes from outside belongs to
-/// nothing that is being polled.
+/// Runs `f` as if from the run loop, in no scope, frame or unit: what comes from outside does not
+/// belong to anything that is being polled.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     struct Restore {
         _host: Host,
@@ -182,8 +183,8 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Runs `f`, which polls something beside which something else is about to be polled: a nursery in
-/// it does not begin the next round by itself.
+/// Runs `f`, which polls something while something else beside it has yet to be polled, so a
+/// nursery in it must not begin the next round by itself.
 pub(crate) fn beside_others<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(PolledFor);
     impl Drop for Restore {
@@ -198,14 +199,14 @@ pub(crate) fn beside_others<R>(f: impl FnOnce() -> R) -> R {
 /// Whose budget a unit is polled with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum BudgetOf {
-    /// It has one of its own.
+    /// The unit has a budget of its own.
     Unit,
-    /// It has what is left of the host's.
+    /// The unit uses what is left of the host's.
     Host,
 }
 
-/// What was being polled when a nursery began to poll its units: its host. It is put back once for
-/// all of them, when the nursery has polled them.
+/// What was being polled when a nursery began to poll its units, which is the nursery's host. It is
+/// restored only once, when the nursery has polled all of them.
 pub(crate) struct Host {
     unit: UnitId,
     polled: *const Unit,
@@ -250,30 +251,30 @@ impl Host {
         })
     }
 
-    /// What the host, and all hosts above it, are polled for.
+    /// Why the host, and all hosts above it, are polled.
     #[inline]
     pub(crate) fn polled_for(&self) -> PolledFor {
         self.polled_for
     }
 
-    /// What is left of the budget that a unit shares with the host is the host's again.
+    /// Returns to the host what is left of the budget that a unit shares with it.
     pub(crate) fn share_budget(&self) {
         self.budget.set(THREAD.with(|thread| thread.turn.budget()));
     }
 
-    /// What is polled next runs in the host's frame.
+    /// Polls whatever comes next in the host's frame.
     #[inline]
     pub(crate) fn show_frame(&self) {
         THREAD.with(|thread| thread.frame.set(self.frame));
     }
 
-    /// What is polled next has no frame: there is nobody to yield to.
+    /// Polls whatever comes next in no frame: there is nobody to yield to.
     #[inline]
     pub(crate) fn hide_frame(&self) {
         THREAD.with(|thread| thread.frame.set(ptr::null()));
     }
 
-    /// The poll of a unit is over, and the unit may go.
+    /// To be called when the poll of a unit is over. From then on the unit may be freed.
     #[inline]
     pub(crate) fn polled(&self) {
         THREAD.with(|thread| {

@@ -1,7 +1,7 @@
 //! The numbers of runs and of their units.
 //!
-//! A run has one number, which no other run of the process ever has. It is made of the run's slot,
-//! by which other threads find its inbox, and of its tenancy, which tells the runs in a slot apart.
+//! Each run has a number that is unique in the process. It consists of the run's slot, by which
+//! other threads find its inbox, and its tenancy, which tells the runs in a slot apart.
 //!
 //! A unit's number is what its wakers hold in place of a pointer. From the highest bit down:
 //!
@@ -11,9 +11,9 @@
 //! | 28 | the index of the node in the run's table |
 //! | 12 | the generation of the node, which tells the units in a node apart |
 //!
-//! Tenancies and generations wrap there, so an old waker may wake a stranger, if rarely. That is a
-//! spurious wake, which every future has to cope with. Whatever must not mistake one run for
-//! another keeps the whole number.
+//! In a unit's number tenancies and generations wrap, so an old waker may, if rarely, wake a
+//! stranger. That is a spurious wake, which every future has to cope with. Whatever must not
+//! mistake one run for another keeps the whole number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,7 +38,7 @@ pub(crate) const MAX_RUNTIMES: usize = (1 << SLOT_BITS) - 1;
 pub(crate) struct RunId(u64);
 
 impl RunId {
-    /// No run's: its slot is never given out.
+    /// The number of no run: its slot is never given out.
     pub(crate) const NONE: RunId = RunId(u64::MAX);
 
     /// The number of a run that begins in this slot.
@@ -63,7 +63,7 @@ impl RunId {
         self.0 as u16
     }
 
-    /// Which of the runs that there have been in the process it is.
+    /// Tells the runs that have used the same slot apart.
     pub(crate) fn tenancy(self) -> u64 {
         self.0 >> SLOT_BITS
     }
@@ -73,13 +73,13 @@ impl RunId {
         self == RunId::NONE
     }
 
-    /// A part of it, which tells it from all runs but one in four billion.
+    /// A part of the number that differs from that of any other run except one in four billion.
     pub(crate) const fn tag(self) -> RunTag {
         RunTag((self.0 >> SLOT_BITS) as u32)
     }
 
-    /// Whether a unit may be one of this run's: that is certain while the run goes on and the
-    /// unit's number is not from an earlier run in the same slot, 256 tenancies ago.
+    /// Whether a unit may belong to this run. While the run goes on this is certain, unless the
+    /// unit's number is from an earlier run in the same slot, 256 tenancies ago.
     #[inline]
     pub(crate) fn may_have(self, unit: UnitId) -> bool {
         let shift = usize::BITS - RUN_BITS;
@@ -87,13 +87,13 @@ impl RunId {
     }
 }
 
-/// As much of a run's number as there is room for where very many are kept. It recurs after four
-/// billion runs.
+/// A shortened run number, for places where very many are stored. It recurs after four billion
+/// runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RunTag(u32);
 
 impl RunTag {
-    /// No run's, nearly as surely.
+    /// The tag of no run, with nearly the same certainty.
     pub(crate) const NONE: RunTag = RunId::NONE.tag();
 }
 
@@ -102,7 +102,7 @@ impl RunTag {
 pub(crate) struct UnitId(pub(crate) usize);
 
 impl UnitId {
-    /// No unit's.
+    /// The number of no unit.
     pub(crate) const NONE: UnitId = UnitId(usize::MAX);
     /// How many indices there are.
     pub(super) const INDICES: u32 = 1 << INDEX_BITS;
@@ -110,14 +110,14 @@ impl UnitId {
     #[inline]
     pub(crate) fn new(run: RunId, index: u32, generation: u16) -> Self {
         UnitId(
-            // The shift drops all of the run's number for which there is no room.
+            // The shift drops the part of the run's number for which there is no room.
             (run.0 as usize) << (INDEX_BITS + GENERATION_BITS)
                 | (index as usize) << GENERATION_BITS
                 | (generation & GENERATION_MASK) as usize,
         )
     }
 
-    /// The slot of its run.
+    /// The slot of the unit's run.
     pub(crate) fn slot(self) -> u16 {
         (self.0 >> (INDEX_BITS + GENERATION_BITS)) as u16
     }

@@ -1,4 +1,4 @@
-//! Which of the units that are ready goes first, and what else a scheduler may choose.
+//! Which of the ready units goes first, and what else a scheduler may choose.
 //!
 //! | order | used by |
 //! |---|---|
@@ -11,13 +11,12 @@ use std::rc::Rc;
 
 use crate::error::Result;
 
-/// How many of the units that are ready an order that is drawn chooses from: few, so that drawing
-/// one takes constant time.
+/// How many ready units a drawn order chooses from: few, so that drawing one takes constant time.
 const DRAWN_FROM: usize = 64;
 
 /// What makes a run's decisions.
 pub(crate) trait Decide {
-    /// Which of `ways` is taken. The first is what an ordinary run does.
+    /// Chooses one of so many ways, counted from 0. The first is what an ordinary run does.
     fn decide(&self, ways: usize) -> usize;
 
     /// Which of the `due` timers fires next, or `None` if no further one fires in this round.
@@ -25,14 +24,14 @@ pub(crate) trait Decide {
 
     /// # Errors
     ///
-    /// If the run has had more rounds than it was given by now, in the round `tick`.
+    /// If, in the round `tick`, the run has used more rounds than it was given.
     fn check_rounds(&self, tick: u32) -> Result<()>;
 }
 
 /// How a run chooses.
 pub(crate) enum Order {
     FirstInFirstOut,
-    /// The state of the random numbers.
+    /// The state of the random number generator.
     Drawn(Cell<u64>),
     /// From outside.
     Decided(Rc<dyn Decide>),
@@ -52,7 +51,7 @@ impl Order {
         matches!(self, Order::Decided(_))
     }
 
-    /// How many of the units that are ready it chooses from.
+    /// How many of the ready units it chooses from.
     pub(super) fn reach(&self) -> usize {
         match self {
             Order::FirstInFirstOut => 1,
@@ -61,7 +60,7 @@ impl Order {
         }
     }
 
-    /// Which of the `n` units that are ready is polled next.
+    /// Chooses which of the `n` ready units is polled next.
     pub(super) fn choose(&self, n: usize) -> usize {
         match self {
             Order::FirstInFirstOut => 0,
@@ -70,7 +69,7 @@ impl Order {
         }
     }
 
-    /// Whether a task that could go on is to let others run first, of which some are ready.
+    /// Whether a task that could go on has to let others run first, given that some are ready.
     pub(super) fn interrupts(&self) -> bool {
         match self {
             Order::Decided(decided) => decided.decide(2) == 1,
@@ -78,7 +77,7 @@ impl Order {
         }
     }
 
-    /// What decides which of the timers that are due fire, if it is not simply all of them.
+    /// Returns what decides which of the due timers fire, unless all of them simply do.
     pub(crate) fn due_timers(&self, others: Others) -> Option<DueTimers<'_>> {
         match self {
             Order::Decided(by) => Some(DueTimers { by: &**by, round: TimerRound::new(others) }),
@@ -88,7 +87,7 @@ impl Order {
 
     /// # Errors
     ///
-    /// If the run has had more rounds than it was given by now, in the round `tick`.
+    /// If, in the round `tick`, the run has used more rounds than it was given.
     pub(super) fn check_rounds(&self, tick: u32) -> Result<()> {
         match self {
             Order::Decided(decided) => decided.check_rounds(tick),
@@ -112,7 +111,7 @@ pub(crate) fn below(n: usize, state: &Cell<u64>) -> usize {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Others {
     AreReady,
-    /// Unless a timer fires there would be nothing to do.
+    /// Nothing can: unless a timer fires, there is nothing to do.
     Wait,
 }
 

@@ -1,4 +1,4 @@
-//! Rounds and looks: when the next round begins, and when somebody looks at the world.
+//! Rounds and looks: when the next round begins, and when the world is looked at.
 //!
 //! The rules are at the head of [`schedule`](crate::schedule).
 
@@ -15,33 +15,33 @@ use crate::schedule::order::Order;
 use crate::schedule::turn::{TURN, Turn};
 use crate::schedule::units::roster::{HostWaker, Roster};
 
-/// How often the world may be looked at from inside of a nursery that is polled round after round
-/// before the loop does it itself, which sees to more than such a look.
+/// How often the world may be looked at from inside a nursery that is polled round after round.
+/// After that the loop has to look, because it attends to more than such a look does.
 const LOOKS: u32 = 32;
 
-/// What the scheduler of a run looks at.
+/// What a run's scheduler looks at.
 pub(crate) trait World {
-    /// Looks at the network, other threads, the clock and Ctrl-C, without waiting, and makes ready
-    /// what they have for the run. It does not unwind. Nothing is being polled as far as it can
-    /// see, though it may be called between two polls, deep in the tree.
+    /// Looks at the network, other threads, the clock and Ctrl-C, without waiting, and makes the
+    /// units ready that these have something for. It does not unwind. It may be called between two
+    /// polls, deep in the tree, but as far as it can see, nothing is being polled.
     fn look(&self) -> Seen;
 }
 
-/// What a look came to.
+/// The result of a look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Seen {
-    /// Everything that was there has been dealt with.
+    /// Everything has been dealt with.
     All,
-    /// There is something that only the run loop can see to, soon.
+    /// There is something that the run loop has to attend to soon.
     LeftToLoop,
 }
 
-/// Where a nursery, or the loop, goes on.
+/// Where a nursery or the loop continues.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Onward {
     /// With its own units.
     Here,
-    /// With what is above it: it returns.
+    /// With whatever polls it: it returns.
     Up,
 }
 
@@ -52,21 +52,21 @@ pub(crate) enum Length {
     OneRound,
 }
 
-/// Which poll of a nursery it is.
+/// Whether a nursery is polled for the first time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Visit {
-    /// Whatever its host polls behind it has not been polled yet.
+    /// Whatever its host polls after it has not been polled yet.
     First,
     Later,
 }
 
-/// One poll of a nursery, as its rounds have to know it.
+/// What a nursery's rounds need to know about the nursery's present poll.
 #[derive(Clone, Copy)]
 pub(crate) struct Passage {
     visit: Visit,
-    /// How many looks were left when it began.
+    /// How many looks were left when the poll began.
     looks: u32,
-    /// What its hosts are polled for.
+    /// Why the nursery's hosts are polled.
     hosts: PolledFor,
 }
 
@@ -76,26 +76,27 @@ impl Passage {
         Passage { visit, looks: THREAD.with(|thread| thread.rounds.looks.get()), hosts }
     }
 
-    /// Whether somebody has looked at the world in a nursery's first poll: what is behind the
-    /// nursery waits for one turn at the most.
+    /// Whether this is a nursery's first poll and the world has been looked at in it: whatever
+    /// comes after the nursery waits for one turn at most.
     #[inline]
     fn is_behind(self, rounds: &Rounds) -> bool {
         self.visit == Visit::First && self.looks != rounds.looks.get()
     }
 }
 
-/// How far the scheduler of this thread is.
+/// How far the scheduler of this thread has got.
 pub(crate) struct Rounds {
-    /// The number of the present round: what becomes ready in it is polled in a later one.
+    /// The number of the present round. Units that become ready in it are polled in a later one.
     pub(crate) tick: Cell<u32>,
     /// How many ready queues are not empty.
     pub(crate) ready_queues: Cell<usize>,
-    /// When the nursery with the only queue that was not empty went up: its host. None again when
-    /// the nursery above has seen it.
+    /// When the nursery with the only queue that is not empty has gone up, its host. Reset when the
+    /// nursery above has seen it.
     pub(super) went_up: Cell<UnitId>,
-    /// How often somebody may still look from inside of a nursery before the loop does.
+    /// How many more looks there may be from inside a nursery before the loop has to look.
     looks: Cell<u32>,
-    /// Whether what becomes ready now is listed, as it may go [ahead](crate::schedule::ahead).
+    /// Whether units that become ready now are listed, because they may go
+    /// [ahead](crate::schedule::ahead).
     pub(super) lists_ready: Cell<bool>,
 }
 
@@ -110,13 +111,13 @@ impl Rounds {
         }
     }
 
-    /// A run begins, or has ended.
+    /// To be called when a run begins or has ended.
     pub(super) fn clear(&self) {
         self.ready_queues.set(0);
         self.lists_ready.set(false);
     }
 
-    /// The next round begins.
+    /// Begins the next round.
     #[inline]
     fn next(&self) {
         self.tick.set(self.tick.get().wrapping_add(1));
@@ -128,14 +129,15 @@ part! {
     pub(crate) const SCHEDULER: Scheduler;
 }
 
-/// What decides, in one run, what is polled next.
+/// Decides, in one run, what is polled next.
 pub(crate) struct Scheduler {
     pub(crate) order: Order,
     pub(crate) ahead: Ahead,
     /// How many operations a unit may finish at once in one poll.
     pub(crate) budget: u32,
     world: &'static dyn World,
-    /// Whether there is something that only the loop can see to, so that no round begins before.
+    /// Whether there is something that only the loop can attend to. If so, no round begins before
+    /// it has.
     is_loop_wanted: Cell<bool>,
 }
 
@@ -145,7 +147,7 @@ impl Scheduler {
         Scheduler { order, ahead, budget, world, is_loop_wanted }
     }
 
-    // What the loop does.
+    // Called by the loop.
 
     pub(crate) fn begin_run(&self, clock: &Clock) {
         THREAD.with(|thread| thread.turn.begin_run(self.budget, &self.order, clock));
@@ -184,8 +186,8 @@ impl Scheduler {
         }
     }
 
-    /// Lets those go ahead that have waited for too long. Afterwards the round that was cut goes
-    /// on. `Ready` if everything has ended.
+    /// Polls the units that go ahead because they have waited for too long. Afterwards the round
+    /// that was cut continues. `Ready` if everything has ended.
     #[cold]
     fn let_ahead(&self, root: &Roster, drive: &mut dyn FnMut() -> Poll<()>) -> Poll<()> {
         let began = THREAD.with(|thread| thread.turn.time());
@@ -197,7 +199,7 @@ impl Scheduler {
                 thread.rounds.lists_ready.set(false);
                 driven
             });
-            self.ahead.was_cut(); // by one of them: others have their turn anyway
+            self.ahead.was_cut(); // by one of these units; the others get their turn anyway
             if driven.is_ready() {
                 return Poll::Ready(());
             }
@@ -208,7 +210,7 @@ impl Scheduler {
         self.ahead.end(began);
         THREAD.with(|thread| {
             thread.turn.begin(TURN);
-            // What comes next belongs to the round that was cut.
+            // The polls that follow belong to the round that was cut.
             thread.rounds.tick.set(thread.rounds.tick.get().wrapping_sub(1));
         });
         Poll::Pending
@@ -216,22 +218,23 @@ impl Scheduler {
 
     /// # Errors
     ///
-    /// If the run has had more rounds than it was given.
+    /// If the run has used more rounds than it was given.
     pub(crate) fn check_rounds(&self) -> Result<()> {
         self.order.check_rounds(THREAD.with(|thread| thread.rounds.tick.get()))
     }
 
-    /// Something has come up that only the loop can see to.
+    /// To be called when something has come up that only the loop can attend to.
     pub(crate) fn want_loop(&self) {
         self.is_loop_wanted.set(true);
     }
 
-    /// The loop sees to it now.
+    /// To be called when the loop attends to it.
     pub(crate) fn have_loop(&self) {
         self.is_loop_wanted.set(false);
     }
 
-    /// While the answer lives, what becomes ready is listed, as it may go ahead of others.
+    /// As long as the returned value lives, units that become ready are listed, because they may go
+    /// ahead of others.
     pub(crate) fn list_ready(&self) -> impl Drop + use<> {
         struct Listing(bool);
         impl Drop for Listing {
@@ -245,10 +248,10 @@ impl Scheduler {
         })
     }
 
-    // What a nursery does.
+    // Called by nurseries.
 
-    /// A nursery has polled everything that was to be polled in this round, and has more. Begins
-    /// the next round here, if the loop would come straight back.
+    /// To be called when a nursery has polled everything that was due in this round, and has more
+    /// for the next. Begins that round right here if the loop would come straight back.
     #[inline]
     pub(crate) fn next_round(&self, roster: &Roster, passage: Passage) -> Onward {
         THREAD.with(|thread| {
@@ -278,7 +281,8 @@ impl Scheduler {
                 }
                 return Onward::Up;
             }
-            // What has gone up to this nursery does not count, unless something behind it waits.
+            // A nursery that has gone up to this one does not count, unless something after it
+            // waits.
             let is_alone = || match rounds.ready_queues.get() {
                 1 => true,
                 2 => passage.visit == Visit::Later && roster.has_ready(went_up),
@@ -297,19 +301,20 @@ impl Scheduler {
         })
     }
 
-    /// The turn is over between two rounds: whether the world has been looked at, so that another
-    /// one has begun. If not, the loop has to look.
+    /// To be called when the turn is over between two rounds. If possible, looks at the world,
+    /// begins another turn and returns true. If this returns false, the loop has to look.
     #[cold]
     fn has_looked(&self, roster: &Roster, turn: &Turn) -> bool {
-        // With any other order that is left to the loop.
+        // With any other order, this is left to the loop.
         if self.order.is_first_in_first_out() {
             self.look_from_inside(roster);
         }
         !turn.is_done() && !self.is_loop_wanted.get()
     }
 
-    /// The turn may be over between two polls: if it is, looks at the world, whatever is being
-    /// polled around that. `Up` if the round is cut, so that everybody has to return to the loop.
+    /// To be called between two polls when the turn may be over. If it is, looks at the world,
+    /// whatever is being polled further up the stack. `Up` if the round is cut, so that everything
+    /// has to return to the loop.
     #[cold]
     #[inline(never)]
     pub(crate) fn end_turn(&self, roster: &Roster) -> Onward {
@@ -332,10 +337,10 @@ impl Scheduler {
         })
     }
 
-    /// Looks at the world from inside of a nursery, and begins a turn.
+    /// Looks at the world from inside a nursery, and begins a turn.
     fn look_from_inside(&self, roster: &Roster) {
-        // None of its units is being polled meanwhile. If it has some that are ready it need not be
-        // told of others.
+        // None of its units is being polled meanwhile. If some are ready, it need not be told of
+        // others.
         roster.stop_draining();
         let seen = current::outside(|| self.world.look());
         roster.start_draining();

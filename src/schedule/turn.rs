@@ -1,14 +1,14 @@
 //! How much is done before others have their turn: by one unit before it lets others run, and by
-//! all units together before somebody looks at the network, the clock, other threads and Ctrl-C.
+//! all units together before the run looks at the network, the clock, other threads and Ctrl-C.
 //!
 //! | what | counts | bound, besides time |
 //! |---|---|---|
 //! | budget | operations of one unit that finish at once, in one poll | [`Builder::budget`](crate::Builder::budget), by default [`DEFAULT_BUDGET`] |
 //! | turn | [`OPERATION`] for each operation, [`POLL`] for each poll | [`TURN`] |
 //!
-//! An operation counts down one integer, `allowance`. That is mostly a few operations and not the
-//! whole budget: when they are used up the rest is looked at, the turn is charged, and the time is
-//! read. So fairness costs an operation no more than a budget alone would.
+//! An operation counts down one integer, `allowance`. Mostly this covers only a few operations and
+//! not the whole budget. When they are used up, the rest of the budget is checked, the turn is
+//! charged, and the time is read. So fairness costs an operation no more than a budget alone would.
 
 use std::cell::Cell;
 
@@ -22,8 +22,8 @@ use crate::schedule::order::Order;
 /// or yields twice as often.
 pub(crate) const TURN: i32 = DEFAULT_BUDGET as i32 * OPERATION;
 
-/// The work of an operation that finishes at once. To go on without letting others run is dearer
-/// than to let them.
+/// The work of an operation that finishes at once. Going on without letting others run is charged
+/// more than letting them run.
 const OPERATION: i32 = 2;
 
 /// The work of a poll.
@@ -32,58 +32,58 @@ const POLL: i32 = 1;
 /// How many milliseconds a turn may last.
 const TURN_TIME: u64 = 5;
 
-/// How many operations, or polls, there are between two readings of the processor's counter.
+/// How many operations or polls there are between two readings of the processor's counter.
 const READ_EVERY: u32 = 4;
 
-/// The same, where the counter is not trusted and the system's clock has to be asked.
+/// The same if the counter is not trusted and the system's clock has to be asked.
 const ASK_EVERY: u32 = 8;
 
-/// How far the counter is taken to go in a millisecond until that has been measured. Whether a task
-/// has the thread for one millisecond or for two matters little.
+/// How far the counter is assumed to advance in a millisecond, until that has been measured.
+/// Whether a task has the thread for one millisecond or for two matters little.
 const ASSUMED_SPEED: u64 = 2_000_000;
 
-/// The first reading in a poll comes after so many operations, as slow ones may follow fast ones. A
-/// task that sends a message and waits for the next one pays for no reading.
+/// The first reading in a poll comes after this many operations, because slow ones may follow fast
+/// ones. A task that sends a message and waits for the next one does not pay for a reading.
 const READ_FIRST: u32 = 3;
 
-/// Where one part in so many of a millisecond has gone by between two readings, operations are
-/// slow, and there is a reading after each of the next ones.
+/// Operations are slow if a millisecond divided by this has gone by between two readings. Then each
+/// of the next ones is followed by a reading.
 const SLOW: u64 = 8;
 
-/// After so many readings in a row between which operations were fast, they are taken to be.
+/// After this many readings in a row between which operations were fast, they are taken to be fast.
 const CALM: u32 = 16;
 
 /// What bounds the work on this thread, in the present run.
 pub(crate) struct Turn {
-    /// How many operations the present unit may still finish at once before the rest is looked at.
+    /// How many operations the present unit may still finish at once before the rest is checked.
     allowance: Cell<u32>,
-    /// How many after those. Where what is not a checkpoint has a count of its own, this is that
-    /// count.
+    /// How many it may finish after those. If operations that are not checkpoints have a count of
+    /// their own, this is that count.
     rest: Cell<u32>,
-    /// With no more allowance than this it is asked whether the unit lets others run: 0, except
-    /// where a test decides that at each operation.
+    /// At this allowance or less, something decides whether the unit lets others run: 0, unless a
+    /// test decides at each operation.
     asks: Cell<u32>,
     /// The allowance and the rest that a unit begins with.
     first: Cell<u32>,
     first_rest: Cell<u32>,
     /// How many operations or polls there are between two readings, after the first.
     stride: Cell<u32>,
-    /// How many readings in a row there were between which operations were fast.
+    /// After how many readings in a row the operations since the previous one were fast.
     calm: Cell<u32>,
     budget: Cell<u32>,
     how: Cell<How>,
 
     /// How much work is left in the turn. Below 0 a look is overdue.
     work: Cell<i32>,
-    /// When no more than this is left, somebody finds out whether the turn is over.
+    /// When no more than this is left, it has to be found out whether the turn is over.
     check: Cell<i32>,
 
     /// A millisecond, in the unit of the readings.
     millisecond: Cell<u64>,
-    /// Whether the processor's counter is read rather than the system's clock.
+    /// Whether the processor's counter is read, rather than the system's clock.
     by_counter: Cell<bool>,
     is_speed_known: Cell<bool>,
-    /// The latest reading, and what it was when the present poll and the turn began.
+    /// The latest reading, and the readings at which the present poll and the turn began.
     read: Cell<u64>,
     poll_began: Cell<u64>,
     turn_began: Cell<u64>,
@@ -94,14 +94,14 @@ pub(crate) struct Turn {
 enum How {
     /// Work and time. The world may be looked at between any two polls.
     Timed,
-    /// Work alone, as time does not pass while anything runs.
+    /// Work alone, because time does not pass while anything runs.
     Counted,
-    /// Work alone, and the world is looked at only between two rounds: which task runs when is a
-    /// promise. So what is not a checkpoint is no point of the schedule, and has a count of its
-    /// own.
+    /// Work alone, and the world is looked at only between two rounds, because the schedule is
+    /// guaranteed. Operations that are not checkpoints must not affect it, and have a count of
+    /// their own.
     Exact,
-    /// The same, where a seed decides which task runs when, except that everything counts against
-    /// the one budget.
+    /// Like `Exact`, for runs whose schedule is decided by a seed, except that everything counts
+    /// against the same budget.
     Seeded,
 }
 
@@ -117,7 +117,7 @@ pub(crate) struct Budget {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Share {
     Left,
-    /// It has had its share, and must let others run first.
+    /// The unit has had its share, and must let others run first.
     UsedUp,
 }
 
@@ -162,7 +162,7 @@ impl Turn {
         } else if !self.is_speed_known.get() {
             self.millisecond.set(ASSUMED_SPEED);
         }
-        // What runs is taken to be slow until it is known to be fast.
+        // Operations are taken to be slow until they are known to be fast.
         self.calm.set(0);
         self.set_strides();
         self.begin_poll();
@@ -170,8 +170,8 @@ impl Turn {
 
     // Operations.
 
-    /// Counts an operation that finishes at once, if that is all there is to it. Otherwise it is
-    /// false and nothing was counted: the unit may have to let others run.
+    /// Counts an operation that finishes at once, if counting is all that is needed. Otherwise
+    /// returns false and counts nothing: the unit may have to let others run.
     #[inline(always)]
     pub(crate) fn pass(&self) -> bool {
         let left = self.allowance.get().saturating_sub(1);
@@ -188,8 +188,8 @@ impl Turn {
         self.how.get() != How::Exact && self.go_on()
     }
 
-    /// Counts an operation that finishes at once. Where it is decided whether the unit lets others
-    /// run, `interrupts` says so.
+    /// Counts an operation that finishes at once. If something decides whether the unit lets others
+    /// run, `interrupts` asks it.
     #[inline]
     pub(crate) fn spend(&self, interrupts: fn() -> bool) -> Share {
         let left = self.allowance.get().saturating_sub(1);
@@ -252,12 +252,12 @@ impl Turn {
         self.how.get() == How::Exact && self.rest.get() > 0
     }
 
-    /// The allowance is used up: whether there is another one.
+    /// To be called when the allowance is used up. Returns whether there is another one.
     fn go_on(&self) -> bool {
         let is_new = self.allowance.replace(0) > 0;
         let how = self.how.get();
         if how == How::Exact {
-            return false; // it is polled again for each operation, which counts
+            return false; // it is polled again for each operation, and polls count
         }
         if is_new {
             self.charge(self.stride.get());
@@ -280,8 +280,8 @@ impl Turn {
         self.work.set(self.work.get().saturating_sub_unsigned(OPERATION as u32 * operations));
     }
 
-    /// Runs `f`, of which so many operations neither let others run nor count, as nobody would poll
-    /// it again.
+    /// Runs `f`, up to so many operations of which neither let others run nor count, because nobody
+    /// would poll `f` again.
     #[inline]
     pub(crate) fn with_budget<R>(&self, operations: u32, f: impl FnOnce() -> R) -> R {
         struct Restore<'a>(&'a Turn, Budget, u32);
@@ -300,7 +300,7 @@ impl Turn {
 
     // Polls.
 
-    /// A poll begins, with a budget of its own.
+    /// Begins a poll that has a budget of its own.
     #[inline(always)]
     pub(crate) fn begin_poll(&self) {
         self.allowance.set(self.first.get());
@@ -308,7 +308,7 @@ impl Turn {
         self.poll_began.set(self.read.get());
     }
 
-    /// A poll has ended. True if somebody has to find out whether the [turn is
+    /// To be called when a poll has ended. True if it has to be found out whether the [turn is
     /// over](Self::is_over).
     #[inline(always)]
     pub(crate) fn end_poll(&self) -> bool {
@@ -336,7 +336,7 @@ impl Turn {
 
     // Turns.
 
-    /// A turn begins, with this much work, as somebody has looked at the world.
+    /// Begins a turn, with this much work. To be called when the world has been looked at.
     pub(crate) fn begin(&self, work: i32) {
         self.work.set(work);
         match self.how.get() {
@@ -372,7 +372,7 @@ impl Turn {
         work <= 0
     }
 
-    /// The turn is over, which is found out after the present poll.
+    /// Ends the turn. This is noticed after the present poll.
     pub(crate) fn end_now(&self) {
         self.work.set(0);
         self.check.set(i32::MAX);
@@ -396,20 +396,20 @@ impl Turn {
         self.read.get()
     }
 
-    /// Whether this time has come, at the latest reading.
+    /// Whether this time had come at the latest reading.
     pub(crate) fn has_come(&self, time: u64) -> bool {
         self.read.get() >= time
     }
 
     /// Whether something that became ready at this time has waited for too long: for half a turn,
-    /// as it may have waited before that for the look that found it.
+    /// because before that it may have waited for the look that found it.
     pub(crate) fn has_waited(&self, since: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         2 * time >= TURN_TIME * self.millisecond.get()
     }
 
-    /// Whether so many milliseconds have gone by since then, at the latest reading. False where
-    /// time is not read.
+    /// Whether so many milliseconds had gone by since then at the latest reading. False if time is
+    /// not read.
     pub(crate) fn is_past(&self, since: u64, milliseconds: u64) -> bool {
         let time = self.read.get().saturating_sub(since);
         self.is_timed() && time >= milliseconds * self.millisecond.get()
@@ -460,7 +460,7 @@ impl Turn {
         }
     }
 
-    /// Decides how much there is between two readings.
+    /// Decides how much happens between two readings.
     fn set_strides(&self) {
         let budget = self.budget.get();
         let (first, stride) = match (self.how.get(), self.by_counter.get()) {

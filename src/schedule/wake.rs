@@ -6,23 +6,24 @@
 //! | [`wake_here`] | its number or its place, in this thread's run | the next round | yes | are woken |
 //! | [`make_ready`], [`make_all_ready`] | a pointer | the next round | yes | are returned |
 //! | [`wake_now`] | its waker | the present round, before all others | yes | are woken |
-//! | [`poll_again`] | being what is polled | as [`Again`] says | if it yields | there are none |
+//! | [`poll_again`] | the fact that it is being polled | see [`Again`] | if it yields | there are none |
 //!
-//! A unit that was not woken since its latest poll is polled for nothing but the nurseries that it
-//! polls: then one of these may begin the next round by itself (see [`rounds`](crate::schedule)).
+//! A unit that has not been woken since its latest poll is polled only because of the nurseries
+//! that it polls. One of these may then begin the next round by itself (see
+//! [`rounds`](crate::schedule)).
 //!
-//! A unit that becomes ready is added to the queue of its nursery. If that was empty and the
-//! nursery is not being polled, somebody has to come for it. So its host is added to its own queue,
-//! and so on up the tree, until there is a queue that was not empty, a nursery that is being
-//! polled, or a host of another library, whose waker has to be woken. So a wake takes constant
-//! time, except for the first one in an idle branch.
+//! A unit that becomes ready is added to the queue of its nursery. If that queue was empty and the
+//! nursery is not being polled, the nursery has to be polled to get there. So the nursery's host is
+//! added to the queue that the host belongs to, and so on up the tree. This stops at a queue that
+//! was not empty, at a nursery that is being polled, or at a host from another library, whose waker
+//! has to be woken. So a wake takes constant time, except for the first one in an idle branch.
 //!
 //! # Invariants
 //!
-//! 1. What `table::lookup` and `table::node` find, and what is attached to a roster, is a node
-//!    whose chunk is there, and the roster it is attached to is there as well (invariants 1 and 2
-//!    of `schedule::units::unit`).
-//! 2. Foreign wakers are woken last, when nothing is borrowed or half changed any more.
+//! 1. A unit that `table::lookup` or `table::node` finds, or that is attached to a roster, is a
+//!    node whose chunk is alive, and the roster that it is attached to is alive too (invariants 1
+//!    and 2 of `schedule::units::unit`).
+//! 2. Foreign wakers are woken last, when nothing is borrowed or half changed.
 
 use std::ptr;
 use std::task::Waker;
@@ -42,11 +43,11 @@ use crate::schedule::waker;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Which {
     Unit(UnitId),
-    /// Whichever has the place with this index now.
+    /// Whichever unit now has the place with this index.
     Place(u32),
 }
 
-/// Why the unit that is being polled is to be polled again, which says in which round.
+/// Why the unit that is being polled is to be polled again. This determines the round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Again {
     /// It lets others run: in the next round.
@@ -58,15 +59,15 @@ pub(crate) enum Again {
     WasCut,
 }
 
-/// A waker that is kept. Most are a unit's: then this is the unit's number, which is woken and
-/// dropped without asking what it is.
+/// A waker that is kept. Most belong to a unit. In that case this is just the unit's number, which
+/// can be woken and dropped without a virtual call.
 pub(crate) enum KeptWaker {
     Unit(UnitId),
     Foreign(Foreign),
 }
 
 impl KeptWaker {
-    /// Foreign code may run.
+    /// This may run foreign code.
     #[inline]
     pub(crate) fn wake(self) {
         match self {
@@ -76,12 +77,12 @@ impl KeptWaker {
     }
 }
 
-/// Makes a unit of any run ready. Foreign code may run.
+/// Makes a unit of any run ready. This may run foreign code.
 pub(crate) fn wake(id: UnitId) {
     THREAD.with(|thread| {
         let polled = thread.polled.get();
         if thread.unit.get() == id && !polled.is_null() {
-            // It wakes itself, and need not be looked for.
+            // The unit wakes itself, and need not be looked up.
             make_ready_and_wake(Some(polled));
         } else if thread.run.get().may_have(id) {
             make_ready_and_wake(table::lookup(id));
@@ -91,7 +92,7 @@ pub(crate) fn wake(id: UnitId) {
     });
 }
 
-/// Makes a unit of this thread's run ready. Foreign code may run.
+/// Makes a unit of this thread's run ready. This may run foreign code.
 pub(crate) fn wake_here(which: Which) {
     make_ready_and_wake(match which {
         Which::Unit(id) => table::lookup(id),
@@ -110,12 +111,12 @@ fn make_ready_and_wake(unit: Option<*const Unit>) {
     }
 }
 
-/// Makes a unit ready, and everything that has to come for it, up to the root or to the first
-/// foreign waker, which is returned and must be woken by the caller.
+/// Makes a unit ready, and with it everything that has to be polled to get to it, up to the root or
+/// to the first foreign waker. That waker is returned, and the caller must wake it.
 ///
 /// # Safety
 ///
-/// It is a node whose chunk is there: one found in the table or attached to a roster.
+/// This is a node whose chunk is alive: one found in the table or attached to a roster.
 #[must_use]
 #[inline]
 pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
@@ -141,8 +142,8 @@ pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
     }
 }
 
-/// Makes all units of a nursery ready, the body and then the children in the order in which they
-/// came. The foreign wakers to be woken are added to `foreign`.
+/// Makes all units of a nursery ready: first the body, then the children in the order in which they
+/// were spawned. The foreign wakers to be woken are added to `foreign`.
 pub(crate) fn make_all_ready(roster: &Roster, foreign: &mut Vec<Foreign>) {
     let body = roster.body();
     // SAFETY (both): invariant 1; `make_ready` neither attaches nor detaches.
@@ -154,8 +155,8 @@ pub(crate) fn make_all_ready(roster: &Roster, foreign: &mut Vec<Foreign>) {
     }
 }
 
-/// Makes the hosts ready that have to come for what became ready in the round `tick`. A foreign
-/// waker on the way is returned, and must be woken by the caller.
+/// Makes the hosts ready that have to be polled to get to a unit that became ready in the round
+/// `tick`. A foreign waker on the way is returned, and the caller must wake it.
 #[cold]
 fn call_hosts(roster: &Roster, tick: u32) -> Option<Foreign> {
     let mut roster = roster;
@@ -179,10 +180,10 @@ fn call_hosts(roster: &Roster, tick: u32) -> Option<Foreign> {
     }
 }
 
-/// Wakes a waker of this thread on behalf of what is being polled. If it is a unit's of this run,
-/// that goes on in the place of what is being polled: in the present round, if its hosts do, and
-/// before all others there. What is being polled is itself left alone, as it is about to poll the
-/// nursery. Foreign code may run.
+/// Wakes a waker of this thread on behalf of the unit that is being polled. If the waker belongs to
+/// a unit of this run, that unit goes on in the place of the other one: in the present round, if
+/// its hosts do, and before all others there. The unit that is being polled is itself left alone,
+/// because it is about to poll the nursery. This may run foreign code.
 pub(crate) fn wake_now(waker: &Waker) {
     match waker::unit_of(waker).and_then(table::lookup) {
         // SAFETY: invariant 1.
@@ -228,12 +229,12 @@ unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
     }
 }
 
-/// Has what is being polled, with this waker, polled again.
+/// Has the unit that is being polled, whose waker this is, polled again.
 #[inline]
 pub(crate) fn poll_again(waker: &Waker, why: Again) {
     match waker::unit_of(waker) {
         Some(id) if queue_polled(id, why) == Queued::Yes => {}
-        _ => waker.wake_by_ref(), // foreign code, where it is another library's
+        _ => waker.wake_by_ref(), // foreign code, if it is from another library
     }
 }
 
@@ -241,11 +242,11 @@ pub(crate) fn poll_again(waker: &Waker, why: Again) {
 #[derive(PartialEq, Eq)]
 enum Queued {
     Yes,
-    /// It is not what is being polled, or cannot be told from outside of its nursery.
+    /// It was not, and has to be made ready in the usual way.
     No,
 }
 
-/// Adds what is being polled to its queue, if it has this number.
+/// Adds the unit that is being polled to its queue, if it has this number.
 #[inline]
 fn queue_polled(id: UnitId, why: Again) -> Queued {
     THREAD.with(|thread| {
@@ -272,7 +273,8 @@ fn queue_polled(id: UnitId, why: Again) -> Queued {
     })
 }
 
-/// A unit that becomes ready may go ahead of others, unless it is what runs and wakes itself.
+/// Lists a unit that has become ready, because it may go ahead of others, unless it is running and
+/// wakes itself.
 #[cold]
 fn list_ahead(unit: &Unit, now: u32) {
     let (is_polled, id) =

@@ -1,11 +1,11 @@
-//! `std::task::Waker` as a number.
+//! A `std::task::Waker` that is a number.
 //!
 //! # Invariants
 //!
 //! The data pointer of every waker made here is a [`UnitId`], or null, and is never dereferenced.
-//! Cloning and dropping do nothing. So a waker is valid for ever, on any thread: the unit is looked
-//! up when it is [woken](wake::wake), in the table of the thread's run, or the number is left for
-//! the run it belongs to.
+//! Cloning and dropping do nothing. So a waker is valid for ever, on any thread. When it is
+//! [woken](wake::wake), the unit is looked up in the table of the thread's run, or the number is
+//! left for the run that it belongs to.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -20,8 +20,8 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, d
 static OF_NOBODY: RawWakerVTable =
     RawWakerVTable::new(|data| RawWaker::new(data, &OF_NOBODY), |_| {}, |_| {}, |_| {});
 
-/// A waker of what is polled again anyway, which does nothing. Its clones are known to be equal,
-/// which those of `Waker::noop` need not be, whose functions may exist several times.
+/// A waker that does nothing, for something that is polled again anyway. Its clones are known to be
+/// equal. Those of `Waker::noop` need not be, because its functions may exist several times.
 pub(crate) fn of_nobody() -> Waker {
     // SAFETY: the functions of the table accept any data pointer on any thread.
     unsafe { Waker::new(ptr::null(), &OF_NOBODY) }
@@ -34,13 +34,13 @@ pub(crate) fn waker(id: UnitId) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(ptr::without_provenance(id.0), &VTABLE) })
 }
 
-/// The unit a waker wakes, if it is one of ours.
+/// The unit that a waker wakes, if the waker is one of ours.
 #[inline]
 pub(crate) fn unit_of(waker: &Waker) -> Option<UnitId> {
     ptr::eq(waker.vtable(), &VTABLE).then(|| UnitId(waker.data().addr()))
 }
 
-/// The index of the unit that a waker wakes, if that is one of the present run's.
+/// The index of the unit that a waker wakes, if it belongs to the present run.
 #[inline]
 pub(crate) fn index_here(waker: &Waker) -> Option<u32> {
     let id = unit_of(waker)?;

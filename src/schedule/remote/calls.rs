@@ -11,8 +11,8 @@
 //! 1. A thread pushes a call only while it is counted in the gate, and only if the gate did not
 //!    refuse the call when the thread was counted. So when the gate refuses and nobody is inside,
 //!    all calls that were let in are in the queue, and no more will come.
-//! 2. The run changes only when the gate refuses everything and nobody is inside who was let
-//!    in. So it stays the same for as long as such a thread is inside.
+//! 2. `run` changes only when the gate refuses everything and no thread that was let in is still
+//!    inside. So it stays the same for as long as such a thread is inside.
 //! 3. A push is seen, or the sleeper is woken. The gate is changed only by exchanging it, so there
 //!    is one order of all changes, and each thread knows what was done before the changes that
 //!    precede its own. A thread that goes out before the run sets `ASLEEP` has pushed its call and
@@ -27,28 +27,29 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use crate::platform::{AtomicUsize, Ordering, SegQueue};
 use crate::schedule::ids::RunId;
 
-/// Something to run on the run's thread. If it is dropped instead, the run has gone.
+/// Something to run on the run's thread. If it is dropped instead, the run is gone.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
 /// What a call is for.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
-    /// To ask something of the run, which refuses it once it is about to end.
+    /// To ask something of the run. It is refused once the run is about to end.
     Request,
-    /// To tell the run what it has been waiting for. It is refused only when the run has gone.
+    /// To tell the run something that it has been waiting for. It is refused only when the run is
+    /// gone.
     Report,
 }
 
-/// What the run may be doing when a thread goes out of the gate.
+/// What the run may be doing when a thread leaves the gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Run {
-    /// It is awake, and finds by itself what was left.
+    /// It is awake, and will find by itself what was left.
     Busy,
-    /// It may be asleep, or wait until nobody is inside.
+    /// It may be asleep, or waiting until nobody is inside.
     MayWait,
 }
 
-// What the gate's word is made of, from the lowest bit up.
+// The parts of the gate's word, from the lowest bit up.
 const REFUSES_REQUESTS: usize = 1;
 const REFUSES_REPORTS: usize = 1 << 1;
 /// The run sleeps, or is about to.
@@ -57,7 +58,7 @@ const ASLEEP: usize = 1 << 2;
 const AWAITED: usize = 1 << 3;
 /// One thread that is inside.
 const THREAD: usize = 1 << 4;
-/// One call that was left. It has the highest bits, from which it may run over.
+/// One call that was left. This count has the highest bits, so that it may overflow.
 const CALL: usize = 1 << CALL_SHIFT;
 
 const REFUSES_ALL: usize = REFUSES_REQUESTS | REFUSES_REPORTS;
@@ -80,7 +81,7 @@ impl Purpose {
 
 pub(super) struct Calls {
     gate: AtomicUsize,
-    // Not those of a model, as invariants 2 and 4 leave nothing to go through.
+    // These are not loom's atomics, because invariants 2 and 4 leave no interleavings to explore.
     taken: AtomicU32,
     /// Which run the calls are for.
     run: AtomicU64,
@@ -97,12 +98,13 @@ impl Calls {
         }
     }
 
-    /// Which run the calls are for. Only for a thread that was let in or has the inbox's lock.
+    /// Which run the calls are for. To be called only by a thread that was let in or has the
+    /// inbox's lock.
     pub(super) fn run(&self) -> RunId {
         RunId::from_bits(self.run.load(Ordering::Relaxed))
     }
 
-    // What the run does.
+    // Called by the run.
 
     pub(super) fn open(&self, run: RunId) {
         self.run.store(run.to_bits(), Ordering::Relaxed);
@@ -119,7 +121,7 @@ impl Calls {
         self.gate.fetch_or(REFUSES_ALL | AWAITED, Ordering::AcqRel);
     }
 
-    /// Whether a thread is leaving a call at this moment. To be asked until it is false.
+    /// Whether a thread is leaving a call at this moment. To be called until it returns false.
     pub(super) fn is_anyone_inside(&self) -> bool {
         let inside = self.gate.load(Ordering::Acquire) as u32 as usize >= THREAD;
         if !inside {
@@ -139,12 +141,12 @@ impl Calls {
         left(gate) != self.taken.load(Ordering::Relaxed)
     }
 
-    /// Takes the calls that have been left, and not those that come meanwhile: a thread that leaves
-    /// calls without pause must not keep the run from everything else.
+    /// Takes the calls that have been left, but not those that arrive meanwhile: a thread that
+    /// leaves calls without pause must not keep the run from everything else.
     ///
-    /// If a thread was preempted in the middle of a push, others have gone past it, and their calls
-    /// are behind its own. Then this waits until it has gone on: it spins, and soon yields its
-    /// processor.
+    /// If a thread has been preempted in the middle of a push, others may have overtaken it, and
+    /// their calls come after its own. Then this waits until that thread has finished: it spins,
+    /// and soon yields its processor.
     #[inline]
     pub(super) fn take(&self, calls: &mut Vec<Call>) {
         if self.may_have_news() {
@@ -162,7 +164,7 @@ impl Calls {
 
     /// Sets `ASLEEP`, and returns whether the run may sleep: if there is a call, it stays awake.
     pub(super) fn fall_asleep(&self) -> bool {
-        // It is not set, so to add it is to set it, in one instruction.
+        // The bit is not set, so adding it sets it, in one instruction.
         let may_sleep = !self.has_more(self.gate.fetch_add(ASLEEP, Ordering::AcqRel));
         if !may_sleep {
             self.wake_up();
@@ -174,7 +176,7 @@ impl Calls {
         self.gate.fetch_and(!ASLEEP, Ordering::AcqRel);
     }
 
-    // What other threads do.
+    // Called by other threads.
 
     /// Leaves a call. It comes back if it is refused, or if it is for another run.
     pub(super) fn leave(
@@ -191,7 +193,7 @@ impl Calls {
         (Ok(()), self.go_out(CALL))
     }
 
-    /// With `CALL`, or without.
+    /// Leaves the gate. `left` is `CALL`, or 0 if no call was left.
     fn go_out(&self, left: usize) -> Run {
         let gate = self.gate.fetch_add(left.wrapping_sub(THREAD), Ordering::AcqRel);
         if gate & (ASLEEP | AWAITED) == 0 { Run::Busy } else { Run::MayWait }

@@ -1,18 +1,18 @@
-//! What other threads leave for a run, and how its sleep is interrupted for it.
+//! What other threads leave for a run, and how they interrupt its sleep.
 //!
 //! # Invariants
 //!
-//! 1. Whatever is left is found, or the sleeper is woken: what comes in before the run says that it
-//!    falls asleep keeps it awake, and whoever brings something in after that interrupts the sleep.
-//!    The run falls asleep, and the sleep is interrupted, only with the lock held. Calls go beside
-//!    the lock, and keep this promise by the gate in front of them (see [`Calls`]).
-//! 2. Nearly all wakes go beside the lock as well: one woken unit has a seat, the word `first`.
+//! 1. Whatever is left is found, or the sleeper is woken: anything that comes in before the run
+//!    announces its sleep keeps it awake, and whoever brings something in after that interrupts the
+//!    sleep. The run falls asleep, and the sleep is interrupted, only with the lock held. Calls
+//!    bypass the lock, and keep this promise through the gate in front of them (see [`Calls`]).
+//! 2. Nearly all wakes bypass the lock too: there is a seat for one woken unit, the word `first`.
 //!    Whoever finds the seat empty puts the unit there, whoever finds the same unit there writes it
-//!    anew, and everybody else takes the lock. The word is never just stored, but always exchanged,
-//!    so whoever takes the unit out of it knows what happened before each of its wakes.
-//! 3. The seat is closed while the run sleeps and while nobody uses the inbox, and when the lock is
-//!    free it is closed only then. It is closed only while it is empty. Whoever ends the sleep opens
-//!    it.
+//!    again, and everybody else takes the lock. The word is never just stored, but always
+//!    exchanged, so whoever takes the unit out of it sees what happened before each of its wakes.
+//! 3. The seat is closed while the run sleeps and while nobody uses the inbox. Whenever the lock is
+//!    free, it is closed only in these cases. It is closed only while it is empty. Whoever ends the
+//!    sleep opens it.
 
 use std::mem;
 
@@ -23,7 +23,7 @@ use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::remote::calls::{Call, Calls, Purpose, Run};
 use crate::schedule::remote::wakes::{Generation, Wakes, Woken};
 
-/// In place of a unit's number in `Inbox::first`: the seat is empty.
+/// Stands in `Inbox::first` in place of a unit's number: the seat is empty.
 const EMPTY: usize = UnitId::NONE.0;
 /// The seat is closed. No unit has this number: its slot is that of `NONE`, which is never given out.
 const CLOSED: usize = EMPTY - 1;
@@ -31,34 +31,36 @@ const CLOSED: usize = EMPTY - 1;
 /// On a cache line of its own: threads of other runs write to the next one.
 #[repr(align(64))]
 pub(crate) struct Inbox {
-    /// A unit that was woken, or what stands in its place.
+    /// A unit that was woken, or [`EMPTY`] or [`CLOSED`].
     first: AtomicUsize,
-    /// Whether there are wakes behind the lock. Written only with the lock held, so whoever has had
-    /// the lock since a wake was put in knows of it. Nobody else need know at once, so it is relaxed.
+    /// Whether there are wakes behind the lock. Written only with the lock held, so whoever has
+    /// held the lock since a wake was put in sees it. Nobody else needs to see it at once, so it is
+    /// relaxed.
     hint: AtomicBool,
     calls: Calls,
     contents: Mutex<Contents>,
-    /// The last thread may have gone out of the gate of `calls`, which the run waits for in the end.
+    /// Notified when the last thread may have left the gate of `calls`. The run waits for that when
+    /// it ends.
     gone_out: Condvar,
 }
 
 struct Contents {
-    /// What interrupts the reactor. `None` while no run uses the inbox.
+    /// Interrupts the reactor. `None` while no run uses the inbox.
     interrupter: Option<Arc<Interrupter>>,
-    /// The run sleeps, or is about to. Whoever turns this off interrupts it, so that a sleep costs
-    /// one system call at most.
+    /// The run sleeps, or is about to. Whoever clears this interrupts the sleep, so each sleep
+    /// costs at most one system call.
     asleep: bool,
     woken: Wakes,
 }
 
-/// What was taken out of an inbox.
+/// The contents taken out of an inbox.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) woken: Vec<Woken>,
     pub(crate) calls: Vec<Call>,
 }
 
-/// A run's sleep, or what comes directly before it. Nothing is taken out of the inbox meanwhile.
+/// A run's sleep, or the moment just before it. Nothing is taken out of the inbox meanwhile.
 pub(crate) struct Asleep<'a>(&'a Inbox);
 
 impl Drop for Asleep<'_> {
@@ -79,7 +81,7 @@ impl Inbox {
         }
     }
 
-    // What the run does.
+    // Called by the run.
 
     /// A run moves in.
     pub(super) fn open(&self, run: RunId, interrupter: Interrupter) {
@@ -89,7 +91,7 @@ impl Inbox {
         self.first.swap(EMPTY, Ordering::Relaxed);
     }
 
-    /// Whether something was left. What is missed here is found before the run sleeps.
+    /// Whether something was left. Anything that this misses is found before the run sleeps.
     #[inline]
     pub(crate) fn may_have_news(&self) -> bool {
         self.first.load(Ordering::Relaxed) != EMPTY
@@ -97,17 +99,17 @@ impl Inbox {
             || self.calls.may_have_news()
     }
 
-    /// Takes what is there, in exchange for an empty batch.
+    /// Takes the contents, in exchange for an empty batch.
     pub(crate) fn take(&self, batch: &mut Batch) {
         debug_assert!(batch.woken.is_empty() && batch.calls.is_empty());
-        // First the calls, so that the wakes which a thread made before a call come with it.
+        // The calls come first, so that wakes which a thread made before a call arrive with it.
         self.calls.take(&mut batch.calls);
         if self.hint.load(Ordering::Relaxed) {
             let mut contents = self.contents.lock();
             self.hint.store(false, Ordering::Relaxed);
             contents.woken.swap(&mut batch.woken);
         }
-        // Its wakes were made before this, and what was done before them is to be seen.
+        // The unit's wakes were made before this, and what was done before them has to be visible.
         let first = self.first.swap(EMPTY, Ordering::Acquire);
         debug_assert!(first != CLOSED, "it is awake");
         if first != EMPTY {
@@ -145,7 +147,7 @@ impl Inbox {
         drop(self.wait_for_those_inside());
     }
 
-    /// Waits until nobody is inside the gate, which refuses further threads.
+    /// Waits until nobody is inside the gate, which already refuses further threads.
     fn wait_for_those_inside(&self) -> MutexGuard<'_, Contents> {
         let mut contents = self.contents.lock();
         while self.calls.is_anyone_inside() {
@@ -154,7 +156,7 @@ impl Inbox {
         contents
     }
 
-    /// The run moves out. What was left for it is dropped.
+    /// The run moves out. Whatever was left for it is dropped.
     pub(super) fn close(&self) {
         self.calls.refuse_all();
         let mut contents = self.wait_for_those_inside();
@@ -167,9 +169,9 @@ impl Inbox {
         drop((interrupter, calls)); // a system call, and foreign code
     }
 
-    // What other threads do.
+    // Called by other threads.
 
-    /// Wakes a unit. Does nothing if the run has gone.
+    /// Wakes a unit. Does nothing if the run is gone.
     pub(crate) fn wake(&self, id: UnitId) {
         for there in [id.0, EMPTY] {
             let (put_in, other) = (Ordering::Release, Ordering::Relaxed);
@@ -184,7 +186,7 @@ impl Inbox {
     fn wake_locked(&self, id: UnitId) {
         let mut contents = self.contents.lock();
         if contents.interrupter.is_none() || !self.calls.run().may_have(id) {
-            return; // it has gone
+            return; // the run is gone
         }
         if contents.asleep {
             self.interrupt(contents, id);
@@ -194,13 +196,13 @@ impl Inbox {
         }
     }
 
-    /// Leaves a call, which comes after those that were left before. It comes back if the run has
-    /// gone or is about to.
+    /// Leaves a call, which is made after those that were left before. It comes back if the run is
+    /// gone or about to end.
     pub(crate) fn call(&self, run: RunId, call: Call) -> Result<(), Call> {
         self.leave(call, run, Purpose::Request)
     }
 
-    /// Leaves a call that the run has been waiting for. It comes back only if that has gone.
+    /// Leaves a call that the run has been waiting for. It comes back only if the run is gone.
     pub(crate) fn report(&self, run: RunId, call: Call) -> Result<(), Call> {
         self.leave(call, run, Purpose::Report)
     }

@@ -1,10 +1,12 @@
 //! The inboxes of the process, by number.
 //!
-//! They are never freed: what holds a number may outlive its runtime, and finds an inbox that
-//! nobody uses, or another runtime's, which bears a wake too many and refuses a stranger's call.
+//! They are never freed: the holder of a number may outlive its runtime, and then finds an inbox
+//! that nobody uses, or that of another runtime, which tolerates a spurious wake and refuses a
+//! stranger's call.
 //!
 //! The runtimes of a process are not those of one forked from it, though their inboxes are in its
-//! memory. So each page of inboxes is one process's, and a child begins with a page of its own.
+//! memory. So each page of inboxes belongs to one process, and a child begins with a page of its
+//! own.
 
 use std::io;
 
@@ -19,12 +21,12 @@ use places::{InboxRef, inbox, inbox_here};
 pub(crate) struct Tenant {
     pub(crate) inbox: InboxRef,
     pub(crate) run: RunId,
-    /// The process that it was made in.
+    /// The process that this was made in.
     process: u32,
 }
 
 part! {
-    /// What other threads know of the present run.
+    /// The present run, as other threads know it.
     pub(crate) const TENANT: Tenant;
 }
 
@@ -36,7 +38,7 @@ pub(crate) fn call(run: RunId, call: Call) -> Result<(), Call> {
     }
 }
 
-/// The same, even while the run ends. See [`Inbox::report`].
+/// Like [`call`], even while the run ends. See [`Inbox::report`].
 pub(crate) fn report(run: RunId, call: Call) -> Result<(), Call> {
     match inbox_here(run.slot()) {
         Some(inbox) => inbox.report(run, call),
@@ -54,7 +56,7 @@ impl Tenant {
         Ok(Tenant { inbox, run, process: platform::process() })
     }
 
-    /// Whether this is the process in which it was made, and not one forked since.
+    /// Whether this process is the one that the tenant was made in, and not one forked since.
     pub(crate) fn is_here(&self) -> bool {
         self.process == platform::process()
     }
@@ -69,7 +71,7 @@ impl Drop for Tenant {
     }
 }
 
-/// Wakes a unit of another thread's runtime. Does nothing if the runtime has gone.
+/// Wakes a unit of another thread's runtime. Does nothing if the runtime is gone.
 pub(crate) fn wake(id: UnitId) {
     if let Some(inbox) = inbox(id.slot()) {
         inbox.wake(id);
@@ -86,7 +88,7 @@ mod places {
 
     pub(crate) type InboxRef = &'static Inbox;
 
-    /// Inboxes that are made together. The first ones are for nearly every process all there are.
+    /// How many inboxes are made together. Nearly every process needs only the first page.
     const PAGE: usize = 16;
 
     static PAGES: [OnceLock<Page>; MAX_RUNTIMES.div_ceil(PAGE)] =
@@ -98,15 +100,15 @@ mod places {
     });
 
     struct Page {
-        /// Whose it is.
+        /// The process that the page belongs to.
         process: u32,
         inboxes: Box<[Inbox]>,
     }
 
-    /// The numbers that no runtime has at present.
+    /// The numbers that are not in use at present.
     struct Vacant {
         slots: Vec<u16>,
-        /// The first that none has had yet.
+        /// The first number that has never been used.
         next: usize,
     }
 
@@ -116,7 +118,8 @@ mod places {
         Some(&PAGES[slot / PAGE].get()?.inboxes[slot % PAGE])
     }
 
-    /// The same, if it is this process's. It asks the system for the process's number.
+    /// The inbox with this number, if it belongs to this process. This asks the system for the
+    /// process's number.
     pub(crate) fn inbox_here(slot: u16) -> Option<InboxRef> {
         let is_here = PAGES[usize::from(slot) / PAGE].get()?.process == process();
         if is_here { inbox(slot) } else { None }
@@ -143,8 +146,8 @@ mod places {
     }
 }
 
-/// In a model inboxes last as long as an execution of it, and for those who come late a little
-/// longer. All threads of a model are one of the system's.
+/// In a model, inboxes last as long as an execution of it, and a little longer for latecomers. All
+/// threads of a model are one thread of the system.
 #[cfg(loom)]
 mod places {
     use std::cell::RefCell;
@@ -172,7 +175,7 @@ mod places {
     }
 
     std::thread_local! {
-        /// Those of an execution, by number.
+        /// The inboxes of an execution, by number.
         static INBOXES: RefCell<(u64, Vec<Arc<Inbox>>)> = const { RefCell::new((0, Vec::new())) };
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Woken {
 pub(crate) enum Generation {
     /// The one with exactly this number.
     Own,
-    /// Several of them: so it is the one that is there now, if any.
+    /// Several of them, so whichever is there now, if any.
     Any,
 }
 
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(woken(&mut wakes), [(other, Own)], "in a later round again");
     }
 
-    /// Old wakers and new ones of the same place: whoever is there now must be woken.
+    /// With old and new wakers of the same place, the unit that is there now must be woken.
     #[test]
     fn r02_units_with_the_same_place_are_in_the_queue_once_for_all() {
         let (old, new) = (UnitId::new(RUN, 1, 5), UnitId::new(RUN, 1, 6));

@@ -1,11 +1,11 @@
-//! Memory for units: nodes of one size lie side by side, so that it takes a few instructions to
-//! take one or to put one back, and no bookkeeping of the allocator's.
+//! Memory for units. Nodes of one size lie side by side, so that taking one or putting one back
+//! costs a few instructions, without the allocator's bookkeeping.
 //!
 //! # Invariants
 //!
 //! 1. A chunk is one allocation: padding, the header, and its nodes. The header is right before the
 //!    first node. All pointers to its nodes come from that allocation.
-//! 2. All nodes begin with a valid `Unit` at any time: whoever uses one leaves that valid.
+//! 2. All nodes begin with a valid `Unit` at any time: whoever uses a node keeps its `Unit` valid.
 //! 3. A node is in use, or in the list `unused`.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -17,12 +17,12 @@ use crate::schedule::ids::UnitId;
 use crate::schedule::units::table::{Table, Vacant};
 use crate::schedule::units::unit::Unit;
 
-/// The most nodes that a chunk has. Under the sanitizer it is one, so that what is used after it
-/// was freed is found.
+/// The most nodes that a chunk has. Under the sanitizer there is only one, so that a use after free
+/// is detected.
 const NODES: usize = if cfg!(seedbed_sanitize) { 1 } else { 1 << NODE_BITS };
 const NODE_BITS: u32 = 6;
 
-/// About how many bytes of nodes a chunk has; fewer where the nodes are small.
+/// About how many bytes of nodes a chunk has; fewer if the nodes are small.
 const BYTES: usize = 16 << 10;
 
 /// The size and alignment of a node.
@@ -49,7 +49,7 @@ impl NodeLayout {
         self.class() == 0
     }
 
-    /// How many such nodes a chunk has.
+    /// How many nodes of this layout a chunk has.
     fn count(self) -> usize {
         if self.is_alone() { 1 } else { (BYTES / self.0.size()).min(NODES) }
     }
@@ -76,16 +76,16 @@ pub(super) struct Chunk {
 #[derive(Clone, Copy)]
 pub(super) struct Nodes {
     first: *const Unit,
-    /// The distance between two, in bytes.
+    /// The distance between two nodes, in bytes.
     stride: u32,
     count: u32,
 }
 
 impl Nodes {
-    /// The nodes of no chunk.
+    /// Stands for no chunk.
     pub(super) const NONE: Nodes = Nodes { first: ptr::null(), stride: 0, count: 0 };
 
-    /// The node with this index, which has led to this chunk. Null if there is none.
+    /// The node with this index, which belongs to this chunk. Null if there is none.
     #[inline]
     pub(super) fn node(&self, index: u32) -> *const Unit {
         let nth = index % (1 << NODE_BITS);
@@ -102,19 +102,19 @@ impl Nodes {
     }
 }
 
-/// What is left in a chunk when a node was put back.
+/// What is left in a chunk after a node was put back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     Nothing,
-    /// Others that are in use.
+    /// Other nodes that are in use.
     Nodes,
 }
 
 impl Chunk {
-    /// The most chunks there can be in one table.
+    /// The most chunks that one table can have.
     pub(super) const MOST: u32 = UnitId::INDICES >> NODE_BITS;
 
-    /// A chunk in which no node is in use.
+    /// Allocates a chunk in which no node is in use.
     pub(super) fn allocate(
         table: Rc<Table>,
         number: u32,
@@ -126,7 +126,7 @@ impl Chunk {
         let nodes = Layout::from_size_align(size, node.0.align()).expect("a node fits in memory");
         let (layout, first) = Layout::new::<Chunk>().extend(nodes).expect("a node fits in memory");
         let padding = first - size_of::<Chunk>();
-        // SAFETY: it is not empty: the header is in it.
+        // SAFETY: the layout is not of size zero: it includes the header.
         let memory = unsafe { alloc(layout) };
         if memory.is_null() {
             handle_alloc_error(layout);
@@ -139,15 +139,15 @@ impl Chunk {
         let mut unused = ptr::null();
         for nth in (0..nodes.count).rev() {
             let node = nodes.nth(nth);
-            // SAFETY: it is memory for a node, which begins with a unit, and nobody has it yet.
+            // SAFETY: this is memory for a node, which begins with a unit, and nobody has it yet.
             unsafe {
                 node.cast_mut().write(Unit::new(number << NODE_BITS | nth, generation, class));
                 (*node).set_unused(unused);
             }
             unused = node;
         }
-        // SAFETY: invariant 1: the header fits there and is aligned, as the nodes' alignment is at
-        // least as large and its size a multiple of its own.
+        // SAFETY: invariant 1: the header fits there and is aligned, because the alignment of the
+        // nodes is at least as large, and the header's size is a multiple of its alignment.
         unsafe {
             let chunk = memory.add(padding).cast::<Chunk>();
             chunk.write(Chunk {
@@ -168,7 +168,7 @@ impl Chunk {
 
     /// # Safety
     ///
-    /// It came from `allocate`, and nobody has it or a node of it any more.
+    /// The chunk came from `allocate`, and nobody has it or a node of it any more.
     pub(super) unsafe fn free(chunk: NonNull<Chunk>) {
         // SAFETY: the caller's promise; invariant 1.
         unsafe {
@@ -182,7 +182,7 @@ impl Chunk {
     ///
     /// # Safety
     ///
-    /// It is a node of a chunk.
+    /// This is a node of a chunk.
     #[inline]
     pub(super) unsafe fn of(node: NonNull<Unit>) -> NonNull<Chunk> {
         // SAFETY: the caller's promise; invariants 1 and 2. A chunk of one has no other node.
@@ -202,14 +202,14 @@ impl Chunk {
         self.nodes
     }
 
-    /// A pointer to the chunk from which one may get to all of it.
+    /// A pointer to the chunk that may be used to access all of it.
     pub(super) fn whole(&self) -> NonNull<Chunk> {
         let first = NonNull::new(self.nodes.first.cast_mut()).expect("it has nodes");
         // SAFETY: invariant 1.
         unsafe { first.cast::<Chunk>().sub(1) }
     }
 
-    /// Takes a node out. There is an unused one, so the chunk is in the list of `vacant`.
+    /// Takes a node out. The chunk has an unused one, so it is in the list of `vacant`.
     #[inline]
     pub(super) fn take(&self, vacant: &Vacant) -> NonNull<Unit> {
         let in_use = self.in_use.get();
@@ -254,12 +254,12 @@ impl Chunk {
         Left::Nodes
     }
 
-    /// Lists it among those that have unused nodes.
+    /// Adds the chunk to the list of those that have unused nodes.
     pub(super) fn add_to(&self, vacant: &Vacant) {
         let next = vacant.first.replace(self);
         self.prev.set(ptr::null());
         self.next.set(next);
-        // SAFETY: what is listed is alive (invariant 1 of `units::table`).
+        // SAFETY: listed chunks are alive (invariant 1 of `units::table`).
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(self);
         }
@@ -268,10 +268,10 @@ impl Chunk {
         }
     }
 
-    /// Takes it out of that list.
+    /// Removes the chunk from that list.
     pub(super) fn remove_from(&self, vacant: &Vacant) {
         let (prev, next) = (self.prev.get(), self.next.get());
-        // SAFETY (both): what is listed is alive (invariant 1 of `units::table`).
+        // SAFETY (both): listed chunks are alive (invariant 1 of `units::table`).
         match unsafe { prev.as_ref() } {
             Some(prev) => prev.next.set(next),
             None => vacant.first.set(next),

@@ -3,10 +3,10 @@
 //! | file | concept |
 //! |---|---|
 //! | `unit` | a piece of work with a waker of its own, and the states of its node |
-//! | `roster` | the units of one nursery, and the host that comes for them |
-//! | `queue` | those of them that are ready |
+//! | `roster` | the units of one nursery, and the host that polls the nursery |
+//! | `queue` | the ready units of one nursery |
 //! | `table` | the units of one run: from a waker's number to the unit it stands for |
-//! | `chunk` | their memory |
+//! | `chunk` | the memory for units |
 
 pub(crate) mod chunk;
 pub(crate) mod queue;

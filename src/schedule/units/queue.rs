@@ -1,10 +1,10 @@
-//! The ready queue of one nursery: first in, first out, except where a test or a seed decides.
+//! The ready queue of one nursery: first in, first out, unless a test or a seed decides.
 //!
 //! # Invariants
 //!
-//! 1. What stands in the queue has `Flag::QUEUED`, stands in no other, and its memory is there: a
+//! 1. A unit in the queue has `Flag::QUEUED`, is in no other queue, and its memory is alive: a
 //!    ghost whose last owner has gone is freed when it is taken out.
-//! 2. Nothing here calls foreign code.
+//! 2. Nothing here runs foreign code.
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -27,7 +27,7 @@ pub(crate) struct Queue {
 /// Where a unit was added.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::schedule) enum Added {
-    /// To an empty queue: somebody may have to be told.
+    /// To an empty queue, so the host may have to be told.
     First,
     Behind,
 }
@@ -57,8 +57,8 @@ impl Queue {
         self.head.get().is_null()
     }
 
-    /// The round in which the first of the units became ready. While nobody takes units out it
-    /// stays the same, and it is another one whenever the queue has been empty in between.
+    /// The round in which the first of the units became ready. It stays the same as long as nobody
+    /// takes units out, and is a different one whenever the queue has been empty in between.
     pub(crate) fn ready_since(&self) -> Option<u32> {
         // SAFETY: invariant 1.
         unsafe { self.head.get().as_ref() }.map(|head| head.tick.get())
@@ -70,7 +70,7 @@ impl Queue {
     ///
     /// # Safety
     ///
-    /// It is attached to the nursery whose queue this is.
+    /// The unit is attached to the nursery whose queue this is.
     #[inline]
     pub(in crate::schedule) unsafe fn push(&self, this: *const Unit, tick: u32) -> Added {
         // SAFETY: the caller's promise.
@@ -137,12 +137,12 @@ impl Queue {
         }
     }
 
-    /// Takes out a unit, wherever it stands. Takes time for each that stands before it.
+    /// Takes out a unit, wherever it is. Takes time proportional to the number of units before it.
     pub(crate) fn remove(&self, this: *const Unit) {
         self.take_out(|unit| ptr::eq(unit, this));
     }
 
-    /// Takes out one of those that became ready before the round `now`.
+    /// Takes out one of the units that became ready before the round `now`.
     #[cold]
     fn choose(&self, order: &Order, now: u32) -> Option<NonNull<Unit>> {
         if self.ghosts.get() > 0 {
@@ -178,7 +178,7 @@ impl Queue {
         count
     }
 
-    /// Takes a unit out that stands behind `before`, or first.
+    /// Takes out a unit that comes right after `before`, or first.
     #[inline]
     fn unlink(&self, before: *const Unit, unit: &Unit) {
         let next = unit.next_ready.get();
@@ -198,7 +198,7 @@ impl Queue {
 
     // Ghosts.
 
-    /// A unit in this queue was detached.
+    /// To be called when a unit in this queue has been detached.
     #[inline]
     pub(super) fn add_ghost(&self) {
         self.ghosts.set(self.ghosts.get() + 1);
@@ -210,9 +210,9 @@ impl Queue {
         self.take_out(Unit::is_ghost);
     }
 
-    /// Takes out those for which it is true.
+    /// Takes out the units for which `goes` is true.
     fn take_out(&self, goes: impl Fn(&Unit) -> bool) {
-        // This queue may have become empty, of which it is said that it has units.
+        // This queue may become empty, though it is recorded as having units.
         THREAD.with(|thread| thread.rounds.went_up.set(UnitId::NONE));
         let mut before = ptr::null();
         let mut this = self.head.get();
@@ -256,7 +256,7 @@ impl Queue {
 
     fn uncount(&self) {
         THREAD.with(|thread| {
-            // In a later run it is not counted, and outside of all runs nothing is.
+            // In a later run this queue is not counted, and outside any run nothing is.
             let run = thread.run.get();
             if run != RunId::NONE && self.counted_in.get() == run {
                 thread.rounds.ready_queues.set(thread.rounds.ready_queues.get() - 1);

@@ -1,11 +1,11 @@
-//! The units of one nursery: its body and its children, those of them that are ready, and the host,
-//! which has to be told when there are some.
+//! The units of one nursery, which are its body and its children, the queue of those that are
+//! ready, and the host, which has to be told when some are.
 //!
 //! # Invariants
 //!
-//! 1. A unit that is attached is in use. It may be freed only when it has been detached.
-//! 2. A roster that goes has nothing attached, and its queue is empty: it checks.
-//! 3. Nothing here calls foreign code, except `set_host`, which keeps a waker before it changes
+//! 1. An attached unit is in use. It may be freed only when it has been detached.
+//! 2. When a roster is dropped, nothing is attached to it and its queue is empty. It checks this.
+//! 3. Nothing here runs foreign code except `set_host`, which keeps a waker before it changes
 //!    anything, and drops another when everything is done.
 
 use std::cell::{Cell, OnceCell};
@@ -26,30 +26,31 @@ pub(crate) struct Roster {
     pub(crate) queue: Queue,
     draining: Cell<Draining>,
     host: Cell<HostWaker>,
-    /// The children, in the order in which they came.
+    /// The children, in the order in which they were attached.
     first: Cell<*const Unit>,
     last: Cell<*const Unit>,
-    /// The nursery's body, while that is attached.
+    /// The nursery's body, while it is attached.
     body: Cell<*const Unit>,
-    /// Where its units are.
+    /// The table that has the units.
     table: OnceCell<Rc<Table>>,
 }
 
-/// Whether the nursery is taking units out of its queue: then nobody need be told of new ones.
+/// Whether the nursery is taking units out of its queue. If so, nobody need be told of new ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Draining {
     No,
     Yes,
 }
 
-/// What has to be told when a nursery has something ready: what last polled the nursery's future.
+/// Whoever last polled the nursery's future, and so has to be told when the nursery has something
+/// ready.
 #[derive(Clone, Default)]
 pub(crate) enum HostWaker {
     /// Nothing has polled it yet.
     #[default]
     Nobody,
     Unit(UnitId),
-    /// Something of another library, which has to be woken.
+    /// Something from another library, which has to be woken.
     Foreign(Foreign),
 }
 
@@ -68,11 +69,11 @@ impl Roster {
 
     // The body.
 
-    /// Attaches a body, in memory of the present run, where the children's will be, too.
+    /// Attaches a body, in memory of the present run. The children's memory will be there too.
     ///
     /// # Panics
     ///
-    /// If there is no run.
+    /// If no run is going on.
     ///
     /// # Safety
     ///
@@ -89,7 +90,7 @@ impl Roster {
         roster.body.set(body.as_ptr());
     }
 
-    /// Detaches and frees the body, when there are no children any more.
+    /// Detaches and frees the body. To be called when there are no children any more.
     pub(crate) fn close(&self) {
         self.detach_body();
         self.queue.sweep();
@@ -98,7 +99,7 @@ impl Roster {
         }
     }
 
-    /// Nothing wakes the body any more.
+    /// Detaches the body, so that nothing wakes it any more.
     pub(crate) fn detach_body(&self) {
         let Some(body) = NonNull::new(self.body.replace(ptr::null()).cast_mut()) else { return };
         // SAFETY: `open` allocated it.
@@ -121,7 +122,7 @@ impl Roster {
 
     // The children.
 
-    /// Memory for a child.
+    /// Allocates memory for a child.
     pub(crate) fn allocate(&self, layout: NodeLayout) -> NonNull<Unit> {
         self.table.get().expect("it was opened").allocate(layout)
     }
@@ -138,8 +139,8 @@ impl Roster {
     ///
     /// # Safety
     ///
-    /// It is attached to nothing, belongs to the run whose roster this is, and stays in use
-    /// until it is detached. The roster stays where it is for as long.
+    /// The child is attached to nothing, belongs to the same run as the roster, and stays in use
+    /// until it is detached. Until then the roster stays where it is.
     #[inline]
     pub(crate) unsafe fn attach(this: *const Roster, child: *const Unit) {
         // SAFETY (both): the caller's promise.
@@ -187,12 +188,12 @@ impl Roster {
         }
     }
 
-    /// The child that came first, or null.
+    /// The child that was attached first, or null.
     pub(crate) fn first(&self) -> *const Unit {
         self.first.get()
     }
 
-    /// The children, none of which may come or go while the answer is used.
+    /// The children, none of which may be attached or detached while the iterator is in use.
     pub(crate) fn children(&self) -> impl Iterator<Item = *const Unit> {
         let mut next = self.first.get();
         std::iter::from_fn(move || {
@@ -205,8 +206,8 @@ impl Roster {
 
     // The host.
 
-    /// Says what polls the nursery's future: this unit, or else something with this foreign waker.
-    /// Foreign code may run, before it is said and after that.
+    /// Sets what polls the nursery's future: this unit, or else something with this foreign waker.
+    /// Foreign code may run before the change and after it.
     #[inline]
     pub(crate) fn set_host(&self, unit: Option<UnitId>, waker: &Waker) {
         match unit {
@@ -228,26 +229,26 @@ impl Roster {
         let is_same = matches!(&host, HostWaker::Foreign(host) if host.will_wake(waker));
         self.host.set(host);
         if !is_same {
-            // Cloned while nothing is changed: that may do anything to this roster.
+            // Cloned before anything is changed: that may do anything to this roster.
             self.replace_host(HostWaker::Foreign(Foreign::keep(waker)));
         }
     }
 
     pub(crate) fn host(&self) -> HostWaker {
         let host = self.host.take();
-        let answer = host.clone(); // counted, which calls nothing
+        let answer = host.clone(); // reference-counted, so this runs no foreign code
         self.host.set(host);
         answer
     }
 
     // The ready queue.
 
-    /// The nursery begins to take units out, or goes on with that.
+    /// The nursery begins to take units out, or resumes doing so.
     pub(crate) fn start_draining(&self) {
         self.draining.set(Draining::Yes);
     }
 
-    /// It does so no longer, or is interrupted.
+    /// The nursery stops taking units out, or is interrupted.
     pub(crate) fn stop_draining(&self) {
         self.draining.set(Draining::No);
     }
@@ -257,9 +258,9 @@ impl Roster {
         self.draining.get() == Draining::Yes
     }
 
-    /// Whether this unit is attached here, and ready.
+    /// Whether this unit is attached here and ready.
     pub(crate) fn has_ready(&self, unit: UnitId) -> bool {
-        // SAFETY: what the table knows is valid.
+        // SAFETY: units that the table finds are valid.
         table::lookup(unit)
             .map(|unit| unsafe { &*unit })
             .is_some_and(|unit| ptr::eq(unit.roster.get(), self) && unit.is_queued())

@@ -1,18 +1,18 @@
-//! The units of one run: their memory, and the way from the number in a waker to its unit.
+//! The units of one run: their memory, and the lookup from the number in a waker to its unit.
 //!
 //! A waker holds a [number](crate::schedule::ids), not a pointer: cloning and dropping one costs
 //! nothing and touches no memory, and a waker may outlive everything it was made for. The number's
-//! index leads to a chunk and to a node in it; a number whose unit has gone is recognised by its
-//! generation.
+//! index leads to a chunk and to a node in it. If a number's unit is gone, this is recognised by
+//! the generation.
 //!
 //! # Invariants
 //!
-//! 1. What `chunks` and `vacant` point to is alive: a chunk's nodes are in `chunks` from when it is
-//!    made until it is freed, and it is in the list of its class while it has unused nodes. Chunks
-//!    with a single node are in no list.
+//! 1. The chunks that `chunks` and `vacant` point to are alive. A chunk's nodes are in `chunks`
+//!    from when it is made until it is freed, and it is in the list of its class while it has
+//!    unused nodes. Chunks with a single node are in no list.
 //! 2. A table is alive while anything is in it: the run, each nursery and each chunk count their
 //!    references to it.
-//! 3. Nothing here calls foreign code.
+//! 3. Nothing here runs foreign code.
 
 use std::array;
 use std::cell::{Cell, UnsafeCell};
@@ -24,24 +24,24 @@ use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::units::chunk::{Chunk, Left, NodeLayout, Nodes};
 use crate::schedule::units::unit::Unit;
 
-/// How many empty chunks of each class are kept for use again.
+/// How many empty chunks of each class are kept for reuse.
 const KEPT: u32 = if cfg!(seedbed_sanitize) { 0 } else { 4 };
 
-/// How far apart the generations of two chunks begin: odd, so that all generations have been used
-/// before one comes back.
+/// How far apart the generations of two chunks begin. It is odd, so that all generations are used
+/// before one recurs.
 const STEP: u16 = 2531;
 
 /// The units of one run. See the module's documentation.
 pub(crate) struct Table {
     run: RunId,
-    /// Where their nodes are, by the number of the chunk.
+    /// The nodes of each chunk, by its number.
     chunks: UnsafeCell<Vec<Nodes>>,
     free_numbers: UnsafeCell<Vec<u32>>,
     /// The chunks of each class of sizes that have unused nodes.
     vacant: [Vacant; NodeLayout::CLASSES],
-    /// Where the generations of the next chunk's nodes begin.
+    /// The first generation of the next chunk's nodes.
     generation: Cell<u16>,
-    /// Whether the run has ended: then nothing is kept for use again.
+    /// Whether the run has ended. If so, nothing is kept for reuse.
     closed: Cell<bool>,
 }
 
@@ -72,7 +72,7 @@ impl Table {
         self.run
     }
 
-    /// Memory for a node, in which only what belongs to its place is set.
+    /// Allocates a node, in which only the fields that belong to its place are set.
     ///
     /// # Panics
     ///
@@ -91,7 +91,7 @@ impl Table {
 
     #[cold]
     fn allocate_chunk(self: &Rc<Self>, layout: NodeLayout) -> NonNull<Unit> {
-        // SAFETY (both): invariant 3: nobody else has them meanwhile.
+        // SAFETY (both): invariant 3: nobody else accesses them meanwhile.
         let chunks = unsafe { &mut *self.chunks.get() };
         let number = unsafe { &mut *self.free_numbers.get() }.pop().unwrap_or_else(|| {
             chunks.push(Nodes::NONE);
@@ -116,7 +116,7 @@ impl Table {
     ///
     /// # Safety
     ///
-    /// It came from `allocate`, of any table, and nobody has it any more.
+    /// The node came from `allocate`, of any table, and nobody has it any more.
     #[inline]
     pub(crate) unsafe fn free(node: NonNull<Unit>) {
         // SAFETY: the caller's promise.
@@ -152,12 +152,13 @@ impl Table {
             (&mut *table.chunks.get())[chunk.number() as usize] = Nodes::NONE;
             (&mut *table.free_numbers.get()).push(chunk.number());
         }
-        // With it goes its count in the table, and perhaps the table.
-        // SAFETY: the caller's promise; it is in no list any more.
+        // This drops the chunk's reference to the table, and perhaps the table. SAFETY: the
+        // caller's promise; it is in no list any more.
         unsafe { Chunk::free(chunk) };
     }
 
-    /// The run has ended: frees what is kept for use again. What is still in use is freed later.
+    /// To be called when the run has ended. Frees the chunks that are kept for reuse. Those still
+    /// in use are freed later.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         for vacant in &self.vacant {
@@ -183,8 +184,8 @@ impl Table {
     fn find(&self, which: fn(&Unit) -> bool) -> Vec<*const Unit> {
         // SAFETY: invariant 3.
         let chunks = unsafe { &*self.chunks.get() };
-        // SAFETY: invariant 1; nodes of a chunk are valid, in use or not, and `which`, being given
-        // a shared reference and nothing else, frees none of them.
+        // SAFETY: invariant 1; nodes of a chunk are valid, in use or not, and `which` frees none of
+        // them, because it is given nothing but a shared reference.
         chunks.iter().flat_map(Nodes::iter).filter(|&unit| which(unsafe { &*unit })).collect()
     }
 }
@@ -198,14 +199,15 @@ pub(crate) fn node(index: u32) -> Option<*const Unit> {
     })
 }
 
-/// The nodes of the present run for which this is true. Takes time for each there is.
+/// The nodes of the present run for which this is true. Takes time proportional to the number of
+/// nodes.
 pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
     THREAD.with(|thread| thread.table().map_or_else(Vec::new, |table| table.find(which)))
 }
 
-/// Whether the unit with this number is there and in a ready queue.
+/// Whether the unit with this number exists and is in a ready queue.
 pub(crate) fn is_queued(id: UnitId) -> bool {
-    // SAFETY: what the table knows is alive (invariant 1 of `units::unit`).
+    // SAFETY: units that the table finds are alive (invariant 1 of `units::unit`).
     lookup(id).is_some_and(|unit| unsafe { &*unit }.is_queued())
 }
 
@@ -213,7 +215,8 @@ pub(crate) fn is_queued(id: UnitId) -> bool {
 #[inline]
 pub(crate) fn lookup(id: UnitId) -> Option<*const Unit> {
     THREAD.with(|thread| {
-        // Where there is no table there is no run, and only the number of no unit may be that's.
+        // Without a table there is no run, and the only number that `may_have` accepts is that of
+        // no unit.
         if !thread.run.get().may_have(id) {
             return None;
         }

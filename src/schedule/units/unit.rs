@@ -1,5 +1,5 @@
 //! A unit is a piece of work with a waker of its own: the main future, the body of a nursery, a
-//! child. It is the beginning of a node in a [`Table`](crate::schedule::units::table::Table), and
+//! child. It is the first part of a node in a [`Table`](crate::schedule::units::table::Table), and
 //! belongs to one nursery's [`Roster`].
 //!
 //! # The states of a node
@@ -18,10 +18,10 @@
 //! | state | its roster | `QUEUED` | what it is |
 //! |---|---|---|---|
 //! | unused | none | no | memory, in the list of its chunk |
-//! | loose | none | no | a child that is being made, changes its nursery, or has ended and whose value is still wanted |
+//! | loose | none | no | a child that is being made, is moving to another nursery, or has ended but whose value is still wanted |
 //! | idle | the nursery's | no | it waits, or is being polled |
 //! | queued | the nursery's | yes | it is ready; while it is being polled: to be polled again |
-//! | ghost | none | yes | it has left its nursery, and its memory stays until it has left the queue as well |
+//! | ghost | none | yes | it has left its nursery, and its memory stays until it has left the queue too |
 //!
 //! | transition | made by |
 //! |---|---|
@@ -29,17 +29,18 @@
 //! | 2 attached to a nursery | `Roster::attach`, `Roster::open` |
 //! | 3 detached | `Roster::detach`, `Roster::detach_body` |
 //! | 4 made ready | a verb of [`wake`](crate::schedule::wake), by `Queue::push` or `push_first` |
-//! | 5 taken out to be polled, or to be added anew | `Queue::pop`, `Queue::remove` |
-//! | 6 woken once more | a verb of `wake`: it stays where it is, except where it [goes first](crate::schedule::wake::wake_now) |
+//! | 5 taken out to be polled, or to be added again | `Queue::pop`, `Queue::remove` |
+//! | 6 woken once more | a verb of `wake`: it stays where it is, unless it [goes first](crate::schedule::wake::wake_now) |
 //! | 7 taken out as a ghost | `Queue::bury`: loose if somebody has it, otherwise unused |
-//! | 8 freed | [`Table::free`], by the last that has it |
+//! | 8 freed | [`Table::free`], called by its last owner |
 //!
 //! # Invariants
 //!
-//! 1. A node does not move. Its `Unit` is valid for as long as its chunk is there, in use or not;
-//!    whoever has taken it out of the table has the node. A ghost is not freed before it has left
-//!    its queue.
-//! 2. `roster` is null, or points to the roster the unit is attached to, which outlives that.
+//! 1. A node does not move. Its `Unit` is valid for as long as its chunk is alive, in use or not.
+//!    The node belongs to whoever allocated it from the table. A ghost is not freed before it has
+//!    left its queue.
+//! 2. `roster` is null, or points to the roster that the unit is attached to, which outlives the
+//!    attachment.
 //! 3. Everything here belongs to one thread: raw pointers keep all types of this file from being
 //!    `Send` or `Sync`. Wakes from other threads go through `remote::inbox`.
 //!
@@ -67,49 +68,49 @@ pub(crate) struct Unit {
     generation: Cell<u16>,
     class: u8,
     flags: Cell<u8>,
-    /// The index of the unit that waits for this child's value, or [`NO_INDEX`]. It belongs to
+    /// The index of the unit that waits for this child's value, or [`NO_INDEX`]. This belongs to
     /// `nursery::child`, and is here because there is room.
     pub(crate) joiner: Cell<u32>,
 }
 
-/// What is true of a unit. Those below the line belong to `nursery::child`, whose nodes have no
-/// other place for them.
+/// Facts about a unit. Those below the line belong to `nursery::child`, whose nodes have no other
+/// place for them.
 #[derive(Clone, Copy)]
 pub(crate) struct Flag(u8);
 
 impl Flag {
-    /// It stands in a ready queue. Set by `Queue::push` and `push_first`, cleared when it is taken
-    /// out; never on an unused node.
+    /// The unit is in a ready queue. Set by `Queue::push` and `push_first`, cleared when it is
+    /// taken out; never set on an unused node.
     pub(crate) const QUEUED: Flag = Flag(1 << 0);
 
-    /// A nursery has the node. Set when it is taken into use, cleared when the child has ended or
-    /// the body is detached; once more set while a child's value is dropped, so that nothing frees
-    /// the node meanwhile. What is attached has it.
+    /// A nursery owns the node. Set when it is taken into use, cleared when the child has ended or
+    /// the body is detached; set once more while a child's value is dropped, so that nothing frees
+    /// the node meanwhile. Every attached unit has this flag.
     pub(crate) const OWNED: Flag = Flag(1 << 1);
 
-    /// A `Task` has the node. Set when a child begins, cleared when its `Task` is dropped; never on
-    /// a body.
+    /// A `Task` owns the node. Set when a child begins, cleared when its `Task` is dropped; never
+    /// set on a body.
     pub(crate) const TASK: Flag = Flag(1 << 2);
 
-    /// It was woken since its latest poll by something other than a nursery that it polls. Set by
-    /// whatever [counts as a wake](crate::schedule::wake), cleared when a poll begins.
+    /// The unit was woken since its latest poll by something other than a nursery that it polls.
+    /// Set by whatever [counts as a wake](crate::schedule::wake), cleared when a poll begins.
     pub(in crate::schedule) const WOKEN: Flag = Flag(1 << 3);
 
     // ---
 
-    /// The run keeps a waker that is no unit's, to be woken when this child ends. Never while
-    /// `joiner` names a unit.
+    /// The run keeps a waker that does not belong to a unit, to be woken when this child ends.
+    /// Never set while `joiner` names a unit.
     pub(crate) const FOREIGN_JOINER: Flag = Flag(1 << 4);
 
-    /// The child has ended with a value, which nobody has taken. Never with `FUTURE` or `FAILED`.
+    /// The child has ended with a value that nobody has taken. Never set with `FUTURE` or `FAILED`.
     pub(crate) const VALUE: Flag = Flag(1 << 5);
 
-    /// The child's future is there. Set when it begins, cleared just before the future is dropped.
-    /// Never with `VALUE` or `FAILED`.
+    /// The node holds the child's future. Set when the child begins, cleared just before the future
+    /// is dropped. Never set with `VALUE` or `FAILED`.
     pub(crate) const FUTURE: Flag = Flag(1 << 6);
 
-    /// The child has ended without a value, and the reason for that is there. Never with `VALUE` or
-    /// `FUTURE`.
+    /// The child has ended without a value, and the node holds the reason. Never set with `VALUE`
+    /// or `FUTURE`.
     pub(crate) const FAILED: Flag = Flag(1 << 7);
 }
 
@@ -155,14 +156,14 @@ impl Unit {
         self.next_ready.get()
     }
 
-    /// The node is in use, as a child's.
+    /// Takes the node into use for a child.
     #[inline]
     pub(crate) fn begin(&self) {
         self.flags.set(Flag::OWNED.0 | Flag::TASK.0 | Flag::FUTURE.0);
         self.joiner.set(NO_INDEX);
     }
 
-    /// The node is no longer in use: the number of its unit means nothing.
+    /// Marks the node as unused: the number of its unit becomes meaningless.
     #[inline]
     pub(super) fn set_unused(&self, next: *const Unit) {
         self.generation.set(self.generation.get().wrapping_add(1));
@@ -170,7 +171,7 @@ impl Unit {
         self.next_ready.set(next);
     }
 
-    // What is true of it.
+    // Flags.
 
     #[inline]
     pub(crate) fn has(&self, flag: Flag) -> bool {
@@ -192,7 +193,7 @@ impl Unit {
         self.flags.set(self.flags.get() & !flag.0);
     }
 
-    /// Whether it was woken since its latest poll. A poll begins now.
+    /// Begins a poll. Returns whether the unit was woken since the latest one.
     #[inline]
     pub(crate) fn take_woken(&self) -> bool {
         let woken = self.has(Flag::WOKEN);
@@ -200,13 +201,13 @@ impl Unit {
         woken
     }
 
-    /// Its number in this run, which has to be its own.
+    /// The unit's number. `run` has to be the unit's own.
     #[inline]
     pub(crate) fn id(&self, run: RunId) -> UnitId {
         UnitId::new(run, self.index, self.generation.get())
     }
 
-    /// The roster it is attached to, or null.
+    /// The roster that the unit is attached to, or null.
     #[inline]
     pub(crate) fn roster(&self) -> *const Roster {
         self.roster.get()
