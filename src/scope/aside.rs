@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::schedule::current::{self, THREAD};
 use crate::scope::without_checkpoint;
 
-/// The part of such an operation that counts: whether it has let others run already, when that was
-/// due.
+/// The part of such an operation that does the counting. It remembers whether the operation has
+/// already let others run, if that was due.
 #[derive(Debug, Default)]
 pub(crate) struct Aside(Cell<bool>);
 
@@ -21,8 +21,8 @@ impl Aside {
         Aside(Cell::new(false))
     }
 
-    /// Counts an operation that finishes at once. `Pending` if the task has spent its budget: then it
-    /// lets others run before it goes on. It does not look for cancellation.
+    /// Counts an operation that finishes at once. `Pending` if the task has spent its budget, so
+    /// that it lets others run before it goes on. It does not look for cancellation.
     ///
     /// # Errors
     ///
@@ -36,11 +36,12 @@ impl Aside {
         self.let_others_run(cx)
     }
 
-    /// The same for an operation that is counted when it ends, as it may turn out to wait.
+    /// To be called at the beginning of an operation that is counted when it ends, because it may
+    /// turn out to wait.
     ///
     /// # Errors
     ///
-    /// The same as [`pay`](Self::pay).
+    /// The same as for [`pay`](Self::pay).
     #[inline(always)]
     pub(crate) fn begin(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         if !self.0.get() && THREAD.with(|thread| thread.turn.has_left()) {

@@ -20,12 +20,12 @@ use crate::scope::tree::pool::ScopeRef;
 /// A handle that cancels a scope from any thread, made by
 /// [`CancelScope::cancel_handle`](crate::CancelScope).
 ///
-/// Its clones are handles to the same scope, and can be kept for longer than the scope or the run.
-/// A scope may be cancelled before it is entered. Once it has been left, or its run has ended, that
-/// has no effect.
+/// Its clones are handles to the same scope, and may outlive the scope and the run. A scope may be
+/// cancelled before it is entered. Once it has been left, or its run has ended, cancelling it has
+/// no effect.
 ///
-/// The code in the scope notices when its thread next looks at what other threads want, which
-/// happens at least once in 256 steps of its tasks.
+/// The code in the scope learns of it when its thread next checks for requests from other threads,
+/// which happens at least once in 256 steps of its tasks.
 ///
 /// ```
 /// use seedbed::{cancel_scope, sleep_forever};
@@ -56,16 +56,16 @@ pub(crate) type Shared = Arc<Mutex<Link>>;
 
 pub(crate) struct Link {
     stage: Stage,
-    /// How far the cancellations asked for go.
+    /// How far the requested cancellations go.
     asked: Level,
-    /// Which of them the scope has not been told about.
+    /// The requests that the scope has not been told about.
     requests: Vec<Request>,
 }
 
 enum Stage {
     /// The scope has not been entered. It will look when it is.
     Outside,
-    /// The scope was entered in this run, and has this key there.
+    /// The scope was entered in this run, and has this key in [`HANDLED`].
     Inside(RunId, usize),
     Left,
 }
@@ -116,7 +116,7 @@ impl CancelHandle {
         by: Option<&'static Location<'static>>,
     ) {
         let mut link = self.0.lock();
-        // It may be called any number of times: the first request of each level counts.
+        // This may be called any number of times: the first request of each level counts.
         if link.asked >= level || matches!(link.stage, Stage::Left) {
             return;
         }
@@ -124,7 +124,7 @@ impl CancelHandle {
         link.requests.push(Request { level, reason, by, grace });
         if let Stage::Inside(run, key) = link.stage {
             let shared = self.0.clone();
-            // If the run is gone, the scope has been left, or it never will be.
+            // If the run is gone, the scope has been left, or never will be.
             let _ = registry::call(run, Box::new(move || deliver(&shared, key)));
         }
     }
@@ -136,7 +136,7 @@ impl std::fmt::Debug for CancelHandle {
     }
 }
 
-/// Tells a scope, on its own thread, what was asked of it.
+/// Passes the requests on to a scope, on its own thread.
 fn deliver(shared: &Shared, key: usize) {
     let requests = {
         let mut link = shared.lock();
@@ -146,7 +146,7 @@ fn deliver(shared: &Shared, key: usize) {
         }
     };
     let scope = HANDLED.with(|handled| handled?.borrow().get(key).cloned());
-    // It is there unless it has been left in the meantime.
+    // The scope exists unless it has been left in the meantime.
     if let Some(scope) = scope {
         apply(requests, &scope);
     }
@@ -172,7 +172,8 @@ pub(crate) fn was_asked(shared: &Shared) -> bool {
     shared.lock().asked != Level::None
 }
 
-/// The scope is being entered, or was open when it got its handle: from now on it is told.
+/// Called when the scope is being entered, or gets its first handle while it is open: from now on
+/// it is told about requests.
 pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     let requests = HANDLED.with(|handled| {
         let Some(handled) = handled else { return Vec::new() };
@@ -184,7 +185,7 @@ pub(crate) fn enter(shared: &Shared, scope: &ScopeRef) {
     apply(requests, scope);
 }
 
-/// The scope is being left: it no longer needs to be told.
+/// Called when the scope is being left, and no longer needs to be told.
 pub(crate) fn leave(shared: &Shared) {
     let (stage, requests) = {
         let mut link = shared.lock();

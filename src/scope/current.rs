@@ -1,15 +1,15 @@
 //! The scope and the frame that are being polled on this thread.
 //!
 //! They are kept with the unit that is being polled, in [`schedule::current`], so that an operation
-//! has one thread-local to look at. What is there of them is an untyped pointer; this is the one
-//! place that sets it and reads it.
+//! has one thread-local to look at. There they are untyped pointers; this module is the only one
+//! that sets and reads them.
 //!
 //! [`schedule::current`]: crate::schedule::current
 //!
 //! # Invariants
 //!
 //! 1. `scope` is null or points into a [`ScopeRef`] that whoever set it keeps until the former
-//!    value has been put back. The same goes for `frame` and an `Rc<Frame>`.
+//!    value has been restored. The same goes for `frame` and an `Rc<Frame>`.
 
 use std::ptr;
 use std::rc::Rc;
@@ -19,13 +19,13 @@ use crate::scope::frame::Frame;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
 
-/// The scope that is being polled, as the thread has it.
+/// The scope that is being polled, as stored in the thread.
 #[inline(always)]
 fn scope(thread: &Thread) -> *const Scope {
     thread.scope.get().cast()
 }
 
-/// The frame that is being polled, as the thread has it.
+/// The frame that is being polled, as stored in the thread.
 #[inline(always)]
 fn frame(thread: &Thread) -> *const Frame {
     thread.frame.get().cast()
@@ -44,7 +44,7 @@ pub(crate) fn with_scope<R>(f: impl FnOnce(Option<&Scope>) -> R) -> R {
     THREAD.with(|thread| f(scope_in(thread)))
 }
 
-/// The scope that is being polled, to keep.
+/// A reference of its own to the scope that is being polled.
 #[inline]
 pub(crate) fn current_scope() -> Option<ScopeRef> {
     let scope = THREAD.with(scope);
@@ -67,7 +67,8 @@ pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
             let Restore(thread, former) = *self;
             // SAFETY: invariant 1: whoever made it current is still further up the stack.
             let forward = unsafe { former.as_ref() }.and_then(Scope::forward);
-            // The pointer itself, not one made of a `&Scope`: the count lies beside that.
+            // The pointer itself, not one made from a `&Scope`, which would not cover the reference
+            // count.
             thread.scope.set(forward.map_or(former, ScopeRef::as_ptr).cast());
         }
     }
@@ -78,9 +79,9 @@ pub(crate) fn in_scope<R>(scope: &ScopeRef, f: impl FnOnce() -> R) -> R {
     })
 }
 
-/// Wherever `old` is the current scope, or would be again, `new` is from now on.
+/// From now on, `new` is the current scope wherever `old` is, or would be again.
 ///
-/// `old` keeps `new`, so whoever has made `old` current has `new` as well (invariant 1).
+/// `old` keeps `new`, so whoever has made `old` current keeps `new` too (invariant 1).
 pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
     old.set_forward(new.clone());
     THREAD.with(|thread| {
@@ -90,7 +91,7 @@ pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
     });
 }
 
-/// The frame that is being polled, to keep.
+/// A reference of its own to the frame that is being polled.
 #[inline]
 pub(crate) fn current_frame() -> Option<Rc<Frame>> {
     let frame = THREAD.with(frame);

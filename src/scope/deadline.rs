@@ -10,8 +10,8 @@ use crate::scope::tree::{Level, Scope};
 
 /// When a scope is cancelled.
 ///
-/// `repr(u8)`, as every scope that is entered or left looks at the kind, and decoding it from the
-/// spare values of an `Instant` would take longer.
+/// `repr(u8)`, because the kind is checked whenever a scope is entered or left, and decoding it
+/// from the spare values of an `Instant` would take longer.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub(crate) enum Deadline {
@@ -22,8 +22,8 @@ pub(crate) enum Deadline {
     Instant(Instant),
     /// This long after it is entered.
     AfterEntry(Nanos),
-    /// This long after the scope was entered, which was at this stamp of the clock. Most scopes are
-    /// left before anything in them waits, so that the time is never asked for and no timer is set.
+    /// This long after the scope was entered, at this stamp of the clock. Most scopes are left
+    /// before anything in them waits, so the time is never read and no timer is set.
     Since(u64, Nanos),
     /// Like `Since`, but the time has been worked out because somebody asked.
     Unarmed(Nanos),
@@ -36,7 +36,7 @@ impl Deadline {
         if time == NEVER { Deadline::Never } else { Deadline::At(time) }
     }
 
-    /// The time this comes to on the given clock, if the scope is entered now.
+    /// The time of the deadline on the given clock, if the scope is entered now.
     fn resolve(self, clock: &Clock) -> Nanos {
         match self {
             Deadline::Never => NEVER,
@@ -65,8 +65,8 @@ impl ScopeRef {
         }
     }
 
-    /// The scope has been entered, so the deadline counts from now. It takes effect with
-    /// [`arm_deadline`](Self::arm_deadline), before anything waits.
+    /// To be called when the scope has been entered. The deadline counts from now, and takes effect
+    /// with [`arm_deadline`](Self::arm_deadline), before anything waits.
     #[inline(never)]
     pub(super) fn begin_deadline(&self) {
         match self.deadline.get() {
@@ -78,7 +78,7 @@ impl ScopeRef {
         }
     }
 
-    /// Something in the scope is about to wait.
+    /// To be called when something in the scope is about to wait.
     #[inline]
     pub(super) fn arm_deadline(&self) {
         if let Deadline::Since(..) | Deadline::Unarmed(_) = self.deadline.get() {
@@ -86,7 +86,8 @@ impl ScopeRef {
         }
     }
 
-    /// Sets the timer for the deadline of an open scope, or cancels the scope if that has passed.
+    /// Sets the timer for the deadline of an open scope, or cancels the scope if the deadline has
+    /// passed.
     pub(crate) fn start_deadline(&self) {
         if !self.has_deadline() {
             return;
@@ -98,7 +99,7 @@ impl ScopeRef {
             if deadline == NEVER || self.is_fully_cancelled() {
                 return false;
             }
-            // Usually it has not, and the slower clock need not be asked.
+            // Usually it has not, and the slower clock need not be read.
             if deadline <= clock.now_or_later() && deadline <= clock.now() {
                 return true;
             }
@@ -124,10 +125,10 @@ impl Scope {
         }
     }
 
-    /// The deadline has passed.
+    /// To be called when the deadline has passed.
     pub(crate) fn expire(&self) {
         self.timer.set(Timer::NONE);
-        // Once it was cancelled gracefully, the deadline is the end of the grace.
+        // If the scope was cancelled gracefully, the deadline is the end of the grace.
         let (reason, by) = match self.why() {
             Some(why) => (Reason::GraceOver, why.cancelled_by()),
             None => (Reason::Deadline, None),
@@ -147,7 +148,7 @@ impl Scope {
     }
 
     /// Forgets, when the scope is left, a deadline that never took effect and that nobody has asked
-    /// about. False, with nothing done, if the deadline is of another kind.
+    /// about. If the deadline is of another kind, does nothing and returns false.
     #[inline]
     pub(super) fn forget_deadline(&self) -> bool {
         match self.deadline.get() {

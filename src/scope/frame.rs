@@ -1,9 +1,9 @@
-//! Frames: where the scopes that are open are counted, so that a generator can refuse to be
-//! suspended inside one (PEP 789).
+//! Frames, in which open scopes are counted, so that a generator can refuse to be suspended inside
+//! one (PEP 789).
 //!
-//! A frame is the body of a generator or of a context manager. While it is polled it is the
-//! current frame, and a cancel scope, a timeout or a nursery that is opened then counts in it for as
-//! long as it is open: that is a *hold*. Tasks have no frame: there is nobody they could yield to.
+//! A frame is the body of a generator or of a context manager. While it is polled, it is the
+//! current frame, and each cancel scope, timeout or nursery that is opened counts in it for as long
+//! as it is open: this is a *hold*. Tasks have no frame: there is nobody they could yield to.
 //!
 //! The count shares a word with the state of the body (`generator/state/`), so that a yield is
 //! allowed or not by the value of one integer. The state is nothing to the frame.
@@ -21,12 +21,13 @@ use crate::scope::current::{current_frame, with_frame};
 pub(crate) struct Frame {
     /// How many holds there are, in units of [`HOLD`]. The bits below that are the body's state.
     word: Cell<u64>,
-    /// What holds it, for the text of the error, in the order in which it was opened. What is closed
-    /// out of order leaves a gap, but never at the end.
+    /// The holds, for the text of the error, in the order in which they were opened. One that is
+    /// closed out of order leaves a gap, but never at the end.
     ///
-    /// Each has a [`Hold`] that keeps the frame, so a frame that goes has none left to drop.
+    /// Each has a [`Hold`] that keeps the frame alive, so when a frame is freed, none are left to
+    /// drop.
     holds: RefCell<Vec<ManuallyDrop<Entry>>>,
-    /// The operation that was reached last.
+    /// The operation that last began to wait.
     awaiting: Cell<Option<&'static str>>,
 }
 
@@ -42,11 +43,11 @@ pub(crate) struct Held {
 
 /// One of [`Frame::holds`].
 struct Entry {
-    /// Greater than that of all before it.
+    /// Greater than the numbers of all entries before it.
     number: u64,
     /// `None` in a gap.
     held: Option<Held>,
-    /// When the frame has ended, a hold that was left counts in the frame that ran it.
+    /// When the frame has ended, a hold that is left counts in the frame that ran it.
     passed_on: Option<Hold>,
 }
 
@@ -77,14 +78,15 @@ impl Frame {
         self.awaiting.get()
     }
 
-    /// What was opened last of all that is open.
+    /// The most recently opened of the holds that are still open.
     #[cold]
     pub(crate) fn last_held(&self) -> Option<Held> {
         self.holds.borrow().last().and_then(|entry| entry.held.clone())
     }
 
-    /// The frame has ended. A hold is left if its guard was returned, or kept elsewhere: it counts in
-    /// the frame that this one returns to, as the guard is there now.
+    /// To be called when the frame has ended. A hold is left if its guard was returned, or kept
+    /// elsewhere. From now on it counts in the frame that this one returns to, because the guard is
+    /// there now.
     pub(crate) fn pass_on_holds(&self) {
         if self.has_holds()
             && let Some(heir) = current_frame()
@@ -97,7 +99,7 @@ impl Frame {
         }
     }
 
-    /// Counts all that is open here in another frame as well, for as long as the answer lives.
+    /// Counts all that is open here in another frame too, for as long as the returned value lives.
     pub(crate) fn count_in(&self, other: &Rc<Frame>) -> Vec<Hold> {
         let holds = self.holds.borrow();
         let held = holds.iter().filter_map(|entry| entry.held.clone());
@@ -120,8 +122,8 @@ impl Frame {
         what: Cow<'static, str>,
         place: &'static Location<'static>,
     ) -> Hold {
-        // Kept in registers: storing it in pieces and loading it whole defeats store forwarding. To
-        // be dropped it would have to be in memory.
+        // Kept in registers, because storing it in pieces and loading it whole would defeat store
+        // forwarding. A value that might have to be dropped would have to be in memory.
         let held = Some(Held { what, place });
         let mut entry = ManuallyDrop::new(Entry { number: 0, held, passed_on: None });
         self.word.set(self.word.get() + HOLD);
@@ -135,13 +137,13 @@ impl Frame {
         Hold { frame: self, number }
     }
 
-    /// Takes out the hold with this number. The answer is the hold it was passed on to.
+    /// Takes out the hold with this number. Returns the hold that it was passed on to.
     #[inline]
     fn release(&self, number: u64) -> Option<Hold> {
         let mut holds = self.holds.borrow_mut();
         match holds.last_mut() {
             Some(last) if last.number == number && last.passed_on.is_none() => {
-                last.held = None; // dropped where it is
+                last.held = None; // dropped in place
                 holds.pop();
                 if holds.len() > self.count() {
                     trim(&mut holds);
@@ -166,7 +168,7 @@ impl Frame {
     }
 }
 
-/// Takes the gaps off the end.
+/// Removes the gaps at the end.
 #[cold]
 fn trim(holds: &mut Vec<ManuallyDrop<Entry>>) {
     while holds.pop_if(|last| last.held.is_none()).is_some() {}
@@ -187,7 +189,7 @@ pub(crate) fn hold_in_current(
     current_frame().map(|frame| frame.hold(what(), place))
 }
 
-/// One count in a frame.
+/// A hold in a frame, released when this is dropped.
 pub(crate) struct Hold {
     frame: Rc<Frame>,
     number: u64,

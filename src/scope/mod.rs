@@ -1,10 +1,10 @@
-//! Cancel scopes: what is cancelled together, and by when.
+//! Cancel scopes: code that is cancelled together, by a call or by a deadline.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `tree` | the tree of scopes: how a cancellation travels down it, how a scope is entered and left |
 //! | `current` | the scope and the frame that are being polled |
-//! | `frame` | bodies of generators, in which open scopes are counted |
+//! | `frame` | the bodies of generators, in which open scopes are counted |
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timers` | the timers of a run |
 //! | `timeout` | scopes around one future, with a time limit |
@@ -126,7 +126,7 @@ where
 }
 
 impl CancelScope {
-    /// A new scope, which has no deadline and no shield and is not entered yet.
+    /// Makes a scope that has no deadline and no shield and has not been entered.
     #[must_use]
     #[track_caller]
     #[inline]
@@ -315,7 +315,7 @@ pin_project! {
     /// Polls `future` inside a scope, which is entered at the first poll. It is not an `async fn`,
     /// because that would cost the stack one more frame for each nested scope.
     pub(crate) struct Enter<F> {
-        // Dropped while the scope is still open.
+        // This is dropped while the scope is still open.
         #[pin]
         future: Option<F>,
         entered: Entered,

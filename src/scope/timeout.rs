@@ -118,7 +118,7 @@ pub fn fail_at<T>(
 }
 
 pin_project! {
-    /// Runs a future in a scope, and fails if the scope is left without a value.
+    /// Runs a future in a scope, and fails if leaving the scope yields no value.
     struct Limit<F> {
         #[pin]
         inner: Enter<F>,

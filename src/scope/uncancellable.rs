@@ -3,12 +3,12 @@
 use crate::scope::current::current_scope;
 use crate::scope::tree::pool::ScopeRef;
 
-/// While this lives, an operation waits in the current scope that rightly ignores a cancellation. A
-/// cancelled scope that it keeps open is not [stuck](crate::Stuck).
+/// As long as this lives, an operation that rightly ignores a cancellation waits in the current
+/// scope. A cancelled scope that it keeps open is not [stuck](crate::Stuck).
 pub(crate) struct Uncancellable(ScopeRef);
 
 impl Uncancellable {
-    /// `None` where there is no scope.
+    /// Returns `None` if there is no current scope.
     pub(crate) fn new() -> Option<Uncancellable> {
         let scope = current_scope()?;
         scope.add_uncancellable();

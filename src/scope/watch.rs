@@ -12,12 +12,13 @@ use crate::scope::tree::pool::ScopeRef;
 /// How a waiting operation learns that it was cancelled.
 ///
 /// What counts is whether a cancellation came while it waited, not whether its scope is cancelled
-/// when it is polled at last: a shield may have been raised in between, or what it waited for may
+/// when it is finally polled: a shield may have been raised in between, or what it waited for may
 /// have come a moment later.
 ///
 /// If the operation is polled with its unit's own waker, the scope tree finds the unit, and there
-/// is nothing more to do. Otherwise something is in between, `FuturesUnordered` for one, that
-/// passes on only the wakes of what it made itself, and the waker has to be left with the scope.
+/// is nothing more to do. Otherwise there is something in between, such as a `FuturesUnordered`,
+/// that reacts only to the wakers that it made itself. In that case the waker has to be left with
+/// the scope.
 pub(crate) struct Watch(Option<Armed>);
 
 struct Armed {
@@ -30,7 +31,7 @@ struct Armed {
 
 const NOT_LEFT: u32 = u32::MAX;
 
-/// What a watch that goes on has no use for any more. To drop it is foreign code.
+/// Things that a watch which goes on no longer needs. Dropping this runs foreign code.
 pub(crate) struct Stale {
     _scope: Option<Armed>,
     _waker: Option<Foreign>,
@@ -41,16 +42,17 @@ impl Watch {
         Watch(None)
     }
 
-    /// A watch over a wait of the unit that is being polled, which begins now.
+    /// A watch over a wait that begins now, in the unit that is being polled.
     #[inline(always)]
     pub(crate) fn of_unit() -> Self {
         Watch(Armed::in_current_scope())
     }
 
-    /// A watch over a wait that begins now. Foreign code may run before that and after.
+    /// A watch over a wait that begins now. Foreign code may run before and after it begins.
     #[inline]
     pub(crate) fn armed(cx: &Context<'_>) -> Self {
-        // Where nothing points to it, it stays in registers until it is where it belongs.
+        // As long as nothing points to the value, it stays in registers until it is in its final
+        // place.
         if waker::is_of_current_unit(cx.waker()) {
             Watch::of_unit()
         } else {
@@ -61,14 +63,14 @@ impl Watch {
     #[cold]
     fn armed_foreign(cx: &Context<'_>) -> Self {
         let watch = Watch::armed_with(Foreign::keep(cx.waker()));
-        // While the waker was cloned a cancellation may have come, which has not woken it.
+        // While the waker was being cloned, a cancellation may have come, which has not woken it.
         if watch.0.as_ref().is_some_and(|armed| armed.scope.is_cancelled()) {
             cx.waker().wake_by_ref();
         }
         watch
     }
 
-    /// The same, with a foreign waker that is kept already.
+    /// The same with a foreign waker that has already been kept.
     pub(crate) fn armed_with(foreign: Foreign) -> Self {
         let mut armed = Armed::in_current_scope();
         if let Some(armed) = &mut armed {
@@ -103,7 +105,8 @@ impl Watch {
         })
     }
 
-    /// Watches the present scope. Returns what it was armed with, if that was another.
+    /// Watches the present scope. Returns the former scope's part of the watch, if that was another
+    /// scope.
     #[inline]
     fn arm_in_scope(&mut self) -> Option<Armed> {
         match &self.0 {
@@ -112,8 +115,8 @@ impl Watch {
         }
     }
 
-    /// Watches the present scope, and leaves a foreign waker there, if there is one. To drop the
-    /// answer is foreign code.
+    /// Watches the present scope, and leaves a foreign waker there, if there is one. Dropping the
+    /// returned value runs foreign code.
     #[must_use]
     pub(crate) fn arm_with(&mut self, foreign: Option<Foreign>) -> Stale {
         let elsewhere = self.arm_in_scope();
@@ -145,7 +148,7 @@ impl Watch {
         }
     }
 
-    /// Says that what the operation waited for has come.
+    /// Records that what the operation waited for has come.
     #[inline]
     pub(crate) fn handed(&self) {
         if let Some(armed) = &self.0 {
@@ -163,7 +166,7 @@ impl Armed {
     #[inline]
     fn in_current_scope() -> Option<Armed> {
         current_scope().map(|scope| {
-            // An operation that was moved into a cancelled scope fails as well.
+            // An operation that was moved into a cancelled scope fails too.
             let late = u32::from(scope.is_cancelled());
             let since = scope.cancellations().wrapping_sub(late);
             Armed { scope, since, foreign: NOT_LEFT }
@@ -180,7 +183,8 @@ impl Armed {
         match self.scope.cause() {
             Some(why) => Err(why.into()),
             None => {
-                // The scope was moved out of the one that was cancelled, which has gone.
+                // The scope was moved out of the cancelled one, and the cancellation no longer
+                // applies.
                 self.since = self.scope.cancellations();
                 Ok(())
             }

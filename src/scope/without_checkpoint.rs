@@ -1,10 +1,11 @@
-//! Tasks that were cancelled and do not come to a checkpoint.
+//! Tasks that were cancelled but never reach a checkpoint.
 //!
 //! Driving a generator and entering a scope are not checkpoints: they do not look for cancellation.
-//! They let others run when the budget is spent, so a loop of nothing else starves nobody, but it
-//! would never learn that it was cancelled. A task that has let others run in such places
-//! [`PATIENCE`] times, always in a cancelled scope, is therefore told at the next one. A loop that
-//! ends before that, as clean-up does, is not interrupted.
+//! They let others run when the budget is spent, so a loop that does nothing else starves nobody,
+//! but it would never learn that it was cancelled. A task that has let others run in such places
+//! [`PATIENCE`] times, always in a cancelled scope, therefore fails with
+//! [`Cancelled`](crate::Cancelled) at the next one. A loop that ends before that, as clean-up does,
+//! is not interrupted.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,44 +17,44 @@ use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
 use crate::scope;
 
-/// How often a cancelled task lets others run before it is told. With the default budget this is
+/// How often a cancelled task lets others run before it fails. With the default budget this is
 /// 131,072 items of a generator, a few milliseconds.
 const PATIENCE: u32 = 1024;
 
-/// How many milliseconds have passed when a slow task is told, where time is looked at, and how
-/// often it must have let others run by then.
+/// If time is read, how many milliseconds pass before a slow task fails, and how often it must have
+/// let others run by then.
 const PATIENCE_TIME: u64 = 50;
 const SLOW_TIMES: u32 = 4;
 
-/// A loop that never waits is polled in nearly every round. A task that was not seen for this many
-/// rounds has waited for something, and is counted anew.
+/// A loop that never waits is polled in nearly every round. A task that has not been seen for this
+/// many rounds has waited for something, and its count starts again.
 const ROUNDS: u32 = 64;
 
-/// The tasks that are counted, by their units.
+/// The counted tasks, by their units.
 #[derive(Default)]
 pub(crate) struct WithoutCheckpoint(RefCell<HashMap<UnitId, Count>>);
 
 part! {
-    /// Those of the present run.
+    /// The counted tasks of the present run.
     pub(crate) const WITHOUT_CHECKPOINT: WithoutCheckpoint;
 }
 
 struct Count {
     times: u32,
-    /// When it was first counted.
+    /// When the task was first counted.
     since: u64,
-    /// The round in which it was last counted.
+    /// The round in which the task was last counted.
     round: u32,
 }
 
 impl WithoutCheckpoint {
     /// Forgets all of them. The run has nothing to do, so every task waits for something.
     pub(crate) fn clear(&self) {
-        // Frees the memory, too, as it is seldom needed.
+        // This frees the memory too, because it is seldom needed.
         drop(self.0.take());
     }
 
-    /// Counts that the task has let others run in a cancelled scope. True if it is to be told.
+    /// Counts that the task has let others run in a cancelled scope. True if it has to fail.
     fn count(&self, unit: UnitId) -> bool {
         let mut counts = self.0.borrow_mut();
         if counts.len() == counts.capacity() {

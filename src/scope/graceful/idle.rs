@@ -1,4 +1,5 @@
-//! Waiting that a graceful cancellation ends, even within a section that finishes its work.
+//! Waiting for work, which a graceful cancellation ends even within a section that finishes its
+//! work.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -21,8 +22,8 @@ use crate::scope::watch::Watch;
 /// A handler of [`serve`](crate::serve()) is one such section from its first line to its last. With
 /// `idle` it lets a shutdown in between two requests.
 ///
-/// Before it is cancelled, the future gets one more look at what the kernel has: a request that had
-/// arrived before the shutdown is read and answered.
+/// Before it is cancelled, the future gets one more look at what has arrived: a request that came
+/// before the shutdown is read and answered.
 ///
 /// Whether this is a checkpoint depends on the future.
 ///
@@ -72,8 +73,9 @@ pub fn idle<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = 
     }
 }
 
-/// Polls `future` in `scope`, as finishing its work. Once `patience` has passed since a graceful
-/// cancellation, and the future has been polled once more, `tell` is called with the cause.
+/// Polls `future` in `scope`, marked as finishing its work. Once `patience` has passed since a
+/// graceful cancellation, and the future has been polled once more, `tell` is called with the
+/// cause.
 pub(crate) async fn wind_down<F, T, E>(
     scope: ScopeRef,
     future: F,

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use crate::platform::clock::{self, CLOCK};
 use crate::scope::timers::{Timer, now};
 
-/// Ready from this instant on, cancelled or not.
+/// A future that is ready from a certain instant on, cancelled or not.
 ///
-/// It is `Send` and `Sync`, being two numbers: those of a timer in the run that it was last polled
-/// in. Polled in another run, on another thread for one, it sets a timer there; dropped there, it
-/// leaves the former timer alone, which wakes for nothing then.
+/// It is `Send` and `Sync`, because it refers to its timer by numbers, in the run that it was last
+/// polled in. If it is polled in another run, for instance on another thread, it sets a timer
+/// there. If it is dropped there, it leaves the former timer alone, which then causes a spurious
+/// wake.
 pub(crate) struct Alarm {
     deadline: Instant,
     timer: Timer,
@@ -23,7 +24,7 @@ impl Alarm {
         Alarm { deadline, timer: Timer::NONE }
     }
 
-    /// Ready when this much time has passed.
+    /// An alarm that is ready when this much time has passed.
     pub(crate) fn after(time: Duration) -> Alarm {
         Alarm::new(now() + time)
     }
@@ -39,7 +40,7 @@ impl Future for Alarm {
 
     /// # Panics
     ///
-    /// If no run is going on on this thread: it would never be woken.
+    /// If there is no run on this thread, because the alarm would never be woken.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         CLOCK.with(|clock| {

@@ -1,4 +1,4 @@
-//! The timers of a run: what happens at a certain time.
+//! The timers of a run: things that happen at a certain time.
 
 pub(crate) mod alarm;
 pub(crate) mod wheel;
@@ -16,8 +16,8 @@ use crate::schedule::{wake, waker};
 use crate::scope::timers::wheel::{TimerKey, Wheel};
 use crate::scope::tree::pool::ScopeRef;
 
-/// The time of the running clock: the system's, or the
-/// [virtual](crate::testing::VirtualClock) one. Outside of [`run`](crate::run), the system's.
+/// The time of the running clock: the system's, or the [virtual](crate::testing::VirtualClock) one.
+/// Outside [`run`](crate::run), the system's.
 #[must_use]
 pub fn now() -> Instant {
     CLOCK.with(|clock| match clock {
@@ -29,13 +29,13 @@ pub fn now() -> Instant {
 /// What a timer does when it fires.
 pub(crate) enum Target {
     Unit(UnitId),
-    /// The same for an operation that is polled with another library's waker.
+    /// Wakes an operation that is polled with another library's waker.
     Foreign(Waker),
     Expire(ScopeRef),
 }
 
 impl Target {
-    /// Wakes this waker.
+    /// A target that wakes this waker.
     #[inline]
     pub(crate) fn wake(waker: &Waker) -> Target {
         match waker::unit_of(waker) {
@@ -148,7 +148,7 @@ impl Timers {
         Some(self.unpack(stored))
     }
 
-    /// Whether a timer that was set for this waker wakes it still.
+    /// Whether the timer wakes this waker.
     fn will_wake(&self, key: TimerKey, waker: &Waker) -> bool {
         match self.wheel.get(key) {
             Some(Stored::Unit(unit)) => waker::unit_of(waker) == Some(unit.0),
@@ -157,7 +157,7 @@ impl Timers {
         }
     }
 
-    /// Gives a timer that is set another target, and returns the former one.
+    /// Changes the target of a timer that is set, and returns the former one.
     fn replace(&mut self, key: TimerKey, target: Target) -> Target {
         let new = self.pack(target);
         let old = match self.wheel.get_mut(key) {
@@ -171,7 +171,7 @@ impl Timers {
     fn pack(&mut self, target: Target) -> Stored {
         match target {
             Target::Unit(unit) => Stored::Unit(Packed(unit)),
-            // There are no more of them than timers.
+            // There are no more foreign wakers than timers.
             Target::Foreign(waker) => Stored::Foreign(self.foreign.insert(waker) as u32),
             Target::Expire(scope) => Stored::Expire(Packed(scope)),
         }
@@ -192,7 +192,7 @@ impl Timers {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timer {
     key: TimerKey,
-    /// None if there is no timer.
+    /// [`RunTag::NONE`] if there is no timer.
     run: RunTag,
 }
 
@@ -203,7 +203,7 @@ impl Timer {
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If no run is going on.
     #[inline]
     pub(crate) fn set(deadline: Nanos, target: Target) -> Timer {
         TIMERS.with(|here| here.expect("a timer is set in a run").set(deadline, target))
@@ -264,7 +264,7 @@ impl Timer {
             if timers.borrow().will_wake(self.key, waker) {
                 return;
             }
-            let target = Target::wake(waker); // foreign code, as is dropping one
+            let target = Target::wake(waker); // foreign code, and so is dropping one
             let old = timers.borrow_mut().replace(self.key, target);
             drop(old);
         });

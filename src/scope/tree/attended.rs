@@ -8,7 +8,7 @@ use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
 
 impl Scope {
-    /// Marks that an operation in here has been handed something.
+    /// Records that an operation in here has been given something.
     #[inline]
     pub(crate) fn hand(&self) {
         let scope = self.forward().map_or(self, |to| to);
@@ -19,7 +19,7 @@ impl Scope {
         }
     }
 
-    /// The scope is being polled, and takes what it was handed.
+    /// Records that the scope is being polled, and its operations can take what they were given.
     #[inline]
     pub(crate) fn polled(&self) {
         if self.is_handed() {
@@ -38,12 +38,14 @@ impl Scope {
         self.handed.get() != Handed::No
     }
 
-    /// Notices that the scope was handed something. True if that had been noticed before.
+    /// Records that `run::stuck` has seen that an operation in here was given something. True if
+    /// that had been recorded before.
     pub(crate) fn notice_handed(&self) -> bool {
         self.handed.replace(Handed::Noticed) == Handed::Noticed
     }
 
-    /// Notices that the scope is open though cancelled. True if that had been noticed before.
+    /// Records that `run::stuck` has seen that the scope is open though cancelled. True if that had
+    /// been recorded before.
     pub(crate) fn notice_open(&self) -> bool {
         self.noticed.replace(true)
     }

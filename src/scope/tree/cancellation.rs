@@ -15,7 +15,7 @@ pub(crate) enum Level {
     /// Not cancelled.
     None,
     /// Cancelled gracefully from above, in a section that finishes its work. The section is spared:
-    /// only what is [idle](crate::idle) in there is cancelled.
+    /// only code in it that is [idle](crate::idle) is cancelled.
     Spared,
     /// Everything is cancelled except sections that finish their work.
     Graceful,
@@ -24,7 +24,7 @@ pub(crate) enum Level {
 }
 
 impl Scope {
-    // What has been asked of this scope.
+    // The cancellation of this scope itself.
 
     pub(crate) fn cancel_called(&self) -> bool {
         self.own.get() != Level::None
@@ -39,8 +39,8 @@ impl Scope {
         self.rare.get()?.why.borrow().clone()
     }
 
-    /// Cancels the scope. The first reason stays, unless this cancellation goes further than the
-    /// former one. A scope that has been left stays as it is.
+    /// Cancels the scope. The first reason stays, unless a later cancellation goes further. A scope
+    /// that has been left stays as it is.
     pub(crate) fn cancel(
         &self,
         level: Level,
@@ -50,12 +50,12 @@ impl Scope {
         self.cancel_because(level, || Cancelled::new(self.place.get(), by, reason));
     }
 
-    /// Cancels the scope for a reason that is made only if it is needed.
+    /// Cancels the scope. The reason is made only if it is needed.
     pub(crate) fn cancel_because(&self, level: Level, why: impl FnOnce() -> Cancelled) {
         if self.own.get() >= level || self.stage.get() == Stage::Left {
             return;
         }
-        let why = why(); // may be foreign code, so nothing is borrowed and nothing half done
+        let why = why(); // may be foreign code, so nothing may be borrowed or half done
         if self.own.get() >= level || self.stage.get() == Stage::Left {
             return;
         }
@@ -105,7 +105,7 @@ impl Scope {
         self.refresh();
     }
 
-    // What that comes to in here.
+    // The effective cancellation in this scope.
 
     pub(crate) fn effective(&self) -> Level {
         self.effective.get()
@@ -117,7 +117,7 @@ impl Scope {
         self.effective.get() >= Level::Graceful
     }
 
-    /// Whether it is cancelled, or would be if it were not finishing its work.
+    /// Whether the scope is cancelled, or would be if it were not finishing its work.
     pub(crate) fn is_ending(&self) -> bool {
         self.effective.get() != Level::None
     }
@@ -127,7 +127,7 @@ impl Scope {
         self.cancellations.get()
     }
 
-    /// Why an operation in this scope fails, if it does: the nearest reason of a cancellation that
+    /// Why an operation in this scope fails, if it does: the nearest reason for a cancellation that
     /// goes as far as the one that has reached this scope.
     pub(crate) fn cause(&self) -> Option<Cancelled> {
         let mut scope = self;
@@ -139,7 +139,7 @@ impl Scope {
         }
     }
 
-    /// What the scopes above ask of this one.
+    /// The cancellation that reaches this scope from above.
     pub(super) fn level_above(&self) -> Level {
         if self.shield.get() {
             return Level::None;
@@ -157,8 +157,8 @@ impl Scope {
         self.parent().is_some_and(|parent| parent.effective.get() != Level::None)
     }
 
-    /// What is above this scope has changed. Nearly always nothing there is cancelled, and nothing
-    /// changes here.
+    /// To be called when the scopes above this one have changed. Nearly always nothing there is
+    /// cancelled, and nothing changes here.
     #[inline]
     pub(super) fn look_up(&self) {
         if self.own.get().max(self.level_above()) != self.effective.get() {

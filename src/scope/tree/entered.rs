@@ -15,9 +15,10 @@ use crate::scope::tree::pool::ScopeRef;
 
 /// A scope that is in the tree, or is about to be. Dropping this takes the scope out.
 pub(crate) struct Entered {
-    /// The run it was entered in, which has its timer and its units. None while it is outside.
+    /// The run that the scope was entered in, which has its timer and its units. [`RunId::NONE`]
+    /// while the scope is outside.
     run: RunId,
-    /// Counts entering it.
+    /// Counts the entering.
     aside: Aside,
     scope: ScopeRef,
 }
@@ -29,12 +30,12 @@ impl Entered {
         Entered { run: RunId::NONE, aside: Aside::new(), scope }
     }
 
-    /// Called before the scope is entered where its body may end at once. See [`Aside::begin`]; what
-    /// counts is leaving the scope.
+    /// Called before the scope is entered, if its body may end at once. See [`Aside::begin`];
+    /// leaving the scope is what is counted.
     ///
     /// # Errors
     ///
-    /// The same as there.
+    /// The same as for [`Aside::begin`].
     #[inline(always)]
     pub(in crate::scope) fn begin(&self, cx: &Context<'_>) -> Poll<crate::error::Result<()>> {
         self.aside.begin(cx)
@@ -54,7 +55,7 @@ impl Entered {
 
     /// # Errors
     ///
-    /// The same as [`new`](Self::new). The scope is still outside then.
+    /// The same as for [`new`](Self::new). In that case the scope is still outside.
     #[inline]
     pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::error::Result<()> {
         let scope = &*self.scope;
@@ -81,7 +82,7 @@ impl Entered {
         Ok(())
     }
 
-    /// The same where something else has to be told, or asked.
+    /// Enters a scope when something else has to be told, or asked.
     #[inline(never)]
     fn enter_marked(&mut self, what: &'static str) -> crate::error::Result<()> {
         let scope = &*self.scope;
@@ -123,7 +124,7 @@ impl Entered {
     ///
     /// # Panics
     ///
-    /// If the scope was entered in another run, as what it waits for would never come.
+    /// If the scope was entered in another run, because what it waits for would never come.
     #[inline]
     pub(crate) fn touch(&self) {
         let scope = &*self.scope;
@@ -170,7 +171,7 @@ impl Entered {
         rest
     }
 
-    /// The scope is being left, and something else has to be told.
+    /// Called when the scope is being left, and something else has to be told.
     #[cold]
     fn leave_marked(&self) {
         if let Some(shared) = self.scope.remote() {
@@ -199,7 +200,7 @@ impl Entered {
         self.closed();
     }
 
-    /// The same where something else may have to be told or put away.
+    /// Takes the scope out of the tree when something else may have to be told or put away.
     #[inline(never)]
     fn close_marked(&mut self) {
         let scope = &*self.scope;

@@ -1,8 +1,8 @@
 //! The tree of cancel scopes.
 //!
-//! A scope is linked under the scope it is polled in. So a cancellation finds what it has to reach
-//! by walking down. Each scope caches what the cancellations above come to in it, so that a
-//! checkpoint is one load.
+//! A scope is linked under the scope that it is polled in, so a cancellation finds everything that
+//! it has to reach by walking down. Each scope caches the effect that the cancellations above have
+//! on it, so a checkpoint is one load.
 //!
 //! | file | concept |
 //! |---|---|
@@ -10,21 +10,21 @@
 //! | `cancellation` | how a cancellation travels down the tree |
 //! | `entered` | entering a scope, polling in it, and leaving it |
 //! | `watched` | the foreign wakers left with a scope |
-//! | `attended` | what the search for stuck tasks asks of a scope |
+//! | `attended` | what the search for stuck tasks needs to know about a scope |
 //! | `pool` | counted references to scopes, and their memory |
 //!
 //! # Invariants
 //!
-//! 1. A scope that is linked (has a parent or children) is kept alive by an [`Entered`]. When
-//!    that is dropped the scope is taken out of the tree and its children are made roots, until
-//!    they are polled again. So every scope pointer found in the tree is valid. Leaking an
-//!    `Entered` leaks the scope, still linked, still valid. If a scope is dropped from inside,
-//!    something may be linked under it after it was left; that is unlinked when it is freed.
-//! 2. `roster` is null or points to the roster of a nursery that is open: its guard sets it, and
-//!    sets it back to null before that goes.
-//! 3. Walking the tree and changing its links calls no foreign code. Foreign wakers are collected
-//!    as [`Foreign`], which only counts them, and woken when the scopes are whole again. Code after
-//!    that must not rely on anything it saw before.
+//! 1. A scope that is linked (has a parent or children) is kept alive by an [`Entered`]. When that
+//!    is dropped, the scope is taken out of the tree, and its children become roots until they are
+//!    polled again. So every scope pointer found in the tree is valid. Leaking an `Entered` leaks
+//!    the scope, which stays linked and valid. If a scope is dropped from inside, another scope may
+//!    be linked under it after it was left. That one is unlinked when the dropped scope is freed.
+//! 2. `roster` is null or points to the roster of an open nursery. The nursery's guard sets it, and
+//!    resets it to null before the roster goes away.
+//! 3. Walking the tree and changing its links runs no foreign code. Foreign wakers are collected as
+//!    [`Foreign`], which only counts references, and woken when the scopes are consistent again.
+//!    Code after that must not rely on anything it saw before.
 
 mod attended;
 mod cancellation;
@@ -61,69 +61,70 @@ enum Stage {
     Left,
 }
 
-/// Whether an operation in a scope has been handed something since the scope was last polled.
-/// For the scope of a nursery the ready queue says that.
+/// Whether an operation in a scope has been given something since the scope was last polled. For
+/// the scope of a nursery, the ready queue shows that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Handed {
     No,
     Yes,
-    /// Yes, and `run::stuck` has noticed.
+    /// Yes, and `run::stuck` has seen it.
     Noticed,
 }
 
-/// A cancel scope: what the public handles, the tree and the timers share.
+/// A cancel scope, as shared by the public handles, the tree and the timers.
 pub(crate) struct Scope {
     parent: Cell<*const Scope>,
     first_child: Cell<*const Scope>,
-    /// Both mean nothing without a parent.
+    /// Without a parent, this and `next` have no meaning.
     prev: Cell<*const Scope>,
     next: Cell<*const Scope>,
     place: Cell<&'static Location<'static>>,
 
     stage: Cell<Stage>,
-    /// What this scope itself was asked for.
+    /// How far this scope itself was cancelled.
     own: Cell<Level>,
-    /// What the scopes above and this one come to: what a checkpoint looks at.
+    /// The combined level of this scope and those above, which is what a checkpoint looks at.
     effective: Cell<Level>,
     shield: Cell<bool>,
     finishing: Cell<bool>,
     caught: Cell<bool>,
     handed: Cell<Handed>,
-    /// It was cancelled, and `run::stuck` has noticed that it is still open.
+    /// It was cancelled, and `run::stuck` has seen that it is still open.
     noticed: Cell<bool>,
-    /// It may have a hold or something [rare](Rare) (any scope that was cancelled has), or may have
-    /// been handed something, so that entering and leaving it takes a closer look.
+    /// It may have a hold or [rare](Rare) parts (any scope that was cancelled has these), or an
+    /// operation in it may have been given something. So entering and leaving it takes a closer
+    /// look.
     marked: Cell<bool>,
     /// How often a cancellation has reached this scope.
     cancellations: Cell<u32>,
-    /// How many operations in here ignore a cancellation, by design.
+    /// How many operations in here ignore a cancellation by design.
     uncancellable: Cell<u32>,
 
     pub(super) deadline: Cell<Deadline>,
     /// The timer set for the deadline, while the scope is open.
     pub(super) timer: Cell<Timer>,
 
-    /// The units that run directly in this scope, where it is an open nursery's; or null.
+    /// The units that run directly in this scope, if it belongs to an open nursery; otherwise null.
     roster: Cell<*const Roster>,
     /// The unit whose poll last came through this scope.
     host: Cell<UnitId>,
-    /// Counts this scope in the frame that entered it.
+    /// Counts this scope in the frame in which it was entered.
     hold: Cell<Option<Hold>>,
-    /// What few scopes have.
+    /// Parts that few scopes have.
     rare: OnceCell<Box<Rare>>,
 }
 
-/// What few scopes have.
+/// Parts that few scopes have.
 #[derive(Default)]
 pub(super) struct Rare {
     /// The scope that is current in place of this one.
     forward: OnceCell<ScopeRef>,
     /// Why this scope was cancelled, when it was.
     why: RefCell<Option<Cancelled>>,
-    /// What it shares with its handles on other threads.
+    /// The link to its handles on other threads.
     remote: OnceCell<cancel_handle::Shared>,
-    /// Wakers of operations in this scope that are polled with a waker other than their unit's:
-    /// something between the unit and the operation polls only what it was woken for.
+    /// Wakers of operations in this scope that are polled with a waker other than their unit's: see
+    /// `watched`.
     foreign: RefCell<Slab<Foreign>>,
 }
 
@@ -160,21 +161,21 @@ impl Scope {
         self.place.set(place);
     }
 
-    /// Unlinks what is below, when the last reference is gone: if the scope was dropped from inside,
-    /// something may have been linked after it was left. The caller wakes what is returned.
+    /// Unlinks the children, when the last reference is gone: if the scope was dropped from inside,
+    /// some may have been linked after it was left. The caller has to wake the returned wakers.
     #[must_use]
     pub(super) fn put_out_children(&self) -> Vec<Foreign> {
         self.move_children(ptr::null())
     }
 
-    /// Whether nothing is below it, and nothing hangs on it.
+    /// Whether it has neither children nor rare parts.
     #[inline]
     pub(super) fn is_bare(&self) -> bool {
         self.is_innermost() && self.roster.get().is_null() && self.rare.get().is_none()
     }
 
-    /// Takes away what few scopes have, when the last reference is gone and the children have been
-    /// unlinked. Dropping the answer is foreign code.
+    /// Removes the rare parts, when the last reference is gone and the children have been unlinked.
+    /// Dropping the returned value runs foreign code.
     #[must_use]
     pub(super) fn unload(&mut self) -> Option<Box<Rare>> {
         if !self.roster.get().is_null() {
@@ -183,7 +184,7 @@ impl Scope {
         self.rare.take()
     }
 
-    /// Makes it as new, when the last reference is gone and it is [bare](Self::is_bare). If it was
+    /// Resets the scope, when the last reference is gone and it is [bare](Self::is_bare). If it was
     /// entered, it has been left.
     #[inline]
     pub(super) fn reset(&self) {
@@ -197,7 +198,7 @@ impl Scope {
         self.handed.set(Handed::No);
         self.noticed.set(false);
         self.marked.set(false);
-        // `cancellations` may begin anywhere: those who compare it remember what it was.
+        // `cancellations` may begin anywhere, because it is only compared with earlier values.
         debug_assert!(!self.has_uncancellable(), "an operation that counts there has a reference");
         self.deadline.set(Deadline::Never);
         debug_assert!(self.timer.get().is_none(), "an open scope's");
@@ -230,8 +231,8 @@ impl Scope {
         self.stage.get() == Stage::Left
     }
 
-    /// Sets the roster of the units that run directly in this scope, or null when there is none any
-    /// more.
+    /// Sets the roster of the units that run directly in this scope, or null when there no longer
+    /// is one.
     ///
     /// # Safety
     ///
@@ -240,17 +241,17 @@ impl Scope {
         self.roster.set(roster);
     }
 
-    /// The units that run directly in this scope, if it is an open nursery's.
+    /// The units that run directly in this scope, if it belongs to an open nursery.
     pub(crate) fn roster(&self) -> Option<&Roster> {
-        // SAFETY: invariant 2. The answer is used before any foreign code runs, which might drop
+        // SAFETY: invariant 2. The reference is used before any foreign code runs, which might drop
         // the nursery.
         unsafe { self.roster.get().as_ref() }
     }
 
-    /// The scope it is in, if it is in one.
+    /// The scope that this one is in, if any.
     #[inline]
     pub(super) fn parent(&self) -> Option<&Scope> {
-        // SAFETY: invariant 1. The answer is used before anything is linked or unlinked: its
+        // SAFETY: invariant 1. The reference is used before anything is linked or unlinked: its
         // lifetime is that of `self`, and the callers call nothing else meanwhile.
         unsafe { self.parent.get().as_ref() }
     }
@@ -292,7 +293,7 @@ impl Scope {
     /// Makes ready everything that runs directly in this scope.
     fn make_ready(&self, foreign: &mut Vec<Foreign>) {
         if let Some(host) = table::lookup(self.host.get()) {
-            // SAFETY: what the table knows is alive (invariant 1 of `units::unit`).
+            // SAFETY: units that the table finds are alive (invariant 1 of `units::unit`).
             foreign.extend(unsafe { wake::make_ready(host) });
         }
         if let Some(roster) = self.roster() {
@@ -303,12 +304,13 @@ impl Scope {
 
     // Handles on other threads.
 
-    /// What this scope shares with its handles on other threads.
+    /// The link to this scope's handles on other threads, if it has any.
     fn remote(&self) -> Option<&cancel_handle::Shared> {
         self.rare.get()?.remote.get()
     }
 
-    /// Whether a handle on another thread has cancelled it, which it may not have heard of.
+    /// Whether a handle on another thread has cancelled it, even if the scope has not been told
+    /// yet.
     pub(super) fn cancel_asked(&self) -> bool {
         self.remote().is_some_and(cancel_handle::was_asked)
     }
@@ -317,11 +319,12 @@ impl Scope {
 
     /// See `forward_scope`.
     pub(crate) fn set_forward(&self, to: ScopeRef) {
-        // A child moves to another nursery once at most.
+        // A child moves to another nursery at most once.
         self.rare().forward.get_or_init(|| to);
     }
 
-    /// The scope to make current in place of this one, which nearly always is itself.
+    /// The scope to make current in place of this one, if there is one. Nearly always there is
+    /// none.
     #[inline]
     pub(crate) fn forward(&self) -> Option<&ScopeRef> {
         self.rare.get()?.forward.get()
@@ -378,12 +381,12 @@ impl Scope {
         self.host.set(thread.unit.get());
         match scope_in(thread) {
             Some(parent) if !parent.has_left() => ptr::from_ref(parent),
-            // One that was left (a context manager may have done so) is no longer in the tree.
+            // A scope that was left (a context manager may have left it) is no longer in the tree.
             _ => ptr::null(),
         }
     }
 
-    /// Puts this scope under `parent`. Polled from inside of itself, it stays where it is.
+    /// Puts this scope under `parent`. If it is polled from inside itself, it stays where it is.
     #[inline(never)]
     fn move_to(&self, parent: *const Scope) {
         if !self.encloses(parent) {
@@ -393,8 +396,8 @@ impl Scope {
         }
     }
 
-    /// Puts all the scopes directly below this one under `parent` instead. The caller wakes what is
-    /// returned.
+    /// Puts all the scopes directly below this one under `parent` instead. The caller has to wake
+    /// the returned wakers.
     #[cold]
     #[must_use]
     pub(crate) fn move_children(&self, parent: *const Scope) -> Vec<Foreign> {
@@ -411,7 +414,7 @@ impl Scope {
 }
 
 impl ScopeRef {
-    /// What the scope shares with its handles on other threads.
+    /// The link to the scope's handles on other threads, which is made if there is none yet.
     pub(super) fn shared(&self) -> cancel_handle::Shared {
         if let Some(shared) = self.remote() {
             return shared.clone();

@@ -1,11 +1,12 @@
-//! Scopes are reference-counted, and their memory is reused, as most are open for only a moment.
+//! Counted references to scopes. The memory of scopes is reused, because most are open for only a
+//! moment.
 //!
 //! # Invariants
 //!
-//! 1. A node is alive while `refs` is not 0: it belongs to those who have a [`ScopeRef`]. A
+//! 1. A node is alive while `refs` is not 0: it belongs to the holders of its [`ScopeRef`]s. A
 //!    `*const Scope` made from one is valid for as long.
 //! 2. A node without references is reset and in the pool, and nothing points to it. Nodes in the
-//!    pool are as new. The pool belongs to the thread, and is emptied when a run ends.
+//!    pool are as good as new. The pool belongs to the thread, and is emptied when a run ends.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -19,7 +20,7 @@ use crate::schedule::foreign::wake_all;
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::Scope;
 
-/// How many are kept. None under the sanitizer, so that it notices a use after free.
+/// How many nodes are kept. None under the sanitizer, so that it detects a use after free.
 const KEPT: usize = if cfg!(seedbed_sanitize) { 0 } else { 256 };
 
 /// A scope with its reference count. `repr(C)`, so that a pointer to the scope is also one to the
@@ -46,7 +47,7 @@ impl ScopeRef {
     pub(crate) fn new(place: &'static Location<'static>) -> ScopeRef {
         let node = SPARE.with(Pool::take);
         let Some(node) = node else { return ScopeRef::allocate(place) };
-        // SAFETY: invariant 2: it was in the pool, and is now nobody's but this one's.
+        // SAFETY: invariant 2: it was in the pool, and now nobody else has it.
         let new = unsafe { node.as_ref() };
         new.scope.set_place(place);
         new.refs.set(1);
@@ -65,14 +66,14 @@ impl ScopeRef {
         self.0.as_ptr().cast_const().cast()
     }
 
-    /// Another reference to what a pointer was made of.
+    /// Makes another reference to a scope from a pointer to it.
     ///
     /// # Safety
     ///
-    /// It came from [`as_ptr`](Self::as_ptr) of a reference that is still there.
+    /// The pointer came from [`as_ptr`](Self::as_ptr) of a reference that still exists.
     #[inline]
     pub(crate) unsafe fn keep(scope: *const Scope) -> ScopeRef {
-        // SAFETY: the caller's promise; it is not null, as a reference is not.
+        // SAFETY: the caller's promise; it is not null, because it came from a reference.
         let kept = ManuallyDrop::new(ScopeRef(unsafe {
             NonNull::new_unchecked(scope.cast_mut().cast::<Node>())
         }));
@@ -130,7 +131,7 @@ fn recycle(node: NonNull<Node>) {
     }
 }
 
-/// The same for a scope that something hangs on.
+/// Does the same for a scope that has children or rare parts.
 #[cold]
 #[inline(never)]
 fn recycle_laden(node: NonNull<Node>) {
@@ -158,7 +159,8 @@ thread_static! {
     static SPARE: Pool = Pool::new();
 }
 
-/// A run begins on this thread, and uses scopes again until the answer is dropped.
+/// To be called when a run begins on this thread. Scopes are reused until the returned value is
+/// dropped.
 pub(crate) fn open() -> impl Drop {
     struct Opened;
     impl Drop for Opened {
@@ -170,10 +172,10 @@ pub(crate) fn open() -> impl Drop {
     Opened
 }
 
-/// The scopes of a thread that nobody uses.
+/// The unused scopes of a thread.
 struct Pool {
     first: Cell<*const Node>,
-    /// How many more it takes: none while there is no run that will empty it.
+    /// How many more it takes: none unless there is a run that will empty it.
     room: Cell<usize>,
 }
 
@@ -185,13 +187,13 @@ impl Pool {
     #[inline]
     fn take(&self) -> Option<NonNull<Node>> {
         let node = NonNull::new(self.first.get().cast_mut())?;
-        // SAFETY: invariant 2: what is in the pool is valid.
+        // SAFETY: invariant 2: nodes in the pool are valid.
         self.first.set(unsafe { node.as_ref() }.next.get());
         self.room.set(self.room.get() + 1);
         Some(node)
     }
 
-    /// False if the pool is full.
+    /// Puts a node into the pool. Returns false if the pool is full.
     #[inline]
     fn put(&self, node: NonNull<Node>) -> bool {
         let room = self.room.get();
@@ -207,7 +209,7 @@ impl Pool {
         self.room.set(KEPT);
     }
 
-    /// Frees what is in it, and takes nothing more.
+    /// Frees everything in the pool, which takes nothing more.
     fn close(&self) {
         while let Some(node) = self.take() {
             free(node);

@@ -1,6 +1,6 @@
-//! The foreign wakers left with a scope: those of operations that are polled with a waker other than
-//! their unit's. Something between the unit and the operation polls only what it made itself was
-//! woken for, so that waking the unit would not reach the operation.
+//! The foreign wakers left with a scope: those of operations that are polled with a waker other
+//! than their unit's. Something between the unit and the operation passes a poll on only if a waker
+//! of its own was woken, so waking the unit would not reach the operation.
 
 use std::mem;
 use std::task::Waker;
@@ -15,19 +15,18 @@ impl Scope {
         u32::try_from(key).expect("fewer than 4 billion wakers")
     }
 
-    /// Whether the waker that was left here wakes the same as this one.
+    /// Whether the waker that was left here wakes the same task as this one.
     pub(crate) fn watches(&self, key: u32, waker: &Waker) -> bool {
         self.rare().foreign.borrow()[key as usize].will_wake(waker)
     }
 
-    /// Leaves another waker in place of one that was left. Returns the former; dropping it is foreign
-    /// code.
+    /// Replaces a waker that was left here. Returns the former one; dropping it runs foreign code.
     #[must_use]
     pub(crate) fn update_watch(&self, key: u32, waker: Foreign) -> Foreign {
         mem::replace(&mut self.rare().foreign.borrow_mut()[key as usize], waker)
     }
 
-    /// Takes a waker back. Dropping it is foreign code.
+    /// Takes a waker back. Dropping it runs foreign code.
     #[must_use]
     pub(crate) fn unwatch(&self, key: u32) -> Foreign {
         self.rare().foreign.borrow_mut().remove(key as usize)
@@ -41,7 +40,8 @@ impl Scope {
         })
     }
 
-    /// Wakes the operations that left a waker here, so that they look which scope they are in now.
+    /// Wakes the operations that left a waker here, so that they find out which scope they are in
+    /// now.
     pub(crate) fn wake_foreign(&self) {
         wake_all(self.foreign());
     }

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use super::{NIL, TimerKey, Wheel};
 
-/// The entries of a slot by deadline, then in order of insertion. An entry that has gone stays in
-/// here until it comes to the top, where its key gives it away.
+/// The entries of a slot by deadline, then in order of insertion. An entry whose timer is gone
+/// stays in here until it comes to the top, where its key gives it away.
 pub(super) type Heap = BinaryHeap<Reverse<(u64, u64, TimerKey)>>;
 
-/// Up to this many entries it is cheaper to look through a slot each time than to keep a heap.
+/// Up to this many entries it is cheaper to search a slot each time than to keep a heap.
 const SHORT: u32 = 16;
 
 impl<T> Wheel<T> {
@@ -56,7 +56,7 @@ impl<T> Wheel<T> {
         let heaps = self.heaps.get_mut();
         if let Some(heap) = heaps.get_mut(&place) {
             heap.push(Reverse((self.entries[index as usize].deadline, self.inserted, key)));
-            // When most of its entries have gone, it is made anew, if it is needed again.
+            // When most of its entries are gone, it is dropped, and rebuilt if it is needed again.
             if heap.len() / 2 > self.slots[place].len as usize + SHORT as usize {
                 self.remove_heap(place);
             }

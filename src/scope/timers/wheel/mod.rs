@@ -1,42 +1,42 @@
 //! The timers of a run: a hierarchical timing wheel with exact deadlines.
 //!
 //! Nearly every timer is a timeout that is cancelled long before it is due. So setting and
-//! cancelling one has to be cheap however many there are, and only those that live long enough
-//! to need it should be put in order. That is what a wheel does: arithmetic finds a slot for the
-//! timer, it is linked there to its neighbours, and most are taken out of that slot again without
-//! ever having been compared to more than one other. Nothing is allocated for it but room for as
-//! many timers as there are at a time.
+//! cancelling one has to be cheap however many there are, and only those that live long enough to
+//! need it should be put in order. That is what a wheel does: arithmetic finds a slot for the
+//! timer, where it is linked to its neighbours, and most timers are taken out of that slot again
+//! without ever having been compared to more than one other. The only memory allocated is room for
+//! as many timers as there are at one time.
 //!
-//! Wheels usually round deadlines to a tick. This one does not, as a virtual clock jumps from
-//! deadline to deadline and has to stop at each of them, in order; and it need not, as 11 levels
-//! of 64 slots do for all the 2^64 nanoseconds. A deadline is read as a number of 11 digits of 6
-//! bits. The highest digit that differs from the wheel's position is the timer's level, and the
-//! value of that digit its slot. On the lowest level, all the timers of a slot have the same
+//! Wheels usually round deadlines to a tick. This one does not, because a virtual clock jumps from
+//! deadline to deadline and has to stop at each of them, in order. Nor does it need to: 11 levels
+//! of 64 slots are enough for all the 2^64 nanoseconds. A deadline is read as a number of 11 digits
+//! of 6 bits. The highest digit that differs from the wheel's position is the timer's level, and
+//! the value of that digit its slot. On the lowest level, all the timers of a slot have the same
 //! deadline.
 //!
 //! When the position comes to a slot of a higher level, wheels deal the slot's timers out to the
-//! levels below. That touches each timer once for every level, and where there are many, every touch
-//! is a cache miss. Here they are sorted at once, into the *run*: an array of deadlines and keys that
-//! is looked at together with the wheel. What is set for the same range later is merged into it when
-//! the position comes to its slot, at most once for each level.
+//! levels below. That touches each timer once for every level, and where there are many, every
+//! touch is a cache miss. Here they are sorted at once, into the *run*: an array of deadlines and
+//! keys that is looked at together with the wheel. Timers set for the same range later are merged
+//! into it when the position comes to their slot, at most once for each level.
 //!
 //! The next deadline is in the run, or in the first slot in use. A slot knows its earliest timer
-//! until that one goes, and then looks for the next when asked. There may be a million timers in a
-//! slot, and the earliest may be the one that goes each time (connections that put off their idle
-//! timeouts in turn), so a long slot is looked through once, and then has a heap.
+//! until that one is removed, and then looks for the next when asked. There may be a million timers
+//! in a slot, and each time the earliest may be the one to go (when connections postpone their idle
+//! timeouts in turn). So a long slot is searched only once, and then has a heap.
 //!
 //! # Invariants
 //!
-//! 1. `position <= now`, and an entry of the wheel whose deadline is not before `position` is in the
-//!    slot that `place` gives. The position only moves to where emptying one slot keeps this true.
-//!    An entry set for a time before the position is in the slot `LATE`.
-//! 2. So equal deadlines are always in the same slot; and a slot is in order of insertion, as
-//!    entries are only put at its end.
+//! 1. `position <= now`, and an entry of the wheel whose deadline is not before `position` is in
+//!    the slot that `place` gives. The position moves only to places where emptying one slot keeps
+//!    this true. An entry set for a time before the position is in the slot `LATE`.
+//! 2. So equal deadlines are always in the same slot, and a slot is in order of insertion, because
+//!    entries are added only at its end.
 //! 3. `Slot::earliest` is the first of the slot's earliest entries, with the deadline beside it, or
 //!    `NIL`: not known. A slot's heap has all its entries, and some that have gone.
-//! 4. An entry is in a slot, or in the run; its `prev` is `IN_RUN` then. The run is in reverse order,
-//!    and its last entry has not gone, though others may have. What is in the wheel was set after
-//!    what is in the run with the same deadline.
+//! 4. An entry is in a slot, or in the run, and then its `prev` is `IN_RUN`. The run is in reverse
+//!    order, and its last entry has not gone, though others may have. Entries in the wheel were set
+//!    after those in the run with the same deadline.
 
 mod heaps;
 
@@ -49,15 +49,15 @@ use self::heaps::Heap;
 const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
-/// The slot of the entries that were late when they were inserted. It stands above the levels.
+/// The slot of the entries that were late when they were inserted. It comes after all the levels.
 const LATE: usize = LEVELS * SLOTS;
 
 const NIL: u32 = u32::MAX;
 
-/// In place of an entry's predecessor: it is in the run.
+/// Stands in place of an entry's predecessor: the entry is in the run.
 const IN_RUN: u32 = u32::MAX - 1;
 
-/// Names a timer from its insertion until it fires or is removed, and nothing after that.
+/// Identifies a timer from its insertion until it fires or is removed, and nothing after that.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct TimerKey {
     index: u32,
@@ -77,22 +77,23 @@ impl Default for TimerKey {
 
 const _: () = assert!(size_of::<TimerKey>() == 8);
 
-/// The generation of an entry that has had all the others. It is not used again, so that no two
-/// timers ever have the same key.
+/// The generation of an entry that has used up all the others. The entry is not used again, so no
+/// two timers ever have the same key.
 const RETIRED: u32 = u32::MAX;
 
 struct Entry<T> {
     deadline: u64,
-    /// Or `IN_RUN`.
+    /// The previous entry of the slot, or `IN_RUN`.
     prev: u32,
     /// In a free entry, the next free one.
     next: u32,
-    /// Counts the timers the entry has held. A free entry has that of its next timer already.
+    /// Counts the timers the entry has held. A free entry already has the generation of its next
+    /// timer.
     generation: u32,
     payload: Option<T>,
 }
 
-/// An entry of the run; one that goes stays until the run has come to it.
+/// An entry of the run. If its timer is removed, it stays until the run gets to it.
 #[derive(Clone, Copy)]
 struct Due {
     deadline: u64,
@@ -104,7 +105,7 @@ struct Slot {
     tail: u32,
     len: u32,
     earliest: Cell<u32>,
-    /// That of `earliest`.
+    /// The deadline of `earliest`.
     deadline: Cell<u64>,
 }
 
@@ -117,16 +118,16 @@ impl Slot {
 /// Timers with a payload each, in order of their deadlines.
 pub(crate) struct Wheel<T> {
     now: u64,
-    /// What levels and slots are reckoned from. It falls behind `now` while there are expired
-    /// timers to hand out.
+    /// The time from which levels and slots are counted. It is behind `now` while there are expired
+    /// timers to return.
     position: u64,
     entries: Vec<Entry<T>>,
     free: u32,
     len: usize,
-    /// How many timers there have been, which numbers them for the heaps.
+    /// How many timers there have been. This numbers them for the heaps.
     inserted: u64,
     slots: Box<[Slot; LATE + 1]>,
-    /// By slot, those there are. Few slots need one.
+    /// The heaps, by slot. Few slots need one.
     heaps: RefCell<BTreeMap<usize, Heap>>,
     run: Vec<Due>,
     /// A bit for each slot that is not empty, for each level and for `LATE`.
@@ -153,7 +154,7 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// How many timers there are, expired ones that were not handed out yet among them.
+    /// How many timers there are, including expired ones that have not been returned yet.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -162,14 +163,14 @@ impl<T> Wheel<T> {
         self.len == 0
     }
 
-    /// The latest time that was given to [`pop_expired`](Self::pop_expired).
+    /// The latest time that was passed to [`pop_expired`](Self::pop_expired).
     #[cfg(test)]
     pub(crate) fn now(&self) -> u64 {
         self.now
     }
 
-    /// Sets a timer. If the deadline has passed already, the next
-    /// [`pop_expired`](Self::pop_expired) hands it out, in its place in the order.
+    /// Sets a timer. If the deadline has already passed, the next
+    /// [`pop_expired`](Self::pop_expired) returns it, in its place in the order.
     ///
     /// # Panics
     ///
@@ -183,7 +184,7 @@ impl<T> Wheel<T> {
             self.free = entry.next;
             entry.deadline = deadline;
             (entry.prev, entry.next) = (tail, NIL);
-            // There is none to drop: it is a free one.
+            // There is nothing to drop, because the entry was free.
             std::mem::forget(entry.payload.replace(payload));
             entry.generation
         } else {
@@ -205,7 +206,7 @@ impl<T> Wheel<T> {
         index
     }
 
-    /// Takes a timer out, unless it has fired or was removed before.
+    /// Takes a timer out, unless it has fired or been removed.
     #[inline]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
         if !self.is_set(key) {
@@ -223,13 +224,13 @@ impl<T> Wheel<T> {
             .is_some_and(|entry| entry.generation == key.generation && key.generation != RETIRED)
     }
 
-    /// The payload of a timer, unless it has fired or was removed.
+    /// The payload of a timer, unless it has fired or been removed.
     pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
         let entry = self.entries.get(key.index as usize)?;
         entry.payload.as_ref().filter(|_| entry.generation == key.generation)
     }
 
-    /// As [`get`](Self::get).
+    /// See [`get`](Self::get).
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
         let entry = self.entries.get_mut(key.index as usize)?;
         entry.payload.as_mut().filter(|_| entry.generation == key.generation)
@@ -238,7 +239,7 @@ impl<T> Wheel<T> {
     /// The earliest deadline of all; it may have passed.
     ///
     /// It is known, unless the earliest timer of a slot was removed. Finding another takes
-    /// logarithmic time, if looking through a slot is counted as part of the insertions into it.
+    /// logarithmic time, if searching a slot is counted as part of the insertions into it.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         let run = self.run.last().map(|due| due.deadline);
         let Some(place) = self.first_place() else { return run };
@@ -255,14 +256,14 @@ impl<T> Wheel<T> {
     /// come in order of deadline, and those of equal deadline in order of insertion.
     ///
     /// To be called until it returns `None`. Timers may be inserted and removed in between, and
-    /// what is inserted then takes its place among what is left to be handed out.
+    /// those inserted take their place among the ones that are still to be returned.
     pub(crate) fn pop_expired(&mut self, now: u64) -> Option<(u64, T)> {
         let index = self.find_expired(now)?;
         self.fire(index)
     }
 
-    /// As [`pop_expired`](Self::pop_expired), but of the timers that share the earliest deadline
-    /// it takes out the one that `choose` picks, given how many they are, or none.
+    /// Like [`pop_expired`](Self::pop_expired), but among the timers that share the earliest
+    /// deadline this takes out the one that `choose`, given their number, picks, or none.
     pub(crate) fn pop_expired_nth(
         &mut self,
         now: u64,
@@ -294,7 +295,7 @@ impl<T> Wheel<T> {
         self.now = self.now.max(now);
         loop {
             let run = self.run.last().map(|due| (due.deadline, due.key.index));
-            // What is in the wheel is of interest if it is due and before the run.
+            // An entry of the wheel matters if it is due and comes before the run.
             let before = |deadline: u64| run.is_none_or(|(first, _)| deadline < first);
             match self.first_place() {
                 Some(LATE) => {
@@ -312,7 +313,7 @@ impl<T> Wheel<T> {
                     continue;
                 }
                 _ if run.is_none_or(|(first, _)| first > self.now) => {
-                    // No slot in use begins on the way there, so nothing has to be dealt out.
+                    // No slot in use begins before that, so nothing has to be sorted.
                     self.position = self.now;
                     return None;
                 }
@@ -342,9 +343,9 @@ impl<T> Wheel<T> {
         level as usize * SLOTS + digit
     }
 
-    /// The first slot in use. What is late is before the position, and everything else is not.
-    /// The entries of a level agree with the position in all the higher digits, so they are
-    /// before those of the next level.
+    /// The first slot in use. Late entries are before the position, and all others are not. The
+    /// entries of a level agree with the position in all the higher digits, so they are before
+    /// those of the next level.
     fn first_place(&self) -> Option<usize> {
         if self.slots[LATE].len > 0 {
             return Some(LATE);
@@ -385,8 +386,8 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Takes an entry out of its slot, or of the run, and frees it. Inlined, as nearly every timer
-    /// goes this way, and what it returns is not looked at then.
+    /// Takes an entry out of its slot or the run, and frees it. Inlined, because nearly every timer
+    /// ends this way, and then the returned value is not used.
     #[inline(always)]
     fn take(&mut self, index: u32) -> (u64, Option<T>) {
         let entry = &mut self.entries[index as usize];
@@ -450,7 +451,7 @@ impl<T> Wheel<T> {
         self.not_in_use(place);
     }
 
-    /// A slot has no entries any more.
+    /// To be called when a slot has no entries any more.
     #[inline]
     fn not_in_use(&mut self, place: usize) {
         if !self.heaps.get_mut().is_empty() {

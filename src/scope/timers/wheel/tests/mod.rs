@@ -1,4 +1,4 @@
-//! The wheel against a sorted map, and at its ends.
+//! The wheel compared with a sorted map, and at its limits.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -25,10 +25,10 @@ impl Random {
     }
 }
 
-/// A wheel, and what it should be like.
+/// A wheel and its model.
 struct Pair {
     wheel: Wheel<u64>,
-    /// By deadline and number, which says in which order they were set.
+    /// Timers by deadline and by number, which is the order in which they were set.
     model: BTreeMap<(u64, u64), (TimerKey, u64)>,
     keys: Vec<(TimerKey, u64, u64)>,
     count: u64,
@@ -49,7 +49,7 @@ impl Pair {
         self.keys.push((key, deadline, self.count));
     }
 
-    /// The key of a timer, which may have gone before.
+    /// The key of a timer, which may be gone already.
     fn any(&self, index: usize) -> Option<(TimerKey, u64, u64)> {
         let index = index.checked_rem(self.keys.len())?;
         Some(self.keys[index])
@@ -108,7 +108,7 @@ impl Pair {
             }
             Step::Crowd { count, distance, apart } => {
                 let first = now.saturating_add(distance);
-                // Not in order, as 7 and 64 have no factor in common.
+                // Not in order, because 7 and 64 have no common factor.
                 (0..count).for_each(|n| self.insert(first.saturating_add(n * 7 % 64 * apart)));
             }
             Step::Remove(index) => self.remove(index),
@@ -126,14 +126,14 @@ impl Pair {
                 let next = self.wheel.next_deadline().unwrap_or(now);
                 while self.pop(next) {}
             }
-            // Which makes no difference.
+            // This makes no difference.
             Step::Back(distance) => drop(self.pop(now.saturating_sub(distance))),
             Step::Compare => self.compare(),
         }
     }
 }
 
-/// What is done to a wheel. Distances are from its present time.
+/// A step performed on a wheel. Distances are from its present time.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Insert(u64),
@@ -152,7 +152,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    // Of any magnitude; each is as likely.
+    // Any order of magnitude, each equally likely.
     let far =
         (any::<u64>(), 0..=64_u32).prop_map(|(n, bits)| n.checked_shr(64 - bits).unwrap_or(0));
     let near = 0..5000_u64;
@@ -177,7 +177,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..200)
 }
 
-/// Whatever is done to it. `PROPTEST_CASES=100000` tries more.
+/// Whatever is done to the wheel. `PROPTEST_CASES=100000` tries more cases.
 #[test]
 fn agrees_with_a_sorted_map() {
     let heaps = Cell::new(0);
@@ -199,7 +199,7 @@ fn agrees_with_a_sorted_map() {
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
-    // There is a heap now and then, or else all this has not tried them.
+    // There has to be a heap now and then, or this has not tested heaps.
     assert!(heaps.get() > 100, "{}", heaps.get());
 }
 
@@ -231,7 +231,7 @@ fn a_long_slot_whose_earliest_always_goes() {
     assert!(pair.wheel.is_empty());
 }
 
-/// What is set for among them, when they are sorted already, is merged.
+/// Timers set for a time among those that were already sorted are merged.
 #[test]
 fn timers_among_those_that_were_sorted() {
     let mut random = Random(5);
@@ -279,7 +279,7 @@ fn a_heap_does_not_outgrow_its_slot() {
 fn equal_deadlines_fire_in_order_of_insertion() {
     for deadline in [0, 1, 63, 64, 4095, 1 << 36, (1 << 60) - 1, 1 << 60, u64::MAX] {
         let mut pair = Pair::new();
-        // As time comes closer, they are inserted at every level.
+        // As the time comes closer, they are inserted at every level.
         for step in (0..64).rev() {
             pair.insert(deadline);
             pair.insert(deadline);
@@ -423,8 +423,8 @@ fn past_the_last_index() {
     new_index(IN_RUN as usize);
 }
 
-/// Of the timers with the earliest deadline any can be taken out, those that were late when they
-/// were set among them, and none need be.
+/// Any of the timers with the earliest deadline can be taken out, including those that were late
+/// when they were set, and none has to be.
 #[test]
 fn the_nth_of_simultaneous_timers() {
     for (now, deadline) in [(0, 70), (100, 70)] {
