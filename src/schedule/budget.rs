@@ -5,14 +5,14 @@ use crate::schedule::current::THREAD;
 use crate::schedule::rounds::SCHEDULER;
 pub(crate) use crate::schedule::turn::Share;
 
-/// How many operations a unit may finish at once in one poll, unless the program says otherwise. So
-/// many that the price of letting others run does not show among them.
+/// How many operations a unit may finish at once in one poll, unless the program says otherwise.
+/// There are enough of them to make the cost of letting others run negligible.
 pub(crate) const DEFAULT_BUDGET: u32 = 128;
 
 /// How many milliseconds a poll may last before the next operation lets others run.
 pub(super) const POLL_TIME: u64 = 1;
 
-/// How many operations that are not checkpoints a unit may finish in one poll, where they have a
+/// How many operations that are not checkpoints a unit may finish in one poll, if these have a
 /// count of their own.
 pub(super) const ASIDE: u32 = DEFAULT_BUDGET;
 

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// How many ready units a drawn order chooses from: few, so that drawing one takes constant time.
 const DRAWN_FROM: usize = 64;
 
-/// What makes a run's decisions.
+/// Something that makes a run's decisions.
 pub(crate) trait Decide {
     /// Chooses one of so many ways, counted from 0. The first is what an ordinary run does.
     fn decide(&self, ways: usize) -> usize;

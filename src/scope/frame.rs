@@ -5,8 +5,8 @@
 //! current frame, and each cancel scope, timeout or nursery that is opened counts in it for as long
 //! as it is open: this is a *hold*. Tasks have no frame: there is nobody they could yield to.
 //!
-//! The count shares a word with the state of the body (`generator/state/`), so that a yield is
-//! allowed or not by the value of one integer. The state is nothing to the frame.
+//! The count shares a word with the state of the body (`generator/state/`), so that one integer
+//! tells whether a yield is allowed. The frame itself takes no interest in the state.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};

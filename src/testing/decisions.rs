@@ -27,7 +27,7 @@ pub(crate) struct Decisions {
     astray: Cell<Option<Astray>>,
     first_round: u32,
     max_rounds: u32,
-    /// For how many rounds timers that were due have been passed over since one fired.
+    /// For how many rounds due timers have been passed over since the last one fired.
     timers_waited: Cell<u32>,
 }
 
@@ -121,11 +121,11 @@ impl Decide for Decisions {
         let waited = &self.timers_waited;
         let must = round.others == Others::Wait || waited.get() >= TIMERS_WAIT;
         let next = if must {
-            // That none fires is the last of the ways.
+            // Here the last way is that none fires.
             let choice = self.decide(left + usize::from(round.fired == Fired::Some));
             (choice < left).then_some(choice)
         } else {
-            // Here it is the first of them.
+            // Here it is the first way.
             self.decide(left + 1).checked_sub(1)
         };
         match next {

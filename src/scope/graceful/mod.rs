@@ -20,8 +20,8 @@ use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;
 
 impl ScopeRef {
-    /// Moves the deadline to this long from now, if it is later than that. If the scope is still to be
-    /// entered, and so there may be no clock yet, the grace begins when it is.
+    /// Moves the deadline to this long from now, if it is later than that. If the scope has not
+    /// been entered, and so there may be no clock yet, the grace begins when it is.
     pub(crate) fn limit_grace(&self, grace: Nanos) {
         if self.has_left() {
             return; // its clock may be gone, and a timer would be useless

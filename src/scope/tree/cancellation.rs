@@ -67,14 +67,14 @@ impl Scope {
     }
 
     /// Works out the effective level of this scope and of those below that depend on it, and makes
-    /// ready what has been cancelled. Foreign code runs at the end.
+    /// everything ready that has been cancelled. Foreign code runs at the end.
     fn refresh(&self) {
         let mut foreign = Vec::new();
         self.refresh_into(&mut foreign);
         wake_all(foreign);
     }
 
-    /// Like `refresh`, except that the caller has to wake the foreign wakers.
+    /// Like `refresh`, but adds the foreign wakers to `foreign`. The caller has to wake them.
     pub(super) fn refresh_into(&self, foreign: &mut Vec<Foreign>) {
         self.walk(|scope| {
             let before = scope.effective.get();

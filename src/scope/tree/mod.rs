@@ -262,8 +262,9 @@ impl Scope {
         self.first_child.get().is_null()
     }
 
-    /// Calls `visit` with this scope, and with the children of each scope for which it returns true.
-    /// It must not link or unlink anything. There is no recursion, as scopes may be nested deeply.
+    /// Calls `visit` with this scope, and with the children of each scope for which it returns
+    /// true. It must not link or unlink anything. There is no recursion, because scopes may be
+    /// nested deeply.
     pub(crate) fn walk(&self, mut visit: impl FnMut(&Scope) -> bool) {
         let mut scope = self;
         loop {
