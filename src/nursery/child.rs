@@ -1,16 +1,17 @@
-//! A child of a nursery: one node of the run's table, with the unit, what the nursery needs to know,
-//! and the future, which its value replaces when it ends.
+//! A child of a nursery: one node of the run's table, with the unit, the data that the nursery
+//! needs, and the future, which is replaced by its value when it ends.
 //!
 //! # Invariants
 //!
 //! 1. A node is a `Node<F, T>` behind a pointer to its first field. All types are `repr(C)` with
 //!    that field first, and every pointer to a node comes from the table, so it may be cast back.
 //! 2. A node has at most two owners: the nursery, with an [`Owned`], until the child has ended, and
-//!    the [`Task`], with a [`Handle`]. `Flag::OWNED` and `Flag::TASK` say which of them there are. The
-//!    last one frees the node; if it is in a ready queue, its memory is freed when it is taken out.
-//! 3. `stage` contains what the flags `FUTURE`, `VALUE` and `FAILED` say: one of these, or nothing.
-//!    It is touched only through the functions of the node's own vtable: by the nursery while there
-//!    is an `Owned`, and by the `Task` after that. The future in it never moves.
+//!    the [`Task`], with a [`Handle`]. `Flag::OWNED` and `Flag::TASK` say which of them exist. The
+//!    last one frees the node; if the node is in a ready queue, its memory is freed when it is
+//!    taken out.
+//! 3. The flags `FUTURE`, `VALUE` and `FAILED` say what `stage` contains: one of these, or nothing.
+//!    It is accessed only through the functions of the node's own vtable: by the nursery while
+//!    there is an `Owned`, and by the `Task` after that. The future in it never moves.
 //! 4. The future's lifetime is erased. The nursery drops the future before `'scope` ends, or leaks it
 //!    together with itself and never polls it again.
 //! 5. A child is polled only while its [`Owned`] is a raw pointer, in a nursery.
@@ -36,7 +37,7 @@ use crate::schedule::wake::{self, Which};
 use crate::schedule::waker;
 
 part! {
-    /// The wakers of tasks that wait for a child, by the child's address, where they are not those of
+    /// The wakers of tasks that wait for a child, by the child's address, if they do not belong to
     /// units of this run.
     pub(crate) const JOINERS: RefCell<HashMap<usize, Waker>>;
 }
@@ -54,7 +55,7 @@ struct VTable {
     fail: unsafe fn(NonNull<Child>, Option<Cancelled>),
     take: unsafe fn(NonNull<Child>, *mut ()),
     free: unsafe fn(NonNull<Child>),
-    /// Whether dropping the value may do anything.
+    /// Whether dropping the value has any effect.
     value_needs_drop: bool,
 }
 
@@ -92,10 +93,10 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     ///
     /// # Safety
     ///
-    /// The caller has the stage, and there is a future in it.
+    /// The caller has access to the stage, and there is a future in it.
     unsafe fn drop_future(child: NonNull<Child>) {
-        // SAFETY: the caller's promise. The future counts as gone even if dropping it panics. Being
-        // pinned, it is dropped in place.
+        // SAFETY: the caller's promise. The future counts as gone even if dropping it panics. It is
+        // pinned, so it is dropped in place.
         unsafe {
             child.as_ref().unit.clear(Flag::FUTURE);
             ManuallyDrop::drop(&mut (*Self::stage(child)).future);
@@ -103,8 +104,8 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     }
 
     unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        // SAFETY: invariants 1 and 3: there is an `Owned`, so the nursery has the stage. The child has
-        // not ended, so it contains the future, which stays where it is.
+        // SAFETY: invariants 1 and 3: there is an `Owned`, so the stage is the nursery's. The child
+        // has not ended, so the stage contains the future, which stays where it is.
         let polled = unsafe { Pin::new_unchecked(&mut *(*Self::stage(child)).future).poll(cx) };
         match polled {
             Poll::Pending => Poll::Pending,
@@ -122,7 +123,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
     }
 
     unsafe fn fail(child: NonNull<Child>, why: Option<Cancelled>) {
-        // SAFETY (both): invariants 1 and 3. Nothing is in the stage when it is written to.
+        // SAFETY (both): invariants 1 and 3. The stage is empty when it is written to.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
             if child.as_ref().unit.has(Flag::FUTURE) {
                 Self::drop_future(child);
@@ -170,10 +171,10 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
             }
         }
         let _free = Free(child);
-        // SAFETY: invariant 3: the last owner has gone, and its stage with it.
+        // SAFETY: invariant 3: the last owner has gone, so nobody else has the stage.
         unsafe {
             let unit = &child.as_ref().unit;
-            // The node keeps an owner until this is over, whatever the destructor does.
+            // The node has an owner until this is over, whatever the destructor does.
             unit.set(Flag::OWNED);
             let stage = Self::stage(child);
             if unit.has(Flag::VALUE) {
@@ -190,7 +191,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
 }
 
 impl Child {
-    /// Where it was spawned.
+    /// Where the child was spawned.
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
     }
@@ -199,8 +200,8 @@ impl Child {
     ///
     /// # Safety
     ///
-    /// The child has an `Owned`, has not ended, is not being polled, and what its future borrows is
-    /// alive.
+    /// The child has an `Owned`, has not ended and is not being polled, and what its future borrows
+    /// is alive.
     #[inline]
     pub(crate) unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // SAFETY: the caller's promise.
@@ -260,8 +261,8 @@ impl Owned {
         unsafe { self.0.as_ref() }.place
     }
 
-    /// Gives up a child that has ended with a value, if that calls no foreign code, because nothing
-    /// wants the value.
+    /// Gives up a child that has ended with a value which nobody wants, if that runs no foreign
+    /// code.
     #[inline]
     pub(crate) fn free_at_once(self) -> std::result::Result<(), Owned> {
         // SAFETY: invariant 2.
@@ -269,7 +270,7 @@ impl Owned {
         if child.unit.has_any(Flag::TASK, Flag::QUEUED) || child.vtable.value_needs_drop {
             return Err(self);
         }
-        // SAFETY: it is the last owner, and what is in the node needs no dropping.
+        // SAFETY: it is the last owner, and the contents of the node need no dropping.
         unsafe { Table::free(self.into_raw().cast()) };
         Ok(())
     }
@@ -280,7 +281,7 @@ impl Owned {
         unsafe { self.0.as_ref() }.unit.has(Flag::TASK)
     }
 
-    /// Drops the future, if it is still there, and tells the `Task` why there is no value.
+    /// Drops the future, if there still is one, and tells the `Task` why there is no value.
     pub(crate) fn fail(&self, why: Option<Cancelled>) {
         // SAFETY: invariants 2 and 5.
         unsafe { (self.0.as_ref().vtable.fail)(self.0, why) }
@@ -295,7 +296,7 @@ impl Drop for Owned {
         if child.unit.has(Flag::TASK) {
             let joiner = child.unit.joiner.replace(NO_INDEX);
             let foreign = child.take_foreign_joiner();
-            // The code that is woken may free the child.
+            // The code that this wakes may free the child.
             if joiner != NO_INDEX {
                 wake::wake_here(Which::Place(joiner));
             }
@@ -310,7 +311,8 @@ impl Drop for Owned {
 }
 
 impl Child {
-    /// The waker of who waits for it, where that is not a unit of this run.
+    /// Takes the waker of the task that waits for the child, if it does not belong to a unit of
+    /// this run.
     #[inline]
     fn take_foreign_joiner(&self) -> Option<Waker> {
         if self.unit.has(Flag::FOREIGN_JOINER) { self.find_foreign_joiner() } else { None }
@@ -323,7 +325,7 @@ impl Child {
     }
 }
 
-/// Whether a joiner is going to be woken when the child ends.
+/// Whether a joiner will be woken when the child ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Joined {
     Waits,
@@ -350,7 +352,7 @@ impl Handle {
         !self.child().unit.has(Flag::OWNED)
     }
 
-    /// Says which waker to wake when it ends.
+    /// Sets the waker to wake when the child ends.
     pub(crate) fn set_joiner(&self, waker: &Waker) -> Joined {
         let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
         let old = self.child().take_foreign_joiner();
@@ -361,7 +363,7 @@ impl Handle {
 
     #[cold]
     fn set_foreign_joiner(&self, waker: &Waker) -> Joined {
-        let waker = waker.clone(); // foreign code, by which the child may end
+        let waker = waker.clone(); // foreign code, which may make the child end
         if self.has_ended() {
             return Joined::HasEnded;
         }

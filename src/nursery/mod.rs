@@ -88,7 +88,7 @@ use crate::scope::CancelScope;
 /// }
 /// ```
 ///
-/// Anything of this used on another thread. Its counters are not atomic, so both threads could
+/// Use of any of these on another thread. Their counters are not atomic, so both threads could
 /// write to them at once:
 ///
 /// ```compile_fail,E0277
@@ -247,10 +247,10 @@ where
     let core = Core::new(place);
     let nursery = Nursery { core: core.clone(), _scope: PhantomData, _env: PhantomData };
     let mut value = None;
-    // Dropped after the body, and before `nursery`, which the children may refer to.
+    // This is dropped after the body, and before `nursery`, which the children may refer to.
     let guard = Guard::new(core, Runs::Body)?;
     {
-        // The call is inside, so that a panic in it is a panic of the body.
+        // The call is inside the future, so that a panic in it is a panic of the body.
         let mut body = pin!(async { body(&nursery).await });
         let mut visit = Visit::First;
         poll_fn(|cx| {

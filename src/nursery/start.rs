@@ -20,10 +20,11 @@ pub struct Started<V> {
 
 struct Shared<V> {
     value: Cell<Option<V>>,
-    /// The nursery of one, under the caller, in which the child runs until it is ready. `None` once
+    /// The child's own nursery, under the caller, in which it runs until it is ready. `None` once
     /// the caller no longer waits.
     cradle: RefCell<Option<Rc<Core>>>,
-    /// Whether the child was ready only after the nursery it was meant for had been dropped.
+    /// Whether the nursery that the child was meant for had been dropped before the child was
+    /// ready.
     too_late: Cell<bool>,
     nursery: Rc<Core>,
 }
@@ -136,8 +137,8 @@ impl NurseryHandle {
 ///
 /// # Safety
 ///
-/// Whatever the child borrows lives for as long as the returned future, or the future of `nursery`,
-/// is polled or dropped.
+/// Whatever the child borrows stays alive until the returned future and the future of `nursery`
+/// have been polled and dropped for the last time.
 unsafe fn start<F, V>(
     nursery: Rc<Core>,
     child: F,
@@ -161,7 +162,7 @@ where
         });
         let guard = Guard::new(cradle, Runs::OnlyChildren)?;
         if !guard.core().is_in_run_of(&shared.nursery) {
-            // The future has been moved out of its run, and nothing in it can go on.
+            // The future has been moved out of its run, so nothing in it can make progress.
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
         }
         let future = child(Started { shared: shared.clone() });
@@ -184,7 +185,8 @@ where
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
         }
         let value = shared.value.take();
-        // Foreign code. It runs before the value is returned, which would be lost if it panicked.
+        // This runs foreign code. It is run before the value is received, so that a panic does not
+        // lose it.
         drop((shared, kept_open));
         value.ok_or_else(|| NotStarted::new(place).into())
     }

@@ -1,5 +1,5 @@
-//! The nursery in which everything runs: its body is the main future, its children are the tasks
-//! that belong to the run itself.
+//! The nursery in which everything runs. Its body is the main future, and its children are the
+//! tasks that belong to the run itself.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -37,23 +37,24 @@ impl System {
         self.place
     }
 
-    /// Whether the main future has ended: no more tasks are taken from other threads.
+    /// Whether the main future has ended. If so, no more tasks are taken from other threads.
     pub(crate) fn is_ending(&self) -> bool {
         self.is_ending.get()
     }
 
-    /// The main future has ended, or the run has failed.
+    /// To be called when the main future has ended, or the run has failed.
     pub(crate) fn begin_to_end(&self) {
         self.is_ending.set(true);
     }
 
-    /// Whether it still takes tasks. It does not once it has closed, while what is left of the run
-    /// is dropped.
+    /// Whether the nursery still takes tasks. It no longer does when it has closed and the rest of
+    /// the run is being dropped.
     pub(crate) fn takes_tasks(&self) -> bool {
         self.core.is_open()
     }
 
-    /// Spawns a task of the run's, which [takes](Self::takes_tasks) it. It must not fail.
+    /// Spawns a task that belongs to the run, which has to be [taking tasks](Self::takes_tasks).
+    /// The task must not fail.
     pub(crate) fn spawn(&self, task: impl Future<Output = Result<()>> + 'static) {
         drop(self.core.spawn_static(task, self.place));
     }
@@ -69,7 +70,7 @@ impl System {
     }
 }
 
-/// Where `run` was called, if that was in another process, of which this one is a fork.
+/// Where `run` was called, if that was in another process, from which this one was forked.
 pub(crate) fn forked_from() -> Option<&'static Location<'static>> {
     let is_here = TENANT.with(|tenant| tenant.is_none_or(|tenant| tenant.is_here()));
     if is_here { None } else { SYSTEM.with(|system| system.map(System::place)) }

@@ -19,8 +19,8 @@ use crate::scope::watch::Watch;
 /// Dropping the handle changes nothing: the child goes on in its nursery.
 ///
 /// Awaiting it is a checkpoint. If the child fails, it cancels its nursery, which reports the
-/// failure once; what comes out here is the [`Cancelled`](crate::Cancelled) that the failure
-/// caused. A `Cancelled` also comes out if the nursery is dropped.
+/// failure once; the task returns the [`Cancelled`](crate::Cancelled) that the failure caused. It
+/// also returns a `Cancelled` if the nursery is dropped.
 pub struct Task<'scope, T> {
     child: Joining,
     steps: Steps<Watch, ()>,
@@ -30,7 +30,7 @@ pub struct Task<'scope, T> {
 struct Joining(Handle);
 
 impl Joining {
-    /// Whether there is something to wait for. If so, this waker is woken at the child's end.
+    /// Whether there is something to wait for. If so, this waker will be woken when the child ends.
     fn waits(&self, cx: &Context<'_>) -> bool {
         !self.0.has_ended() && self.0.set_joiner(cx.waker()) == Joined::Waits
     }
@@ -51,7 +51,7 @@ impl<T> Task<'_, T> {
 
 impl<T> Unpin for Task<'_, T> {}
 
-/// Waits for the child's end. A value that is not taken then stays with the task.
+/// Waits for the child's end. If the value is not taken then, it stays with the task.
 impl Operation for Joining {
     const NAME: &'static str = "Task";
     const COUNTS_WHEN_CANCELLED: u8 = 1;
@@ -101,7 +101,7 @@ impl<T> Future for Task<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { child, steps, .. } = self.get_mut();
         let ended = ready!(steps.poll(child, cx));
-        // Cancelled, it may be awaited again.
+        // After a cancellation the task may be awaited again.
         *steps = Steps::new();
         ended?;
         // SAFETY: the child is done, and its value is a `T`.

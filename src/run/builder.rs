@@ -52,7 +52,7 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
 /// ```
 /// use seedbed::{Builder, checkpoint};
 ///
-/// // The same seed gives the same order of tasks, another one perhaps another.
+/// // The same seed gives the same order of tasks; a different one may give another.
 /// Builder::new().seed(7).run(async { checkpoint().await })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
@@ -83,8 +83,8 @@ impl Builder {
         }
     }
 
-    /// The settings with which [`explore`](crate::testing::explore) runs each schedule: whatever
-    /// makes a run repeatable and finds a hang.
+    /// The settings with which [`explore`](crate::testing::explore) runs each schedule: all that
+    /// make a run repeatable and detect a hang.
     pub(crate) fn exploring(decisions: Rc<dyn Decide>) -> Self {
         Builder { decisions: Some(decisions), ..Builder::new() }
             .clock(&VirtualClock::new())

@@ -1,7 +1,7 @@
 //! Several cores: a run on each of several threads, which succeed or fail as one.
 //!
 //! This is a nursery made of threads. Its children are runs, the first of them on the caller's own
-//! thread. What they share is little, and behind one lock: how to cancel each of them, and what has
+//! thread. They share little, behind one lock: how to cancel each of them, and which of them have
 //! failed.
 
 use std::future::{Future, poll_fn};
@@ -168,9 +168,10 @@ struct State {
     cancelled: Option<Reason>,
     /// The cores that have failed, in the order in which they did.
     failed: Vec<usize>,
-    /// The first panic.
+    /// The payload of the first panic.
     panic: Option<Payload>,
-    /// How many cores other than the first have not ended, and who waits until they have.
+    /// How many cores other than the first have not ended, and the waker of the task that waits for
+    /// them.
     others: usize,
     waiting: Option<Waker>,
 }
@@ -192,7 +193,7 @@ impl Shared {
         Shared { place, state: Mutex::new(state) }
     }
 
-    /// Runs one core on its thread. There is no value if it panicked.
+    /// Runs one core on its thread. Returns no value if it panicked.
     fn run<T>(
         &self,
         core: usize,
@@ -259,9 +260,9 @@ impl Shared {
         state.scopes.push((core, scope));
     }
 
-    /// Cancels a core, for the reason for which all are cancelled.
+    /// Cancels a core, for the reason for which all cores are cancelled.
     fn cancel(&self, scope: &CancelHandle, reason: &Reason) {
-        // The place that spawned the one that failed, as in a nursery.
+        // The place that spawned the failed one, as in a nursery.
         let by = matches!(reason, Reason::ChildFailed(_)).then_some(self.place);
         scope.cancel_because(reason.clone(), by);
     }
@@ -320,7 +321,7 @@ impl Shared {
             if state.others == 0 {
                 return Poll::Ready(());
             }
-            state.waiting = Some(cx.waker().clone()); // the run's own: a number
+            state.waiting = Some(cx.waker().clone()); // the run's own, just a number
             Poll::Pending
         })
         .await;
@@ -361,7 +362,7 @@ impl Shared {
     }
 }
 
-/// Dropped when a core other than the first ends.
+/// This is dropped when a core other than the first ends.
 struct Ended<'a>(&'a Shared);
 
 impl Drop for Ended<'_> {

@@ -1,8 +1,7 @@
-//! What a run sees when somebody looks at the world: the network, other threads, the clock and
-//! Ctrl-C.
+//! Looks at the world: the network, other threads, the clock and Ctrl-C.
 //!
-//! The loop looks when a turn is over, and whoever is polling a nursery when it is over deep in the
-//! tree (see [`schedule`](crate::schedule)).
+//! The loop looks when a turn is over. If a turn ends deep in the tree, the nursery that is being
+//! polled there looks (see [`schedule`](crate::schedule)).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +19,7 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::world::signal::Interrupt;
 
 part! {
-    /// The run itself, which only this module looks for.
+    /// The run itself, which only this module uses in this way.
     pub(super) const RUN: Run;
 }
 
@@ -38,14 +37,15 @@ impl Run {
     fn look_from_inside(&self) -> Seen {
         let looked = catch_unwind(AssertUnwindSafe(|| {
             self.look()?;
-            // While a nursery is being polled it cannot be told what was passed over.
+            // While a nursery is being polled, it cannot be found out which operations were passed
+            // over.
             Ok(if self.unfetched_is_due() { Seen::LeftToLoop } else { Seen::All })
         }));
         match looked {
             Ok(Ok(seen)) => seen,
             Ok(Err::<_, io::Error>(_)) => Seen::LeftToLoop, // the loop gets the same error
             Err(payload) => {
-                // A foreign waker's, which is no fault of what is being polled.
+                // It is a foreign waker's panic, for which the unit being polled is not to blame.
                 self.end_in(payload);
                 Seen::LeftToLoop
             }
@@ -63,7 +63,7 @@ impl Run {
         Ok(())
     }
 
-    /// Keeps a panic that is the run's: the first one. The others are reported.
+    /// Keeps a panic as the run's, if it is the first. Others are reported.
     fn end_in(&self, payload: Payload) {
         match self.panicked.take() {
             None => self.panicked.set(Some(payload)),
@@ -85,7 +85,7 @@ impl Run {
         }
     }
 
-    /// Lets in what other threads have left.
+    /// Lets in the wakes and calls that other threads have left.
     #[inline]
     pub(super) fn let_in(&self) {
         if self.remote.inbox.may_have_news() {
@@ -98,7 +98,7 @@ impl Run {
         let mut batch = self.batch.take();
         let mut panic = FirstPanic::new();
         self.remote.inbox.take(&mut batch);
-        // What was taken is called, even if a foreign waker panics.
+        // Calls that were taken are made, even if a foreign waker panics.
         panic.catch_each(&mut batch.woken.drain(..), |woken| {
             wake_here(match woken.generation {
                 Generation::Own => Which::Unit(woken.id),
@@ -136,7 +136,7 @@ impl Run {
     }
 }
 
-/// While it lives, Ctrl-C cancels a run's main scope.
+/// As long as this lives, Ctrl-C cancels a run's main scope.
 pub(super) struct Interruptible<'a>(&'a Run);
 
 impl<'a> Interruptible<'a> {

@@ -24,10 +24,10 @@ use crate::scope::{
 };
 
 impl Run {
-    /// Polls the main future to its end, and then what it leaves behind.
+    /// Polls the main future to its end, and then everything it leaves behind.
     ///
-    /// Everything runs in one nursery, the system's. Its body is the main future, and then the
-    /// closing of generators that are left; its children close generators that were dropped.
+    /// Everything runs in one nursery, the system's. Its body is the main future, followed by the
+    /// closing of generators that are left. Its children close generators that were dropped.
     pub(super) fn run_main<T>(
         &self,
         scope: ScopeRef,
@@ -69,7 +69,7 @@ impl Run {
         }
     }
 
-    /// Everything has ended. Returns the outcome, or goes on with the first panic.
+    /// To be called when everything has ended. Returns the outcome, or resumes the first panic.
     fn end_well<T>(
         &self,
         scope: &Scope,
@@ -99,29 +99,30 @@ impl Run {
         }
     }
 
-    /// Drops what is left of a run that fails as a whole, or in whose loop a foreign waker has
+    /// Drops everything left of a run that fails as a whole, or in whose loop a foreign waker has
     /// panicked.
     fn break_down(&self, system: Guard, panic: &mut FirstPanic) {
         panic.catch(|| drop(system));
         panic.catch(|| self.end_in_failure());
     }
 
-    /// Ends what belongs to the run, when the main future has ended.
+    /// Ends everything that belongs to the run. To be called when the main future has ended.
     async fn end(&self) {
         self.system.begin_to_end();
         if !self.system.is_empty() {
-            // What other threads have spawned; the closing of generators is shielded.
+            // This cancels tasks that other threads have spawned; the closing of generators is
+            // shielded.
             self.system.core().scope().cancel(Level::Full, Reason::Shutdown, None);
         }
         self.finalize().await;
-        // What was taken is called, also if it came at the last moment.
+        // Calls that were accepted are made, even if they came at the last moment.
         self.remote.inbox.refuse_calls();
         self.let_in();
         self.finalize().await;
     }
 
-    /// Closes the generators that are left, and waits for what other threads do for the run, again
-    /// until there is none of either.
+    /// Closes the generators that are left, and waits for the jobs that other threads do for the
+    /// run, again and again until there are none of either.
     async fn finalize(&self) {
         let mut panic = FirstPanic::new();
         loop {
@@ -134,8 +135,8 @@ impl Run {
         panic.resume();
     }
 
-    /// Waits for what other threads do for a run that has failed as a whole. What they may be
-    /// waiting for has been dropped.
+    /// Waits for the jobs that other threads do for a run that has failed as a whole. Anything that
+    /// these may be waiting for has been dropped.
     fn end_in_failure(&self) {
         self.system.begin_to_end();
         self.remote.inbox.refuse_calls();
@@ -156,7 +157,7 @@ impl Run {
         }
     }
 
-    /// What `run` returns for the outcome of the main scope.
+    /// The result of `run` for an outcome of the main scope.
     fn outcome_of<T>(scope: &Scope, outcome: Result<Option<T>>) -> Result<T> {
         match outcome {
             Err(error) => Err(error),
@@ -175,7 +176,7 @@ impl Run {
         interrupted: &dyn Fn(),
         body: &mut Body<'_>,
     ) -> Result<()> {
-        // Nothing polls the system's nursery except this loop, which looks for itself.
+        // Nothing polls the system's nursery except this loop, which checks by itself.
         let nobody = waker::of_nobody();
         let mut cx = Context::from_waker(&nobody);
         let core = system.core();
@@ -201,7 +202,7 @@ impl Run {
         if are_passed_over { Length::OneRound } else { Length::Whole }
     }
 
-    /// Lets in what comes from outside, and waits for it where nothing can run without. Returns
+    /// Lets in whatever comes from outside, and waits for it if nothing can run without it. Returns
     /// when there is something to run.
     fn look_around(&self, system: &Core, interrupted: &dyn Fn()) -> Result<()> {
         self.scheduler.check_rounds()?;
@@ -209,7 +210,7 @@ impl Run {
         if let Some(payload) = self.panicked.take() {
             resume_unwind(payload);
         }
-        // Where nothing is ready there is nothing to go ahead of.
+        // If nothing is ready, there is nothing to go ahead of.
         let _listing = (!system.is_idle()).then(|| self.scheduler.list_ready());
         let mut wait = Wait::default();
         if !system.is_idle() {
@@ -235,7 +236,7 @@ impl Run {
                 return Ok(());
             }
             if self.clock.is_virtual() {
-                // What is there already comes before the clock moves.
+                // Whatever has already arrived comes before the clock moves.
                 self.ask_reactor(&mut wait)?;
                 if !system.is_idle() {
                     return Ok(());
@@ -248,7 +249,7 @@ impl Run {
         }
     }
 
-    /// Takes what the reactor has, without waiting.
+    /// Takes the reactor's events, without waiting.
     fn ask_reactor(&self, wait: &mut Wait) -> Result<()> {
         if self.reactor.has_sources() {
             self.reactor.poll(Some(Duration::ZERO))?;
@@ -257,7 +258,8 @@ impl Run {
         Ok(())
     }
 
-    /// Sleeps until something comes from outside, or a timer is due. The inbox knows that.
+    /// Sleeps until something comes from outside, or a timer is due. The inbox knows about the
+    /// sleep.
     fn sleep(&self, wait: &mut Wait) -> Result<()> {
         self.without_checkpoint.clear();
         let slept = match self.idle(wait)? {
@@ -270,12 +272,12 @@ impl Run {
         Ok(slept?)
     }
 
-    /// What there is to do when nothing can run. Nothing, if something was found to be stuck, by
-    /// the report of which anything may have become ready.
+    /// Decides what to do when nothing can run: nothing, if something was found to be stuck,
+    /// because reporting that may have made anything ready.
     ///
     /// # Errors
     ///
-    /// [`Stuck`](crate::Stuck) or [`Deadlock`], where the run is to fail with that.
+    /// [`Stuck`](crate::Stuck) or [`Deadlock`], if the run is set to fail with that.
     fn idle(&self, wait: &mut Wait) -> Result<Option<clock::Idle>> {
         let next = self.timers.timers.borrow().next_deadline();
         let outside = self.outside();
@@ -289,9 +291,9 @@ impl Run {
         }
         let passed_over = self.look_for_unfetched();
         let looks = stuck.into_iter().chain(passed_over).chain(self.look_for_overdue()).min();
-        // A virtual clock does not move just to be looked at.
+        // A virtual clock does not move just for a look.
         let looks = looks.filter(|_| next.is_some() || !self.clock.is_virtual());
-        // What is at work takes real time, of which a virtual clock must not run ahead.
+        // Work outside takes real time, and a virtual clock must not run ahead of it.
         let stands_still = self.clock.is_virtual() && outside.at_work;
         let next = next.into_iter().chain(looks).min().filter(|_| !stands_still);
         Ok(Some(match next.and_then(|_| self.wait_for_io(wait)) {
@@ -300,7 +302,7 @@ impl Run {
         }))
     }
 
-    /// For how long a virtual clock that is about to jump waits for input first.
+    /// How long a virtual clock that is about to jump first waits for input.
     fn wait_for_io(&self, wait: &mut Wait) -> Option<Duration> {
         if !self.clock.is_virtual() || !self.reactor.awaits_news() {
             return None;
@@ -309,7 +311,7 @@ impl Run {
     }
 }
 
-/// What the loop knows of the time since it began to look around.
+/// What the loop has done since it began to look around.
 #[derive(Default)]
 struct Wait {
     /// Whether the reactor has been asked for news.

@@ -3,15 +3,15 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `builder` | the choices for a run |
+//! | `builder` | the settings for a run |
 //! | `parts` | how code on this thread finds the parts of a run |
 //! | `main_loop` | the loop |
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `cores` | a run on each of several cores |
-//! | `stuck` | finding what is stuck |
-//! | `unfetched` | finding what was handed to a task that does not take it |
-//! | `overdue` | saying which functions on other threads a run waits for |
-//! | `outside` | what may still come to a run in which nothing can go on |
+//! | `stuck` | finding stuck code |
+//! | `unfetched` | finding tasks that were given something and do not take it |
+//! | `overdue` | reporting which functions on other threads a run waits for |
+//! | `outside` | things that may still come to a run in which nothing can go on |
 
 mod builder;
 #[cfg(not(loom))]
@@ -59,7 +59,7 @@ use crate::world::net::names::Lookups;
 use crate::world::reactor::Reactor;
 use crate::world::signal::Interrupt;
 
-/// What belongs to one `run`.
+/// Everything that belongs to one `run`.
 pub(crate) struct Run {
     clock: Clock,
     /// The units.
@@ -68,7 +68,7 @@ pub(crate) struct Run {
     joiners: RefCell<HashMap<usize, Waker>>,
     timers: TimersOfRun,
     reactor: Reactor,
-    /// What other threads know of the run.
+    /// The run as other threads know it.
     remote: Tenant,
     /// Empty; kept for its memory.
     batch: Cell<Batch>,
@@ -77,7 +77,7 @@ pub(crate) struct Run {
     scheduler: Scheduler,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
-    /// What was handed to operations, where the thread had no place for it.
+    /// Records of deliveries to operations for which the thread had no place.
     handed: Far,
     unfetched: Unfetched,
     fail_when_stuck: bool,
@@ -85,17 +85,17 @@ pub(crate) struct Run {
     system: System,
     /// The generators that were iterated and have not ended.
     generators: Generators,
-    /// What other threads do for the run.
+    /// The jobs that other threads do for the run.
     jobs: Jobs,
     default_limiter: DefaultLimiter,
     #[cfg(all(unix, not(loom)))]
     lookups: Lookups,
-    /// What a foreign waker panicked with where the loop was not further up the stack.
+    /// The panic of a foreign waker that could not unwind to the loop.
     panicked: Cell<Option<Payload>>,
     without_checkpoint: WithoutCheckpoint,
-    /// What responds to Ctrl-C, and the main scope, which it cancels.
+    /// The response to Ctrl-C, and the main scope, which it cancels.
     interrupt: RefCell<Option<(Interrupt, ScopeRef)>>,
-    /// Ctrl-C has come, and the caller of `run` is still to be told.
+    /// Whether Ctrl-C has come, and the caller of `run` has yet to be told.
     interrupted: Cell<bool>,
 }
 

@@ -1,25 +1,26 @@
-//! What is outside of a run, and may still make something in it go on when nothing can by itself.
+//! Things outside a run that may still make something in it go on, when nothing in it can go on by
+//! itself.
 //!
-//! Whether nothing more can come is asked in several places: before a deadlock is reported, before a
-//! virtual clock jumps, and before something is called stuck. The answer is worked out here, so that
-//! it is the same everywhere.
+//! Several places need to know that nothing more can come: before a deadlock is reported, before a
+//! virtual clock jumps, and before something is called stuck. This is worked out here, so that the
+//! answer is the same everywhere.
 //!
-//! | outside | something may come of it | it takes real time |
+//! | outside the run | it may make something go on | it takes real time |
 //! |---|---|---|
 //! | a job of `to_thread` | yes | yes |
-//! | a job that was abandoned | yes: its permit, at least | no: it may never end |
+//! | a job that was abandoned | yes: it may at least give back its permit | no: it may never end |
 //! | a job that waits for this run | no | no |
 //! | descriptors, signals | yes | only if the clock is told to wait for them |
 //!
-//! A future that another thread completes is not seen, as nothing distinguishes it from one of the
-//! run's own.
+//! A future that another thread completes is not seen, because nothing distinguishes it from one of
+//! the run's own.
 
 use super::Run;
 
 pub(super) struct Outside {
-    /// Something is at work that the run has to wait for and that takes real time.
+    /// Whether something is at work that the run has to wait for and that takes real time.
     pub(super) at_work: bool,
-    /// Only a timer can make anything ready.
+    /// Whether only a timer can make anything ready.
     pub(super) is_silent: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Saying what a run waits for that ought to end: functions on other threads, which cannot be
-//! cancelled.
+//! Reporting functions on other threads that a run waits for although it ought to end. They cannot
+//! be cancelled.
 //!
 //! A cancelled run waits for them, and does not return before they have. If one of them hangs, it
 //! looks as if the run did. So after a while the run says which function it is.
@@ -13,8 +13,8 @@ use crate::threads::job::Course;
 const OVERDUE: Nanos = 5_000_000_000;
 
 impl Run {
-    /// Reports the jobs that nobody wants any more and that the run has had to wait for, for a while.
-    /// Returns the time of the next look.
+    /// Reports the jobs that nobody wants any more and that the run has been waiting for for a
+    /// while. Returns the time of the next look.
     #[inline]
     pub(super) fn look_for_overdue(&self) -> Option<Nanos> {
         let ends =

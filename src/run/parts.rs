@@ -1,5 +1,5 @@
-//! How code on this thread finds the parts of a run: each through a thread-local of its own. This
-//! is the one place that knows them all.
+//! How code on this thread finds the parts of a run, each through a thread-local of its own. Only
+//! this module knows all of them.
 
 use crate::generator::finalize::GENERATORS;
 use crate::nursery::child::JOINERS;
@@ -21,8 +21,8 @@ use crate::world::net::names::LOOKUPS;
 use crate::world::reactor::REACTOR;
 
 impl Run {
-    /// Makes its parts those of this thread, until the answer is dropped. What was there before is
-    /// put back then.
+    /// Makes the run's parts those of this thread, until the returned value is dropped, which
+    /// restores the former ones.
     pub(super) fn lend_parts(&self) -> impl Sized {
         (
             RUN.lend(self),

@@ -1,12 +1,12 @@
-//! Finding what is stuck: a nursery that has work ready and is not polled, a cancelled scope that
+//! Finding stuck code: a nursery that has work ready and is not polled, a cancelled scope that
 //! stays open, clean-up that does not end.
 //!
-//! When nothing is left to run, three counts say whether anything could be stuck. Nearly always they
-//! are 0. Otherwise the units and the scopes are searched.
+//! When nothing is left to run, three counters say whether anything could be stuck. Nearly always
+//! they are 0. Otherwise the units and the scopes are searched.
 //!
-//! On the system's clock something is stuck if it stays so for a second, as a program may yet poll
-//! what it left alone for a moment. So the run loop wakes up once more at most, a second after it
-//! found nothing to run with a count that was not 0. On a virtual clock no time passes while nothing
+//! On the system's clock, something counts as stuck only after a second, because a program may yet
+//! poll what it left alone for a moment. So the run loop wakes up at most once more: a second after
+//! it had nothing to run while a counter was not 0. On a virtual clock no time passes while nothing
 //! runs, so whatever is found is stuck.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -27,22 +27,22 @@ use crate::scope::tree::Scope;
 /// How long something has to be stuck, on the system's clock, before that is reported.
 pub(super) const PATIENCE: Nanos = 1_000_000_000;
 
-/// The same for a clean-up, which may take its time, and may wait for a thread.
+/// The same for clean-up, which may take its time, and may wait for a thread.
 const CLEAN_UP: Nanos = 10_000_000_000;
 
-/// What is known of nurseries and scopes that may be stuck.
+/// What is known about nurseries and scopes that may be stuck.
 pub(super) struct Lookout {
     patience: Nanos,
-    /// No look is taken before this.
+    /// There is no look before this time.
     not_before: Nanos,
     /// The tick of the latest look. Nothing can have changed until there is another tick.
     looked_in: Option<u32>,
     suspects: HashMap<Key, Suspect>,
 }
 
-/// Which nursery or scope it is. Another one may have the same address by now. A nursery is told
-/// from its successors by the tick since which it has been ready, a scope by the mark that it has
-/// been noticed.
+/// Identifies a nursery or scope. Another one may have the same address by now. A nursery is told
+/// from its successors by the tick since which it has been ready, and a scope by the mark that it
+/// has been seen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Nursery(usize, u32),
@@ -61,7 +61,7 @@ struct Suspect {
 /// Something that seems to be stuck.
 struct Found {
     key: Key,
-    /// Whether it may already be a suspect.
+    /// Whether this may already be a suspect.
     known: bool,
     stuck: Stuck,
 }
@@ -102,12 +102,12 @@ impl Lookout {
         }
     }
 
-    /// Takes in what was found, and returns what is to be reported.
+    /// Records what was found, and returns what has to be reported.
     fn take_in(&mut self, found: Vec<Found>, now: Nanos, tick: u32) -> Vec<Report> {
         self.looked_in = Some(tick);
         self.not_before = now.saturating_add(self.patience);
         let before = std::mem::take(&mut self.suspects);
-        // By what a reader tells them apart by: there may be thousands of each.
+        // Grouped by what a reader can distinguish, because there may be thousands of each.
         let mut reports: BTreeMap<_, Vec<Report>> = BTreeMap::new();
         for Found { key, known, stuck } in found {
             let (since, mut reported) = match before.get(&key) {
@@ -136,22 +136,22 @@ impl Lookout {
     }
 }
 
-/// What goes on when nothing can run.
+/// What to do when nothing can run.
 pub(super) enum Idle {
-    /// Something may be stuck, which is to be seen at this time.
+    /// Something may be stuck. Look again at this time.
     Until(Option<Nanos>),
-    /// It was reported, by which something may have become ready.
+    /// Something was reported, and that may have made something ready.
     Reported,
 }
 
 impl Run {
-    /// Looks for what is stuck, now that there is nothing left to run, and reports it. Something
-    /// outside may be `at_work` for the run; if `nothing_comes`, no timer and nothing outside will
-    /// make anything ready.
+    /// To be called when there is nothing left to run. Looks for what is stuck, and reports it.
+    /// Something outside may be `at_work` for the run; if `nothing_comes`, no timer and nothing
+    /// outside will make anything ready.
     ///
     /// # Errors
     ///
-    /// [`Stuck`], where the run is to fail with that.
+    /// [`Stuck`], if the run is set to fail with that.
     pub(super) fn look_for_stuck(&self, at_work: bool, nothing_comes: bool) -> Result<Idle> {
         let (queued, scopes, starts, tick) = THREAD.with(|thread| {
             let scopes = thread.counts.handed.get() + thread.counts.cancelled.get();
@@ -162,7 +162,7 @@ impl Run {
                 thread.rounds.tick.get(),
             )
         });
-        // With `detect_deadlock` that is an error already.
+        // With `detect_deadlock` this is already an error.
         let (asking, starts) = match nothing_comes && !self.detect_deadlock {
             true => (self.jobs.asking(), starts),
             false => (Vec::new(), 0),
@@ -181,7 +181,8 @@ impl Run {
         }
         if scopes > 0 {
             self.system.core().scope().walk(|scope| {
-                // What is kept from others is reported once, separately if it has lasted as long.
+                // A thing that is kept from others is reported only once: separately, if that has
+                // lasted for long enough.
                 let by_itself =
                     scope.is_handed() && self.tell_of_unfetched(scope.host(), patience == 0);
                 found.extend(if by_itself { None } else { look_at(scope) });
@@ -203,7 +204,7 @@ impl Run {
             stuck: Stuck::job(asks),
         }));
         if at_work {
-            // A cancelled scope may wait for the end of a job, by way of foreign code.
+            // A cancelled scope may, through foreign code, be waiting for the end of a job.
             found.retain(|found| !matches!(found.key, Key::Cancelled(_)));
         }
         let mut lookout = self.lookout.borrow_mut();
@@ -224,12 +225,12 @@ impl Run {
     }
 }
 
-/// Whether a unit was passed over that was handed something in this tick: it has been polled since and
-/// has not fetched it, or it is ready and is not polled, because nothing polls its nursery or one
-/// further up.
+/// Whether a unit that was given something in this tick has been passed over: it has been polled
+/// since and has not fetched the thing, or it is ready but nothing polls its nursery or one further
+/// up.
 pub(super) fn is_passed_over(unit: UnitId, since: u32) -> bool {
     let Some(unit) = table::lookup(unit) else { return true };
-    // SAFETY (all): what the table knows is alive, and no foreign code runs in here.
+    // SAFETY (all): units that the table finds are alive, and no foreign code runs in here.
     let mut unit = unsafe { &*unit };
     if !unit.is_queued() || unit.is_ready_since_later(since) {
         return true;
@@ -249,12 +250,12 @@ pub(super) fn is_passed_over(unit: UnitId, since: u32) -> bool {
 fn find_nurseries(found: &mut Vec<Found>) {
     let mut seen = HashSet::new();
     for unit in table::find(Unit::is_queued) {
-        // SAFETY (both): the table knows it, and no foreign code runs in here.
+        // SAFETY (both): the table has it, and no foreign code runs in here.
         let Some(roster) = (unsafe { (*unit).roster().as_ref() }) else { continue };
         let core = unsafe { Core::of(roster) };
         let Some(since) = core.ready_since() else { continue };
         let address = ptr::from_ref(core).addr();
-        // If its host is still to run, the nursery is merely inside something that is stuck.
+        // If its host has yet to run, the nursery is merely inside something that is stuck.
         if seen.insert(address) && !core.scope().host_is_queued() {
             let stuck = Stuck::nursery(core.place(), core.tasks(Which::Ready));
             found.push(Found { key: Key::Nursery(address, since), known: true, stuck });
@@ -262,15 +263,15 @@ fn find_nurseries(found: &mut Vec<Found>) {
     }
 }
 
-/// Finds a clean-up that does not end, now that nothing more can come.
+/// Finds clean-up that does not end, given that nothing more can come.
 fn look_at_clean_up(scope: &Scope) -> Option<Found> {
     let stuck = Stuck::clean_up(scope.place(), scope.cancelled_around()?);
     let key = Key::CleanUp(ptr::from_ref(scope).addr());
     Some(Found { key, known: scope.notice_open(), stuck })
 }
 
-/// Finds a nursery in which nothing runs, and which is kept open by a `start` that nobody polls, now
-/// that nothing more can come.
+/// Finds a nursery in which nothing runs and which is kept open by a `start` that nobody polls,
+/// given that nothing more can come.
 fn look_at_start(scope: &Scope) -> Option<Found> {
     // SAFETY: no foreign code runs in here.
     let nursery = unsafe { Core::of(scope.roster()?) };
@@ -295,14 +296,14 @@ fn look_at(scope: &Scope) -> Option<Found> {
             stuck: Stuck::scope(scope.place()),
         });
     }
-    // Code in an inner scope keeps that one open, and may be shielded there.
+    // If the code is in an inner scope, it keeps that one open, and may be shielded there.
     if !scope.is_cancelled() || !scope.is_innermost() || scope.has_uncancellable() {
         return None;
     }
     // SAFETY: no foreign code runs in here.
     let nursery = scope.roster().map(|roster| unsafe { Core::of(roster) });
     let tasks = match nursery {
-        // It is found among the nurseries, or is kept open from outside.
+        // It is found as a nursery, or is kept open from outside.
         Some(nursery) if !nursery.is_idle() || !nursery.runs_something() => return None,
         Some(nursery) => nursery.tasks(Which::All),
         None => Vec::new(),
@@ -331,13 +332,13 @@ mod tests {
         assert_eq!(lookout.next(5, 1), Next::Look);
         assert!(lookout.take_in(found(8, 1), 5, 1).is_empty());
         assert_eq!(lookout.next(5, 1), Next::Sleep(Some(5 + SECOND)));
-        // Whatever runs in between, no look is taken before that.
+        // Whatever runs in between, there is no look before that.
         assert_eq!(lookout.next(4 + SECOND, 9), Next::Sleep(Some(5 + SECOND)));
         assert_eq!(lookout.next(5 + SECOND, 9), Next::Look);
         let reports = lookout.take_in(found(8, 1), 5 + SECOND, 9);
         assert_eq!(reports.len(), 1);
         assert_eq!(reports[0].lasted, Duration::from_secs(1));
-        // It wakes nobody any more, until something has run.
+        // The loop does not wake up for it any more until something has run.
         assert_eq!(lookout.next(5 + SECOND, 9), Next::Sleep(None));
         assert_eq!(lookout.next(9 + 2 * SECOND, 9), Next::Sleep(None));
         assert_eq!(lookout.next(9 + 2 * SECOND, 10), Next::Look);
@@ -348,7 +349,7 @@ mod tests {
     fn what_was_polled_in_between_begins_anew() {
         let mut lookout = Lookout::new(false);
         lookout.take_in(found(8, 1), 0, 1);
-        // The same address, and others: another nursery, or the same one parked again.
+        // The same address and other ones: another nursery, or the same one parked again.
         assert!(lookout.take_in(found(8, 2), SECOND, 2).is_empty());
         assert_eq!(lookout.next(SECOND, 2), Next::Sleep(Some(2 * SECOND)));
         assert_eq!(lookout.take_in(found(8, 2), 2 * SECOND, 2).len(), 1);

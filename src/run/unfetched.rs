@@ -1,11 +1,11 @@
-//! Finding operations that were handed something and are not polled, while the run goes on.
+//! Finding operations that were given something and are not polled, while the run goes on.
 //!
-//! A permit or a message that only one operation can have is kept from all others as long as that
-//! operation does not fetch it because its task no longer polls it. The run need not be idle
-//! meanwhile, and may never be. So twice a second, while something is handed and not fetched, the run
-//! loop looks which of these operations were passed over: the unit that should fetch it has been
-//! polled since, or nothing polls that unit. If that is still so a second later it is reported, once
-//! for each place.
+//! Only one operation can have a certain permit or message. If an operation that was given one does
+//! not fetch it, because its task no longer polls the operation, everybody else has to do without.
+//! The run need not be idle meanwhile, and may never be. So twice a second, while something has
+//! been given and not fetched, the run loop checks which of these operations were passed over: the
+//! unit that should fetch the thing has been polled since, or nothing polls that unit. If this is
+//! still so a second later, it is reported, once for each place.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,37 +19,38 @@ use crate::run::Run;
 use crate::run::stuck::{self, PATIENCE};
 use crate::schedule::ids::UnitId;
 
-/// How long after a look the next one may come.
+/// The time from one look to the next.
 const PERIOD: Nanos = PATIENCE / 2;
 
 #[derive(Default)]
 pub(super) struct Unfetched {
     /// The earliest time of the next look.
     not_before: Cell<Nanos>,
-    /// What was found to be passed over, and when that was first seen.
+    /// The operations that were found to be passed over, and when that was first seen.
     suspects: RefCell<HashMap<Key, Nanos>>,
     /// The places that have been reported.
     told: RefCell<HashSet<&'static Location<'static>>>,
 }
 
-/// The key, with the place and the tick that tell it from later ones with the same key.
+/// The key of a delivery, with the place and the tick that tell it from later ones with the same
+/// key.
 type Key = (u32, &'static Location<'static>, u32);
 
 impl Run {
-    /// Whether what is handed to operations is recorded until it is fetched. Not where being stuck is
-    /// an error, as being passed over is not always a mistake.
+    /// Whether deliveries to operations are recorded until they are fetched. They are not if being
+    /// stuck is an error, because being passed over is not always a mistake.
     pub(crate) fn records_handed(&self) -> bool {
         !self.fail_when_stuck
     }
 
-    /// Whether it is time to look for what was passed over. The look itself cannot be taken while a
-    /// nursery is being polled, as the unit that should fetch it may be on the stack.
+    /// Whether it is time to look for operations that were passed over. This cannot be done while a
+    /// nursery is being polled, because the unit in question may be on the stack.
     #[inline]
     pub(super) fn unfetched_is_due(&self) -> bool {
         handed::is_any() && self.clock.now_or_later() >= self.unfetched.not_before.get()
     }
 
-    /// Whether something that was handed to an operation in this unit is reported from here. If a
+    /// Whether to report from here that an operation in this unit has not fetched something. If a
     /// scope around it is reported, that is enough.
     pub(super) fn tell_of_unfetched(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
         if !handed::is_any() {
@@ -63,8 +64,8 @@ impl Run {
         !scope_is_told_of && !places.is_empty()
     }
 
-    /// If it is time, looks for what was passed over, and reports it. Returns the time of the next
-    /// look.
+    /// If it is time, looks for operations that were passed over, and reports them. Returns the
+    /// time of the next look.
     #[inline]
     pub(super) fn look_for_unfetched(&self) -> Option<Nanos> {
         if handed::is_any() { self.look_at_handed() } else { None }
@@ -91,7 +92,7 @@ impl Run {
                     }
                     suspects.borrow_mut().insert(key, since);
                 } else if let Some(since) = known {
-                    // It waits for its turn, and may yet be passed over again.
+                    // It is waiting for its turn, and may yet be passed over again.
                     suspects.borrow_mut().insert(key, since);
                 }
             }

@@ -21,12 +21,12 @@ use crate::scope::current::in_scope;
 use crate::scope::tree::Entered;
 use crate::scope::without_checkpoint;
 
-/// What a nursery has to wait for, as far as this poll can tell.
+/// Whether a nursery has something left to wait for, as far as this poll can tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Left {
-    /// Its body and its children have ended.
+    /// No: its body and its children have ended.
     Nothing,
-    /// The body or a child, or others have to run before the nursery ends.
+    /// Yes: the body or a child, or else others have to run before the nursery ends.
     Something,
 }
 
@@ -38,7 +38,7 @@ impl Core {
     ///
     /// # Safety
     ///
-    /// Called from the nursery's own future only, while that is polled.
+    /// This is called only by the nursery's own future, while that is being polled.
     pub(super) unsafe fn drive(
         self: &Rc<Self>,
         entered: &Entered,
@@ -61,7 +61,8 @@ impl Core {
             let host = Host::new();
             let mut visit = visit;
             loop {
-                // One catch for all that are polled: what has panicked is the unit that is current.
+                // One catch is enough for everything that is polled: the unit that panicked is the
+                // current one.
                 match catch_unwind(AssertUnwindSafe(|| self.drain(&host, scheduler, visit, body))) {
                     Ok(driven) => return driven,
                     Err(payload) => {
@@ -85,7 +86,7 @@ impl Core {
         driven
     }
 
-    /// Polls what is ready, until nothing is that has to be polled from here. `Ready` when all have
+    /// Polls ready units until none is left that has to be polled from here. `Ready` when all have
     /// ended.
     fn drain(
         self: &Rc<Self>,
@@ -128,7 +129,7 @@ impl Core {
         }
     }
 
-    /// Polls the unit that goes ahead, or that is on the way to it. `Ready` when all have ended.
+    /// Polls the unit that goes ahead, or the one on the path to it. `Ready` when all have ended.
     #[cold]
     fn drain_ahead(
         self: &Rc<Self>,
@@ -154,21 +155,21 @@ impl Core {
         }
     }
 
-    /// Polls a child. What is current is put back by `host`.
+    /// Polls a child. `host` restores what was being polled before.
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 only this nursery takes the
         // child out, when the poll is over.
         let waker = waker::waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
         host.hide_frame();
-        // SAFETY: a child that is attached is not done; invariants 3 and 4.
+        // SAFETY: an attached child has not ended; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
         host.polled();
         if self.is_moving.get() {
             host.show_frame();
             return self.after_poll(unit, Ok(polled));
         }
-        // The child is taken out first of all: much of what follows is foreign code.
+        // The child is taken out first, because much of what follows is foreign code.
         match polled {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
@@ -184,14 +185,14 @@ impl Core {
 
     /// Polls the body.
     ///
-    /// In the first poll of the nursery its host polls it there and then, and shares its budget: a
-    /// loop that opens nurseries must let others run, too.
+    /// In the first poll of the nursery, the body is polled right away and shares the host's
+    /// budget: a loop that opens nurseries must let others run too.
     fn poll_body(&self, host: &Host, visit: Visit, body: &mut Body<'_>) -> Left {
         let budget = match visit {
             Visit::First => BudgetOf::Host,
             Visit::Later => BudgetOf::Unit,
         };
-        // SAFETY: the guard keeps it, which is not dropped while the nursery is being polled.
+        // SAFETY: the guard keeps it alive, and is not dropped while the nursery is being polled.
         let waker = waker::waker(unsafe { host.poll(self.roster.body(), budget) });
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
@@ -217,8 +218,8 @@ impl Core {
         }
     }
 
-    /// Ends the nursery, if nothing is left and nothing has to be closed that was left behind in
-    /// it.
+    /// Ends the nursery, if nothing is left to wait for and no generator that was left behind in it
+    /// has to be closed.
     #[inline(always)]
     fn end_if(self: &Rc<Self>, left: Left) -> Poll<()> {
         match left {

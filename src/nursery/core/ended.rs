@@ -18,9 +18,9 @@ use crate::schedule::units::unit::Unit;
 /// Why a child has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Why {
-    /// It has failed or panicked.
+    /// The child has failed or panicked.
     Failed,
-    /// It has not ended, and is dropped.
+    /// The child has not ended, and is dropped.
     Dropped,
 }
 
@@ -35,7 +35,7 @@ impl Core {
         }
     }
 
-    /// Deals with a child that has panicked, or that moves to another nursery.
+    /// Deals with a child that has panicked, or that is moving to another nursery.
     #[cold]
     pub(super) fn after_poll(
         &self,
@@ -55,7 +55,7 @@ impl Core {
                 panic.catch(|| wake_all(foreign));
                 panic.resume();
             }
-            // The other nursery was dropped in the meantime, and so are its children.
+            // The other nursery was dropped in the meantime, so the child is dropped too.
             _ => self.end_child(unit, outcome),
         }
     }
@@ -103,7 +103,7 @@ impl Core {
     fn end_without_value(&self, child: Owned, why: Why) {
         let place = child.place();
         let why = if why == Why::Failed && child.is_wanted() { self.scope.why() } else { None };
-        // What the child's future does when it is dropped is foreign code.
+        // Dropping the child's future runs foreign code.
         let dropped = catch_unwind(AssertUnwindSafe(|| child.fail(why)));
         if let Err(payload) = dropped {
             self.panicked(payload, place);
@@ -114,7 +114,7 @@ impl Core {
         }
     }
 
-    /// Gives up a child that has ended. Dropping its value is foreign code, and so may be waking
+    /// Gives up a child that has ended. Dropping its value may run foreign code, and so may waking
     /// the task that waits for it.
     fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
@@ -122,7 +122,7 @@ impl Core {
         }
     }
 
-    /// Deals with a panic of what was being polled.
+    /// Deals with a panic of the unit that was being polled.
     #[cold]
     pub(super) fn end_in_panic(&self, host: &Host, visit: Visit, payload: Payload) -> Left {
         let unit = current::polled_unit();

@@ -12,7 +12,8 @@ impl Core {
     /// Records a failure, and cancels everything else in the nursery.
     pub(super) fn fail(&self, error: Error, spawned_at: Option<&'static Location<'static>>) {
         let origin = spawned_at.map_or(Origin::Body, Origin::Task);
-        // This is the common case: all children that were cancelled together, except the first.
+        // This is the common case: it holds for all children that were cancelled together, except
+        // the first.
         if self.scope.is_fully_cancelled() {
             let mut failures = self.failures.borrow_mut();
             if failures.len() == failures.capacity() {
@@ -73,12 +74,13 @@ impl Core {
         quietly(|| drop(payload));
     }
 
-    /// The failures, in the order in which they came.
+    /// Takes the failures, in the order in which they happened.
     pub(crate) fn take_failures(&self) -> Vec<Member> {
         self.failures.take()
     }
 
-    /// Resumes the first panic, if there was one. The errors, which are lost then, are reported.
+    /// Resumes the first panic, if there was one. In that case the errors would be lost, so they
+    /// are reported.
     pub(crate) fn resume_panic(&self) {
         let Some(payload) = self.panic.take() else { return };
         // Their causes and texts are foreign code.

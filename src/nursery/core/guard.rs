@@ -14,10 +14,10 @@ use crate::schedule::rounds::{Scheduler, Visit};
 use crate::schedule::units::roster::Roster;
 use crate::scope::tree::Entered;
 
-/// Keeps a nursery open, as a child does: a `start` that has not been answered.
+/// Keeps a nursery open, as a child does, on behalf of a `start` that has not returned.
 pub(crate) struct KeepOpen {
     core: Rc<Core>,
-    /// The run that counts it.
+    /// The run that counts the `start`.
     run: RunId,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Guard {
 pub(crate) enum Runs {
     /// A body.
     Body,
-    /// Nothing but the children spawned into it.
+    /// Nothing except the children spawned into it.
     OnlyChildren,
 }
 
@@ -66,8 +66,9 @@ impl Guard {
         let entered = Entered::new(core.scope.clone(), "a nursery")?;
         core.body_running.set(runs == Runs::Body);
         let roster = Rc::as_ptr(&core).cast();
-        // SAFETY: it is the first field of the core, which does not move and which the guard keeps.
-        // It is closed when the guard is dropped, and the scope is told.
+        // SAFETY: the roster is the first field of the core, which does not move and which the
+        // guard keeps alive. When the guard is dropped, the roster is closed, and the scope is
+        // told.
         unsafe {
             Roster::open(roster);
             core.scope.set_roster(roster);
@@ -96,7 +97,7 @@ impl Guard {
         unsafe { self.core.drive(self.entered(), scheduler, cx, visit, body) }
     }
 
-    /// Leaves the nursery's scope, when everything in it has ended.
+    /// Leaves the nursery's scope. To be called when everything in it has ended.
     pub(crate) fn leave<T>(mut self, outcome: Result<T>) -> Result<Option<T>> {
         let mut entered = self.entered.take().expect("a nursery is left once");
         entered.leave(outcome)
@@ -121,7 +122,7 @@ impl Drop for Guard {
             });
         }
         if let Some(payload) = core.panic.take() {
-            core.discard(payload, core.place); // the nursery has no end at which it could be passed on
+            core.discard(payload, core.place); // a dropped nursery cannot pass it on
         }
         while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
             let child = core.release(unit);

@@ -1,9 +1,9 @@
-//! What a nursery closes before it ends: the generators that were left behind in it.
+//! Generators that were left behind in a nursery, which closes them before it ends.
 //!
 //! # Invariants
 //!
-//! 1. What a generator on the list borrows is there for as long as the nursery's own future is polled
-//!    or dropped: whoever calls `remember` promises that. The generator is touched only by
+//! 1. What a generator on the list borrows stays alive for as long as the nursery's own future is
+//!    polled or dropped: whoever calls `remember` promises that. The generator is used only by
 //!    `close_left_behind`, which that future calls, and in the child that this spawns.
 
 use std::future::Future;
@@ -16,32 +16,32 @@ use crate::nursery::core::Core;
 
 /// Something that may be left behind in a nursery, which then closes it: a generator that borrows.
 pub(crate) trait LeftBehind {
-    /// Where it was made.
+    /// Where the generator was made.
     fn place(&self) -> &'static Location<'static>;
-    /// Whether it has ended already.
+    /// Whether the generator has already ended.
     fn is_finished(&self) -> bool;
-    /// Closes it. The nursery runs this in a child.
+    /// Closes the generator. The nursery runs this in a child.
     fn close<'a>(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>
     where
         Self: 'a;
 }
 
-/// What is still to be done in a nursery when its body and its children have ended.
+/// What a nursery still has to do when its body and its children have ended.
 #[derive(PartialEq, Eq)]
 pub(super) enum Rest {
     Nothing,
-    /// Children that close what was left behind.
+    /// It has new children, which close what was left behind.
     Closing,
 }
 
 impl Core {
-    /// Remembers a generator, which is closed before the nursery ends.
+    /// Remembers a generator, so that it is closed before the nursery ends.
     ///
     /// # Safety
     ///
-    /// As for `spawn`, of what the generator borrows.
+    /// The same as for `spawn`, with regard to what the generator borrows.
     pub(crate) unsafe fn remember<'a>(&self, generator: Weak<dyn LeftBehind + 'a>) {
-        // SAFETY: only the lifetime changes, of which invariant 1 takes the place.
+        // SAFETY: only the lifetime changes, and invariant 1 replaces it.
         let generator: Weak<dyn LeftBehind> = unsafe { std::mem::transmute(generator) };
         let mut generators = self.generators.borrow_mut();
         if generators.len() == generators.capacity() {

@@ -1,4 +1,4 @@
-//! What a nursery is made of: its scope, its roster, its failures.
+//! The parts of a nursery: its scope, its roster and its failures.
 //!
 //! | file | concept |
 //! |---|---|
@@ -12,16 +12,17 @@
 //!
 //! 1. A core lives in an `Rc`, so it does not move. Its [`Guard`] keeps it alive until every child
 //!    has been taken out. A leaked guard leaks the core.
-//! 2. What is attached to `roster` is the body, or the first field of a `Child` that the nursery
-//!    owns: `adopt` turns the `Owned` into a raw pointer, `release` turns it back.
-//! 3. Children are polled only by `Core::drive`, which borrows what the nursery's own future
-//!    borrows: while that is polled, all that the children borrow is there.
+//! 2. Each unit attached to `roster` is the body, or the first field of a `Child` that the nursery
+//!    owns: `adopt` turns the `Owned` into a raw pointer, and `release` turns it back.
+//! 3. Children are polled only by `Core::drive`, which is called only by the nursery's own future.
+//!    While that is being polled, everything that the children borrow is alive.
 //! 4. A child that is being polled is attached to the core whose `drive` polls it, or to none.
 //!    Foreign code that runs meanwhile may do anything to other nurseries, but cannot poll or drop
-//!    this one, which is borrowed. So a child moves to another nursery only when its poll is over.
+//!    this one, which is borrowed. For the same reason a child moves to another nursery only when
+//!    its poll is over.
 //! 5. Every roster is in a core, and only a core attaches a unit (`adopt`) or opens a roster
-//!    (`Guard::new`), passing a pointer to itself. So whatever a unit is attached to, and the roster
-//!    of a scope, is a core, which is alive for as long.
+//!    (`Guard::new`), passing a pointer to itself. So whatever a unit is attached to is a core, and
+//!    so is the roster of a scope, and this core is alive for as long.
 
 mod drive;
 mod ended;
@@ -65,7 +66,7 @@ pub(crate) struct Core {
     tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
     panic: Cell<Option<Payload>>,
-    /// Whether the only child moves to another nursery when its poll is over, and to which.
+    /// Whether the only child moves to another nursery when its poll is over, and to which one.
     is_moving: Cell<bool>,
     moving_to: Cell<Option<Rc<Core>>>,
     place: &'static Location<'static>,
@@ -106,7 +107,8 @@ impl Core {
 
     /// Whether a unit is a child of some nursery, and not a nursery's body.
     pub(crate) fn is_child(unit: &Unit) -> bool {
-        // SAFETY: what a unit is attached to is alive (invariant 2 of `schedule::units::unit`).
+        // SAFETY: the roster that a unit is attached to is alive (invariant 2 of
+        // `schedule::units::unit`).
         let roster = unsafe { unit.roster().as_ref() };
         roster.is_some_and(|roster| !ptr::eq(roster.body(), unit))
     }
@@ -139,12 +141,12 @@ impl Core {
         .await;
     }
 
-    /// False once every child has ended and no more can be spawned.
+    /// Whether children can be spawned: false once everything has ended.
     pub(crate) fn is_open(&self) -> bool {
         self.open.get()
     }
 
-    /// Makes a future that borrows nothing a child. See [`spawn`](Self::spawn).
+    /// Spawns a future that borrows nothing. See [`spawn`](Self::spawn).
     pub(crate) fn spawn_static<F, T>(
         self: &Rc<Self>,
         future: F,
@@ -157,7 +159,7 @@ impl Core {
         unsafe { self.spawn(future, place) }
     }
 
-    /// Makes the future a child. It is first polled in the scheduler's next round.
+    /// Spawns the future as a child. It is first polled in the scheduler's next round.
     ///
     /// # Safety
     ///
@@ -186,7 +188,7 @@ impl Core {
         let unit = child.into_raw().as_ptr().cast_const().cast();
         self.live.set(self.live.get() + 1);
         // SAFETY: invariant 1 for the roster, which is the core's first field. As long as the child
-        // is attached its `Owned` is not dropped.
+        // is attached, its `Owned` is not dropped.
         unsafe { Roster::attach(Rc::as_ptr(self).cast(), unit) };
         unit
     }
@@ -197,13 +199,13 @@ impl Core {
         // SAFETY: invariant 2.
         self.roster.detach(unsafe { unit.as_ref() });
         self.live.set(self.live.get() - 1);
-        // SAFETY: invariant 2: `adopt` gave it up. It is not being polled: invariant 4.
+        // SAFETY: invariant 2: `adopt` gave up the `Owned`. It is not being polled: invariant 4.
         unsafe { Owned::from_raw(unit.cast()) }
     }
 
-    /// Moves the only child of this nursery, with the scopes it has open, to another nursery that is
-    /// open. The child's scopes are under the other's at once. If the child is being polled, it moves
-    /// when the poll is over.
+    /// Moves the only child of this nursery, with the scopes that it has open, to another open
+    /// nursery. Its scopes are put under the other nursery's at once. If the child is being polled,
+    /// the child itself moves when the poll is over.
     pub(crate) fn move_only_child(&self, to: &Rc<Core>) {
         let Some(unit) = NonNull::new(self.roster.first().cast_mut()) else {
             return; // it has ended
@@ -211,18 +213,20 @@ impl Core {
         forward_scope(&self.scope, &to.scope);
         let mut foreign = Vec::new();
         if self.roster.is_draining() {
-            // This nursery is being polled. It runs nothing but its child, so that is, too.
+            // This nursery is being polled. It runs nothing but its child, so the child is being
+            // polled too.
             self.is_moving.set(true);
             self.moving_to.set(Some(to.clone()));
-            // The caller goes on in the next round, counted from now.
-            // SAFETY: the body is attached as long as the nursery is being polled.
+            // The caller continues in the next round, counted from now. SAFETY: the body is
+            // attached as long as the nursery is being polled.
             let host = unsafe { wake::make_ready(self.roster.body()) };
             debug_assert!(host.is_none(), "the owner of the queue is draining it");
         } else {
             foreign.extend(self.move_child(unit, to));
         }
         foreign.extend(self.scope.move_children(to.scope.as_ptr()));
-        // Operations that are woken by foreign wakers have to leave them with their new scope.
+        // Operations that are woken through foreign wakers have to leave these with their new
+        // scope.
         foreign.extend(self.scope.foreign());
         wake_all(foreign); // foreign code, which may drop either nursery
     }
@@ -252,7 +256,7 @@ impl Core {
     #[must_use]
     fn finish_if_empty(&self) -> Option<Foreign> {
         if self.live.get() == 0 && (!self.body_running.get() || self.tell_body.get()) {
-            // SAFETY: it is attached, if there is one.
+            // SAFETY: the body is attached, if there is one.
             let body = unsafe { self.roster.body().as_ref() }?;
             // It may have been made ready earlier, by the cancellation that ended the children.
             if body.is_queued() {
@@ -264,14 +268,14 @@ impl Core {
         None
     }
 
-    // Questions that are asked when the nursery seems to be stuck.
+    // For reports about nurseries that seem to be stuck.
 
     /// The nursery that a roster belongs to.
     ///
     /// # Safety
     ///
-    /// The pointer came from a unit that is attached, or from a scope, and the answer is not used after
-    /// foreign code has run.
+    /// The pointer came from an attached unit or from a scope, and the returned reference is not
+    /// used after foreign code has run.
     pub(crate) unsafe fn of<'a>(roster: *const Roster) -> &'a Core {
         // SAFETY: the caller's promise; invariant 5.
         unsafe { &*roster.cast::<Core>() }
@@ -282,14 +286,14 @@ impl Core {
         self.roster.queue.ready_since()
     }
 
-    /// Whether anything is running in it. If not, something outside keeps it open.
+    /// Whether anything is running in the nursery. If not, something outside keeps it open.
     pub(crate) fn runs_something(&self) -> bool {
         self.body_running.get() || !self.roster.first().is_null()
     }
 
     /// Where its children were spawned.
     pub(crate) fn tasks(&self, which: Which) -> Vec<&'static Location<'static>> {
-        // SAFETY (both): what is attached is alive, and a child (invariant 2).
+        // SAFETY (both): attached units are alive, and these are children (invariant 2).
         let children = self
             .roster
             .children()
