@@ -14,8 +14,8 @@ use crate::generator::Generator;
 /// # Errors
 ///
 /// The body's. If the generator's clean-up fails, its error replaces the body's, as in Python, and
-/// the body's is reported through `tracing`. [`Cancelled`](crate::Cancelled), once the generator has
-/// been closed nevertheless, in an endless loop that comes to no checkpoint (see the
+/// the body's is reported through `tracing`. [`Cancelled`](crate::Cancelled), after the generator
+/// has been closed nevertheless, in an endless loop that never reaches a checkpoint (see the
 /// [guide](crate::guide::scheduling#the-budget)).
 ///
 /// # Dropping
@@ -46,7 +46,7 @@ where
     F: AsyncFnOnce(&mut Generator<'a, T, S>) -> Result<R>,
 {
     let mut generator = generator;
-    // The call is part of the body: it may panic, too.
+    // The call is part of the body, because it may panic too.
     let outcome = catch_panic(async { body(&mut generator).await }).await;
     let closing = async {
         let mut closing = generator.aclose();

@@ -1,8 +1,8 @@
 //! Context managers made from a generator body: set up, yield once, clean up.
 //!
-//! Unlike a generator, a context manager may yield inside scopes: what runs at its yield is the
-//! body of the [`with`] that entered it, so a scope that it has open is around just that.
-//! Meanwhile its holds count in the frame of the `with` as well (PEP 789).
+//! Unlike a generator, a context manager may yield inside scopes: at its yield only the body of the
+//! [`with`] that entered it runs, so a scope that it has open is around exactly that. Meanwhile its
+//! holds count in the frame of the `with` too (PEP 789).
 
 use std::future::{Future, poll_fn};
 use std::panic::{Location, resume_unwind};
@@ -63,14 +63,14 @@ where
 /// Enters a context manager, runs `body` with what it yields, and leaves it.
 ///
 /// Scopes that the manager has open at its yield are around the body; a nursery's children go on
-/// beside it. Entering and leaving are not checkpoints: only what the manager awaits is.
+/// beside it. Entering and leaving are not checkpoints: only the manager's own awaits are.
 ///
 /// # Errors
 ///
 /// The manager's: [`ContextManagerMisused`] if it yields twice or not at all. The body's, as the
-/// manager passes it on. If the manager has handled an error of the body, there is no value: that
-/// is fine where the value is `()`, and the error [`NoValue`] otherwise. A body that loops forever
-/// has to say that its value is `()`, like that of a
+/// manager passes it on. If the manager has handled an error of the body, there is no value. That
+/// is fine if the value is `()`, and the error [`NoValue`] otherwise. A body that loops forever has
+/// to say that its value is `()`, like that of a
 /// [`nursery`](crate::nursery()#a-body-that-loops-forever):
 ///
 /// ```compile_fail,E0080
@@ -89,13 +89,13 @@ where
 ///
 /// # Dropping
 ///
-/// If the future is dropped before it has ended, the manager is dropped with its body, without
-/// cleaning up, which is reported through `tracing`.
+/// If the future is dropped before the manager has ended, the manager and its body are dropped
+/// without cleaning up. This is reported through `tracing`.
 ///
 /// # Panics
 ///
-/// With a panic of the body, when the manager has cleaned up: [`BodyPanicked`] is raised at its
-/// yield.
+/// If the body panics, with the same payload, when the manager has cleaned up: [`BodyPanicked`] is
+/// raised at its yield.
 #[track_caller]
 pub fn with<'a, R, T, F>(manager: ContextManager<'a, R>, body: F) -> impl Future<Output = Result<T>>
 where
@@ -133,7 +133,7 @@ where
         };
         open.link.resume(resume);
         let left = catch_panic(poll_fn(|cx| open.poll(cx))).await;
-        std::mem::forget(entered); // and left
+        std::mem::forget(entered); // and its scope was left
         let made_at = open.place;
         let left = open.end(left);
         let outcome = match panic {
@@ -163,7 +163,7 @@ struct Open<'a, R> {
 struct Around {
     scope: Option<ScopeRef>,
     children: Children,
-    /// While the body of the `with` runs, it counts in the frame of that.
+    /// While the body of the `with` runs, these count in the frame of the `with`.
     _holds: Option<Vec<Hold>>,
 }
 
@@ -192,7 +192,7 @@ impl<'a, R> Open<'a, R> {
     /// Polls the manager up to its yield.
     #[inline]
     fn poll_set_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
-        // When it has yielded, the body of the `with` is polled for the first time.
+        // When it has yielded, the body of the `with` will be polled for the first time.
         current::beside_others(|| self.poll(cx)).map(|step| match step {
             Step::Yielded(resource) => Ok(resource),
             Step::Ended(Ok(())) => Err(self.misused("did not yield")),
@@ -227,7 +227,7 @@ impl<'a, R> Open<'a, R> {
         let poll = || body.poll(cx);
         let polled = match &around.scope {
             Some(scope) => {
-                // In a nursery, the manager is not polled down to its yield.
+                // If the yield is inside a nursery, the manager is not polled down to it.
                 scope.polled();
                 in_scope(scope, poll)
             }
@@ -236,8 +236,8 @@ impl<'a, R> Open<'a, R> {
         polled.map(|outcome| outcome.map_err(Left::Panicked))
     }
 
-    /// Polls what the manager has open beside the body. It must stay at its yield: it does not if that
-    /// has lost a `select`, for example.
+    /// Polls whatever the manager has open beside the body. The manager must stay at its yield. It
+    /// does not if the yield has lost a `select`, for example.
     fn go_on(&mut self, cx: &mut Context<'_>) -> Option<Left<R>> {
         match self.poll(cx) {
             Poll::Ready(step) => Some(Left::Early(Some(step))),
@@ -246,20 +246,20 @@ impl<'a, R> Open<'a, R> {
         }
     }
 
-    /// Drops the manager, after its last poll. Returns what has come of it.
+    /// Drops the manager, after its last poll. Returns its outcome.
     #[inline]
     fn end(self, left: Caught<Step<R>>) -> Caught<Step<R>> {
         let Open { body, link, .. } = self;
         drop(body); // foreign code
         match link.take_undelivered() {
-            // The manager gave up its yield, and has not seen the body's error.
+            // The manager has given up its yield, and has not seen the body's error.
             Some(error) if matches!(left, Ok(Step::Ended(Ok(())))) => Ok(Step::Ended(Err(error))),
             _ => left,
         }
     }
 }
 
-/// Goes on with the panic of a body when its manager has been left. A failure of the manager's is
+/// Resumes the panic of a body when its manager has been left. If the manager fails, that is
 /// reported.
 fn leave_in_panic<R>(
     left: Caught<Step<R>>,
@@ -283,10 +283,10 @@ fn leave_in_panic<R>(
     resume_unwind(payload)
 }
 
-/// What has come of something that may panic.
+/// The outcome of something that may panic.
 type Caught<T> = std::result::Result<T, Payload>;
 
-/// A context manager that was entered and not left.
+/// A context manager that was entered and has not been left.
 struct Entered {
     place: &'static Location<'static>,
     made_at: &'static Location<'static>,

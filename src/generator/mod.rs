@@ -2,8 +2,8 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `state` | how far a body is, in one word: a diagram, and each transition |
-//! | `link` | what the body and its driver share; the driver's end and the body's end, with the yield |
+//! | `state` | the state of a body, in one word: a diagram, and each transition |
+//! | `link` | what the body and its driver share; the driver's end, and the body's end with the yield |
 //! | `calls` | `anext`, `asend`, `athrow`, `aclose` |
 //! | `finalize` | what becomes of a suspended generator that is dropped or left behind; hooks |
 //! | `aclosing` | a generator that is closed on every way out |
@@ -11,14 +11,15 @@
 //! | `context_manager` | bodies that set up, yield once, and clean up |
 //! | `safe_channel` | a producer that may yield inside scopes |
 //!
-//! Where open scopes are counted is `scope/frame.rs`; the errors are in `error/generator.rs`.
+//! Open scopes are counted in `scope/frame.rs`; the errors are in `error/generator.rs`.
 //!
 //! # Foreign code
 //!
 //! A body, the values that go in and out, hooks, wakers and subscribers are foreign code. While a
-//! body is polled it is borrowed, so that it cannot poll, close or drop itself; whatever else it
-//! does finds a generator that runs. Otherwise foreign code runs last, when the state says what is to
-//! happen: a generator is taken off all lists before its body is dropped.
+//! body is polled it is borrowed, so it cannot poll, close or drop itself. Whatever else it does,
+//! it finds a generator that is running. All other foreign code runs last, when the state already
+//! says what is to happen: for example, a generator is taken off all lists before its body is
+//! dropped.
 
 mod aclosing;
 mod calls;
@@ -52,14 +53,14 @@ use crate::generator::link::{Body, Link};
 use crate::generator::state::{Kind, Phase};
 use crate::scope::aside::Aside;
 
-/// How far a generator is.
+/// The state of a generator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GeneratorState {
     /// The generator has not been iterated yet.
     Created,
     /// The body waits at a yield.
     Suspended,
-    /// The body is running, or an `anext` was dropped while it was.
+    /// The body is running, or an `anext` was dropped while the body was running.
     Running,
     /// The body has ended.
     Finished,
@@ -76,15 +77,15 @@ impl From<Phase> for GeneratorState {
     }
 }
 
-/// An asynchronous generator: a body that gives out values one at a time, and waits in between.
+/// An asynchronous generator: a body that yields values one at a time, and waits in between.
 ///
 /// It is made by [`generator`], or by [`Nursery::generator`](crate::Nursery::generator) if the body
-/// borrows. `T` is what comes out, `S` what [`asend`](Self::asend) sends in. It is PEP 525's
-/// asynchronous generator object, and a [`Stream`](futures_core::Stream).
+/// borrows. It yields values of type `T`, and [`asend`](Self::asend) sends in values of type `S`.
+/// It is PEP 525's asynchronous generator object, and a [`Stream`](futures_core::Stream).
 ///
 /// Its clean-up is never skipped. A suspended generator that is dropped is closed by its finalizer,
-/// which is the run's unless [another](set_asyncgen_hooks) was set, and those that are left are
-/// closed before [`run`](crate::run) returns. To have it closed before the program goes on, use
+/// which is the run's unless [another](set_asyncgen_hooks) was set. Generators that are left are
+/// closed before [`run`](crate::run) returns. To have one closed before the program goes on, use
 /// [`aclosing`].
 #[must_use = "a generator does nothing until it is iterated"]
 pub struct Generator<'a, T, S = ()> {
@@ -94,16 +95,16 @@ pub struct Generator<'a, T, S = ()> {
 /// What a generator shares with its finalizer.
 struct Inner<'a, T, S> {
     link: Rc<Link<T, S>>,
-    /// Gone when the body has ended, and borrowed while it runs.
+    /// `None` when the body has ended, and borrowed while it runs.
     body: RefCell<Option<Body<'a>>>,
     finalizer: Box<dyn Finalize<'a> + 'a>,
-    /// Itself, for the finalizer.
+    /// A reference to itself, for the finalizer.
     this: Weak<dyn Closable + 'a>,
-    /// Of the call that polls it.
+    /// Counts the call that polls the body.
     aside: Aside,
     /// A call of `aclose` that waits until the finalizer has closed it.
     closer: Cell<Option<Waker>>,
-    /// Its place on the run's list of generators.
+    /// The generator's place in the run's list of generators.
     registered: Cell<Option<Registration>>,
     name: &'static str,
     qualname: RefCell<Cow<'static, str>>,
@@ -112,9 +113,9 @@ struct Inner<'a, T, S> {
 
 /// Makes an asynchronous generator out of a body.
 ///
-/// The body gets a [`Yielder`], and ends by returning. Nothing of it runs before the first
-/// [`anext`](Generator::anext). It may not yield inside a cancel scope, a timeout or a nursery
-/// that it opened: see [`YieldInCancelScope`](crate::YieldInCancelScope).
+/// The body gets a [`Yielder`], and ends by returning. No part of it runs before the first
+/// [`anext`](Generator::anext). It may not yield inside a cancel scope, a timeout or a nursery that
+/// it opened: see [`YieldInCancelScope`](crate::YieldInCancelScope).
 ///
 /// ```
 /// use seedbed::{Yielder, generator, sleep};
@@ -177,7 +178,7 @@ impl<'a, T, S> Generator<'a, T, S> {
         }
     }
 
-    /// The generator's name: that of the function it was made in.
+    /// The generator's name: that of the function in which it was made.
     #[must_use]
     pub fn name(&self) -> &'static str {
         last_segment(self.inner.name)
@@ -200,7 +201,7 @@ impl<'a, T, S> Generator<'a, T, S> {
         self.inner.place
     }
 
-    /// How far the generator is. PEP 525's `ag_running` is `Running`.
+    /// The generator's state. PEP 525's `ag_running` is `Running`.
     #[must_use]
     pub fn state(&self) -> GeneratorState {
         self.inner.link.state.phase().into()
@@ -212,8 +213,8 @@ impl<'a, T, S> Generator<'a, T, S> {
         self.inner.link.suspended_at()
     }
 
-    /// What a body that runs waits for: the operation of this crate that it reached last. It is
-    /// PEP 525's `ag_await`.
+    /// What a running body waits for: the operation of this crate that it reached last. This is PEP
+    /// 525's `ag_await`.
     #[must_use]
     pub fn awaiting(&self) -> Option<&'static str> {
         match self.state() {
@@ -223,13 +224,13 @@ impl<'a, T, S> Generator<'a, T, S> {
     }
 }
 
-/// The function around a closure, by the closure's type.
+/// The name of the function around a closure, from the closure's type.
 fn name_of<F>() -> &'static str {
     let name = std::any::type_name::<F>();
     name.trim_end_matches("::{{closure}}")
 }
 
-/// The last segment of a path, without the types it was called with.
+/// The last segment of a path, without its type arguments.
 fn last_segment(path: &str) -> &str {
     let (mut start, mut depth, mut before) = (0, 0_usize, ' ');
     for (at, c) in path.char_indices() {
@@ -250,13 +251,13 @@ impl<T, S> Inner<'_, T, S> {
         self.qualname.borrow().clone()
     }
 
-    /// The body has ended, or is not to run any more.
+    /// To be called when the body has ended, or must not run any more.
     fn finish(&self) {
         let gone = self.link.end();
         self.deregister();
         let closer = self.closer.take();
         let body = self.body.try_borrow_mut().ok().and_then(|mut body| body.take());
-        // From here on foreign code runs.
+        // From here on, foreign code runs.
         let mut panic = FirstPanic::new();
         panic.catch(|| drop(gone));
         if let Some(closer) = closer {
@@ -266,7 +267,7 @@ impl<T, S> Inner<'_, T, S> {
         panic.resume();
     }
 
-    /// Takes it off the run's list of those to be closed at the end.
+    /// Takes it off the run's list of generators to be closed at the end.
     fn deregister(&self) -> Deregistered {
         match self.registered.take() {
             Some(registration) => {
@@ -282,7 +283,7 @@ impl<T, S> Inner<'_, T, S> {
 #[derive(PartialEq, Eq)]
 enum Deregistered {
     Now,
-    /// Or it never was there.
+    /// It had been taken off before, or was never on it.
     Before,
 }
 
@@ -291,7 +292,7 @@ impl<T, S> Drop for Generator<'_, T, S> {
         let state = &self.inner.link.state;
         match state.phase() {
             Phase::Created => self.inner.finish(),
-            // Its finalizer has it already. (Its own body may be what drops it.)
+            // Its finalizer already has it. (It may be its own body that drops it.)
             Phase::Finalizing | Phase::Ended => {}
             Phase::AtYield | Phase::InFlight | Phase::Running if state.has_ignored_exit() => {
                 self.inner.exit_again();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::nursery;
 use crate::operation::sync::{Receiver, Sender, channel};
 
-/// What the producer of a [`safe_channel`] yields through.
+/// The means by which the producer of a [`safe_channel`] yields.
 pub struct Feed<T> {
     sender: Sender<T>,
 }
@@ -32,11 +32,11 @@ impl<T> std::fmt::Debug for Feed<T> {
     }
 }
 
-/// Runs `producer` in a task of its own, and `consumer` with what it yields, over a channel of this
-/// capacity. When the consumer leaves, the producer is cancelled and waited for.
+/// Runs `producer` in a task of its own, and `consumer` with the values that it yields, over a
+/// channel of this capacity. When the consumer leaves, the producer is cancelled and waited for.
 ///
 /// This is the remedy for a generator that has to yield inside a cancel scope, a timeout or a
-/// nursery: these scopes cancel the producer, and nothing else. It is Trio's `as_safe_channel`.
+/// nursery: these scopes cancel only the producer. It is Trio's `as_safe_channel`.
 ///
 /// # Errors
 ///
@@ -90,8 +90,8 @@ where
 {
     let place = Location::caller();
     async move {
-        // The receiver outlives the nursery, so that a producer that waits when the consumer leaves
-        // is cancelled, instead of being told that nobody is left to receive.
+        // The receiver outlives the nursery. So a producer that is waiting when the consumer leaves
+        // is cancelled, rather than told that nobody is left to receive.
         let (sender, receiver) = channel(capacity);
         let outcome = nursery::open(place, async |n: &crate::nursery::Nursery<'_, 'env>| {
             n.spawn(async move { producer(&Feed { sender }).await });

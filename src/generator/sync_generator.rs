@@ -1,4 +1,4 @@
-//! Synchronous generators, which may not yield inside scopes either.
+//! Synchronous generators. They may not yield inside scopes either.
 
 use std::panic::Location;
 use std::rc::Rc;
@@ -10,20 +10,20 @@ use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::{Close, Kind};
 use crate::schedule::budget;
 
-/// A generator whose body awaits nothing but its own yields: an iterator.
+/// A generator whose body awaits nothing except its own yields: an iterator.
 ///
 /// It is made by [`sync_generator`]. If the body is suspended when the generator is dropped, it is
 /// closed at once: [`GeneratorExit`] is raised at its yield.
 pub struct SyncGenerator<'a, T, S = ()> {
     link: Rc<Link<T, S>>,
-    /// Gone when it has ended, and while it runs.
+    /// `None` when the body has ended, and while it runs.
     body: Option<Body<'a>>,
     place: &'static Location<'static>,
 }
 
 /// Makes a synchronous generator out of a body.
 ///
-/// The body is an async closure that awaits only its yields; to await anything that has to wait is
+/// The body is an async closure that awaits only its yields; awaiting anything that has to wait is
 /// an error. It may not yield inside a cancel scope, a timeout or a nursery that it opened.
 ///
 /// ```
@@ -125,10 +125,10 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
         &mut self,
         poll: impl FnOnce(&Link<T, S>, &mut Body<'a>, &mut Context<'_>) -> Poll<Step<T>>,
     ) -> Result<Option<T>> {
-        // Out of its slot while it runs: it is gone if it panics.
+        // The body is out of its slot while it runs, so it is gone if it panics.
         let Some(mut body) = self.body.take() else { return Ok(None) };
         budget::count();
-        // It has nobody to let run: a checkpoint in it only looks for cancellation.
+        // There is nobody that it could let run, so a checkpoint in it only looks for cancellation.
         let step = budget::uninterrupted(|| {
             poll(&self.link, &mut body, &mut Context::from_waker(Waker::noop()))
         });
@@ -177,7 +177,7 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
 
 impl<T, S> Drop for SyncGenerator<'_, T, S> {
     fn drop(&mut self) {
-        // The body, and what it fails with, are foreign code.
+        // The body is foreign code, and so is its error.
         let mut panic = FirstPanic::new();
         if self.link.state.has_begun() && self.body.is_some() {
             panic.catch(|| {

@@ -1,5 +1,5 @@
-//! The budget of a unit: what it may do in one poll before it lets others run, and what an operation
-//! does with it. It is counted down in [`turn`](crate::schedule::turn).
+//! The budget of a unit: how much it may do in one poll before it lets others run, and how
+//! operations use it. It is counted down in [`turn`](crate::schedule::turn).
 
 use crate::schedule::current::THREAD;
 use crate::schedule::rounds::SCHEDULER;

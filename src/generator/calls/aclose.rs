@@ -1,4 +1,4 @@
-//! Closing, and the end of a body that ignores it.
+//! Closing a generator, and ending a body that ignores this.
 
 use std::future::Future;
 use std::mem;
@@ -22,8 +22,8 @@ impl<'a, T, S> Generator<'a, T, S> {
     ///
     /// What the body fails with, other than `GeneratorExit`;
     /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending;
-    /// [`Cancelled`](crate::Cancelled), once it has been closed nevertheless, in an endless loop that
-    /// comes to no checkpoint (see the [guide](crate::guide::scheduling#the-budget)).
+    /// [`Cancelled`](crate::Cancelled), after it has been closed nevertheless, in an endless loop
+    /// that never reaches a checkpoint (see the [guide](crate::guide::scheduling#the-budget)).
     ///
     /// # When the body yields
     ///
@@ -37,7 +37,7 @@ impl<'a, T, S> Generator<'a, T, S> {
     }
 }
 
-/// How far a closing is.
+/// How far the closing has got.
 #[derive(Clone, Copy, Default)]
 pub(in crate::generator) enum Closing {
     #[default]
@@ -46,7 +46,7 @@ pub(in crate::generator) enum Closing {
 }
 
 impl<T, S> Inner<'_, T, S> {
-    /// Closes.
+    /// Closes the generator.
     pub(in crate::generator) fn poll_close(
         &self,
         closing: &mut Closing,
@@ -67,7 +67,8 @@ impl<T, S> Inner<'_, T, S> {
             match self.poll_body(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(None)) => return Poll::Ready(Ok(())),
-                // An `anext` was dropped in flight, and this is the value it would have given.
+                // An `anext` was dropped in flight, and this is the value that it would have
+                // returned.
                 Poll::Ready(Ok(Some(value))) => {
                     drop(value);
                     self.link.exit();
@@ -80,16 +81,16 @@ impl<T, S> Inner<'_, T, S> {
         }
     }
 
-    /// The end of a body that has yielded when it was closed: raises `GeneratorExit` once more and
-    /// polls the body once, so that what does not wait runs. Does nothing to any other.
+    /// Ends a body that has yielded when it was closed: raises `GeneratorExit` once more and polls
+    /// the body once, so that clean-up that does not wait runs. Does nothing to any other body.
     #[cold]
     pub(in crate::generator) fn exit_again(&self) {
         if !self.link.state.has_ignored_exit() || self.link.state.is_running() {
             return;
         }
         self.deregister();
-        // In a destructor there is nobody to pass a panic on to, and an error's text, a payload and
-        // a subscriber are foreign code.
+        // In a destructor a panic cannot be passed on, and an error's text, a payload and a
+        // subscriber are foreign code.
         quietly(|| {
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 self.link.exit();
@@ -101,7 +102,7 @@ impl<T, S> Inner<'_, T, S> {
                 Ok(Poll::Ready(Ok(None))) => return,
                 Ok(Poll::Ready(Err(error))) if error.is::<GeneratorExit>() => return,
                 Ok(Poll::Ready(Err(error))) => error.to_string(),
-                // It was not suspended at a yield, and the exit is still to be raised.
+                // It was not suspended at a yield, and the exit has yet to be raised.
                 Ok(Poll::Ready(Ok(Some(_)))) => "it yields".into(),
                 Ok(Poll::Pending) => "it waits for something".into(),
                 Err(payload) => {
@@ -125,9 +126,9 @@ impl<T, S> Inner<'_, T, S> {
 pub struct Aclose<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
     closing: Closing,
-    /// While its finalizer closes it.
+    /// Present while the finalizer closes the generator.
     waits: Option<Uncancellable>,
-    /// The cancellation that the task is to be told of, once the generator is closed.
+    /// The cancellation that the task has to be told of, once the generator is closed.
     pub(in crate::generator) unheeded: Result<()>,
 }
 
@@ -142,7 +143,7 @@ impl<T, S> Future for Aclose<'_, '_, T, S> {
 }
 
 impl<T, S> Aclose<'_, '_, T, S> {
-    /// As `poll`, and leaves what the task is to be told in `unheeded`.
+    /// Like `poll`, but leaves the cancellation that the task has to be told of in `unheeded`.
     pub(in crate::generator) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self;
         // Closing is clean-up, and goes on.
@@ -153,8 +154,8 @@ impl<T, S> Aclose<'_, '_, T, S> {
             if this.inner.link.state.is_running() {
                 return Poll::Ready(this.inner.without_body().map(drop));
             }
-            // Two must not poll one body: its finalizer does, and reports what goes wrong.
-            let waker = cx.waker().clone(); // foreign code, by which it may end
+            // Only one may poll the body. That is the finalizer, which reports whatever goes wrong.
+            let waker = cx.waker().clone(); // foreign code, which may make it end
             if this.inner.link.state.phase() == Phase::Finalizing {
                 if this.waits.is_none() {
                     this.waits = Uncancellable::new();

@@ -11,21 +11,20 @@ use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner};
 
 impl<'a, T, S> Generator<'a, T, S> {
-    /// Runs the body up to its next yield, and returns the value; `None` at the end, and after it
-    /// again.
+    /// Runs the body up to its next yield, and returns the value; `None` at the end and ever after.
     ///
-    /// Dropping the future in flight loses nothing: the next `anext` carries on. This is PEP 525's
+    /// Dropping the future in flight loses nothing: the next `anext` continues. This is PEP 525's
     /// `__anext__`.
     ///
-    /// It is not a checkpoint: only what the body awaits is. A cancellation is raised there, inside
-    /// the body, which may handle it and go on. It counts against the
+    /// This is not a checkpoint: only what the body awaits is. A cancellation is raised there,
+    /// inside the body, which may handle it and go on. Each call counts against the
     /// [budget](crate::guide::scheduling#the-budget), and lets other tasks run when that is spent.
     ///
     /// # Errors
     ///
     /// The body's, after which the generator is finished; [`NotRunning`](crate::NotRunning) outside
-    /// [`run`](crate::run); [`Cancelled`](crate::Cancelled), which leaves the generator where it was,
-    /// in an endless loop that comes to no checkpoint (see the
+    /// [`run`](crate::run); [`Cancelled`](crate::Cancelled), which leaves the generator where it
+    /// was, in an endless loop that never reaches a checkpoint (see the
     /// [guide](crate::guide::scheduling#the-budget)).
     pub fn anext(&mut self) -> Anext<'_, 'a, T, S> {
         Anext { inner: &self.inner }
@@ -35,7 +34,7 @@ impl<'a, T, S> Generator<'a, T, S> {
 impl<T, S> futures_core::Stream for Generator<'_, T, S> {
     type Item = Result<T>;
 
-    /// As [`anext`](Generator::anext).
+    /// Does the same as [`anext`](Generator::anext).
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         self.inner.poll_next(cx).map(Result::transpose)
     }

@@ -15,8 +15,8 @@ impl<'a, T, S> Generator<'a, T, S> {
     ///
     /// # Errors
     ///
-    /// [`AsendError::Refused`], with the value, if the body is not suspended at a yield: before
-    /// the first `anext`, or when an `anext` was dropped in flight. Otherwise as
+    /// [`AsendError::Refused`], with the value, if the body is not suspended at a yield: before the
+    /// first `anext`, or when an `anext` was dropped in flight. Otherwise the same as for
     /// [`anext`](Self::anext).
     pub fn asend(&mut self, value: S) -> Asend<'_, 'a, T, S> {
         Asend { inner: &self.inner, value: Some(value), ended: false }
@@ -27,7 +27,7 @@ impl<'a, T, S> Generator<'a, T, S> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Asend<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
-    /// Until it is sent.
+    /// The value, until it is sent.
     value: Option<S>,
     ended: bool,
 }

@@ -12,18 +12,18 @@ use crate::generator::{Generator, Inner};
 
 impl<'a, T, S> Generator<'a, T, S> {
     /// Does the same as [`anext`](Self::anext), and makes the yield that the body is suspended at
-    /// fail with `error`. If the body handles it, the answer is the next value it yields.
+    /// fail with `error`. If the body handles it, this returns the next value that it yields.
     ///
     /// # Errors
     ///
     /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
-    /// Otherwise as [`anext`](Self::anext). Where that would fail with
+    /// Otherwise the same as for [`anext`](Self::anext). If that would fail with
     /// [`Cancelled`](crate::Cancelled) and leave the generator where it was, the error is thrown in
-    /// first, and what the body yields is dropped.
+    /// first, and whatever the body yields is dropped.
     ///
-    /// A body that has yielded when it was [closed](Self::aclose) is left where it is, and the
-    /// answer is the end, as in CPython. That the error was not thrown in is reported through
-    /// `tracing`.
+    /// A body that has yielded when it was [closed](Self::aclose) is left where it is, and this
+    /// returns the end, as in CPython. It is reported through `tracing` that the error was not
+    /// thrown in.
     pub fn athrow(&mut self, error: impl Into<Error>) -> Athrow<'_, 'a, T, S> {
         Athrow { inner: &self.inner, error: Some(error.into()), unheeded: Ok(()), ended: false }
     }
@@ -33,9 +33,9 @@ impl<'a, T, S> Generator<'a, T, S> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Athrow<'g, 'a, T, S> {
     inner: &'g Inner<'a, T, S>,
-    /// Until it is thrown.
+    /// The error, until it is thrown in.
     error: Option<Error>,
-    /// The cancellation that the task is to be told of, once that is done.
+    /// The cancellation that the task has to be told of, once that is done.
     unheeded: Result<()>,
     ended: bool,
 }
@@ -46,7 +46,7 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::athrow` was polled after it was ready");
-        // What is thrown is not lost: it is raised all the same.
+        // The error is not lost: it is raised all the same.
         if let Err(cancelled) = ready!(this.inner.aside.pay(cx)) {
             this.unheeded = Err(cancelled);
         }

@@ -1,11 +1,11 @@
-//! What a consumer calls: a future for each, and the polling of the body that they share.
+//! The calls of a consumer: a future for each, and the polling of the body, which they share.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `anext` | the next item |
 //! | `asend` | the same, with a value sent in |
 //! | `athrow` | the same, with an error thrown in |
-//! | `aclose` | closing, and the end of a body that ignores it |
+//! | `aclose` | closing a generator, and ending a body that ignores this |
 
 mod aclose;
 mod anext;
@@ -26,7 +26,7 @@ use crate::generator::link::Step;
 use crate::generator::state::Phase;
 use crate::schedule::current;
 
-/// The end of a body that panics.
+/// Ends a body that panics.
 struct Panicked<'i, 'a, T, S>(&'i Inner<'a, T, S>);
 
 impl<T, S> Drop for Panicked<'_, '_, T, S> {
@@ -36,7 +36,7 @@ impl<T, S> Drop for Panicked<'_, '_, T, S> {
 }
 
 impl<T, S> Inner<'_, T, S> {
-    /// Before the first poll of the body.
+    /// To be called before the first poll of the body.
     fn begin(&self) -> Result<()> {
         if !current::is_running() {
             return Err(NotRunning.into());
@@ -50,10 +50,10 @@ impl<T, S> Inner<'_, T, S> {
         GeneratorMisused::new(what, self.qualname.borrow().to_string())
     }
 
-    /// Polls the body on. `None` when it has ended.
+    /// Continues to poll the body. `None` when the body has ended.
     fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         let panicked = Panicked(self);
-        // It cannot poll itself meanwhile.
+        // The body cannot poll itself meanwhile.
         let step = if let Ok(mut body) = self.body.try_borrow_mut()
             && let Some(body) = &mut *body
         {
@@ -68,7 +68,7 @@ impl<T, S> Inner<'_, T, S> {
         }
     }
 
-    /// Polls a body on that is in flight, unless its finalizer does: two must not poll one body.
+    /// Continues to poll a body that is in flight, unless its finalizer does: only one may poll it.
     #[inline]
     fn poll_on(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         match self.link.state.phase() {
@@ -77,7 +77,7 @@ impl<T, S> Inner<'_, T, S> {
         }
     }
 
-    /// What follows a poll of the body.
+    /// Deals with the result of a poll of the body.
     #[inline(always)]
     fn after(&self, step: Poll<Step<T>>) -> Poll<Result<Option<T>>> {
         step.map(|step| match step {

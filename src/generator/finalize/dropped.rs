@@ -41,14 +41,14 @@ impl Finalize<'static> for OfThread {
 fn call(hook: &FinalizerHook, generator: Rc<dyn Closable>) {
     let (name, place) = (generator.qualname(), generator.place());
     let called = catch_unwind(AssertUnwindSafe(|| hook(Unfinished::new(generator))));
-    // This is a destructor: there is nobody to pass the panic on to.
+    // This is called in a destructor, where the panic cannot be passed on.
     if let Err(payload) = called {
         report!(error, generator = %name, made_at = %place, "a finalizer hook has panicked");
         quietly(|| drop(payload));
     }
 }
 
-/// Closes a generator that was dropped, in a task of the run's.
+/// Closes a generator that was dropped, in a task that belongs to the run.
 fn close_in_background(generator: Rc<dyn Closable>) {
     let mut panic = FirstPanic::new();
     panic.catch(|| {
@@ -64,12 +64,12 @@ fn close_in_background(generator: Rc<dyn Closable>) {
     generator.deregister();
     panic.catch(|| {
         SYSTEM.with(|system| match system {
-            // A run that is being dropped takes no more tasks: nothing would keep them.
+            // A run that is being dropped takes no more tasks, because nothing would keep them
+            // alive.
             Some(system) if system.takes_tasks() => {
                 system.spawn(async move {
-                    // One round later than a child would be, as in Trio, whose finalizer comes
-                    // by way of the entry queue.
-                    // (It may be cancelled, when another finalizer has panicked.)
+                    // One round later than in a child, as in Trio, where the finalizer goes through
+                    // the entry queue. (It may be cancelled if another finalizer has panicked.)
                     drop(yield_now().await);
                     close_quietly(Unfinished::new(generator), DROPPED).await
                 });

@@ -1,4 +1,4 @@
-//! What a thread has set to be called for its generators: PEP 525's `sys.set_asyncgen_hooks`.
+//! The hooks that a thread has set for its generators: PEP 525's `sys.set_asyncgen_hooks`.
 
 use std::cell::RefCell;
 use std::panic::Location;
@@ -7,14 +7,14 @@ use std::rc::Rc;
 use crate::generator::finalize::Unfinished;
 use crate::platform::thread_static;
 
-/// A hook for generators that are iterated for the first time: it gets the qualified name, and
+/// A hook for generators that are iterated for the first time. It is passed the qualified name, and
 /// where the generator was made.
 pub type FirstIter = Rc<dyn Fn(&str, &'static Location<'static>)>;
 
 /// A hook for generators that are dropped while suspended.
 pub type FinalizerHook = Rc<dyn Fn(Unfinished<'static>)>;
 
-/// What is called for the generators of this thread: PEP 525's `sys.set_asyncgen_hooks`.
+/// The hooks for the generators of a thread: PEP 525's `sys.set_asyncgen_hooks`.
 #[derive(Clone, Default)]
 pub struct AsyncgenHooks {
     /// Called when a generator is iterated for the first time, with its qualified name and place.
@@ -63,7 +63,7 @@ thread_static! {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn set_asyncgen_hooks(hooks: AsyncgenHooks) -> AsyncgenHooks {
-    // None are kept while the thread ends, and its variables are destroyed.
+    // No hooks are kept while the thread ends and its variables are destroyed.
     HOOKS.try_with(|current| current.replace(hooks)).unwrap_or_default()
 }
 

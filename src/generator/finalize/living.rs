@@ -19,18 +19,18 @@ use crate::schedule::ids::RunId;
 pub(crate) struct Generators(RefCell<Slab<Weak<dyn Closable>>>);
 
 impl Generators {
-    /// How many they are.
+    /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.0.borrow().len()
     }
 }
 
 part! {
-    /// Those of the present run.
+    /// The generators of the present run.
     pub(crate) const GENERATORS: Generators;
 }
 
-/// A generator's place among the living ones of its run.
+/// A generator's place in the list of its run.
 #[derive(Clone, Copy)]
 pub(in crate::generator) struct Registration {
     run: RunId,
@@ -38,7 +38,7 @@ pub(in crate::generator) struct Registration {
 }
 
 impl Registration {
-    /// Enters a generator in the list of the present run, if there is one.
+    /// Adds a generator to the list of the present run, if there is one.
     pub(super) fn new(generator: Weak<dyn Closable>) -> Option<Registration> {
         GENERATORS.with(|generators| {
             let key = generators?.0.borrow_mut().insert(generator);
@@ -54,16 +54,16 @@ impl Registration {
     }
 }
 
-/// Closes the generators that are still alive, one at a time, again until none is left, and waits
-/// for those that are being closed already. If one panics, which is left to the caller, the others
-/// are closed all the same.
+/// Closes the generators that are still alive, one at a time, until none is left, and waits for
+/// those that are already being closed. If one panics, the others are closed all the same, and the
+/// panic is left to the caller.
 pub(crate) async fn finalize_all(system: &System, generators: &Generators, panic: &mut FirstPanic) {
     loop {
         let alive: Vec<_> = generators.0.borrow().iter().map(|(_, weak)| weak.clone()).collect();
         let mut found = false;
         for generator in alive.iter().filter_map(Weak::upgrade) {
-            // One that runs may be driven by the clean-up of another, in a task of the run's. It waits
-            // until there is no such task left.
+            // A running generator may be driven by the clean-up of another one, in a task that
+            // belongs to the run. It has to wait until no such task is left.
             if generator.is_running() && !system.is_empty()
                 || generator.deregister() == Deregistered::Before
             {
@@ -84,7 +84,8 @@ pub(crate) async fn finalize_all(system: &System, generators: &Generators, panic
     }
 }
 
-/// When a run fails as a whole: drops the bodies of the generators that are still alive.
+/// Drops the bodies of the generators that are still alive. To be called when a run fails as a
+/// whole.
 pub(crate) fn abandon_all(generators: &Generators) {
     let mut panic = FirstPanic::new();
     loop {

@@ -1,15 +1,15 @@
-//! What becomes of a suspended generator that is dropped, or left when all else has ended.
+//! What becomes of a suspended generator that is dropped, or left when everything else has ended.
 //!
-//! Its clean-up is asynchronous, so it cannot run in a destructor: the body goes to the finalizer
-//! that was set when it was first iterated. The runtime's own closes it in a system task, inside a
-//! cancelled, shielded scope: it may clean up, and cannot wait.
+//! Its clean-up is asynchronous, so it cannot run in a destructor. Instead the body goes to the
+//! finalizer that was set when it was first iterated. The runtime's own finalizer closes it in a
+//! system task, inside a cancelled, shielded scope, where it may clean up but cannot wait.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `hooks` | what a thread has set to be called instead |
+//! | `hooks` | the hooks that a thread has set to be called instead |
 //! | `dropped` | the finalizer of generators that borrow nothing: the hook, or the run |
 //! | `of_nursery` | generators that borrow, and their finalizer: the nursery |
-//! | `unfinished` | what a finalizer gets |
+//! | `unfinished` | the generator that a finalizer is given |
 //! | `living` | the run's list of generators, and how it closes them in the end |
 
 mod dropped;
@@ -39,24 +39,24 @@ use crate::scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 
-/// A generator whatever its types are.
+/// A generator, whatever its types.
 pub(super) trait Closable: LeftBehind {
     fn poll_close(&self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<Result<()>>;
     fn qualname(&self) -> Cow<'static, str>;
     fn suspended_at(&self) -> Option<&'static Location<'static>>;
-    /// Whether its body runs, or is in flight.
+    /// Whether the body is running, or in flight.
     fn is_running(&self) -> bool;
-    /// From now on only its finalizer polls it.
+    /// Makes sure that from now on only its finalizer polls it.
     fn begin_finalizing(&self);
-    /// Others may poll it again.
+    /// Lets others poll it again.
     fn end_finalizing(&self);
-    /// The same, for a generator that was not dropped: whatever else polls it is woken, to learn of
-    /// that.
+    /// Like [`begin_finalizing`](Self::begin_finalizing), for a generator that was not dropped:
+    /// whatever else polls it is woken, to learn of this.
     fn take_over(&self);
-    /// Takes it off the list of those to be closed at the end.
+    /// Takes it off the list of generators to be closed at the end.
     fn deregister(&self) -> Deregistered;
-    /// Ends a body that has yielded when it was closed, as well as it can be. Does nothing to any
-    /// other.
+    /// Ends a body that has yielded when it was closed, as far as that is possible. Does nothing to
+    /// any other body.
     fn exit_again(&self);
     /// Drops the body as it is.
     fn abandon(&self);
@@ -107,11 +107,11 @@ impl<T, S> Closable for Inner<'_, T, S> {
     }
 }
 
-/// What finalizes a generator.
+/// The finalizer of a generator.
 pub(super) trait Finalize<'a> {
-    /// The generator is iterated for the first time.
+    /// Called when the generator is iterated for the first time.
     fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration>;
-    /// It was dropped with its body suspended.
+    /// Called when the generator was dropped with its body suspended.
     fn dropped(&self, generator: Rc<dyn Closable + 'a>);
 }
 
@@ -145,7 +145,7 @@ async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
 
 /// Drops a generator's body as it is, and reports that.
 fn give_up(generator: &dyn Closable, why: &str) {
-    // In a destructor.
+    // This is called in a destructor.
     let mut panic = FirstPanic::new();
     panic.catch(|| {
         tracing::error!(

@@ -1,4 +1,5 @@
-//! Generators that belong to a nursery: their bodies may borrow, and it closes them before it ends.
+//! Generators that belong to a nursery: their bodies may borrow, and the nursery closes them before
+//! it ends.
 
 use std::future::Future;
 use std::panic::Location;
@@ -67,8 +68,8 @@ impl<'a> Finalize<'a> for OfNursery {
             return give_up(&*generator, "a generator was dropped with its nursery");
         }
         let place = generator.place();
-        // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` asks the
-        // same of it as `Nursery::spawn` asks of a child.
+        // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` requires
+        // the same of the generator as `Nursery::spawn` does of a child.
         drop(unsafe { self.core.spawn(close_quietly(Unfinished::new(generator), DROPPED), place) });
     }
 }

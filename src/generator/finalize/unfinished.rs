@@ -1,4 +1,4 @@
-//! What a finalizer gets.
+//! The generator that a finalizer is given.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -13,21 +13,21 @@ use crate::error::panic::in_destructor;
 use crate::generator::calls::Closing;
 use crate::generator::finalize::{Closable, give_up};
 
-/// A generator that was dropped before its body had ended: what a finalizer gets.
+/// A generator that was dropped before its body had ended. It is passed to a finalizer.
 ///
-/// A finalizer that drops it gives the body up: its clean-up is skipped, which is reported through
-/// `tracing`.
+/// If the finalizer drops it, the body is given up: its clean-up is skipped, and this is reported
+/// through `tracing`.
 pub struct Unfinished<'a> {
     generator: Rc<dyn Closable + 'a>,
     origin: Origin,
     closing: Cell<Closing>,
 }
 
-/// How a generator has come to its finalizer.
+/// How a generator came to its finalizer.
 #[derive(Clone, Copy)]
 enum Origin {
     Dropped,
-    /// It was not dropped, but is left when all else has ended.
+    /// It was not dropped, but is left when everything else has ended.
     Left,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Unfinished<'a> {
         Unfinished { generator, origin: Origin::Dropped, closing: Cell::default() }
     }
 
-    /// One that was not dropped, but is left when all else has ended.
+    /// A generator that was not dropped, but is left when everything else has ended.
     pub(super) fn left(generator: Rc<dyn Closable + 'a>) -> Self {
         generator.take_over();
         Unfinished { generator, origin: Origin::Left, closing: Cell::default() }
@@ -49,8 +49,8 @@ impl Drop for Unfinished<'_> {
             (Closing::Unbegun, _) => {
                 give_up(&*self.generator, "a finalizer has given a generator up");
             }
-            // If it ignored its exit it is not asked a second time: CPython finalizes an object
-            // once.
+            // If it ignored its exit, it is not asked a second time: CPython finalizes an object
+            // only once.
             (Closing::Begun, Origin::Dropped) => in_destructor(|| self.generator.abandon()),
             (Closing::Begun, Origin::Left) => self.generator.exit_again(),
         }
@@ -80,7 +80,7 @@ impl Unfinished<'_> {
     ///
     /// # Errors
     ///
-    /// The same as those of `aclose`.
+    /// The same as for `aclose`.
     pub async fn aclose(self) -> Result<()> {
         self.close().await
     }
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Unfinished<'_> {
     }
 }
 
-/// Closes a generator, which nothing else polls meanwhile.
+/// Closes a generator that nothing else polls meanwhile.
 struct Finalizing<'g, 'a> {
     generator: &'g (dyn Closable + 'a),
     closing: Closing,

@@ -1,5 +1,5 @@
-//! The driver's end: the body is polled, resumed and closed from here, by a generator or by what
-//! enters a context manager.
+//! The driver's end: from here a generator, or whatever enters a context manager, polls, resumes
+//! and closes the body.
 
 use std::cell::Cell;
 use std::ptr;
@@ -13,7 +13,7 @@ use crate::scope::current::{current_scope, in_frame, with_scope};
 use crate::scope::frame::Held;
 use crate::scope::tree::pool::ScopeRef;
 
-/// What a yield that waits goes on with.
+/// What a waiting yield is resumed with.
 pub(in crate::generator) enum Resume<S> {
     /// A plain next.
     Next,
@@ -21,7 +21,7 @@ pub(in crate::generator) enum Resume<S> {
     Raise(Error),
 }
 
-/// How far a poll brought a body.
+/// How far a poll has taken a body.
 pub(in crate::generator) enum Step<T> {
     Yielded(T),
     /// It has yielded instead of ending, and is suspended there.
@@ -29,14 +29,14 @@ pub(in crate::generator) enum Step<T> {
     Ended(Result<()>),
 }
 
-/// What the link of a body that has ended has kept. To drop it is foreign code.
+/// What the link of a body that has ended still kept. Dropping this runs foreign code.
 pub(in crate::generator) struct Gone {
     _wakers: [Option<Waker>; 2],
     _scope: Option<ScopeRef>,
 }
 
 impl<T, S> Link<T, S> {
-    /// Says what the yield that waits returns when the body is polled next.
+    /// Sets what the waiting yield returns when the body is polled next.
     pub(in crate::generator) fn resume(&self, with: Resume<S>) {
         match with {
             Resume::Next => self.state.resume(),
@@ -60,7 +60,7 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// Closes: raises `GeneratorExit` at the yield that waits, or at the next one.
+    /// Closes the body: raises `GeneratorExit` at the waiting yield, or at the next one.
     pub(in crate::generator) fn exit(&self) {
         match self.state.exit() {
             Exit::AtYield => self.resume(Resume::Raise(GeneratorExit.into())),
@@ -68,8 +68,9 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// A plain next, where the body waits at its yield, or for something else in the present scope,
-    /// and there is nothing else to notice. Otherwise `None`, and nothing is done.
+    /// Resumes the body with a plain next, if it waits at its yield, or for something else in the
+    /// present scope, and nothing else has to be dealt with. Otherwise returns `None` and does
+    /// nothing.
     #[inline(always)]
     pub(in crate::generator) fn go_on(
         &self,
@@ -113,7 +114,7 @@ impl<T, S> Link<T, S> {
     /// Polls a body that is running.
     #[inline(always)]
     fn poll_once(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        /// The end of a body that panics.
+        /// Ends a body that panics.
         struct Panicked<'a, T, S>(&'a Link<T, S>);
         impl<T, S> Drop for Panicked<'_, T, S> {
             fn drop(&mut self) {
@@ -130,7 +131,7 @@ impl<T, S> Link<T, S> {
         outcome
     }
 
-    /// What follows a poll of the body.
+    /// Deals with the result of a poll of the body.
     #[inline(never)]
     fn settle(
         &self,
@@ -158,7 +159,7 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// Something that forbids a yield was opened beside one, by a `join` in the body.
+    /// Called when something that forbids a yield was opened beside one, by a `join` in the body.
     #[cold]
     fn refuse(&self, value: T) {
         let Some(place) = self.at.get() else { unreachable!("it has yielded") };
@@ -169,7 +170,7 @@ impl<T, S> Link<T, S> {
         drop(value); // foreign code
     }
 
-    /// The body has stopped without a value.
+    /// Called when the body has stopped without a value.
     fn stopped_elsewhere(&self, cx: &Context<'_>) -> Poll<Step<T>> {
         match (self.state.tell(), self.at.get()) {
             (News::IgnoredExit, Some(place)) => {
@@ -182,7 +183,8 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// The body waits for something other than its yield, and is to be polled by the same driver again.
+    /// Called when the body waits for something other than its yield. The same driver has to poll
+    /// it again.
     #[inline]
     fn wait(&self, cx: &Context<'_>) -> Poll<Step<T>> {
         self.state.set_waits();
@@ -202,15 +204,15 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// Whether it was in the present scope that the body was polled last.
+    /// Whether the body was last polled in the present scope.
     #[inline(always)]
     fn is_around(&self) -> bool {
         with_scope(|scope| ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref)))
     }
 
-    /// Keeps the present scope. A body that waits may be polled in another one than before. What
-    /// waits in it behind a combinator that polls only what was woken would not learn of that, and
-    /// not be reached by that scope.
+    /// Keeps the present scope. A waiting body may be polled in a different scope than before. An
+    /// operation in it that is behind a combinator which polls only what was woken would not learn
+    /// of this, and the new scope would not reach it.
     fn look_around(&self) {
         if self.is_around() {
             return;
@@ -225,12 +227,12 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// The scope around the yield, to run in it what belongs there.
+    /// Takes the scope around the yield, so that what belongs in it can be run there.
     pub(in crate::generator) fn take_inner_scope(&self) -> Option<ScopeRef> {
         self.inner.take()
     }
 
-    /// The error that was to be raised at a yield, where no yield has taken it.
+    /// Takes the error that was to be raised at a yield, if no yield has taken it.
     pub(in crate::generator) fn take_undelivered(&self) -> Option<Error> {
         match self.state.take_undelivered() {
             Delivered::Yes => None,
@@ -238,8 +240,8 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// The body has ended, or is not to be polled any more. Returns what the link has kept, the first
-    /// time.
+    /// To be called when the body has ended, or must not be polled any more. Returns what the link
+    /// has kept, the first time.
     #[must_use]
     pub(in crate::generator) fn end(&self) -> Option<Gone> {
         match self.state.end() {

@@ -1,9 +1,9 @@
-//! What the two ends of a body that yields share: its state, a slot for the value that comes out, and
-//! one for what goes in.
+//! What the two ends of a body that yields share: its state, a slot for the value that comes out,
+//! and one for whatever goes in.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `driver` | the driver's end: the body is polled, resumed, closed |
+//! | `driver` | the driver's end, which polls, resumes and closes the body |
 //! | `yielder` | the body's end: [`Yielder`], and the yield |
 
 mod driver;
@@ -31,26 +31,27 @@ pub(super) type Body<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 pub(super) struct Link<T, S> {
     pub(super) state: State,
-    /// The value of the yield that waits, until the poll of the body is over.
+    /// The value of the waiting yield, until the poll of the body is over.
     out: Cell<Option<T>>,
-    /// What the yield that waits, or the next one, returns. The state says that there is something,
+    /// What the waiting yield, or the next one, returns. The state says whether there is something,
     /// and of which kind; a plain next needs nothing here.
     sent: Cell<Option<Result<S>>>,
-    /// Where the yield is that waits, or waited last.
+    /// The place of the waiting yield, or of the last one that waited.
     at: Cell<Option<&'static Location<'static>>>,
-    /// The waker that the body is being polled with, only to be compared; null while it is not.
+    /// The waker that the body is being polled with, only for comparison; null while it is not
+    /// being polled.
     driver: Cell<*const Waker>,
-    /// The waker that the yield was polled with while it waits, if it is not the body's.
+    /// The waker that the waiting yield was polled with, if it is not the body's.
     foreign: Cell<Option<Waker>>,
-    /// The scope that the body was polled in last, where that was looked at, only to be compared.
+    /// The scope that the body was last polled in, if that was checked, only for comparison.
     around: Cell<*const Scope>,
-    /// Keeps it, so that no other scope can be at this address.
+    /// Keeps that scope alive, so that no other scope can have its address.
     kept: Cell<Option<ScopeRef>>,
     /// The scope around a context manager's yield, if it has opened one.
     inner: Cell<Option<ScopeRef>>,
-    /// The unit that polled a body that waits.
+    /// The unit that polled the waiting body.
     waits_as: Cell<UnitId>,
-    /// The waker it did so with, if that was not the unit's own.
+    /// The waker that the unit polled it with, if that was not its own.
     waits_with: Cell<Option<Waker>>,
 }
 

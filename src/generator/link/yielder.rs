@@ -1,4 +1,4 @@
-//! The body's end: what it yields through, and the yield.
+//! The body's end: the [`Yielder`], and the yield.
 
 use std::future::Future;
 use std::panic::Location;
@@ -13,8 +13,8 @@ use crate::generator::state::{GivenUp, Notice, Resumed, Suspend, Suspension};
 use crate::scope::current::current_scope;
 use crate::scope::frame::Held;
 
-/// What a body yields through. It belongs to the body it was given to: used from a child task, from
-/// another generator, after the body has ended, or while another yield waits, it fails.
+/// What a body yields through. It belongs to the body that it was given to: it fails if it is used
+/// in a child task, in another generator, after the body has ended, or while another yield waits.
 pub struct Yielder<T, S = ()> {
     link: Rc<Link<T, S>>,
 }
@@ -52,13 +52,13 @@ impl<T, S> std::fmt::Debug for Yielder<T, S> {
     }
 }
 
-/// What a yield returns. It is as wide as the error that may come instead, so that either comes in
-/// registers: a narrow answer in a slot that is read wide defeats store forwarding.
+/// The result of a yield. It is as wide as the error that may come instead, so that either is
+/// returned in registers: a narrow value in a slot that is read wide would defeat store forwarding.
 #[repr(usize)]
 enum Answer {
     /// A plain next.
     Next,
-    /// It was sent in, and is in `Link::sent`.
+    /// A value was sent in, and is in `Link::sent`.
     Value,
 }
 
@@ -66,9 +66,9 @@ enum Answer {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Yield<'a, T, S> {
     link: &'a Link<T, S>,
-    /// Until it is handed out.
+    /// The value, until it is given out.
     value: Option<T>,
-    /// From then on, until it is resumed.
+    /// True from then on, until the yield is resumed.
     waits: bool,
     place: &'static Location<'static>,
 }
@@ -121,15 +121,15 @@ impl<T, S> Yield<'_, T, S> {
         }
     }
 
-    /// The yield is polled with another waker than the body is, and that has to be woken when it is
-    /// resumed. Beside the yield something else may wait.
+    /// To be called when the yield is polled with a different waker than the body. That waker has
+    /// to be woken when the yield is resumed. Something else may be waiting beside the yield.
     #[cold]
     fn wait_beside(&self, waker: &Waker) {
         self.link.foreign.set(Some(waker.clone()));
         self.link.state.set_waits();
     }
 
-    /// A poll that neither hands the value out nor returns at once.
+    /// Deals with a poll that neither gives the value out nor returns at once.
     #[inline(never)]
     fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         match value {
@@ -177,7 +177,7 @@ impl<T, S> Yield<'_, T, S> {
         YieldInCancelScope::new(what, opened, self.place).into()
     }
 
-    /// Sees whether the yield was resumed.
+    /// Finds out whether the yield was resumed.
     fn notice_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         let answer = match self.link.state.notice_closely() {
             Resumed::Next => Ok(Answer::Next),
@@ -192,8 +192,9 @@ impl<T, S> Yield<'_, T, S> {
         Poll::Ready(answer)
     }
 
-    /// A `select` in the body has given up this yield: the body may go on to another. A value that
-    /// has not come out yet never does; an error that was to be raised here is raised there.
+    /// To be called when a `select` in the body has given up this yield. The body may go on to
+    /// another one. A value that has not come out yet never does; an error that was to be raised
+    /// here is raised at the next yield.
     #[cold]
     fn give_up(&self) {
         let link = self.link;
@@ -224,7 +225,8 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// A context manager yields: keeps the scope around the yield, if it has opened one.
+    /// Called when a context manager yields. Keeps the scope around the yield, if the manager has
+    /// opened one.
     fn keep_inner_scope(&self) {
         if self.state.is_of_manager() {
             let current = current_scope();

@@ -1,4 +1,4 @@
-//! The transitions that the driver's end makes.
+//! The transitions made by the driver's end.
 
 use super::{
     ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, NEXT,
@@ -6,58 +6,58 @@ use super::{
 };
 use crate::scope::frame::HOLD;
 
-/// What has come of a plain next.
+/// The result of a plain next.
 pub(in crate::generator) enum GoOn {
     /// The body is running.
     Running,
-    /// Nothing is done: there is more to notice.
+    /// Nothing was done: there is more to deal with.
     Closely,
 }
 
 /// How a poll of the body has left it, at first sight.
 pub(in crate::generator) enum Stop {
     AtYield,
-    /// Nothing is done: it has to be looked at [closely](State::stop_closely).
+    /// Nothing was done: it has to be looked at [closely](State::stop_closely).
     Closely,
 }
 
 /// How a poll of the body has left it.
 pub(in crate::generator) enum Stopped {
-    /// No yield waits, and there is nothing else to notice.
+    /// No yield waits, and there is nothing else to deal with.
     NotAtYield,
-    /// There is.
+    /// There is something else to deal with.
     Closely,
 }
 
-/// Where a value goes that the consumer sends.
+/// Where a value from the consumer goes.
 pub(in crate::generator) enum Delivery {
     ToYield,
     /// No yield waits any more.
     ToNobody,
 }
 
-/// Whether something is open around a yield that waits.
+/// Whether something is open around a waiting yield.
 pub(in crate::generator) enum Yielded {
-    /// [Something](State::held) is, which was opened after the yield began to wait.
+    /// [Something](State::held) is, and was opened after the yield began to wait.
     Held,
-    /// Nothing is, but beside the yield something else may wait.
+    /// Nothing is, but something else may be waiting beside the yield.
     Beside,
     Alone,
 }
 
-/// What there is to tell whoever polls the body.
+/// What whoever polls the body has to be told.
 pub(in crate::generator) enum News {
     IgnoredExit,
     Nothing,
 }
 
-/// What closing a body begins with.
+/// How the closing of a body begins.
 pub(in crate::generator) enum Close {
-    /// It has not begun, and never will.
+    /// The body has not begun, and never will.
     Unbegun,
-    /// `GeneratorExit` is to be raised in it.
+    /// `GeneratorExit` has to be raised in the body.
     Exit,
-    /// Nothing: it has ended, or has ignored that already.
+    /// There is nothing to do: the body has ended, or has already ignored `GeneratorExit`.
     Nothing,
 }
 
@@ -67,13 +67,13 @@ pub(in crate::generator) enum Exit {
     AtNextYield,
 }
 
-/// Whether an error of the consumer's has been raised at a yield.
+/// Whether an error from the consumer has been raised at a yield.
 pub(in crate::generator) enum Delivered {
     Yes,
     No,
 }
 
-/// Whether a body has ended before.
+/// Whether a body had ended before.
 pub(in crate::generator) enum End {
     Now,
     Before,
@@ -101,17 +101,18 @@ impl State {
         Delivery::ToYield
     }
 
-    /// 2, with an error; without a yield that waits, one for the next yield.
+    /// 2, with an error. If no yield waits, the error is for the next one.
     pub(in crate::generator) fn resume_with_error(&self) {
         self.update(ANSWERS, ERROR);
     }
 
-    /// 2: the yield that waits has to fail, as something was opened beside it.
+    /// 2, when the waiting yield has to fail because something was opened beside it.
     pub(in crate::generator) fn refuse(&self) {
         self.update(ANSWERS, REFUSAL);
     }
 
-    /// 2 and 3, with a plain next; or 3, if the body waits for something else where it is polled now.
+    /// 2 and 3, with a plain next; or only 3, if the body waits for something else, in the same
+    /// place as it is polled now.
     #[inline(always)]
     pub(in crate::generator) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn {
         match self.frame.word() {
@@ -136,7 +137,7 @@ impl State {
         self.update(0, RUNNING);
     }
 
-    /// 5, at a yield where there is nothing else to notice.
+    /// 5, at a yield, if there is nothing else to deal with.
     #[inline(always)]
     pub(in crate::generator) fn stop(&self) -> Stop {
         if self.frame.word() == RUNNING | SUSPENDED {
@@ -146,7 +147,7 @@ impl State {
         Stop::Closely
     }
 
-    /// 5, if the poll is not over already.
+    /// 5, unless the poll is already over.
     #[inline]
     pub(in crate::generator) fn stop_closely(&self) -> Stopped {
         let word = self.frame.word();
@@ -154,13 +155,14 @@ impl State {
         if word & (HOLD - 1) == RUNNING { Stopped::NotAtYield } else { Stopped::Closely }
     }
 
-    /// The body waits for something other than its yield, or may do so.
+    /// Records that the body waits for something other than its yield, or may do so.
     #[inline]
     pub(in crate::generator) fn set_waits(&self) {
         self.update(0, WAITS);
     }
 
-    /// A yield has given its value: whether the body may stay suspended there.
+    /// To be called when a yield has given its value. Returns whether the body may stay suspended
+    /// there.
     #[inline]
     pub(in crate::generator) fn yielded(&self) -> Yielded {
         match () {
@@ -170,7 +172,7 @@ impl State {
         }
     }
 
-    /// The body has stopped, and no yield has given a value.
+    /// To be called when the body has stopped and no yield has given a value.
     pub(in crate::generator) fn tell(&self) -> News {
         if !self.has(UNTOLD) {
             return News::Nothing;
@@ -179,7 +181,7 @@ impl State {
         News::IgnoredExit
     }
 
-    /// What closing begins with.
+    /// How the closing begins.
     pub(in crate::generator) fn close(&self) -> Close {
         match () {
             () if self.has(ENDED | EXIT_IGNORED) => Close::Nothing,
@@ -188,7 +190,7 @@ impl State {
         }
     }
 
-    /// `GeneratorExit` is to be raised.
+    /// Has `GeneratorExit` raised.
     pub(in crate::generator) fn exit(&self) -> Exit {
         if self.is_at_yield() {
             self.update(EXITS, EXIT_RAISED);
@@ -200,17 +202,17 @@ impl State {
         Exit::AtNextYield
     }
 
-    /// The finalizer begins to close the body.
+    /// To be called when the finalizer begins to close the body.
     pub(in crate::generator) fn begin_finalizing(&self) {
         self.update(0, FINALIZING);
     }
 
-    /// The finalizer has closed the body, or has been given up.
+    /// To be called when the finalizer has closed the body, or was given up.
     pub(in crate::generator) fn end_finalizing(&self) {
         self.update(FINALIZING, 0);
     }
 
-    /// 7. What is still open then counts in the present frame.
+    /// 7. From now on, holds that are still open count in the present frame.
     pub(in crate::generator) fn end(&self) -> End {
         if self.has(ENDED) {
             return End::Before;
@@ -220,7 +222,7 @@ impl State {
         End::Now
     }
 
-    /// Takes back the error that was left for the next yield. It is in the link.
+    /// Takes back the error that was left for the next yield. The error itself is in the link.
     pub(in crate::generator) fn take_undelivered(&self) -> Delivered {
         if !self.has(ERROR) {
             return Delivered::Yes;

@@ -14,17 +14,17 @@
 //! | | what happens | functions |
 //! |---|---|---|
 //! | 1 | the body is iterated for the first time | `begin` |
-//! | 2 | the consumer says what the yield returns | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
+//! | 2 | the consumer sets what the yield returns | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
 //! | 3 | the body is polled | `run`, `run_again`; `go_on` does 2 and 3 at once |
 //! | 4 | a yield gives its value and waits | `suspend`, `suspend_closely` |
 //! | 5 | the poll is over | `stop`, `stop_closely` |
 //! | 6 | the yield notices that it was resumed, or is dropped | `notice`, `notice_closely`, `give_up` |
-//! | 7 | the body has ended, or is not to be polled any more | `end` |
+//! | 7 | the body has ended, or must not be polled any more | `end` |
 //!
-//! A body in flight waits for something other than its yield, or was resumed and has not been polled
-//! since. 5 leads there as well if the yield that waits has been resumed.
+//! A body in flight waits for something other than its yield, or was resumed and has not been
+//! polled since. 5 leads there too if the waiting yield has been resumed.
 //!
-//! How far a body is in being closed is independent of that:
+//! Independently of this, a body has another state, which says how far its closing has got:
 //!
 //! ```text
 //!       `exit`, not at a yield            the next yield
@@ -34,22 +34,22 @@
 //!       `exit`, at a yield
 //! ```
 //!
-//! From *exit ignored*, `exit` leads to where it leads from *open*.
+//! From *exit ignored*, `exit` leads to the same states as from *open*.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `driver` | the transitions that the driver's end makes: 1, 2, 3, 5 and 7, and `exit` |
-//! | `yielder` | the transitions that the body's end makes: 4 and 6, and what a yield does to closing |
+//! | `driver` | the transitions made by the driver's end: 1, 2, 3, 5 and 7, and `exit` |
+//! | `yielder` | the transitions made by the body's end: 4 and 6, and the effect of a yield on closing |
 //!
-//! A transition that depends on the state returns an enum, which says what has come of it.
+//! A transition that depends on the state returns an enum that describes the result.
 //!
 //! # The fast path
 //!
 //! While a generator is iterated, and nothing else happens to it, the whole word, holds included,
-//! goes from `SUSPENDED` (at a yield) to `RUNNING | SUSPENDED | NEXT`, `RUNNING`,
-//! `RUNNING | SUSPENDED` and back. Each step is one comparison and one store. Whatever else there is
-//! to notice is a further bit, which makes the comparison fail: then the function called
-//! `…_closely` looks at them one by one.
+//! goes from `SUSPENDED` (at a yield) to `RUNNING | SUSPENDED | NEXT`, `RUNNING`, `RUNNING |
+//! SUSPENDED` and back. Each step is one comparison and one store. Anything else that has to be
+//! dealt with is a further bit, which makes the comparison fail. Then the function called
+//! `…_closely` looks at the bits one by one.
 
 mod driver;
 mod yielder;
@@ -70,59 +70,61 @@ const RUNNING: u64 = 1 << 0;
 /// dropped. There is one at a time.
 const SUSPENDED: u64 = 1 << 1;
 
-/// The yield that waits was resumed by a plain next. Set by `resume` and `go_on`, cleared with
-/// `SUSPENDED`. Never without that, nor with `VALUE`, `ERROR` or `REFUSAL`.
+/// The waiting yield was resumed by a plain next. Set by `resume` and `go_on`, cleared with
+/// `SUSPENDED`. Never without `SUSPENDED`, nor with `VALUE`, `ERROR` or `REFUSAL`.
 const NEXT: u64 = 1 << 2;
 
-/// The yield that waits was resumed with a value, which is in the link. Set and cleared as `NEXT`,
-/// and never with another of the four.
+/// The waiting yield was resumed with a value, which is in the link. Set by `resume_with_value`,
+/// cleared like `NEXT`, and never with another of the four.
 const VALUE: u64 = 1 << 3;
 
-/// The consumer has left an error in the link, for the yield that waits or else for the next one.
-/// Set by `resume_with_error`, cleared when a yield takes it. Never with `NEXT`, `VALUE` or
-/// `REFUSAL`; the only one of the four that may be set without `SUSPENDED`.
+/// The consumer has left an error in the link, for the waiting yield or else for the next one. Set
+/// by `resume_with_error`, cleared when a yield takes it. Never with `NEXT`, `VALUE` or `REFUSAL`;
+/// the only one of the four that may be set without `SUSPENDED`.
 const ERROR: u64 = 1 << 4;
 
-/// The yield that waits is not allowed: something was opened beside it. The error is in the link. Set by
-/// `refuse`, cleared with `SUSPENDED`. Never without that, nor with `NEXT`, `VALUE` or `ERROR`.
+/// The waiting yield is not allowed, because something was opened beside it. The error is in the
+/// link. Set by `refuse`, cleared with `SUSPENDED`. Never without `SUSPENDED`, nor with `NEXT`,
+/// `VALUE` or `ERROR`.
 const REFUSAL: u64 = 1 << 5;
 
-/// The body may wait for something other than its yield. Set when it did so at the end of a poll, and
-/// when its yield was polled with a waker that is not the body's; cleared when it is polled again.
+/// The body may wait for something other than its yield. Set when it did so at the end of a poll,
+/// or when its yield was polled with a waker that is not the body's; cleared when the body is
+/// polled again.
 const WAITS: u64 = 1 << 6;
 
 /// The body has not been iterated yet. Set when it is made, cleared by `begin`. Only with `MANAGER`
-/// and, where it never will be, `ENDED`.
+/// and, if it never will be iterated, `ENDED`.
 const CREATED: u64 = 1 << 7;
 
-/// The body has ended, or is not to be polled any more. Set by `end`, never cleared. With `RUNNING`
-/// if the body itself has had that done. Of the other flags only `ERROR` still counts.
+/// The body has ended, or must not be polled any more. Set by `end`, never cleared. With `RUNNING`
+/// if the body itself has caused this. Of the other flags only `ERROR` still counts.
 const ENDED: u64 = 1 << 8;
 
-/// `GeneratorExit` is to be raised at the next yield. Set by `exit`. Never with the two below.
+/// `GeneratorExit` has to be raised at the next yield. Set by `exit`. Never with the two below.
 const EXIT_DUE: u64 = 1 << 9;
 
-/// `GeneratorExit` was raised: a further yield ignores it. Set by `exit`, or where it was due by the
-/// yield. Never with `EXIT_DUE` or `EXIT_IGNORED`.
+/// `GeneratorExit` was raised, so a further yield ignores it. Set by `exit`, or, if it was due, by
+/// the yield. Never with `EXIT_DUE` or `EXIT_IGNORED`.
 const EXIT_RAISED: u64 = 1 << 10;
 
-/// The body has ignored `GeneratorExit`. It may go on, but is not asked to end again until it is
+/// The body has ignored `GeneratorExit`. It may go on, and is not asked to end again until it is
 /// given up. Set by a yield, cleared by `exit`. Never with the two above.
 const EXIT_IGNORED: u64 = 1 << 11;
 
-/// Whoever closes the body is still to be told that it has ignored `GeneratorExit`. Set with
-/// `EXIT_IGNORED`, cleared by `tell`, or by `give_up` where the yield is dropped before that.
+/// Whoever closes the body has yet to be told that it has ignored `GeneratorExit`. Set with
+/// `EXIT_IGNORED`, cleared by `tell`, or by `give_up` if the yield is dropped before that.
 const UNTOLD: u64 = 1 << 12;
 
 /// The finalizer is closing the body, and nothing else may poll it. Set by `begin_finalizing`, cleared
 /// by `end_finalizing`.
 const FINALIZING: u64 = 1 << 13;
 
-/// The body is a context manager's: it may yield with holds, which then count in the frame that has
+/// The body is a context manager's: it may yield with holds, which then count in the frame that
 /// entered it. Set when it is made, never cleared.
 const MANAGER: u64 = 1 << 14;
 
-/// What the consumer has answered to the yield that waits.
+/// What the waiting yield was resumed with.
 const ANSWERS: u64 = NEXT | VALUE | ERROR | REFUSAL;
 const EXITS: u64 = EXIT_DUE | EXIT_RAISED | EXIT_IGNORED;
 
@@ -133,13 +135,13 @@ pub(super) struct State {
     frame: Rc<Frame>,
 }
 
-/// Whose body it is.
+/// What the body belongs to.
 pub(super) enum Kind {
     Generator,
     ContextManager,
 }
 
-/// How far a body is.
+/// The phase that a body is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Created,
@@ -170,7 +172,7 @@ impl State {
         self.frame.word() & flags != 0
     }
 
-    /// Clears some and sets others.
+    /// Clears some flags and sets others.
     #[inline]
     fn update(&self, clear: u64, set: u64) {
         self.frame.set_word(self.frame.word() & !clear | set);
@@ -192,12 +194,12 @@ impl State {
         !self.has(CREATED)
     }
 
-    /// Whether the body is what runs, or what has called what runs.
+    /// Whether the body is running, or has called what is running.
     pub(super) fn is_running(&self) -> bool {
         self.has(RUNNING)
     }
 
-    /// Whether a yield waits that was not resumed. The body may be running still.
+    /// Whether there is a waiting yield that has not been resumed. The body may still be running.
     pub(super) fn is_at_yield(&self) -> bool {
         self.has(SUSPENDED) && !self.has(ANSWERS | ENDED)
     }
@@ -224,7 +226,7 @@ impl State {
         self.frame.has_holds() && !self.has(MANAGER)
     }
 
-    /// What forbids a yield, where something does: of all that is open, what was opened last.
+    /// What forbids a yield: of everything that is open, what was opened last.
     #[cold]
     pub(super) fn held(&self) -> Held {
         self.frame.last_held().expect("there is a hold")

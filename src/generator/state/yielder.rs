@@ -1,4 +1,4 @@
-//! The transitions that the body's end makes: a yield.
+//! The transitions made by the body's end, that is, by a yield.
 
 use super::{
     ANSWERS, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, NEXT, REFUSAL, RUNNING,
@@ -6,59 +6,59 @@ use super::{
 };
 use crate::scope::current::is_current_frame;
 
-/// What comes of a yield, at first sight.
+/// The result of a yield, at first sight.
 pub(in crate::generator) enum Suspend {
     Suspended,
-    /// Nothing is done: it has to be looked at [closely](State::suspend_closely).
+    /// Nothing was done: it has to be looked at [closely](State::suspend_closely).
     Closely,
 }
 
-/// What comes of a yield.
+/// The result of a yield.
 pub(in crate::generator) enum Suspension {
     Suspended,
-    /// It is suspended, but ignores `GeneratorExit`: its value is nobody's.
+    /// It is suspended, but ignores `GeneratorExit`: nobody gets its value.
     IgnoringExit,
     /// The body has ended.
     TooLate,
-    /// It is polled in another frame.
+    /// The yield is polled in another frame.
     OtherFrame,
-    /// Another yield waits.
+    /// Another yield is waiting.
     Twice,
     /// [Something](State::held) is open.
     Held,
-    /// An error was left for it, and is in the link.
+    /// An error was left for the yield, and is in the link.
     Error,
-    /// `GeneratorExit` was due, and is to be raised.
+    /// `GeneratorExit` was due, and has to be raised.
     Exit,
 }
 
-/// Whether a yield that waits was resumed by a plain next, at first sight.
+/// Whether a waiting yield was resumed by a plain next, at first sight.
 pub(in crate::generator) enum Notice {
     Next,
-    /// Nothing is done: it has to be looked at [closely](State::notice_closely).
+    /// Nothing was done: it has to be looked at [closely](State::notice_closely).
     Closely,
 }
 
-/// What a yield that waited has been resumed with.
+/// What a waiting yield has been resumed with.
 pub(in crate::generator) enum Resumed {
     Next,
-    /// It is in the link.
+    /// The value is in the link.
     Value,
-    /// It is in the link.
+    /// The error is in the link.
     Error,
     NotYet,
 }
 
-/// What has come of what was in the link when a yield was dropped that waited.
+/// What has become of the link's contents when a waiting yield was dropped.
 pub(in crate::generator) enum GivenUp {
-    /// It is an error of the consumer's, and kept for the next yield.
+    /// It was an error from the consumer, and is kept for the next yield.
     Kept,
-    /// Nobody is to get it, if there is anything.
+    /// Nobody must get them, if there are any.
     Dropped,
 }
 
 impl State {
-    /// 4, where nothing but that is to be noticed: the whole check is one comparison.
+    /// 4, if there is nothing else to deal with: the whole check is one comparison.
     #[inline(always)]
     pub(in crate::generator) fn suspend(&self) -> Suspend {
         if is_current_frame(&self.frame) && self.frame.word() == RUNNING {
@@ -92,7 +92,7 @@ impl State {
             return Suspension::Exit;
         }
         if self.has(EXIT_RAISED) {
-            // The error is the closer's, as in Python.
+            // The closer gets the error, as in Python.
             self.update(EXITS, EXIT_IGNORED | UNTOLD | SUSPENDED);
             return Suspension::IgnoringExit;
         }
@@ -100,7 +100,7 @@ impl State {
         Suspension::Suspended
     }
 
-    /// 6, where a plain next is all that is to be noticed.
+    /// 6, if a plain next is all there is to deal with.
     #[inline(always)]
     pub(in crate::generator) fn notice(&self) -> Notice {
         if self.frame.word() == RUNNING | SUSPENDED | NEXT {
@@ -123,7 +123,7 @@ impl State {
         resumed
     }
 
-    /// 6: the yield is dropped while it waits.
+    /// 6, when the yield is dropped while it waits.
     pub(in crate::generator) fn give_up(&self) -> GivenUp {
         if self.has(UNTOLD) {
             // The body is still being closed.

@@ -1,5 +1,4 @@
-//! What becomes of a child, or of the body, when its poll has ended it: its value, its error or its
-//! panic.
+//! What becomes of a child, or of the body, when it has ended: its value, its error or its panic.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};

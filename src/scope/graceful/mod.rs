@@ -1,11 +1,11 @@
-//! Graceful cancellation: code that finishes its work has some grace until it is cancelled as well,
-//! and code that is idle stops at once.
+//! Graceful cancellation: code that finishes its work has some grace until it is cancelled too, and
+//! code that is idle stops at once.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `mod` | the grace: how long a scope that was cancelled gracefully may go on |
 //! | `finishing` | sections that a graceful cancellation lets finish |
-//! | `idle` | what is cancelled at once even in such a section |
+//! | `idle` | waiting that is cancelled at once even in such a section |
 //!
 //! How far each level of a cancellation goes is in `tree/cancellation.rs`.
 
