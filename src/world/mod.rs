@@ -1,4 +1,4 @@
-//! What comes from outside the program: the network, signals, and the reactor that waits for them.
+//! The world outside the program: the network, signals, and the reactor that waits for them.
 //!
 //! | file or folder | concept |
 //! |---|---|

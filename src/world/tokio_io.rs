@@ -1,7 +1,7 @@
 //! tokio's [`AsyncRead`] and [`AsyncWrite`] for streams and their halves (feature `tokio-io`), so
 //! that libraries that need tokio's traits, but not its runtime, work over them.
 //!
-//! They are the functions of `futures_io` under other names, and are checkpoints as those are: a
+//! These are the functions of `futures_io` under other names, and are checkpoints too: a
 //! [`Cancelled`](crate::Cancelled) comes inside the [`io::Error`].
 
 use std::io::{self, IoSlice};
@@ -14,7 +14,7 @@ use crate::world::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Socket, SocketS
 
 macro_rules! reads {
     ($($reader:ty),*) => {$(
-        /// The same as the `AsyncRead` of `futures`. Needs the feature `tokio-io`.
+        /// The same as the `AsyncRead` of `futures`. This needs the feature `tokio-io`.
         #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
         impl<S: Socket> AsyncRead for $reader {
             fn poll_read(
@@ -35,7 +35,7 @@ reads!(&SocketStream<S>, SocketStream<S>, ReadHalf<'_, S>, OwnedReadHalf<S>);
 
 macro_rules! writes {
     ($($writer:ty),*) => {$(
-        /// The same as the `AsyncWrite` of `futures`. Needs the feature `tokio-io`.
+        /// The same as the `AsyncWrite` of `futures`. This needs the feature `tokio-io`.
         #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
         impl<S: Socket> AsyncWrite for $writer {
             fn poll_write(

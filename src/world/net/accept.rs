@@ -5,7 +5,7 @@ use std::io;
 /// How many connections can wait to be accepted, unless the program says otherwise.
 pub(crate) const BACKLOG: i32 = 1024;
 
-/// Takes a connection. One that its client has given up meanwhile is skipped.
+/// Takes a connection. One that its client has given up in the meantime is skipped.
 pub(crate) fn accept<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match attempt() {

@@ -1,4 +1,4 @@
-//! What names one end of a connection.
+//! Addresses: the names of one end of a connection.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// Whatever takes an address fails with an [`io::Error`] of the kind
+/// A function that takes an address fails with an [`io::Error`] of the kind
 /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is given text that is neither an address nor
 /// a name, or an empty list.
 ///
@@ -37,7 +37,7 @@ pub(super) mod sealed {
         fn named(&self) -> crate::error::Result<Named<'_>>;
     }
 
-    /// What an address says.
+    /// The contents of an address.
     pub enum Named<'a> {
         One(SocketAddr),
         Several(&'a [SocketAddr]),
@@ -48,7 +48,7 @@ pub(super) mod sealed {
 
 use sealed::Named;
 
-/// The address, where there can be only one and nothing is looked up.
+/// The address, for callers that take only one and look nothing up.
 pub(super) fn one(address: &impl Address) -> Result<SocketAddr> {
     match address.named()? {
         Named::One(address) | Named::Several(&[address]) => Ok(address),
@@ -112,7 +112,7 @@ impl sealed::Sealed for str {
         };
         let (host, port) = self.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().map_err(|_| wrong())?;
-        // In brackets it is an address whose zone has a name, which the system knows.
+        // In brackets, it is an address whose zone has a name, which the system knows.
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         match bare {
             Some(host) => Ok(Named::Host(host, port)),

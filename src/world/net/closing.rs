@@ -1,9 +1,9 @@
 //! Closing a connection without cutting off what was written to it.
 //!
 //! The kernel resets a connection that is closed while it has unread input, or that receives input
-//! after it was closed. The reset overtakes what is still to be sent, and makes the peer throw away
-//! what it has received and not yet read. So a polite end takes three steps: end our direction,
-//! read until the peer has ended its own, and close.
+//! after it was closed. The reset overtakes whatever is still to be sent, and makes the peer throw
+//! away what it has received but not yet read. So a polite end takes three steps: end our
+//! direction, read until the peer has ended its own, and close.
 
 use std::cell::RefCell;
 use std::io;
@@ -45,7 +45,7 @@ pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Res
 }
 
 /// How long to wait for a peer that sends nothing when a connection is ended because of a graceful
-/// stop: what the peer was sent is on its way, and only a peer that goes on sending could lose it.
+/// stop: the data for the peer is on its way, and only a peer that goes on sending could lose it.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Drops whatever contains a connection, without cutting off what was written to the connection: if
@@ -146,8 +146,8 @@ pub(super) fn part(socket: OwnedFd) {
     let heir = HEIR.try_with(|heir| heir.borrow().clone());
     let Ok(Some(heir)) = heir else { return };
     let read = discard(&socket);
-    // It is closed right away if the peer has ended its direction, as no more input can come, or if
-    // the program has chosen what closing does: a reset, for example.
+    // It is closed right away if the peer has ended its direction, because no more input can come,
+    // or if the program has chosen what closing does: a reset, for example.
     if matches!(read, Ok(0)) || !matches!(SockRef::from(&socket).linger(), Ok(None)) {
         return;
     }

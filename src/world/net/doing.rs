@@ -1,4 +1,4 @@
-//! Errors of the system that say what was being done, and with what address.
+//! Errors of the system that say what was being done, and with which address.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -32,7 +32,8 @@ impl fmt::Display for Doing {
 }
 
 impl StdError for Doing {
-    /// The cause of the system's error: the text of that one is already part of this error's text.
+    /// The cause of the system's error, because the text of that error is already part of this
+    /// one's.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.error.source()
     }

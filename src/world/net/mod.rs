@@ -141,10 +141,10 @@
 //! | `tcp/`, `unix/` | the kinds: connecting, listening, options |
 //! | `accept` | how listeners of both kinds take a connection |
 //! | `closing` | closing a connection so that nothing written to it is cut off |
-//! | `address` | what names one end of a connection |
+//! | `address` | the names of one end of a connection |
 //! | `names` | looking up hosts by name |
 //! | `happy_eyeballs/` | connecting to whichever of several addresses answers first |
-//! | `doing` | errors that say what was being done, and with what address |
+//! | `doing` | errors that say what was being done, and with which address |
 
 mod accept;
 mod address;

@@ -33,7 +33,8 @@ part! {
 }
 
 /// Looks up a host's addresses, in the order in which the system recommends trying them. A numeric
-/// address is returned as it is. Trio's `socket.getaddrinfo`. A [checkpoint](crate::checkpoint()).
+/// address is returned as it is. This is Trio's `socket.getaddrinfo`, and a
+/// [checkpoint](crate::checkpoint()).
 ///
 /// [`TcpStream::connect`](super::TcpStream::connect) and
 /// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
@@ -71,9 +72,9 @@ pub fn lookup_host(address: impl Address) -> impl Future<Output = Result<Vec<Soc
     })
 }
 
-/// The addresses, at least one. Not a checkpoint if nothing has to be looked up.
+/// Returns the addresses, at least one. This is not a checkpoint if nothing has to be looked up.
 pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketAddr]>> {
-    Aside::new().await?; // what is no address fails at once
+    Aside::new().await?; // something that is not an address fails at once
     match address.named()? {
         Named::One(address) => Ok(vec![address].into()),
         Named::Several(addresses) => Ok(addresses.into()),

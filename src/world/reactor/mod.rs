@@ -1,12 +1,12 @@
-//! The reactor: sleeps until the kernel has news of a source, and wakes what waits for it.
+//! The reactor: sleeps until the kernel has news of a source, and wakes whatever waits for it.
 //!
-//! Sources are registered edge-triggered, for both directions, once. What the kernel said is kept
-//! in a [`Readiness`] until an operation finds it to be over.
+//! Sources are registered edge-triggered, for both directions, once. The kernel's news is kept in a
+//! [`Readiness`] until an operation finds that it is out of date.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `news` | what the kernel tells |
-//! | `readiness` | what is known of a source, and who waits for news of it |
+//! | `news` | news of sources, as the kernel reports it |
+//! | `readiness` | what is known about a source, and the operations that wait for news of it |
 //! | `registration` | a source of news, and the operations on it |
 
 mod news;
@@ -41,14 +41,14 @@ pub(crate) struct Reactor {
     queue: RefCell<Queue>,
     registry: Registry,
     sources: RefCell<Slab<Rc<Readiness>>>,
-    /// The source that is only there to interrupt a sleep.
+    /// The source that serves only to interrupt a sleep.
     quiet: Cell<Option<Key>>,
     /// Empty, kept for its memory.
     woken: RefCell<Vec<KeptWaker>>,
 }
 
 impl Reactor {
-    /// A reactor, and what interrupts it.
+    /// Makes a reactor, and the waker that interrupts it.
     pub(crate) fn new() -> io::Result<(Reactor, mio::Waker)> {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
@@ -63,11 +63,12 @@ impl Reactor {
         Ok((reactor, waker))
     }
 
-    /// Waits for events, for `timeout` at the most, and wakes what they are for.
+    /// Waits for events, for `timeout` at most, and wakes whatever they are for.
     pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<()> {
-        // No waker is woken before the last event has been looked at: what it runs may deregister
-        // a source and register another under the same key, and an event of the former would be
-        // taken for one of the latter. The kernel keeps none for a source that has gone.
+        // No waker is woken before the last event has been looked at: code that it runs may
+        // deregister a source and register another under the same key, and an event of the former
+        // would be taken for one of the latter. The kernel keeps no events for a source that is
+        // gone.
         let mut woken = self.woken.take();
         let waited = self.queue.borrow_mut().wait(timeout, |key, news| {
             if let Some(readiness) = self.sources.borrow().get(key) {
@@ -84,30 +85,31 @@ impl Reactor {
         }
     }
 
-    /// Whether there is any source that could have news.
+    /// Whether any source could have news.
     pub(crate) fn has_sources(&self) -> bool {
         self.sources() > 0
     }
 
-    /// How many there are.
+    /// How many sources there are.
     pub(crate) fn sources(&self) -> usize {
         self.sources.borrow().len() - usize::from(self.quiet.get().is_some())
     }
 
-    /// Whether an operation waits for news that is to be expected: none of listeners.
+    /// Whether an operation waits for news that is to be expected, which does not include
+    /// listeners.
     pub(crate) fn awaits_news(&self) -> bool {
         let awaits = |readiness: &Readiness| !readiness.is_listener.get() && readiness.is_awaited();
         self.sources.borrow().iter().any(|(_, readiness)| awaits(readiness))
     }
 
-    /// Says that this source is only there to interrupt a sleep: while there is something to run,
-    /// the kernel need not be asked for its news.
+    /// Marks this source as one that serves only to interrupt a sleep: while there is something to
+    /// run, the kernel need not be asked for its news.
     pub(crate) fn set_quiet(&self, key: Key) {
         self.quiet.set(Some(key));
     }
 
-    /// Registers a source, whose news is put into `readiness`, and returns its key. What the
-    /// kernel knows of it already is the first news.
+    /// Registers a source, whose news will be put into `readiness`, and returns its key. Whatever
+    /// the kernel already knows about it is the first news.
     pub(crate) fn register(
         &self,
         source: &mut impl Source,
@@ -115,7 +117,7 @@ impl Reactor {
     ) -> io::Result<Key> {
         let key = self.sources.borrow_mut().insert(readiness.clone());
         let interest = Interest::READABLE | Interest::WRITABLE;
-        // Tells of urgent data, after which a short read does not mean that nothing is left.
+        // This reports urgent data, after which a short read does not mean that nothing is left.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let interest = interest | Interest::PRIORITY;
         if let Err(error) = self.registry.register(source, Token(key), interest) {
@@ -126,12 +128,12 @@ impl Reactor {
     }
 
     pub(crate) fn deregister(&self, key: Key, source: &mut impl Source) {
-        // It fails only where the kernel has dropped the source already, as wanted.
+        // This fails only if the kernel has already dropped the source, as intended.
         let _ = self.registry.deregister(source);
         if self.quiet.get() == Some(key) {
             self.quiet.set(None);
         }
         let readiness = self.sources.borrow_mut().remove(key as usize);
-        drop(readiness); // wakers are foreign code: dropped when nothing is borrowed any more
+        drop(readiness); // wakers are foreign code: dropped when nothing is borrowed
     }
 }

@@ -1,6 +1,6 @@
-//! News of sources, as the kernel tells them.
+//! News of sources, as the kernel reports it.
 //!
-//! On Linux the system call is made in place, for the reason that `net/stream/transfer.rs` gives.
+//! On Linux the system call is made inline, for the reason given in `net/stream/transfer.rs`.
 
 use std::io;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use mio::{Events, event::Event};
 #[cfg(target_os = "linux")]
 use rustix::{buffer::spare_capacity, event::Timespec, event::epoll, event::epoll::EventFlags};
 
-/// How many are taken at once.
+/// How many events are taken at once.
 const EVENTS: usize = 1024;
 
 /// What has happened to a source.
@@ -25,7 +25,7 @@ pub(super) struct News {
     pub(super) priority: bool,
 }
 
-/// Where the kernel puts them.
+/// The buffer into which the kernel puts the events.
 pub(super) struct Queue {
     poll: Poll,
     #[cfg(target_os = "linux")]
@@ -40,13 +40,13 @@ impl Queue {
         Queue { poll, events: Vec::with_capacity(EVENTS) }
     }
 
-    /// Waits for news, for `timeout` at the most, and tells each with the source's number.
+    /// Waits for news, for `timeout` at most, and reports each piece with the source's number.
     pub(super) fn wait(
         &mut self,
         timeout: Option<Duration>,
         mut tell: impl FnMut(usize, News),
     ) -> io::Result<()> {
-        // In whole milliseconds, and not too early.
+        // In whole milliseconds, rounded up so as not to be early.
         let timeout = timeout.map(|timeout| {
             let millis = timeout.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i64;
             Timespec { tv_sec: millis / 1000, tv_nsec: millis % 1000 * 1_000_000 }
@@ -86,7 +86,7 @@ impl Queue {
         Queue { poll, events: Events::with_capacity(EVENTS) }
     }
 
-    /// Waits for news, for `timeout` at the most, and tells each with the source's number.
+    /// Waits for news, for `timeout` at most, and reports each piece with the source's number.
     pub(super) fn wait(
         &mut self,
         timeout: Option<Duration>,

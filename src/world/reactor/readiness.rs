@@ -1,4 +1,4 @@
-//! What is known of a source, and who waits for news of it.
+//! What is known about a source, and the operations that wait for news of it.
 
 use std::cell::Cell;
 use std::task::{Context, Waker};
@@ -11,25 +11,25 @@ use crate::schedule::wake::KeptWaker;
 use crate::scope::watch::Watch;
 use crate::world::reactor::news::News;
 
-/// What is known of a source, and who waits for news of it.
+/// What is known about a source, and the operations that wait for news of it.
 pub(crate) struct Readiness {
     pub(crate) place: Place,
-    /// Whether it is no news that none comes.
+    /// Whether this is a listener, for which it is normal that nothing comes.
     pub(crate) is_listener: Cell<bool>,
     read: Direction,
     write: Direction,
-    /// Of such an operation that waits with a waker which is not its unit's own. For the others
-    /// the tree of scopes finds the unit.
+    /// For such operations that wait with a waker which is not their unit's own. For all others the
+    /// tree of scopes finds the unit.
     watches: [Cell<Option<Box<Watch>>>; 2],
-    /// What the kernel has said of the other end, which nothing takes back.
+    /// What the kernel has reported about the other end, which is never reversed.
     input_ended: Cell<bool>,
     hung_up: Cell<bool>,
     waiters: Waiters<Side>,
 }
 
-/// Where a source is registered.
+/// The place where a source is registered.
 pub(crate) struct Place {
-    /// The run whose reactor it is, if there is one.
+    /// The run whose reactor the source is registered with, if any.
     pub(crate) run: Cell<RunId>,
     pub(crate) key: Cell<Key>,
 }
@@ -40,15 +40,16 @@ pub(crate) type Key = u32;
 /// One direction of a source.
 pub(crate) struct Direction {
     ready: Cell<bool>,
-    /// There is more to come than one short read or write shows: the end, an error, what follows
-    /// urgent data.
+    /// There is more to come than one short read or write shows: the end, an error, or something
+    /// after urgent data.
     lasting: Cell<bool>,
-    /// The present operation that goes this way through foreign traits, whose `poll` functions have
-    /// no state of their own, has let others run, or its task had not used up its budget.
+    /// For foreign traits, whose `poll` functions have no state of their own: whether the present
+    /// operation in this direction has been paid for, because its task had budget left or has let
+    /// others run.
     pub(crate) paid: Cell<bool>,
 }
 
-/// Which way an operation goes.
+/// The direction of an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Read,
@@ -61,12 +62,12 @@ impl Given for Side {
     type Taker = Anybody;
 }
 
-/// Until when a direction is ready.
+/// Until which event a direction counts as ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
-    /// An operation gets less than it asked for.
+    /// Until an operation gets less than it asked for.
     Short,
-    /// An operation would block: what there is does not show in one that is short.
+    /// Until an operation would block, because a short one does not tell.
     Blocked,
 }
 
@@ -93,7 +94,7 @@ impl Default for Readiness {
 
 impl Default for Direction {
     fn default() -> Self {
-        // A new source is worth a try: the kernel tells only what changes.
+        // A new source is worth a try, because the kernel reports only changes.
         Direction { ready: Cell::new(true), lasting: Cell::new(false), paid: Cell::new(false) }
     }
 }
@@ -105,16 +106,17 @@ impl Direction {
         self.ready.get()
     }
 
-    /// An operation would have blocked: wait for the kernel to say otherwise.
+    /// To be called when an operation would have blocked. Operations then wait for the kernel to
+    /// report otherwise.
     #[inline]
     pub(crate) fn clear_ready(&self) {
         self.ready.set(false);
         self.lasting.set(false);
     }
 
-    /// An operation got less than it asked for, so the next one would block: the kernel will tell
-    /// when it does not any more. Not so if it has told of something that no later news will be
-    /// of.
+    /// To be called when an operation got less than it asked for, so that the next one would block.
+    /// The kernel will report when that changes. This has no effect if the kernel has reported
+    /// something that it will not report again.
     #[inline]
     pub(crate) fn exhausted(&self) {
         if !self.lasting.get() {
@@ -149,7 +151,7 @@ impl Readiness {
     }
 
     pub(super) fn tell(&self, news: News, woken: &mut Vec<KeptWaker>) {
-        // An error or a hang-up is something that the next read or write reports.
+        // An error or a hang-up will be reported by the next read or write.
         let read = news.readable || news.read_closed || news.error;
         let write = news.writable || news.write_closed || news.error;
         if news.read_closed || news.error {
@@ -163,7 +165,7 @@ impl Readiness {
         if write {
             self.write.set_ready(Until::blocked_if(news.write_closed || news.error));
         }
-        // Those who were cancelled before have been woken for that.
+        // Operations that were cancelled earlier have already been woken for that.
         self.waiters.serve_those(woken, |side| match side {
             Side::Read => read,
             Side::Write => write,
@@ -187,7 +189,7 @@ impl Readiness {
         !self.waiters.is_empty()
     }
 
-    /// Joins those who wait.
+    /// Joins the queue.
     #[inline]
     pub(super) fn join(
         &self,
@@ -198,7 +200,7 @@ impl Readiness {
         self.waiters.bring(&mut side, cx, kept)
     }
 
-    /// Looks what has become of one who waits: if there was news, it tries again.
+    /// Finds out what has become of a waiting operation. If there was news, it tries again.
     pub(super) fn look(&self, ticket: Ticket, cx: &Context<'_>) -> Look<()> {
         match self.waiters.look(ticket, cx) {
             Outcome::Handed(_) => Look::Tries,
@@ -206,17 +208,18 @@ impl Readiness {
         }
     }
 
-    /// Gives a place up.
+    /// Gives up a place in the queue.
     pub(super) fn leave(&self, ticket: Ticket) {
         drop(self.waiters.leave(ticket)); // foreign code
     }
 
-    /// Waits without a place of one's own, for `poll` functions of foreign traits.
+    /// Waits without a place in the queue, for `poll` functions of foreign traits.
     pub(crate) fn leave_waker(&self, side: Side, waker: &Waker) {
         self.waiters.leave_waker(side, waker);
     }
 
-    /// Forgets what was known, and who waited: the source is going to another reactor.
+    /// Forgets what was known, and what was waiting. To be called when the source moves to another
+    /// reactor.
     pub(super) fn reset(&self) {
         self.read.reset();
         self.write.reset();

@@ -1,8 +1,8 @@
 //! A source of news from the kernel, and how an operation on it waits for some.
 //!
-//! A source is registered with the reactor of the `run` that uses it, when an operation has to
-//! wait for the first time, and anew when one has to in a later `run`: an accepted connection
-//! that is served at once costs no system call for it.
+//! A source is registered with the reactor of the `run` that uses it, when an operation has to wait
+//! for the first time, and again when one has to wait in a later `run`. So an accepted connection
+//! that is served without waiting does not cost a system call for this.
 
 use std::cell::Cell;
 use std::fmt;
@@ -31,8 +31,8 @@ pub(crate) use crate::world::reactor::readiness::{Readiness, Side};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S> {
-    // Dropped before the source is closed: a duplicate of the descriptor would keep the kernel
-    // telling of a key that may be another source's by then.
+    // Dropped before the source is closed. Otherwise, if the descriptor had a duplicate, the kernel
+    // would go on reporting events for a key that may belong to another source by then.
     link: Link,
     source: S,
 }
@@ -44,7 +44,7 @@ struct Link {
 }
 
 impl Link {
-    /// Forgets what an earlier `run` knew of the source.
+    /// Forgets what an earlier `run` knew about the source.
     #[inline]
     fn renew(&self) {
         let place = &self.readiness.place;
@@ -80,7 +80,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         let place = &self.readiness.place;
-        // The reactor of an earlier run is closed, and has forgotten its sources.
+        // The reactor of any earlier run is closed, and has forgotten its sources.
         if !place.run.get().is_none() && place.run.get() == current::current_run() {
             REACTOR.with(|reactor| {
                 if let Some(reactor) = reactor {
@@ -96,7 +96,7 @@ impl<S: AsFd> Registration<S> {
         Registration { link: Link { readiness: Rc::default(), fd: Cell::new(-1) }, source }
     }
 
-    /// For a source that may well have no news for ever.
+    /// For a source that may well never have any news.
     pub(crate) fn of_listener(source: S) -> Self {
         let registration = Registration::new(source);
         registration.link.readiness.is_listener.set(true);
@@ -113,7 +113,7 @@ impl<S: AsFd> Registration<S> {
         self.source
     }
 
-    /// Registers the source before it is used, as one that is only there to interrupt a sleep.
+    /// Registers the source before it is used, as one that serves only to interrupt a sleep.
     pub(crate) fn register_quietly(&self) -> Result<()> {
         self.link.register(&self.source)?;
         REACTOR.with(|reactor| {
@@ -124,28 +124,28 @@ impl<S: AsFd> Registration<S> {
         Ok(())
     }
 
-    /// What is told of the other end, from now on without an operation that waits.
+    /// Returns what is reported about the other end, from now on even while no operation waits.
     #[cfg(feature = "hyper")]
     pub(crate) fn observe(&self) -> Result<Rc<Readiness>> {
         self.link.register(&self.source)?;
         Ok(self.link.readiness.clone())
     }
 
-    /// An operation got less than it asked for, on a source where that means that there is no
-    /// more at present.
+    /// To be called when an operation got less than it asked for, on a source where that means that
+    /// there is no more at present.
     #[inline]
     pub(crate) fn exhausted(&self, side: Side) {
         self.link.readiness.direction(side).exhausted();
     }
 
-    /// An operation: `attempt`, again each time the kernel has news, until it does not fail with
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    /// Performs an operation: calls `attempt` again each time the kernel has news, until it does
+    /// not fail with [`WouldBlock`](io::ErrorKind::WouldBlock).
     ///
-    /// It is a checkpoint, and `attempt` succeeds in the same poll that returns its value:
-    /// cancelled or dropped, the operation has not happened. Whether the news or a cancellation
-    /// came first is what decides between the two.
+    /// This is a checkpoint, and `attempt` succeeds in the same poll that returns its value: if the
+    /// operation is cancelled or dropped, it has not happened. Between news and a cancellation,
+    /// whichever came first counts.
     ///
-    /// What it fails with is raised where this is called, by way of functions that are
+    /// Its errors are raised at the place where this is called, through functions that are
     /// `#[track_caller]`.
     #[inline]
     #[track_caller]
@@ -156,7 +156,7 @@ impl<S: AsFd> Registration<S> {
         Operate { operation: Operation::new(self, side), attempt }
     }
 
-    /// Tries an operation if there is hope that it would not block; `None` if it would.
+    /// Tries an operation if there is a chance that it does not block; `None` if it would block.
     #[inline]
     pub(crate) fn attempt<R>(
         &self,
@@ -174,11 +174,11 @@ impl<S: AsFd> Registration<S> {
         None
     }
 
-    /// As [`operate`](Self::operate), for `poll` functions of foreign traits, which have no state
-    /// of their own: nobody says where one operation ends and the next begins.
+    /// Like [`operate`](Self::operate), for `poll` functions of foreign traits, which have no state
+    /// of their own: nothing tells where one operation ends and the next begins.
     ///
-    /// Where two tasks use the same stream the same way both are woken; reached by a cancellation
-    /// are both if they are polled with their own wakers, else the last one.
+    /// If two tasks use the same stream in the same direction, both are woken. A cancellation
+    /// reaches both if they are polled with their own wakers, and otherwise the last one.
     #[inline]
     pub(crate) fn poll_operation<R>(
         &self,
@@ -231,8 +231,8 @@ impl<S: fmt::Debug> fmt::Debug for Registration<S> {
 
 /// The future of [`Registration::operate`].
 ///
-/// Written out by hand: it is in every task that waits for its peer, and an `async` block would
-/// be three times as large.
+/// Written out by hand, because it is part of every task that waits for its peer, and an `async`
+/// block would be three times as large.
 #[must_use = "futures do nothing unless awaited"]
 pub(crate) struct Operate<'a, S, F> {
     operation: Operation<'a, S>,
@@ -252,7 +252,7 @@ impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
     }
 }
 
-/// An operation on a source, or several, one after the other.
+/// An operation on a source, or several in succession.
 pub(crate) struct Operation<'a, S> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
@@ -261,20 +261,21 @@ pub(crate) struct Operation<'a, S> {
 }
 
 impl<'a, S: AsFd> Operation<'a, S> {
-    /// One that is called where this is, by way of functions that are `#[track_caller]`.
+    /// An operation that is called where this is called, through functions that are
+    /// `#[track_caller]`.
     #[inline]
     #[track_caller]
     pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
         Operation { registration, place: Location::caller(), side, steps: Steps::new() }
     }
 
-    /// What an operation fails with that was called there.
+    /// The error for a failure of this operation, raised where it was called.
     #[cold]
     pub(crate) fn failure(&self, error: impl Into<Error>) -> Error {
         error.into().at(self.place)
     }
 
-    /// Goes on with it. When it has ended the next one begins.
+    /// Continues the operation. When it has ended, the next one begins.
     #[inline]
     pub(crate) fn poll<R>(
         &mut self,
@@ -292,7 +293,7 @@ impl<'a, S: AsFd> Operation<'a, S> {
         }
     }
 
-    /// In its place, one that does nothing.
+    /// Performs, in place of this operation, one that does nothing.
     pub(crate) fn poll_checkpoint(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.steps.poll(&mut Nothing(self.place), cx)
     }
@@ -307,7 +308,7 @@ impl<S> Drop for Operation<'_, S> {
     }
 }
 
-/// An operation, as often as it has to be tried.
+/// The attempts that make up an operation.
 struct Attempts<'a, S, F, R> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
@@ -399,7 +400,7 @@ impl skeleton::Operation for Nothing {
     fn leave(&mut self, _: &mut Ticket) {}
 }
 
-/// Counts an operation that goes this way through foreign traits, once.
+/// Counts an operation in this direction through foreign traits, once.
 fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
     if !direction.paid.replace(true) && budget::spend() == Share::UsedUp && current::is_running() {
         cx.waker().wake_by_ref();
@@ -408,10 +409,10 @@ fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
     Poll::Ready(())
 }
 
-/// Such an operation waits for news.
+/// Called when such an operation waits for news.
 #[inline]
 fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
-    readiness.direction(side).paid.set(true); // others run meanwhile
+    readiness.direction(side).paid.set(true); // others run in the meantime
     if !waker::is_of_current_unit(cx.waker()) {
         watch(readiness.watch(side), cx);
     }
@@ -425,7 +426,7 @@ fn watch(place: &Cell<Option<Box<Watch>>>, cx: &Context<'_>) {
     place.set(Some(watch));
 }
 
-/// It has ended.
+/// Called when such an operation has ended.
 #[inline]
 fn end(readiness: &Readiness, side: Side) {
     readiness.direction(side).paid.set(false);

@@ -1,17 +1,18 @@
 //! The one handler that this crate installs for a signal, and what it does.
 //!
 //! It is installed when something of this crate first claims the signal, and stays: a handler
-//! cannot be removed safely where threads and other libraries install their own. While nothing
-//! claims the signal, it has the effect that it would have without this crate:
+//! cannot be removed safely if threads and other libraries install their own. While nothing claims
+//! the signal, it has the effect that it would have without this crate:
 //!
 //! * a handler that was there before is always called;
 //! * a signal that was ignored stays ignored;
-//! * where the system's default was in force it applies again, provided that this handler is the
-//!   one that the system calls. If it is called by another handler, which was installed later and
+//! * if the system's default was in force, it applies again, provided that this handler is the one
+//!   that the system calls. If it is called by another handler, which was installed later and
 //!   passes the signal on, then somebody is listening.
 //!
-//! So no library's registry is used. A shared registry does not tell who else is in it, and whoever
-//! listens through it would be killed by a default effect that was meant for when nobody listens.
+//! So no library's registry is used. A shared registry does not tell who else is using it, and
+//! whoever listens through it would be killed by a default effect that was meant for the case that
+//! nobody listens.
 //!
 //! # Invariants
 //!
@@ -42,12 +43,12 @@ static CHANGES: Mutex<()> = Mutex::new(());
 
 static SLOTS: [Slot; 65] = [const { Slot::new() }; 65];
 
-/// What is known of one signal.
+/// What is known about one signal.
 struct Slot {
     plan: AtomicPtr<Plan>,
     /// How many handlers may be using a plan.
     running: AtomicUsize,
-    /// What this handler replaced.
+    /// The handler that this one replaced.
     previous: AtomicPtr<Previous>,
     /// The next signal has its default effect, whoever claims it.
     spent: AtomicBool,
@@ -127,7 +128,8 @@ impl Flag {
         }
         #[cfg(not(target_vendor = "apple"))]
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        // In place of the other flag, the standard library has set an option of the socket.
+        // Instead of the other flag, there is an option of the socket, which the standard library
+        // has set.
         #[cfg(target_vendor = "apple")]
         let flags = SendFlags::DONTWAIT;
         // A pipe that is full has already woken its reader.
@@ -152,11 +154,11 @@ impl Slot {
         unsafe { self.previous.load(Ordering::SeqCst).as_ref() }.copied()
     }
 
-    /// Tells those who claim the signal that it has come.
+    /// Tells everything that claims the signal that it has come.
     fn tell(&self) -> Claim {
         let spent = self.spent.load(Ordering::SeqCst);
         self.running.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: invariant 2: `running` keeps it.
+        // SAFETY: invariant 2: `running` keeps it alive.
         let plan = unsafe { self.plan.load(Ordering::SeqCst).as_ref() };
         let claim = plan.map_or(Claim::Unclaimed, |plan| self.carry_out(plan));
         self.running.fetch_sub(1, Ordering::SeqCst);
@@ -247,7 +249,7 @@ fn install(signal: c_int, slot: &Slot) -> io::Result<()> {
         _ if is_ours(signal) => return Ok(()),
         libc::SIG_DFL => ptr::from_ref(&DEFAULT),
         libc::SIG_IGN => ptr::from_ref(&IGNORED),
-        // It was installed after ours and calls ours: to call it in turn would never end.
+        // It was installed after ours and calls ours, so calling it in turn would never end.
         _ if slot.previous().is_some() => return Ok(()),
         function => {
             let previous = match present.sa_flags & libc::SA_SIGINFO {
@@ -274,7 +276,7 @@ fn install(signal: c_int, slot: &Slot) -> io::Result<()> {
 
 /// The slot of a signal that can be claimed.
 fn slot(signal: c_int) -> io::Result<&'static Slot> {
-    // These cannot be caught, or come again when the handler returns.
+    // These cannot be caught, or come again as soon as the handler returns.
     let forbidden = [SIGKILL, SIGSTOP, SIGILL, SIGFPE, SIGSEGV].contains(&signal);
     let slot = usize::try_from(signal).ok().and_then(|signal| SLOTS.get(signal));
     let name = signal_name(signal);
@@ -294,8 +296,8 @@ pub(super) fn is_ignored(signal: c_int) -> io::Result<bool> {
     })
 }
 
-/// Changes who claims a signal. One that comes meanwhile is told either to those who did before or
-/// to those who do afterwards.
+/// Changes who claims a signal. A signal that comes meanwhile goes either to those that claimed it
+/// before or to those that claim it afterwards.
 pub(super) fn change<T>(signal: c_int, change: impl FnOnce(&mut Plan) -> T) -> io::Result<T> {
     let slot = slot(signal)?;
     let _one_at_a_time = CHANGES.lock();
@@ -311,7 +313,7 @@ pub(super) fn change<T>(signal: c_int, change: impl FnOnce(&mut Plan) -> T) -> i
     Ok(value)
 }
 
-/// Undoes [`Following::Default`]: the next signal goes to those who claim it.
+/// Undoes [`Following::Default`]: the next signal goes to whatever claims it.
 pub(super) fn renew(signal: c_int) {
     if let Ok(slot) = slot(signal) {
         slot.spent.store(false, Ordering::SeqCst);
@@ -326,7 +328,7 @@ pub(super) fn receive(signal: c_int) -> Receipt {
     }
 }
 
-/// The error number of the thread, which a handler has to leave as it was.
+/// The thread's error number, which a handler has to preserve.
 fn errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
@@ -349,7 +351,7 @@ fn set_errno(errno: c_int) {
     unsafe { *libc::__errno() = errno };
 }
 
-/// Where this system keeps the number is not known. Little of what the handler does changes it.
+/// It is not known where this system keeps the number. Little that the handler does changes it.
 #[cfg(not(any(
     target_os = "linux",
     target_vendor = "apple",

@@ -1,7 +1,7 @@
 //! Ctrl-C: the first cancels the main scope, the second has its default effect and ends the
 //! process.
 //!
-//! Only while nobody [listens](super::listening) to it.
+//! This applies only while nobody [listens](super::listening) to it.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -85,10 +85,10 @@ impl First {
 
 impl Drop for First {
     fn drop(&mut self) {
-        // This fails only where installing the handler would have failed.
+        // This fails only if installing the handler would have failed.
         let _ = handler::change(SIGINT, |plan| plan.interrupt = None);
-        // It was pressed when the run was as good as over: it does now what it would have done a
-        // moment later.
+        // It was pressed when the run was as good as over, and now has the effect that it would
+        // have had a moment later.
         if self.take() {
             let _ = low_level::raise(SIGINT);
         }
@@ -97,13 +97,13 @@ impl Drop for First {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_main_thread() -> bool {
-    // The main thread has the number of the process.
+    // The main thread's number is that of the process.
     rustix::thread::gettid() == rustix::process::getpid()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn is_main_thread() -> bool {
-    // The standard library gives it this name. A thread that was given the name by hand is
-    // believed, which does no harm: only the first one to ask responds to Ctrl-C.
+    // The standard library gives it this name. A thread that was given the name by hand is mistaken
+    // for it, which does no harm: only the first one to ask responds to Ctrl-C.
     std::thread::current().name() == Some("main")
 }

@@ -66,15 +66,16 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // This fails only where listening would have failed.
+        // This fails only if listening would have failed.
         let _ = handler::change(self.signal, |plan| {
             plan.listeners.retain(|flag| !Arc::ptr_eq(flag, &self.flag));
         });
         if !self.flag.take() {
             return;
         }
-        // A drain has ended, which is all that the signal asked of it. Otherwise a signal that came
-        // and that nobody received does now what it would have done a moment later.
+        // If this was a drain, it has ended, which is all that the signal asked of it. Otherwise a
+        // signal that came and that nobody received now has the effect that it would have had a
+        // moment later.
         if handler::receive(self.signal) == Receipt::First && self.listener == Listener::Program {
             let _ = low_level::raise(self.signal);
         }

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `interrupt` | Ctrl-C: the first cancels the main scope, the second ends the process |
 //! | `signals` | signals that a program waits for itself |
-//! | `listening` | listening to one of them, and what becomes of it if nobody receives it |
-//! | `handler` | what the system calls when a signal comes |
+//! | `listening` | listening to one signal, and what becomes of it if nobody receives it |
+//! | `handler` | the handler that the system calls when a signal comes |
 
 #[cfg(all(unix, not(loom)))]
 mod handler;

@@ -1,4 +1,4 @@
-//! Ctrl-C where this crate cannot respond to it: it has its default effect.
+//! Ctrl-C on systems where this crate cannot respond to it: it has its default effect.
 
 use crate::error::Result;
 use crate::scope::tree::pool::ScopeRef;

@@ -47,14 +47,14 @@ impl Signal {
         Signal(number)
     }
 
-    /// Its number on this system.
+    /// The signal's number on this system.
     #[must_use]
     pub const fn as_raw(self) -> i32 {
         self.0
     }
 }
 
-/// Its name in full, `SIGTERM`.
+/// The full name, such as `SIGTERM`.
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match signal_name(self.0) {
@@ -70,7 +70,8 @@ impl fmt::Debug for Signal {
     }
 }
 
-/// Listens to signals from when it is made until it is dropped. Trio's `open_signal_receiver`.
+/// Listens to signals from when it is made until it is dropped. This is Trio's
+/// `open_signal_receiver`.
 ///
 /// Meanwhile the signals have no other effect: [`TERM`](Signal::TERM) does not end the process, and
 /// [`INT`](Signal::INT), Ctrl-C, does not cancel the main scope. A signal is delivered to every
@@ -82,9 +83,9 @@ impl fmt::Debug for Signal {
 /// listener for as long as the process is not to be ended by a signal: until the clean-up is over,
 /// not until the first signal has come.
 ///
-/// What other libraries do about a signal is left alone: a handler that was there before is called
-/// too, and where another one was installed later, the default effect is not carried out when
-/// nobody here listens any longer.
+/// Other libraries' handling of a signal is left alone: a handler that was installed before is
+/// called too. If another one was installed later, the default effect is not carried out when
+/// nobody here is listening any longer.
 ///
 /// A [server](crate::Server) that is shutting down listens too: a second signal ends its grace at
 /// once, and a third ends the process.
@@ -131,7 +132,7 @@ impl Signals {
     /// # Errors
     ///
     /// An [`io::Error`]: of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) for a number
-    /// that is no signal with a name, and for a signal that no handler can catch (`SIGKILL`,
+    /// that is not a signal with a name, and for a signal that no handler can catch (`SIGKILL`,
     /// `SIGSTOP`) or return from (`SIGILL`, `SIGFPE`, `SIGSEGV`); otherwise that of a system call.
     #[track_caller]
     pub fn new(signals: impl IntoIterator<Item = Signal>) -> Result<Signals> {
@@ -139,8 +140,8 @@ impl Signals {
     }
 
     /// Starts listening to those signals that tell a process to end and that the program has ever
-    /// listened to. `None` if there are none: then their default effect, or what Ctrl-C does to the
-    /// main scope, is what the program wants.
+    /// listened to. `None` if there are none: in that case the program wants their default effect,
+    /// or what Ctrl-C does to the main scope.
     ///
     /// The first of them is received; the one after it has its default effect.
     pub(crate) fn of_drain() -> Result<Option<Signals>> {
@@ -165,7 +166,7 @@ impl Signals {
 
     /// Waits for a signal, and returns which one came.
     ///
-    /// Several tasks may wait; each signal is delivered to one of them. A
+    /// Several tasks may wait; each signal is delivered to one of them. This is a
     /// [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
@@ -178,10 +179,10 @@ impl Signals {
                 if let Some(signal) = self.take() {
                     return Ok(signal);
                 }
-                // A signal that comes after that look sets its flag before it writes: then there
-                // is something to read, and another look is taken.
+                // A signal that comes after that look sets its flag before it writes. Then there is
+                // something to read, and the flags are looked at again.
                 if pipe.read(&mut [0; 64])? == 0 {
-                    // Nothing can write: this listens to no signal at all.
+                    // Nothing can write, because this listens to no signals at all.
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
             }

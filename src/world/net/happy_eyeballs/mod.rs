@@ -1,6 +1,6 @@
 //! Connecting to whichever of several addresses answers first: Happy Eyeballs (RFC 8305).
 //!
-//! Nothing in here knows of sockets, so the tests can run on a virtual clock.
+//! Nothing in here knows about sockets, so the tests can run on a virtual clock.
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +38,7 @@ pub(super) fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 ///
 /// # Errors
 ///
-/// [`Cancelled`](crate::Cancelled); there is no connection then.
+/// [`Cancelled`](crate::Cancelled). In that case there is no connection.
 pub(super) async fn race<A: Copy, S>(
     addresses: &[A],
     connect: impl AsyncFn(A) -> Result<S>,

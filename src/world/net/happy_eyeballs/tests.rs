@@ -1,4 +1,4 @@
-//! On a virtual clock, with connections that are made up.
+//! On a virtual clock, with imaginary connections.
 
 use std::cell::{Cell, RefCell};
 
@@ -8,7 +8,7 @@ use crate::run::Builder;
 use crate::scope::cancel_scope;
 use crate::testing::VirtualClock;
 
-/// What becomes of an attempt, and after how many milliseconds.
+/// The outcome of an attempt, and after how many milliseconds it comes.
 #[derive(Clone, Copy)]
 enum Peer {
     Accepts(u64),

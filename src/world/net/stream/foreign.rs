@@ -1,4 +1,4 @@
-//! The traits of other libraries that streams implement.
+//! Traits of other libraries that streams implement.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read};

@@ -122,7 +122,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::read`].
+            /// The same as for [`SocketStream::read`].
             #[track_caller]
             pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
                 self.stream.read(buffer)
@@ -132,7 +132,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::read_vectored`].
+            /// The same as for [`SocketStream::read_vectored`].
             #[track_caller]
             pub fn read_vectored(
                 &mut self,
@@ -145,7 +145,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::read_exact`].
+            /// The same as for [`SocketStream::read_exact`].
             #[track_caller]
             pub fn read_exact(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
                 self.stream.read_exact(buffer)
@@ -155,7 +155,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::read_to_end`].
+            /// The same as for [`SocketStream::read_to_end`].
             #[track_caller]
             pub fn read_to_end(
                 &mut self,
@@ -168,7 +168,7 @@ macro_rules! reads {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::readable`].
+            /// The same as for [`SocketStream::readable`].
             #[track_caller]
             pub fn readable(&mut self) -> impl Future<Output = Result<()>> {
                 self.stream.readable()
@@ -207,7 +207,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::write`].
+            /// The same as for [`SocketStream::write`].
             #[track_caller]
             pub fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
                 self.stream.write(bytes)
@@ -217,7 +217,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::write_vectored`].
+            /// The same as for [`SocketStream::write_vectored`].
             #[track_caller]
             pub fn write_vectored(
                 &mut self,
@@ -230,7 +230,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::write_all`].
+            /// The same as for [`SocketStream::write_all`].
             #[track_caller]
             pub fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
                 self.stream.write_all(bytes)
@@ -240,7 +240,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::flush`].
+            /// The same as for [`SocketStream::flush`].
             #[track_caller]
             pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
                 self.stream.flush()
@@ -250,7 +250,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::shutdown`].
+            /// The same as for [`SocketStream::shutdown`].
             #[track_caller]
             pub fn shutdown(&mut self) -> Result<()> {
                 self.stream.shutdown(Shutdown::Write)
@@ -260,7 +260,7 @@ macro_rules! writes {
             ///
             /// # Errors
             ///
-            /// As [`SocketStream::writable`].
+            /// The same as for [`SocketStream::writable`].
             #[track_caller]
             pub fn writable(&mut self) -> impl Future<Output = Result<()>> {
                 self.stream.writable()
@@ -328,7 +328,7 @@ impl<S: Socket> OwnedWriteHalf<S> {
     ///
     /// # Errors
     ///
-    /// As [`OwnedReadHalf::reunite`].
+    /// The same as for [`OwnedReadHalf::reunite`].
     pub fn reunite(self, other: OwnedReadHalf<S>) -> Result<SocketStream<S>, ReuniteError<S>> {
         other.reunite(self)
     }
@@ -342,7 +342,7 @@ impl<S: Socket> OwnedWriteHalf<S> {
 impl<S: Socket> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if self.on_drop == OnDrop::End {
-            // This fails only if the direction has ended already.
+            // This fails only if the direction has already ended.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }

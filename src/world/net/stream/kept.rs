@@ -12,7 +12,7 @@ use crate::world::net::stream::kind::Socket;
 pub(super) enum Origin {
     /// This side made it.
     Connected,
-    /// A listener accepted it. A socket from elsewhere is taken for one of these.
+    /// A listener accepted it. A socket from elsewhere is treated like one of these.
     Accepted,
 }
 

@@ -38,7 +38,7 @@ impl sealed::Sealed for net::TcpStream {
 }
 
 impl sealed::Sealed for unix::net::UnixStream {
-    // A read also ends short where the peer has passed descriptors, with more data behind them.
+    // A read also ends short if the peer has passed descriptors, with more data after them.
     const SHORT_IS_LAST: bool = false;
 
     fn io(&self) -> impl Read {

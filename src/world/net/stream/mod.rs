@@ -127,10 +127,10 @@ impl<S: Socket> SocketStream<S> {
         self.io.into_source().into_inner()
     }
 
-    /// Reads what there is, at most `buffer.len()` bytes, and waits while there is nothing. Returns
-    /// the number of bytes; 0 means the end: the peer will send no more.
+    /// Reads whatever is available, at most `buffer.len()` bytes, and waits while there is nothing.
+    /// Returns the number of bytes; 0 means the end: the peer will send no more.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// The same as for [`read`](Self::read).
     #[track_caller]
     pub fn read_vectored(
         &self,
@@ -167,11 +167,11 @@ impl<S: Socket> SocketStream<S> {
     /// been filled, and there is no telling how much. To be able to go on after a cancellation,
     /// call `read` in a loop.
     ///
-    /// A [checkpoint](crate::checkpoint()), even if the buffer is empty.
+    /// This is a [checkpoint](crate::checkpoint()), even if the buffer is empty.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read); an [`io::Error`] of the kind
+    /// The same as for [`read`](Self::read); an [`io::Error`] of the kind
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
     #[track_caller]
     pub fn read_exact(&self, mut buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
@@ -203,11 +203,11 @@ impl<S: Socket> SocketStream<S> {
     /// Nothing is lost if this fails or is dropped: what was read is in `buffer`, and another call
     /// appends to it.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// The same as for [`read`](Self::read).
     #[track_caller]
     pub fn read_to_end(&self, buffer: &mut Vec<u8>) -> impl Future<Output = Result<usize>> {
         /// How many bytes may be read before the task's budget is checked again.
@@ -227,7 +227,7 @@ impl<S: Socket> SocketStream<S> {
     /// Writes as much of `bytes` as the system takes, and waits while it takes none. Returns the
     /// number of bytes written.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -245,7 +245,7 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// The same as for [`write`](Self::write).
     #[track_caller]
     pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> impl Future<Output = Result<usize>> {
         let (pieces, length) = at_once(buffers);
@@ -262,11 +262,11 @@ impl<S: Socket> SocketStream<S> {
     /// cancellation, call `write` in a loop. Otherwise the stream is of no further use if its peer
     /// must not get half a message.
     ///
-    /// A [checkpoint](crate::checkpoint()), even if there is nothing to write.
+    /// This is a [checkpoint](crate::checkpoint()), even if there is nothing to write.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// The same as for [`write`](Self::write).
     #[track_caller]
     pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
         let mut operation = Operation::new(&self.io, Side::Write);
@@ -291,7 +291,7 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Does nothing, as a stream buffers nothing itself, but is a
+    /// Does nothing, because a stream buffers nothing itself, but is a
     /// [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
@@ -305,7 +305,7 @@ impl<S: Socket> SocketStream<S> {
     /// Ends one direction of the stream, or both: after `Shutdown::Write` the peer reads to the
     /// end, and may still write. What was written before is still sent.
     ///
-    /// It is no error if a direction has ended already, because it was shut down or because the
+    /// It is not an error if a direction has already ended, because it was shut down or because the
     /// peer has reset the connection. The `close` of `futures` and the `shutdown` of tokio's
     /// `AsyncWriteExt` do the same as `Shutdown::Write`, after a checkpoint.
     ///
@@ -323,18 +323,18 @@ impl<S: Socket> SocketStream<S> {
     ///
     /// A stream that is merely dropped is closed by the kernel, which resets the connection if
     /// there is input that nobody has read, or if more arrives afterwards. Then the peer may lose
-    /// what was written last, even if it has received it already: the answer to a request that was
+    /// what was written last, even if it has already received it: the answer to a request that was
     /// refused half-way, for example. So this ends the direction that writes, as
     /// [`shutdown`](Self::shutdown) does, then reads and discards whatever comes until the peer has
     /// ended its direction too, and closes the socket. It waits for at most 2 seconds; after that
     /// the kernel closes the connection.
     ///
     /// Success does not mean that the peer has read everything: only an answer from the peer could
-    /// tell. It is no error here if the peer has reset the connection, or if that is broken in
-    /// another way.
+    /// tell. It is not an error if the peer has reset the connection, or if the connection is
+    /// broken in another way.
     ///
-    /// A [checkpoint](crate::checkpoint()). If it is cancelled or dropped, the stream is closed
-    /// then and there, as by dropping it.
+    /// This is a [checkpoint](crate::checkpoint()). If it is cancelled or dropped, the stream is
+    /// closed then and there, as if it had been dropped.
     ///
     /// A stream in [owned halves](Self::into_split) has to be
     /// [put together](OwnedReadHalf::reunite) first. If the `AsyncWriteExt` of `futures` is in
@@ -373,7 +373,8 @@ impl<S: Socket> SocketStream<S> {
     pub fn close(self) -> impl Future<Output = Result<()>> {
         placed(async move {
             let outcome = closing::linger(&self.io, closing::LIMIT).await;
-            // That was all: a server that collects dropped streams has nothing left to do.
+            // The stream is done with: a server that collects dropped streams has nothing left to
+            // do.
             drop(self.into_std());
             outcome
         })
@@ -381,10 +382,10 @@ impl<S: Socket> SocketStream<S> {
 
     /// Waits until a read would not wait: until there are bytes, the end, or an error.
     ///
-    /// Lets a task wait for its peer without keeping a buffer, and make system calls that this
-    /// crate has no method for.
+    /// With this a task can wait for its peer without keeping a buffer, and make system calls for
+    /// which this crate has no method.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -396,7 +397,7 @@ impl<S: Socket> SocketStream<S> {
 
     /// Waits until a write would not wait: until the system takes bytes, or there is an error.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -415,7 +416,7 @@ impl<S: Socket> SocketStream<S> {
     }
 
     /// Like [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), but into memory that need
-    /// not be initialized. What has been read is at its beginning, and initialized.
+    /// not be initialized. The bytes that were read are at its beginning, and are initialized.
     #[cfg(feature = "hyper")]
     pub(crate) fn poll_read_uninit(
         &self,
@@ -428,8 +429,8 @@ impl<S: Socket> SocketStream<S> {
         })
     }
 
-    /// Passes on the outcome of a system call. If it shows that the next one would block, that call
-    /// is saved.
+    /// Passes on the outcome of a system call. If it shows that the next call would block, that
+    /// call is saved.
     fn learn(&self, side: Side, asked: usize, outcome: io::Result<usize>) -> io::Result<usize> {
         if let Ok(n) = outcome
             && S::SHORT_IS_LAST

@@ -1,8 +1,8 @@
 //! The system calls that move bytes.
 //!
-//! On Linux they are made in place, not through the C library: on a virtual machine that saved half
-//! a microsecond of three. We do not know why. It is not that the library's functions can be
-//! cancelled, as its `syscall` took just as long.
+//! On Linux they are made inline, not through the C library: on a virtual machine that saved half a
+//! microsecond out of three. We do not know why. The reason is not that the library's functions can
+//! be cancelled, because its `syscall` took just as long.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -29,11 +29,11 @@ pub(in crate::world::net) fn receive_uninit(
     Ok(read.len())
 }
 
-/// Nothing here raises SIGPIPE if the peer has gone: that is an error, whatever the signal would
-/// do.
+/// Nothing here raises SIGPIPE if the peer is gone: that is an error, whatever the signal would do.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
-// An option of the socket sees to it instead: mio, socket2 and `SocketStream::from_std` set it.
+// An option of the socket takes care of this instead: mio, socket2 and `SocketStream::from_std` set
+// it.
 #[cfg(target_vendor = "apple")]
 const NO_SIGPIPE: SendFlags = SendFlags::empty();
 
@@ -65,7 +65,7 @@ pub(super) fn send_vectored(
     send(socket, &copy[..end])
 }
 
-/// How many pieces one system call takes, and how many bytes they have together: if fewer are
+/// How many pieces one system call takes, and how many bytes these have in total: if fewer are
 /// transferred, that says something about the socket.
 pub(super) fn at_once<B: Deref<Target = [u8]>>(buffers: &[B]) -> (usize, usize) {
     /// `IOV_MAX` is 1,024 on Linux, the BSDs and macOS, and nowhere less than 16.
@@ -79,7 +79,7 @@ pub(super) fn at_once<B: Deref<Target = [u8]>>(buffers: &[B]) -> (usize, usize) 
     (pieces, buffers[..pieces].iter().map(|buffer| buffer.len()).sum())
 }
 
-/// Ends one direction of a connection, or both. It is no error if they have ended already, for
+/// Ends one direction of a connection, or both. It is not an error if they have already ended, for
 /// example because the peer has reset the connection.
 pub(in crate::world::net) fn shutdown(socket: &impl AsFd, how: Shutdown) -> io::Result<()> {
     match SockRef::from(socket).shutdown(how) {

@@ -14,13 +14,12 @@ impl TcpListener {
     /// [`local_addr`](Self::local_addr) returns.
     ///
     /// Connections left behind by a server that has just ended are no obstacle (`SO_REUSEADDR`),
-    /// and up to 1024 connections can wait to be accepted. For other settings there is
-    /// [`TcpSocket`].
+    /// and up to 1024 connections can wait to be accepted. For other settings, use [`TcpSocket`].
     ///
-    /// A name is [looked up](crate::net::lookup_host). Of several addresses, only the first that it
-    /// is possible to listen on is used.
+    /// A name is [looked up](crate::net::lookup_host). If there are several addresses, only the
+    /// first one that can be listened on is used.
     ///
-    /// A [checkpoint](crate::checkpoint()), which waits only for a name.
+    /// This is a [checkpoint](crate::checkpoint()), which waits only for a name.
     ///
     /// # Errors
     ///
@@ -65,7 +64,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// The same as for [`bind`](Self::bind).
     #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
     #[track_caller]
     pub fn bind_reuse_port(address: impl Address) -> impl Future<Output = Result<TcpListener>> {
@@ -73,7 +72,7 @@ impl TcpListener {
     }
 }
 
-/// Listens on the first of the addresses where that is possible.
+/// Listens on the first address for which that is possible.
 async fn bind_first(
     address: &impl Address,
     prepare: impl Fn(&TcpSocket) -> Result<()>,

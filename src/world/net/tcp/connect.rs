@@ -9,7 +9,7 @@ use crate::world::net::tcp::{ConnectFailed, TcpSocket, TcpStream};
 use crate::world::net::{happy_eyeballs, names};
 
 impl TcpStream {
-    /// Connects to this address. For options that have to be set beforehand there is [`TcpSocket`].
+    /// Connects to this address. To set options beforehand, use [`TcpSocket`].
     ///
     /// A name is [looked up](crate::net::lookup_host). If there are several addresses, because of
     /// the name or because a list was given, the first one that answers is used (Happy Eyeballs,
@@ -19,7 +19,7 @@ impl TcpStream {
     /// If this fails or is dropped, there is no connection on this side; the peer may have seen one
     /// that was closed.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -53,7 +53,8 @@ impl TcpStream {
                 return connect(address).await.map_err(doing("connecting to", address));
             }
             let addresses = happy_eyeballs::interleave(&addresses);
-            // Boxed: otherwise every task that connects to anything would have to be as large.
+            // Boxed, because otherwise every task that connects to anything would have to be as
+            // large.
             let race = Box::pin(happy_eyeballs::race(&addresses, connect));
             match race.await? {
                 Ok(stream) => Ok(stream),

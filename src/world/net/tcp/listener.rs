@@ -62,9 +62,9 @@ impl TcpListener {
 
     /// Waits for a connection, and returns it together with the address it comes from.
     ///
-    /// A connection that its client has given up before it was accepted is skipped.
+    /// A connection that its client gave up before it was accepted is skipped.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl TcpListener {
         })
     }
 
-    /// Takes a connection that is waiting already; `None` if there is none.
+    /// Takes a connection that is already waiting; `None` if there is none.
     ///
     /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
     /// that a server can serve the clients that came before it closed.

@@ -16,9 +16,9 @@ use crate::world::net::doing::doing;
 use crate::world::net::tcp::{TcpListener, TcpStream};
 use crate::world::reactor::registration::Side;
 
-/// A TCP socket that does not connect or listen yet, for options that have to be set beforehand.
+/// A TCP socket that does not connect or listen yet, so that options can be set beforehand.
 ///
-/// [`socket2::SockRef`](https://docs.rs/socket2) sets those that have no method here.
+/// [`socket2::SockRef`](https://docs.rs/socket2) sets options that have no method here.
 ///
 /// ```
 /// use seedbed::net::{TcpSocket, TcpStream};
@@ -76,8 +76,8 @@ impl TcpSocket {
     /// # Errors
     ///
     /// An [`io::Error`] of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if this is not
-    /// exactly one numeric [`Address`], as a socket belongs to one family and nothing is looked up
-    /// here; that of the system call, with the address.
+    /// exactly one numeric [`Address`], because a socket belongs to one family and nothing is
+    /// looked up here; that of the system call, with the address.
     #[track_caller]
     pub fn bind(&self, address: impl Address) -> Result<()> {
         let place = Location::caller();
@@ -121,7 +121,7 @@ impl TcpSocket {
     /// Connects. If this fails or is dropped, there is no connection on this side; the peer may
     /// have seen one that was closed.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -147,8 +147,7 @@ impl TcpSocket {
     pub(super) async fn join(self, address: SocketAddr) -> Result<TcpStream> {
         checkpoint().await?;
         match self.socket.connect(&address.into()) {
-            // The former does not mean what it says: it is what some systems answer if they have
-            // run out.
+            // The former is misleading: some systems return it if they have run out.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -167,7 +166,7 @@ impl TcpSocket {
         Ok(stream)
     }
 
-    /// Sets whether the socket can be bound to an address where connections of a former socket
+    /// Sets whether the socket can be bound to an address at which connections of a former socket
     /// linger (`SO_REUSEADDR`).
     ///
     /// # Errors
@@ -192,14 +191,14 @@ impl TcpSocket {
         Ok(self.socket.set_only_v6(only)?)
     }
 
-    /// Sets how many bytes the system keeps that were received and not yet read (`SO_RCVBUF`).
+    /// Sets how many bytes the system keeps that were received but not yet read (`SO_RCVBUF`).
     /// Linux doubles the number.
     #[track_caller]
     pub fn set_receive_buffer_size(&self, bytes: usize) -> Result<()> {
         Ok(self.socket.set_recv_buffer_size(bytes)?)
     }
 
-    /// Sets how many bytes the system keeps that were written and not yet received by the peer
+    /// Sets how many bytes the system keeps that were written but not yet received by the peer
     /// (`SO_SNDBUF`). Linux doubles the number.
     #[track_caller]
     pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
@@ -221,11 +220,10 @@ fn in_progress(error: &io::Error) -> bool {
 }
 
 /// Fails if the stream is connected to itself. TCP lets two sockets connect to each other at the
-/// same time, without a listener, and takes one socket for both if it has the port that it connects
-/// to.
+/// same time, without a listener, and a socket that connects to its own port counts as both.
 fn refuse_itself(stream: &TcpStream, address: SocketAddr) -> Result<()> {
     let local = stream.local_addr()?;
-    // More than this rarely has to be asked.
+    // Rarely does anything else have to be checked.
     if local.port() != address.port() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::world::reactor::registration::Side;
 
 /// A TCP connection.
 ///
-/// Reading and writing are described at [`SocketStream`], as they are the same for a
+/// Reading and writing are described at [`SocketStream`], because they are the same for a
 /// [`UnixStream`](crate::net::UnixStream).
 ///
 /// ```
@@ -34,12 +34,12 @@ use crate::world::reactor::registration::Side;
 pub type TcpStream = SocketStream<net::TcpStream>;
 
 impl SocketStream<net::TcpStream> {
-    /// Like [`read`](Self::read), but what it reads can be read again. A
+    /// Like [`read`](Self::read), but the bytes can be read again. This is a
     /// [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// The same as for [`read`](Self::read).
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
         self.registration().operate(Side::Read, |socket| socket.peek(buffer))
@@ -80,7 +80,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().set_nodelay(nodelay)?)
     }
 
-    /// After how much silence the system begins to ask whether the peer is still there
+    /// How long the peer may be silent before the system begins to ask whether it is still there
     /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None`, the default, if it does not ask.
     #[track_caller]
     pub fn keepalive(&self) -> Result<Option<Duration>> {
@@ -128,7 +128,7 @@ impl SocketStream<net::TcpStream> {
         Ok(self.socket().set_ttl(ttl)?)
     }
 
-    /// How many bytes the system keeps that were received and not yet read (`SO_RCVBUF`).
+    /// How many bytes the system keeps that were received but not yet read (`SO_RCVBUF`).
     #[track_caller]
     pub fn receive_buffer_size(&self) -> Result<usize> {
         Ok(SockRef::from(self).recv_buffer_size()?)
@@ -141,7 +141,7 @@ impl SocketStream<net::TcpStream> {
         Ok(SockRef::from(self).set_recv_buffer_size(bytes)?)
     }
 
-    /// How many bytes the system keeps that were written and not yet received by the peer
+    /// How many bytes the system keeps that were written but not yet received by the peer
     /// (`SO_SNDBUF`).
     #[track_caller]
     pub fn send_buffer_size(&self) -> Result<usize> {

@@ -1,8 +1,8 @@
 //! Names of sockets in the Unix domain: paths, and abstract names.
 //!
 //! Every way in goes through here, so that a name means the same everywhere. The libraries below
-//! differ: one silently cuts off what follows a NUL byte, another rejects abstract names, and to an
-//! empty path the system gives a name of its own.
+//! differ: one silently cuts off whatever follows a NUL byte, another rejects abstract names, and
+//! the system replaces an empty path with a name of its own.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;

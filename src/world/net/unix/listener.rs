@@ -1,4 +1,4 @@
-//! Taking connections in the Unix domain.
+//! Accepting connections in the Unix domain.
 
 use std::future::Future;
 use std::io;
@@ -16,7 +16,7 @@ use crate::world::net::doing::doing;
 use crate::world::net::unix::{UnixStream, address};
 use crate::world::reactor::registration::{Registration, Side};
 
-/// Listens for connections of processes on the same machine.
+/// Listens for connections from processes on the same machine.
 ///
 /// Several tasks can accept from one listener, by `&`. Dropping it closes it. Its file stays, as
 /// with the standard library.
@@ -47,7 +47,7 @@ impl UnixListener {
     ///
     /// Up to 1024 connections can wait to be accepted, if the system allows that many.
     ///
-    /// A [checkpoint](crate::checkpoint()), but it does not wait.
+    /// This is a [checkpoint](crate::checkpoint()), but it does not wait.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind); an unnamed address is an error of the kind
+    /// The same as for [`bind`](Self::bind); an unnamed address is an error of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) too.
     #[track_caller]
     pub fn bind_addr(address: &SocketAddr) -> impl Future<Output = Result<UnixListener>> {
@@ -94,7 +94,7 @@ impl UnixListener {
     }
 
     /// Waits for a connection, and returns it together with the address it comes from, which rarely
-    /// has a path. A [checkpoint](crate::checkpoint()).
+    /// has a path. This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl UnixListener {
         })
     }
 
-    /// Takes a connection that is waiting already; `None` if there is none.
+    /// Takes a connection that is already waiting; `None` if there is none.
     ///
     /// It does not wait for anything, so it is not a checkpoint. It works in a cancelled scope, so
     /// that a server can serve the clients that came before it closed.

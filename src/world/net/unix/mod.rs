@@ -1,4 +1,4 @@
-//! Sockets of the Unix domain: like TCP, but between processes of one machine, and with paths
+//! Sockets in the Unix domain: like TCP, but between processes on one machine, and with paths
 //! instead of addresses.
 //!
 //! # Names

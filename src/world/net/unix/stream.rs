@@ -17,7 +17,7 @@ use crate::world::net::unix::address;
 
 /// A connection to a process on the same machine.
 ///
-/// Reading and writing are described at [`SocketStream`], as they are the same for a
+/// Reading and writing are described at [`SocketStream`], because they are the same for a
 /// [`TcpStream`](crate::net::TcpStream).
 ///
 /// ```
@@ -39,22 +39,22 @@ impl SocketStream<net::UnixStream> {
     /// Connects to the listener with this [name](crate::net::unix#names).
     ///
     /// If the queue of the listener is full, this waits until it no longer is, for as long as the
-    /// scope allows. Linux does not tell when that is, so this tries again after pauses that grow
-    /// from 1 to 50 milliseconds, and tasks that wait are not served in the order in which they
+    /// scope allows. Linux does not report when that happens, so this tries again after pauses that
+    /// grow from 1 to 50 milliseconds, and waiting tasks are not served in the order in which they
     /// came. Other systems refuse the connection.
     ///
     /// If this fails or is dropped, there is no connection on this side; the peer may have seen one
     /// that was closed.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled); an [`io::Error`] with the name: of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the name is not valid; otherwise that of a
     /// system call, of the kind [`NotFound`](io::ErrorKind::NotFound) if there is no such file, and
-    /// of the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens any
-    /// longer.
+    /// of the kind [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody is listening
+    /// any longer.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = Result<UnixStream>> {
         placed(async move {
@@ -67,7 +67,7 @@ impl SocketStream<net::UnixStream> {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect); an unnamed address is an error of the kind
+    /// The same as for [`connect`](Self::connect); an unnamed address is an error of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) too.
     ///
     /// ```
