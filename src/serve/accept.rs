@@ -62,7 +62,7 @@ async fn all_waiting<L: Listener>(
             }
             Ok(None) => break Ok(()),
             Err(error) => {
-                // Serving them frees descriptors in the end, which may be what the next one lacks.
+                // Serving them eventually frees descriptors, which may be what the next one lacks.
                 while connections.is_below_limit()
                     && let Some(connection) = accepted.pop_front()
                 {

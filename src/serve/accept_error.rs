@@ -11,7 +11,7 @@ use crate::serve::connections::Connections;
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
-/// How many connections may fail in a row before that is taken for a lasting problem.
+/// How many connections may fail in a row before this is considered a lasting problem.
 const IN_A_ROW: u32 = 64;
 /// How long accepting has to go well before the next failure is worth another warning: a server
 /// that is out of descriptors accepts a connection, and fails to accept the next, whenever one
@@ -20,7 +20,7 @@ const EPISODE: Duration = Duration::from_secs(30);
 
 /// The failures to accept that a server has seen.
 pub(super) struct AcceptErrors {
-    /// This and the next: since a connection was last accepted.
+    /// This and the next field count since a connection was last accepted.
     pause: Duration,
     in_a_row: u32,
     exhausted_at: Option<Instant>,
@@ -36,7 +36,7 @@ impl AcceptErrors {
     /// # Errors
     ///
     /// The error itself, if it makes no sense ever to try again: if it is a cancellation, for
-    /// example. A cancellation that comes while this waits.
+    /// example. Or else a cancellation that comes while this waits.
     pub(super) async fn pause_after(
         &mut self,
         error: Error,
@@ -66,7 +66,7 @@ impl AcceptErrors {
         Ok(())
     }
 
-    /// A connection was accepted.
+    /// To be called when a connection was accepted.
     pub(super) fn accepted(&mut self) {
         (self.pause, self.in_a_row) = (SHORTEST, 0);
     }
@@ -78,7 +78,7 @@ fn is_exhaustion(number: Errno) -> bool {
     matches!(number, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
 }
 
-/// Whether it was the connection that failed, which is now out of the queue. Linux reports what has
+/// Whether the connection itself failed, and is out of the queue now. Linux reports what has
 /// happened to it in the network: see accept(2).
 fn is_of_one_connection(number: Errno) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,4 +1,4 @@
-//! One connection: its handler, and what becomes of how that ends.
+//! One connection: its handler, and what becomes of the handler's outcome.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,10 +15,10 @@ use crate::serve::panicked::{HandlerPanicked, OnPanic};
 use crate::serve::reports::Reports;
 use crate::world::net::closing::{Dropped, Parting};
 
-/// Is called with the error of a handler and with where its connection came from.
+/// Called with the error of a handler and with where its connection came from.
 pub(super) type OnError<'a, A> = Box<dyn Fn(Error, &A) + 'a>;
 
-/// What a server does about handlers that fail, and about the streams that they leave behind.
+/// How a server deals with handlers that fail, and with the streams that they leave behind.
 pub(super) struct Care<'a, A> {
     pub(super) on_error: Option<OnError<'a, A>>,
     pub(super) reports: Reports,

@@ -46,7 +46,7 @@ impl Connections {
         self.open.get() < self.most
     }
 
-    /// Waits until there may be one more. Not a checkpoint if there may already.
+    /// Waits until there may be one more. This is not a checkpoint if that is already the case.
     pub(super) async fn below_limit(&self) -> Result<()> {
         while !self.is_below_limit() {
             self.one_closes().await?;
@@ -61,7 +61,7 @@ impl Connections {
         closed.wait().await
     }
 
-    /// Waits until none is open. Not a checkpoint if that is so already.
+    /// Waits until none is open. This is not a checkpoint if that is already the case.
     pub(super) async fn all_close(&self) -> Result<()> {
         while self.open.get() > 0 {
             let closed = Rc::new(Event::new());
@@ -77,7 +77,7 @@ impl Connections {
         Open(self)
     }
 
-    /// From now on the connections are given time to end.
+    /// From now on, gives the connections time to end.
     pub(super) fn drain(&self) {
         self.draining.set(true);
     }
@@ -104,7 +104,7 @@ impl Open<'_> {
         self.0.draining.get()
     }
 
-    /// This one was cancelled before it had ended.
+    /// To be called when this connection was cancelled before it had ended.
     pub(super) fn cut_short(&self) {
         self.0.cut_short.set(self.0.cut_short.get() + 1);
     }

@@ -1,4 +1,4 @@
-//! What connections come from.
+//! The source of connections.
 
 use std::fmt;
 use std::future::Future;
@@ -19,7 +19,7 @@ use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 /// use seedbed::{Listener, Result};
 /// use std::net::SocketAddr;
 ///
-/// /// Its connections send at once, even if it is little.
+/// /// Its connections send even small amounts at once.
 /// struct Eager(TcpListener);
 ///
 /// impl Listener for Eager {
@@ -48,7 +48,7 @@ pub trait Listener {
     /// Waits for a connection. Like every operation that waits, it should be a
     /// [checkpoint](crate::checkpoint()).
     ///
-    /// If it is cancelled or dropped, it must not have accepted one.
+    /// If it is cancelled or dropped, it must not have accepted a connection.
     ///
     /// # Errors
     ///

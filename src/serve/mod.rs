@@ -3,16 +3,16 @@
 //! | file or folder | concept |
 //! |---|---|
 //! | `server` | a server: its settings, how it runs and how it ends |
-//! | `listener` | what connections come from |
+//! | `listener` | the source of connections |
 //! | `accept` | accepting connections, including the last of them |
 //! | `accept_error` | what happens when accepting fails |
-//! | `connection` | one connection: its handler, and what becomes of how that ends |
+//! | `connection` | one connection: its handler, and what becomes of the handler's outcome |
 //! | `connections` | how many there are, and may be |
-//! | `shutdown` | what begins the shutdown, and a signal that ends its grace |
+//! | `shutdown` | how the shutdown begins, and a signal that ends its grace |
 //! | `until_ending` | what stops at once when the server is ending |
 //! | `parting` | a connection that is over for its handler, but not yet for its client |
 //! | `panicked` | handlers that panic |
-//! | `reports` | what is reported of connections that fail, and how often |
+//! | `reports` | reports about failing connections, and a limit on their number |
 //! | `hyper/` | HTTP |
 
 mod accept;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::error::panic::{quietly, text};
 
-/// What a server does about a handler that panics.
+/// How a server deals with a handler that panics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OnPanic {
     /// It reports a [`HandlerPanicked`].

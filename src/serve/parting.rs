@@ -17,7 +17,7 @@ use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
 /// server that is ending waits only for [`PATIENCE`] if the client sends nothing.
 ///
 /// The end of a grace ends this too. If the server is cancelled without a grace, the connection
-/// still gets its time, as what was written was written before that.
+/// still gets its time, because what was written was written before that.
 pub(super) async fn part(
     connection: Parting,
     open: Open<'_>,

@@ -1,4 +1,4 @@
-//! What a server reports of connections that fail, and how often.
+//! Reports about failing connections, and a limit on their number.
 //!
 //! Anybody who can reach a server can make its connections fail, as often as they like. So failures
 //! that are a client's own doing are not warnings, and only a limited number of the others is
@@ -22,7 +22,7 @@ const WHILE: Duration = Duration::from_secs(10);
 
 /// The reports of a server.
 pub(crate) struct Reports {
-    /// What it is that fails.
+    /// The kind of thing that fails.
     what: &'static str,
     server: &'static Location<'static>,
     failures: Budget,
@@ -43,7 +43,7 @@ impl Reports {
         Reports { what, server, failures: Budget::default(), panics: Budget::default() }
     }
 
-    /// Reports that a handler has failed, or what it is the handler of.
+    /// Reports that a handler, or the connection around it, has failed.
     pub(crate) fn failed(&self, error: &Error, peer: &impl Debug) {
         // Subscribers are foreign code.
         quietly(|| self.report(error, peer));
@@ -68,8 +68,8 @@ impl Reports {
 }
 
 impl Drop for Reports {
-    /// The server has ended: reports how many failures were left out and not yet counted in a
-    /// report.
+    /// Called when the server has ended. Reports how many failures were left out and not yet
+    /// counted in a report.
     fn drop(&mut self) {
         match self.failures.left_out.get() + self.panics.left_out.get() {
             0 => {}
@@ -114,9 +114,9 @@ fn texts(error: &Error, peer: &impl Debug) -> (String, String) {
     (text(&|| format!("{peer:?}")), text(&|| with_causes(error)))
 }
 
-/// The error, followed by each cause that its own text does not give.
+/// The error, followed by each cause that its own text does not include.
 fn with_causes(error: &Error) -> String {
-    /// A chain of causes may be a ring.
+    /// A limit, because a chain of causes may be a ring.
     const MOST: usize = 16;
     let mut text = error.one_line();
     for cause in causes(error.as_dyn()).take(MOST) {
@@ -135,8 +135,8 @@ fn causes<'a>(
     std::iter::successors(error.source(), |&error| error.source())
 }
 
-/// Whether the error means that a client has gone or does not do its part: nothing that the
-/// operator of a server could do anything about.
+/// Whether the error means that a client has gone or does not do its part, which the operator of a
+/// server cannot do anything about.
 fn is_clients_doing(error: &Error) -> bool {
     #[cfg(feature = "hyper")]
     if let Some(error) = error.find::<hyper::Error>() {

@@ -265,8 +265,8 @@ impl<'a, L: Listener> Server<'a, L> {
         let draining = CancelScope::of(ScopeRef::new(place));
         let (connections, care, handler) = (&connections, &care, &handler);
         let (shutdown, draining) = (&shutdown, &draining);
-        // One scope lets all connections finish their work. What is to stop at once sees to that
-        // itself.
+        // One scope lets all connections finish their work. Anything that has to stop at once takes
+        // care of that itself.
         let outcome = shutdown.scope.enter(async |_| {
             let mut outcome = Ok(());
             finishing(nursery(async |n| {

@@ -1,4 +1,4 @@
-//! The shutdown of a server: what begins it, and a signal that ends its grace.
+//! The shutdown of a server: how it begins, and a signal that ends its grace.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::world::signal::Signals;
 /// its descriptors, and frees them one by one.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a server is shut down by, and with what error.
+/// The shutdown of a server, with the error that it was begun with, if any.
 pub(super) struct Shutdown {
     /// The scope of the server.
     pub(super) scope: CancelScope,
@@ -50,7 +50,7 @@ impl Shutdown {
     ///
     /// # Errors
     ///
-    /// The same error if it is a cancellation, and the server is ending already.
+    /// The same error, if it is a cancellation and the server is already ending.
     pub(super) fn begin_after(&self, error: Error) -> Result<()> {
         if is_ending() && error.cancellation().is_some() {
             return Err(error);
@@ -59,9 +59,9 @@ impl Shutdown {
         Ok(())
     }
 
-    /// Ends the grace when one of the signals comes that end the program. The program has had the
-    /// first already, or has begun to end for another reason. This listens from the moment it is
-    /// called.
+    /// Ends the grace when one of the signals that end the program comes. The program has already
+    /// received the first one, or has begun to end for another reason. This listens from the moment
+    /// it is called.
     pub(super) fn end_grace_on_signal(&self) -> impl Future<Output = Result<()>> {
         let mut listening = Signals::of_drain();
         async move {
@@ -84,7 +84,7 @@ impl Shutdown {
         }
     }
 
-    /// What the server has failed with, if it has.
+    /// The server's error, if it has failed.
     pub(super) fn outcome(&self) -> Result<()> {
         self.failure.take().map_or(Ok(()), Err)
     }

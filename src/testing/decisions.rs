@@ -1,4 +1,4 @@
-//! The decisions of one run: those it is told to make, and those it has made.
+//! The decisions of one run: those that it is told to make, and those that it has made.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as StdError;
@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::schedule::current::THREAD;
 use crate::schedule::order::{self, Decide, Fired, Others, TimerRound};
 
-/// For how many rounds timers that are due may be passed over: a program that tries again and again
-/// until one has fired is to succeed.
+/// For how many rounds due timers may be passed over. The limit lets a program succeed that tries
+/// again and again until a timer has fired.
 const TIMERS_WAIT: u32 = 100;
 
 /// Decides for a run which way to go on, and keeps a record.
@@ -23,7 +23,7 @@ pub(crate) struct Decisions {
     followed: Cell<usize>,
     rest: Rest,
     met: RefCell<Vec<Met>>,
-    /// Where the run first had no such way as it was told to take.
+    /// Where the run was first told to take a way that did not exist.
     astray: Cell<Option<Astray>>,
     first_round: u32,
     max_rounds: u32,
@@ -113,9 +113,8 @@ impl Decide for Decisions {
         choice as usize
     }
 
-    /// Any of the timers may be next, and those that it passes over may have to wait: they may fire
-    /// in each of the rounds to come. When nothing else can run, or they have waited long enough, one
-    /// has to fire.
+    /// Any of the timers may be next, and any may be passed over. Those passed over may fire in any
+    /// later round. When nothing else can run, or they have waited long enough, one has to fire.
     fn next_timer(&self, round: &mut TimerRound, due: usize) -> Option<usize> {
         let left = due.saturating_sub(round.passed_over);
         let waited = &self.timers_waited;
@@ -161,7 +160,7 @@ pub(super) fn schedule_of(met: &[Met]) -> Schedule {
     }
 }
 
-/// A run went on for more rounds than it may have.
+/// A run went on for more rounds than it was given.
 #[derive(Debug)]
 pub(super) struct Livelock(u32);
 

@@ -28,7 +28,7 @@ pub struct Failure {
     pub(super) tried: usize,
 }
 
-/// In which way a program fails.
+/// The way in which a program fails.
 ///
 /// ```
 /// use seedbed::testing::{Explore, FailureKind};
@@ -85,7 +85,7 @@ impl Cause {
 }
 
 impl Failure {
-    /// In which way the program failed.
+    /// The way in which the program failed.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.cause.kind()

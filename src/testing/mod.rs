@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `explore` | running a program under one schedule after another |
 //! | `schedule` | a schedule as a string |
-//! | `decisions` | what one run decides, and is told to decide |
+//! | `decisions` | the decisions that one run makes, and is told to make |
 //! | `search` | which schedules there are, and in which order they are tried |
 //! | `shorten` | a simpler schedule that fails too |
 //! | `failure` | a schedule under which the program fails, and its text |

@@ -69,7 +69,8 @@ impl Search {
         }
     }
 
-    /// Up to how many deviations the list has all schedules; `None` if there are no others.
+    /// The number of deviations up to which the list has all schedules; `None` if there are no
+    /// others.
     pub(super) fn cut_after(&self) -> Option<usize> {
         self.schedule(self.cut_at?).map(|schedule| schedule.deviations.len())
     }

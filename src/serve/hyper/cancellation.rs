@@ -1,12 +1,12 @@
-//! The cancellation of a request whose client has gone, and how one is recognised that comes back
-//! from hyper without its [`Cancelled`].
+//! The cancellation of a request whose client has gone, and how to recognise a cancellation that
+//! comes back from hyper without its [`Cancelled`].
 
 use std::error::Error as StdError;
 
 use crate::error::{Cancelled, Disguise, Reason};
 use crate::scope::current::with_scope;
 
-/// Why a handler is cancelled whose client has gone.
+/// Why a handler is cancelled when its client has gone.
 pub(crate) fn departed() -> Reason {
     Reason::Requested(Some("the client has gone".into()))
 }
@@ -20,9 +20,9 @@ pub(crate) fn recognise() {
 struct OfHyper;
 
 impl Disguise for OfHyper {
-    /// HTTP/2 keeps only the kind and the text of what a read or a write failed with: a
-    /// cancellation is recognised by its text, while the scope it came from is still open. Once a
-    /// client has gone, any failure of hyper's in the scope of its request is taken for a
+    /// In HTTP/2, hyper keeps only the kind and the text of the error of a read or write: a
+    /// cancellation is recognised by its text, as long as the scope it came from is still open.
+    /// Once a client has gone, any failure of hyper's in the scope of its request is taken for a
     /// consequence of that: hyper fails a body that is being read without saying why.
     fn cancellation(&self, error: &(dyn StdError + Send + Sync + 'static)) -> Option<Cancelled> {
         let error = error.downcast_ref::<hyper::Error>()?;

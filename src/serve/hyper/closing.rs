@@ -16,10 +16,10 @@ use crate::scope;
 ///
 /// [`gracefully`](super::gracefully) ends a connection that is waiting for a request, and hyper
 /// ends one that is answering a request at that moment. This is for the requests in between: a
-/// client that is answered without `connection: close` sends its next request at once, which may be
-/// on its way just when the connection is closed.
+/// client that is answered without `connection: close` sends its next request at once, and that may
+/// be on its way just when the connection is closed.
 ///
-/// In HTTP/2, which has a message of its own for this, it does nothing.
+/// In HTTP/2, which has a message of its own for this, this does nothing.
 ///
 /// ```
 /// use hyper::service::service_fn;

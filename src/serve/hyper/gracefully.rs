@@ -17,8 +17,8 @@ use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::steps::End;
 use crate::serve::hyper::limits::Limits;
 
-/// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does, where hyper itself
-/// has to be set up by hand.
+/// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does. This is for
+/// programs that have to set hyper up by hand.
 ///
 /// `shutdown` is the connection's own method: the `graceful_shutdown` of `http1::Connection`,
 /// `http1::UpgradeableConnection` or `http2::Connection`.
@@ -31,25 +31,25 @@ use crate::serve::hyper::limits::Limits;
 /// [`Limits::HALF_CLOSED`] allows; after that it is taken to have gone.
 ///
 /// **A [graceful cancellation](crate::CancelScope::cancel_gracefully)**, such as the shutdown of a
-/// [server](crate::Server), ends the connection as HTTP wants it: between two requests. The
-/// handlers are [finishing](crate::finishing()) their work. There is first a delay for requests
-/// that are on their way already: a tenth of a second, or half a second if the connection has had
-/// no request yet. Then hyper is told by `shutdown`. It closes a connection that is waiting for its
-/// next request at once, and any other when what has begun is answered, in HTTP/1 with
+/// [server](crate::Server), ends the connection as HTTP intends: between two requests. The handlers
+/// are [finishing](crate::finishing()) their work. First there is a delay for requests that are
+/// already on their way: a tenth of a second, or half a second if the connection has had no request
+/// yet. Then hyper is told by `shutdown`. It closes a connection that is waiting for its next
+/// request at once, and any other when everything that has begun is answered, in HTTP/1 with
 /// `connection: close`. A service that is [`closing`] closes the connection with the first answer,
 /// even during the delay, so that no client sends a request that nobody reads. A connection of
 /// HTTP/2 with nothing under way ends after another tenth of a second, whether its client
 /// acknowledges that or not. When the grace is over, whatever is still waiting fails.
 ///
-/// **A slow or silent client** is bounded by the defaults of [`Limits`], as far as what passes
-/// through [`Io`](super::Io) tells. The exception is an idle HTTP/1 connection: nothing tells that
-/// no handler is running. That is left to hyper's own limit for heads, which counts from the end of
-/// the last answer, and is 30 seconds if hyper has been given a [`Timer`](super::Timer). The end of
-/// an idle connection is no error.
+/// **A slow or silent client** is bounded by the defaults of [`Limits`], as far as this can be told
+/// from what passes through [`Io`](super::Io). The exception is an idle HTTP/1 connection, because
+/// nothing shows that no handler is running. That is left to hyper's own limit for heads, which
+/// counts from the end of the last answer, and is 30 seconds if hyper has been given a
+/// [`Timer`](super::Timer). The end of an idle connection is not an error.
 ///
 /// **Dropping remains hyper's way** for handlers of HTTP/2 whose stream is reset, and for the
-/// bodies of answers. Where these should clean up, [`serve_connection`](super::serve_connection())
-/// runs each in a task.
+/// bodies of answers. If these should clean up, use
+/// [`serve_connection`](super::serve_connection()), which runs each in a task.
 ///
 /// See [`NurseryExecutor`](super::NurseryExecutor) for an example.
 ///

@@ -78,9 +78,9 @@ impl Limits {
         self
     }
 
-    /// How long a connection may be without a request under way. The end of one that is idle for
-    /// longer is no error. In HTTP/2 this is also how long a client may send no frame before it is
-    /// pinged; if it does not answer within [`head`](Self::head), it has gone.
+    /// How long a connection may be without a request under way. It is not an error if one that is
+    /// idle for longer is ended. In HTTP/2 this is also how long a client may send no frame before
+    /// it is pinged; if it does not answer within [`head`](Self::head), it has gone.
     pub const fn idle(mut self, limit: Duration) -> Limits {
         self.idle = finite(limit);
         self
@@ -101,13 +101,13 @@ impl Limits {
         self
     }
 
-    /// How many bytes per second a client has to send of a request's body, and to take of an
+    /// How many bytes per second a client has to send of a request's body, and to accept of an
     /// answer, on average. 0 means no limit.
     ///
     /// Only time in which the client is awaited counts, not that of a handler. At first it may add
     /// up to `grace`; every `bytes` that pass allow for one more second, but never for more than
-    /// [`idle`](Self::idle) at a stretch. In HTTP/2 the bodies of all requests of a connection are
-    /// taken together, and so are the answers.
+    /// [`idle`](Self::idle) at a stretch. In HTTP/2 the bodies of all requests of a connection
+    /// count together, and so do the answers.
     pub const fn rate(mut self, bytes: u32, grace: Duration) -> Limits {
         self.rate = bytes;
         self.rate_grace = finite(grace);
@@ -121,7 +121,7 @@ impl Limits {
         self
     }
 
-    /// How many headers a request may have. In HTTP/1 one with more is answered with 431.
+    /// How many headers a request may have. In HTTP/1, a request with more is answered with 431.
     pub const fn headers(mut self, most: usize) -> Limits {
         self.headers = most;
         self
@@ -141,7 +141,7 @@ impl Limits {
     }
 }
 
-/// What the limits are used for, where their names do not say it all.
+/// How the limits are applied, if their names do not tell.
 impl Limits {
     /// Sets the limits that hyper applies in HTTP/1.
     pub(super) fn set_http1(&self, builder: &mut http1::Builder) {
@@ -186,7 +186,8 @@ impl Limits {
     }
 }
 
-/// Caps a limit at something that can be added to the present time, and that is as good as none.
+/// Caps a limit at a duration that can be added to the present time, and that is as good as
+/// unlimited.
 const fn finite(limit: Duration) -> Duration {
     const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
     if limit.as_secs() < MOST.as_secs() { limit } else { MOST }

@@ -1,4 +1,4 @@
-//! HTTP with [hyper](https://docs.rs/hyper). Feature `hyper`.
+//! HTTP with [hyper](https://docs.rs/hyper). This needs the feature `hyper`.
 //!
 //! [`serve`] is a server: HTTP/1 and HTTP/2 on one port, limits against slow clients, a graceful
 //! stop. [`Server`] has its settings. [`serve_connection`] does the same for one connection over
@@ -39,8 +39,8 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! What is often needed from hyper is re-exported here, because `use seedbed::hyper` hides the
-//! package of that name; the rest is in `::hyper`.
+//! The items of hyper that are needed often are re-exported here, because `use seedbed::hyper`
+//! hides the package of that name; the rest is in `::hyper`.
 //!
 //! # Handlers
 //!
@@ -79,16 +79,16 @@
 //!
 //! | file or folder | concept |
 //! |---|---|
-//! | `server` | a server: the way in |
-//! | `stage` | what happens to a stream before HTTP |
+//! | `server` | a server: the entry point |
+//! | `stage` | the stage that a stream goes through before HTTP |
 //! | `limits` | how long a client may take, and how much it may send |
 //! | `connection/` | one connection, served or driven to its end |
-//! | `request/` | a request: the tasks that run for it, and what hyper has of it |
+//! | `request/` | a request: the tasks that run for it, and hyper's view of it |
 //! | `answer/` | answers, their bodies, and how they get to hyper |
 //! | `rt/` | hyper's runtime traits: a stream, sleeping, spawning |
 //! | `gracefully` | driving a connection that was set up by hand |
-//! | `closing` | telling clients of HTTP/1 that it is about to end |
-//! | `cancellation` | that of a request whose client has gone, and one that comes back from hyper |
+//! | `closing` | telling clients of HTTP/1 that their connection is about to end |
+//! | `cancellation` | cancelling requests whose clients have gone; cancellations that come back from hyper |
 
 mod answer;
 mod cancellation;

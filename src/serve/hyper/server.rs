@@ -1,4 +1,4 @@
-//! A server of HTTP.
+//! An HTTP server.
 
 use std::fmt;
 use std::future::Future;
@@ -31,7 +31,7 @@ use crate::world::net::TcpStream;
 ///
 /// # Errors
 ///
-/// As [`Server::serve`].
+/// The same as for [`Server::serve`].
 #[track_caller]
 pub fn serve<L, H, B, E>(listener: L, handler: H) -> impl Future<Output = Result<()>>
 where
@@ -44,7 +44,7 @@ where
     Server::new(listener).serve(handler)
 }
 
-/// A server of HTTP/1 and HTTP/2: a listener, and how its requests are [served](Self::serve).
+/// A server for HTTP/1 and HTTP/2: a listener, and how its requests are [served](Self::serve).
 ///
 /// It is a [`seedbed::Server`](crate::Server), and ends like one: clients that are waiting to be
 /// accepted are let in, requests that have arrived are answered, and connections that have nothing
@@ -106,19 +106,19 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// As [`seedbed::Server::max_connections`](crate::Server::max_connections).
+    /// Does the same as [`seedbed::Server::max_connections`](crate::Server::max_connections).
     pub fn max_connections(mut self, most: usize) -> Self {
         self.server = self.server.max_connections(most);
         self
     }
 
-    /// As [`seedbed::Server::grace`](crate::Server::grace).
+    /// Does the same as [`seedbed::Server::grace`](crate::Server::grace).
     pub fn grace(mut self, grace: Duration) -> Self {
         self.server = self.server.grace(grace);
         self
     }
 
-    /// As [`seedbed::Server::shutdown_on`](crate::Server::shutdown_on).
+    /// Does the same as [`seedbed::Server::shutdown_on`](crate::Server::shutdown_on).
     pub fn shutdown_on<T>(mut self, signal: impl Future<Output = Result<T>> + 'a) -> Self {
         self.server = self.server.shutdown_on(signal);
         self
@@ -142,8 +142,8 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// Puts a [`Peer`](super::Peer), where the request comes from, into the extensions of each
-    /// request. That takes an allocation.
+    /// Puts a [`Peer`](super::Peer), which says where the request comes from, into the extensions
+    /// of each request. This takes an allocation.
     pub fn with_peers(mut self) -> Self
     where
         L::Address: Send + Sync + 'static,
@@ -152,15 +152,16 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
         self
     }
 
-    /// Has `stage` turn each accepted stream into another one, over which HTTP is spoken: one of
-    /// TLS for example, one behind a header of the PROXY protocol, or one that counts.
+    /// Has `stage` turn each accepted stream into another one, over which HTTP is spoken: a TLS
+    /// stream, for example, the rest after a header of the PROXY protocol, or one that counts
+    /// bytes.
     ///
     /// It runs in the connection's own task, so a slow client delays nobody else. It has to be done
     /// within [`Limits::handshake`]; otherwise it is cancelled, and cleans up. If it fails or
     /// panics, its connection ends, which is [reported](Self::on_error).
     ///
     /// Whether the client speaks HTTP/1 or HTTP/2 is found out afterwards, from what it sends. That
-    /// is also what it has agreed to by ALPN.
+    /// is also the protocol that it agreed to through ALPN.
     ///
     /// ```
     /// use hyper::{Request, Response, body::Incoming};
@@ -199,7 +200,7 @@ impl<'a, L: Listener, A> Server<'a, L, A> {
     ///
     /// # Errors
     ///
-    /// As [`seedbed::Server::serve`](crate::Server::serve).
+    /// The same as for [`seedbed::Server::serve`](crate::Server::serve).
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What happens to a stream after it is accepted and before HTTP.
+//! The stage that a stream goes through after it is accepted and before HTTP.
 
 use std::future::Future;
 
@@ -6,14 +6,14 @@ use crate::error::Result;
 
 /// What a [`Server`](super::Server) does with the streams that it accepts.
 pub trait Stage<S, P> {
-    /// What HTTP is spoken over.
+    /// The type of stream over which HTTP is spoken.
     type Stream;
 
     #[doc(hidden)]
     fn run(&self, stream: S, peer: P) -> impl Future<Output = Result<Self::Stream>>;
 }
 
-/// Streams are taken as they are.
+/// Streams are used as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct AsAccepted;
 

@@ -1,4 +1,4 @@
-//! What a handler gives as the body of its answer.
+//! The body that a handler gives its answer.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -109,7 +109,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Any body, in a box. What [`Body`] says about bodies of other libraries applies to it.
+    /// Any body, in a box. The remarks at [`Body`] about bodies of other libraries apply to it.
     pub fn new<B>(body: B) -> Body<'a>
     where
         B: HttpBody<Data = Bytes> + 'static,
@@ -171,7 +171,7 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
-/// A body of another library whose errors are made into ours.
+/// A body of another library whose errors are converted into ours.
 struct Converted<B> {
     body: Pin<Box<B>>,
 }
@@ -201,7 +201,7 @@ where
     }
 }
 
-/// What a handler may return as the body of an answer: a [`Body`], or any
+/// A type that a handler may return as the body of an answer: a [`Body`], or any
 /// [`Body`](hyper::body::Body) of another library that borrows nothing.
 pub trait IntoBody: sealed::Sealed {}
 
@@ -219,7 +219,7 @@ pub(crate) mod sealed {
     use super::*;
 
     pub trait Sealed {
-        /// What hyper is given.
+        /// The body that hyper is given.
         type Given: HttpBody<Error: Into<Box<dyn StdError + Send + Sync>>> + 'static;
 
         #[doc(hidden)]
@@ -262,7 +262,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// What hyper is given of a [`Body`].
+/// The part of a [`Body`] that hyper is given.
 pub struct Given(Kind);
 
 enum Kind {

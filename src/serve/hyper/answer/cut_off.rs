@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// On this error hyper ends the connection, or the stream. What has failed, and why, is reported
+/// On this error, hyper ends the connection, or the stream. The failure itself is reported
 /// elsewhere.
 #[derive(Debug)]
 pub(crate) struct CutOff;

@@ -17,22 +17,22 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::cut_off::CutOff;
 use crate::serve::hyper::cancellation::departed;
 
-/// Passes on one frame at a time, as hyper has a buffer of its own.
+/// Passes on one frame at a time, because hyper has a buffer of its own.
 #[derive(Clone)]
 pub(crate) struct Frames(Rc<Shared>);
 
 struct Shared {
     frame: RefCell<Option<Frame<Bytes>>>,
     stage: Cell<Stage>,
-    /// Woken when there is a frame: hyper is waiting for one.
+    /// Woken when there is a frame: present while hyper is waiting for one.
     taker: RefCell<Option<Waker>>,
     /// Set when a frame has been taken. Everybody who wants to send waits for the same one.
     taken: RefCell<Option<Rc<Event>>>,
-    /// The scope of the task that makes them.
+    /// The scope of the task that makes the frames.
     scope: RefCell<Option<ScopeRef>>,
 }
 
-/// How far a body has come.
+/// How far the body has got.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -69,7 +69,7 @@ impl Frames {
         let _former = self.0.scope.replace(Some(scope));
     }
 
-    /// There will be no more frames.
+    /// To be called when there will be no more frames.
     pub(crate) fn end(&self, end: End) {
         if self.0.stage.get() == Stage::Open {
             self.0.stage.set(Stage::Ended(end));
@@ -105,28 +105,28 @@ impl Sender {
         Sender { frames }
     }
 
-    /// Sends a piece of the body, once what was sent before has been taken: it waits for a client
+    /// Sends a piece of the body, once the previous one has been taken. So it waits for a client
     /// that does not read.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// [`Cancelled`](crate::Cancelled), for example because the client has gone; nothing has been
-    /// sent then. Behind a shield, which keeps that out, an [`io::Error`] of the kind
+    /// [`Cancelled`](crate::Cancelled), for example because the client has gone; in that case
+    /// nothing has been sent. Behind a shield, which keeps this out, an [`io::Error`] of the kind
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
     pub async fn send(&self, data: impl Into<Bytes>) -> Result<()> {
         self.send_frame(|| Frame::data(data.into())).await
     }
 
     /// Sends headers after the body. In HTTP/1 hyper passes on those that were announced in a
-    /// `trailer` header, and only if the client has said that it takes trailers.
+    /// `trailer` header, and only if the client has said that it accepts trailers.
     ///
-    /// A [checkpoint](crate::checkpoint()).
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// The same as for [`send`](Self::send).
     pub async fn send_trailers(&self, trailers: HeaderMap) -> Result<()> {
         self.send_frame(|| Frame::trailers(trailers)).await
     }

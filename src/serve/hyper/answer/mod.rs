@@ -2,7 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `body` | what a handler gives as the body |
+//! | `body` | the body that a handler gives its answer |
 //! | `frames` | the frames of a body, from the task that makes them to hyper |
 //! | `outgoing` | a body on its way through hyper |
 //! | `cut_off` | what hyper is told when an answer fails |

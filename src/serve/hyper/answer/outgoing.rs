@@ -30,7 +30,7 @@ struct Counted {
     piece: Piece,
 }
 
-/// Whether hyper has a piece of the body. It asks for the next when it has got rid of one.
+/// Whether hyper has a piece of the body. It asks for the next one when it has got rid of that.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {
     None,

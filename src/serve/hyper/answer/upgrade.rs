@@ -24,8 +24,8 @@ use crate::serve::hyper::answer::websocket;
 ///
 /// `talk` is part of the request: it runs in a task of the connection, and may borrow whatever the
 /// handler may. Like a handler, it is [finishing](crate::finishing()) its work: a graceful stop of
-/// the server only reaches what is [`idle`](crate::idle) in it, and when the grace is over, it is
-/// cancelled. Reads and writes are checkpoints.
+/// the server reaches only code in it that is [`idle`](crate::idle), and when the grace is over, it
+/// is cancelled. Reads and writes are checkpoints.
 ///
 /// ```
 /// use futures::{AsyncReadExt, AsyncWriteExt};
@@ -84,7 +84,7 @@ where
 pub struct Upgraded(hyper::upgrade::Upgraded);
 
 impl Upgraded {
-    /// The stream as hyper's own type, for libraries that take that.
+    /// Returns the stream as hyper's own type, for libraries that require it.
     #[must_use]
     pub fn into_inner(self) -> hyper::upgrade::Upgraded {
         self.0

@@ -8,7 +8,7 @@ pub(super) fn accept(key: &HeaderValue) -> HeaderValue {
     HeaderValue::try_from(base64(&sha1(&text))).expect("it is made of letters")
 }
 
-/// SHA-1 (FIPS 180-4), which is good enough where nothing is secret.
+/// SHA-1 (FIPS 180-4), which is good enough because nothing is secret here.
 fn sha1(text: &[u8]) -> [u8; 20] {
     let mut padded = text.to_vec();
     padded.push(0x80);

@@ -1,10 +1,10 @@
 //! Polling hyper's connection to its end.
 //!
 //! hyper drops whatever it runs when a read or a write fails. So its stream does not fail while it
-//! is driven here (see [`State`]). A cancelled scope, and a client that has gone or sends no more,
-//! are seen here instead, and the handlers get a [`Cancelled`](crate::Cancelled) at their `await`.
-//! hyper is kept until they have cleaned up, as their answers may still get through. When a
-//! connection is over is decided in one place, the [steps](super::steps).
+//! is driven here (see [`State`]). Instead, it is noticed here if a scope is cancelled, or if the
+//! client has gone or sends no more, and the handlers get a [`Cancelled`](crate::Cancelled) at
+//! their `await`. hyper is kept until they have cleaned up, because their answers may still get
+//! through. One place decides when a connection is over: the [steps](super::steps).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ pin_project! {
     /// A connection that is driven. Written out by hand: there is one for each client, and each
     /// nested `async` block would store the connection twice.
     pub(crate) struct Drive<'a, C, F> {
-        // Dropped while the scope is still open.
+        // This is dropped while the scope is still open.
         #[pin]
         connection: Option<C>,
         shutdown: Option<F>,
@@ -70,8 +70,8 @@ where
         }
     }
 
-    /// Reports what goes wrong outside any handler as soon as it does: a connection may go on for
-    /// hours.
+    /// Reports anything that goes wrong outside a handler as soon as it does, because a connection
+    /// may go on for hours.
     pub(crate) fn reporting(mut self, failures: &'a Failures<'a>) -> Self {
         self.failures = Some(failures);
         self
@@ -124,12 +124,12 @@ where
             }
         };
         this.watch.disarm();
-        // Whatever hyper still has learns that nobody waits for it any more.
+        // Dropping this tells whatever hyper still has that nobody waits for it any more.
         this.connection.set(None);
         state.set_over();
         Poll::Ready(Ok(match entered.leave(end) {
             Ok(Some(end)) => end,
-            // The handler, which is part of the connection, was cancelled for that.
+            // The handler, which is part of the connection, was cancelled because of that.
             Ok(None) => End::Departed(state.take_failure()),
             Err(error) => End::Failed(error),
         }))

@@ -2,14 +2,14 @@
 //!
 //! | file or folder | concept |
 //! |---|---|
-//! | `serve_connection` | serving one: the way in |
+//! | `serve_connection` | serving one connection: the entry point |
 //! | `preface` | which version of HTTP a client speaks |
-//! | `serving` | setting hyper up for that |
+//! | `serving` | setting hyper up for that version |
 //! | `drive` | polling hyper to the end |
 //! | `steps` | what happens when hyper has nothing to do, and when it is over |
-//! | `rounds` | how often something cancelled that goes on waiting is polled |
+//! | `rounds` | how often something that is cancelled but keeps waiting is polled |
 //! | `pace` | whether the client does its part in time |
-//! | `state/` | what is known of the connection meanwhile |
+//! | `state/` | what is known about the connection meanwhile |
 
 pub(crate) mod drive;
 pub(crate) mod pace;

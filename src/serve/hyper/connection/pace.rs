@@ -1,8 +1,8 @@
 //! Whether a client does its part in time.
 //!
-//! That is looked at when hyper has nothing left to do: then either the client is awaited or a
-//! handler, and [`State`] tells which. One alarm serves for all limits. It is not put off with
-//! every byte; when it goes off, the pace is looked at again.
+//! This is checked when hyper has nothing left to do: then either the client or a handler is
+//! awaited, and [`State`] tells which. One alarm serves for all limits. It is not postponed with
+//! every byte; when it goes off, the pace is checked again.
 
 use std::fmt;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ pub(crate) struct Pace {
     requests: u64,
     /// How many bytes had been read when a request was last under way.
     read: u64,
-    /// What has to come in, and go out, at a minimal rate.
+    /// The bytes that have to come in, and go out, at a minimal rate.
     input: Option<Box<Flow>>,
     output: Option<Box<Flow>>,
     alarm: Option<Alarm>,
@@ -37,7 +37,7 @@ pub(super) enum Verdict {
     Late(Late),
 }
 
-/// What a client has taken too long for.
+/// What a client has taken too long over.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Late {
     Head,
@@ -63,7 +63,7 @@ impl Pace {
         Pace { lull: Some((Lull::Head, time + limits.of_lull(Lull::Head))), ..Pace::default() }
     }
 
-    /// Looks whether the client is in time, and makes sure that there is another look when it no
+    /// Checks whether the client is in time, and makes sure that there is another check when it no
     /// longer is.
     pub(super) fn look(&mut self, state: &State, limits: &Limits, cx: &mut Context<'_>) -> Verdict {
         let awaited = self.awaited(state);
@@ -96,7 +96,7 @@ impl Pace {
         Verdict::InTime
     }
 
-    /// What is awaited, from the beginning if there is a new request.
+    /// What is awaited. If there is a new request, its bytes count from the beginning.
     fn awaited(&mut self, state: &State) -> Awaited {
         if state.counts.requests() != self.requests {
             self.requests = state.counts.requests();
@@ -109,7 +109,7 @@ impl Pace {
         awaited
     }
 
-    /// The client has nothing to do: from now on its account stands still.
+    /// To be called when the client has nothing to do: from now on its account stands still.
     fn pause(&mut self, awaited: Awaited, limits: &Limits) {
         (self.lull, self.output) = (None, None);
         if self.input.as_ref().is_some_and(|flow| flow.waits_since.is_some()) {
@@ -137,7 +137,7 @@ impl Pace {
             alarm => alarm.insert(Alarm::new(time)),
         };
         if Pin::new(alarm).poll(cx).is_ready() {
-            // It was set for something that has ended sooner.
+            // It was set for something that has ended earlier.
             let alarm = self.alarm.insert(Alarm::new(time));
             if Pin::new(alarm).poll(cx).is_ready() {
                 cx.waker().wake_by_ref();

@@ -28,14 +28,14 @@ pub(super) enum Version {
 /// How a client begins.
 pub(super) struct Opening {
     pub(super) version: Version,
-    /// What has been read, and has to be read again.
+    /// The bytes that have been read, and have to be read again.
     pub(super) read: Vec<u8>,
     /// When the first byte came.
     pub(super) begun: Instant,
 }
 
-/// Waits for a client to begin, for as long as it may take for that. `None` if it does not begin,
-/// which is no error: it has changed its mind, gone away, or said nothing.
+/// Waits for a client to begin, for as long as it is allowed to take. `None` if it does not begin,
+/// which is not an error: it has changed its mind, gone away, or said nothing.
 pub(super) async fn open<S>(
     stream: &mut S,
     limits: &Limits,

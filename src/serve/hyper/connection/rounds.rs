@@ -1,13 +1,13 @@
-//! Something cancelled that goes on waiting is polled a few more times before it is given up.
+//! Something that is cancelled but keeps waiting is polled a few more times before it is given up.
 
 use std::task::Context;
 
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::connection::state::UnderWay;
 
-/// How often something that has been cancelled may wait for anything other than a scope of its own,
-/// before it is taken to be waiting for something that does not respond to cancellation. In between
-/// it may merely have let others run.
+/// How often something that has been cancelled may wait for anything other than a scope of its own
+/// before it is assumed to be waiting for something that does not respond to cancellation. Some of
+/// the time it may merely have let others run.
 const MOST: u8 = 8;
 
 /// How many rounds something cancelled has had.
@@ -17,9 +17,9 @@ pub(crate) struct Rounds(u8);
 /// Whether something cancelled is polled once more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Round {
-    /// It is: its task has been woken.
+    /// Yes: its task has been woken.
     Another,
-    /// It has had enough of them.
+    /// No: it has had enough rounds.
     NoMore,
 }
 
@@ -38,9 +38,9 @@ impl Rounds {
         Round::Another
     }
 
-    /// What runs in this scope, a job or something that hyper has spawned, is waiting. If it has
-    /// been cancelled and has no scope of its own open, then what it waits for does not respond to
-    /// that: the rest of a request, for example.
+    /// To be called when whatever runs in this scope, a job or something that hyper has spawned, is
+    /// waiting. If it has been cancelled and has no scope of its own open, then it waits for
+    /// something that does not respond to cancellation: the rest of a request, for example.
     pub(crate) fn waits(&mut self, scope: &ScopeRef, under_way: &UnderWay, cx: &Context<'_>) {
         if !scope.is_cancelled() || !scope.is_innermost() {
             self.start_over();

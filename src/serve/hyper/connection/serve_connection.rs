@@ -26,7 +26,7 @@ use crate::serve::panicked::OnPanic;
 use crate::serve::reports::Reports;
 use crate::world::net::closing;
 
-/// Serves one connection of HTTP/1 or HTTP/2, over any stream. Short for
+/// Serves one connection of HTTP/1 or HTTP/2, over any stream. This is short for
 /// `Connection::new(stream, peer).serve(handler)`.
 ///
 /// This is what [`serve`](crate::hyper::serve()) does with each of its connections, for programs
@@ -34,7 +34,7 @@ use crate::world::net::closing;
 ///
 /// # Errors
 ///
-/// As [`Connection::serve`].
+/// The same as for [`Connection::serve`].
 ///
 /// ```
 /// use seedbed::hyper::{self, Request, Response, body::Incoming};
@@ -108,7 +108,7 @@ pub(crate) type OnError<'a, P> = Box<dyn Fn(Error, &P) + 'a>;
 pub(crate) type Mark<P> = fn(&P, &mut Extensions);
 
 impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
-    /// A connection with the default [`Limits`]. Reports name it by this peer.
+    /// A connection with the default [`Limits`]. Reports identify it by this peer.
     #[track_caller]
     pub fn new(stream: S, peer: P) -> Self {
         let place = Location::caller();
@@ -175,8 +175,8 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
     /// # Errors
     ///
     /// [`Cancelled`](crate::Cancelled), once the handlers have ended, if a scope around this is
-    /// cancelled; a [`hyper::Error`] if the client violates HTTP. It is no error that a client goes
-    /// away, and the errors of handlers are [reported](Self::on_error).
+    /// cancelled; a [`hyper::Error`] if the client violates HTTP. It is not an error if a client
+    /// goes away, and the errors of handlers are [reported](Self::on_error).
     ///
     /// # Panics
     ///

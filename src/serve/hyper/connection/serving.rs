@@ -80,7 +80,7 @@ impl<'scope, 'env> Serving<'scope, 'env> {
     }
 }
 
-/// What is returned for a connection that has ended in this way.
+/// The result for a connection that has ended in this way.
 fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
     failures.report_those_of(state);
     match end {
@@ -91,7 +91,7 @@ fn ended(state: &State, failures: &Failures<'_>, end: End) -> Result<()> {
         }
         End::Cancelled(why) => Err(why.into()),
         End::Failed(error) => match error.downcast_ref::<hyper::Error>() {
-            // It was reported as the handler's.
+            // It has been reported as the handler's error.
             Some(error) if error.is_user() => Ok(()),
             // The client does not answer pings: it has gone without a word.
             Some(hyper) if hyper.is_timeout() => {

@@ -23,29 +23,30 @@ use crate::serve::hyper::limits::Limits;
 /// for the same purpose.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The same for the first request of a connection: its client has had no answer, and could not know
-/// that the server is ending.
+/// The same for the first request of a connection, whose client has had no answer, and could not
+/// know that the server is ending.
 pub(crate) const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
-/// What has been set going, and when. The alarms are boxed because few connections need them.
+/// The steps that have been taken, and when. The alarms are boxed because few connections need
+/// them.
 #[derive(Default)]
 pub(super) struct Steps {
     /// When hyper is told of a graceful stop.
     stop: Option<Box<Alarm>>,
-    /// When a client that has ended its side is taken to have gone.
+    /// When a client that has ended its side is assumed to have gone.
     half_closed: Option<Box<Alarm>>,
     /// When hyper is given up after it was told to end and had nothing left to do.
     unanswered: Option<Box<Alarm>>,
     pace: Pace,
-    /// hyper was told to end.
+    /// Whether hyper was told to end.
     told: bool,
-    /// The cancellation because of which it was told.
+    /// The cancellation because of which it was told to end.
     cut: Option<Cancelled>,
     departed: bool,
     rounds: Rounds,
 }
 
-/// What the steps look at.
+/// What the steps can see and use.
 pub(super) struct Sight<'a, 'cx> {
     pub(super) state: &'a Rc<State>,
     pub(super) scope: &'a ScopeRef,
@@ -59,15 +60,14 @@ pub(super) struct Sight<'a, 'cx> {
 pub(crate) enum End {
     /// By itself.
     Over,
-    /// The client has gone in the middle of something. The error is what the stream failed with, if
-    /// that is known.
+    /// The client has gone in the middle of something. The error is the stream's, if it is known.
     Departed(Option<io::Error>),
     /// A scope around it was cancelled.
     Cancelled(Cancelled),
     Failed(Error),
 }
 
-/// What is done about a connection.
+/// What to do next about a connection.
 pub(super) enum Next {
     /// hyper is polled once more.
     Again,
@@ -80,26 +80,26 @@ impl Steps {
         Steps { pace, ..Steps::default() }
     }
 
-    /// How the connection has ended, if hyper has finished with this outcome.
+    /// Works out how the connection has ended, given that hyper has finished with this outcome.
     pub(super) fn end(&mut self, outcome: Result<()>, state: &State) -> Result<End> {
         match (outcome, self.cut.take().or_else(|| state.stopped())) {
             (_, Some(why)) if !self.departed => Ok(End::Cancelled(why)),
             (Ok(()), _) => Ok(End::Over),
             (Err(_), Some(_)) => Ok(End::Departed(state.take_failure())),
-            // Set up by hand, hyper has a limit of its own for heads, and takes an idle connection
-            // for one that is late with its next request.
+            // If hyper was set up by hand, it has a limit of its own for heads, and mistakes an
+            // idle connection for one that is late with its next request.
             (Err(error), None) if is_timeout(&error) && state.traffic.is_silent() => Ok(End::Over),
             (Err(error), None) => Err(error),
         }
     }
 
-    /// hyper is waiting for something. What is to be done about that?
+    /// To be called when hyper is waiting for something. Decides what to do about it.
     pub(super) fn next(&mut self, sight: &mut Sight<'_, '_>) -> Next {
         let &mut Sight { state, scope, .. } = sight;
         if state.look_ahead(sight.cx) == Found::Something {
             return Next::Again;
         }
-        // Requests are tasks of their own, which learn of it when hyper is dropped.
+        // Requests are tasks of their own, which learn of this when hyper is dropped.
         if state.client.has_departed() && state.kind == Kind::Served {
             return Next::End(End::Departed(state.take_failure()));
         }
@@ -125,14 +125,14 @@ impl Steps {
         Some(Next::Again)
     }
 
-    /// The client has ended its side. It may still be reading, but not for ever.
+    /// Deals with a client that has ended its side. It may still be reading, but not for ever.
     fn end_half_closed(&mut self, sight: &mut Sight<'_, '_>) -> Option<Next> {
         let &mut Sight { state, limits, .. } = sight;
         let by_hand = state.kind == Kind::ByHand;
         if !state.client.has_input_ended() || state.counts.is_idle() && !by_hand {
             return None;
         }
-        // By hand, nothing else tells whether there is a request under way.
+        // If hyper was set up by hand, nothing else tells whether a request is under way.
         if state.client.has_met_end()
             && state.keeps_end_back()
             && let Some(next) = self.tell(sight)
@@ -145,7 +145,7 @@ impl Steps {
         })
     }
 
-    /// The server is stopping: hyper is told after some patience.
+    /// Deals with a server that is stopping: after some patience, hyper is told.
     fn stop_gracefully(&mut self, sight: &mut Sight<'_, '_>) -> Option<Next> {
         let patience = match sight.state.has_had_request() {
             true => PATIENCE,
@@ -157,7 +157,7 @@ impl Steps {
         None
     }
 
-    /// Looks whether the client is too slow, or has been silent for too long.
+    /// Checks whether the client is too slow, or has been silent for too long.
     fn keep_pace(&mut self, sight: &mut Sight<'_, '_>) -> Next {
         let &mut Sight { state, limits, .. } = sight;
         let verdict = self.pace.look(state, limits, sight.cx);
@@ -187,7 +187,7 @@ impl Steps {
         Next::Wait
     }
 
-    /// The client has gone: what runs for it is cancelled.
+    /// Deals with a client that has gone: whatever runs for it is cancelled.
     fn depart(&mut self, sight: &Sight<'_, '_>) -> Next {
         self.departed = true;
         sight.state.cancel(sight.scope);
@@ -195,7 +195,7 @@ impl Steps {
         Next::Again
     }
 
-    /// What is under way has been cancelled, and is cleaning up.
+    /// Waits for everything under way, which has been cancelled and is cleaning up.
     fn wind_up(&mut self, sight: &mut Sight<'_, '_>) -> Next {
         let &mut Sight { state, scope, .. } = sight;
         if !self.departed && self.cut.is_none() {
@@ -220,7 +220,7 @@ impl Steps {
         })
     }
 
-    /// Waits for what is under way, until only hyper still works on it.
+    /// Waits for everything under way, until only hyper still works on it.
     fn wait_for_tasks(&mut self, sight: &Sight<'_, '_>) -> Option<Next> {
         let Sight { state, .. } = sight;
         if state.counts.is_idle() {
@@ -235,12 +235,12 @@ impl Steps {
             self.rounds.start_over();
             return Some(Next::Wait);
         }
-        // Nobody makes the answers any more. What hyper does not get rid of now waits for a client
-        // that does not read, or for a body that knows of no cancellation.
+        // Nobody makes the answers any more. Anything that hyper does not get rid of now waits for
+        // a client that does not read, or for a body that knows nothing about cancellation.
         (self.rounds.another(sight.cx) == Round::Another).then_some(Next::Wait)
     }
 
-    /// In HTTP/1 set up by hand the handler is a part of hyper's future, and cleans up in a scope.
+    /// In HTTP/1 set up by hand, the handler is part of hyper's future, and cleans up in a scope.
     fn wait_for_handler(&mut self, sight: &Sight<'_, '_>) -> Option<Next> {
         if !sight.scope.is_innermost() {
             self.rounds.start_over();
@@ -255,7 +255,7 @@ impl Steps {
     }
 }
 
-/// Makes the operations of the stream fail from now on, unless they do already.
+/// Makes the operations of the stream fail from now on, unless they already do.
 fn stop_stream(sight: &Sight<'_, '_>) -> Option<Next> {
     if sight.state.stopped().is_some() {
         return None;
@@ -264,7 +264,7 @@ fn stop_stream(sight: &Sight<'_, '_>) -> Option<Next> {
     Some(Next::Again)
 }
 
-/// Whether this much time has passed since that was first asked.
+/// Whether this much time has passed since this was first called.
 fn is_over(alarm: &mut Option<Box<Alarm>>, after: Duration, cx: &mut Context<'_>) -> bool {
     let alarm = alarm.get_or_insert_with(|| Box::new(Alarm::new(now() + after)));
     Pin::new(&mut **alarm).poll(cx).is_ready()

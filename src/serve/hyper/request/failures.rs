@@ -1,4 +1,4 @@
-//! What becomes of what goes wrong in requests.
+//! What becomes of failures in requests.
 
 use hyper::{Response, StatusCode};
 
@@ -12,7 +12,7 @@ pub(crate) struct Failures<'a> {
 }
 
 impl Failures<'_> {
-    /// Reports what has gone wrong on this connection outside any handler.
+    /// Reports everything that has gone wrong on this connection outside any handler.
     pub(crate) fn report_those_of(&self, state: &State) {
         for error in state.take_failures() {
             (self.report)(error);
@@ -20,8 +20,8 @@ impl Failures<'_> {
     }
 }
 
-/// The answer to a request whose handler has failed. It says nothing of the failure, which is none
-/// of the client's business.
+/// The answer to a request whose handler has failed. It says nothing about the failure, which is
+/// none of the client's business.
 pub(super) fn answer<B>(body: B) -> Response<B> {
     let mut answer = Response::new(body);
     *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

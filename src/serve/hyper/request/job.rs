@@ -1,4 +1,4 @@
-//! The task of a request: its handler, or what makes the body of its answer.
+//! The task of a request: its handler, or the code that makes the body of its answer.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -29,7 +29,7 @@ pub(super) enum Answer<B> {
 }
 
 pin_project! {
-    /// Code of the user's that runs for a request, in a scope of its own. Its panics and failures
+    /// The program's code that runs for a request, in a scope of its own. Its panics and failures
     /// are reported.
     pub(super) struct Job<'env, F> {
         #[pin]
@@ -93,7 +93,7 @@ impl<T, F: Future<Output = Result<T>>> Job<'_, F> {
         this.future.set(None);
         let done = match outcome {
             Ok(Some(value)) => Done::Value(value),
-            Ok(None) => Done::Cancelled, // its client has gone
+            Ok(None) => Done::Cancelled, // the client has gone
             Err(error) => match rest(error, this.scope) {
                 Some(error) => {
                     (this.failures.report)(error);
@@ -107,7 +107,7 @@ impl<T, F: Future<Output = Result<T>>> Job<'_, F> {
     }
 }
 
-/// What of an error is worth a report. The job's scope, which has been left, may have been
+/// The part of an error that is worth a report. The job's scope, which has been left, may have been
 /// cancelled.
 fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
     let has_gone = scope.cancel_called();
@@ -123,7 +123,7 @@ fn rest(error: Error, scope: &ScopeRef) -> Option<Error> {
 }
 
 pin_project! {
-    /// A future whose error is made into ours.
+    /// A future whose error is converted into ours.
     pub(super) struct AsOurs<F> {
         #[pin]
         future: F,

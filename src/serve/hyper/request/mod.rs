@@ -2,9 +2,9 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `service` | what hyper calls, and what it polls for the answer |
-//! | `job` | the tasks of a request: its handler, and what makes the answer's body |
-//! | `failures` | what becomes of what goes wrong in them: the report, and the answer 500 |
+//! | `service` | the service that hyper calls, and the future that it polls for the answer |
+//! | `job` | the tasks of a request: its handler, and the one that makes the answer's body |
+//! | `failures` | what becomes of failures in these tasks: the report, and the answer 500 |
 //! | `peer` | where a request comes from |
 
 pub(crate) mod failures;

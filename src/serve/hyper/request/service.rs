@@ -1,5 +1,5 @@
-//! What hyper calls for each request, and what it polls for the answer: only a receiver, as the
-//! handler runs in a task.
+//! The service that hyper calls for each request, and the future that it polls for the answer. This
+//! is only a receiver, because the handler runs in a task.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,12 +25,12 @@ use crate::serve::hyper::connection::state::{State, Work};
 use crate::serve::hyper::request::failures::{self, Failures};
 use crate::serve::hyper::request::job::{Answer, Handle, Job, Make};
 
-/// What hyper calls for each request of a connection.
+/// The service that hyper calls for each request of a connection.
 pub(crate) struct Requests<'scope, 'env, H> {
     pub(crate) nursery: &'scope Nursery<'scope, 'env>,
     pub(crate) handler: &'env H,
     pub(crate) failures: &'env Failures<'env>,
-    /// Puts into a request where it comes from, if that is wanted.
+    /// Records in a request where it comes from, if this is wanted.
     pub(crate) mark: Option<&'env dyn Fn(&mut Extensions)>,
     pub(crate) state: Rc<State>,
 }
@@ -56,7 +56,7 @@ where
             says_end: request.version() <= Version::HTTP_11,
         };
         let handler = self.handler;
-        // The call is part of the task, should it panic.
+        // The call is part of the task, in case it panics.
         let handling = async move { handler(request).await };
         let task = self.nursery.spawn(Handle {
             job: Job::new(handling, scope.clone(), self.state.begin(Work::Task), self.failures),
@@ -72,19 +72,19 @@ where
     }
 }
 
-/// What the answer depends on of the request.
+/// The properties of a request that the answer depends on.
 #[derive(Clone, Copy)]
 struct Wants {
     no_body: bool,
-    /// The end of the connection is announced in a header.
+    /// Whether the end of the connection is announced in a header.
     says_end: bool,
 }
 
-/// What hyper polls for the answer. If it is dropped before that has come, it cancels the handler:
-/// the client has gone, or has reset the stream.
+/// The future that hyper polls for the answer. If it is dropped before the answer has come, it
+/// cancels the handler: the client has gone, or has reset the stream.
 pub(crate) struct Answering<'scope, 'env, B> {
     task: Task<'scope, Answer<B>>,
-    /// The handler's, until it has ended.
+    /// The handler's scope, until the handler has ended.
     scope: Option<ScopeRef>,
     wants: Wants,
     nursery: &'scope Nursery<'scope, 'env>,
@@ -97,7 +97,7 @@ impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // A cancellation is the handler's business: what it answers may still get through.
+        // A cancellation is the handler's business: its answer may still get through.
         let answer = ready!(this.state.calmly(|| Pin::new(&mut this.task).poll(cx)));
         this.scope = None;
         let outgoing =
@@ -148,7 +148,7 @@ impl<'scope, B> Answering<'scope, '_, B> {
 
 impl<B> Drop for Answering<'_, '_, B> {
     fn drop(&mut self) {
-        // If it is cancelled already, then hyper was given up because of that, not because the
+        // If it is already cancelled, then hyper was given up because of that, and not because the
         // client has gone.
         if let Some(scope) = self.scope.take()
             && !scope.is_cancelled()

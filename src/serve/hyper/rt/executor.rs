@@ -19,12 +19,12 @@ use crate::serve::hyper::connection::rounds::Rounds;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::state::{State, UnderWay, Work};
 
-/// Spawns into a nursery what hyper wants to run beside a connection: in HTTP/2, the answering of
-/// each request.
+/// Spawns into a nursery whatever hyper wants to run beside a connection: in HTTP/2, the answering
+/// of each request.
 ///
-/// The futures need not be `'static`, so handlers may borrow what lives outside the nursery. Open a
-/// nursery for each connection: it ends when the connection and all its answers have. A panic is
-/// reported through `tracing`, and only resets its own stream.
+/// The futures need not be `'static`, so handlers may borrow anything that lives outside the
+/// nursery. Open a nursery for each connection: it ends when the connection and all its answers
+/// have. A panic is reported through `tracing`, and only resets its own stream.
 ///
 /// ```
 /// use hyper::server::conn::http2;
@@ -97,7 +97,7 @@ struct Stream {
     under_way: UnderWay,
     key: usize,
     scope: ScopeRef,
-    /// Those it has had in a cancelled scope.
+    /// The rounds that it has had in a cancelled scope.
     rounds: Rounds,
 }
 
@@ -156,7 +156,7 @@ impl<F: Future<Output = ()>> Future for Spawned<F> {
 
 impl Stream {
     fn waits(&mut self, cx: &Context<'_>) {
-        // On a served connection it waits for the task of a request, which does this itself.
+        // On a served connection, it waits for the task of a request, which does this itself.
         if self.under_way.state().kind == Kind::ByHand {
             self.rounds.waits(&self.scope, &self.under_way, cx);
         }

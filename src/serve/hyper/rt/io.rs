@@ -25,8 +25,8 @@ use crate::world::reactor::registration::Readiness;
 ///
 /// Reads and writes are checkpoints, as the stream's own are: hyper fails with an error that has
 /// the [`Cancelled`](crate::Cancelled) as its cause. They are not in a connection that is driven by
-/// [`gracefully`](crate::hyper::gracefully), which decides itself when hyper is to fail, as hyper
-/// drops the handlers then.
+/// [`gracefully`](crate::hyper::gracefully), which itself decides when hyper has to fail, because
+/// hyper then drops the handlers.
 ///
 /// It is `Send`, because hyper asks for that where a connection may be upgraded, but is of no use
 /// on another thread: there it panics when it is used, and is leaked when it is dropped.
@@ -44,7 +44,7 @@ pub struct Io<S>(OnThread<Inner<S>>);
 
 struct Inner<S> {
     stream: S,
-    /// What was read from the stream before, and not yet by hyper.
+    /// Bytes that were read from the stream earlier, and that hyper has not read yet.
     prefix: Vec<u8>,
     prefix_read: usize,
     /// The connection that the stream belongs to, once that is driven.
@@ -64,7 +64,7 @@ impl<S> Io<S> {
         Io(OnThread::new(Inner { stream, prefix: read, prefix_read: 0, state: None }))
     }
 
-    /// Returns the stream. What is left of the prefix is lost.
+    /// Returns the stream. The rest of the prefix is lost.
     ///
     /// # Panics
     ///
@@ -84,7 +84,7 @@ impl<S> Io<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
-    /// Wraps a stream that belongs to a connection which is going to be driven.
+    /// Wraps the stream of a connection that is going to be driven.
     pub(crate) fn of(stream: S, read: Vec<u8>, state: Rc<State>) -> Self {
         let mut io = Io::with_prefix(stream, read);
         let inner = io.0.get_mut();
@@ -101,7 +101,7 @@ impl<S: fmt::Debug> fmt::Debug for Inner<S> {
 }
 
 impl<S> Inner<S> {
-    /// The connection that the stream belongs to, while that is driven.
+    /// The connection that the stream belongs to, while the connection is driven.
     fn state(&mut self) -> Option<Rc<State>> {
         if self.state.is_none()
             && let Some(state) = State::bind()
@@ -113,7 +113,7 @@ impl<S> Inner<S> {
 
     fn join(&mut self, state: Rc<State>) {
         state.traffic.input(&self.prefix);
-        // Where the stream cannot be observed, its reads and writes tell.
+        // If the stream cannot be observed, its reads and writes tell.
         if let Some(peer) = observe(&self.stream).and_then(Result::ok) {
             state.client.set_peer(peer);
         }
@@ -143,8 +143,8 @@ fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
 }
 
 /// Reads from a stream of this crate, into memory that need not be initialized: hyper offers 8 KiB
-/// or more, three times per request, and does not say when it has been zeroed before. `None` for
-/// other streams.
+/// or more, three times per request, and does not say whether it has already been zeroed. `None`
+/// for other streams.
 fn poll_read_ours<S>(
     stream: &S,
     cx: &Context<'_>,
@@ -214,11 +214,11 @@ impl<S: AsyncRead + Unpin> Inner<S> {
     }
 }
 
-/// What hyper is told of an operation on a stream that is driven.
+/// What hyper is told about an operation on a stream that is driven.
 fn told<T>(state: &State, outcome: io::Result<T>) -> Poll<io::Result<T>> {
     match outcome {
         Ok(value) => Poll::Ready(Ok(value)),
-        // The driver sees the error when hyper has nothing more to do.
+        // The driver will see the error when hyper has nothing more to do.
         Err(error) => {
             state.client.fail(error);
             Poll::Pending

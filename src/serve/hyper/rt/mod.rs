@@ -1,4 +1,4 @@
-//! hyper's runtime traits (its `rt`), and what they take.
+//! hyper's runtime traits (its `rt`), and the types that implement them.
 //!
 //! | file | concept |
 //! |---|---|

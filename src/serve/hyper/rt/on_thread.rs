@@ -1,8 +1,8 @@
-//! Something that stays on its thread, inside what hyper wants to be `Send`.
+//! Something that stays on its thread, inside a type that hyper requires to be `Send`.
 //!
 //! # Invariant
 //!
-//! The value is touched only on the thread it was put in on: every way to it first checks which
+//! The value is accessed only on the thread on which it was put in: every access first checks which
 //! thread this is. If it is dropped elsewhere, it is leaked.
 
 use std::fmt;
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A value that can be carried to another thread, where it is of no use.
 ///
-/// hyper boxes the stream of a connection that may be upgraded as one that is `Send`. No stream of
-/// this crate is.
+/// hyper puts the stream of a connection that may be upgraded into a box that is `Send`. No stream
+/// of this crate is `Send`.
 pub(super) struct OnThread<T> {
     value: ManuallyDrop<T>,
     thread: u64,
@@ -21,7 +21,7 @@ pub(super) struct OnThread<T> {
 // SAFETY: the module's invariant.
 unsafe impl<T> Send for OnThread<T> {}
 
-/// A number that no other thread has, or will have.
+/// A number that no other thread has, or ever will have.
 fn this_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     thread_local!(static THIS: u64 = NEXT.fetch_add(1, Ordering::Relaxed));

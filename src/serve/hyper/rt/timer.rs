@@ -13,7 +13,7 @@ use crate::scope::timers::alarm::Alarm;
 /// The clock of the present run, [virtual](crate::testing::VirtualClock) or not, for hyper's time
 /// limits.
 ///
-/// hyper's sleeps cannot fail, so they are no checkpoints: only reads and writes are cancelled.
+/// hyper's sleeps cannot fail, so they are not checkpoints: only reads and writes are cancelled.
 ///
 /// # Panics
 ///
@@ -31,7 +31,7 @@ pub struct Timer;
 
 impl rt::Timer for Timer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
-        // Nobody waits for something that does not fit into an `Instant`: 30 years will do.
+        // Nobody waits until a time that does not fit into an `Instant`: 30 years will do.
         const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
         let now = now();
         self.sleep_until(now.checked_add(duration).unwrap_or(now + LONG))

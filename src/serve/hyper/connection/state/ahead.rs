@@ -12,18 +12,17 @@ use hyper::rt::ReadBufCursor;
 
 use crate::serve::hyper::rt::shared::Shared;
 
-/// How much is kept for hyper. With more than that, that a client has gone is found out by writing
-/// to it.
+/// How much is kept for hyper. If there is more, only writing to the client tells that it has gone.
 const MOST: usize = 64 * 1024;
 /// How much is read at once.
 const AT_ONCE: usize = 4 * 1024;
 
 /// What was read from a stream before hyper asked for it.
 pub(crate) struct Ahead {
-    /// Until hyper no longer has the stream.
+    /// Present until hyper no longer has the stream.
     stream: Option<Box<dyn AsyncRead + Unpin>>,
     bytes: Vec<u8>,
-    /// The stream has come to its end.
+    /// Whether the stream has come to its end.
     ended: bool,
 }
 
@@ -32,7 +31,7 @@ impl Ahead {
         Ahead { stream: Some(Box::new(stream)), bytes: Vec::new(), ended: false }
     }
 
-    /// Reads what is there now. Fails when the stream does.
+    /// Reads whatever is available. Fails if the stream does.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         let mut buffer = [0; AT_ONCE];
@@ -47,7 +46,8 @@ impl Ahead {
         Ok(())
     }
 
-    /// Reads no more. What was read is kept for the protocol that the connection goes on with.
+    /// Stops reading. The bytes that were read are kept for the protocol that the connection
+    /// continues with.
     pub(super) fn stop(&mut self) -> Option<Box<dyn AsyncRead + Unpin>> {
         self.stream.take()
     }
@@ -56,12 +56,12 @@ impl Ahead {
         self.ended
     }
 
-    /// Whether hyper would be given something, be it the end.
+    /// Whether there is something for hyper, even if it is the end.
     pub(super) fn has_more(&self) -> bool {
         self.ended || !self.bytes.is_empty()
     }
 
-    /// Gives hyper what was read, and returns it; `None` if nothing was.
+    /// Gives hyper the bytes that were read, and returns them; `None` if there are none.
     pub(super) fn read(&mut self, buffer: &mut ReadBufCursor<'_>) -> Option<Vec<u8>> {
         if self.bytes.is_empty() {
             return self.ended.then(Vec::new);

@@ -10,20 +10,20 @@ use hyper::rt::ReadBufCursor;
 use crate::serve::hyper::connection::state::ahead::Ahead;
 use crate::world::reactor::registration::{Readiness, Side};
 
-/// What the stream and the kernel have told about the client.
+/// What the stream and the kernel have reported about the client.
 #[derive(Default)]
 pub(crate) struct Client {
-    /// What the kernel says of the other end, if the stream is one of this crate's.
+    /// What the kernel reports about the other end, if the stream is one of this crate's.
     peer: OnceCell<Rc<Readiness>>,
-    /// What was read of any other stream while hyper did not read.
+    /// What was read from any other stream while hyper was not reading.
     ahead: RefCell<Option<Ahead>>,
-    /// hyper's reading of the stream has come to its end.
+    /// Whether hyper has read the stream to its end.
     met_end: Cell<bool>,
-    /// What a read or a write has failed with.
+    /// The error of a read or a write that has failed.
     failure: RefCell<Option<io::Error>>,
 }
 
-/// Whether looking ahead has found something that hyper would be given.
+/// Whether looking ahead has found something for hyper.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Something,
@@ -35,7 +35,7 @@ impl Client {
         let _ = self.peer.set(peer);
     }
 
-    /// Looks ahead with this from now on, unless the kernel tells whether the client is still
+    /// From now on, looks ahead with this, unless the kernel tells whether the client is still
     /// there.
     pub(crate) fn set_ahead(&self, ahead: impl FnOnce() -> Ahead) {
         if self.peer.get().is_none() {
@@ -43,9 +43,9 @@ impl Client {
         }
     }
 
-    /// Reads ahead, where only that tells whether the client is still there.
+    /// Reads ahead, if only that tells whether the client is still there.
     pub(super) fn look_ahead(&self, cx: &mut Context<'_>) -> Found {
-        // Polled while it is not borrowed: it is foreign code.
+        // Taken out to be polled, because it is foreign code.
         let Some(mut ahead) = self.ahead.take() else { return Found::Nothing };
         let polled = ahead.poll(cx);
         let has_more = ahead.has_more();
@@ -65,7 +65,7 @@ impl Client {
         self.ahead.borrow_mut().as_mut()?.read(buffer)
     }
 
-    /// Reads ahead no more.
+    /// Stops reading ahead.
     pub(super) fn stop_looking(&self) {
         let stream = self.ahead.borrow_mut().as_mut().and_then(Ahead::stop);
         drop(stream);
@@ -79,7 +79,8 @@ impl Client {
         self.met_end.get()
     }
 
-    /// A read or a write has failed. hyper is not told, as it would drop the handlers.
+    /// To be called when a read or a write has failed. hyper is not told, because it would drop the
+    /// handlers.
     pub(crate) fn fail(&self, error: io::Error) {
         if !self.has_failed() {
             self.failure.replace(Some(error));

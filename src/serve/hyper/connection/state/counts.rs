@@ -6,11 +6,11 @@ use std::cell::Cell;
 pub(crate) struct Counts {
     /// Requests that are being handled, and answers whose bodies are being made or sent.
     under_way: Cell<u32>,
-    /// Those of them that are answers in hyper's hands.
+    /// Those of the above that are answers in hyper's hands.
     answers: Cell<u32>,
     /// Bodies of which hyper has a piece that it cannot get rid of yet.
     pieces: Cell<u32>,
-    /// Requests that there have been.
+    /// All requests so far.
     requests: Cell<u64>,
 }
 
@@ -28,27 +28,27 @@ impl Counts {
         self.under_way.get() == 0
     }
 
-    /// hyper begins something with an answer.
+    /// To be called when hyper gets an answer.
     pub(super) fn begin_answer(&self) {
         self.answers.set(self.answers.get() + 1);
     }
 
-    /// hyper is done with an answer.
+    /// To be called when hyper is done with an answer.
     pub(super) fn end_answer(&self) {
         self.answers.set(self.answers.get() - 1);
     }
 
-    /// Whether all that is under way is answers in hyper's hands: no task runs for them any more.
+    /// Whether everything under way is an answer in hyper's hands: no task is running any more.
     pub(crate) fn has_only_answers(&self) -> bool {
         self.under_way.get() == self.answers.get()
     }
 
-    /// hyper gets a piece of a body.
+    /// To be called when hyper gets a piece of a body.
     pub(crate) fn give_piece(&self) {
         self.pieces.set(self.pieces.get() + 1);
     }
 
-    /// hyper has got rid of it.
+    /// To be called when hyper has got rid of a piece.
     pub(crate) fn drop_piece(&self) {
         self.pieces.set(self.pieces.get() - 1);
     }

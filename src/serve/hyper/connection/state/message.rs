@@ -1,8 +1,9 @@
 //! Whether the requests of a connection of HTTP/1 have arrived in full.
 //!
-//! Only for connections that are set up by hand. There hyper reads ahead while it waits for a
-//! handler, so a read that blocks does not mean that part of a body is missing. Whatever is not
-//! understood here ends the watch, not the connection; what hyper understands is its own business.
+//! This is only for connections that are set up by hand. There hyper reads ahead while it waits for
+//! a handler, so a read that blocks does not mean that part of a body is missing. Anything that is
+//! not understood here ends the watch, not the connection; what hyper understands is its own
+//! business.
 
 use std::mem;
 
@@ -11,7 +12,7 @@ pub(super) struct Message {
     step: Step,
     /// The part of the present line that has arrived.
     line: Vec<u8>,
-    /// The request line has arrived.
+    /// Whether the request line has arrived.
     begun: bool,
     length: u64,
     chunked: bool,
@@ -26,7 +27,7 @@ enum Step {
     /// This many bytes are still to come, including the line break at the end.
     Chunk(u64),
     Trailers,
-    /// Nothing is known any longer.
+    /// Nothing is known any more.
     Lost,
 }
 
@@ -45,9 +46,9 @@ impl Message {
         !matches!(self.step, Step::Head | Step::Lost)
     }
 
-    /// These bytes were read.
+    /// To be called with the bytes that were read.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
-        /// By default hyper takes no longer lines.
+        /// By default hyper accepts no longer lines.
         const LONGEST: usize = 512 * 1024;
         while !bytes.is_empty() && self.step != Step::Lost {
             if let Step::Body(left) | Step::Chunk(left) = &mut self.step {
@@ -75,7 +76,7 @@ impl Message {
         }
     }
 
-    /// What follows this line.
+    /// Returns the step that follows this line.
     fn after(&mut self, line: &[u8]) -> Step {
         match self.step {
             Step::Head if !line.is_empty() => match mem::replace(&mut self.begun, true) {

@@ -1,19 +1,19 @@
-//! What is known of a connection while hyper drives it.
+//! What is known about a connection while hyper drives it.
 //!
 //! hyper asks its stream for bytes and calls its service, but tells nobody what it is waiting for.
-//! So both ends record here what they see: [`Io`](crate::serve::hyper::Io) what is read and
-//! written, and whether that blocks; whoever runs the requests, how many are under way. The
-//! [driver](super::drive) polls hyper, and decides by what is recorded.
+//! So both ends record here what they see: [`Io`](crate::serve::hyper::Io) records what is read and
+//! written, and whether that blocks, and whoever runs the requests records how many are under way.
+//! The [driver](super::drive) polls hyper, and bases its decisions on these records.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `kind` | who set hyper up |
 //! | `counts` | how much is under way |
 //! | `traffic` | what has passed through the stream, and what is awaited next |
-//! | `message` | whether requests of HTTP/1 have arrived in full, where only hyper knows |
-//! | `wire` | what the frames of HTTP/2 that passed tell |
+//! | `message` | whether requests of HTTP/1 have arrived in full, if otherwise only hyper knows |
+//! | `wire` | what the frames of HTTP/2 tell as they pass |
 //! | `client` | whether the client is still there |
-//! | `ahead` | finding that out by reading while hyper does not |
+//! | `ahead` | finding out whether it is, by reading while hyper does not |
 
 pub(crate) mod ahead;
 pub(crate) mod client;
@@ -49,23 +49,24 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
     /// Where the connection was set up.
     place: &'static Location<'static>,
-    /// Operations of the stream fail with this from now on.
+    /// If set, operations of the stream fail with this.
     stop: RefCell<Option<Cancelled>>,
-    /// A handler is cancelled, and waits for something that does not respond to that.
+    /// Whether a handler is cancelled but waits for something that does not respond to that.
     stuck: Cell<bool>,
-    /// What is under way has been cancelled.
+    /// Whether everything under way has been cancelled.
     winds_up: Cell<bool>,
-    /// hyper no longer has the stream.
+    /// Whether hyper no longer has the stream.
     over: Cell<bool>,
-    /// A stream belongs to this connection.
+    /// Whether a stream belongs to this connection.
     bound: Cell<bool>,
-    /// The task that drives the connection, which is to look again.
+    /// The task that drives the connection, to be woken when it has to look again.
     driver: RefCell<Option<Waker>>,
     /// The scopes of what hyper has spawned.
     streams: RefCell<Slab<ScopeRef>>,
-    /// What has failed outside any handler and is still to be reported.
+    /// Failures outside any handler that have yet to be reported.
     failures: RefCell<Vec<Error>>,
-    /// Where the stream is polled: nothing cancels it, as hyper would drop the handlers then.
+    /// The scope in which the stream is polled: nothing cancels it, because hyper would then drop
+    /// the handlers.
     calm: ScopeRef,
 }
 
@@ -114,14 +115,15 @@ impl State {
         f()
     }
 
-    /// Where it was set up.
+    /// Where the connection was set up.
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    // What the stream tells.
+    // Called by the stream.
 
-    /// The connection that is being polled, if no stream belongs to it yet; from now on one does.
+    /// Returns the connection that is being polled, if no stream belongs to it yet. From now on one
+    /// does.
     pub(crate) fn bind() -> Option<Rc<State>> {
         State::current().filter(|state| !state.bound.replace(true))
     }
@@ -130,7 +132,7 @@ impl State {
         self.bound.set(true);
     }
 
-    /// hyper has polled the stream for bytes.
+    /// To be called when hyper has polled the stream for bytes.
     pub(crate) fn read_polled(&self, polled: Poll<usize>) {
         self.traffic.read_polled(polled);
         if polled == Poll::Ready(0) {
@@ -138,7 +140,7 @@ impl State {
         }
     }
 
-    /// Gives hyper what was read ahead, and returns how many bytes that were.
+    /// Gives hyper the bytes that were read ahead, and returns how many.
     pub(crate) fn read_ahead(&self, buffer: &mut ReadBufCursor<'_>) -> Option<usize> {
         let read = self.client.read_ahead(buffer)?;
         if self.traffic.looks_at_bytes() {
@@ -147,11 +149,11 @@ impl State {
         Some(read.len())
     }
 
-    /// Looks whether the client is still there, where only a read tells, and whether that found
-    /// anything for hyper, which is waiting for bytes.
+    /// Finds out whether the client is still there, if only a read tells. Returns whether this
+    /// found anything for hyper, which is waiting for bytes.
     pub(crate) fn look_ahead(&self, cx: &mut Context<'_>) -> Found {
         if self.counts.is_idle() || !self.traffic.is_http1() || self.client.has_failed() {
-            return Found::Nothing; // hyper reads
+            return Found::Nothing; // hyper is reading
         }
         match self.calmly(|| self.client.look_ahead(cx)) {
             Found::Something if self.traffic.read_blocks() => Found::Something,
@@ -164,10 +166,11 @@ impl State {
         in_scope(&self.calm, f)
     }
 
-    /// Whether the end of the client's input is kept from hyper now, as it would drop the handlers.
+    /// Whether the end of the client's input has to be kept from hyper now, because it would drop
+    /// the handlers.
     ///
-    /// In HTTP/1 hyper can be told to go on regardless, and is if it was set up here. Otherwise it
-    /// learns of the end by being [shut down](crate::serve::hyper::gracefully).
+    /// In HTTP/1 hyper can be told to continue regardless, and is if it was set up here. Otherwise
+    /// it learns of the end by being [shut down](crate::serve::hyper::gracefully).
     pub(crate) fn keeps_end_back(&self) -> bool {
         match (self.traffic.is_http2(), self.kind) {
             (true, _) => !self.counts.is_idle(),
@@ -176,7 +179,7 @@ impl State {
         }
     }
 
-    // What the requests tell.
+    // Called by requests.
 
     /// Counts something as under way until what is returned is dropped.
     pub(crate) fn begin(self: &Rc<State>, work: Work) -> UnderWay {
@@ -196,13 +199,14 @@ impl State {
         let _scope = self.streams.borrow_mut().try_remove(key);
     }
 
-    /// A handler is cancelled, and waits for something that does not respond to that.
+    /// To be called when a handler is cancelled but waits for something that does not respond to
+    /// that.
     pub(crate) fn set_stuck(&self) {
         self.stuck.set(true);
         self.wake();
     }
 
-    /// Something has failed outside any handler.
+    /// To be called when something has failed outside any handler.
     pub(crate) fn fail(&self, error: Error) {
         self.failures.borrow_mut().push(error);
         self.wake();
@@ -212,9 +216,9 @@ impl State {
         self.failures.take()
     }
 
-    // What the driver asks, and says.
+    // Called by the driver.
 
-    /// Whether a request has come already, or has begun to, as far as is known.
+    /// Whether a request has already come, or has begun to, as far as is known.
     pub(crate) fn has_had_request(&self) -> bool {
         self.kind == Kind::ByHand && self.traffic.is_http1() || self.counts.requests() > 0
     }
@@ -231,7 +235,8 @@ impl State {
         self.traffic.awaited(&self.counts, read)
     }
 
-    /// What is under way has been cancelled: the driver is woken when only hyper still works on it.
+    /// To be called when everything under way has been cancelled. The driver is woken when only
+    /// hyper still works on it.
     pub(crate) fn wind_up(&self) {
         self.winds_up.set(true);
     }
@@ -255,7 +260,7 @@ impl State {
         }
     }
 
-    /// Operations of the stream fail from now on.
+    /// Makes operations of the stream fail from now on.
     pub(crate) fn stop(&self, why: Cancelled) {
         self.stop.borrow_mut().get_or_insert(why);
     }
@@ -268,7 +273,7 @@ impl State {
         self.client.take_failure()
     }
 
-    /// hyper no longer has the stream: it is an ordinary one again.
+    /// To be called when hyper no longer has the stream: it is an ordinary one again.
     pub(crate) fn set_over(&self) {
         self.over.set(true);
         self.client.stop_looking();
@@ -278,7 +283,7 @@ impl State {
         self.over.get()
     }
 
-    /// Cancels what hyper has spawned, as the client has gone.
+    /// Cancels everything that hyper has spawned, because the client has gone.
     pub(crate) fn cancel_streams(&self) {
         let scopes: Vec<_> = self.streams.borrow().iter().map(|(_, scope)| scope.clone()).collect();
         for scope in scopes {
@@ -286,7 +291,7 @@ impl State {
         }
     }
 
-    /// Cancels a scope, as the client has gone.
+    /// Cancels a scope, because the client has gone.
     pub(crate) fn cancel(&self, scope: &ScopeRef) {
         scope.cancel(Level::Full, departed(), Some(self.place));
     }
@@ -297,7 +302,7 @@ impl State {
 pub(crate) enum Work {
     /// A task, or a handler that hyper runs.
     Task,
-    /// What hyper does with an answer: no handler runs for it.
+    /// An answer in hyper's hands, for which no handler is running.
     Answer,
 }
 

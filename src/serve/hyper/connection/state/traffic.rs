@@ -8,13 +8,13 @@ use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::state::message::Message;
 use crate::serve::hyper::connection::state::wire::Wire;
 
-/// What only HTTP/2 begins with.
+/// The beginning that only HTTP/2 has.
 const OPENING: &[u8] = b"PRI";
 
 /// What the first bytes say about the version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
-    /// There were this many, and they are those of HTTP/2.
+    /// There were this many, and they match HTTP/2.
     Undecided(usize),
     Http1,
     Http2,
@@ -22,18 +22,18 @@ enum Opening {
 
 pub(crate) struct Traffic {
     kind: Kind,
-    /// Bytes.
+    /// The number of bytes read.
     read: Cell<u64>,
     written: Cell<u64>,
     /// How many had been read when some were last written.
     read_before_write: Cell<u64>,
-    /// The last read, or write, would have blocked: hyper is waiting for the client.
+    /// Whether the last read, or write, would have blocked: hyper is waiting for the client.
     read_blocks: Cell<bool>,
     write_blocks: Cell<bool>,
     opening: Cell<Opening>,
     /// The frames that have passed, in HTTP/2.
     wire: RefCell<Option<Wire>>,
-    /// What has arrived, in HTTP/1 set up by hand.
+    /// How much has arrived, in HTTP/1 set up by hand.
     message: RefCell<Option<Box<Message>>>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Traffic {
 pub(crate) enum Lull {
     /// The beginning of a request.
     Idle,
-    /// The rest of a request's head, or of what has to come before a request.
+    /// The rest of a request's head, or of whatever has to come before a request.
     Head,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Lull {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Turn {
     Client,
-    /// A handler, which is not taking what there is.
+    /// A handler, which is not taking what has arrived.
     Handler,
 }
 
@@ -58,9 +58,9 @@ pub(crate) enum Turn {
 #[derive(Clone, Copy)]
 pub(crate) struct Awaited {
     pub(crate) lull: Option<Lull>,
-    /// Where the client may have more to send: whose turn it is, and the bytes so far.
+    /// If the client may have more to send: whose turn it is, and the bytes so far.
     pub(crate) input: Option<(Turn, u64)>,
-    /// Where the client has more to take: the bytes so far.
+    /// If the client has more to receive: the bytes so far.
     pub(crate) output: Option<u64>,
 }
 
@@ -92,7 +92,7 @@ impl Traffic {
         self.read.set(self.read.get() + bytes(polled));
     }
 
-    /// hyper has polled the stream to write or to flush.
+    /// To be called when hyper has polled the stream to write or to flush.
     pub(crate) fn write_polled(&self, polled: Poll<usize>) {
         self.write_blocks.set(polled.is_pending());
         if bytes(polled) > 0 {
@@ -116,13 +116,13 @@ impl Traffic {
         self.read.get() == self.read_before_write.get()
     }
 
-    /// Whether [`input`](Self::input) is to be told the bytes themselves.
+    /// Whether [`input`](Self::input) needs to see the bytes themselves.
     pub(crate) fn looks_at_bytes(&self) -> bool {
         self.opening.get() != Opening::Http1 || self.kind == Kind::ByHand
     }
 
-    /// The client has sent these bytes. All are told, from the first on, for as long as they
-    /// [are looked at](Self::looks_at_bytes).
+    /// To be called with the bytes that the client has sent: with all of them, from the first on,
+    /// for as long as they [are looked at](Self::looks_at_bytes).
     pub(crate) fn input(&self, bytes: &[u8]) {
         if let Opening::Undecided(known) = self.opening.get()
             && !bytes.is_empty()
@@ -158,7 +158,7 @@ impl Traffic {
         Opening::Http2
     }
 
-    /// The client has been sent these bytes.
+    /// To be called with the bytes that the client has been sent.
     pub(crate) fn output(&self, bytes: &[u8]) {
         if let Some(wire) = &mut *self.wire.borrow_mut() {
             wire.written(bytes);
@@ -223,8 +223,9 @@ impl Traffic {
         }
     }
 
-    /// Nothing tells whether a handler is running or hyper is waiting for the next request. hyper
-    /// may have read the beginning of that, and go on with it when the handler has ended.
+    /// Here nothing tells whether a handler is running or hyper is waiting for the next request.
+    /// hyper may have read the beginning of that request, and continue with it when the handler has
+    /// ended.
     fn awaited_by_hand(&self, message: &Message, counts: &Counts) -> Awaited {
         Awaited {
             lull: (self.read_blocks.get() && message.is_in_head()).then_some(Lull::Head),

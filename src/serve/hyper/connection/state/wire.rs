@@ -1,4 +1,5 @@
-//! What passes through a connection of HTTP/2, as far as it tells what the client still has to do.
+//! The frames that pass through a connection of HTTP/2, as far as they tell what the client still
+//! has to do.
 //!
 //! hyper does not tell whether a client has sent all of a request, or has taken all of an answer.
 //! The frames do: their heads are looked at as they go by, and nothing inside them.
@@ -19,22 +20,22 @@ const END_HEADERS: u8 = 4;
 pub(super) struct Wire {
     input: Frames,
     output: Frames,
-    /// Those that the client has opened and that have not ended in both directions.
+    /// The streams that the client has opened and that have not ended in both directions.
     streams: Vec<Stream>,
-    /// The first frame has arrived.
+    /// Whether the first frame has arrived.
     begun: bool,
-    /// The head of a request has begun to arrive, and has not ended.
+    /// Whether the head of a request has begun to arrive, and has not ended.
     in_head: bool,
-    /// Bytes of bodies.
+    /// The number of bytes of bodies that have begun to arrive.
     received: u64,
     sent: u64,
 }
 
 struct Stream {
     id: u32,
-    /// The client has more to send.
+    /// Whether the client has more to send.
     receives: bool,
-    /// The client has not been sent all of the answer.
+    /// Whether the client has not been sent all of the answer yet.
     sends: bool,
 }
 
@@ -51,7 +52,7 @@ impl Wire {
         }
     }
 
-    /// These bytes were read.
+    /// To be called with the bytes that were read.
     pub(super) fn read(&mut self, bytes: &[u8]) {
         let Wire { input, streams, begun, in_head, received, .. } = self;
         input.pass(bytes, |frame| {
@@ -82,7 +83,7 @@ impl Wire {
         });
     }
 
-    /// These bytes were written.
+    /// To be called with the bytes that were written.
     pub(super) fn written(&mut self, bytes: &[u8]) {
         let Wire { output, streams, sent, .. } = self;
         output.pass(bytes, |Frame { kind, flags, id, length }| match kind {
