@@ -1,5 +1,5 @@
-//! [`Cancelled`], the reasons for a cancellation, and [`Interrupted`], the error of a run that Ctrl-C
-//! has cancelled.
+//! [`Cancelled`], the reasons for a cancellation, and [`Interrupted`], the error of a run that
+//! Ctrl-C has cancelled.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,7 +13,7 @@ use super::Error;
 ///
 /// As in Trio, every checkpoint inside a cancelled scope fails with this, again and again, until
 /// the scope is left. It is an error like any other: that is how `?` carries it outwards, and how
-/// clean-up can see it and await. Unlike other errors, it is not there to be handled. Code that
+/// clean-up can see it and await. Unlike other errors, it is not meant to be handled. Code that
 /// catches errors lets it pass: it returns every `Error` that
 /// [`is_cancelled`](crate::Error::is_cancelled), and the scope does the rest.
 ///
@@ -40,7 +40,7 @@ struct Why {
 
 const _: () = assert!(size_of::<Cancelled>() == size_of::<usize>());
 
-/// How much of a failure's text the rest of the nursery is told, in bytes.
+/// How many bytes of a failure's text the rest of the nursery is told.
 const TOLD: usize = 4000;
 
 /// Why a scope was cancelled.
@@ -70,8 +70,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Why the rest of a nursery is cancelled in which a child or the body has failed with this. The
-    /// text of the failure is foreign code.
+    /// The reason for cancelling the rest of a nursery when a child or the body has failed with
+    /// this error. Producing the text of the failure runs foreign code.
     pub(crate) fn child_failed(failure: &Error) -> Reason {
         Reason::ChildFailed(failure.brief(TOLD))
     }

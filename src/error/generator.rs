@@ -40,7 +40,7 @@ impl YieldInCancelScope {
         YieldInCancelScope { what, opened, yielded }
     }
 
-    /// What is open: the kind of scope, or the reason given to
+    /// The thing that is open: the kind of scope, or the reason given to
     /// [`prevent_yields`](crate::prevent_yields).
     pub fn reason(&self) -> &str {
         &self.what
@@ -71,8 +71,8 @@ impl fmt::Display for YieldInCancelScope {
 
 impl std::error::Error for YieldInCancelScope {}
 
-/// The error raised at the yield where a generator is suspended when it is closed. The body cleans up
-/// and passes it on with `?`; returning without an error does as well.
+/// The error raised at the yield where a generator is suspended when it is closed. The body cleans
+/// up and passes it on with `?`; returning without an error is fine too.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GeneratorExit;
@@ -122,7 +122,7 @@ pub(crate) enum Misuse {
     Twice,
 }
 
-/// A [`Yielder`](crate::Yielder) was used while its body was not what ran.
+/// A [`Yielder`](crate::Yielder) was used while its body was not running.
 #[derive(Clone, Debug)]
 pub struct YielderMisused {
     misuse: Misuse,
@@ -181,9 +181,9 @@ impl std::error::Error for GeneratorMisused {}
 pub enum AsendError<S> {
     /// The generator was not in a state to take the value, which is given back.
     Refused(S, GeneratorMisused),
-    /// The generator took the value and failed, and the value is dropped. The failure may also be the
-    /// [`Cancelled`](crate::Cancelled) that an endless loop without a checkpoint gets in the end (see
-    /// the [guide](crate::guide::scheduling#the-budget)).
+    /// The generator took the value and failed, and the value is dropped. The failure may also be
+    /// the [`Cancelled`](crate::Cancelled) that an endless loop without a checkpoint eventually
+    /// gets (see the [guide](crate::guide::scheduling#the-budget)).
     Failed(Error),
 }
 

@@ -62,7 +62,8 @@ impl Group {
     /// first `Cancelled` if there is nothing else.
     pub(crate) fn from_failures(place: &'static Location<'static>, members: Vec<Member>) -> Error {
         assert!(!members.is_empty(), "a nursery failed without a failure");
-        // There is no nested group of nothing but `Cancelled`: it would have come through here too.
+        // There is no nested group that contains only `Cancelled`s: it would have come through here
+        // too.
         let first = members.first().and_then(|member| member.error.cancellation());
         if let Some(first) = first.cloned()
             && members[1..].iter().all(|member| member.error.cancellation().is_some())
@@ -138,7 +139,7 @@ impl Drop for Group {
         self.take_nested(&mut nested);
         while let Some(member) = nested.pop() {
             if let Repr::Group(mut group) = member.error.0 {
-                group.take_nested(&mut nested); // and dropped is what has none
+                group.take_nested(&mut nested); // when it is dropped, it has none left
             }
         }
     }
@@ -157,8 +158,8 @@ impl Error {
     /// side whole.
     ///
     /// This is PEP 654's `ExceptionGroup.split`, with two differences. Only the leaves are passed
-    /// to `matches`, never the groups. And a part that is nothing but cancellations becomes a plain
-    /// [`Cancelled`](crate::Cancelled), as it does when a nursery fails.
+    /// to `matches`, never the groups. And a part that consists only of cancellations becomes a
+    /// plain [`Cancelled`](crate::Cancelled), as it does when a nursery fails.
     ///
     /// If you handle some failures, let the rest pass, and the cancellations with them:
     ///
@@ -242,19 +243,19 @@ impl Error {
     }
 }
 
-/// What has been absorbed of an error.
+/// How much of an error has been absorbed.
 #[must_use]
 pub(crate) enum Absorbed {
     /// There was no cancellation in it, and it is as it was.
     Nothing(Error),
     /// Its cancellations; the failures are left, in their shape.
     Part(Error),
-    /// All of it, since it was nothing but cancellations.
+    /// All of it, because it consisted only of cancellations.
     Everything,
 }
 
 impl Absorbed {
-    /// What is left.
+    /// The rest of the error.
     #[cfg(all(unix, not(loom)))] // only servers ask
     pub(crate) fn rest(self) -> Option<Error> {
         match self {

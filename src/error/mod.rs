@@ -1,4 +1,4 @@
-//! The one error type, and what travels in it.
+//! The one error type, and the errors that travel in it.
 //!
 //! An [`Error`] is one of three things: a cancellation on its way to the scope that absorbs it
 //! ([`Cancelled`]), the failures of a nursery ([`Group`]), or any other error together with the
@@ -90,7 +90,7 @@ type BoxedError = Box<dyn StdError + Send + Sync + 'static>;
 /// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a task fails with: any error, the failures of a nursery, or a cancellation.
+/// The error of a task: any error, the failures of a nursery, or a cancellation.
 ///
 /// Anything that implements [`std::error::Error`] becomes an `Error` through `?`, which also
 /// records the [place](Error::place) where that happened. For this reason `Error` does not

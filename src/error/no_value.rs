@@ -10,8 +10,8 @@ use super::Cancelled;
 /// nursery that was cancelled through its own scope, or of a `with` whose context manager handled
 /// the error.
 ///
-/// That is no problem where the body's value is `()`, as it always is in Trio. Any other value
-/// cannot be made up.
+/// That is no problem if the body's value is `()`, as it always is in Trio. Any other value cannot
+/// be made up.
 ///
 /// ```
 /// use seedbed::{NoValue, Result};

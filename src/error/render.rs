@@ -111,7 +111,7 @@ fn heading(group: &Group) -> String {
 /// Writes lines, each after the branches of the tree that it belongs to.
 struct Tree<'a> {
     out: &'a mut dyn Write,
-    /// What each line after the current one begins with.
+    /// The beginning of each line after the current one.
     indent: String,
     /// How deep in the tree it is.
     depth: usize,
@@ -120,7 +120,7 @@ struct Tree<'a> {
 /// How deep a tree is shown in full. Anything below is shown briefly.
 const DEPTH: usize = 64;
 
-/// How much of the text of an error below that is shown, in bytes.
+/// How many bytes of the text of an error below that are shown.
 const BELOW_DEPTH: usize = 4000;
 
 impl Tree<'_> {

@@ -8,8 +8,8 @@ use crate::error::panic::{catch_panic, quietly, report};
 use crate::generator::Generator;
 
 /// Runs `body` with a generator, and closes the generator before it returns, whether the body ended
-/// with a value, an error, a cancellation or a panic. This is Python's `contextlib.aclosing`, and the
-/// way to iterate a generator that has something to clean up.
+/// with a value, an error, a cancellation or a panic. This is Python's `contextlib.aclosing`, and
+/// the way to iterate a generator that has something to clean up.
 ///
 /// # Errors
 ///

@@ -126,7 +126,7 @@ where
                 (None, Resume::Raise(BodyPanicked.into()), Some(payload))
             }
             Err(Left::Early(Some(Step::Ended(Err(error))))) => {
-                std::mem::forget(entered); // it has ended
+                std::mem::forget(entered); // the manager has ended
                 return Err(error);
             }
             Err(Left::Early(_)) => return Err(open.misused("did not wait at its yield")),
@@ -159,7 +159,7 @@ struct Open<'a, R> {
     place: &'static Location<'static>,
 }
 
-/// What a context manager has open at its yield.
+/// The scopes that a context manager has open at its yield.
 struct Around {
     scope: Option<ScopeRef>,
     children: Children,

@@ -92,7 +92,7 @@ pub struct Generator<'a, T, S = ()> {
     inner: Rc<Inner<'a, T, S>>,
 }
 
-/// What a generator shares with its finalizer.
+/// The part of a generator that it shares with its finalizer.
 struct Inner<'a, T, S> {
     link: Rc<Link<T, S>>,
     /// `None` when the body has ended, and borrowed while it runs.

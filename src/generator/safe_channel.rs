@@ -1,5 +1,5 @@
-//! A safe way to do what generators must not: a producer that yields inside scopes runs in a task of
-//! its own, behind a channel.
+//! A safe way to do what generators must not: a producer that yields inside scopes runs in a task
+//! of its own, behind a channel.
 
 use std::future::Future;
 use std::panic::Location;
@@ -15,8 +15,8 @@ pub struct Feed<T> {
 
 impl<T> Feed<T> {
     /// Gives a value to the consumer, and waits until the channel has space for it. This is allowed
-    /// anywhere, even inside scopes: the producer is a task, and is not suspended while the consumer
-    /// runs.
+    /// anywhere, even inside scopes: the producer is a task, and is not suspended while the
+    /// consumer runs.
     ///
     /// # Errors
     ///

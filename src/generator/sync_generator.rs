@@ -52,7 +52,8 @@ where
 }
 
 impl<'a, T, S> SyncGenerator<'a, T, S> {
-    /// Does the same as `next`, and makes the yield that the body is suspended at return `Some(value)`.
+    /// Does the same as `next`, and makes the yield that the body is suspended at return
+    /// `Some(value)`.
     ///
     /// # Errors
     ///
@@ -64,7 +65,8 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
         self.go_on(Resume::Value(value))
     }
 
-    /// Does the same as `next`, and makes the yield that the body is suspended at fail with `error`.
+    /// Does the same as `next`, and makes the yield that the body is suspended at fail with
+    /// `error`.
     ///
     /// # Errors
     ///
@@ -82,10 +84,10 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     /// # Errors
     ///
     /// What the body fails with, other than `GeneratorExit`;
-    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending. It stays
-    /// suspended there, as described at [`Generator::aclose`](crate::Generator::aclose): `next` and
-    /// `send` resume it, closing it again does nothing, and `GeneratorExit` is raised once more when
-    /// the generator is dropped.
+    /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending. It
+    /// stays suspended there, as described at [`Generator::aclose`](crate::Generator::aclose):
+    /// `next` and `send` resume it, closing it again does nothing, and `GeneratorExit` is raised
+    /// once more when the generator is dropped.
     pub fn close(&mut self) -> Result<()> {
         match self.link.state.close() {
             Close::Unbegun => {

@@ -459,7 +459,7 @@
 //!
 //! # Without waiting
 //!
-//! [`sync_generator`](crate::sync_generator) turns a body that awaits nothing but its own yields
+//! [`sync_generator`](crate::sync_generator) turns a body that awaits nothing except its own yields
 //! into an iterator. The rule is the same.
 //!
 //! # Which to use

@@ -91,7 +91,7 @@
 //!
 //! * a nursery with work ready, although the task around it has run;
 //! * a scope, such as that of a [`fail_after`](crate::fail_after), in which an operation has been
-//!   handed a message, an event or news of a socket, and which has not been polled since;
+//!   given a message, an event or news of a socket, and which has not been polled since;
 //! * a cancelled scope that is still open because what it awaits does not respond to cancellation:
 //!   a future of another crate without [`cancellable`](crate::cancellable), or one that is parked.
 //!   This warning also says who cancelled the scope, and why;

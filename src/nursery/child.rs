@@ -12,8 +12,8 @@
 //! 3. The flags `FUTURE`, `VALUE` and `FAILED` say what `stage` contains: one of these, or nothing.
 //!    It is accessed only through the functions of the node's own vtable: by the nursery while
 //!    there is an `Owned`, and by the `Task` after that. The future in it never moves.
-//! 4. The future's lifetime is erased. The nursery drops the future before `'scope` ends, or leaks it
-//!    together with itself and never polls it again.
+//! 4. The future's lifetime is erased. The nursery drops the future before `'scope` ends, or leaks
+//!    it together with itself and never polls it again.
 //! 5. A child is polled only while its [`Owned`] is a raw pointer, in a nursery.
 //!
 //! [`Task`]: crate::nursery::Task
@@ -225,8 +225,8 @@ where
 {
     let node = roster.allocate(const { NodeLayout::of::<Node<F, T>>() });
     let child = node.cast::<Child>();
-    // SAFETY: the memory is that of such a node, and nothing else has it. The unit in it stays as it
-    // is.
+    // SAFETY: the memory is that of such a node, and nothing else has it. The unit in it stays as
+    // it is.
     unsafe {
         (&raw mut (*child.as_ptr()).vtable).write(&Node::<F, T>::VTABLE);
         (&raw mut (*child.as_ptr()).place).write(place);

@@ -164,7 +164,8 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 ///
-/// Without that, this nursery would have nothing to return after `n.cancel()`, and does not compile:
+/// Without that, this nursery would have nothing to return after `n.cancel()`, and does not
+/// compile:
 ///
 /// ```compile_fail,E0080
 /// # use seedbed::{nursery, sleep};

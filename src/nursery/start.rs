@@ -13,7 +13,7 @@ use crate::schedule::rounds::{SCHEDULER, Visit};
 use crate::scope::aside::Aside;
 use crate::scope::tree::Level;
 
-/// What a child of [`Nursery::start`] uses to say that it is ready.
+/// The means by which a child of [`Nursery::start`] says that it is ready.
 pub struct Started<V> {
     shared: Rc<Shared<V>>,
 }

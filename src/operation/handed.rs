@@ -101,7 +101,7 @@ pub(crate) fn all() -> Vec<(u32, HandedOver)> {
     })
 }
 
-/// What a queue knows about an operation that may be waiting for something that only one can have.
+/// A queue's record of an operation that may be waiting for something that only one can have.
 pub(crate) struct Taker {
     /// Where the operation was called, if it waits for such a thing, and the unit in which it began
     /// to wait.

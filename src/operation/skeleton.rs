@@ -12,7 +12,7 @@
 //! 1. The **first look** is for cancellation: an operation that is cancelled before it has begun
 //!    counts, lets others run, and fails.
 //! 2. The operation **tries** ([`Operation::attempt`]): it is done at once, has to wait, or turns
-//!    out to be nothing but a checkpoint.
+//!    out to be just a checkpoint.
 //! 3. An operation that is done at once counts, and **lets others run** if its task has used up its
 //!    share. By then it has happened: no cancellation can undo it.
 //! 4. An operation that has to wait **registers** ([`Operation::register`]) and [waits].
@@ -51,7 +51,7 @@ pub(crate) trait Operation {
 
     /// The result of the operation.
     type Got;
-    /// Its state while it waits.
+    /// The operation's state while it waits.
     type Wait;
 
     /// Where the user called it.
@@ -176,8 +176,7 @@ enum Step<W, G> {
 }
 
 enum Rare<G> {
-    /// The operation was cancelled before it began, is nothing but a checkpoint, or has to pass
-    /// one.
+    /// The operation was cancelled before it began, is just a checkpoint, or has to pass one.
     Checkpoint(Checkpoint),
     /// The operation has happened; others run before the task learns of it.
     Paused(G, Delivery),
@@ -200,7 +199,7 @@ impl<W, G> Steps<W, G> {
         matches!(self.0, Step::End)
     }
 
-    /// Its state, if it waits.
+    /// The operation's state, if it waits.
     #[inline]
     pub(crate) fn waits(&self) -> Option<&W> {
         if let Step::Wait(wait) = &self.0 { Some(wait) } else { None }
@@ -457,8 +456,8 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Every operation that has to wait returns from here, with its name and its place at hand. Tells the
-/// current frame, if there is one, which operation it is.
+/// Every operation that has to wait returns from here, with its name and its place at hand. Tells
+/// the current frame, if there is one, which operation it is.
 #[inline(always)]
 fn waits<O: Operation, T>(_work: &O) -> Poll<T> {
     if O::IS_SHOWN == Shown::Itself {

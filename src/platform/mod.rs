@@ -1,6 +1,6 @@
-//! What the machine provides, natively or, under `--cfg loom`, in a model whose every interleaving
-//! [loom](https://docs.rs/loom) explores. Everything that more than one thread touches is built on
-//! this.
+//! The facilities of the machine, natively or, under `--cfg loom`, in a model whose every
+//! interleaving [loom](https://docs.rs/loom) explores. Everything that more than one thread touches
+//! is built on this.
 //!
 //! | | natively | in a model |
 //! |---|---|---|

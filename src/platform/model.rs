@@ -1,4 +1,4 @@
-//! The same things for a model, made of what loom can see.
+//! The same things for a model, made of types that loom can see.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -14,9 +14,9 @@ pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
 // Loom's cannot be dropped when a model has failed; `std`'s can, and its counts need no checking.
 pub(crate) use std::sync::Arc;
 
-/// Whether the model has failed and this thread is unwinding because of it. Loom cannot be used then,
-/// but destructors must still finish: a panic in one would abort the process, and with it the other
-/// tests and the message.
+/// Whether the model has failed and this thread is unwinding because of it. Loom cannot be used
+/// then, but destructors must still finish: a panic in one would abort the process, and with it the
+/// other tests and the message.
 pub(crate) fn has_failed() -> bool {
     std::thread_local! { static FAILED: Cell<bool> = const { Cell::new(false) }; }
     // A thread also unwinds for panics that do not concern the model.
@@ -152,8 +152,8 @@ impl Condvar {
         mutex.locked(order.map(|order| self.0.wait(order).expect("never poisoned")))
     }
 
-    /// Loom's own wait has no limit. Here the time is over as soon as the lock is free again, with or
-    /// without others in between, which gives every order of a timeout and what it races with.
+    /// Loom's own wait has no limit. Here the time is over as soon as the lock is free again, with
+    /// or without others in between, which gives every order of a timeout and what it races with.
     pub(crate) fn wait_for<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -237,8 +237,8 @@ struct Sleep {
     changed: Condvar,
 }
 
-/// What is left of the reactor without a network: its sleep. An interruption ends this sleep or the
-/// next one, as with `mio`.
+/// All that is left of the reactor without a network: its sleep. An interruption ends this sleep or
+/// the next one, as with `mio`.
 pub(crate) mod reactor {
     use std::io;
     use std::time::Duration;
@@ -260,7 +260,8 @@ pub(crate) mod reactor {
             Ok((Reactor(sleep.clone()), Interrupter(sleep)))
         }
 
-        /// Sleeps until interrupted. There is no timeout, because a virtual clock never sleeps for one.
+        /// Sleeps until interrupted. There is no timeout, because a virtual clock never sleeps for
+        /// one.
         pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<()> {
             assert_eq!(timeout, None, "a model runs on a virtual clock");
             let mut interrupted = self.0.interrupted.lock();

@@ -155,7 +155,7 @@ impl Builder {
     }
 }
 
-/// What the cores share.
+/// The state that the cores share.
 struct Shared {
     place: &'static Location<'static>,
     state: Mutex<State>,

@@ -30,7 +30,7 @@ pub(super) const PATIENCE: Nanos = 1_000_000_000;
 /// The same for clean-up, which may take its time, and may wait for a thread.
 const CLEAN_UP: Nanos = 10_000_000_000;
 
-/// What is known about nurseries and scopes that may be stuck.
+/// The nurseries and scopes that may be stuck, as far as is known.
 pub(super) struct Lookout {
     patience: Nanos,
     /// There is no look before this time.

@@ -1,8 +1,9 @@
-//! What is being polled on this thread. The state of the [scheduler](crate::schedule) and the
-//! counters are here too, so that an operation has only one thread-local to look at.
+//! The unit, scope and frame that are being polled on this thread. The state of the
+//! [scheduler](crate::schedule) and the counters are here too, so that an operation has only one
+//! thread-local to look at.
 //!
-//! Whoever polls something sets what is being polled and afterwards restores the previous value. So
-//! the nesting is always right, in whatever order futures are created, moved and dropped.
+//! Code that polls something records it here, and restores the previous value afterwards. So the
+//! nesting is always right, in whatever order futures are created, moved and dropped.
 //!
 //! # Invariants
 //!
@@ -23,7 +24,7 @@ use crate::schedule::turn::{Budget, Turn};
 use crate::schedule::units::table::Table;
 use crate::schedule::units::unit::Unit;
 
-/// What a thread knows about the run that is going on in it.
+/// A thread's view of the run that is going on in it.
 pub(crate) struct Thread {
     /// The number of the present run.
     pub(crate) run: Cell<RunId>,
@@ -205,7 +206,7 @@ pub(crate) enum BudgetOf {
     Host,
 }
 
-/// What was being polled when a nursery began to poll its units, which is the nursery's host. It is
+/// The host of a nursery: whatever was being polled when the nursery began to poll its units. It is
 /// restored only once, when the nursery has polled all of them.
 pub(crate) struct Host {
     unit: UnitId,

@@ -19,7 +19,7 @@ use crate::schedule::units::roster::{HostWaker, Roster};
 /// After that the loop has to look, because it attends to more than such a look does.
 const LOOKS: u32 = 32;
 
-/// What a run's scheduler looks at.
+/// The world that a run's scheduler looks at.
 pub(crate) trait World {
     /// Looks at the network, other threads, the clock and Ctrl-C, without waiting, and makes the
     /// units ready that these have something for. It does not unwind. It may be called between two
@@ -60,7 +60,7 @@ pub(crate) enum Visit {
     Later,
 }
 
-/// What a nursery's rounds need to know about the nursery's present poll.
+/// The facts about a nursery's present poll that its rounds depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct Passage {
     visit: Visit,

@@ -53,7 +53,7 @@ const SLOW: u64 = 8;
 /// After this many readings in a row between which operations were fast, they are taken to be fast.
 const CALM: u32 = 16;
 
-/// What bounds the work on this thread, in the present run.
+/// The bounds of the work on this thread, in the present run.
 pub(crate) struct Turn {
     /// How many operations the present unit may still finish at once before the rest is checked.
     allowance: Cell<u32>,
@@ -89,7 +89,7 @@ pub(crate) struct Turn {
     turn_began: Cell<u64>,
 }
 
-/// What bounds the turns of a run.
+/// How the turns of a run are bounded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum How {
     /// Work and time. The world may be looked at between any two polls.
@@ -317,7 +317,7 @@ impl Turn {
         work <= self.check.get()
     }
 
-    /// What is left of the budget of the unit that is being polled.
+    /// The rest of the budget of the unit that is being polled.
     #[inline]
     pub(crate) fn budget(&self) -> Budget {
         Budget {

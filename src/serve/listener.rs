@@ -8,7 +8,7 @@ use std::os::unix;
 use crate::error::Result;
 use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-/// What a [`Server`](crate::Server) accepts connections from: a [`TcpListener`], a
+/// A source from which a [`Server`](crate::Server) accepts connections: a [`TcpListener`], a
 /// [`UnixListener`], or a wrapper around one.
 ///
 /// Whatever else a connection needs before it can be used, such as a TLS handshake, belongs in the

@@ -220,7 +220,7 @@ fn parse(text: &str, what: &str) -> Schedule {
     }
 }
 
-/// What it takes to run one program again and again.
+/// Everything that is needed to run one program again and again.
 struct Trials<F> {
     program: F,
     max_rounds: u32,
@@ -294,7 +294,7 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
     }
 }
 
-/// What was explored, when no failure was found.
+/// The extent of an exploration that found no failure.
 ///
 /// ```
 /// use seedbed::testing::explore;

@@ -1,4 +1,4 @@
-//! What [`explore`](super::explore) finds.
+//! The failures that [`explore`](super::explore) finds.
 
 use std::any::Any;
 use std::error::Error as StdError;

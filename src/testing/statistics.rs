@@ -8,7 +8,7 @@ use crate::schedule::units::table;
 use crate::scope::timers::TIMERS;
 use crate::world::reactor::{REACTOR, Reactor};
 
-/// What a run contains at present: see [`statistics`].
+/// The numbers of things that a run contains at present: see [`statistics`].
 ///
 /// This includes whatever the program itself has open. So compare two of them, taken before and
 /// after code that should leave nothing behind: they should be equal.

@@ -80,7 +80,7 @@ pub(super) struct Job {
     key: usize,
 }
 
-/// What a thread reports when it has finished a job.
+/// A thread's report that it has finished a job.
 pub(super) struct Report {
     token: Token,
     call: Call,

@@ -65,7 +65,7 @@ impl Pool {
         Pool { idle: Mutex::new(Vec::new()) }
     }
 
-    /// What a thread does, from its first job to its end.
+    /// The life of a thread, from its first job to its end.
     fn work(&self, first: Job) {
         let worker = Arc::new(Worker { job: Mutex::new(None), given: Condvar::new() });
         let mut next = Some(first);

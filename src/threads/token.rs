@@ -147,8 +147,8 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`NotRun`], with the function, if the run has ended, or if this is called on a thread that has
-    /// a `run` of its own. Such a thread must not block, least of all to wait for itself.
+    /// [`NotRun`], with the function, if the run has ended, or if this is called on a thread that
+    /// has a `run` of its own. Such a thread must not block, least of all to wait for itself.
     ///
     /// # Panics
     ///

@@ -95,6 +95,6 @@ impl<T, S> Inner<'_, T, S> {
         if self.link.state.is_running() {
             return Err(self.misused("it is driven from inside of its own body").into());
         }
-        Ok(None) // it has ended
+        Ok(None) // the body has ended
     }
 }

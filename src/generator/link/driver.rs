@@ -29,7 +29,7 @@ pub(in crate::generator) enum Step<T> {
     Ended(Result<()>),
 }
 
-/// What the link of a body that has ended still kept. Dropping this runs foreign code.
+/// The things that the link of a body that has ended still kept. Dropping this runs foreign code.
 pub(in crate::generator) struct Gone {
     _wakers: [Option<Waker>; 2],
     _scope: Option<ScopeRef>,
@@ -52,8 +52,8 @@ impl<T, S> Link<T, S> {
         self.wake_yield();
     }
 
-    /// A yield in a nursery, or in another library's combinator, is not polled unless its own waker is
-    /// woken.
+    /// A yield in a nursery, or in another library's combinator, is not polled unless its own waker
+    /// is woken.
     fn wake_yield(&self) {
         if let Some(foreign) = self.foreign.take() {
             wake::wake_now(&foreign);

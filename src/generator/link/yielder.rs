@@ -13,8 +13,9 @@ use crate::generator::state::{GivenUp, Notice, Resumed, Suspend, Suspension};
 use crate::scope::current::current_scope;
 use crate::scope::frame::Held;
 
-/// What a body yields through. It belongs to the body that it was given to: it fails if it is used
-/// in a child task, in another generator, after the body has ended, or while another yield waits.
+/// The means by which a body yields. It belongs to the body that it was given to: it fails if it is
+/// used in a child task, in another generator, after the body has ended, or while another yield
+/// waits.
 pub struct Yielder<T, S = ()> {
     link: Rc<Link<T, S>>,
 }
@@ -24,18 +25,18 @@ impl<T, S> Yielder<T, S> {
         Yielder { link }
     }
 
-    /// Gives a value to the consumer, and waits until the consumer asks for the next. Returns what the
-    /// consumer sent in, `None` for a plain next.
+    /// Gives a value to the consumer, and waits until the consumer asks for the next. Returns what
+    /// the consumer sent in, `None` for a plain next.
     ///
     /// This is not a checkpoint: the body is suspended for as long as the consumer likes, and no
     /// cancellation is raised here.
     ///
     /// # Errors
     ///
-    /// [`YieldInCancelScope`] inside a cancel scope, a timeout or a nursery that was opened in
-    /// this body; [`GeneratorExit`] when the generator is closed, which the body passes on with `?`
-    /// after its clean-up; the error that the consumer throws in; [`YielderMisused`] as described at
-    /// [`Yielder`].
+    /// [`YieldInCancelScope`] inside a cancel scope, a timeout or a nursery that was opened in this
+    /// body; [`GeneratorExit`] when the generator is closed, which the body passes on with `?`
+    /// after its clean-up; the error that the consumer throws in; [`YielderMisused`] as described
+    /// at [`Yielder`].
     ///
     /// A body that yields while it is being closed is suspended here, but its value is dropped: the
     /// closer gets [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) instead. See

@@ -116,8 +116,8 @@ const EXIT_IGNORED: u64 = 1 << 11;
 /// `EXIT_IGNORED`, cleared by `tell`, or by `give_up` if the yield is dropped before that.
 const UNTOLD: u64 = 1 << 12;
 
-/// The finalizer is closing the body, and nothing else may poll it. Set by `begin_finalizing`, cleared
-/// by `end_finalizing`.
+/// The finalizer is closing the body, and nothing else may poll it. Set by `begin_finalizing`,
+/// cleared by `end_finalizing`.
 const FINALIZING: u64 = 1 << 13;
 
 /// The body is a context manager's: it may yield with holds, which then count in the frame that

@@ -158,8 +158,8 @@ impl Core {
     /// Polls a child. `host` restores what was being polled before.
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
-        // SAFETY: a node is alive while it is attached, and by invariant 4 only this nursery takes the
-        // child out, when the poll is over.
+        // SAFETY: a node is alive while it is attached, and by invariant 4 only this nursery takes
+        // the child out, when the poll is over.
         let waker = waker::waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
         host.hide_frame();
         // SAFETY: an attached child has not ended; invariants 3 and 4.

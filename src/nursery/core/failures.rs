@@ -1,5 +1,5 @@
-//! What becomes of failures and panics in a nursery: they cancel everything else in it, and are passed
-//! on when it ends.
+//! What becomes of failures and panics in a nursery: they cancel everything else in it, and are
+//! passed on when it ends.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
@@ -24,8 +24,8 @@ impl Core {
         }
         // The error's causes and its text are foreign code.
         let cancelled = catch_unwind(AssertUnwindSafe(|| {
-            // A graceful cancellation stays graceful: a sibling that stopped at once must not cancel those
-            // that finish their work.
+            // A graceful cancellation stays graceful: a sibling that stopped at once must not
+            // cancel those that finish their work.
             let level = match self.scope.effective() {
                 Level::Spared | Level::Graceful if error.cancellation().is_some() => {
                     Level::Graceful

@@ -51,7 +51,7 @@ pub(crate) struct Guard {
     entered: Option<Entered>,
 }
 
-/// What runs in a nursery when it is opened.
+/// Whether a nursery has a body when it is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runs {
     /// A body.

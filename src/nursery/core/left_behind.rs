@@ -26,7 +26,7 @@ pub(crate) trait LeftBehind {
         Self: 'a;
 }
 
-/// What a nursery still has to do when its body and its children have ended.
+/// The work left to a nursery when its body and its children have ended.
 #[derive(PartialEq, Eq)]
 pub(super) enum Rest {
     Nothing,

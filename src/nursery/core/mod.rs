@@ -51,7 +51,8 @@ use crate::schedule::wake;
 use crate::scope::current::forward_scope;
 use crate::scope::tree::pool::ScopeRef;
 
-/// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is also one to the core.
+/// The shared part of a nursery. `repr(C)`, so that a pointer to the roster is also one to the
+/// core.
 #[repr(C)]
 pub(crate) struct Core {
     roster: Roster,
@@ -122,8 +123,8 @@ impl Core {
         self.roster.queue.is_idle()
     }
 
-    /// Whether the units of both nurseries are in one table. A child's links to its siblings are indices
-    /// into it.
+    /// Whether the units of both nurseries are in one table. A child's links to its siblings are
+    /// indices into it.
     pub(crate) fn is_in_run_of(&self, other: &Core) -> bool {
         self.roster.has_table_of(&other.roster)
     }
@@ -213,8 +214,8 @@ impl Core {
         forward_scope(&self.scope, &to.scope);
         let mut foreign = Vec::new();
         if self.roster.is_draining() {
-            // This nursery is being polled. It runs nothing but its child, so the child is being
-            // polled too.
+            // This nursery is being polled. It runs only its child, so the child is being polled
+            // too.
             self.is_moving.set(true);
             self.moving_to.set(Some(to.clone()));
             // The caller continues in the next round, counted from now. SAFETY: the body is
@@ -251,8 +252,8 @@ impl Core {
         foreign
     }
 
-    /// Makes the nursery's body ready when there is nothing left to wait for, so that the nursery is
-    /// polled again in the next round, as in Trio.
+    /// Makes the nursery's body ready when there is nothing left to wait for, so that the nursery
+    /// is polled again in the next round, as in Trio.
     #[must_use]
     fn finish_if_empty(&self) -> Option<Foreign> {
         if self.live.get() == 0 && (!self.body_running.get() || self.tell_body.get()) {

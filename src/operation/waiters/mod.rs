@@ -51,7 +51,7 @@ struct Inner<T: Given> {
     tail: u32,
 }
 
-/// What a waiter brings and is given.
+/// A value that a waiter brings or is given.
 pub(crate) trait Given {
     /// The value of an empty place, and of a waiter that brings nothing.
     const NOTHING: Self;
@@ -133,9 +133,8 @@ pub(crate) enum Fate {
     NotHanded,
 }
 
-/// What is left of a waiter that has left the queue. Dropping it runs foreign code, so it is
-/// dropped only when its operation has recorded that it left the queue and is in a consistent state
-/// again.
+/// The remains of a waiter that has left the queue. Dropping it runs foreign code, so it is dropped
+/// only when its operation has recorded that it left the queue and is in a consistent state again.
 #[must_use = "it is dropped last of all"]
 pub(crate) struct Left {
     _waiting: Waiting,
@@ -174,7 +173,7 @@ pub(crate) struct Next<'a, T: Given> {
 }
 
 impl<T: Given> Next<'_, T> {
-    /// What it brought, to be replaced by what it is given.
+    /// The value that it brought, to be replaced by the one that it is given.
     #[inline]
     pub(crate) fn value(&mut self) -> &mut T {
         &mut self.slot.value
@@ -332,7 +331,7 @@ impl<T: Given> Waiters<T> {
             return Outcome::Handed(value);
         }
         let is_new = self.inner.borrow_mut().slot(ticket.0).waiting.is_new(cx.waker());
-        // This is foreign code. It may come back here, and may even serve this waiter.
+        // This is foreign code. It may call back into this queue, and may even serve this waiter.
         let new = is_new.then(|| Foreign::keep(cx.waker()));
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);

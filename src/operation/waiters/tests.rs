@@ -52,7 +52,7 @@ struct Waiter {
     scope: Entered,
     wakes: Arc<Wakes>,
     ticket: Option<Ticket>,
-    /// What it brought.
+    /// The value that it brought.
     value: u64,
     served: bool,
     /// Whether its last look was outside the reach of its scope.

@@ -10,7 +10,8 @@ use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 use crate::scope::watch::{self, Watch};
 
-/// What an operation leaves with the source of what it waits for. Dropping it runs foreign code.
+/// The part of an operation that is left with the source of what it waits for. Dropping it runs
+/// foreign code.
 pub(crate) struct Waiting {
     watch: Watch,
     waker: KeptWaker,

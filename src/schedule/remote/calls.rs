@@ -30,7 +30,7 @@ use crate::schedule::ids::RunId;
 /// Something to run on the run's thread. If it is dropped instead, the run is gone.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
-/// What a call is for.
+/// The purpose of a call.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     /// To ask something of the run. It is refused once the run is about to end.
@@ -111,12 +111,14 @@ impl Calls {
         self.gate.fetch_and(!REFUSES_ALL, Ordering::AcqRel);
     }
 
-    /// Refuses requests from now on. To be followed by [`is_anyone_inside`](Self::is_anyone_inside).
+    /// Refuses requests from now on. To be followed by
+    /// [`is_anyone_inside`](Self::is_anyone_inside).
     pub(super) fn refuse_requests(&self) {
         self.gate.fetch_or(REFUSES_REQUESTS | AWAITED, Ordering::AcqRel);
     }
 
-    /// Refuses all calls from now on. To be followed by [`is_anyone_inside`](Self::is_anyone_inside).
+    /// Refuses all calls from now on. To be followed by
+    /// [`is_anyone_inside`](Self::is_anyone_inside).
     pub(super) fn refuse_all(&self) {
         self.gate.fetch_or(REFUSES_ALL | AWAITED, Ordering::AcqRel);
     }

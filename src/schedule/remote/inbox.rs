@@ -1,4 +1,5 @@
-//! What other threads leave for a run, and how they interrupt its sleep.
+//! The inbox in which other threads leave calls and wakes for a run, and how they interrupt its
+//! sleep.
 //!
 //! # Invariants
 //!
@@ -25,7 +26,8 @@ use crate::schedule::remote::wakes::{Generation, Wakes, Woken};
 
 /// Stands in `Inbox::first` in place of a unit's number: the seat is empty.
 const EMPTY: usize = UnitId::NONE.0;
-/// The seat is closed. No unit has this number: its slot is that of `NONE`, which is never given out.
+/// The seat is closed. No unit has this number: its slot is that of `NONE`, which is never given
+/// out.
 const CLOSED: usize = EMPTY - 1;
 
 /// On a cache line of its own: threads of other runs write to the next one.

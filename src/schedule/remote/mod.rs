@@ -1,4 +1,4 @@
-//! What other threads leave for a run.
+//! Calls and wakes that other threads leave for a run.
 //!
 //! | file | concept |
 //! |---|---|

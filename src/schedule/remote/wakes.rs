@@ -5,8 +5,8 @@
 //!
 //! 1. There is at most one entry in `units` for each index of a unit's number, however many units
 //!    had that index one after the other.
-//! 2. A mark counts only if its `round` is the present one. Then its `position` is that of the entry
-//!    for its index.
+//! 2. A mark counts only if its `round` is the present one. Then its `position` is that of the
+//!    entry for its index.
 
 use std::mem;
 

@@ -102,7 +102,7 @@ impl Nodes {
     }
 }
 
-/// What is left in a chunk after a node was put back.
+/// The nodes left in a chunk after one was put back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     Nothing,

@@ -42,8 +42,8 @@ enum Draining {
     Yes,
 }
 
-/// Whoever last polled the nursery's future, and so has to be told when the nursery has something
-/// ready.
+/// The last thing that polled the nursery's future. It has to be told when the nursery has
+/// something ready.
 #[derive(Clone, Default)]
 pub(crate) enum HostWaker {
     /// Nothing has polled it yet.

@@ -185,7 +185,7 @@ impl Table {
         // SAFETY: invariant 3.
         let chunks = unsafe { &*self.chunks.get() };
         // SAFETY: invariant 1; nodes of a chunk are valid, in use or not, and `which` frees none of
-        // them, because it is given nothing but a shared reference.
+        // them, because it is given only a shared reference.
         chunks.iter().flat_map(Nodes::iter).filter(|&unit| which(unsafe { &*unit })).collect()
     }
 }

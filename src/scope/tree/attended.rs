@@ -1,5 +1,6 @@
-//! Whether what runs in a scope is still polled. An operation that is handed something marks its scope,
-//! a poll that comes through the scope takes the mark away, and `run::stuck` looks for those that stay.
+//! Whether what runs in a scope is still polled. An operation that is handed something marks its
+//! scope, a poll that comes through the scope takes the mark away, and `run::stuck` looks for those
+//! that stay.
 
 use super::{Handed, Scope};
 use crate::error::Cancelled;

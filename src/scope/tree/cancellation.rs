@@ -1,6 +1,6 @@
 //! How a cancellation travels: down from the scope that it was asked of, to everything below that
-//! is not shielded from it: [`Scope::cancel`], [`Scope::cancel_because`], [`Scope::refresh`], and so
-//! down the tree, whose walk, and what a scope has to make ready, are in `mod`.
+//! is not shielded from it: [`Scope::cancel`], [`Scope::cancel_because`], [`Scope::refresh`], and
+//! so down the tree, whose walk, and what a scope has to make ready, are in `mod`.
 
 use std::panic::Location;
 

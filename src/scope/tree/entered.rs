@@ -119,8 +119,8 @@ impl Entered {
         !self.run.is_none()
     }
 
-    /// Called before each poll. Moves the scope under the one that is being polled now, and gives it
-    /// to the unit that polls it.
+    /// Called before each poll. Moves the scope under the one that is being polled now, and gives
+    /// it to the unit that polls it.
     ///
     /// # Panics
     ///
@@ -140,9 +140,9 @@ impl Entered {
         }
     }
 
-    /// Leaves the scope with the outcome of its body, as Trio's scopes do: a cancellation is absorbed
-    /// if this scope was cancelled and no cancellation from outside gets through its shield.
-    /// `Ok(None)` means that there were only cancellations.
+    /// Leaves the scope with the outcome of its body, as Trio's scopes do: a cancellation is
+    /// absorbed if this scope was cancelled and no cancellation from outside gets through its
+    /// shield. `Ok(None)` means that there were only cancellations.
     #[inline]
     pub(crate) fn leave<T>(
         &mut self,

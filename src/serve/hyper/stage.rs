@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::error::Result;
 
-/// What a [`Server`](super::Server) does with the streams that it accepts.
+/// A stage that a [`Server`](super::Server) puts the streams that it accepts through.
 pub trait Stage<S, P> {
     /// The type of stream over which HTTP is spoken.
     type Stream;

@@ -60,7 +60,7 @@ impl<T> fmt::Display for SendError<T> {
 /// A message that could not be sent at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no space for it, and no receiver waits.
+    /// There is no space for it, and no receiver is waiting.
     Full(T),
     /// The channel is closed, or its other end is gone.
     Closed(T),

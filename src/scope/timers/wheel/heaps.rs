@@ -1,5 +1,5 @@
-//! The earliest entry of a slot. A short slot is searched each time; a long one is searched once, and
-//! has a heap from then on.
+//! The earliest entry of a slot. A short slot is searched each time; a long one is searched once,
+//! and has a heap from then on.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};

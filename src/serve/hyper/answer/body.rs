@@ -207,7 +207,7 @@ pub trait IntoBody: sealed::Sealed {}
 
 impl<B: sealed::Sealed> IntoBody for B {}
 
-/// What remains to be done for an answer once hyper has its head.
+/// The work left to do for an answer once hyper has its head.
 pub(crate) enum Rest<'a> {
     Nothing,
     /// The future sends the body through these frames.

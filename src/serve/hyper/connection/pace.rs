@@ -37,7 +37,7 @@ pub(super) enum Verdict {
     Late(Late),
 }
 
-/// What a client has taken too long over.
+/// The thing that a client has taken too long over.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Late {
     Head,

@@ -18,7 +18,7 @@ use crate::serve::hyper::connection::state::UnderWay;
 use crate::serve::hyper::request::failures::Failures;
 use crate::serve::panicked::OnPanic;
 
-/// What has become of a handler.
+/// The outcome of a handler.
 pub(super) enum Answer<B> {
     /// The handler has answered.
     Given(Response<B>),

@@ -92,7 +92,7 @@ where
     }
 }
 
-/// What a driven connection knows about something that hyper has spawned.
+/// A driven connection's record of something that hyper has spawned.
 struct Stream {
     under_way: UnderWay,
     key: usize,

@@ -17,7 +17,7 @@ const MOST: usize = 64 * 1024;
 /// How much is read at once.
 const AT_ONCE: usize = 4 * 1024;
 
-/// What was read from a stream before hyper asked for it.
+/// The bytes read from a stream before hyper asked for them.
 pub(crate) struct Ahead {
     /// Present until hyper no longer has the stream.
     stream: Option<Box<dyn AsyncRead + Unpin>>,

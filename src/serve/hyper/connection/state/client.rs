@@ -10,12 +10,12 @@ use hyper::rt::ReadBufCursor;
 use crate::serve::hyper::connection::state::ahead::Ahead;
 use crate::world::reactor::registration::{Readiness, Side};
 
-/// What the stream and the kernel have reported about the client.
+/// The news of the client from the stream and the kernel.
 #[derive(Default)]
 pub(crate) struct Client {
-    /// What the kernel reports about the other end, if the stream is one of this crate's.
+    /// The kernel's reports about the other end, if the stream is one of this crate's.
     peer: OnceCell<Rc<Readiness>>,
-    /// What was read from any other stream while hyper was not reading.
+    /// The bytes read from any other stream while hyper was not reading.
     ahead: RefCell<Option<Ahead>>,
     /// Whether hyper has read the stream to its end.
     met_end: Cell<bool>,

@@ -273,7 +273,8 @@ impl State {
         self.client.take_failure()
     }
 
-    /// To be called when hyper no longer has the stream: it is an ordinary one again.
+    /// To be called when hyper no longer has the stream: it is an ordinary one
+    /// again.
     pub(crate) fn set_over(&self) {
         self.over.set(true);
         self.client.stop_looking();
@@ -297,7 +298,7 @@ impl State {
     }
 }
 
-/// What something that is under way consists of.
+/// The kinds of things that are under way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     /// A task, or a handler that hyper runs.

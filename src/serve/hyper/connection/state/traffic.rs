@@ -37,7 +37,7 @@ pub(crate) struct Traffic {
     message: RefCell<Option<Box<Message>>>,
 }
 
-/// What a connection without a request under way is waiting for.
+/// The lull of a connection without a request under way: what it is waiting for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lull {
     /// The beginning of a request.
@@ -54,7 +54,7 @@ pub(crate) enum Turn {
     Handler,
 }
 
-/// What is awaited while hyper has nothing to do.
+/// The things that are awaited while hyper has nothing to do.
 #[derive(Clone, Copy)]
 pub(crate) struct Awaited {
     pub(crate) lull: Option<Lull>,
