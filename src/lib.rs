@@ -90,7 +90,7 @@
 //! # Limits
 //!
 //! A [`run`] uses one thread. [`run_on_cores()`] starts a run on each of several threads, and no
-//! task moves from one to another. Networking and signals need Unix; Linux is what is tested.
+//! task moves from one to another. Networking and signals need Unix, and are tested on Linux.
 //! Pointers must be 64 bits wide. There is no TLS, and no file I/O except through
 //! [`to_thread`](to_thread()). The crate is not at 1.0: names may change.
 //!

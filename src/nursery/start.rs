@@ -185,8 +185,8 @@ where
             return Err(NurseryClosed::new(shared.nursery.place(), place).into());
         }
         let value = shared.value.take();
-        // This runs foreign code. It is run before the value is received, so that a panic does not
-        // lose it.
+        // Foreign code, which has to run before the value is returned: a panic on the way out would
+        // lose the value.
         drop((shared, kept_open));
         value.ok_or_else(|| NotStarted::new(place).into())
     }

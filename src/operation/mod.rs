@@ -5,7 +5,7 @@
 //! | `skeleton` | the steps of every operation, and the one place where all of them wait |
 //! | `queued` | an operation that waits in a queue |
 //! | `waiters` | the queue of operations that wait for the same thing |
-//! | `handed` | exclusive things delivered to an operation that has not fetched them yet |
+//! | `handed` | exclusive things delivered to operations that have not fetched them yet |
 //! | `checkpoint` | the operation that does nothing else |
 //! | `cancellable` | a future from another library as an operation |
 //! | `until_stopped` | waiting until a graceful stop begins |

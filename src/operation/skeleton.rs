@@ -144,7 +144,7 @@ pub(crate) enum Tried<G> {
 /// The result of registering.
 pub(crate) enum Registered<W> {
     Waits(W),
-    /// A foreign waker was cloned. That may have had any effect, so the operation has to check
+    /// A foreign waker was cloned. That may have changed anything, so the operation has to check
     /// again whether it still needs to wait.
     LooksAgain,
     Failed(Error),
@@ -456,8 +456,8 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Every operation that has to wait returns from here, with its name and its place at hand. Tells
-/// the current frame, if there is one, which operation it is.
+/// Every operation that has to wait returns from here, with its name and place at hand. Tells the
+/// current frame, if there is one, which operation it is.
 #[inline(always)]
 fn waits<O: Operation, T>(_work: &O) -> Poll<T> {
     if O::IS_SHOWN == Shown::Itself {

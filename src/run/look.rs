@@ -19,7 +19,7 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::world::signal::Interrupt;
 
 part! {
-    /// The run itself, which only this module uses in this way.
+    /// The run itself, which only this module looks up.
     pub(super) const RUN: Run;
 }
 

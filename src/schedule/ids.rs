@@ -63,7 +63,7 @@ impl RunId {
         self.0 as u16
     }
 
-    /// Tells the runs that have used the same slot apart.
+    /// The run's place in the sequence of all runs that the process has had.
     pub(crate) fn tenancy(self) -> u64 {
         self.0 >> SLOT_BITS
     }

@@ -45,7 +45,7 @@ pub(in crate::generator) enum Yielded {
     Alone,
 }
 
-/// What whoever polls the body has to be told.
+/// The news for whoever polls the body.
 pub(in crate::generator) enum News {
     IgnoredExit,
     Nothing,

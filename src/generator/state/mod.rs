@@ -124,7 +124,7 @@ const FINALIZING: u64 = 1 << 13;
 /// entered it. Set when it is made, never cleared.
 const MANAGER: u64 = 1 << 14;
 
-/// What the waiting yield was resumed with.
+/// The ways in which a waiting yield can have been resumed.
 const ANSWERS: u64 = NEXT | VALUE | ERROR | REFUSAL;
 const EXITS: u64 = EXIT_DUE | EXIT_RAISED | EXIT_IGNORED;
 
@@ -226,7 +226,7 @@ impl State {
         self.frame.has_holds() && !self.has(MANAGER)
     }
 
-    /// What forbids a yield: of everything that is open, what was opened last.
+    /// The thing that forbids a yield: of everything that is open, the one opened last.
     #[cold]
     pub(super) fn held(&self) -> Held {
         self.frame.last_held().expect("there is a hold")

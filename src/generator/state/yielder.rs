@@ -49,7 +49,7 @@ pub(in crate::generator) enum Resumed {
     NotYet,
 }
 
-/// What has become of the link's contents when a waiting yield was dropped.
+/// The fate of the link's contents when a waiting yield was dropped.
 pub(in crate::generator) enum GivenUp {
     /// It was an error from the consumer, and is kept for the next yield.
     Kept,

@@ -40,8 +40,8 @@ impl Event {
         Event { set: Cell::new(false), waiters: Waiters::new() }
     }
 
-    /// Says that the event has happened, and lets all the tasks that wait for it go on. Further
-    /// calls have no effect.
+    /// Sets the event: it has happened, and all the tasks that wait for it go on. Further calls
+    /// have no effect.
     pub fn set(&self) {
         budget::count();
         self.set.set(true);

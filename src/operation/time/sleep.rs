@@ -91,8 +91,8 @@ pub struct Sleep {
     stage: Stage,
 }
 
-/// An enum, to keep sleeps small, of which there may be many: what only one stage needs takes no
-/// space in the other.
+/// An enum, because there may be many sleeps, which should be small: what only one stage needs
+/// takes no space in the other.
 enum Stage {
     New(Until),
     Begun(Steps<Waiting, ()>),

@@ -119,7 +119,7 @@ impl Inbox {
         }
     }
 
-    /// Says that the run is about to sleep, unless there is something to do first.
+    /// Announces that the run is about to sleep, unless there is something to do first.
     pub(crate) fn fall_asleep(&self) -> Option<Asleep<'_>> {
         let mut contents = self.contents.lock();
         let closes =

@@ -1,4 +1,4 @@
-//! Whether what runs in a scope is still polled. An operation that is handed something marks its
+//! Whether what runs in a scope is still polled. An operation that is given something marks its
 //! scope, a poll that comes through the scope takes the mark away, and `run::stuck` looks for those
 //! that stay.
 

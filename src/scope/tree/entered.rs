@@ -124,7 +124,7 @@ impl Entered {
     ///
     /// # Panics
     ///
-    /// If the scope was entered in another run, because what it waits for would never come.
+    /// If the scope was entered in another run, because whatever it waits for would never come.
     #[inline]
     pub(crate) fn touch(&self) {
         let scope = &*self.scope;

@@ -43,7 +43,7 @@ static CHANGES: Mutex<()> = Mutex::new(());
 
 static SLOTS: [Slot; 65] = [const { Slot::new() }; 65];
 
-/// What is known about one signal.
+/// The state of one signal.
 struct Slot {
     plan: AtomicPtr<Plan>,
     /// How many handlers may be using a plan.
@@ -82,7 +82,7 @@ pub(super) struct Flag {
     following: Following,
 }
 
-/// What the signal after this one does.
+/// The effect of the signal after this one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Following {
     /// It does the same.
@@ -95,7 +95,7 @@ pub(super) enum Following {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Claim {
     Claimed,
-    /// It is to have its default effect.
+    /// It was not, and has its default effect.
     Unclaimed,
 }
 
@@ -224,7 +224,7 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     set_errno(errno);
 }
 
-/// What the system does about a signal now.
+/// The system's present disposition of a signal.
 fn disposition(signal: c_int) -> io::Result<libc::sigaction> {
     // SAFETY: `present` is a plain C structure, and the call only writes to it.
     unsafe {

@@ -407,7 +407,7 @@ impl<S: Socket> SocketStream<S> {
         self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT))
     }
 
-    /// What the kernel says about the other end, even while no operation is waiting.
+    /// The kernel's reports about the other end, even while no operation is waiting.
     #[cfg(feature = "hyper")]
     pub(crate) fn observe(
         &self,
