@@ -159,19 +159,51 @@ impl std::error::Error for YielderMisused {}
 /// A generator was asked for something that is not possible in its present state.
 #[derive(Clone, Debug)]
 pub struct GeneratorMisused {
-    what: &'static str,
+    what: Impossible,
     name: String,
 }
 
+/// What a generator cannot do in its present state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Impossible {
+    /// A value was sent before the first call of this name.
+    SendBeforeFirst(&'static str),
+    SendInFlight,
+    ThrowInFlight,
+    WhileFinalized,
+    FromInside,
+    /// The body of a synchronous generator awaits something.
+    Waits,
+}
+
 impl GeneratorMisused {
-    pub(crate) fn new(what: &'static str, name: String) -> Self {
+    pub(crate) fn new(what: Impossible, name: String) -> Self {
         GeneratorMisused { what, name }
     }
 }
 
 impl fmt::Display for GeneratorMisused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "generator {}: {}", self.name, self.what)
+        write!(f, "generator {}: ", self.name)?;
+        match self.what {
+            Impossible::SendBeforeFirst(first) => {
+                write!(f, "a value cannot be sent before the first `{first}`")
+            }
+            Impossible::SendInFlight => f.write_str(
+                "a value cannot be sent while it runs: an `anext` was dropped in flight, and has \
+                 to be carried on first",
+            ),
+            Impossible::ThrowInFlight => f.write_str(
+                "an error cannot be thrown in while it runs: an `anext` was dropped in flight, and \
+                 has to be carried on first",
+            ),
+            Impossible::WhileFinalized => f.write_str("it is being finalized"),
+            Impossible::FromInside => f.write_str("it is driven from inside of its own body"),
+            Impossible::Waits => f.write_str(
+                "a synchronous generator waits for something other than its yield; make it with \
+                 `generator`",
+            ),
+        }
     }
 }
 
@@ -231,13 +263,21 @@ impl std::error::Error for BodyPanicked {}
 /// A context manager did not yield exactly once, or did not wait at its yield.
 #[derive(Clone, Debug)]
 pub struct ContextManagerMisused {
-    what: &'static str,
+    yields: Yields,
     place: Place,
 }
 
+/// How a context manager yielded, where it should have yielded once and waited there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Yields {
+    Never,
+    Twice,
+    WithoutWaiting,
+}
+
 impl ContextManagerMisused {
-    pub(crate) fn new(what: &'static str, place: Place) -> Self {
-        ContextManagerMisused { what, place }
+    pub(crate) fn new(yields: Yields, place: Place) -> Self {
+        ContextManagerMisused { yields, place }
     }
 
     /// Where the context manager was made.
@@ -248,10 +288,16 @@ impl ContextManagerMisused {
 
 impl fmt::Display for ContextManagerMisused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.yields {
+            Yields::Never => "did not yield",
+            Yields::Twice => "yielded twice",
+            Yields::WithoutWaiting => "did not wait at its yield",
+        };
         write!(
             f,
-            "the context manager made at {} {}; it has to set something up, yield once, and clean up",
-            self.place, self.what
+            "the context manager made at {} {what}; it has to set something up, yield once, and clean \
+             up",
+            self.place
         )
     }
 }

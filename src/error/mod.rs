@@ -51,11 +51,11 @@ mod too_slow;
 pub use cancelled::{Cancelled, Interrupted, Reason};
 #[cfg(all(unix, not(loom), feature = "hyper"))]
 pub(crate) use foreign::disguise::{Disguise, recognise};
-pub(crate) use generator::Misuse;
 pub use generator::{
     AsendError, BodyPanicked, ContextManagerMisused, GeneratorExit, GeneratorMisused,
     IgnoredGeneratorExit, YieldInCancelScope, YielderMisused,
 };
+pub(crate) use generator::{Impossible, Misuse, Yields};
 pub use group::Group;
 pub(crate) use group::{Absorbed, Member, Origin};
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::panic::{Payload, catch_panic, in_destructor, quietly, report};
-use crate::error::{BodyPanicked, ContextManagerMisused, Error, NoValue, Result};
+use crate::error::{BodyPanicked, ContextManagerMisused, Error, NoValue, Result, Yields};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::Kind;
 use crate::schedule::current;
@@ -129,7 +129,7 @@ where
                 std::mem::forget(entered); // the manager has ended
                 return Err(error);
             }
-            Err(Left::Early(_)) => return Err(open.misused("did not wait at its yield")),
+            Err(Left::Early(_)) => return Err(open.misused(Yields::WithoutWaiting)),
         };
         open.link.resume(resume);
         let left = catch_panic(poll_fn(|cx| open.poll(cx))).await;
@@ -143,7 +143,7 @@ where
         match outcome {
             Step::Ended(outcome) => outcome?,
             Step::Yielded(_) => {
-                return Err(ContextManagerMisused::new("yielded twice", made_at).into());
+                return Err(ContextManagerMisused::new(Yields::Twice, made_at).into());
             }
             Step::Ignored(_) => unreachable!("a context manager is not closed"),
         }
@@ -181,8 +181,8 @@ impl<'a, R> Open<'a, R> {
         Open { body, link, place }
     }
 
-    fn misused(&self, what: &'static str) -> Error {
-        ContextManagerMisused::new(what, self.place).into()
+    fn misused(&self, yields: Yields) -> Error {
+        ContextManagerMisused::new(yields, self.place).into()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step<R>> {
@@ -195,7 +195,7 @@ impl<'a, R> Open<'a, R> {
         // When it has yielded, the body of the `with` will be polled for the first time.
         current::beside_others(|| self.poll(cx)).map(|step| match step {
             Step::Yielded(resource) => Ok(resource),
-            Step::Ended(Ok(())) => Err(self.misused("did not yield")),
+            Step::Ended(Ok(())) => Err(self.misused(Yields::Never)),
             Step::Ended(Err(error)) => Err(error),
             Step::Ignored(_) => unreachable!("a context manager is not closed"),
         })

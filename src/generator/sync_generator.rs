@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::panic::{FirstPanic, report};
-use crate::error::{Error, GeneratorExit, GeneratorMisused, Result};
+use crate::error::{Error, GeneratorExit, GeneratorMisused, Impossible, Result};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::{Close, Kind};
 use crate::schedule::budget;
@@ -60,7 +60,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     /// The body's; [`GeneratorMisused`] before the first `next`.
     pub fn send(&mut self, value: S) -> Result<Option<T>> {
         if !self.link.state.has_begun() {
-            return Err(self.misused("a value cannot be sent before the first `next`"));
+            return Err(self.misused(Impossible::SendBeforeFirst("next")));
         }
         self.go_on(Resume::Value(value))
     }
@@ -108,7 +108,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
         }
     }
 
-    fn misused(&self, what: &'static str) -> Error {
+    fn misused(&self, what: Impossible) -> Error {
         GeneratorMisused::new(what, format!("made at {}", self.place)).into()
     }
 
@@ -149,10 +149,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
             }
             Poll::Pending => {
                 self.end();
-                Err(self.misused(
-                    "a synchronous generator waits for something other than its yield; make it \
-                     with `generator`",
-                ))
+                Err(self.misused(Impossible::Waits))
             }
         }
     }

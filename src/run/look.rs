@@ -39,7 +39,7 @@ impl Run {
             self.look()?;
             // While a nursery is being polled, it cannot be found out which operations were passed
             // over.
-            Ok(if self.unfetched_is_due() { Seen::LeftToLoop } else { Seen::All })
+            Ok(if self.withheld_is_due() { Seen::LeftToLoop } else { Seen::All })
         }));
         match looked {
             Ok(Ok(seen)) => seen,

@@ -231,7 +231,7 @@ impl Run {
                 if !wait.has_asked {
                     self.ask_reactor(&mut wait)?;
                 }
-                self.look_for_unfetched();
+                self.look_for_withheld();
                 self.look_for_overdue();
                 return Ok(());
             }
@@ -289,7 +289,7 @@ impl Run {
             let asks = self.jobs.asking().pop().map(|(_, asks)| asks);
             return Err(Deadlock::new(asks).into());
         }
-        let passed_over = self.look_for_unfetched();
+        let passed_over = self.look_for_withheld();
         let looks = stuck.into_iter().chain(passed_over).chain(self.look_for_overdue()).min();
         // A virtual clock does not move just for a look.
         let looks = looks.filter(|_| next.is_some() || !self.clock.is_virtual());

@@ -9,7 +9,7 @@
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `cores` | a run on each of several cores |
 //! | `stuck` | finding stuck code |
-//! | `unfetched` | finding tasks that were given something and do not take it |
+//! | `withheld` | finding tasks that were given something and do not take it |
 //! | `overdue` | reporting which functions on other threads a run waits for |
 //! | `outside` | things that may still come to a run in which nothing can go on |
 
@@ -22,7 +22,7 @@ mod outside;
 mod overdue;
 mod parts;
 mod stuck;
-mod unfetched;
+mod withheld;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ use crate::operation::handed::Far;
 use crate::platform::clock::{Clock, Nanos};
 use crate::run::look::Outlook;
 use crate::run::stuck::Lookout;
-use crate::run::unfetched::Unfetched;
+use crate::run::withheld::Withheld;
 use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
 use crate::schedule::rounds::Scheduler;
@@ -79,7 +79,7 @@ pub(crate) struct Run {
     lookout: RefCell<Lookout>,
     /// Records of deliveries to operations for which the thread had no place.
     handed: Far,
-    unfetched: Unfetched,
+    withheld: Withheld,
     fail_when_stuck: bool,
     /// The nursery in which everything runs.
     system: System,
@@ -125,7 +125,7 @@ impl Run {
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
             handed: Far::default(),
-            unfetched: Unfetched::default(),
+            withheld: Withheld::default(),
             fail_when_stuck: choices.fail_when_stuck,
             system: System::new(place),
             generators: Generators::default(),

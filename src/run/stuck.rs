@@ -184,7 +184,7 @@ impl Run {
                 // A thing that is kept from others is reported only once: separately, if that has
                 // lasted for long enough.
                 let by_itself =
-                    scope.is_handed() && self.tell_of_unfetched(scope.host(), patience == 0);
+                    scope.is_handed() && self.tell_of_withheld(scope.host(), patience == 0);
                 found.extend(if by_itself { None } else { look_at(scope) });
                 if nothing_comes && !self.detect_deadlock {
                     found.extend(look_at_clean_up(scope));

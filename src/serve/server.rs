@@ -17,11 +17,8 @@ use crate::serve::listener::Listener;
 use crate::serve::panicked::OnPanic;
 use crate::serve::parting::part;
 use crate::serve::reports::Reports;
-use crate::serve::shutdown::Shutdown;
+use crate::serve::shutdown::{GRACE, Shutdown};
 use crate::serve::until_ending::until_ending;
-
-/// How long connections may take to finish, unless [`Server::grace`] says otherwise.
-const GRACE: Duration = Duration::from_secs(10);
 
 type Signal<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 

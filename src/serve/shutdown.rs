@@ -10,7 +10,14 @@ use crate::operation::time::sleep;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{CancelScope, is_ending};
 use crate::serve::until_ending::until_ending;
-use crate::world::signal::Signals;
+use crate::world::signal::{Signal, Signals};
+
+/// How long connections may take to finish, unless [`Server::grace`](crate::Server::grace) says
+/// otherwise.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// The signals that end the grace at once: those that tell a process to end.
+const ENDING: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::QUIT];
 
 /// How long to wait before trying to listen again: a server that is draining may well have used up
 /// its descriptors, and frees them one by one.
@@ -63,7 +70,7 @@ impl Shutdown {
     /// received the first one, or has begun to end for another reason. This listens from the moment
     /// it is called.
     pub(super) fn end_grace_on_signal(&self) -> impl Future<Output = Result<()>> {
-        let mut listening = Signals::of_drain();
+        let mut listening = Signals::of_drain(ENDING);
         async move {
             let signals = loop {
                 match listening {
@@ -72,7 +79,7 @@ impl Shutdown {
                     Err(error) => {
                         tracing::debug!(%error, "cannot listen to signals; will try again");
                         sleep(PAUSE).await?;
-                        listening = Signals::of_drain();
+                        listening = Signals::of_drain(ENDING);
                     }
                 }
             };

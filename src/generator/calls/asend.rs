@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::error::{AsendError, Result};
+use crate::error::{AsendError, Impossible, Result};
 use crate::generator::link::Resume;
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner};
@@ -60,11 +60,8 @@ impl<T, S> Asend<'_, '_, T, S> {
                     return inner.poll_body(cx).map_err(AsendError::Failed);
                 }
                 Phase::Ended => return Poll::Ready(Ok(None)),
-                Phase::Created => "a value cannot be sent before the first `anext`",
-                Phase::InFlight | Phase::Running | Phase::Finalizing => {
-                    "a value cannot be sent while it runs: an `anext` was dropped in flight, and \
-                     has to be carried on first"
-                }
+                Phase::Created => Impossible::SendBeforeFirst("anext"),
+                Phase::InFlight | Phase::Running | Phase::Finalizing => Impossible::SendInFlight,
             };
             return Poll::Ready(Err(AsendError::Refused(value, inner.misused(what))));
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::error::panic::report;
-use crate::error::{Error, Result};
+use crate::error::{Error, Impossible, Result};
 use crate::generator::link::Resume;
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner};
@@ -81,10 +81,8 @@ impl<T, S> Athrow<'_, '_, T, S> {
                 }
                 Phase::Ended => return Poll::Ready(Err(error)),
                 Phase::InFlight | Phase::Running | Phase::Finalizing => {
-                    let what = "an error cannot be thrown in while it runs: an `anext` was dropped \
-                                in flight, and has to be carried on first";
                     report!(warn, %error, "not thrown in: the generator runs");
-                    return Poll::Ready(Err(inner.misused(what).into()));
+                    return Poll::Ready(Err(inner.misused(Impossible::ThrowInFlight).into()));
                 }
             }
         }

@@ -20,7 +20,7 @@ pub use anext::Anext;
 pub use asend::Asend;
 pub use athrow::Athrow;
 
-use crate::error::{GeneratorMisused, NotRunning, Result};
+use crate::error::{GeneratorMisused, Impossible, NotRunning, Result};
 use crate::generator::Inner;
 use crate::generator::link::Step;
 use crate::generator::state::Phase;
@@ -46,7 +46,7 @@ impl<T, S> Inner<'_, T, S> {
         Ok(())
     }
 
-    fn misused(&self, what: &'static str) -> GeneratorMisused {
+    fn misused(&self, what: Impossible) -> GeneratorMisused {
         GeneratorMisused::new(what, self.qualname.borrow().to_string())
     }
 
@@ -72,7 +72,7 @@ impl<T, S> Inner<'_, T, S> {
     #[inline]
     fn poll_on(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         match self.link.state.phase() {
-            Phase::Finalizing => Poll::Ready(Err(self.misused("it is being finalized").into())),
+            Phase::Finalizing => Poll::Ready(Err(self.misused(Impossible::WhileFinalized).into())),
             _ => self.poll_body(cx),
         }
     }
@@ -93,7 +93,7 @@ impl<T, S> Inner<'_, T, S> {
     #[cold]
     fn without_body(&self) -> Result<Option<T>> {
         if self.link.state.is_running() {
-            return Err(self.misused("it is driven from inside of its own body").into());
+            return Err(self.misused(Impossible::FromInside).into());
         }
         Ok(None) // the body has ended
     }

@@ -118,18 +118,6 @@ pub(super) trait Finalize<'a> {
 /// Why the clean-up of a dropped generator cannot wait.
 const DROPPED: Reason = Reason::Requested(Some(Cow::Borrowed("its generator was dropped")));
 
-/// Closes a generator that is left behind in its nursery.
-async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
-    report!(
-        warn,
-        generator = %generator.qualname(),
-        made_at = %generator.place(),
-        suspended_at = generator.suspended_at().map(tracing::field::display),
-        "a generator was left suspended at the end of its nursery, which closes it"
-    );
-    close_quietly(Unfinished::left(generator), DROPPED).await
-}
-
 /// Closes a generator inside a cancelled, shielded scope. Its errors are reported.
 async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     let (name, place) = (generator.qualname(), generator.place());

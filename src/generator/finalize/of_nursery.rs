@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
 use crate::error::Result;
+use crate::error::panic::report;
 use crate::generator::finalize::{
-    Closable, DROPPED, Finalize, Registration, Unfinished, close_left, close_quietly, give_up,
+    Closable, DROPPED, Finalize, Registration, Unfinished, close_quietly, give_up,
 };
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner, Yielder};
@@ -89,4 +90,16 @@ impl<T, S> LeftBehind for Inner<'_, T, S> {
     {
         Box::pin(close_left(self))
     }
+}
+
+/// Closes a generator that is left behind in its nursery.
+async fn close_left(generator: Rc<dyn Closable + '_>) -> Result<()> {
+    report!(
+        warn,
+        generator = %generator.qualname(),
+        made_at = %generator.place(),
+        suspended_at = generator.suspended_at().map(tracing::field::display),
+        "a generator was left suspended at the end of its nursery, which closes it"
+    );
+    close_quietly(Unfinished::left(generator), DROPPED).await
 }

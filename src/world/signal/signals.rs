@@ -139,13 +139,11 @@ impl Signals {
         Signals::listen(signals, Listener::Program)
     }
 
-    /// Starts listening to those signals that tell a process to end and that the program has ever
-    /// listened to. `None` if there are none: in that case the program wants their default effect,
+    /// Starts listening to those of the signals `ends` that the program has ever listened to. `None` if there are none: in that case the program wants their default effect,
     /// or what Ctrl-C does to the main scope.
     ///
     /// The first of them is received; the one after it has its default effect.
-    pub(crate) fn of_drain() -> Result<Option<Signals>> {
-        let ends = [Signal::INT, Signal::TERM, Signal::QUIT];
+    pub(crate) fn of_drain(ends: [Signal; 3]) -> Result<Option<Signals>> {
         let heard: Vec<_> = ends.into_iter().filter(|signal| was_heard(signal.0)).collect();
         if heard.is_empty() {
             return Ok(None);

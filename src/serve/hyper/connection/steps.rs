@@ -16,16 +16,8 @@ use crate::serve::hyper::connection::rounds::{Round, Rounds};
 use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::client::Found;
 use crate::serve::hyper::connection::state::kind::Kind;
+use crate::serve::hyper::gracefully::{FIRST_PATIENCE, PATIENCE};
 use crate::serve::hyper::limits::Limits;
-
-/// How long a request may be on its way while its connection is about to be closed. This has to
-/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
-/// for the same purpose.
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The same for the first request of a connection, whose client has had no answer, and could not
-/// know that the server is ending.
-pub(crate) const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The steps that have been taken, and when. The alarms are boxed because few connections need
 /// them.

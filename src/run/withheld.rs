@@ -23,7 +23,7 @@ use crate::schedule::ids::UnitId;
 const PERIOD: Nanos = PATIENCE / 2;
 
 #[derive(Default)]
-pub(super) struct Unfetched {
+pub(super) struct Withheld {
     /// The earliest time of the next look.
     not_before: Cell<Nanos>,
     /// The operations that were found to be passed over, and when that was first seen.
@@ -46,20 +46,20 @@ impl Run {
     /// Whether it is time to look for operations that were passed over. This cannot be done while a
     /// nursery is being polled, because the unit in question may be on the stack.
     #[inline]
-    pub(super) fn unfetched_is_due(&self) -> bool {
-        handed::is_any() && self.clock.now_or_later() >= self.unfetched.not_before.get()
+    pub(super) fn withheld_is_due(&self) -> bool {
+        handed::is_any() && self.clock.now_or_later() >= self.withheld.not_before.get()
     }
 
     /// Whether to report from here that an operation in this unit has not fetched something. If a
     /// scope around it is reported, that is enough.
-    pub(super) fn tell_of_unfetched(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
+    pub(super) fn tell_of_withheld(&self, unit: UnitId, scope_is_told_of: bool) -> bool {
         if !handed::is_any() {
             return false;
         }
         let mut places = handed::all();
         places.retain(|(_, handed)| handed.unit == unit);
         if scope_is_told_of {
-            self.unfetched.told.borrow_mut().extend(places.iter().map(|(_, handed)| handed.place));
+            self.withheld.told.borrow_mut().extend(places.iter().map(|(_, handed)| handed.place));
         }
         !scope_is_told_of && !places.is_empty()
     }
@@ -67,14 +67,14 @@ impl Run {
     /// If it is time, looks for operations that were passed over, and reports them. Returns the
     /// time of the next look.
     #[inline]
-    pub(super) fn look_for_unfetched(&self) -> Option<Nanos> {
+    pub(super) fn look_for_withheld(&self) -> Option<Nanos> {
         if handed::is_any() { self.look_at_handed() } else { None }
     }
 
     #[cold]
     fn look_at_handed(&self) -> Option<Nanos> {
         let now = self.clock.now_or_later();
-        let Unfetched { not_before, suspects, told } = &self.unfetched;
+        let Withheld { not_before, suspects, told } = &self.withheld;
         if now >= not_before.get() {
             not_before.set(now.saturating_add(PERIOD));
             let mut found: BTreeMap<_, (HandedOver, usize, Nanos)> = BTreeMap::new();
