@@ -253,3 +253,15 @@ impl fmt::Display for ScopeReused {
 }
 
 impl StdError for ScopeReused {}
+
+/// The error of a `to_thread` at `place` in a process that was forked inside the run at `run`.
+pub(crate) fn used_in_a_fork(
+    place: &'static Location<'static>,
+    run: &'static Location<'static>,
+) -> Error {
+    let text = format!(
+        "`to_thread` at {place} was used in a process that was forked inside of the run at {run}, \
+         which goes on only in its parent: fork outside of `run`",
+    );
+    std::io::Error::other(text).into()
+}

@@ -58,6 +58,7 @@ pub use generator::{
 pub(crate) use generator::{Impossible, Misuse, Yields};
 pub use group::Group;
 pub(crate) use group::{Absorbed, Member, Origin};
+pub(crate) use misuse::used_in_a_fork;
 pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
 pub use no_value::NoValue;
 #[cfg(all(unix, not(loom)))]

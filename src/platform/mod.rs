@@ -18,7 +18,8 @@
 //! | file | concept |
 //! |---|---|
 //! | `native`, `model` | the two sides of the table above |
-//! | `clock` | the system's clock and the virtual one |
+//! | `clock` | the clock of a run, and the system's |
+//! | `virtual_clock` | the clock of tests, which jumps |
 //! | `counter` | the time calculated from the processor's counter |
 //! | `of_process` | values that each process has for itself |
 //! | `part` | the parts of a run, each found through a thread-local of its own |
@@ -40,6 +41,7 @@ pub(crate) enum Wait {
     Notified,
     TimedOut,
 }
+pub(crate) mod virtual_clock;
 
 #[cfg(loom)]
 pub(crate) use model::*;

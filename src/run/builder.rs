@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use crate::error::{AlreadyRunning, Error, Result};
 use crate::nursery::system::{SYSTEM, System};
-use crate::platform::clock::{Clock, VirtualClock};
+use crate::platform::clock::Clock;
 use crate::platform::on_large_stack;
+use crate::platform::virtual_clock::VirtualClock;
 use crate::run::Run;
 use crate::run::look::Interruptible;
 use crate::schedule::budget::DEFAULT_BUDGET;

@@ -27,4 +27,4 @@ pub use failure::{Failure, FailureKind};
 pub use schedule::{NotASchedule, Schedule};
 pub use statistics::{Statistics, statistics};
 
-pub use crate::platform::clock::VirtualClock;
+pub use crate::platform::virtual_clock::VirtualClock;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use crate::error::{Error, NotRunning, Result};
+use crate::error::{Error, NotRunning, Result, used_in_a_fork};
 use crate::nursery::system;
 use crate::operation::skeleton::{
     Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,
@@ -272,11 +272,7 @@ impl<T: 'static> Running<T> {
         let (work, permit) = self.job.take().expect("it has its permit");
         let place = self.place;
         if let Some(run) = system::forked_from() {
-            let error = io::Error::other(format!(
-                "`to_thread` at {place} was used in a process that was forked inside of the run at \
-                 {run}, which goes on only in its parent: fork outside of `run`",
-            ));
-            return Err(error.into());
+            return Err(used_in_a_fork(place, run));
         }
         let token = Token::here().expect("the check has passed");
         let started = JOBS.with(|jobs| {
