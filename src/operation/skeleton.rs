@@ -212,7 +212,7 @@ impl<W, G> Steps<W, G> {
         O: Operation<Wait = W, Got = G>,
     {
         match &mut self.0 {
-            Step::Begin => self.begin(work, cx, Kept::default()),
+            Step::Begin => self.begin(work, cx),
             Step::Wait(wait) => match work.fetch(wait) {
                 Some(got) => self.end(Ok(got)),
                 None => self.look(work, cx),
@@ -240,7 +240,7 @@ impl<W, G> Steps<W, G> {
     }
 
     #[inline(always)]
-    fn begin<O>(&mut self, work: &mut O, cx: &mut Context<'_>, kept: Kept) -> Poll<Result<G>>
+    fn begin<O>(&mut self, work: &mut O, cx: &mut Context<'_>) -> Poll<Result<G>>
     where
         O: Operation<Wait = W, Got = G>,
     {
@@ -251,17 +251,11 @@ impl<W, G> Steps<W, G> {
             return self.begin_failing(work, error, cx);
         }
         let tried = work.attempt(When::First, cx);
-        self.tried(work, tried, cx, kept)
+        self.tried(work, tried, cx)
     }
 
     #[inline(always)]
-    fn tried<O>(
-        &mut self,
-        work: &mut O,
-        tried: Tried<G>,
-        cx: &mut Context<'_>,
-        mut kept: Kept,
-    ) -> Poll<Result<G>>
+    fn tried<O>(&mut self, work: &mut O, tried: Tried<G>, cx: &mut Context<'_>) -> Poll<Result<G>>
     where
         O: Operation<Wait = W, Got = G>,
     {
@@ -270,14 +264,22 @@ impl<W, G> Steps<W, G> {
             Tried::Done(got) | Tried::Counted(got) => self.end(Ok(got)),
             Tried::AfterCheckpoint => self.pass(work, checkpoint(), cx),
             Tried::Failed(error) => self.end(Err(error)),
-            Tried::Waits => match work.register(cx, &mut kept) {
-                Registered::Waits(wait) => {
-                    self.0 = Step::Wait(wait);
-                    waits(work)
-                }
-                Registered::LooksAgain => self.begin_again(work, cx, kept),
-                Registered::Failed(error) => self.end(Err(error)),
-            },
+            Tried::Waits => self.register(work, cx, Kept::default()),
+        }
+    }
+
+    #[inline(always)]
+    fn register<O>(&mut self, work: &mut O, cx: &mut Context<'_>, mut kept: Kept) -> Poll<Result<G>>
+    where
+        O: Operation<Wait = W, Got = G>,
+    {
+        match work.register(cx, &mut kept) {
+            Registered::Waits(wait) => {
+                self.0 = Step::Wait(wait);
+                waits(work)
+            }
+            Registered::LooksAgain => self.begin_again(work, cx, kept),
+            Registered::Failed(error) => self.end(Err(error)),
         }
     }
 
@@ -287,13 +289,19 @@ impl<W, G> Steps<W, G> {
         Poll::Ready(outcome)
     }
 
-    /// Begins again, perhaps with a clone of a foreign waker.
+    /// Begins again with a clone of a foreign waker: anything may have happened while it was made.
     #[cold]
     fn begin_again<O>(&mut self, work: &mut O, cx: &mut Context<'_>, kept: Kept) -> Poll<Result<G>>
     where
         O: Operation<Wait = W, Got = G>,
     {
-        self.begin(work, cx, kept)
+        if let Err(error) = scope::check() {
+            return self.begin_failing(work, error, cx);
+        }
+        match work.attempt(When::First, cx) {
+            Tried::Waits => self.register(work, cx, kept),
+            tried => self.tried(work, tried, cx),
+        }
     }
 
     #[cold]
@@ -367,7 +375,7 @@ impl<W, G> Steps<W, G> {
         O: Operation<Wait = W, Got = G>,
     {
         let tried = work.attempt(when, cx);
-        self.tried(work, tried, cx, Kept::default())
+        self.tried(work, tried, cx)
     }
 
     #[cold]
@@ -386,7 +394,7 @@ impl<W, G> Steps<W, G> {
             Look::PassedOver(left) => {
                 self.0 = Step::Begin;
                 drop(left); // foreign code
-                self.begin(work, cx, Kept::default())
+                self.begin(work, cx)
             }
             Look::Cancelled(error, left) => {
                 self.0 = Step::End;
