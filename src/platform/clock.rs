@@ -3,6 +3,7 @@
 //! Internally, a time is the number of nanoseconds since the clock began, which lasts for 584
 //! years.
 
+#[cfg(not(loom))]
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 

@@ -100,7 +100,9 @@ enum Stage {
 
 const _: () = assert!(size_of::<Sleep>() <= 48);
 
+/// `repr(u8)`, as reading the kind from the spare values of an `Instant` would take longer.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(super) enum Until {
     After(Nanos),
     Instant(Instant),
@@ -186,7 +188,7 @@ impl Operation for Sleeping {
             // It was over before it had begun, and counts like any operation that finishes at once.
             return Look::Tries;
         }
-        wait.timer.clear();
+        wait.clear_timer();
         // If a deadline comes at the same time, the deadline counts, as in Trio.
         match scope::check() {
             Ok(()) => Look::Got(()),
@@ -196,11 +198,17 @@ impl Operation for Sleeping {
 
     #[inline(always)]
     fn leave(&mut self, wait: &mut Waiting) {
-        wait.timer.clear();
+        wait.clear_timer();
     }
 }
 
 impl Waiting {
+    /// Not inlined, as it is called in several places and seldom.
+    #[inline(never)]
+    fn clear_timer(&self) {
+        self.timer.clear();
+    }
+
     /// Whether its time has come.
     #[inline(always)]
     fn is_over(&self) -> bool {
@@ -214,7 +222,7 @@ impl Waiting {
     fn go_on(&mut self, cx: &Context<'_>) -> Look<()> {
         self.watch.arm(cx);
         if let Err(error) = self.watch.check() {
-            self.timer.clear();
+            self.clear_timer();
             return Look::Cancelled(error, None);
         }
         if self.ends == Ends::AtDeadline {

@@ -229,13 +229,14 @@ impl Timer {
     #[inline]
     pub(crate) fn clear(self) {
         if !self.is_none() {
-            self.remove();
+            Timer::remove(self.key, self.run);
         }
     }
 
-    fn remove(self) {
-        self.in_its_run(|timers| {
-            let target = timers.borrow_mut().remove(self.key);
+    /// Takes the two parts of a timer, as they come in registers.
+    fn remove(key: TimerKey, run: RunTag) {
+        Timer { key, run }.in_its_run(|timers| {
+            let target = timers.borrow_mut().remove(key);
             drop(target); // foreign code, run when the wheel is no longer borrowed
         });
     }
