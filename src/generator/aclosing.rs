@@ -14,9 +14,9 @@ use crate::generator::Generator;
 /// # Errors
 ///
 /// The body's. If the generator's clean-up fails, its error replaces the body's, as in Python, and
-/// the body's is reported through `tracing`. [`Cancelled`](crate::Cancelled), after the generator
-/// has been closed nevertheless, in an endless loop that never reaches a checkpoint (see the
-/// [guide](crate::guide::scheduling#the-budget)).
+/// the body's is reported through `tracing`. [`Cancelled`](crate::Cancelled), if the caller loops
+/// without ever reaching a checkpoint (see the [guide](crate::guide::scheduling#the-budget)): the
+/// generator has been closed nevertheless.
 ///
 /// # Dropping
 ///

@@ -104,8 +104,8 @@ where
     const {
         assert!(
             crate::nursery::has_values::<T>(),
-            "the body of this `with` is a loop without an end, so it has no value to return when the \
-             context manager ends it: write `with::<_, (), _>(…)`, or end the body in a value of `()`"
+            "the body of this `with` is an endless loop, so it has no value to return when the \
+             context manager ends it: write `with::<_, (), _>(…)`, or make the body end with `()`"
         );
     }
     let place = Location::caller();

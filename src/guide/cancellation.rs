@@ -2,8 +2,9 @@
 //!
 //! # Cancellation is a value
 //!
-//! Inside a cancelled scope every checkpoint (that is, every operation of this crate) fails with
-//! [`Cancelled`](crate::Cancelled). `?` carries the error out to the scope, which absorbs it.
+//! Inside a cancelled scope every [checkpoint](crate::guide::scheduling#checkpoints), which nearly
+//! every operation of this crate is, fails with [`Cancelled`](crate::Cancelled). `?` carries the
+//! error out to the scope, which absorbs it.
 //! Nothing is dropped half-way: the cancelled code runs on to wherever it handles the error or
 //! passes it on, and its destructors run in their usual order.
 //!

@@ -3,18 +3,29 @@
 //! # One thread
 //!
 //! Between two `.await`s a task has the thread to itself. It needs no locks and no atomics, and no
-//! other task sees its state half changed. The price is that a task that computes for a long time,
+//! other task sees its state half-changed. The price is that a task that computes for a long time,
 //! or that calls a blocking function, holds up all the others. Such work belongs [on another
 //! thread](#blocking-work).
 //!
 //! # Checkpoints
 //!
 //! A checkpoint is a point where a task finds out whether it was cancelled, and where it may let
-//! others run. Every asynchronous operation of this crate is one, even when it can finish at once.
-//! [`checkpoint()`](crate::checkpoint()) is a checkpoint and nothing else, for use in long
-//! computations. These are not checkpoints: leaving a nursery whose children have ended, the return
-//! of [`start`](crate::Nursery::start), and functions that are not `async`, such as
-//! [`try_send`](crate::Sender::try_send).
+//! others run. The asynchronous operations of this crate are checkpoints, even when they can finish
+//! at once. [`checkpoint()`](crate::checkpoint()) is a checkpoint and nothing else, for use in long
+//! computations.
+//!
+//! These are not checkpoints. Most of them only run other code, whose own `await`s are:
+//!
+//! * driving a generator: [`anext`](crate::Generator::anext), [`asend`](crate::Generator::asend),
+//!   [`athrow`](crate::Generator::athrow), [`aclose`](crate::Generator::aclose), and
+//!   [`aclosing`](crate::aclosing()); and in its body, [`yield_`](crate::Yielder::yield_);
+//! * entering and leaving a scope: [`cancel_scope`](crate::cancel_scope),
+//!   [`fail_after`](crate::fail_after) and its relatives, [`finishing`](crate::finishing()),
+//!   [`idle`](crate::idle), and a [`with`](crate::with());
+//! * opening a nursery, leaving one whose children have ended, and the return of
+//!   [`start`](crate::Nursery::start).
+//!
+//! Nor are functions that are not `async`, such as [`try_send`](crate::Sender::try_send).
 //!
 //! # The budget
 //!
@@ -27,12 +38,12 @@
 //! the budget is spent they let others run, but they do not check for cancellation. A function that
 //! is not `async` only counts, and the next `await` pays for it.
 //!
-//! The network, the timers, other threads and Ctrl-C are looked at after 128 operations of all the
-//! tasks together, or after 5 ms, however many tasks are ready. Whatever has happened there then
-//! waits for a few budgets of each task that is ready. If those tasks compute for long stretches,
-//! it waits for about 5 ms plus a few of the longest stretches between two checkpoints; so one
-//! checkpoint a millisecond in a computation keeps timers accurate to a few milliseconds. Time
-//! plays no part in any of this on a [virtual clock](crate::testing::VirtualClock), with a
+//! The network, the timers, other threads and Ctrl-C are checked after 128 operations across all
+//! tasks, or after 5 ms, however many tasks are ready. Whatever has happened there is handled by the
+//! time each ready task has used up its budget a few times. If those tasks compute for long
+//! stretches, it waits for about 5 ms plus a few of the longest stretches between two checkpoints;
+//! so one checkpoint a millisecond in a computation keeps timers accurate to a few milliseconds.
+//! Time plays no part in any of this on a [virtual clock](crate::testing::VirtualClock), with a
 //! [seed](crate::Builder::seed), in [`explore`](crate::testing::explore()) or with a budget of 1,
 //! so that a run can be repeated.
 //!
@@ -43,10 +54,10 @@
 //!
 //! Since something that is not a checkpoint does not check for cancellation even when it lets
 //! others run, a loop made of nothing else would never learn that it was cancelled. So there is a
-//! limit: once a task has let others run a thousand times in this way since it was cancelled, the
-//! next such operation fails with [`Cancelled`](crate::Cancelled). That is after some hundred
-//! thousand items of a generator, or after 50 milliseconds if the items are slow. A loop that ends
-//! sooner, as clean-up does, is not interrupted.
+//! limit: when a cancelled task lets others run in this way for the 1024th time, that operation
+//! fails with [`Cancelled`](crate::Cancelled). That is after about 131,000 items of a generator, or
+//! after 50 milliseconds if the items are slow. A loop that ends sooner, as clean-up does, is not
+//! interrupted.
 //!
 //! # The order
 //!
@@ -60,9 +71,9 @@
 //!
 //! A nursery is polled by the task that awaits it. If that task polls it once and then waits for
 //! something else, the nursery is *parked*: its children are ready, but nobody polls them. Rust
-//! programmers call this a *futurelock* when the parked future has the very thing the task waits
-//! for. It happens with a `select!` that keeps the loser, and with `buffered` streams and
-//! `FuturesUnordered` whose consumer awaits something between two items:
+//! programmers call this a *futurelock* when the parked future holds the very thing that the task
+//! is waiting for. It happens with a `select!` that keeps the loser, and with `buffered` streams
+//! and `FuturesUnordered` whose consumer awaits something between two items:
 //!
 //! ```
 //! use futures::{StreamExt, stream};
@@ -98,8 +109,8 @@
 //! * clean-up under a shield in a cancelled scope that waits although no timer is set, no input is
 //!   awaited and no other thread is at work, so that only a wake from another thread could end it.
 //!
-//! Such a state must last for a second (ten seconds for clean-up), and is reported once. On a
-//! virtual clock it is reported at once. With
+//! Such a state is reported once, when it has lasted a second (ten seconds for clean-up); on a
+//! virtual clock, it is reported at once. With
 //! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck), which is meant for tests, it is
 //! the error [`Stuck`](crate::Stuck).
 //!
@@ -133,9 +144,9 @@
 //!
 //! * **It cannot borrow,** because a future can be leaked while the thread goes on. Move in what
 //!   the function needs, and return it with the value.
-//! * **Once it has begun, it is waited for,** cancelled or not, because a thread cannot be stopped.
-//!   A [`fail_after`](crate::fail_after) around it lasts as long as the function does. If it does
-//!   no harm for the function to go on, as with looking up a name, say
+//! * **Once begun, it runs to the end and the caller waits,** cancelled or not, because a thread
+//!   cannot be stopped. A [`fail_after`](crate::fail_after) around it lasts as long as the function
+//!   does. If it does no harm for the function to go on, as with looking up a name, say
 //!   [`abandon_on_cancel(true)`](crate::ToThread::abandon_on_cancel).
 //! * **Its panic becomes the caller's,** as a child's panic becomes its nursery's.
 //! * **There is a limit** of 40 functions at a time in each run; the rest wait their turn in order.
@@ -157,8 +168,8 @@
 //!
 //! A [`Token`](crate::Token) lets any thread run functions and tasks on a run's own thread, and a
 //! [`CancelHandle`](crate::CancelHandle) cancels a scope from anywhere. Neither keeps the run from
-//! ending. A call that comes too late is an error that gives the function back; a cancellation that
-//! comes too late has no effect.
+//! ending. A call that comes too late fails and returns the function; a cancellation that comes too
+//! late has no effect.
 //!
 //! Wakers may be sent to other threads and used there at any time, even after the run has ended. A
 //! wake from another thread interrupts the reactor's sleep. This is how channels of other crates,
@@ -212,4 +223,4 @@
 //! The kernel distributes connections by their addresses, not by which core is free. With many
 //! short connections that comes to the same thing; with a few long ones it may not. Anything the
 //! cores count or collect together has to be `Sync`. It is better for each core to keep its own and
-//! to add them up at the end, since `main` returns a value for each core.
+//! to add them up at the end, since `run_on_cores` returns the closure's value from each core.

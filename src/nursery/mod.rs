@@ -66,9 +66,9 @@ use crate::scope::CancelScope;
 /// # .await };
 /// ```
 ///
-///
 /// The handle of a child that escapes. The value in it may borrow what is gone by the time it is
 /// taken:
+///
 /// ```compile_fail
 /// # use seedbed::nursery;
 /// # let _ = async {
@@ -131,8 +131,8 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// together as one [`Group`]. This is Trio's `open_nursery`, with strict exception groups.
 ///
 /// The nursery returns the body's value. If the nursery is cancelled through its own scope, a body
-/// that had finished keeps its value. A body that was interrupted has none: that makes no
-/// difference if the value is `()`, and is the error [`NoValue`] otherwise.
+/// that had finished keeps its value. A body that was interrupted has none: if `T` is `()`, that
+/// makes no difference; otherwise the nursery fails with [`NoValue`].
 ///
 /// # A body that loops forever
 ///
@@ -164,8 +164,7 @@ pub struct Nursery<'scope, 'env: 'scope> {
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 ///
-/// Without that, this nursery would have nothing to return after `n.cancel()`, and does not
-/// compile:
+/// Without that, a nursery has nothing to return after `n.cancel()`, and does not compile:
 ///
 /// ```compile_fail,E0080
 /// # use seedbed::{nursery, sleep};
@@ -202,7 +201,7 @@ pub struct Nursery<'scope, 'env: 'scope> {
 ///
 /// # Dropping
 ///
-/// If the future is dropped before it has ended, its children are dropped with it. This is reported
+/// If the future is dropped before it completes, its children are dropped with it. This is reported
 /// through `tracing`, because their clean-up had no chance to wait for anything.
 ///
 /// ```
@@ -233,8 +232,8 @@ where
     const {
         assert!(
             has_values::<T>(),
-            "the body of this nursery is a loop without an end, so it has no value to return when \
-             the nursery is cancelled: write `nursery::<_, ()>(…)`, or end the body in a value of `()`"
+            "the body of this nursery is an endless loop, so it has no value to return when the \
+             nursery is cancelled: write `nursery::<_, ()>(…)`, or make the body end with `()`"
         );
     }
     open(Location::caller(), body)

@@ -177,8 +177,12 @@ impl CancelScope {
         run_in(self.clone(), body)
     }
 
-    /// Cancels the scope: from now on every checkpoint in it fails. This has no effect if the scope
-    /// is cancelled already or has been left.
+    /// Cancels the scope: from now on every checkpoint in it fails.
+    ///
+    /// After a [graceful cancellation](Self::cancel_gracefully) this ends the grace at once: the
+    /// sections that were [`finishing`] their work are cancelled too, and from then on each
+    /// [`Cancelled`](crate::Cancelled) names this call. It has no effect if the scope is already
+    /// fully cancelled or has been left.
     #[track_caller]
     pub fn cancel(&self) {
         self.scope.cancel(Level::Full, Reason::Requested(None), Some(Location::caller()));

@@ -2,10 +2,10 @@
 //!
 //! Driving a generator and entering a scope are not checkpoints: they do not look for cancellation.
 //! They let others run when the budget is spent, so a loop that does nothing else starves nobody,
-//! but it would never learn that it was cancelled. A task that has let others run in such places
-//! [`PATIENCE`] times, always in a cancelled scope, therefore fails with
-//! [`Cancelled`](crate::Cancelled) at the next one. A loop that ends before that, as clean-up does,
-//! is not interrupted.
+//! but it would never learn that it was cancelled. So when a task lets others run in such a place
+//! for the [`PATIENCE`]th time, always in a cancelled scope, that operation fails with
+//! [`Cancelled`](crate::Cancelled). A loop that ends before that, as clean-up does, is not
+//! interrupted.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::run::Builder;
 use crate::schedule::order;
 
-/// Runs a program on the virtual clock under every order in which its tasks and timers could go, up
-/// to a limit, and then under random orders.
+/// Runs a program on a virtual clock, in every order in which its tasks could run and its timers
+/// fire. If there are more than a limit, those up to the limit are followed by random ones.
 ///
 /// The closure is called for each schedule, and must create everything the program works on. See
 /// [the guide](crate::guide::testing) for what is varied, what counts as a failure, and an example
@@ -94,9 +94,9 @@ impl Explore {
         }
     }
 
-    /// Sets how many schedules are tried in their order, at least 1: first in, first out, then all
-    /// that deviate from it at one decision, then all that deviate at two, and so on. Each takes up
-    /// to 24 bytes of memory.
+    /// Sets how many schedules are tried before random ones; at least one is. They are tried in
+    /// this order: first in, first out, then all that deviate from it at one decision, then all that
+    /// deviate at two, and so on. Each takes up to 24 bytes of memory.
     pub fn max_schedules(mut self, schedules: usize) -> Self {
         self.max_schedules = schedules;
         self
@@ -115,15 +115,15 @@ impl Explore {
         self
     }
 
-    /// Sets after how many rounds of the scheduler a run counts as endless. A round is whatever the
-    /// tasks do that are ready at its beginning. A run may take up to 256 rounds more before it is
-    /// stopped.
+    /// Sets the number of rounds of the scheduler after which a run counts as endless. A round is
+    /// one pass over the tasks that are ready when it begins. A run may take up to 256 more rounds
+    /// before it is stopped.
     pub fn max_rounds(mut self, rounds: u32) -> Self {
         self.max_rounds = rounds;
         self
     }
 
-    /// Runs this schedule and no other.
+    /// Makes [`check`](Self::check) and [`run`](Self::run) run only this schedule.
     ///
     /// # Panics
     ///

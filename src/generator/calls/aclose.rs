@@ -22,8 +22,9 @@ impl<'a, T, S> Generator<'a, T, S> {
     ///
     /// What the body fails with, other than `GeneratorExit`;
     /// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if it yields instead of ending;
-    /// [`Cancelled`](crate::Cancelled), after it has been closed nevertheless, in an endless loop
-    /// that never reaches a checkpoint (see the [guide](crate::guide::scheduling#the-budget)).
+    /// [`Cancelled`](crate::Cancelled), if the caller loops without ever reaching a checkpoint (see
+    /// the [guide](crate::guide::scheduling#the-budget)): the generator has been closed
+    /// nevertheless.
     ///
     /// # When the body yields
     ///

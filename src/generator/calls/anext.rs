@@ -23,9 +23,9 @@ impl<'a, T, S> Generator<'a, T, S> {
     /// # Errors
     ///
     /// The body's, after which the generator is finished; [`NotRunning`](crate::NotRunning) outside
-    /// [`run`](crate::run); [`Cancelled`](crate::Cancelled), which leaves the generator where it
-    /// was, in an endless loop that never reaches a checkpoint (see the
-    /// [guide](crate::guide::scheduling#the-budget)).
+    /// [`run`](crate::run); [`Cancelled`](crate::Cancelled), if the consumer loops without ever
+    /// reaching a checkpoint (see the [guide](crate::guide::scheduling#the-budget)): the generator
+    /// stays where it was.
     pub fn anext(&mut self) -> Anext<'_, 'a, T, S> {
         Anext { inner: &self.inner }
     }

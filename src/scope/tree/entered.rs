@@ -18,7 +18,7 @@ pub(crate) struct Entered {
     /// The run that the scope was entered in, which has its timer and its units. [`RunId::NONE`]
     /// while the scope is outside.
     run: RunId,
-    /// Counts the entering.
+    /// Lets others run before the scope is entered, if the budget is spent.
     aside: Aside,
     scope: ScopeRef,
 }
