@@ -71,11 +71,10 @@
 //! 1. **A task belongs to a nursery.** There is no `spawn` that outlives its caller. When a
 //!    function returns, it has left nothing running, unless it was given a [`&Nursery`](Nursery) or
 //!    a [`NurseryHandle`] to run it in.
-//! 2. **The operations of this crate are checkpoints:** each fails with [`Cancelled`] in a cancelled
-//!    scope, and from time to time lets other tasks run. The few exceptions, such as a timeout or a
-//!    generator's `anext`, are [listed](guide::scheduling#checkpoints); most only run other code.
-//!    They are checkpoints only if there is such an operation inside, and so is an `.await` on
-//!    anything else.
+//! 2. **The operations of this crate are checkpoints:** each fails with [`Cancelled`] in a
+//!    cancelled scope, and from time to time lets other tasks run. The few exceptions, such as a
+//!    timeout or a generator's `anext`, are [listed](guide::scheduling#checkpoints). They, and any
+//!    `.await` on something else, are checkpoints only if there is such an operation inside.
 //! 3. **An operation has happened, or it has failed with [`Cancelled`],** never both. Those that
 //!    cannot promise this say so.
 //!

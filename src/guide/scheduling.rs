@@ -39,8 +39,8 @@
 //! is not `async` only counts, and the next `await` pays for it.
 //!
 //! The network, the timers, other threads and Ctrl-C are checked after 128 operations across all
-//! tasks, or after 5 ms, however many tasks are ready. Whatever has happened there is handled by the
-//! time each ready task has used up its budget a few times. If those tasks compute for long
+//! tasks, or after 5 ms, however many tasks are ready. Whatever has happened there is handled by
+//! the time each ready task has used up its budget a few times. If those tasks compute for long
 //! stretches, it waits for about 5 ms plus a few of the longest stretches between two checkpoints;
 //! so one checkpoint a millisecond in a computation keeps timers accurate to a few milliseconds.
 //! Time plays no part in any of this on a [virtual clock](crate::testing::VirtualClock), with a

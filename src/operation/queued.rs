@@ -1,5 +1,5 @@
-//! Operations that wait in a queue. This implements the skeleton's last four steps for operations
-//! that need nothing special there.
+//! Operations that wait in a queue. This implements the skeleton's steps from registering to being
+//! dropped, for operations that need nothing special there.
 
 use std::panic::Location;
 use std::task::Context;

@@ -1,7 +1,7 @@
 //! Everything that operations have in common: all but the work itself.
 //!
 //! ```text
-//!                      cancelled                        done, and it has had its share
+//!                      cancelled                        done, and the budget is spent
 //!  Begin ── first look ────────► Checkpoint ──┐   try ───────────────► Paused ──┐
 //!    ▲         │ nothing to do ──────▲        │    ▲ │ done                     │ others have run
 //!    │         └─────────────────► try ◄──────┘    │ └─────────────► ready ◄────┘
@@ -9,15 +9,15 @@
 //!    └─────────────────────────── Wait ────────────┴──────────────────┘ handed, or cancelled
 //! ```
 //!
-//! 1. The **first look** is for cancellation: an operation that is cancelled before it has begun
-//!    counts, lets others run, and fails.
+//! 1. The **first look** is for cancellation: an operation that is cancelled before it has begun is
+//!    charged to the budget, lets others run, and fails.
 //! 2. The operation **tries** ([`Operation::attempt`]): it is done at once, has to wait, or turns
 //!    out to be just a checkpoint.
-//! 3. An operation that is done at once counts, and **lets others run** if its task has used up its
-//!    share. By then it has happened: no cancellation can undo it.
+//! 3. An operation that is done at once is charged to the budget, and **lets others run** if that
+//!    is now spent. By then it has happened: no cancellation can undo it.
 //! 4. An operation that has to wait **registers** ([`Operation::register`]) and [waits].
 //! 5. When it is polled again, it **looks** ([`Operation::look`]): it has been given what it waited
-//!    for, has been cancelled, or keeps waiting. Whichever came first counts.
+//!    for, has been cancelled, or keeps waiting. Whichever came first decides.
 //! 6. If it is **dropped** while it waits, it [leaves](Operation::leave). Anything that it was
 //!    given but has not returned is [given back](Operation::give_back).
 //!
@@ -34,7 +34,7 @@ use std::task::{Context, Poll, ready};
 use crate::error::{Error, Exclusive, Result};
 use crate::operation::checkpoint::{Checkpoint, checkpoint};
 use crate::operation::handed::Delivery;
-use crate::operation::waiters::{Kept, Left};
+use crate::operation::waiters::{Kept, Leftover};
 use crate::schedule::budget::{self, Share};
 use crate::scope::{self, frame};
 
@@ -45,7 +45,7 @@ pub(crate) trait Operation {
     const NAME: &'static str;
     /// What is shown when somebody asks what a generator is awaiting.
     const IS_SHOWN: Shown = Shown::Itself;
-    /// The number of operations it counts as if it was cancelled before it began. As in Trio, some
+    /// How many operations it is charged as if it was cancelled before it began. As in Trio, some
     /// operations let others run twice before they fail.
     const COUNTS_WHEN_CANCELLED: u8;
 
@@ -131,7 +131,7 @@ pub(crate) enum When {
 pub(crate) enum Tried<G> {
     /// It has happened.
     Done(G),
-    /// It has happened, and was counted before.
+    /// It has happened, and was charged to the budget before.
     Counted(G),
     /// It tries after passing a checkpoint.
     AfterCheckpoint,
@@ -159,8 +159,8 @@ pub(crate) enum Look<G> {
     Tries,
     /// It was passed over because it was cancelled, but was then moved out of the cancelled scope.
     /// It begins again.
-    PassedOver(Left),
-    Cancelled(Error, Option<Left>),
+    PassedOver(Leftover),
+    Cancelled(Error, Option<Leftover>),
 }
 
 /// How far an operation has come. `W` is its state while it waits, `G` its result.
@@ -464,8 +464,8 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Every operation that has to wait returns from here, with its name and place at hand. Tells the
-/// current frame, if there is one, which operation it is.
+/// Every operation that has to wait returns from here. Tells the current frame, if there is one,
+/// the operation's name. The argument only says which operation it is.
 #[inline(always)]
 fn waits<O: Operation, T>(_work: &O) -> Poll<T> {
     if O::IS_SHOWN == Shown::Itself {

@@ -117,7 +117,7 @@ pub(crate) struct Budget {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Share {
     Left,
-    /// The unit has had its share, and must let others run first.
+    /// The unit has used up its budget, and must let others run first.
     UsedUp,
 }
 

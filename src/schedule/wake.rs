@@ -8,9 +8,8 @@
 //! | [`wake_now`] | its waker | the present round, before all others | yes | are woken |
 //! | [`poll_again`] | the fact that it is being polled | see [`Again`] | if it yields | there are none |
 //!
-//! A unit that has not been woken since its latest poll is polled only because of the nurseries
-//! that it polls. One of these may then begin the next round by itself (see
-//! [`rounds`](crate::schedule)).
+//! A unit not woken since its latest poll is polled only because a nursery inside it has something
+//! ready. Such a nursery may then begin the next round by itself (see [`rounds`](crate::schedule)).
 //!
 //! A unit that becomes ready is added to the queue of its nursery. If that queue was empty and the
 //! nursery is not being polled, the nursery has to be polled to get there. So the nursery's host is

@@ -95,8 +95,8 @@ impl Explore {
     }
 
     /// Sets how many schedules are tried before random ones; at least one is. They are tried in
-    /// this order: first in, first out, then all that deviate from it at one decision, then all that
-    /// deviate at two, and so on. Each takes up to 24 bytes of memory.
+    /// this order: first in, first out, then all that deviate from it at one decision, then all
+    /// that deviate at two, and so on. Each takes up to 24 bytes of memory.
     pub fn max_schedules(mut self, schedules: usize) -> Self {
         self.max_schedules = schedules;
         self

@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
 use crate::generator::link::{Body, Link};
-use crate::generator::state::{Delivered, Delivery, End, Exit, GoOn, News, Stop, Stopped, Yielded};
+use crate::generator::state::{
+    Delivered, Destination, End, Exit, GoOn, News, Stop, Stopped, Yielded,
+};
 use crate::schedule::{wake, waker};
 use crate::scope::current::{current_scope, in_frame, with_scope};
 use crate::scope::frame::Held;
@@ -41,8 +43,8 @@ impl<T, S> Link<T, S> {
         match with {
             Resume::Next => self.state.resume(),
             Resume::Value(value) => match self.state.resume_with_value() {
-                Delivery::ToYield => self.sent.set(Some(Ok(value))),
-                Delivery::ToNobody => drop(value), // foreign code
+                Destination::ToYield => self.sent.set(Some(Ok(value))),
+                Destination::ToNobody => drop(value), // foreign code
             },
             Resume::Raise(error) => {
                 self.state.resume_with_error();
@@ -68,9 +70,9 @@ impl<T, S> Link<T, S> {
         }
     }
 
-    /// Resumes the body with a plain next, if it waits at its yield, or for something else in the
-    /// present scope, and nothing else has to be dealt with. Otherwise returns `None` and does
-    /// nothing.
+    /// Polls the body, if it waits at its yield, which is resumed with a plain next, or for
+    /// something else in the present scope. Does nothing and returns `None` if there is more to
+    /// deal with.
     #[inline(always)]
     pub(in crate::generator) fn go_on(
         &self,

@@ -1,4 +1,4 @@
-//! The transitions made by the driver's end.
+//! The transitions made by the driver's end. The numbers are those of the diagram in `state`.
 
 use super::{
     ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, NEXT,
@@ -30,7 +30,7 @@ pub(in crate::generator) enum Stopped {
 }
 
 /// Where a value from the consumer goes.
-pub(in crate::generator) enum Delivery {
+pub(in crate::generator) enum Destination {
     ToYield,
     /// No yield waits any more.
     ToNobody,
@@ -80,39 +80,39 @@ pub(in crate::generator) enum End {
 }
 
 impl State {
-    /// 1.
+    /// 1: the body is iterated for the first time.
     pub(in crate::generator) fn begin(&self) {
         self.update(CREATED, 0);
     }
 
-    /// 2, with a plain next, if a yield waits.
+    /// 2: resumes the waiting yield with a plain next, if one waits.
     pub(in crate::generator) fn resume(&self) {
         if self.has(SUSPENDED) {
             self.update(0, NEXT);
         }
     }
 
-    /// 2, with a value.
-    pub(in crate::generator) fn resume_with_value(&self) -> Delivery {
+    /// 2: resumes the waiting yield with a value.
+    pub(in crate::generator) fn resume_with_value(&self) -> Destination {
         if !self.has(SUSPENDED) {
-            return Delivery::ToNobody;
+            return Destination::ToNobody;
         }
         self.update(ANSWERS, VALUE);
-        Delivery::ToYield
+        Destination::ToYield
     }
 
-    /// 2, with an error. If no yield waits, the error is for the next one.
+    /// 2: resumes the waiting yield with an error. If none waits, the error is for the next one.
     pub(in crate::generator) fn resume_with_error(&self) {
         self.update(ANSWERS, ERROR);
     }
 
-    /// 2, when the waiting yield has to fail because something was opened beside it.
+    /// 2: makes the waiting yield fail, because something was opened beside it.
     pub(in crate::generator) fn refuse(&self) {
         self.update(ANSWERS, REFUSAL);
     }
 
-    /// 2 and 3, with a plain next; or only 3, if the body waits for something else, in the same
-    /// place as it is polled now.
+    /// 2 and 3: resumes the waiting yield with a plain next, and a poll of the body begins. Only 3,
+    /// if the body waits for something else, in the same place as it is polled now.
     #[inline(always)]
     pub(in crate::generator) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn {
         match self.frame.word() {
@@ -125,19 +125,19 @@ impl State {
         GoOn::Running
     }
 
-    /// 3.
+    /// 3: a poll of the body begins.
     #[inline]
     pub(in crate::generator) fn run(&self) {
         self.update(WAITS, RUNNING);
     }
 
-    /// 3, again in the same poll.
+    /// 3: the body is polled again, in the same poll of its driver.
     #[inline]
     pub(in crate::generator) fn run_again(&self) {
         self.update(0, RUNNING);
     }
 
-    /// 5, at a yield, if there is nothing else to deal with.
+    /// 5: the poll is over, and the body is at a yield, if there is nothing else to deal with.
     #[inline(always)]
     pub(in crate::generator) fn stop(&self) -> Stop {
         if self.frame.word() == RUNNING | SUSPENDED {
@@ -147,7 +147,7 @@ impl State {
         Stop::Closely
     }
 
-    /// 5, unless the poll is already over.
+    /// 5: the poll is over. Changes nothing if that was known already.
     #[inline]
     pub(in crate::generator) fn stop_closely(&self) -> Stopped {
         let word = self.frame.word();
@@ -212,7 +212,7 @@ impl State {
         self.update(FINALIZING, 0);
     }
 
-    /// 7. From now on, holds that are still open count in the present frame.
+    /// 7: the body has ended. From now on, holds that are still open count in the present frame.
     pub(in crate::generator) fn end(&self) -> End {
         if self.has(ENDED) {
             return End::Before;

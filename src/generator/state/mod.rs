@@ -1,28 +1,35 @@
 //! The state of a body that yields, in one word: the bits below the holds in its frame's word.
 //!
 //! ```text
-//!           1                3               4
-//!  created ───► in flight ──────► running ───────► running, a yield waits
-//!                ▲    ▲            │   ▲                 │        │
-//!                │    └──────5─────┘   └────────6────────┘        │ 5
-//!                │                                                │
-//!                └─────────2───────────── at a yield ◄────────────┘
+//!  created
+//!     │ 1
+//!     ▼       3 ►                    4
+//!  in flight ◄────► running ────────────────► running, a yield waits
+//!             ◄ 5    ▲   ▲                     │         │   ▲
+//!                    │   └──── 6, dropped ─────┘       5 │   │ 3
+//!                  6 │                                   ▼   │
+//!          running, the yield was resumed ◄─────────── at a yield
+//!                                           2 and 3
 //!
 //!  any of these ──7──► ended
 //! ```
 //!
+//! A generator that is iterated goes round by 2 and 3, 6, 4, 5.
+//!
 //! | | what happens | functions |
 //! |---|---|---|
 //! | 1 | the body is iterated for the first time | `begin` |
-//! | 2 | the consumer sets what the yield returns | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
+//! | 2 | the driver sets what the waiting yield returns, for the consumer or (`refuse`) by itself | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
 //! | 3 | the body is polled | `run`, `run_again`; `go_on` does 2 and 3 at once |
 //! | 4 | a yield gives its value and waits | `suspend`, `suspend_closely` |
 //! | 5 | the poll is over | `stop`, `stop_closely` |
 //! | 6 | the yield notices that it was resumed, or is dropped | `notice`, `notice_closely`, `give_up` |
 //! | 7 | the body has ended, or must not be polled any more | `end` |
 //!
-//! A body in flight waits for something other than its yield, or was resumed and has not been
-//! polled since. 5 leads there too if the waiting yield has been resumed.
+//! A body in flight waits for something other than its yield, or its yield was resumed and has not
+//! noticed yet: after 2 alone, or when 5 comes before 6. From there 3 leads to *running, the yield
+//! was resumed* again. A context manager's body is polled at its yield without being resumed (3) if
+//! something that it has open there may have to be polled.
 //!
 //! Independently of this, a body has another state, which says how far its closing has got:
 //!
@@ -46,10 +53,18 @@
 //! # The fast path
 //!
 //! While a generator is iterated, and nothing else happens to it, the whole word, holds included,
-//! goes from `SUSPENDED` (at a yield) to `RUNNING | SUSPENDED | NEXT`, `RUNNING`, `RUNNING |
-//! SUSPENDED` and back. Each step is one comparison and one store. Anything else that has to be
-//! dealt with is a further bit, which makes the comparison fail. Then the function called
-//! `…_closely` looks at the bits one by one.
+//! goes round like this:
+//!
+//! | step | by | the word becomes | which is |
+//! |---|---|---|---|
+//! | 2 and 3 | `go_on` | `RUNNING \| SUSPENDED \| NEXT` | running, the yield was resumed |
+//! | 6 | `notice` | `RUNNING` | running |
+//! | 4 | `suspend` | `RUNNING \| SUSPENDED` | running, a yield waits |
+//! | 5 | `stop` | `SUSPENDED` | at a yield |
+//!
+//! Each step is one comparison and one store. Anything else that has to be dealt with is a further
+//! bit, which makes the comparison fail. Then the function called `…_closely` looks at the bits one
+//! by one.
 
 mod driver;
 mod yielder;
@@ -57,7 +72,7 @@ mod yielder;
 use std::rc::Rc;
 
 pub(super) use driver::{
-    Close, Delivered, Delivery, End, Exit, GoOn, News, Stop, Stopped, Yielded,
+    Close, Delivered, Destination, End, Exit, GoOn, News, Stop, Stopped, Yielded,
 };
 pub(super) use yielder::{GivenUp, Notice, Resumed, Suspend, Suspension};
 

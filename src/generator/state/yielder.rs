@@ -1,4 +1,5 @@
-//! The transitions made by the body's end, that is, by a yield.
+//! The transitions made by the body's end, that is, by a yield. The numbers are those of the
+//! diagram in `state`.
 
 use super::{
     ANSWERS, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, NEXT, REFUSAL, RUNNING,
@@ -58,7 +59,8 @@ pub(in crate::generator) enum GivenUp {
 }
 
 impl State {
-    /// 4, if there is nothing else to deal with: the whole check is one comparison.
+    /// 4: the yield begins to wait, if there is nothing else to deal with. The whole check is one
+    /// comparison.
     #[inline(always)]
     pub(in crate::generator) fn suspend(&self) -> Suspend {
         if is_current_frame(&self.frame) && self.frame.word() == RUNNING {
@@ -68,7 +70,7 @@ impl State {
         Suspend::Closely
     }
 
-    /// 4, or why not.
+    /// 4: the yield begins to wait, or is told why it must not.
     #[inline]
     pub(in crate::generator) fn suspend_closely(&self) -> Suspension {
         if self.has(ENDED) {
@@ -100,7 +102,7 @@ impl State {
         Suspension::Suspended
     }
 
-    /// 6, if a plain next is all there is to deal with.
+    /// 6: the yield notices that it was resumed, if a plain next is all there is to deal with.
     #[inline(always)]
     pub(in crate::generator) fn notice(&self) -> Notice {
         if self.frame.word() == RUNNING | SUSPENDED | NEXT {
@@ -110,7 +112,7 @@ impl State {
         Notice::Closely
     }
 
-    /// 6, if the yield was resumed.
+    /// 6: the yield notices that it was resumed, if it was.
     #[inline]
     pub(in crate::generator) fn notice_closely(&self) -> Resumed {
         let resumed = match () {
@@ -123,7 +125,7 @@ impl State {
         resumed
     }
 
-    /// 6, when the yield is dropped while it waits.
+    /// 6: the yield is dropped while it waits.
     pub(in crate::generator) fn give_up(&self) -> GivenUp {
         if self.has(UNTOLD) {
             // The body is still being closed.

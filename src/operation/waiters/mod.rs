@@ -77,7 +77,7 @@ struct Slot<T: Given> {
     waiting: Waiting,
     /// For a waiter that waits for something that only one can have.
     taker: T::Taker,
-    /// The previous one in the queue, if any.
+    /// The previous one in the queue. Meaningless for the first.
     prev: u32,
     /// The next one in the queue, or in the list of free places.
     next: u32,
@@ -90,7 +90,7 @@ enum State {
     Waiting,
     #[cfg(not(loom))]
     /// It waits, but nobody is going to check what becomes of it.
-    Left,
+    Abandoned,
     /// It was removed from the queue because it was cancelled; the operation has not looked yet.
     PassedOver,
     /// It was served and removed from the queue; the operation has not looked yet.
@@ -106,10 +106,10 @@ pub(crate) enum Outcome<T> {
     Waiting,
     Handed(T),
     /// The waiter was cancelled. What it brought comes back.
-    Cancelled(T, Error, Left),
+    Cancelled(T, Error, Leftover),
     /// The waiter was passed over because it was cancelled, but was then moved out of the cancelled
     /// scope, so it has to begin again. What it brought comes back.
-    PassedOver(T, Left),
+    PassedOver(T, Leftover),
 }
 
 impl<T> Outcome<T> {
@@ -136,7 +136,7 @@ pub(crate) enum Fate {
 /// The remains of a waiter that has left the queue. Dropping it runs foreign code, so it is dropped
 /// only when its operation has recorded that it left the queue and is in a consistent state again.
 #[must_use = "it is dropped last of all"]
-pub(crate) struct Left {
+pub(crate) struct Leftover {
     _waiting: Waiting,
     stale: Option<Stale>,
 }
@@ -358,7 +358,7 @@ impl<T: Given> Waiters<T> {
     }
 
     /// Gives up a place. Returns what the waiter brought, or was given.
-    pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Left) {
+    pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Leftover) {
         let mut inner = self.inner.borrow_mut();
         let slot = inner.slot(ticket.0);
         let fate = if slot.state == State::Handed { Fate::Handed } else { Fate::NotHanded };
@@ -366,7 +366,7 @@ impl<T: Given> Waiters<T> {
         if slot.state == State::Waiting {
             inner.unlink(ticket);
         }
-        (inner.release(ticket), fate, Left { _waiting: waiting, stale: None })
+        (inner.release(ticket), fate, Leftover { _waiting: waiting, stale: None })
     }
 }
 

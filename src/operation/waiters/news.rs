@@ -51,7 +51,7 @@ impl<T: Given> Waiters<T> {
             out(mem::take(&mut slot.waiting));
             let state = mem::replace(&mut slot.state, State::Handed);
             inner.unlink(ticket);
-            if state == State::Left {
+            if state == State::Abandoned {
                 inner.release(ticket);
             }
         }
@@ -67,7 +67,7 @@ impl<T: Given> Waiters<T> {
         /// How many may stay. If there are more, all of them are woken. Those still in use come
         /// back, so the others cannot pile up.
         const MOST: usize = 16;
-        let is_alike = |slot: &Slot<T>| slot.state == State::Left && slot.value == value;
+        let is_alike = |slot: &Slot<T>| slot.state == State::Abandoned && slot.value == value;
         let mut alike = 0;
         let mut inner = self.inner.borrow_mut();
         let mut index = inner.head;
@@ -87,7 +87,7 @@ impl<T: Given> Waiters<T> {
             self.take_out(is_alike, |waiting| woken.push(waiting.hand()));
         }
         let ticket = self.take_place(|place| *place = value, None, || waiting);
-        self.inner.borrow_mut().slot(ticket.0).state = State::Left;
+        self.inner.borrow_mut().slot(ticket.0).state = State::Abandoned;
         let mut panic = FirstPanic::new();
         panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
         panic.resume();

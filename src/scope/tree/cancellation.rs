@@ -1,6 +1,6 @@
-//! How a cancellation travels: down from the scope that it was asked of, to everything below that
-//! is not shielded from it: [`Scope::cancel`], [`Scope::cancel_because`], [`Scope::refresh`], and
-//! so down the tree, whose walk, and what a scope has to make ready, are in `mod`.
+//! How a cancellation travels: down from the scope that is cancelled, to everything below that is
+//! not shielded from it. [`Scope::cancel`] leads to [`Scope::cancel_because`], and that to
+//! [`Scope::refresh`]. `Scope::walk` and `Scope::make_ready` are in `mod`.
 
 use std::panic::Location;
 
