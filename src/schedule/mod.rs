@@ -43,9 +43,9 @@
 //! 5. **Something that comes after a new nursery** in a `join!` has not been polled yet when the
 //!    nursery is polled for the first time. It waits for one turn at most. (A `with` announces that
 //!    its body comes next.)
-//! 6. **A budget bounds one unit.** An operation that can finish at once does so, and counts. When
-//!    the budget is used up, or one poll has taken a millisecond, the operation lets others run
-//!    first.
+//! 6. **A budget bounds one unit.** An operation that can finish at once does so, and is charged to
+//!    the unit's budget. When that is used up, or one poll has taken a millisecond, the operation
+//!    lets others run first.
 //! 7. **A turn bounds all of them together.** It is the work that may be done between two looks at
 //!    the network, other threads, the clock and Ctrl-C. When it is over, the world is looked at
 //!    right there, between any two polls and at any depth ([`World`](rounds::World)). Units that

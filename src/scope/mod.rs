@@ -188,7 +188,8 @@ impl CancelScope {
         self.scope.cancel(Level::Full, Reason::Requested(None), Some(Location::caller()));
     }
 
-    /// Cancels the scope and says why: each [`Cancelled`](crate::Cancelled) has the text.
+    /// Does the same as [`cancel`](Self::cancel), and says why: each
+    /// [`Cancelled`](crate::Cancelled) has the text.
     #[track_caller]
     pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
         let reason = Reason::Requested(Some(reason.into()));
