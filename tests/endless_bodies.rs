@@ -90,10 +90,7 @@ fn n16_where_nothing_says_what_the_value_is_it_does_not_compile_and_the_compiler
         loop { seedbed::checkpoint().await?; }
     }).await?;";
     let said = compile(nursery).expect_err("it compiled");
-    assert!(
-        said.contains("write `nursery::<_, ()>(…)`, or end the body in a value of `()`"),
-        "{said}"
-    );
+    assert!(said.contains("write `nursery::<_, ()>(…)`, or make the body end with `()`"), "{said}");
     assert!(said.contains("program.rs:3:"), "it names the place: {said}");
     compile(&nursery.replace("nursery(", "nursery::<_, ()>(")).unwrap();
 
