@@ -1,7 +1,6 @@
 //! How many connections there are, and how many there may be.
 
 use std::cell::{Cell, RefCell};
-use std::panic::Location;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -82,16 +81,9 @@ impl Connections {
         self.draining.set(true);
     }
 
-    /// Reports how many connections were cancelled before they had ended, if any were.
-    pub(super) fn report_cut_short(&self, server: &Location<'_>) {
-        match self.cut_short.get() {
-            0 => {}
-            connections => tracing::warn!(
-                connections,
-                %server,
-                "a server has ended before some of its connections, which were cancelled"
-            ),
-        }
+    /// How many connections were cancelled before they had ended.
+    pub(super) fn cut_short(&self) -> usize {
+        self.cut_short.get()
     }
 }
 

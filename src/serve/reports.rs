@@ -155,3 +155,14 @@ fn is_clients_doing(error: &Error) -> bool {
         )
     })
 }
+
+/// Reports how many connections were cancelled before they had ended, if any were.
+pub(super) fn report_cut_short(connections: usize, server: &Location<'_>) {
+    if connections > 0 {
+        tracing::warn!(
+            connections,
+            %server,
+            "a server has ended before some of its connections, which were cancelled"
+        );
+    }
+}

@@ -16,7 +16,7 @@ use crate::serve::connections::{Connections, most_by_default};
 use crate::serve::listener::Listener;
 use crate::serve::panicked::OnPanic;
 use crate::serve::parting::part;
-use crate::serve::reports::Reports;
+use crate::serve::reports::{Reports, report_cut_short};
 use crate::serve::shutdown::{GRACE, Shutdown};
 use crate::serve::until_ending::until_ending;
 
@@ -296,7 +296,7 @@ impl<'a, L: Listener> Server<'a, L> {
             outcome
         });
         let outcome = outcome.await.map(drop);
-        connections.report_cut_short(place);
+        report_cut_short(connections.cut_short(), place);
         shutdown.outcome().and(outcome)
     }
 }

@@ -1,9 +1,8 @@
 //! The decisions of one run: those that it is told to make, and those that it has made.
 
 use std::cell::{Cell, RefCell};
-use std::error::Error as StdError;
-use std::fmt;
 
+use super::failure::Livelock;
 use super::schedule::{Deviation, Schedule};
 use crate::error::Result;
 use crate::schedule::current::THREAD;
@@ -159,21 +158,3 @@ pub(super) fn schedule_of(met: &[Met]) -> Schedule {
             .collect(),
     }
 }
-
-/// A run went on for more rounds than it was given.
-#[derive(Debug)]
-pub(super) struct Livelock(u32);
-
-impl fmt::Display for Livelock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "livelock: the program has not ended after {} rounds of the scheduler; look for tasks \
-             that wait for each other by trying again and again, or allow more rounds with \
-             `Explore::max_rounds`",
-            self.0
-        )
-    }
-}
-
-impl StdError for Livelock {}

@@ -5,7 +5,6 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::thread;
 
-use super::decisions::Livelock;
 use super::schedule::{Schedule, VARIABLE};
 use crate::error::{Deadlock, Error, Stuck};
 
@@ -157,3 +156,21 @@ impl StdError for Failure {}
 fn indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.lines().try_for_each(|line| writeln!(f, "    {line}"))
 }
+
+/// A run went on for more rounds than it was given.
+#[derive(Debug)]
+pub(super) struct Livelock(pub(super) u32);
+
+impl fmt::Display for Livelock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "livelock: the program has not ended after {} rounds of the scheduler; look for tasks \
+             that wait for each other by trying again and again, or allow more rounds with \
+             `Explore::max_rounds`",
+            self.0
+        )
+    }
+}
+
+impl StdError for Livelock {}

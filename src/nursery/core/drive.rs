@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use crate::error::Result;
 use crate::nursery::child::Child;
 use crate::nursery::core::Core;
-use crate::nursery::core::left_behind::Rest;
+use crate::nursery::core::generators::Rest;
 use crate::schedule::budget::{self, Share};
 use crate::schedule::current::{BudgetOf, Host, THREAD};
 use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};

@@ -6,7 +6,7 @@
 //! | `guard` | the owner of a nursery's children, and what else keeps a nursery open |
 //! | `drive` | polling the body and the children |
 //! | `ended` | what becomes of a child, or the body, that has ended |
-//! | `left_behind` | the generators left behind in a nursery, which it closes |
+//! | `generators` | the generators left behind in a nursery, which it closes |
 //!
 //! # Invariants
 //!
@@ -27,8 +27,8 @@
 mod drive;
 mod ended;
 mod failures;
+mod generators;
 mod guard;
-mod left_behind;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -38,8 +38,8 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 
 pub(crate) use drive::Body;
+pub(crate) use generators::LeftBehind;
 pub(crate) use guard::{Guard, KeepOpen, Runs};
-pub(crate) use left_behind::LeftBehind;
 
 use crate::error::panic::Payload;
 use crate::error::{Member, Result};

@@ -5,7 +5,6 @@ use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
@@ -17,15 +16,6 @@ use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::steps::End;
 use crate::serve::hyper::limits::Limits;
-
-/// How long a request may be on its way while its connection is about to be closed. This has to
-/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
-/// for the same purpose.
-pub(super) const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The same for the first request of a connection, whose client has had no answer, and could not
-/// know that the server is ending.
-pub(crate) const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Drives a connection of hyper's to its end, as [`serve`](super::serve()) does. This is for
 /// programs that have to set hyper up by hand.

@@ -6,6 +6,15 @@ use hyper::server::conn::{http1, http2};
 
 use crate::serve::hyper::connection::state::traffic::Lull;
 
+/// How long a request may be on its way while its connection is about to be closed. This has to
+/// cover a client's turnaround and a trip through the network; nginx has `keepalive_min_timeout`
+/// for the same purpose.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The same for the first request of a connection, whose client has had no answer, and could not
+/// know that the server is ending.
+pub(crate) const FIRST_PATIENCE: Duration = Duration::from_millis(500);
+
 /// The limits of an HTTP connection, against clients that are slow, silent or greedy.
 ///
 /// All have defaults that suit a public server. They are set on a [`Server`](super::Server) or a

@@ -15,7 +15,7 @@ use crate::serve::Listener;
 use crate::serve::hyper::Limits;
 use crate::serve::hyper::answer::body::IntoBody;
 use crate::serve::hyper::connection::serve_connection::{Connection, Mark, OnError, mark};
-use crate::serve::hyper::gracefully::FIRST_PATIENCE;
+use crate::serve::hyper::limits::FIRST_PATIENCE;
 use crate::serve::hyper::rt::io::downcast;
 use crate::serve::hyper::stage::{AsAccepted, OnAccept, Stage};
 use crate::serve::panicked::OnPanic;

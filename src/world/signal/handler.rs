@@ -35,8 +35,7 @@ use std::thread;
 use libc::{c_int, c_void, siginfo_t};
 use parking_lot::Mutex;
 use rustix::net::SendFlags;
-use signal_hook::consts::{SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP};
-use signal_hook::low_level::{emulate_default_handler, signal_name};
+use signal_hook::low_level::emulate_default_handler;
 
 /// Locked while a plan is changed.
 static CHANGES: Mutex<()> = Mutex::new(());
@@ -276,15 +275,8 @@ fn install(signal: c_int, slot: &Slot) -> io::Result<()> {
 
 /// The slot of a signal that can be claimed.
 fn slot(signal: c_int) -> io::Result<&'static Slot> {
-    // These cannot be caught, or come again as soon as the handler returns.
-    let forbidden = [SIGKILL, SIGSTOP, SIGILL, SIGFPE, SIGSEGV].contains(&signal);
     let slot = usize::try_from(signal).ok().and_then(|signal| SLOTS.get(signal));
-    let name = signal_name(signal);
-    slot.filter(|_| !forbidden && name.is_some()).ok_or_else(|| {
-        let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
-        let text = format!("a program cannot listen to {name}");
-        io::Error::new(io::ErrorKind::InvalidInput, text)
-    })
+    slot.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// Whether the signal is ignored while nothing of this crate claims it.

@@ -6,7 +6,8 @@ use std::future::Future;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 
-use signal_hook::consts;
+use libc::c_int;
+use signal_hook::consts::{self, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP};
 use signal_hook::low_level::signal_name;
 
 use crate::error::Result;
@@ -139,8 +140,9 @@ impl Signals {
         Signals::listen(signals, Listener::Program)
     }
 
-    /// Starts listening to those of the signals `ends` that the program has ever listened to. `None` if there are none: in that case the program wants their default effect,
-    /// or what Ctrl-C does to the main scope.
+    /// Starts listening to those of the signals `ends` that the program has ever listened to. `None`
+    /// if there are none: in that case the program wants their default effect, or what Ctrl-C does to
+    /// the main scope.
     ///
     /// The first of them is received; the one after it has its default effect.
     pub(crate) fn of_drain(ends: [Signal; 3]) -> Result<Option<Signals>> {
@@ -157,6 +159,7 @@ impl Signals {
         receiver.set_nonblocking(true)?;
         let mut listening = Vec::new();
         for Signal(signal) in signals {
+            check(signal)?;
             listening.push(Listening::new(signal, sender.try_clone()?, listener)?);
         }
         Ok(Signals { listening, next: Cell::new(0), pipe: Registration::of_listener(receiver) })
@@ -200,5 +203,19 @@ impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signals = self.listening.iter().map(|listening| Signal(listening.signal()));
         f.debug_set().entries(signals).finish()
+    }
+}
+
+/// Fails for what is no signal with a name, and for signals that cannot be caught, or come again as
+/// soon as the handler returns.
+fn check(signal: c_int) -> io::Result<()> {
+    let forbidden = [SIGKILL, SIGSTOP, SIGILL, SIGFPE, SIGSEGV].contains(&signal);
+    match signal_name(signal) {
+        Some(_) if !forbidden => Ok(()),
+        name => {
+            let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
+            let text = format!("a program cannot listen to {name}");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
     }
 }

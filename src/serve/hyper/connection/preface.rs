@@ -12,8 +12,7 @@ use futures_io::AsyncRead;
 use crate::error::Result;
 use crate::operation::time::now;
 use crate::scope::move_on_after;
-use crate::serve::hyper::gracefully::FIRST_PATIENCE;
-use crate::serve::hyper::limits::Limits;
+use crate::serve::hyper::limits::{FIRST_PATIENCE, Limits};
 use crate::serve::until_ending::until_ending;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

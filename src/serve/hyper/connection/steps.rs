@@ -16,8 +16,7 @@ use crate::serve::hyper::connection::rounds::{Round, Rounds};
 use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::connection::state::client::Found;
 use crate::serve::hyper::connection::state::kind::Kind;
-use crate::serve::hyper::gracefully::{FIRST_PATIENCE, PATIENCE};
-use crate::serve::hyper::limits::Limits;
+use crate::serve::hyper::limits::{FIRST_PATIENCE, Limits, PATIENCE};
 
 /// The steps that have been taken, and when. The alarms are boxed because few connections need
 /// them.

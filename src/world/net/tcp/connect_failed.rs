@@ -57,3 +57,9 @@ impl fmt::Display for ConnectFailed {
 }
 
 impl StdError for ConnectFailed {}
+
+/// The error of a connection for which the system has no address or port left on this side.
+pub(super) fn no_port_free(error: &io::Error) -> io::Error {
+    let text = format!("{error}: no local address or port is free");
+    io::Error::new(io::ErrorKind::AddrNotAvailable, text)
+}

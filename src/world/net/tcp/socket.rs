@@ -13,6 +13,7 @@ use crate::error::{Error, Result, placed};
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::address::{self, Address};
 use crate::world::net::doing::doing;
+use crate::world::net::tcp::connect_failed::no_port_free;
 use crate::world::net::tcp::{TcpListener, TcpStream};
 use crate::world::reactor::registration::Side;
 
@@ -154,8 +155,7 @@ impl TcpSocket {
                     io::ErrorKind::WouldBlock | io::ErrorKind::AddrNotAvailable
                 ) =>
             {
-                let text = format!("{error}: no local address or port is free");
-                return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text).into());
+                return Err(no_port_free(&error).into());
             }
             Err(error) if !in_progress(&error) => return Err(error.into()),
             _ => {}
