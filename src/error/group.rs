@@ -309,3 +309,25 @@ impl Splitting {
         (regroup(self.matched), regroup(self.rest))
     }
 }
+
+/// The texts above what has failed.
+impl Group {
+    /// How many failures there were, and where.
+    pub(crate) fn heading(&self) -> String {
+        let (count, place) = (self.len(), self.place());
+        let failures = if count == 1 { "failure" } else { "failures" };
+        match self.members()[0].origin {
+            Origin::Body | Origin::Task(_) => {
+                format!("{count} {failures} in the nursery opened at {place}")
+            }
+            #[cfg(not(loom))]
+            Origin::Core(_) => format!("{count} {failures} in the `run_on_cores` at {place}"),
+        }
+    }
+
+    /// The same, where all of them follow.
+    pub(crate) fn heading_of_tree(&self) -> String {
+        let order = if self.len() > 1 { ", in the order they happened:" } else { ":" };
+        format!("{}{order}", self.heading())
+    }
+}

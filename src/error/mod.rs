@@ -17,7 +17,7 @@
 //!
 //! | file | errors |
 //! |---|---|
-//! | `too_slow` | [`TooSlow`]: the time of a `fail_after` or `fail_at` ran out |
+//! | `time_limit` | [`TooSlow`]: the time of a `fail_after` or `fail_at` ran out |
 //! | `no_value` | [`NoValue`]: a body was interrupted before it had its value |
 //! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`] |
 //! | `stuck` | nothing goes on: [`Stuck`], [`Deadlock`] |
@@ -46,7 +46,7 @@ mod render;
 mod stuck;
 #[cfg(test)]
 mod tests;
-mod too_slow;
+mod time_limit;
 
 pub use cancelled::{Cancelled, Interrupted, Reason};
 #[cfg(all(unix, not(loom), feature = "hyper"))]
@@ -66,7 +66,7 @@ pub(crate) use placed::placed;
 pub use refused::{CallRefused, NotRun, Refusal};
 pub(crate) use stuck::{Asks, Exclusive};
 pub use stuck::{Deadlock, Stuck};
-pub use too_slow::TooSlow;
+pub use time_limit::TooSlow;
 
 use std::error::Error as StdError;
 use std::fmt;

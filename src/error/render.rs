@@ -15,7 +15,7 @@ impl fmt::Display for Error {
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", heading(self))?;
+        write!(f, "{}: ", self.heading())?;
         let mut groups = vec![self.errors().enumerate()];
         while let Some(group) = groups.last_mut() {
             match group.next() {
@@ -25,7 +25,7 @@ impl fmt::Display for Group {
                     }
                     match error.as_group() {
                         Some(group) => {
-                            write!(f, "({}: ", heading(group))?;
+                            write!(f, "({}: ", group.heading())?;
                             groups.push(group.errors().enumerate());
                         }
                         None => f.write_str(&error.one_line())?,
@@ -96,18 +96,6 @@ impl fmt::Debug for Group {
     }
 }
 
-fn heading(group: &Group) -> String {
-    let (count, place) = (group.len(), group.place());
-    let failures = if count == 1 { "failure" } else { "failures" };
-    match group.members()[0].origin {
-        Origin::Body | Origin::Task(_) => {
-            format!("{count} {failures} in the nursery opened at {place}")
-        }
-        #[cfg(not(loom))]
-        Origin::Core(_) => format!("{count} {failures} in the `run_on_cores` at {place}"),
-    }
-}
-
 /// Writes lines, each after the branches of the tree that it belongs to.
 struct Tree<'a> {
     out: &'a mut dyn Write,
@@ -152,8 +140,7 @@ impl Tree<'_> {
     }
 
     fn group(&mut self, group: &Group, member: Option<&Member>) -> fmt::Result {
-        let order = if group.len() > 1 { ", in the order they happened:" } else { ":" };
-        write!(self.out, "{}{order}", heading(group))?;
+        self.out.write_str(&group.heading_of_tree())?;
         self.origin("│ ", member)?;
         let mut members = group.members().iter().zip(1..).peekable();
         while let Some((member, number)) = members.next() {

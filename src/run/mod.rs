@@ -10,7 +10,7 @@
 //! | `cores` | a run on each of several cores |
 //! | `stuck` | finding stuck code |
 //! | `withheld` | finding tasks that were given something and do not take it |
-//! | `overdue` | reporting which functions on other threads a run waits for |
+//! | `overdue_jobs` | reporting which functions on other threads a run waits for |
 //! | `outside` | things that may still come to a run in which nothing can go on |
 
 mod builder;
@@ -19,7 +19,7 @@ mod cores;
 mod look;
 mod main_loop;
 mod outside;
-mod overdue;
+mod overdue_jobs;
 mod parts;
 mod stuck;
 mod withheld;

@@ -3,10 +3,11 @@
 //! If it were closed while its client is sending, the kernel would reset it, and the client might
 //! lose what was last written to it.
 
+use std::io::{self, ErrorKind};
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::operation::time::now;
 use crate::scope::{CancelScope, is_ending, move_on_at};
 use crate::serve::connections::Open;
@@ -49,4 +50,25 @@ pub(super) async fn part(
         }
     };
     CancelScope::new().enter(discard).await.map(drop)
+}
+
+/// Whether the error means that a client has gone or does not do its part, which the operator of a
+/// server cannot do anything about.
+pub(super) fn is_clients_doing(error: &Error) -> bool {
+    #[cfg(feature = "hyper")]
+    if let Some(error) = error.find::<hyper::Error>() {
+        // hyper passes on the error of a handler as the cause of an error of this kind.
+        return !error.is_user();
+    }
+    error.find::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::NotConnected
+                | ErrorKind::TimedOut
+                | ErrorKind::UnexpectedEof
+        )
+    })
 }

@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::fmt::Debug;
-use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use crate::error::Error;
 use crate::error::panic::{quietly, text as panic_text};
 use crate::operation::time::now;
 use crate::serve::panicked::HandlerPanicked;
+use crate::serve::parting::is_clients_doing;
 
 /// How many failures are reported in a [`WHILE`].
 const MOST: u32 = 10;
@@ -133,27 +133,6 @@ fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(error.source(), |&error| error.source())
-}
-
-/// Whether the error means that a client has gone or does not do its part, which the operator of a
-/// server cannot do anything about.
-fn is_clients_doing(error: &Error) -> bool {
-    #[cfg(feature = "hyper")]
-    if let Some(error) = error.find::<hyper::Error>() {
-        // hyper passes on the error of a handler as the cause of an error of this kind.
-        return !error.is_user();
-    }
-    error.find::<io::Error>().is_some_and(|error| {
-        matches!(
-            error.kind(),
-            ErrorKind::ConnectionReset
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::BrokenPipe
-                | ErrorKind::NotConnected
-                | ErrorKind::TimedOut
-                | ErrorKind::UnexpectedEof
-        )
-    })
 }
 
 /// Reports how many connections were cancelled before they had ended, if any were.

@@ -24,8 +24,7 @@ use crate::process::{Scarcity, descriptors, interrupt, memory};
 use crate::server::{Connection, Counted, handle};
 use crate::world::{Count, Life, Planned, Random};
 
-/// How many epochs there are without arguments, and how many lives in each.
-const EPOCHS: u64 = 40;
+/// How many lives there are in an epoch.
 const LIVES: u64 = 6;
 /// How many operations a life has at the most.
 const OPERATIONS: u64 = 60;
@@ -110,7 +109,7 @@ pub fn main() -> ExitCode {
     let first = u64::from(std::process::id()) << 32;
     let seeds: Box<dyn Iterator<Item = u64>> = match (one, seconds) {
         (Some(seed), _) => Box::new([0, seed].into_iter()),
-        (None, None) => Box::new(0..EPOCHS),
+        (None, None) => Box::new(0..crate::EPOCHS),
         (None, Some(seconds)) => Box::new(
             std::iter::once(0)
                 .chain(first..)

@@ -46,6 +46,10 @@ mod world;
 #[global_allocator]
 static ALLOCATOR: process::Counting = process::Counting;
 
+/// How many epochs there are without arguments.
+#[cfg(unix)]
+const EPOCHS: u64 = 40;
+
 #[cfg(not(unix))]
 fn main() {}
 

@@ -78,8 +78,13 @@ where
             && *this.version <= Version::HTTP_11
             && scope::is_ending()
         {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            say_end(answer);
         }
         Poll::Ready(answer)
     }
+}
+
+/// Tells the client, in the last answer, that the connection ends.
+pub(super) fn say_end<B>(answer: &mut Response<B>) {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::Extensions;
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -21,6 +20,7 @@ use crate::serve::hyper::answer::body::sealed::Sealed;
 use crate::serve::hyper::answer::cut_off::CutOff;
 use crate::serve::hyper::answer::frames::End;
 use crate::serve::hyper::answer::outgoing::Outgoing;
+use crate::serve::hyper::closing::say_end;
 use crate::serve::hyper::connection::state::{State, Work};
 use crate::serve::hyper::request::failures::{self, Failures};
 use crate::serve::hyper::request::job::{Answer, Handle, Job, Make};
@@ -114,7 +114,7 @@ impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
             Ok(Answer::None) | Err(_) => return Poll::Ready(Err(CutOff)),
         };
         if this.wants.says_end && scope::is_ending() && !is_upgrade(&answer) {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            say_end(&mut answer);
         }
         Poll::Ready(Ok(answer))
     }
