@@ -19,9 +19,8 @@
 //! |---|---|
 //! | `time_limit` | [`TooSlow`]: the time of a `fail_after` or `fail_at` ran out |
 //! | `no_value` | [`NoValue`]: a body was interrupted before it had its value |
-//! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`] |
+//! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`], [`CallRefused`], [`NotRun`] |
 //! | `stuck` | nothing goes on: [`Stuck`], [`Deadlock`] |
-//! | `refused` | a call from another thread that was not made: [`CallRefused`], [`NotRun`] |
 //! | `generator` | yields, generators and context managers: [`YieldInCancelScope`] and the others |
 //!
 //! Three kinds are elsewhere, each next to what it comes from: the errors of channels, which give a
@@ -41,7 +40,6 @@ mod no_value;
 pub(crate) mod panic;
 #[cfg(all(unix, not(loom)))]
 mod placed;
-mod refused;
 mod render;
 mod stuck;
 #[cfg(test)]
@@ -59,11 +57,13 @@ pub(crate) use generator::{Impossible, Misuse, Yields};
 pub use group::Group;
 pub(crate) use group::{Absorbed, Member, Origin};
 pub(crate) use misuse::used_in_a_fork;
-pub use misuse::{AlreadyRunning, NotRunning, NotSpawned, NotStarted, NurseryClosed, ScopeReused};
+pub use misuse::{
+    AlreadyRunning, CallRefused, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed,
+    Refusal, ScopeReused,
+};
 pub use no_value::NoValue;
 #[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
-pub use refused::{CallRefused, NotRun, Refusal};
 pub(crate) use stuck::{Asks, Exclusive};
 pub use stuck::{Deadlock, Stuck};
 pub use time_limit::TooSlow;

@@ -9,7 +9,7 @@
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `cores` | a run on each of several cores |
 //! | `stuck` | finding stuck code |
-//! | `withheld` | finding tasks that were given something and do not take it |
+//! | `withheld_messages` | finding tasks that were given something and do not take it |
 //! | `overdue_jobs` | reporting which functions on other threads a run waits for |
 //! | `outside` | things that may still come to a run in which nothing can go on |
 
@@ -22,7 +22,7 @@ mod outside;
 mod overdue_jobs;
 mod parts;
 mod stuck;
-mod withheld;
+mod withheld_messages;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ use crate::operation::handed::Far;
 use crate::platform::clock::{Clock, Nanos};
 use crate::run::look::Outlook;
 use crate::run::stuck::Lookout;
-use crate::run::withheld::Withheld;
+use crate::run::withheld_messages::Withheld;
 use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
 use crate::schedule::rounds::Scheduler;

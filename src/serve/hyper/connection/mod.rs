@@ -7,14 +7,14 @@
 //! | `serving` | setting hyper up for that version |
 //! | `drive` | polling hyper to the end |
 //! | `steps` | what happens when hyper has nothing to do, and when it is over |
-//! | `rounds` | how often something that is cancelled but keeps waiting is polled |
+//! | `giving_up` | how often something that is cancelled but keeps waiting is polled |
 //! | `pace` | whether the client does its part in time |
 //! | `state/` | what is known about the connection meanwhile |
 
 pub(crate) mod drive;
+pub(crate) mod giving_up;
 pub(crate) mod pace;
 mod preface;
-pub(crate) mod rounds;
 pub(crate) mod serve_connection;
 mod serving;
 pub(crate) mod state;

@@ -13,7 +13,7 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{self, Enter};
 use crate::serve::HandlerPanicked;
 use crate::serve::hyper::answer::frames::{End, Frames};
-use crate::serve::hyper::connection::rounds::Rounds;
+use crate::serve::hyper::connection::giving_up::Rounds;
 use crate::serve::hyper::connection::state::UnderWay;
 use crate::serve::hyper::request::failures::Failures;
 use crate::serve::panicked::OnPanic;

@@ -15,7 +15,7 @@ use crate::scope::tree::Entered;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::HandlerPanicked;
 use crate::serve::hyper::cancellation;
-use crate::serve::hyper::connection::rounds::Rounds;
+use crate::serve::hyper::connection::giving_up::Rounds;
 use crate::serve::hyper::connection::state::kind::Kind;
 use crate::serve::hyper::connection::state::{State, UnderWay, Work};
 
