@@ -8,6 +8,7 @@ use crate::operation::checkpoint::checkpoint;
 use crate::serve::accept_error::AcceptErrors;
 use crate::serve::connections::Connections;
 use crate::serve::listener::Listener;
+use crate::serve::reports::report_last;
 
 /// Accepts and serves connections until this is cancelled or the listener fails.
 pub(super) async fn forever<L: Listener>(
@@ -38,7 +39,7 @@ pub(super) async fn last<L: Listener>(
     if let Err(error) = all_waiting(listener, connections, serve).await
         && error.cancellation().is_none()
     {
-        tracing::warn!(%error, "could not accept the last connections");
+        report_last(&error);
     }
 }
 

@@ -145,3 +145,8 @@ pub(super) fn report_cut_short(connections: usize, server: &Location<'_>) {
         );
     }
 }
+
+/// Reports that a server which is shutting down could not accept the clients that still waited.
+pub(super) fn report_last(error: &Error) {
+    tracing::warn!(%error, "could not accept the last connections");
+}

@@ -2,15 +2,12 @@
 
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
-use crate::error::panic::{in_destructor, quietly};
 use crate::error::{GeneratorExit, Result};
 use crate::generator::state::{Close, Phase};
 use crate::generator::{Generator, Inner};
-use crate::schedule::budget;
 use crate::scope::Uncancellable;
 
 impl<'a, T, S> Generator<'a, T, S> {
@@ -80,45 +77,6 @@ impl<T, S> Inner<'_, T, S> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
-    }
-
-    /// Ends a body that has yielded when it was closed: raises `GeneratorExit` once more and polls
-    /// the body once, so that clean-up that does not wait runs. Does nothing to any other body.
-    #[cold]
-    pub(in crate::generator) fn exit_again(&self) {
-        if !self.link.state.has_ignored_exit() || self.link.state.is_running() {
-            return;
-        }
-        self.deregister();
-        // In a destructor a panic cannot be passed on, and an error's text, a payload and a
-        // subscriber are foreign code.
-        quietly(|| {
-            let polled = catch_unwind(AssertUnwindSafe(|| {
-                self.link.exit();
-                budget::with_whole_budget(|| {
-                    self.poll_body(&mut Context::from_waker(Waker::noop()))
-                })
-            }));
-            let why = match polled {
-                Ok(Poll::Ready(Ok(None))) => return,
-                Ok(Poll::Ready(Err(error))) if error.is::<GeneratorExit>() => return,
-                Ok(Poll::Ready(Err(error))) => error.to_string(),
-                // It was not suspended at a yield, and the exit has yet to be raised.
-                Ok(Poll::Ready(Ok(Some(_)))) => "it yields".into(),
-                Ok(Poll::Pending) => "it waits for something".into(),
-                Err(payload) => {
-                    quietly(|| drop(payload));
-                    "it panicked".into()
-                }
-            };
-            tracing::error!(
-                generator = %self.qualname(),
-                made_at = %self.place,
-                error = %why,
-                "a generator that had ignored `GeneratorExit` did not end when it was given up"
-            );
-        });
-        in_destructor(|| self.finish());
     }
 }
 

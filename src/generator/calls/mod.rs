@@ -51,7 +51,7 @@ impl<T, S> Inner<'_, T, S> {
     }
 
     /// Continues to poll the body. `None` when the body has ended.
-    fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    pub(in crate::generator) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         let panicked = Panicked(self);
         // The body cannot poll itself meanwhile.
         let step = if let Ok(mut body) = self.body.try_borrow_mut()

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `serve_connection` | serving one connection: the entry point |
 //! | `preface` | which version of HTTP a client speaks |
-//! | `serving` | setting hyper up for that version |
 //! | `drive` | polling hyper to the end |
 //! | `steps` | what happens when hyper has nothing to do, and when it is over |
 //! | `giving_up` | how often something that is cancelled but keeps waiting is polled |
@@ -16,6 +15,5 @@ pub(crate) mod giving_up;
 pub(crate) mod pace;
 mod preface;
 pub(crate) mod serve_connection;
-mod serving;
 pub(crate) mod state;
 pub(crate) mod steps;
