@@ -13,7 +13,7 @@ const MARGIN: f64 = 16.0;
 /// A colour for each subject except seedbed, distinct on white and on black.
 const COLOURS: &[&str] = &[
     "#d62728", "#e8837f", "#8c2d2d", "#1f77b4", "#2ca02c", "#98b544", "#9467bd", "#c5a3e0",
-    "#e08214", "#f5b76b", "#8c564b", "#17a2b8", "#e377c2", "#7f7f7f",
+    "#e08214", "#f5b76b", "#8c564b", "#17a2b8", "#e377c2", "#bcbd22", "#5b5bd6", "#7f7f7f",
 ];
 
 /// The chart, as the text of an SVG file.

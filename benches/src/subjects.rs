@@ -14,8 +14,10 @@ pub const SUBJECTS: &[(&str, &str)] = &[
     (COMPIO_EPOLL, "compio with its epoll driver"),
     (COMPIO_URING, "compio with io_uring"),
     (GLOMMIO, "glommio, which has io_uring only"),
-    (ASYNC_STREAM, "async-stream's stream!"),
+    (ASYNC_STREAM, "async-stream's stream! and try_stream!"),
+    (ASYNK_STRIM, "asynk-strim's try_stream_fn"),
     (GENAWAITER, "genawaiter's rc::Gen"),
+    (UNFOLD, "futures' stream::try_unfold"),
     (
         HAND_WRITTEN,
         "no library: a Stream, or a loop on mio, written by hand for the case (the limit)",
@@ -35,7 +37,9 @@ pub const COMPIO_EPOLL: &str = "compio-epoll";
 pub const COMPIO_URING: &str = "compio-uring";
 pub const GLOMMIO: &str = "glommio";
 pub const ASYNC_STREAM: &str = "async-stream";
+pub const ASYNK_STRIM: &str = "asynk-strim";
 pub const GENAWAITER: &str = "genawaiter";
+pub const UNFOLD: &str = "unfold";
 pub const HAND_WRITTEN: &str = "hand-written";
 
 /// Why a subject cannot run on this machine, if it cannot.

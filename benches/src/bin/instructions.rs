@@ -22,9 +22,10 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use futures_core::Stream;
 use seedbed::{
-    Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, nursery, sleep,
-    yield_now,
+    Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, nursery,
+    sleep, sync_generator, yield_now,
 };
 
 struct Path {
@@ -104,9 +105,27 @@ const PATHS: &[Path] = &[
         grain: 1.0,
     },
     Path {
-        name: "generator",
-        item: "an item of a generator",
-        run: |n| seedbed::run(items(n)),
+        name: "anext",
+        item: "an item of a generator, by anext",
+        run: |n| seedbed::run(anext(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "stream",
+        item: "an item of a generator, as a Stream",
+        run: |n| seedbed::run(stream(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "asend",
+        item: "an item of a generator, with a value sent in",
+        run: |n| seedbed::run(asend(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "sync_generator",
+        item: "an item of a synchronous generator",
+        run: sync_items,
         grain: 1.0,
     },
     Path {
@@ -139,7 +158,7 @@ fn count_all() {
     for Path { name, item, grain, .. } in PATHS {
         let more = count(name, 2 * ITEMS) - count(name, ITEMS);
         let each = (more as f64 / ITEMS as f64 / grain).round() * grain;
-        let line = format!("{name:<12} {each:>6}  {item}");
+        let line = format!("{name:<14} {each:>6}  {item}");
         println!("{line}");
         writeln!(table, "{line}").expect("it is a string");
     }
@@ -269,16 +288,65 @@ async fn ping_pong(n: usize) -> Result<()> {
     .await
 }
 
-async fn items(n: usize) -> Result<()> {
-    let mut items = generator(async move |y: Yielder<usize>| {
+/// A generator of the numbers up to n. Its items are the same in all the rows about generators.
+fn items(n: usize) -> Generator<'static, usize> {
+    generator(async move |y: Yielder<usize>| {
+        for i in 0..n {
+            y.yield_(black_box(i)).await?;
+        }
+        Ok(())
+    })
+}
+
+async fn anext(n: usize) -> Result<()> {
+    let mut items = items(n);
+    let mut sum = 0;
+    while let Some(i) = items.anext().await? {
+        sum += i;
+    }
+    assert_eq!(sum, n * (n - 1) / 2);
+    Ok(())
+}
+
+async fn stream(n: usize) -> Result<()> {
+    let mut items = pin!(items(n));
+    let mut sum = 0;
+    while let Some(i) = poll_fn(|cx| items.as_mut().poll_next(cx)).await {
+        sum += i?;
+    }
+    assert_eq!(sum, n * (n - 1) / 2);
+    Ok(())
+}
+
+async fn asend(n: usize) -> Result<()> {
+    let mut items = generator(async move |y: Yielder<usize, usize>| {
+        let mut sent = 0;
+        for i in 0..n {
+            sent += y.yield_(black_box(i)).await?.unwrap_or(0);
+        }
+        assert_eq!(sent, n * (n - 1) / 2);
+        Ok(())
+    });
+    let mut sum = 0;
+    let mut next = items.anext().await?;
+    while let Some(i) = next {
+        sum += i;
+        next = items.asend(i).await?;
+    }
+    assert_eq!(sum, n * (n - 1) / 2);
+    Ok(())
+}
+
+fn sync_items(n: usize) -> Result<()> {
+    let items = sync_generator(async move |y: Yielder<usize>| {
         for i in 0..n {
             y.yield_(black_box(i)).await?;
         }
         Ok(())
     });
     let mut sum = 0;
-    while let Some(i) = items.anext().await? {
-        sum += i;
+    for i in items {
+        sum += i?;
     }
     assert_eq!(sum, n * (n - 1) / 2);
     Ok(())

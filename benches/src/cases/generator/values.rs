@@ -1,4 +1,5 @@
-//! Items from a generator: numbers, added up by the consumer.
+//! Generators as each library makes them. One of seedbed is boxed, and its items are results; the
+//! others are types of their own, inlined into their consumers, and their items are values.
 //!
 //! | row | the body, for each item |
 //! |---|---|
@@ -6,11 +7,7 @@
 //! | `await` | awaits something that is pending once and wakes its task at once, and yields it |
 //! | `scope` | enters and leaves a cancel scope of seedbed's, and yields it |
 //! | `in_scope` | yields it; the consumer is inside of a cancel scope of seedbed's |
-//!
-//! All are driven by the same runtime, seedbed's, and by the same task, so the difference is that
-//! of the generators. The hand-written `Stream` is what the others make comfortable.
 
-use std::future::poll_fn;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -19,14 +16,11 @@ use std::time::Duration;
 use futures_core::Stream;
 use seedbed::Result;
 
-use super::Size;
-use crate::clock;
+use super::{next, sum};
 use crate::row::Row;
-use crate::runtimes;
 use crate::subjects::*;
 
-pub fn rows(size: Size) -> Vec<Row> {
-    let n = size.of(1_000_000, 100_000);
+pub fn rows(n: usize) -> Vec<Row> {
     let works = [
         ("generator/plain", Work::Plain),
         ("generator/await", Work::Await),
@@ -75,33 +69,22 @@ async fn scope(i: usize) -> Result<usize> {
     Ok(seedbed::cancel_scope(async |_| Ok(i)).await?.expect("it is not cancelled"))
 }
 
-/// Times a consumer, inside a scope if that is the row's work, and checks what it got.
+/// Times a consumer, inside a scope if that is the row's work.
 fn consume(work: Work, n: usize, consumer: impl Future<Output = Result<usize>>) -> Duration {
-    runtimes::seedbed::run(async {
-        let timed = clock::timed(async {
-            let sum = match work {
-                Work::InScope => {
-                    let sum = seedbed::cancel_scope(async |_| consumer.await).await;
-                    sum.map(|sum| sum.expect("it is not cancelled"))
-                }
-                _ => consumer.await,
-            };
-            assert_eq!(sum.expect("it does not fail"), n * (n - 1) / 2);
-        });
-        Ok(timed.await)
+    super::consume(n, async {
+        match work {
+            Work::InScope => {
+                let sum = seedbed::cancel_scope(async |_| consumer.await).await?;
+                Ok(sum.expect("it is not cancelled"))
+            }
+            _ => consumer.await,
+        }
     })
 }
 
 fn seedbed(work: Work, n: usize) -> Duration {
-    use seedbed::{Generator, Yielder, generator};
+    use seedbed::{Yielder, generator};
 
-    async fn sum(mut items: Generator<'_, usize>) -> Result<usize> {
-        let mut sum = 0;
-        while let Some(i) = items.anext().await? {
-            sum += black_box(i);
-        }
-        Ok(sum)
-    }
     match work {
         Work::Plain | Work::InScope => consume(work, n, async {
             let items = generator(async move |y: Yielder<usize>| {
@@ -138,7 +121,7 @@ fn seedbed(work: Work, n: usize) -> Duration {
 async fn sum_stream(items: impl Stream<Item = usize>) -> Result<usize> {
     let mut items = pin!(items);
     let mut sum = 0;
-    while let Some(i) = poll_fn(|cx| items.as_mut().poll_next(cx)).await {
+    while let Some(i) = next(&mut items).await {
         sum += black_box(i);
     }
     Ok(sum)
