@@ -6,8 +6,8 @@ use std::cell::Cell;
 
 use futures::StreamExt;
 use seedbed::{
-    Generator, Result, Yielder, checkpoint, context_manager, generator, nursery, sync_generator,
-    with,
+    Generator, Result, Yielder, checkpoint, context_manager, generator, iterate, nursery,
+    sync_generator, with,
 };
 
 thread_local! {
@@ -144,6 +144,35 @@ fn g09_a_generator_is_made_of_a_few_boxes_whatever_its_length() {
         };
         let count = allocations(body).await?;
         assert!(count <= 12, "{count}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn g09_nor_does_an_item_of_an_iteration_and_nothing_of_that_is_boxed() {
+    seedbed::run(async {
+        let body = iterate(
+            async |y: Yielder<u64, u64>| {
+                for i in 0.. {
+                    y.yield_(i).await?;
+                }
+                Ok(())
+            },
+            async |items| {
+                items.anext().await?;
+                let before = COUNT.get();
+                for i in 0..1000 {
+                    assert_eq!(items.anext().await?, Some(3 * i + 1));
+                    items.next().await.expect("it goes on")?;
+                    items.asend(i).await?;
+                }
+                assert_eq!(COUNT.get(), before);
+                Ok(())
+            },
+        );
+        let count = allocations(body).await?;
+        assert_eq!(count, 3, "the two that body and consumer share, and `GeneratorExit`");
         Ok(())
     })
     .unwrap();

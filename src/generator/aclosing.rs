@@ -1,11 +1,15 @@
 //! A generator that is closed on every way out.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::panic::resume_unwind;
 
 use crate::error::Result;
-use crate::error::panic::{catch_panic, quietly, report};
+use crate::error::panic::{Payload, catch_panic, quietly, report};
 use crate::generator::Generator;
+
+/// The outcome of something that may panic.
+type Caught<T> = std::result::Result<T, Payload>;
 
 /// Runs `body` with a generator, and closes the generator before it returns, whether the body ended
 /// with a value, an error, a cancellation or a panic. This is Python's `contextlib.aclosing`, and
@@ -53,21 +57,37 @@ where
         let closed = poll_fn(|cx| closing.poll_closed(cx)).await;
         (closed, closing.unheeded)
     };
-    let (closed, unheeded) = match catch_panic(closing).await {
+    let closed = catch_panic(closing).await;
+    let mut unheeded = Ok(());
+    let closed = closed.map(|(closed, cancelled)| {
+        unheeded = cancelled;
+        closed
+    });
+    conclude(outcome, closed, &generator.qualname()).and_then(|value| unheeded.map(|()| value))
+}
+
+/// What comes of a consumer and of the closing of the generator that it was given, either of which
+/// may have panicked. If both failed, one of the errors is reported.
+pub(super) fn conclude<R>(
+    outcome: Caught<Result<R>>,
+    closed: Caught<Result<()>>,
+    generator: &dyn Display,
+) -> Result<R> {
+    let closed = match closed {
         Ok(closed) => closed,
         Err(payload) if outcome.is_ok() => resume_unwind(payload),
         Err(further) => {
             report!(
                 error,
-                generator = %generator.qualname(),
+                %generator,
                 "a generator panicked as well when its consumer had: only the first is passed on"
             );
             quietly(|| drop(further));
-            (Ok(()), Ok(()))
+            Ok(())
         }
     };
     match (outcome, closed) {
-        (Ok(outcome), Ok(())) => outcome.and_then(|value| unheeded.map(|()| value)),
+        (Ok(outcome), Ok(())) => outcome,
         (Ok(outcome), Err(error)) => {
             if let Err(replaced) = outcome {
                 report!(warn, error = %replaced, "replaced by an error of the generator's clean-up");

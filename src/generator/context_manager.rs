@@ -186,7 +186,7 @@ impl<'a, R> Open<'a, R> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step<R>> {
-        self.link.poll(&mut self.body, cx)
+        self.link.poll(self.body.as_mut(), cx)
     }
 
     /// Polls the manager up to its yield.

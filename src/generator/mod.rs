@@ -7,6 +7,7 @@
 //! | `calls` | `anext`, `asend`, `athrow`, `aclose` |
 //! | `finalize` | what becomes of a suspended generator that is dropped or left behind; hooks |
 //! | `aclosing` | a generator that is closed on every way out |
+//! | `iterate` | generators that are part of the future which iterates them |
 //! | `sync_generator` | generators that are iterators |
 //! | `context_manager` | bodies that set up, yield once, and clean up |
 //! | `safe_channel` | a producer that may yield inside scopes |
@@ -25,6 +26,7 @@ mod aclosing;
 mod calls;
 mod context_manager;
 pub(crate) mod finalize;
+mod iterate;
 mod link;
 mod safe_channel;
 mod state;
@@ -42,6 +44,7 @@ pub use context_manager::{ContextManager, context_manager, with};
 pub use finalize::{
     AsyncgenHooks, FinalizerHook, FirstIter, Unfinished, get_asyncgen_hooks, set_asyncgen_hooks,
 };
+pub use iterate::{Items, iterate};
 pub use link::{Yield, Yielder};
 pub use safe_channel::{Feed, safe_channel};
 pub use sync_generator::{SyncGenerator, sync_generator};

@@ -101,7 +101,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
 
     fn exit(&mut self) -> Result<()> {
         self.link.exit();
-        match self.drive(Link::poll) {
+        match self.drive(|link, body, cx| link.poll(body.as_mut(), cx)) {
             Ok(_) => Ok(()),
             Err(error) if error.is::<GeneratorExit>() => Ok(()),
             Err(error) => Err(error),
@@ -119,7 +119,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
 
     fn go_on(&mut self, with: Resume<S>) -> Result<Option<T>> {
         self.link.resume(with);
-        self.drive(Link::poll)
+        self.drive(|link, body, cx| link.poll(body.as_mut(), cx))
     }
 
     #[inline(always)]
@@ -159,7 +159,7 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        let next = self.drive(|link, body, cx| match link.go_on(body, cx) {
+        let next = self.drive(|link, body, cx| match link.go_on(body.as_mut(), cx) {
             Some(step) => step,
             None => {
                 if link.state.has_begun() {
@@ -167,7 +167,7 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
                 } else {
                     link.state.begin();
                 }
-                link.poll(body, cx)
+                link.poll(body.as_mut(), cx)
             }
         });
         next.transpose()

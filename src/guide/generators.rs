@@ -457,6 +457,16 @@
 //! A context manager can borrow without further ado, because its `with` ends before what it
 //! borrows.
 //!
+//! # In one place
+//!
+//! A generator that is used where it is written need not be stored at all.
+//! [`iterate`](crate::iterate()) takes the body and its consumer, and is done when both are: the
+//! body is closed on every way out, as by `aclosing`, and may borrow. Nothing of it is boxed, and
+//! the two are compiled together, so this is the fastest kind of generator.
+//!
+//! If the future of `iterate` itself is dropped half-way (by somebody else's `select!`), the body
+//! is dropped without cleaning up, as the body of a `with` is, and `tracing` is told.
+//!
 //! # Without waiting
 //!
 //! [`sync_generator`](crate::sync_generator) turns a body that awaits nothing except its own yields
@@ -470,6 +480,7 @@
 //! | do the same with borrowed data | [`Nursery::generator`](crate::Nursery::generator) |
 //! | produce values without waiting | [`sync_generator`](crate::sync_generator) |
 //! | iterate over a generator that owns a resource | [`aclosing`](crate::aclosing) |
+//! | iterate over it where it is written, as fast as possible | [`iterate`](crate::iterate()) |
 //! | set something up around somebody's code | [`context_manager`](crate::context_manager()), [`with`](crate::with) |
 //! | produce values from inside scopes | [`safe_channel`](crate::safe_channel) |
 //! | keep generators from being suspended around something | [`prevent_yields`](crate::prevent_yields) |

@@ -17,8 +17,9 @@
 //! These are not checkpoints. Most of them only run other code, whose own `await`s are:
 //!
 //! * driving a generator: [`anext`](crate::Generator::anext), [`asend`](crate::Generator::asend),
-//!   [`athrow`](crate::Generator::athrow), [`aclose`](crate::Generator::aclose), and
-//!   [`aclosing`](crate::aclosing()); and in its body, [`yield_`](crate::Yielder::yield_);
+//!   [`athrow`](crate::Generator::athrow), [`aclose`](crate::Generator::aclose),
+//!   [`aclosing`](crate::aclosing()), and [`iterate`](crate::iterate()); and in its body,
+//!   [`yield_`](crate::Yielder::yield_);
 //! * entering and leaving a scope: [`cancel_scope`](crate::cancel_scope),
 //!   [`fail_after`](crate::fail_after) and its relatives, [`finishing`](crate::finishing()),
 //!   [`idle`](crate::idle), and a [`with`](crate::with());

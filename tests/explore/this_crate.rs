@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use seedbed::testing::explore;
 use seedbed::{
-    Cancelled, Error, Event, cancel_scope, channel, checkpoint, fail_after, move_on_after, nursery,
-    sleep,
+    CancelScope, Cancelled, Error, Event, Yielder, cancel_scope, channel, checkpoint, fail_after,
+    iterate, move_on_after, nursery, sleep,
 };
 
 use super::{outcomes, secs};
@@ -233,4 +233,63 @@ fn c07_a_limit_and_its_work_end_together() {
         Ok(in_time)
     });
     assert_eq!(Vec::from_iter(seen), [false, true]);
+}
+
+/// A producer with clean-up that waits, and a consumer that is cancelled at some point: the
+/// clean-up is over before the program goes on, and no message is lost between the two.
+#[test]
+fn f05_an_iteration_is_closed_before_it_ends() {
+    let (seen, _) = outcomes(|| async {
+        let (sender, receiver) = channel(1);
+        let scope = CancelScope::new();
+        let (open, got) = (Cell::new(false), Cell::new(0));
+        nursery(async |n| {
+            n.spawn(async {
+                for i in 1..=2 {
+                    if sender.send(i).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            n.spawn(async {
+                checkpoint().await?;
+                scope.cancel();
+                Ok(())
+            });
+            let iteration = scope.enter(async |_| {
+                iterate(
+                    async |y: Yielder<i32>| {
+                        open.set(true);
+                        let outcome = async {
+                            while let Some(message) = receiver.recv().await? {
+                                y.yield_(message).await?;
+                            }
+                            Ok(())
+                        };
+                        let outcome = outcome.await;
+                        checkpoint().await.unwrap_or_default();
+                        open.set(false);
+                        outcome
+                    },
+                    async |items| {
+                        while let Some(i) = items.anext().await? {
+                            got.set(got.get() + i);
+                            checkpoint().await?;
+                        }
+                        Ok(())
+                    },
+                )
+                .await
+            });
+            iteration.await?;
+            assert!(!open.get(), "its clean-up is over");
+            receiver.close();
+            n.cancel();
+            Ok(())
+        })
+        .await?;
+        Ok(got.get())
+    });
+    assert_eq!(Vec::from_iter(seen), [0, 1, 3]);
 }

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CancelScope, Cancelled, Result, Yielder, aclosing, cancel_scope, checkpoint,
-    context_manager, generator, move_on_after, nursery, with, yield_now,
+    context_manager, generator, iterate, move_on_after, nursery, with, yield_now,
 };
 
 /// How many steps a loop may take before it has to have an end.
@@ -28,7 +28,7 @@ type Loop<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 type MakeLoop = fn(&dyn Fn()) -> Loop<'_>;
 
 /// Loops of what is no checkpoint, by name. Each calls its argument at each step.
-const LOOPS: [(&str, MakeLoop); 11] = [
+const LOOPS: [(&str, MakeLoop); 14] = [
     ("anext", |step| {
         Box::pin(async move {
             let mut values = generator(count);
@@ -93,6 +93,31 @@ const LOOPS: [(&str, MakeLoop); 11] = [
         Box::pin(async move {
             loop {
                 aclosing(generator(count), async |values| values.anext().await).await?;
+                step();
+            }
+        })
+    }),
+    ("items of an iteration", |step| {
+        Box::pin(iterate(count, async move |items| {
+            while items.anext().await?.is_some() {
+                step();
+            }
+            Ok(())
+        }))
+    }),
+    ("values sent into an iteration", |step| {
+        Box::pin(iterate(count, async move |items| {
+            items.anext().await?;
+            while items.asend(1).await?.is_some() {
+                step();
+            }
+            Ok(())
+        }))
+    }),
+    ("iterations", |step| {
+        Box::pin(async move {
+            loop {
+                iterate(count, async |items| items.anext().await).await?;
                 step();
             }
         })

@@ -19,7 +19,7 @@ use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
     cancellable, channel, checkpoint, context_manager, fail_after, finishing, generator, idle,
-    move_on_after, nursery, sleep, sync_generator, with, yield_now,
+    iterate, move_on_after, nursery, sleep, sync_generator, with, yield_now,
 };
 
 /// The default budget, of a unit in one poll.
@@ -147,6 +147,20 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
         greedy!("aclosing", |greed| {
             while greed.goes_on() {
                 aclosing(generator(numbers), async |_| Ok(())).await?;
+            }
+        }),
+        greedy!("items of an iteration", |greed| {
+            iterate(numbers, async |items| {
+                while greed.goes_on() {
+                    items.anext().await?;
+                }
+                Ok(())
+            })
+            .await?
+        }),
+        greedy!("iterations", |greed| {
+            while greed.goes_on() {
+                iterate(numbers, async |_| Ok(())).await?;
             }
         }),
         greedy!("a scope around items of a synchronous generator", |greed| {

@@ -7,6 +7,7 @@ mod aclosing;
 mod dropped;
 mod end_of_run;
 mod hooks;
+mod iterate;
 mod reports;
 mod transaction;
 

@@ -9,6 +9,7 @@ mod driving;
 mod ignored_exit;
 mod in_flight;
 mod introspection;
+mod iterate;
 mod moving;
 mod stream;
 mod synchronous;

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures::poll;
+use futures::{StreamExt, poll};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Yielder, YielderMisused, aclosing, cancel_scope, context_manager, fail_after, generator,
-    nursery, prevent_yields, sleep, with,
+    iterate, nursery, prevent_yields, sleep, with,
 };
 
 use super::{exhaust, is_here, may_yield, refused};
@@ -57,6 +57,37 @@ fn y03_a_consumer_that_is_a_generator_counts_for_itself() {
         assert_eq!(outer.anext().await?, Some(1));
         assert_eq!(outer.anext().await?, Some(3), "2 was dropped by the refusal");
         outer.aclose().await
+    })
+    .unwrap();
+}
+
+/// The two ends of an iteration are in one future, and count apart from each other.
+#[test]
+fn y03_body_and_consumer_of_an_iteration_count_apart() {
+    run(async {
+        let mut outer = generator(async |y: Yielder<u32>| {
+            let body = async |y: Yielder<u32>| {
+                y.yield_(1).await?; // The consumer has a scope open.
+                refused(fail_after(secs(1), y.yield_(2)).await);
+                y.yield_(3).await?;
+                let _guard = prevent_yields("the body's");
+                sleep(secs(1)).await
+            };
+            iterate(body, async |items| {
+                let first = cancel_scope(async |_| items.anext().await).await?.flatten();
+                y.yield_(first.unwrap()).await?; // An iteration is not a scope.
+                y.yield_(items.anext().await?.unwrap()).await?;
+                assert!(poll!(items.next()).is_pending());
+                y.yield_(4).await.map(drop) // Nor does what the body has open count here.
+            })
+            .await
+        });
+        let mut got = Vec::new();
+        while let Some(i) = outer.anext().await? {
+            got.push(i);
+        }
+        assert_eq!(got, [1, 3, 4]);
+        Ok(())
     })
     .unwrap();
 }

@@ -24,8 +24,8 @@ use std::{env, fs, thread};
 
 use futures_core::Stream;
 use seedbed::{
-    Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, nursery,
-    sleep, sync_generator, yield_now,
+    Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, iterate,
+    nursery, sleep, sync_generator, yield_now,
 };
 
 struct Path {
@@ -126,6 +126,12 @@ const PATHS: &[Path] = &[
         name: "sync_generator",
         item: "an item of a synchronous generator",
         run: sync_items,
+        grain: 1.0,
+    },
+    Path {
+        name: "iterate",
+        item: "an item of a generator that is part of its consumer's future",
+        run: |n| seedbed::run(iterate_items(n)),
         grain: 1.0,
     },
     Path {
@@ -349,6 +355,26 @@ fn sync_items(n: usize) -> Result<()> {
         sum += i?;
     }
     assert_eq!(sum, n * (n - 1) / 2);
+    Ok(())
+}
+
+async fn iterate_items(n: usize) -> Result<()> {
+    let sum = iterate(
+        async |y: Yielder<usize>| {
+            for i in 0..n {
+                y.yield_(black_box(i)).await?;
+            }
+            Ok(())
+        },
+        async |items| {
+            let mut sum = 0;
+            while let Some(i) = items.anext().await? {
+                sum += i;
+            }
+            Ok(sum)
+        },
+    );
+    assert_eq!(sum.await?, n * (n - 1) / 2);
     Ok(())
 }
 

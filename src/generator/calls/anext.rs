@@ -63,7 +63,7 @@ impl<T, S> Inner<'_, T, S> {
         let step = if let Ok(mut body) = self.body.try_borrow_mut()
             && let Some(body) = &mut *body
         {
-            self.link.go_on(body, cx)
+            self.link.go_on(body.as_mut(), cx)
         } else {
             None
         };

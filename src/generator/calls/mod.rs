@@ -57,7 +57,7 @@ impl<T, S> Inner<'_, T, S> {
         let step = if let Ok(mut body) = self.body.try_borrow_mut()
             && let Some(body) = &mut *body
         {
-            Some(self.link.poll(body, cx))
+            Some(self.link.poll(body.as_mut(), cx))
         } else {
             None
         };

@@ -28,6 +28,7 @@ pub use hooks::{AsyncgenHooks, FinalizerHook, FirstIter, get_asyncgen_hooks, set
 pub(super) use living::Registration;
 pub(crate) use living::{GENERATORS, Generators, abandon_all, finalize_all};
 pub use unfinished::Unfinished;
+pub(super) use unfinished::last_chance;
 
 use crate::error::panic::{FirstPanic, report};
 use crate::error::{Reason, Result};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt::Display;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -134,34 +135,42 @@ impl<T, S> Inner<'_, T, S> {
             return;
         }
         self.deregister();
-        // In a destructor a panic cannot be passed on, and an error's text, a payload and a
-        // subscriber are foreign code.
-        quietly(|| {
-            let polled = catch_unwind(AssertUnwindSafe(|| {
-                self.link.exit();
-                budget::with_whole_budget(|| {
-                    self.poll_body(&mut Context::from_waker(Waker::noop()))
-                })
-            }));
-            let why = match polled {
-                Ok(Poll::Ready(Ok(None))) => return,
-                Ok(Poll::Ready(Err(error))) if error.is::<GeneratorExit>() => return,
-                Ok(Poll::Ready(Err(error))) => error.to_string(),
-                // It was not suspended at a yield, and the exit has yet to be raised.
-                Ok(Poll::Ready(Ok(Some(_)))) => "it yields".into(),
-                Ok(Poll::Pending) => "it waits for something".into(),
-                Err(payload) => {
-                    quietly(|| drop(payload));
-                    "it panicked".into()
-                }
-            };
-            tracing::error!(
-                generator = %self.qualname(),
-                made_at = %self.place,
-                error = %why,
-                "a generator that had ignored `GeneratorExit` did not end when it was given up"
-            );
-        });
+        self.link.exit();
+        last_chance(&self.qualname(), self.place, |cx| self.poll_body(cx));
         in_destructor(|| self.finish());
     }
+}
+
+/// Polls a body once that has yielded when it was closed, and in which `GeneratorExit` has been
+/// raised once more. What it does instead of ending is reported.
+pub(in crate::generator) fn last_chance<T>(
+    generator: &dyn Display,
+    place: &'static Location<'static>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<Result<Option<T>>>,
+) {
+    // In a destructor a panic cannot be passed on, and an error's text, a payload and a subscriber
+    // are foreign code.
+    quietly(|| {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            budget::with_whole_budget(|| poll(&mut Context::from_waker(Waker::noop())))
+        }));
+        let why = match polled {
+            Ok(Poll::Ready(Ok(None))) => return,
+            Ok(Poll::Ready(Err(error))) if error.is::<GeneratorExit>() => return,
+            Ok(Poll::Ready(Err(error))) => error.to_string(),
+            // It was not suspended at a yield, and the exit has yet to be raised.
+            Ok(Poll::Ready(Ok(Some(_)))) => "it yields".into(),
+            Ok(Poll::Pending) => "it waits for something".into(),
+            Err(payload) => {
+                quietly(|| drop(payload));
+                "it panicked".into()
+            }
+        };
+        tracing::error!(
+            %generator,
+            made_at = %place,
+            error = %why,
+            "a generator that had ignored `GeneratorExit` did not end when it was given up"
+        );
+    });
 }

@@ -2,11 +2,13 @@
 //! and closes the body.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
-use crate::generator::link::{Body, Link};
+use crate::generator::link::Link;
 use crate::generator::state::{
     Delivered, Destination, End, Exit, GoOn, News, Stop, Stopped, Yielded,
 };
@@ -76,14 +78,14 @@ impl<T, S> Link<T, S> {
     #[inline(always)]
     pub(in crate::generator) fn go_on(
         &self,
-        body: &mut Body<'_>,
+        mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Option<Poll<Step<T>>> {
         match self.state.go_on(|| self.is_around()) {
             GoOn::Running => {}
             GoOn::Closely => return None,
         }
-        let outcome = self.poll_once(body, cx);
+        let outcome = self.poll_once(body.as_mut(), cx);
         if outcome.is_pending() {
             match self.state.stop() {
                 Stop::AtYield => {
@@ -103,19 +105,23 @@ impl<T, S> Link<T, S> {
     /// Polls the body, in its frame, until it yields, waits for something else, or ends.
     pub(in crate::generator) fn poll(
         &self,
-        body: &mut Body<'_>,
+        mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {
         self.look_around();
         drop(self.waits_with.take()); // foreign code
         self.state.run();
-        let outcome = self.poll_once(body, cx);
+        let outcome = self.poll_once(body.as_mut(), cx);
         self.settle(outcome, body, cx)
     }
 
     /// Polls a body that is running.
     #[inline(always)]
-    fn poll_once(&self, body: &mut Body<'_>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_once(
+        &self,
+        body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
         /// Ends a body that panics.
         struct Panicked<'a, T, S>(&'a Link<T, S>);
         impl<T, S> Drop for Panicked<'_, T, S> {
@@ -127,7 +133,7 @@ impl<T, S> Link<T, S> {
         }
         self.driver.set(cx.waker());
         let panicked = Panicked(self);
-        let outcome = in_frame(Some(self.state.frame()), || body.as_mut().poll(cx));
+        let outcome = in_frame(Some(self.state.frame()), || body.poll(cx));
         std::mem::forget(panicked);
         self.driver.set(ptr::null());
         outcome
@@ -138,7 +144,7 @@ impl<T, S> Link<T, S> {
     fn settle(
         &self,
         mut outcome: Poll<Result<()>>,
-        body: &mut Body<'_>,
+        mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {
         loop {
@@ -157,7 +163,7 @@ impl<T, S> Link<T, S> {
                 Yielded::Alone => return Poll::Ready(Step::Yielded(value)),
             }
             self.state.run_again();
-            outcome = self.poll_once(body, cx);
+            outcome = self.poll_once(body.as_mut(), cx);
         }
     }
 
