@@ -237,6 +237,7 @@ fn g11_it_may_be_driven_in_another_task_between_yields() {
     let clock = VirtualClock::new();
     run_on(&clock, async {
         let got = RefCell::new(Vec::new());
+        let add = |i: Option<u32>| got.borrow_mut().extend(i);
         iterate(
             async |y: Yielder<u32>| {
                 for i in 0..4 {
@@ -246,19 +247,19 @@ fn g11_it_may_be_driven_in_another_task_between_yields() {
                 shielded(sleep(secs(1))).await
             },
             async |items| {
-                got.borrow_mut().extend(items.anext().await?);
+                add(items.anext().await?);
                 // Here in flight, and there carried on.
                 assert!(poll_once(items.anext()).await.is_none());
                 nursery(async |n| {
                     n.spawn(async {
-                        got.borrow_mut().extend(items.anext().await?);
-                        got.borrow_mut().extend(items.anext().await?);
+                        add(items.anext().await?);
+                        add(items.anext().await?);
                         Ok(())
                     });
                     Ok(())
                 })
                 .await?;
-                got.borrow_mut().extend(items.anext().await?);
+                add(items.anext().await?);
                 Ok(())
             },
         )
