@@ -42,8 +42,9 @@
 //! | fail | [`Error`], [`Result`], [`Group`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
-//! | talk between tasks | [`Event`], [`channel`] |
-//! | limit how much happens at once | [`CapacityLimiter`], [`Permit`] |
+//! | talk between tasks | [`Event`], [`channel`], and [`sync`] |
+//! | let one task at a time do something | [`sync::Mutex`], [`sync::RwLock`] |
+//! | limit how much happens at once | [`CapacityLimiter`], [`Permit`], [`sync::Semaphore`] |
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
 //! | talk to the world | [`net`], [`signal`] |
@@ -133,10 +134,12 @@ pub use generator::{
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use operation::checkpoint::{Checkpoint, checkpoint, yield_now};
-pub use operation::sync::{
-    Acquire, CapacityLimiter, Closed, Event, EventWait, Permit, Receiver, Recv, SendError, Sender,
-    Sending, TryRecvError, TrySendError, channel,
+pub use operation::sync;
+pub use operation::sync::channel::{
+    Closed, Receiver, Recv, SendError, Sender, Sending, TryRecvError, TrySendError, channel,
 };
+pub use operation::sync::event::{Event, EventWait};
+pub use operation::sync::limiter::{Acquire, CapacityLimiter, Permit};
 pub use operation::time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};
 pub use operation::{Cancellable, cancellable, until_stopped};
 #[cfg(not(loom))]

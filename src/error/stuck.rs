@@ -43,14 +43,18 @@ enum What {
 /// for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exclusive {
+    Lock,
     Permit,
+    Notification,
     Message,
 }
 
 impl fmt::Display for Exclusive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Exclusive::Lock => "lock",
             Exclusive::Permit => "permit",
+            Exclusive::Notification => "notification",
             Exclusive::Message => "message",
         })
     }

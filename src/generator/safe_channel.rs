@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use crate::error::{Error, Result};
 use crate::nursery;
-use crate::operation::sync::{Receiver, Sender, channel};
+use crate::operation::sync::channel::{Receiver, Sender, channel};
 
 /// The means by which the producer of a [`safe_channel`] yields.
 pub struct Feed<T> {

@@ -17,7 +17,13 @@
 //! | `spawn_blocking`, whose work goes on when the caller is cancelled | [`to_thread`](crate::to_thread()), which [waits for it](crate::guide::scheduling#blocking-work) |
 //! | `max_blocking_threads`, 512 for a process | [`current_default_thread_limiter`](crate::current_default_thread_limiter), 40 for a run, or a limiter of your own |
 //! | `Handle::spawn` and `Handle::block_on` on another thread | [`Token`](crate::Token): `run_sync_soon`, `run_sync`, `run` |
-//! | `Semaphore` | [`CapacityLimiter`](crate::CapacityLimiter) |
+//! | `Semaphore`, to limit how much happens at once | [`CapacityLimiter`](crate::CapacityLimiter) |
+//! | `Semaphore`, for several permits at once, or for permits that are added and used up | [`sync::Semaphore`](crate::sync::Semaphore) |
+//! | `Mutex`, `RwLock`, `Barrier`, `OnceCell`, `Notify` | [the same](crate::sync); first come, first served, and a lock is not poisoned |
+//! | `lock_owned`, for a task that is `'static` | a child of a nursery can borrow the lock |
+//! | `oneshot` | [`sync::oneshot`](crate::sync::oneshot), whose error says whether the sender's task was cancelled |
+//! | `watch`, whose `borrow` is a lock | [`sync::watch`](mod@crate::sync::watch), whose `borrow` is a snapshot |
+//! | `mpsc::channel` | [`channel`](fn@crate::channel), with any number of receivers as well |
 //! | many threads that share tasks; a current-thread runtime and a `LocalSet` on each core | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
 //! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), with Happy Eyeballs |
 //! | `tokio::time::pause` | [`VirtualClock`](crate::testing::VirtualClock) |

@@ -9,14 +9,14 @@
 //! | `checkpoint` | the operation that does nothing else |
 //! | `cancellable` | a future from another library as an operation |
 //! | `until_stopped` | waiting until a graceful stop begins |
-//! | `sync/` | events, channels, limiters |
+//! | `sync/` | events, channels, limiters, locks and the like |
 //! | `time/` | sleeping |
 //!
 //! # A new primitive
 //!
 //! A primitive has a [queue](waiters) and defines only what is specific to it; [`queued`] and the
-//! [`skeleton`] do the rest. A mutex takes about sixty lines including its guard. This is its
-//! operation:
+//! [`skeleton`] do the rest. This would be a mutex (the real ones are made of
+//! `sync/permits`, which can also be several):
 //!
 //! ```text
 //! pub fn lock(&self) -> impl Future<Output = Result<MutexGuard<'_, T>>> {
@@ -52,7 +52,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod handed;
 pub(crate) mod queued;
 pub(crate) mod skeleton;
-pub(crate) mod sync;
+pub mod sync;
 pub(crate) mod time;
 pub(crate) mod until_stopped;
 pub(crate) mod waiters;

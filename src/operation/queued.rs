@@ -4,13 +4,12 @@
 use std::panic::Location;
 use std::task::Context;
 
-use crate::error::panic::FirstPanic;
+use crate::error::panic::{FirstPanic, quietly};
 use crate::error::{Exclusive, Result};
 use crate::operation::skeleton::{Look, Operation, Registered, Tried, When};
 use crate::operation::waiters::{Fate, Given, Kept, Ticket, Waiters};
 
-/// The work of an operation that waits in a queue until it is given a `Value`, and brings nothing
-/// of its own.
+/// The work of an operation that waits in a queue until it is given a `Value`.
 pub(crate) trait Queued {
     /// See [`Operation::NAME`].
     const NAME: &'static str;
@@ -50,6 +49,16 @@ pub(crate) trait Queued {
     fn resume(&mut self, got: Self::Got) -> Result<Self::Got> {
         Ok(got)
     }
+
+    /// Puts what others need to know of the operation into its place in the queue. (Something that
+    /// has to come back, such as a message, takes an [`Operation`] of its own.)
+    #[inline(always)]
+    fn bring(&self, _place: &mut Self::Value) {}
+
+    /// Called when the operation has left the queue without having been given anything. Those
+    /// behind it may have waited only for it.
+    #[inline(always)]
+    fn left(&mut self) {}
 
     /// Turns what the operation was given into its result.
     fn receive(&mut self, value: Self::Value) -> Self::Got;
@@ -99,7 +108,7 @@ impl<Q: Queued> Operation for Q {
     #[inline(always)]
     fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
         let alone = Q::ALONE.map(|_| Queued::place(self));
-        self.queue().join(cx, kept, alone)
+        self.queue().join(|place| self.bring(place), cx, kept, alone)
     }
 
     #[inline(always)]
@@ -110,16 +119,21 @@ impl<Q: Queued> Operation for Q {
 
     fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<Q::Got> {
         let outcome = self.queue().look(*ticket, cx);
-        outcome.look(|value| self.receive(value))
+        let look = outcome.look(|value| self.receive(value));
+        if let Look::Cancelled(..) | Look::PassedOver(_) = look {
+            quietly(|| self.left()); // foreign code
+        }
+        look
     }
 
     #[inline(never)]
     fn leave(&mut self, ticket: &mut Ticket) {
         let (value, fate, left) = self.queue().leave(*ticket);
         let mut panic = FirstPanic::new();
-        if fate == Fate::Handed {
-            panic.catch(|| self.pass_on(value));
-        }
+        panic.catch(|| match fate {
+            Fate::Handed => self.pass_on(value),
+            Fate::NotHanded => self.left(),
+        });
         panic.catch(|| drop(left)); // foreign code
         panic.resume();
     }

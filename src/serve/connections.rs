@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::error::Result;
-use crate::operation::sync::Event;
+use crate::operation::sync::event::Event;
 
 /// How many connections there may be, unless the program says otherwise. Each takes a descriptor,
 /// and the process may have only so many. A quarter is left for whatever else it opens, such as

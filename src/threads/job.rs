@@ -23,7 +23,7 @@ use slab::Slab;
 
 use crate::error::Asks;
 use crate::error::panic::{Payload, quietly};
-use crate::operation::sync::Permit;
+use crate::operation::sync::limiter::Permit;
 use crate::platform::clock::Nanos;
 use crate::platform::part::part;
 use crate::platform::thread_static;

@@ -13,7 +13,7 @@ use crate::nursery::system;
 use crate::operation::skeleton::{
     Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,
 };
-use crate::operation::sync::{Acquire, CapacityLimiter, Permit};
+use crate::operation::sync::limiter::{Acquire, CapacityLimiter, Permit};
 use crate::operation::waiters::Kept;
 use crate::platform::part::part;
 use crate::scope::Uncancellable;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{pending, ready};
 use std::time::Duration;
 
+use seedbed::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, oneshot, watch};
 use seedbed::{
     CancelScope, Event, Result, cancel_scope, cancellable, channel, checkpoint, fail_after,
     finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until, yield_now,
@@ -69,6 +70,20 @@ fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     is_a_checkpoint("send", async || Ok(sender.send(1).await?));
     is_a_checkpoint("recv", async || receiver.recv().await.map(drop));
     is_a_checkpoint("cancellable", async || cancellable(ready(())).await);
+    let (mutex, lock, semaphore) = (Mutex::new(()), RwLock::new(()), Semaphore::new(3));
+    is_a_checkpoint("Mutex::lock", async || mutex.lock().await.map(drop));
+    is_a_checkpoint("RwLock::read", async || lock.read().await.map(drop));
+    is_a_checkpoint("RwLock::write", async || lock.write().await.map(drop));
+    is_a_checkpoint("Semaphore::acquire", async || semaphore.acquire_many(3).await.map(drop));
+    let (barrier, cell) = (Barrier::new(1), OnceCell::from(1));
+    is_a_checkpoint("Barrier::wait", async || barrier.wait().await.map(drop));
+    is_a_checkpoint("OnceCell", async || cell.get_or_init(async || Ok(2)).await.map(drop));
+    let (_sender, seen) = watch::channel(());
+    is_a_checkpoint("watch::Receiver::changed", async || {
+        let mut receiver = seen.clone();
+        receiver.mark_changed();
+        receiver.changed().await.map(drop)
+    });
     assert_eq!(turns_of_others(100, 12, async || yield_now().await), 12, "yield_now");
     is_a_checkpoint("tick", async || interval(secs(1)).tick().await.map(drop));
 }
@@ -84,6 +99,22 @@ fn c02_operations_on_closed_channels_count() {
     });
     is_a_checkpoint("recv", async || {
         assert_eq!(receiver.recv().await?, None);
+        Ok(())
+    });
+    is_a_checkpoint("oneshot", async || {
+        let (_, receiver) = oneshot::channel::<()>();
+        assert!(!receiver.await.unwrap_err().is_cancelled());
+        Ok(())
+    });
+    let (_, ended) = watch::channel(());
+    is_a_checkpoint("watch", async || {
+        assert_eq!(ended.clone().changed().await?, None);
+        Ok(())
+    });
+    let closed = Semaphore::new(1);
+    closed.close();
+    is_a_checkpoint("semaphore", async || {
+        assert!(!closed.acquire().await.unwrap_err().is_cancelled());
         Ok(())
     });
 }

@@ -18,6 +18,9 @@ mod shields;
 use std::future::{Future, pending};
 use std::pin::Pin;
 
+use seedbed::sync::{
+    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, oneshot, watch,
+};
 use seedbed::{
     Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel, finishing, now,
     nursery, sleep, sleep_forever, sleep_until,
@@ -40,15 +43,93 @@ struct Waits {
     event: Event,
     full: (seedbed::Sender<u8>, seedbed::Receiver<u8>),
     empty: (seedbed::Sender<u8>, seedbed::Receiver<u8>),
+    locked: Mutex<()>,
+    written: RwLock<()>,
+    permits: Semaphore,
+    cell: OnceCell<()>,
+    notify: Notify,
+    condition: Condition,
+    /// For more than those that wait for it.
+    barrier: Barrier,
 }
 
 impl Waits {
     fn new() -> Waits {
-        Waits { event: Event::new(), full: channel(0), empty: channel(0) }
+        let waits = Waits {
+            event: Event::new(),
+            full: channel(0),
+            empty: channel(0),
+            locked: Mutex::new(()),
+            written: RwLock::new(()),
+            permits: Semaphore::new(1),
+            cell: OnceCell::new(),
+            notify: Notify::new(),
+            condition: Condition::new(),
+            barrier: Barrier::new(1000),
+        };
+        std::mem::forget((waits.locked.try_lock(), waits.written.try_write()));
+        waits
+    }
+
+    fn locks(&self) -> Vec<Op<'_>> {
+        vec![
+            ("mutex", Box::pin(async { self.locked.lock().await.map(drop) })),
+            ("read", Box::pin(async { self.written.read().await.map(drop) })),
+            ("write", Box::pin(async { self.written.write().await.map(drop) })),
+            ("semaphore", Box::pin(async { self.permits.acquire_many(2).await.map(drop) })),
+            (
+                "once_cell",
+                Box::pin(async {
+                    self.cell.get_or_init(async || sleep_forever().await).await.map(drop)
+                }),
+            ),
+        ]
+    }
+
+    fn notices(&self) -> Vec<Op<'_>> {
+        vec![
+            ("notify", Box::pin(self.notify.notified())),
+            (
+                "condition",
+                Box::pin(async {
+                    let mutex = Mutex::new(());
+                    self.condition.wait(mutex.lock().await?).await.map(drop)
+                }),
+            ),
+            ("barrier", Box::pin(async { self.barrier.wait().await.map(drop) })),
+            (
+                "oneshot recv",
+                Box::pin(async {
+                    let (_sender, receiver) = oneshot::channel();
+                    receiver.await
+                }),
+            ),
+            (
+                "oneshot closed",
+                Box::pin(async {
+                    let (mut sender, _receiver) = oneshot::channel::<()>();
+                    sender.closed().await
+                }),
+            ),
+            (
+                "watch changed",
+                Box::pin(async {
+                    let (_sender, mut receiver) = watch::channel(());
+                    receiver.changed().await.map(drop)
+                }),
+            ),
+            (
+                "watch closed",
+                Box::pin(async {
+                    let (sender, _receiver) = watch::channel(());
+                    sender.closed().await
+                }),
+            ),
+        ]
     }
 
     fn all(&self) -> Vec<Op<'_>> {
-        vec![
+        let mut all: Vec<Op<'_>> = vec![
             ("event", Box::pin(self.event.wait())),
             ("send", Box::pin(async { Ok(self.full.0.send(1).await?) })),
             ("recv", Box::pin(async { self.empty.1.recv().await.map(drop) })),
@@ -74,7 +155,10 @@ impl Waits {
                 Box::pin(async { cancel_scope(async |_| self.event.wait().await).await.map(drop) }),
             ),
             ("finishing", Box::pin(finishing(self.event.wait()))),
-        ]
+        ];
+        all.extend(self.locks());
+        all.extend(self.notices());
+        all
     }
 }
 

@@ -4,6 +4,7 @@
 mod orders;
 mod output;
 mod planted;
+mod primitives;
 mod search;
 mod this_crate;
 

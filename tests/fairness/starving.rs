@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use seedbed::net::UnixStream;
+use seedbed::sync::{Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, oneshot, watch};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
@@ -260,6 +261,41 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
             let limiter = CapacityLimiter::new(1);
             while greed.goes_on() {
                 drop(limiter.acquire().await?);
+            }
+        }),
+        greedy!("locks", |greed| {
+            let (mutex, lock, semaphore) = (Mutex::new(()), RwLock::new(()), Semaphore::new(2));
+            while greed.goes_on() {
+                drop(mutex.lock().await?);
+                drop((lock.read().await?, lock.read().await?));
+                drop(lock.write().await?);
+                drop(semaphore.acquire_many(2).await?);
+            }
+        }),
+        greedy!("locks without waiting, beside a scope", |greed| {
+            let (mutex, semaphore) = (Mutex::new(()), Semaphore::new(1));
+            while greed.goes_on() {
+                drop((mutex.try_lock().unwrap(), semaphore.try_acquire().unwrap()));
+                cancel_scope(async |_| Ok(())).await?;
+            }
+        }),
+        greedy!("notifications", |greed| {
+            let (notify, barrier, cell) = (Notify::new(), Barrier::new(1), OnceCell::new());
+            while greed.goes_on() {
+                notify.notify_one();
+                notify.notified().await?;
+                barrier.wait().await?;
+                cell.get_or_init(async || Ok(())).await?;
+            }
+        }),
+        greedy!("one message, and the latest value", |greed| {
+            let (latest, mut watched) = watch::channel(0);
+            while greed.goes_on() {
+                let (sender, receiver) = oneshot::channel();
+                sender.send(()).unwrap();
+                receiver.await?;
+                latest.send(1).unwrap();
+                watched.changed().await?;
             }
         }),
         greedy!("a channel", |greed| {

@@ -15,6 +15,7 @@
 mod channel;
 mod foreign;
 mod generators;
+mod primitives;
 mod scenario;
 mod timers;
 
@@ -73,6 +74,26 @@ fn foreign() {
 #[test]
 fn generators() {
     check(generators::run, 500);
+}
+
+#[test]
+fn latest() {
+    check(primitives::latest::run, 300);
+}
+
+#[test]
+fn locks() {
+    check(primitives::locks::run, 500);
+}
+
+#[test]
+fn meetings() {
+    check(primitives::meetings::run, 500);
+}
+
+#[test]
+fn notices() {
+    check(primitives::notices::run, 500);
 }
 
 #[test]

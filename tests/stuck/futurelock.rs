@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::{Either, join, select};
 use futures::stream::{FuturesUnordered, StreamExt};
+use seedbed::sync::{Barrier, Mutex, Notify, RwLock, Semaphore, watch};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Permit, Result, channel, fail_after, now, nursery, sleep,
@@ -105,6 +106,62 @@ fn r11_a_message_while_others_stay_busy() {
         });
         assert_said_of(&records, line, "a message");
     }
+}
+
+#[test]
+fn r11_locks_permits_and_notifications_while_others_stay_busy() {
+    let (line, records) = beside_a_busy_task(async |_| {
+        let mutex = Mutex::new(());
+        let held = mutex.lock().await?;
+        let (lock, line) = (mutex.lock(), line!());
+        assert!(park(lock, || drop(held), secs(2)).await.is_some());
+        Ok(line)
+    });
+    assert_said_of(&records, line, "a lock");
+    let (line, records) = beside_a_busy_task(async |_| {
+        let lock = RwLock::new(());
+        let held = lock.read().await?;
+        let (write, line) = (lock.write(), line!());
+        assert!(park(write, || drop(held), secs(2)).await.is_some());
+        Ok(line)
+    });
+    assert_said_of(&records, line, "a lock");
+    let (line, records) = beside_a_busy_task(async |_| {
+        let semaphore = Semaphore::new(1);
+        let (acquire, line) = (semaphore.acquire_many(3), line!());
+        assert!(park(acquire, || semaphore.add_permits(2), secs(2)).await.is_some());
+        Ok(line)
+    });
+    assert_said_of(&records, line, "a permit");
+    let (line, records) = beside_a_busy_task(async |_| {
+        let notify = Notify::new();
+        let (notified, line) = (notify.notified(), line!());
+        assert!(park(notified, || notify.notify_one(), secs(2)).await.is_some());
+        Ok(line)
+    });
+    assert_said_of(&records, line, "a notification");
+}
+
+/// What all are given is kept from nobody.
+#[test]
+fn r11_what_everybody_gets_is_not_reported() {
+    let ((), records) = beside_a_busy_task(async |_| {
+        let (notify, barrier) = (Notify::new(), Barrier::new(2));
+        let (sender, mut receiver) = watch::channel(0);
+        let other = async { poll_once(barrier.wait()).await.map(drop) };
+        let other = &mut pin!(other);
+        assert!(park(notify.notified(), || notify.notify_waiters(), secs(2)).await.is_some());
+        assert!(park(receiver.changed(), || sender.send(1).unwrap(), secs(2)).await.is_some());
+        let all = async {
+            let mut first = pin!(barrier.wait());
+            assert!(poll_once(&mut first).await.is_none());
+            other.await.expect("it was the last");
+            sleep(secs(2)).await?;
+            first.await.map(drop)
+        };
+        all.await
+    });
+    assert!(records.is_empty(), "{records:?}");
 }
 
 /// Nothing runs but a timer now and then.

@@ -1,4 +1,4 @@
-//! Events and channels: C2, C10 and D3, and what their own documentation promises.
+//! What passes between tasks: C2, C10 and D1 to D3, and what its own documentation promises.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,7 +6,9 @@ mod support;
 mod channel;
 mod end;
 mod event;
+mod locks;
 mod loss;
+mod meetings;
 mod random;
 
 use std::cell::Cell;

@@ -1,17 +1,66 @@
-//! Synchronization between tasks of one thread.
+//! Synchronization between tasks: locks, notifications, and further channels.
 //!
-//! | file | concept |
+//! | for | see |
 //! |---|---|
-//! | `event` | something that happens once |
-//! | `channel` | bounded and rendezvous channels |
-//! | `limiter` | a limit on how much goes on at once |
+//! | one task at a time, across an await | [`Mutex`] |
+//! | several readers or one writer | [`RwLock`] |
+//! | a change of a mutex's value | [`Condition`] |
+//! | a limit on how much happens at once | [`CapacityLimiter`](crate::CapacityLimiter) |
+//! | several permits at once | [`Semaphore`] |
+//! | something that happens once | [`Event`](crate::Event) |
+//! | telling one task, or all that wait, to go on | [`Notify`] |
+//! | waiting until enough tasks are there | [`Barrier`] |
+//! | a value that the first task to need it makes | [`OnceCell`] |
+//! | the latest of a value that changes | [`watch`] |
+//! | one message | [`oneshot`] |
+//! | messages, each to one receiver | [`channel`](fn@crate::channel) |
+//!
+//! All are for tasks of one thread. What passes between threads is a
+//! [`Token`](crate::Token)'s business.
+//!
+//! # What they have in common
+//!
+//! * Each function that returns a future is a [checkpoint](crate::checkpoint()).
+//! * First come, first served: who has waited longest is next, and nobody who comes later gets
+//!   ahead.
+//! * Once a task was given what it waits for, it has it, even if it is cancelled before it runs.
+//!   If the future is dropped instead, what it was given goes to the next task.
+//! * Nothing is lost or doubled by a cancellation, a dropped future, or a panic.
+//! * If a task was given a lock, a permit or a message and does not poll the future that it was
+//!   given to, this [is reported](crate::guide::scheduling#a-stuck-task-says-so).
 
-mod channel;
-mod event;
-mod limiter;
+// | file | concept |
+// |---|---|
+// | `event` | something that happens once |
+// | `channel` | bounded and rendezvous channels |
+// | `limiter` | a limit on how much goes on at once |
+// | `permits` | what locks and semaphores are made of |
+// | `lock` | a value for one task at a time, or for several readers; conditions |
+// | `semaphore` | permits for several things at once |
+// | `notify` | telling tasks to go on: one, or all that wait |
+// | `barrier` | a place where tasks wait until enough of them are there |
+// | `once_cell` | a value that is made by the first task that needs it |
+// | `oneshot` | a channel for one message |
+// | `watch` | a value that is watched |
 
-pub use channel::{
-    Closed, Receiver, Recv, SendError, Sender, Sending, TryRecvError, TrySendError, channel,
+mod barrier;
+pub(crate) mod channel;
+pub(crate) mod event;
+pub(crate) mod limiter;
+mod lock;
+mod notify;
+mod once_cell;
+pub mod oneshot;
+mod permits;
+mod semaphore;
+pub mod watch;
+
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use lock::{
+    Condition, MappedMutexGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
-pub use event::{Event, EventWait};
-pub use limiter::{Acquire, CapacityLimiter, Permit};
+pub use notify::Notify;
+pub use once_cell::OnceCell;
+pub use semaphore::{
+    OwnedSemaphorePermit, PermitOf, Semaphore, SemaphoreClosed, SemaphorePermit, TryAcquireError,
+};

@@ -205,23 +205,25 @@ impl<T: Given> Waiters<T> {
         Waiters { inner: RefCell::new(Inner { first: Slot::FREE, others: None, free, head, tail }) }
     }
 
-    /// Joins the queue at its end, bringing nothing. An operation that waits for something that
-    /// only one can have says where it was called.
+    /// Joins the queue at its end. `bring` puts what the operation brings into its place, if it has
+    /// joined. An operation that waits for something that only one can have says where it was
+    /// called.
     ///
     /// A foreign waker has to be cloned first. The clone is in `kept`, and the operation looks
     /// again before it joins.
     #[inline]
     pub(crate) fn join(
         &self,
+        bring: impl FnOnce(&mut T),
         cx: &Context<'_>,
         kept: &mut Kept,
         alone: Option<&'static Location<'static>>,
     ) -> Registered<Ticket> {
         match waker::current_unit(cx.waker()) {
             Some(unit) => {
-                Registered::Waits(self.take_place(|_| (), alone, || Waiting::of_unit(unit)))
+                Registered::Waits(self.take_place(bring, alone, || Waiting::of_unit(unit)))
             }
-            None => self.join_with_foreign(|_| (), cx, kept, alone),
+            None => self.join_with_foreign(bring, cx, kept, alone),
         }
     }
 
@@ -233,13 +235,7 @@ impl<T: Given> Waiters<T> {
         cx: &Context<'_>,
         kept: &mut Kept,
     ) -> Registered<Ticket> {
-        let bring = |place: &mut T| *place = mem::replace(value, T::NOTHING);
-        match waker::current_unit(cx.waker()) {
-            Some(unit) => {
-                Registered::Waits(self.take_place(bring, None, || Waiting::of_unit(unit)))
-            }
-            None => self.join_with_foreign(bring, cx, kept, None),
-        }
+        self.join(|place| *place = mem::replace(value, T::NOTHING), cx, kept, None)
     }
 
     #[cold]
@@ -294,14 +290,47 @@ impl<T: Given> Waiters<T> {
     /// Takes the first waiter that was not cancelled out of the queue. It must be served.
     #[inline]
     pub(crate) fn next(&self) -> Option<Next<'_, T>> {
+        self.next_if(|_| true)
+    }
+
+    /// Like [`next`](Self::next), if that waiter brought something like this. Otherwise it stays
+    /// the first.
+    #[inline]
+    pub(crate) fn next_if(&self, is_like: impl FnOnce(&T) -> bool) -> Option<Next<'_, T>> {
         let mut inner = self.inner.borrow_mut();
         inner.pass_over_cancelled();
         let slot = RefMut::filter_map(inner, |inner| {
             let first = inner.head;
-            inner.head = inner.slot_if(first)?.next;
+            let slot = inner.slot_if(first)?;
+            let next = slot.next;
+            if !is_like(&slot.value) {
+                return None;
+            }
+            inner.head = next;
             Some(inner.slot(first))
         });
         Some(Next { slot: slot.ok()? })
+    }
+
+    /// How many waiters there are that were not cancelled.
+    #[cold]
+    pub(crate) fn count(&self) -> usize {
+        let mut inner = self.inner.borrow_mut();
+        let mut count = 0;
+        let mut index = inner.head;
+        while let Some(slot) = inner.slot_if(index) {
+            count += usize::from(!slot.waiting.is_cancelled());
+            index = slot.next;
+        }
+        count
+    }
+
+    /// Whether there is a waiter that was not cancelled.
+    #[inline]
+    pub(crate) fn is_anybody(&self) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        inner.pass_over_cancelled();
+        inner.head != NONE
     }
 
     /// Serves all the waiters with what they brought, even if one's waker panics; the panic is
@@ -312,6 +341,26 @@ impl<T: Given> Waiters<T> {
             let waker = waiter.serve();
             panic.catch(|| waker.wake());
         }
+        panic.resume();
+    }
+
+    /// Serves the waiters that are there now, and then wakes them, which is foreign code. `give`
+    /// replaces what each brought by what it is given. Waiters that join in the meantime are not
+    /// served.
+    pub(crate) fn serve_present(&self, mut give: impl FnMut(&mut T)) {
+        let Some(mut first) = self.next() else { return };
+        give(first.value());
+        let first = first.serve();
+        if !self.is_anybody() {
+            return first.wake();
+        }
+        let mut woken = vec![first];
+        while let Some(mut waiter) = self.next() {
+            give(waiter.value());
+            woken.push(waiter.serve());
+        }
+        let mut panic = FirstPanic::new();
+        panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
         panic.resume();
     }
 

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::error::{NotRunning, Result, placed};
 use crate::operation::checkpoint::checkpoint;
-use crate::operation::sync::CapacityLimiter;
+use crate::operation::sync::limiter::CapacityLimiter;
 use crate::platform::part::part;
 use crate::scope::aside::Aside;
 use crate::threads::job::Abandoned;

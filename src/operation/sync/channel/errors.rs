@@ -27,6 +27,12 @@ pub struct SendError<T> {
 }
 
 impl<T> SendError<T> {
+    /// Nobody receives the message.
+    #[cold]
+    pub(crate) fn closed(message: T) -> SendError<T> {
+        SendError { message, why: Closed.into() }
+    }
+
     /// Returns the message.
     pub fn into_inner(self) -> T {
         self.message

@@ -11,7 +11,7 @@ use hyper::header::HeaderMap;
 
 use crate::error::{Error, Result};
 use crate::operation::checkpoint::checkpoint;
-use crate::operation::sync::Event;
+use crate::operation::sync::event::Event;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::cut_off::CutOff;

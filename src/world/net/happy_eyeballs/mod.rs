@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::nursery::nursery;
-use crate::operation::sync::channel;
+use crate::operation::sync::channel::channel;
 use crate::scope::move_on_after;
 
 /// How long after one attempt the next one begins, as recommended by section 5 of the RFC.

@@ -1,0 +1,356 @@
+//! A channel for one message.
+//!
+//! Each end learns when the other is gone: the sender can [wait](Sender::closed) for that, to end
+//! work whose result nobody wants, and the receiver gets the error [`SenderGone`], which says
+//! whether the sender's task was cancelled.
+//!
+//! ```
+//! use seedbed::{nursery, sync::oneshot};
+//!
+//! seedbed::run(async {
+//!     let (sender, receiver) = oneshot::channel();
+//!     nursery(async |n| {
+//!         n.spawn(async move {
+//!             sender.send("an answer")?;
+//!             Ok(())
+//!         });
+//!         assert_eq!(receiver.await?, "an answer");
+//!         Ok(())
+//!     })
+//!     .await
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+
+use std::cell::{Cell, OnceCell};
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::error::{Cancelled, Error, Exclusive, Result};
+use crate::operation::queued::Queued;
+use crate::operation::skeleton::{Doing, Tried, When};
+use crate::operation::sync::channel::{SendError, TryRecvError};
+use crate::operation::waiters::Waiters;
+use crate::schedule::budget;
+use crate::scope;
+
+/// Makes a channel for one message.
+#[track_caller]
+#[must_use]
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Rc::new(Shared {
+        made: Location::caller(),
+        message: Cell::new(None),
+        gone: OnceCell::new(),
+        closed: Cell::new(false),
+        receiver: Waiters::new(),
+        sender: Waiters::new(),
+    });
+    (Sender { shared: shared.clone() }, Receiver { shared })
+}
+
+struct Shared<T> {
+    made: &'static Location<'static>,
+    /// The message, from when it is sent until the receiver returns with it.
+    message: Cell<Option<T>>,
+    /// Set when the sender is gone, whether or not it has sent the message.
+    gone: OnceCell<SenderGone>,
+    /// Whether the receiver takes no message any more.
+    closed: Cell<bool>,
+    /// The receiver, if it waits for the message.
+    receiver: Waiters<()>,
+    /// The sender, if it waits until the receiver is gone.
+    sender: Waiters<()>,
+}
+
+impl<T> Shared<T> {
+    fn close(&self) {
+        self.closed.set(true);
+        self.sender.serve_all(); // foreign code
+    }
+}
+
+/// The sending end of a [`channel`].
+pub struct Sender<T> {
+    shared: Rc<Shared<T>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends the message. This is not a checkpoint.
+    ///
+    /// If the receiver is dropped before it has received the message, the message is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message, if the receiver is gone. `?` turns it into an
+    /// [`Error`](crate::Error).
+    pub fn send(self, message: T) -> Result<(), SendError<T>> {
+        budget::count();
+        if self.is_closed() {
+            return Err(SendError::closed(message));
+        }
+        self.shared.message.set(Some(message));
+        Ok(()) // the receiver is woken when this is dropped
+    }
+
+    /// Whether the receiver is gone or has [closed](Receiver::close) the channel.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.get()
+    }
+
+    /// Waits until the receiver is gone or has [closed](Receiver::close) the channel.
+    ///
+    /// It is a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn closed(&mut self) -> impl Future<Output = Result<()>> + Unpin {
+        Doing::new(Closing { shared: &*self.shared, place: Location::caller() })
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let cancelled = || scope::check().err()?.downcast_ref::<Cancelled>().cloned();
+        let gone = SenderGone { made: self.shared.made, cancelled: cancelled() };
+        drop(self.shared.gone.set(gone)); // there is one sender
+        self.shared.receiver.serve_all(); // foreign code
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("oneshot::Sender").field("is_closed", &self.is_closed()).finish()
+    }
+}
+
+/// The receiving end of a [`channel`]. `receiver.await` is [`recv`](Self::recv) for one that is not
+/// needed any more.
+pub struct Receiver<T> {
+    shared: Rc<Shared<T>>,
+}
+
+impl<T> Receiver<T> {
+    /// Waits for the message.
+    ///
+    /// It is a checkpoint. If this is cancelled or dropped, the message is not lost: the next call
+    /// gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled), or [`SenderGone`] if there is no message and none will come.
+    #[track_caller]
+    pub fn recv(&mut self) -> impl Future<Output = Result<T>> + Unpin {
+        Receiving(Doing::new(Receive { shared: &*self.shared, place: Location::caller() }))
+    }
+
+    /// Takes the message, if it is there. This is not a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`].
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        budget::count();
+        match self.shared.message.take() {
+            Some(message) => Ok(message),
+            None if self.shared.gone.get().is_some() => Err(TryRecvError::Ended),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// Closes the channel: from now on sending fails. A message that was sent before can still be
+    /// received.
+    pub fn close(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.close();
+        drop(self.shared.message.take()); // foreign code
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("oneshot::Receiver").finish_non_exhaustive()
+    }
+}
+
+impl<T> IntoFuture for Receiver<T> {
+    type Output = Result<T>;
+    type IntoFuture = Recv<T>;
+
+    #[track_caller]
+    fn into_future(self) -> Recv<T> {
+        let receive = Receive { shared: self.shared.clone(), place: Location::caller() };
+        Recv { receiving: Receiving(Doing::new(receive)), _receiver: self }
+    }
+}
+
+/// The future of a [`Receiver`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Recv<T> {
+    receiving: Receiving<Rc<Shared<T>>>,
+    _receiver: Receiver<T>,
+}
+
+impl<T> Future for Recv<T> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        Pin::new(&mut self.get_mut().receiving).poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for Recv<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("oneshot::Recv").finish_non_exhaustive()
+    }
+}
+
+/// A future that receives.
+#[must_use = "futures do nothing unless awaited"]
+struct Receiving<S: Holder>(Doing<Receive<S>>);
+
+/// A reference to what both ends share.
+trait Holder: Deref<Target = Shared<Self::Message>> {
+    type Message;
+}
+
+impl<T> Holder for &Shared<T> {
+    type Message = T;
+}
+
+impl<T> Holder for Rc<Shared<T>> {
+    type Message = T;
+}
+
+impl<S: Holder> Future for Receiving<S> {
+    type Output = Result<S::Message>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let doing = &mut self.get_mut().0;
+        let polled = Pin::new(&mut *doing).poll(cx);
+        polled.map(|outcome| {
+            outcome?;
+            let Receive { shared, place } = &doing.work;
+            shared.message.take().ok_or_else(|| {
+                let gone = shared.gone.get().expect("there would be a message");
+                Error::from(gone.clone()).at(place)
+            })
+        })
+    }
+}
+
+struct Receive<S> {
+    shared: S,
+    place: &'static Location<'static>,
+}
+
+impl<S: Holder> Queued for Receive<S> {
+    const NAME: &'static str = "oneshot::Receiver::recv";
+    const COUNTS_WHEN_CANCELLED: u8 = 2;
+    const ALONE: Option<Exclusive> = None;
+
+    /// Nothing is passed: the message stays where it is until the receiver returns with it.
+    type Value = ();
+    type Got = ();
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn queue(&self) -> &Waiters<()> {
+        &self.shared.receiver
+    }
+
+    fn attempt(&mut self, _: When) -> Tried<()> {
+        if self.shared.gone.get().is_some() { Tried::Done(()) } else { Tried::Waits }
+    }
+
+    fn receive(&mut self, (): ()) {}
+
+    fn pass_on(&mut self, (): ()) {}
+}
+
+struct Closing<'a, T> {
+    shared: &'a Shared<T>,
+    place: &'static Location<'static>,
+}
+
+impl<T> Queued for Closing<'_, T> {
+    const NAME: &'static str = "oneshot::Sender::closed";
+    const COUNTS_WHEN_CANCELLED: u8 = 2;
+    const ALONE: Option<Exclusive> = None;
+
+    type Value = ();
+    type Got = ();
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn queue(&self) -> &Waiters<()> {
+        &self.shared.sender
+    }
+
+    fn attempt(&mut self, _: When) -> Tried<()> {
+        if self.shared.closed.get() { Tried::Done(()) } else { Tried::Waits }
+    }
+
+    fn receive(&mut self, (): ()) {}
+
+    fn pass_on(&mut self, (): ()) {}
+}
+
+/// There is no message and none will come: the sender is gone. Either it has not sent one, or the
+/// message has already been received.
+#[derive(Clone, Debug)]
+pub struct SenderGone {
+    made: &'static Location<'static>,
+    cancelled: Option<Cancelled>,
+}
+
+impl SenderGone {
+    /// Where the channel was made.
+    #[must_use]
+    pub fn made(&self) -> &'static Location<'static> {
+        self.made
+    }
+
+    /// The cancellation in which the sender was dropped, if there was one.
+    ///
+    /// It was the sender's, not the receiver's, so it is not a
+    /// [source](std::error::Error::source) of this error, which no scope absorbs.
+    #[must_use]
+    pub fn cancelled(&self) -> Option<&Cancelled> {
+        self.cancelled.as_ref()
+    }
+}
+
+impl fmt::Display for SenderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let made = self.made;
+        write!(
+            f,
+            "no message will come: the sender of the oneshot channel made at {made} is gone"
+        )?;
+        match &self.cancelled {
+            Some(cancelled) => write!(f, "; its task was cancelled ({cancelled})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for SenderGone {}

@@ -1,0 +1,187 @@
+//! Looking at a watched value, and waiting for it to change.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::error::{Exclusive, Result};
+use crate::operation::queued::Queued;
+use crate::operation::skeleton::{Doing, Tried, When};
+use crate::operation::sync::watch::{Ref, Shared};
+use crate::operation::waiters::Waiters;
+
+/// The end of a [`channel`](super::channel()) that looks at the value. A clone has seen what the
+/// original has seen.
+pub struct Receiver<T> {
+    shared: Rc<Shared<T>>,
+    /// The version of the latest value that was seen.
+    seen: Cell<u64>,
+}
+
+impl<T> Receiver<T> {
+    /// Makes a receiver that has seen the present value.
+    pub(super) fn new(shared: Rc<Shared<T>>) -> Self {
+        let seen = shared.version.get();
+        Receiver::that_has_seen(seen, shared)
+    }
+
+    fn that_has_seen(seen: u64, shared: Rc<Shared<T>>) -> Self {
+        shared.receivers.set(shared.receivers.get() + 1);
+        Receiver { shared, seen: Cell::new(seen) }
+    }
+
+    /// The present value. It still counts as not seen, if it was not seen before.
+    #[track_caller]
+    pub fn borrow(&self) -> Ref<T> {
+        self.shared.snapshot()
+    }
+
+    /// The present value, which counts as seen from now on.
+    #[track_caller]
+    pub fn borrow_and_update(&mut self) -> Ref<T> {
+        let value = self.shared.snapshot();
+        self.mark_unchanged();
+        value
+    }
+
+    /// Whether there is a value that was not seen.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.seen.get() != self.shared.version.get()
+    }
+
+    /// Lets the present value count as not seen.
+    pub fn mark_changed(&mut self) {
+        self.seen.set(self.shared.version.get().wrapping_sub(1));
+    }
+
+    /// Lets the present value count as seen.
+    pub fn mark_unchanged(&mut self) {
+        self.seen.set(self.shared.version.get());
+    }
+
+    /// Waits until there is a value that was not seen, and lets it count as seen. `None` means that
+    /// no other will come: the senders are gone, and the last value was seen.
+    ///
+    /// It is a checkpoint. If it is cancelled or dropped, the value still counts as not seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn changed(&mut self) -> impl Future<Output = Result<Option<()>>> + Unpin {
+        self.changed_for(Location::caller())
+    }
+
+    fn changed_for(&self, place: &'static Location<'static>) -> Changed<'_, T> {
+        Changed(Doing::new(Watching { receiver: self, place }))
+    }
+
+    /// Waits until `is_right` says so of the value, and returns that value. `None` means that the
+    /// senders are gone, and that it was not so of the last value either. All values that were
+    /// looked at count as seen.
+    ///
+    /// It is a checkpoint each time it looks at a value.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    #[track_caller]
+    pub fn wait_for(
+        &mut self,
+        mut is_right: impl FnMut(&T) -> bool,
+    ) -> impl Future<Output = Result<Option<Ref<T>>>> {
+        let place = Location::caller();
+        self.mark_changed(); // the first look is at the present value
+        async move {
+            while let Some(()) = self.changed_for(place).await? {
+                let value = self.shared.snapshot();
+                if is_right(&value) {
+                    return Ok(Some(value));
+                }
+            }
+            Ok(None)
+        }
+    }
+
+    /// Whether both belong to the same channel.
+    #[must_use]
+    pub fn same_channel(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Receiver::that_has_seen(self.seen.get(), self.shared.clone())
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.receivers.set(self.shared.receivers.get() - 1);
+        if self.shared.receivers.get() == 0 {
+            self.shared.no_receivers.serve_present(|()| {}); // foreign code
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("watch::Receiver").field("value", &self.shared.value).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Receiver::changed`].
+#[must_use = "futures do nothing unless awaited"]
+struct Changed<'a, T>(Doing<Watching<'a, T>>);
+
+impl<T> Future for Changed<'_, T> {
+    type Output = Result<Option<()>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let doing = &mut self.get_mut().0;
+        let polled = Pin::new(&mut *doing).poll(cx);
+        polled.map_ok(|()| {
+            // Only now: if this was dropped earlier, the value was not seen.
+            let Receiver { shared, seen } = doing.work.receiver;
+            let version = shared.version.get();
+            (seen.replace(version) != version).then_some(())
+        })
+    }
+}
+
+struct Watching<'a, T> {
+    receiver: &'a Receiver<T>,
+    place: &'static Location<'static>,
+}
+
+impl<T> Queued for Watching<'_, T> {
+    const NAME: &'static str = "watch::Receiver::changed";
+    const COUNTS_WHEN_CANCELLED: u8 = 2;
+    const ALONE: Option<Exclusive> = None;
+
+    type Value = ();
+    type Got = ();
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn queue(&self) -> &Waiters<()> {
+        &self.receiver.shared.changes
+    }
+
+    fn attempt(&mut self, _: When) -> Tried<()> {
+        let has_ended = || self.receiver.shared.senders.get() == 0;
+        if self.receiver.has_changed() || has_ended() { Tried::Done(()) } else { Tried::Waits }
+    }
+
+    fn receive(&mut self, (): ()) {}
+
+    fn pass_on(&mut self, (): ()) {}
+}

@@ -1,0 +1,296 @@
+//! D2: locks, notifications and the like, with a task that is cancelled at every possible moment:
+//! nothing is lost, nothing is doubled, and nobody hangs.
+
+use std::cell::{Cell, RefCell};
+
+use seedbed::sync::{
+    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, oneshot, watch,
+};
+use seedbed::testing::explore;
+use seedbed::{CancelScope, Result, checkpoint, nursery};
+
+/// Two tasks do `work`, the first in a scope that a third one cancels. Returns whether the first
+/// was cancelled.
+async fn cancelling_one(work: impl AsyncFn(usize) -> Result<()>) -> Result<bool> {
+    let scope = CancelScope::new();
+    nursery(async |n| {
+        n.spawn(scope.enter(async |_| work(0).await));
+        n.spawn(work(1));
+        n.spawn(async {
+            checkpoint().await?;
+            scope.cancel();
+            Ok(())
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(scope.cancelled_caught())
+}
+
+fn explored(program: impl AsyncFn() -> Result<()>) {
+    let report = explore(program);
+    assert!(report.is_complete(), "{report}");
+}
+
+#[test]
+fn d02_a_mutex_is_unlocked_and_excludes() {
+    explored(async || {
+        let (mutex, inside, done) = (Mutex::new(0), Cell::new(0), Cell::new(0));
+        let cancelled = cancelling_one(async |_| {
+            let mut value = mutex.lock().await?;
+            *value += 1;
+            inside.set(inside.get() + 1);
+            assert_eq!(inside.get(), 1);
+            let outcome = checkpoint().await;
+            inside.set(inside.get() - 1);
+            done.set(done.get() + i32::from(outcome.is_ok()));
+            outcome
+        })
+        .await?;
+        let value = *mutex.try_lock().expect("it is unlocked");
+        assert!(value >= done.get() && done.get() == 2 - i32::from(cancelled));
+        Ok(())
+    });
+}
+
+#[test]
+fn d02_a_rwlock_is_given_up_and_excludes() {
+    explored(async || {
+        let (lock, readers) = (RwLock::new(0), Cell::new(0));
+        let reads = async || {
+            let value = lock.read().await?;
+            readers.set(readers.get() + 1);
+            let before = *value;
+            let outcome = checkpoint().await;
+            assert_eq!(*value, before);
+            readers.set(readers.get() - 1);
+            outcome
+        };
+        let writes = async || {
+            let mut value = lock.write().await?;
+            assert_eq!(readers.get(), 0);
+            *value += 1;
+            let outcome = checkpoint().await;
+            assert_eq!(readers.get(), 0);
+            outcome
+        };
+        // The writer is the one that is cancelled, so that a reader behind it has to go on.
+        nursery(async |n| {
+            n.spawn(reads());
+            cancelling_one(async |task| if task == 0 { writes().await } else { reads().await })
+                .await
+                .map(drop)
+        })
+        .await?;
+        assert!(lock.try_write().is_some(), "it is given up");
+        Ok(())
+    });
+}
+
+#[test]
+fn d02_a_semaphore_has_all_its_permits_in_the_end() {
+    explored(async || {
+        let (semaphore, taken) = (Semaphore::new(2), Cell::new(0));
+        cancelling_one(async |task| {
+            let count = 2 - task;
+            let permits = semaphore.acquire_many(count).await?;
+            taken.set(taken.get() + count);
+            assert!(taken.get() <= 2);
+            let outcome = checkpoint().await;
+            taken.set(taken.get() - count);
+            drop(permits);
+            outcome
+        })
+        .await?;
+        assert_eq!(semaphore.available_permits(), 2);
+        Ok(())
+    });
+}
+
+/// Two tasks wait, one is notified. If it is cancelled before it has the lock, the other one goes
+/// on instead.
+#[test]
+fn d02_a_condition_notifies_another_if_one_is_cancelled() {
+    explored(async || {
+        let (mutex, condition, scope) = (Mutex::new(0), Condition::new(), CancelScope::new());
+        let takes = async || {
+            let items = mutex.lock().await?;
+            let mut items = condition.wait_while(items, |items| *items == 0).await?;
+            *items -= 1;
+            Ok(())
+        };
+        let puts = async || -> Result<()> {
+            *mutex.lock().await? += 1;
+            condition.notify_one();
+            Ok(())
+        };
+        nursery(async |n| {
+            let first = n.spawn(scope.enter(async |_| takes().await));
+            let other = n.spawn(takes());
+            puts().await?;
+            scope.cancel();
+            if first.await?.is_some() {
+                puts().await?;
+            }
+            other.await
+        })
+        .await?;
+        assert_eq!(*mutex.try_lock().expect("it is unlocked"), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn d02_a_notification_is_taken_once() {
+    explored(async || {
+        let (notify, went_on) = (Notify::new(), Cell::new(0));
+        let scope = CancelScope::new();
+        nursery(async |n| {
+            n.spawn(scope.enter(async |_| {
+                notify.notified().await?;
+                went_on.set(went_on.get() + 1);
+                Ok(())
+            }));
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            n.spawn(async {
+                notify.notify_one();
+                Ok(())
+            });
+            Ok(())
+        })
+        .await?;
+        // If it was not taken, it is stored.
+        let left = futures::FutureExt::now_or_never(async {
+            let mut notified = notify.notified();
+            // It may let others run first.
+            for _ in 0..2 {
+                if futures::poll!(&mut notified).is_ready() {
+                    return true;
+                }
+            }
+            false
+        });
+        assert_eq!(went_on.get() + i32::from(left == Some(true)), 1);
+        Ok(())
+    });
+}
+
+/// A barrier for two, and three tasks, one of which is cancelled: the other two meet. If it was not
+/// cancelled in time, the one that is left over meets a fourth.
+#[test]
+fn d02_a_barrier_opens_for_those_who_are_there() {
+    explored(async || {
+        let (barrier, leaders, passed) = (Barrier::new(2), Cell::new(0), Cell::new(0));
+        let scope = CancelScope::new();
+        let meets = async || {
+            let all = barrier.wait().await?;
+            leaders.set(leaders.get() + i32::from(all.is_leader()));
+            passed.set(passed.get() + 1);
+            Ok(())
+        };
+        nursery(async |n| {
+            let first = n.spawn(scope.enter(async |_| meets().await));
+            n.spawn(meets());
+            n.spawn(meets());
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            if first.await?.is_some() { meets().await } else { Ok(()) }
+        })
+        .await?;
+        assert_eq!(passed.get(), if scope.cancelled_caught() { 2 } else { 4 });
+        assert_eq!(leaders.get(), passed.get() / 2);
+        Ok(())
+    });
+}
+
+#[test]
+fn d02_a_once_cell_is_made_by_the_next_if_one_is_cancelled() {
+    explored(async || {
+        let (cell, made) = (OnceCell::new(), RefCell::new(Vec::new()));
+        let cancelled = cancelling_one(async |task| {
+            let make = async || {
+                checkpoint().await?;
+                made.borrow_mut().push(task);
+                Ok(task)
+            };
+            let value = *cell.get_or_init(make).await?;
+            assert_eq!(*made.borrow(), [value], "it is made once");
+            Ok(())
+        })
+        .await?;
+        assert_eq!(cell.get().copied(), made.borrow().first().copied());
+        assert!(!cancelled || cell.get().is_some());
+        Ok(())
+    });
+}
+
+#[test]
+fn d02_one_message_is_received_given_back_or_dropped() {
+    explored(async || {
+        let (sender, receiver) = oneshot::channel();
+        let (got, back) = (Cell::new(None), Cell::new(None));
+        let scope = CancelScope::new();
+        nursery(async |n| {
+            n.spawn(async {
+                checkpoint().await?;
+                back.set(sender.send(7).err().map(seedbed::SendError::into_inner));
+                Ok(())
+            });
+            n.spawn(scope.enter(async |_| {
+                got.set(Some(receiver.await?));
+                Ok(())
+            }));
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            Ok(())
+        })
+        .await?;
+        assert!(got.get().is_none() || back.get().is_none());
+        assert!(got.get().is_some() != scope.cancelled_caught());
+        Ok(())
+    });
+}
+
+#[test]
+fn d02_a_change_is_seen_by_each_receiver() {
+    explored(async || {
+        let (sender, receiver) = watch::channel(0);
+        let (scope, seen) = (CancelScope::new(), Cell::new(0));
+        let mut cut = receiver.clone();
+        nursery(async |n| {
+            let mut all = receiver.clone();
+            n.spawn(async move {
+                let mut last = 0;
+                while let Some(()) = all.changed().await? {
+                    let value = *all.borrow_and_update();
+                    assert!(value > last);
+                    last = value;
+                }
+                assert_eq!(last, 2, "the last value is seen before the end");
+                Ok(())
+            });
+            n.spawn(scope.enter(async |_| {
+                while let Some(()) = cut.changed().await? {
+                    seen.set(*cut.borrow());
+                }
+                Ok(())
+            }));
+            sender.send(1)?;
+            checkpoint().await?;
+            scope.cancel();
+            sender.send(2)?;
+            drop(sender);
+            Ok(())
+        })
+        .await?;
+        assert_eq!(cut.has_changed(), seen.get() != 2, "a cancelled wait has not seen it");
+        Ok(())
+    });
+}
