@@ -35,6 +35,14 @@ const TURN_TIME: u64 = 5;
 /// How many operations or polls there are between two readings of the processor's counter.
 const READ_EVERY: u32 = 4;
 
+/// The most operations between two readings in one poll. While operations are quick there are as
+/// many until the next reading as there have been since the poll began. For what takes as little
+/// time as a generator's item, a reading every few would cost more than the item.
+const READ_SELDOM: u32 = 16;
+
+/// Operations are quick if between two readings less than a millisecond divided by this has gone by.
+const QUICK: u64 = 64;
+
 /// The same if the counter is not trusted and the system's clock has to be asked.
 const ASK_EVERY: u32 = 8;
 
@@ -254,23 +262,27 @@ impl Turn {
 
     /// To be called when the allowance is used up. Returns whether there is another one.
     fn go_on(&self) -> bool {
-        let is_new = self.allowance.replace(0) > 0;
+        self.allowance.set(0);
         let how = self.how.get();
-        if how == How::Exact {
-            return false; // it is polled again for each operation, and polls count
-        }
-        if is_new {
-            self.charge(self.stride.get());
-        }
         let rest = self.rest.get();
-        if rest == 0 {
+        // With `Exact` it is polled again for each operation, and polls count.
+        if how == How::Exact || rest == 0 {
             return false;
         }
-        if how == How::Timed && self.lasts(self.poll_began.get(), POLL_TIME) {
-            self.rest.set(0);
-            return false;
+        let mut next = self.stride.get();
+        if how == How::Timed {
+            let before = self.read.get();
+            if self.lasts(self.poll_began.get(), POLL_TIME) {
+                self.rest.set(0);
+                return false;
+            }
+            next = self.stride.get();
+            if next > 1 && self.read.get() < before + self.millisecond.get() / QUICK {
+                next = next.max(self.budget.get().saturating_sub(rest).min(READ_SELDOM));
+            }
         }
-        let next = self.stride.get().min(rest);
+        let next = next.min(rest);
+        self.charge(next);
         self.allowance.set(next);
         self.rest.set(rest - next);
         true

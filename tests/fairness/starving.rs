@@ -739,6 +739,46 @@ fn r07_a_poll_that_lasts_lets_others_run() {
     assert!(others.get() >= LONG / 2, "{} times", others.get());
 }
 
+/// The same, if what it does was quick in this poll until then: this is noticed a few operations
+/// later.
+#[test]
+fn r07_a_poll_that_becomes_slow_lets_others_run() {
+    const ROUNDS: u64 = 10;
+    const MANY: u64 = 16;
+    let (others, done) = (Cell::new(0_u64), Cell::new(false));
+    let (mut in_a_row, mut rounds) = (Vec::new(), 0);
+    seedbed::run(async {
+        nursery(async |n| {
+            n.spawn(async {
+                while !done.get() {
+                    yield_now().await?;
+                    others.set(others.get() + 1);
+                }
+                Ok(())
+            });
+            while rounds < ROUNDS {
+                rounds += 1;
+                yield_now().await?;
+                for _ in 0..50 {
+                    checkpoint().await?;
+                }
+                let (before, mut slow) = (others.get(), 0);
+                while others.get() == before {
+                    compute(Duration::from_millis(2));
+                    checkpoint().await?;
+                    slow += 1;
+                }
+                in_a_row.push(slow);
+            }
+            done.set(true);
+            Ok(())
+        })
+        .await
+    })
+    .unwrap();
+    assert!(in_a_row.iter().all(|slow| *slow <= MANY + 1), "{in_a_row:?}");
+}
+
 /// After five milliseconds a turn ends, and who waited for what has happened meanwhile goes ahead
 /// of those that compute: it does not wait until each of them has had its turn.
 #[test]
