@@ -5,6 +5,12 @@
 //! message that it waits for) by whoever serves it. An operation has happened as soon as it is
 //! served, whatever happens before its task runs. A cancelled waiter is no longer served.
 //!
+//! | file | concept |
+//! |---|---|
+//! | `news` | news for several waiters at once |
+//! | `places` | the places of a queue, and the order of the waiters in them |
+//! | `waiting` | a waiter: the watch over it, and the waker to wake |
+//!
 //! # Foreign code
 //!
 //! No foreign code runs while the queue is borrowed or half changed. A foreign waker is cloned
@@ -14,6 +20,7 @@
 
 #[cfg(not(loom))]
 mod news;
+mod places;
 mod waiting;
 
 use std::cell::{RefCell, RefMut};
@@ -25,30 +32,15 @@ use crate::error::panic::{FirstPanic, quietly};
 use crate::error::{Error, Exclusive};
 use crate::operation::handed::{Taker, Takes};
 use crate::operation::skeleton::{Look, Registered};
+use crate::operation::waiters::places::{NONE, Places, Slot, State};
 use crate::operation::waiters::waiting::{Stale, Waiting};
 use crate::schedule::foreign::Foreign;
 use crate::schedule::wake::KeptWaker;
 use crate::schedule::waker;
 
 /// A queue of waiters, each of which has a `T`.
-///
-/// The first place is in the queue itself: nearly always there is one waiter, or none.
 pub(crate) struct Waiters<T: Given> {
-    inner: RefCell<Inner<T>>,
-}
-
-struct Inner<T: Given> {
-    /// A place with a waiter in it does not move; it is changed in place.
-    first: Slot<T>,
-    #[expect(
-        clippy::box_collection,
-        reason = "most queues have none, and each connection has one"
-    )]
-    others: Option<Box<Vec<Slot<T>>>>,
-    free: u32,
-    head: u32,
-    /// The last in the queue, unless it is empty.
-    tail: u32,
+    places: RefCell<Places<T>>,
 }
 
 /// A value that a waiter brings or is given.
@@ -67,34 +59,6 @@ impl Given for () {
 impl<T> Given for Option<T> {
     const NOTHING: Option<T> = None;
     type Taker = Taker;
-}
-
-/// Stands for no place.
-const NONE: u32 = u32::MAX;
-
-struct Slot<T: Given> {
-    value: T,
-    waiting: Waiting,
-    /// For a waiter that waits for something that only one can have.
-    taker: T::Taker,
-    /// The previous one in the queue. Meaningless for the first.
-    prev: u32,
-    /// The next one in the queue, or in the list of free places.
-    next: u32,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Free,
-    Waiting,
-    #[cfg(not(loom))]
-    /// It waits, but nobody is going to check what becomes of it.
-    Abandoned,
-    /// It was removed from the queue because it was cancelled; the operation has not looked yet.
-    PassedOver,
-    /// It was served and removed from the queue; the operation has not looked yet.
-    Handed,
 }
 
 /// A place in the queue. It is valid until its operation learns that it no longer waits.
@@ -201,8 +165,7 @@ impl<T: Given> Next<'_, T> {
 
 impl<T: Given> Waiters<T> {
     pub(crate) const fn new() -> Self {
-        let (free, head, tail) = (0, NONE, NONE);
-        Waiters { inner: RefCell::new(Inner { first: Slot::FREE, others: None, free, head, tail }) }
+        Waiters { places: RefCell::new(Places::new()) }
     }
 
     /// Joins the queue at its end. `bring` puts what the operation brings into its place, if it has
@@ -262,29 +225,16 @@ impl<T: Given> Waiters<T> {
         alone: Option<&'static Location<'static>>,
         waiting: impl FnOnce() -> Waiting,
     ) -> Ticket {
-        let inner = &mut *self.inner.borrow_mut();
-        if inner.free == NONE {
-            inner.grow();
-        }
-        let index = inner.free;
-        let tail = inner.tail;
-        let slot = inner.slot(index);
-        let free = slot.next;
+        let places = &mut *self.places.borrow_mut();
+        let place = places.join();
+        let slot = places.slot(place);
         bring(&mut slot.value);
         slot.taker.begin(alone);
         // The previous value has been taken out by now, so running its destructor would be wasted
         // work.
         mem::forget(mem::replace(&mut slot.waiting, waiting()));
-        slot.prev = tail;
-        slot.next = NONE;
         slot.state = State::Waiting;
-        inner.free = free;
-        match inner.head {
-            NONE => inner.head = index,
-            _ => inner.slot(tail).next = index,
-        }
-        inner.tail = index;
-        Ticket(index)
+        Ticket(place)
     }
 
     /// Takes the first waiter that was not cancelled out of the queue. It must be served.
@@ -297,30 +247,24 @@ impl<T: Given> Waiters<T> {
     /// the first.
     #[inline]
     pub(crate) fn next_if(&self, is_like: impl FnOnce(&T) -> bool) -> Option<Next<'_, T>> {
-        let mut inner = self.inner.borrow_mut();
-        inner.pass_over_cancelled();
-        let slot = RefMut::filter_map(inner, |inner| {
-            let first = inner.head;
-            let slot = inner.slot_if(first)?;
-            let next = slot.next;
-            if !is_like(&slot.value) {
-                return None;
-            }
-            inner.head = next;
-            Some(inner.slot(first))
-        });
-        Some(Next { slot: slot.ok()? })
+        let mut places = self.places.borrow_mut();
+        let head = places.first_not_cancelled();
+        if head == NONE || !is_like(&places.slot(head).value) {
+            return None;
+        }
+        places.unlink(head);
+        Some(Next { slot: RefMut::map(places, |places| places.slot(head)) })
     }
 
     /// How many waiters there are that were not cancelled.
     #[cold]
     pub(crate) fn count(&self) -> usize {
-        let mut inner = self.inner.borrow_mut();
+        let mut places = self.places.borrow_mut();
         let mut count = 0;
-        let mut index = inner.head;
-        while let Some(slot) = inner.slot_if(index) {
-            count += usize::from(!slot.waiting.is_cancelled());
-            index = slot.next;
+        let mut place = places.head();
+        while place != NONE {
+            count += usize::from(!places.slot(place).waiting.is_cancelled());
+            place = places.after(place);
         }
         count
     }
@@ -328,9 +272,7 @@ impl<T: Given> Waiters<T> {
     /// Whether there is a waiter that was not cancelled.
     #[inline]
     pub(crate) fn is_anybody(&self) -> bool {
-        let mut inner = self.inner.borrow_mut();
-        inner.pass_over_cancelled();
-        inner.head != NONE
+        self.places.borrow_mut().first_not_cancelled() != NONE
     }
 
     /// Serves all the waiters with what they brought, even if one's waker panics; the panic is
@@ -367,9 +309,9 @@ impl<T: Given> Waiters<T> {
     /// What a waiter was given, if it was served, as it nearly always has been when it is polled.
     #[inline]
     pub(crate) fn fetch(&self, ticket: Ticket) -> Option<T> {
-        let mut inner = self.inner.borrow_mut();
-        let is_served = inner.slot(ticket.0).state == State::Handed;
-        is_served.then(|| inner.release(ticket))
+        let mut places = self.places.borrow_mut();
+        let is_served = places.slot(ticket.0).state == State::Handed;
+        is_served.then(|| places.release(ticket.0))
     }
 
     /// Looks at what has become of a waiter. If it still waits, makes sure that this waker is the
@@ -379,13 +321,13 @@ impl<T: Given> Waiters<T> {
         if let Some(value) = self.fetch(ticket) {
             return Outcome::Handed(value);
         }
-        let is_new = self.inner.borrow_mut().slot(ticket.0).waiting.is_new(cx.waker());
+        let is_new = self.places.borrow_mut().slot(ticket.0).waiting.is_new(cx.waker());
         // This is foreign code. It may call back into this queue, and may even serve this waiter.
         let new = is_new.then(|| Foreign::keep(cx.waker()));
-        let mut inner = self.inner.borrow_mut();
-        let slot = inner.slot(ticket.0);
+        let mut places = self.places.borrow_mut();
+        let slot = places.slot(ticket.0);
         if slot.state == State::Handed {
-            drop(inner);
+            drop(places);
             let (value, ..) = self.leave(ticket);
             quietly(|| drop(new)); // foreign code, and the value has only just been received
             return Outcome::Handed(value);
@@ -393,7 +335,7 @@ impl<T: Given> Waiters<T> {
         let stale = slot.waiting.go_on(cx, new);
         let cancelled = slot.waiting.check().err();
         let waits = cancelled.is_none() && slot.state == State::Waiting;
-        drop(inner);
+        drop(places);
         if waits {
             drop(stale); // foreign code
             return Outcome::Waiting;
@@ -408,89 +350,14 @@ impl<T: Given> Waiters<T> {
 
     /// Gives up a place. Returns what the waiter brought, or was given.
     pub(crate) fn leave(&self, ticket: Ticket) -> (T, Fate, Leftover) {
-        let mut inner = self.inner.borrow_mut();
-        let slot = inner.slot(ticket.0);
+        let mut places = self.places.borrow_mut();
+        let slot = places.slot(ticket.0);
         let fate = if slot.state == State::Handed { Fate::Handed } else { Fate::NotHanded };
         let waiting = mem::take(&mut slot.waiting);
         if slot.state == State::Waiting {
-            inner.unlink(ticket);
+            places.unlink(ticket.0);
         }
-        (inner.release(ticket), fate, Leftover { _waiting: waiting, stale: None })
-    }
-}
-
-impl<T: Given> Slot<T> {
-    const FREE: Slot<T> = Slot {
-        value: T::NOTHING,
-        waiting: Waiting::NONE,
-        taker: <T::Taker as Takes>::NONE,
-        prev: NONE,
-        next: NONE,
-        state: State::Free,
-    };
-}
-
-impl<T: Given> Inner<T> {
-    #[inline(always)]
-    fn slot(&mut self, index: u32) -> &mut Slot<T> {
-        match (index, &mut self.others) {
-            (0, _) => &mut self.first,
-            (_, Some(others)) => &mut others[index as usize - 1],
-            (_, None) => unreachable!("there is a place with each number"),
-        }
-    }
-
-    #[inline(always)]
-    fn slot_if(&mut self, index: u32) -> Option<&mut Slot<T>> {
-        (index != NONE).then(|| self.slot(index))
-    }
-
-    /// Adds a free place.
-    #[cold]
-    fn grow(&mut self) {
-        let others = self.others.get_or_insert_default();
-        others.push(Slot::FREE);
-        self.free = u32::try_from(others.len()).expect("more than 4 billion waiters");
-    }
-
-    /// Frees a place, from which `waiting` has been taken, and returns the value in it.
-    #[inline]
-    fn release(&mut self, ticket: Ticket) -> T {
-        let free = self.free;
-        let slot = self.slot(ticket.0);
-        debug_assert_ne!(slot.state, State::Free, "a ticket is good for as long as its operation");
-        slot.state = State::Free;
-        slot.next = free;
-        slot.taker.fetch();
-        let value = mem::replace(&mut slot.value, T::NOTHING);
-        self.free = ticket.0;
-        value
-    }
-
-    /// Removes cancelled waiters from the head. They were woken when they were cancelled, and will
-    /// look.
-    #[inline]
-    fn pass_over_cancelled(&mut self) {
-        while let Some(slot) = self.slot_if(self.head)
-            && slot.waiting.is_cancelled()
-        {
-            slot.state = State::PassedOver;
-            self.head = slot.next;
-        }
-    }
-
-    /// Removes a waiter from the queue.
-    fn unlink(&mut self, ticket: Ticket) {
-        let &mut Slot { prev, next, .. } = self.slot(ticket.0);
-        if self.head == ticket.0 {
-            self.head = next;
-        } else {
-            self.slot(prev).next = next;
-        }
-        match next {
-            NONE => self.tail = prev,
-            next => self.slot(next).prev = prev,
-        }
+        (places.release(ticket.0), fate, Leftover { _waiting: waiting, stale: None })
     }
 }
 

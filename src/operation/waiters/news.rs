@@ -4,14 +4,15 @@ use std::mem;
 use std::task::Waker;
 
 use crate::error::panic::FirstPanic;
+use crate::operation::waiters::places::{NONE, Slot, State};
 use crate::operation::waiters::waiting::Waiting;
-use crate::operation::waiters::{Given, NONE, Slot, State, Ticket, Waiters};
+use crate::operation::waiters::{Given, Waiters};
 use crate::schedule::wake::KeptWaker;
 
 impl<T: Given> Waiters<T> {
     /// Whether the queue is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.inner.borrow().head == NONE
+        self.places.borrow().head() == NONE
     }
 
     /// Serves all waiters that this concerns, except cancelled ones, with what they brought. Adds
@@ -41,18 +42,20 @@ impl<T: Given> Waiters<T> {
     /// Removes some waiters and serves them with what they brought.
     #[inline]
     fn take_out(&self, which: impl Fn(&Slot<T>) -> bool, mut out: impl FnMut(Waiting)) {
-        let mut inner = self.inner.borrow_mut();
-        let mut index = inner.head;
-        while let Some(slot) = inner.slot_if(index) {
-            let ticket = Ticket(mem::replace(&mut index, slot.next));
+        let mut places = self.places.borrow_mut();
+        let mut next = places.head();
+        while next != NONE {
+            let place = next;
+            next = places.after(place);
+            let slot = places.slot(place);
             if !which(slot) {
                 continue;
             }
             out(mem::take(&mut slot.waiting));
             let state = mem::replace(&mut slot.state, State::Handed);
-            inner.unlink(ticket);
+            places.unlink(place);
             if state == State::Abandoned {
-                inner.release(ticket);
+                places.release(place);
             }
         }
     }
@@ -69,25 +72,26 @@ impl<T: Given> Waiters<T> {
         const MOST: usize = 16;
         let is_alike = |slot: &Slot<T>| slot.state == State::Abandoned && slot.value == value;
         let mut alike = 0;
-        let mut inner = self.inner.borrow_mut();
-        let mut index = inner.head;
-        while let Some(slot) = inner.slot_if(index) {
+        let mut places = self.places.borrow_mut();
+        let mut place = places.head();
+        while place != NONE {
+            let slot = places.slot(place);
             if is_alike(slot) {
                 alike += 1;
                 if slot.waiting.will_wake(waker) {
                     return;
                 }
             }
-            index = slot.next;
+            place = places.after(place);
         }
-        drop(inner);
+        drop(places);
         let waiting = Waiting::unwatched(waker); // foreign code, and so is waking them
         let mut woken = Vec::new();
         if alike >= MOST {
             self.take_out(is_alike, |waiting| woken.push(waiting.hand()));
         }
         let ticket = self.take_place(|place| *place = value, None, || waiting);
-        self.inner.borrow_mut().slot(ticket.0).state = State::Abandoned;
+        self.places.borrow_mut().slot(ticket.0).state = State::Abandoned;
         let mut panic = FirstPanic::new();
         panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
         panic.resume();

@@ -225,10 +225,9 @@ fn agrees_with_a_deque() {
             }
             (0..WAITERS).for_each(|who| pair.leave(who));
             pair.serve();
-            let inner = pair.queue.inner.borrow();
-            let others = inner.others.as_ref().map_or(0, |others| others.len());
-            assert!(others < WAITERS, "places are used again");
-            assert_eq!(inner.head, NONE);
+            let places = pair.queue.places.borrow();
+            assert!(places.count() <= WAITERS, "places are used again");
+            assert_eq!(places.head(), NONE);
             Ok(())
         };
         run(all).expect("it does not fail");
