@@ -15,6 +15,10 @@ impl<T: Given> Waiters<T> {
         self.places.borrow().head() == NONE
     }
 
+    pub(crate) fn swap(&self, other: &Self) {
+        self.places.swap(&other.places);
+    }
+
     /// Serves all waiters that this concerns, except cancelled ones, with what they brought. Adds
     /// their wakers to `woken`, to be woken when nothing is borrowed.
     pub(crate) fn serve_those(&self, woken: &mut Vec<KeptWaker>, is_for: impl Fn(&T) -> bool) {

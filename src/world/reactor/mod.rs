@@ -5,29 +5,32 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `chunks` | memory for what is known about sources |
 //! | `news` | news of sources, as the kernel reports it |
 //! | `readiness` | what is known about a source, and the operations that wait for news of it |
 //! | `registration` | a source of news, and the operations on it |
 
+pub(crate) mod chunks;
 mod news;
-mod readiness;
+pub(crate) mod readiness;
 #[cfg(unix)]
 pub(crate) mod registration;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::rc::Rc;
 use std::time::Duration;
 
 use mio::event::Source;
 use mio::{Interest, Poll, Registry, Token};
-use slab::Slab;
 
 use crate::error::panic::FirstPanic;
 use crate::platform::part::part;
+use crate::schedule::current;
+use crate::schedule::ids::RunId;
 use crate::schedule::wake::KeptWaker;
+use crate::world::reactor::chunks::{Chunks, ReadinessRef};
 use crate::world::reactor::news::Queue;
-use crate::world::reactor::readiness::{Key, Readiness};
+use crate::world::reactor::readiness::{Key, Kind, Readiness};
 
 /// The token of the waker by which other threads interrupt a sleep.
 const REMOTE: Token = Token(usize::MAX);
@@ -40,7 +43,9 @@ part! {
 pub(crate) struct Reactor {
     queue: RefCell<Queue>,
     registry: Registry,
-    sources: RefCell<Slab<Rc<Readiness>>>,
+    chunks: RefCell<Chunks>,
+    /// How many sources are registered.
+    sources: Cell<usize>,
     /// The source that serves only to interrupt a sleep.
     quiet: Cell<Option<Key>>,
     /// Empty, kept for its memory.
@@ -56,7 +61,8 @@ impl Reactor {
         let reactor = Reactor {
             queue: RefCell::new(Queue::new(poll)),
             registry,
-            sources: RefCell::new(Slab::new()),
+            chunks: RefCell::new(Chunks::new()),
+            sources: Cell::new(0),
             quiet: Cell::new(None),
             woken: RefCell::new(Vec::new()),
         };
@@ -71,8 +77,9 @@ impl Reactor {
         // gone.
         let mut woken = self.woken.take();
         let waited = self.queue.borrow_mut().wait(timeout, |key, news| {
-            if let Some(readiness) = self.sources.borrow().get(key) {
-                readiness.tell(news, &mut woken);
+            let found = self.chunks.borrow().find(key);
+            if let Some((chunk, nth)) = found {
+                chunk.place(nth).tell(news, &mut woken);
             }
         });
         let mut panic = FirstPanic::new();
@@ -92,14 +99,18 @@ impl Reactor {
 
     /// How many sources there are.
     pub(crate) fn sources(&self) -> usize {
-        self.sources.borrow().len() - usize::from(self.quiet.get().is_some())
+        self.sources.get() - usize::from(self.quiet.get().is_some())
     }
 
     /// Whether an operation waits for news that is to be expected, which does not include
     /// listeners.
     pub(crate) fn awaits_news(&self) -> bool {
-        let awaits = |readiness: &Readiness| !readiness.is_listener.get() && readiness.is_awaited();
-        self.sources.borrow().iter().any(|(_, readiness)| awaits(readiness))
+        let run = current::current_run();
+        let awaits = |readiness: &Readiness| {
+            let is_expected = readiness.kind.get() != Kind::Listener;
+            readiness.run.get() == run && is_expected && readiness.is_awaited()
+        };
+        self.chunks.borrow().iter().any(awaits)
     }
 
     /// Marks this source as one that serves only to interrupt a sleep: while there is something to
@@ -108,32 +119,31 @@ impl Reactor {
         self.quiet.set(Some(key));
     }
 
-    /// Registers a source, whose news will be put into `readiness`, and returns its key. Whatever
-    /// the kernel already knows about it is the first news.
-    pub(crate) fn register(
+    /// Registers a source, whose news will be put into `readiness`. Whatever the kernel already
+    /// knows about it is the first news.
+    pub(crate) fn register<B>(
         &self,
         source: &mut impl Source,
-        readiness: &Rc<Readiness>,
-    ) -> io::Result<Key> {
-        let key = self.sources.borrow_mut().insert(readiness.clone());
+        readiness: &ReadinessRef<B>,
+    ) -> io::Result<()> {
+        self.chunks.borrow_mut().adopt(readiness);
         let interest = Interest::READABLE | Interest::WRITABLE;
         // This reports urgent data, after which a short read does not mean that nothing is left.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let interest = interest | Interest::PRIORITY;
-        if let Err(error) = self.registry.register(source, Token(key), interest) {
-            self.sources.borrow_mut().remove(key);
-            return Err(error);
-        }
-        Ok(Key::try_from(key).expect("there are fewer descriptors"))
+        self.registry.register(source, Token(readiness.key() as usize), interest)?;
+        readiness.run.set(current::current_run());
+        self.sources.set(self.sources.get() + 1);
+        Ok(())
     }
 
-    pub(crate) fn deregister(&self, key: Key, source: &mut impl Source) {
+    pub(crate) fn deregister<B>(&self, source: &mut impl Source, readiness: &ReadinessRef<B>) {
         // This fails only if the kernel has already dropped the source, as intended.
         let _ = self.registry.deregister(source);
-        if self.quiet.get() == Some(key) {
+        if self.quiet.get() == Some(readiness.key()) {
             self.quiet.set(None);
         }
-        let readiness = self.sources.borrow_mut().remove(key as usize);
-        drop(readiness); // wakers are foreign code: dropped when nothing is borrowed
+        readiness.run.set(RunId::NONE);
+        self.sources.set(self.sources.get() - 1);
     }
 }

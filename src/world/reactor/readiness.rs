@@ -1,6 +1,7 @@
 //! What is known about a source, and the operations that wait for news of it.
 
 use std::cell::Cell;
+use std::mem;
 use std::task::{Context, Waker};
 
 use crate::operation::handed::Anybody;
@@ -11,42 +12,71 @@ use crate::schedule::wake::KeptWaker;
 use crate::scope::watch::Watch;
 use crate::world::reactor::news::News;
 
-/// What is known about a source, and the operations that wait for news of it.
+/// What is known about a source, and the operations that wait for news of it. There is one for each
+/// connection, so it is small.
 pub(crate) struct Readiness {
-    pub(crate) place: Place,
-    /// Whether this is a listener, for which it is normal that nothing comes.
-    pub(crate) is_listener: Cell<bool>,
+    /// The run whose reactor the source is registered with, if any.
+    pub(super) run: Cell<RunId>,
+    /// How many [references](crate::world::reactor::chunks::ReadinessRef) there are.
+    pub(super) owners: Cell<u16>,
+    pub(super) kind: Cell<Kind>,
+    /// What the kernel has reported about the other end.
+    other_end: Cell<OtherEnd>,
     read: Direction,
     write: Direction,
     /// For such operations that wait with a waker which is not their unit's own. For all others the
     /// tree of scopes finds the unit.
-    watches: [Cell<Option<Box<Watch>>>; 2],
-    /// What the kernel has reported about the other end, which is never reversed.
-    input_ended: Cell<bool>,
-    hung_up: Cell<bool>,
+    watches: Cell<Option<Box<[Watch; 2]>>>,
     waiters: Waiters<Side>,
-}
-
-/// The place where a source is registered.
-pub(crate) struct Place {
-    /// The run whose reactor the source is registered with, if any.
-    pub(crate) run: Cell<RunId>,
-    pub(crate) key: Cell<Key>,
 }
 
 /// A source's number in a reactor.
 pub(crate) type Key = u32;
 
+/// The kinds of sources.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Something for which it is normal that nothing comes.
+    Listener,
+    /// A connection that a listener accepted. A socket from elsewhere is treated like one of these.
+    Accepted,
+    Other,
+}
+
+/// How much of the other end is left. It never becomes more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum OtherEnd {
+    Open,
+    /// It sends no more, but may still take something.
+    InputEnded,
+    /// It neither sends nor takes anything any more.
+    HungUp,
+}
+
 /// One direction of a source.
 pub(crate) struct Direction {
-    ready: Cell<bool>,
-    /// There is more to come than one short read or write shows: the end, an error, or something
-    /// after urgent data.
-    lasting: Cell<bool>,
+    ready: Cell<Ready>,
     /// For foreign traits, whose `poll` functions have no state of their own: whether the present
     /// operation in this direction has been paid for, because its task had budget left or has let
     /// others run.
     pub(crate) paid: Cell<bool>,
+}
+
+/// Whether a direction is ready, and until which event it counts as ready.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ready {
+    No,
+    /// Until an operation gets less than it asked for.
+    UntilShort,
+    /// Until an operation would block. There is more to come than one short read or write shows:
+    /// the end, an error, or something after urgent data.
+    UntilBlocked,
+}
+
+impl Ready {
+    fn until_blocked_if(lasts: bool) -> Ready {
+        if lasts { Ready::UntilBlocked } else { Ready::UntilShort }
+    }
 }
 
 /// The direction of an operation.
@@ -56,62 +86,46 @@ pub(crate) enum Side {
     Write,
 }
 
+/// A direction as a type, so that an operation need not store it.
+pub(crate) trait OneSide {
+    const SIDE: Side;
+}
+
+pub(crate) struct Reads;
+
+impl OneSide for Reads {
+    const SIDE: Side = Side::Read;
+}
+
+pub(crate) struct Writes;
+
+impl OneSide for Writes {
+    const SIDE: Side = Side::Write;
+}
+
 /// Many may wait for the same news.
 impl Given for Side {
     const NOTHING: Side = Side::Read;
     type Taker = Anybody;
 }
 
-/// Until which event a direction counts as ready.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
-    /// Until an operation gets less than it asked for.
-    Short,
-    /// Until an operation would block, because a short one does not tell.
-    Blocked,
-}
-
-impl Until {
-    fn blocked_if(lasts: bool) -> Until {
-        if lasts { Until::Blocked } else { Until::Short }
-    }
-}
-
-impl Default for Readiness {
-    fn default() -> Self {
-        Readiness {
-            place: Place { run: Cell::new(RunId::NONE), key: Cell::new(0) },
-            is_listener: Cell::new(false),
-            read: Direction::default(),
-            write: Direction::default(),
-            watches: [const { Cell::new(None) }; 2],
-            input_ended: Cell::new(false),
-            hung_up: Cell::new(false),
-            waiters: Waiters::new(),
-        }
-    }
-}
-
-impl Default for Direction {
-    fn default() -> Self {
-        // A new source is worth a try, because the kernel reports only changes.
-        Direction { ready: Cell::new(true), lasting: Cell::new(false), paid: Cell::new(false) }
-    }
-}
-
 impl Direction {
+    const fn new() -> Direction {
+        // A new source is worth a try, because the kernel reports only changes.
+        Direction { ready: Cell::new(Ready::UntilShort), paid: Cell::new(false) }
+    }
+
     /// Whether an operation is worth a try.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready.get()
+        self.ready.get() != Ready::No
     }
 
     /// To be called when an operation would have blocked. Operations then wait for the kernel to
     /// report otherwise.
     #[inline]
     pub(crate) fn clear_ready(&self) {
-        self.ready.set(false);
-        self.lasting.set(false);
+        self.ready.set(Ready::No);
     }
 
     /// To be called when an operation got less than it asked for, so that the next one would block.
@@ -119,24 +133,40 @@ impl Direction {
     /// something that it will not report again.
     #[inline]
     pub(crate) fn exhausted(&self) {
-        if !self.lasting.get() {
-            self.ready.set(false);
+        if self.ready.get() != Ready::UntilBlocked {
+            self.ready.set(Ready::No);
         }
     }
 
     #[inline]
-    fn set_ready(&self, until: Until) {
-        self.ready.set(true);
-        self.lasting.set(self.lasting.get() || until == Until::Blocked);
+    fn set_ready(&self, ready: Ready) {
+        self.ready.set(self.ready.get().max(ready));
     }
 
     fn reset(&self) {
-        self.ready.set(true);
-        self.lasting.set(false);
+        self.ready.set(Ready::UntilShort);
+    }
+
+    fn swap(&self, other: &Direction) {
+        self.ready.swap(&other.ready);
+        self.paid.swap(&other.paid);
     }
 }
 
 impl Readiness {
+    pub(super) const fn new() -> Readiness {
+        Readiness {
+            run: Cell::new(RunId::NONE),
+            owners: Cell::new(0),
+            kind: Cell::new(Kind::Other),
+            other_end: Cell::new(OtherEnd::Open),
+            read: Direction::new(),
+            write: Direction::new(),
+            watches: Cell::new(None),
+            waiters: Waiters::new(),
+        }
+    }
+
     #[inline]
     pub(crate) fn direction(&self, side: Side) -> &Direction {
         match side {
@@ -145,9 +175,31 @@ impl Readiness {
         }
     }
 
+    /// Watches over an operation that waits in this direction with a waker which is not its unit's.
+    /// This runs foreign code.
+    #[cold]
+    pub(super) fn watch(&self, side: Side, cx: &Context<'_>) {
+        let mut watch = self.replace_watch(side, Watch::new());
+        watch.arm(cx);
+        drop(self.replace_watch(side, watch));
+    }
+
+    /// Ends such a watch, if there is one. This runs foreign code.
     #[inline]
-    pub(crate) fn watch(&self, side: Side) -> &Cell<Option<Box<Watch>>> {
-        &self.watches[side as usize]
+    pub(super) fn unwatch(&self, side: Side) {
+        if let Some(watches) = self.watches.take() {
+            self.watches.set(Some(watches));
+            drop(self.replace_watch(side, Watch::new()));
+        }
+    }
+
+    #[cold]
+    fn replace_watch(&self, side: Side, new: Watch) -> Watch {
+        let watches = self.watches.take();
+        let mut watches = watches.unwrap_or_else(|| Box::new([const { Watch::new() }; 2]));
+        let former = mem::replace(&mut watches[side as usize], new);
+        self.watches.set(Some(watches));
+        former
     }
 
     pub(super) fn tell(&self, news: News, woken: &mut Vec<KeptWaker>) {
@@ -155,15 +207,16 @@ impl Readiness {
         let read = news.readable || news.read_closed || news.error;
         let write = news.writable || news.write_closed || news.error;
         if news.read_closed || news.error {
-            self.input_ended.set(true);
-            self.hung_up.set(self.hung_up.get() || news.error || news.write_closed);
+            let has_gone = news.error || news.write_closed;
+            let left = if has_gone { OtherEnd::HungUp } else { OtherEnd::InputEnded };
+            self.other_end.set(self.other_end.get().max(left));
         }
         if read {
             let lasts = news.read_closed || news.error || news.priority;
-            self.read.set_ready(Until::blocked_if(lasts));
+            self.read.set_ready(Ready::until_blocked_if(lasts));
         }
         if write {
-            self.write.set_ready(Until::blocked_if(news.write_closed || news.error));
+            self.write.set_ready(Ready::until_blocked_if(news.write_closed || news.error));
         }
         // Operations that were cancelled earlier have already been woken for that.
         self.waiters.serve_those(woken, |side| match side {
@@ -175,13 +228,13 @@ impl Readiness {
     /// Whether the other end will send no more: its input has ended, or all of it.
     #[cfg(feature = "hyper")]
     pub(crate) fn has_input_ended(&self) -> bool {
-        self.input_ended.get()
+        self.other_end.get() >= OtherEnd::InputEnded
     }
 
     /// Whether the other end has gone: it neither sends nor takes anything any more.
     #[cfg(feature = "hyper")]
     pub(crate) fn has_hung_up(&self) -> bool {
-        self.hung_up.get()
+        self.other_end.get() == OtherEnd::HungUp
     }
 
     /// Whether anybody waits for news.
@@ -223,8 +276,22 @@ impl Readiness {
     pub(super) fn reset(&self) {
         self.read.reset();
         self.write.reset();
-        self.input_ended.set(false);
-        self.hung_up.set(false);
+        self.other_end.set(OtherEnd::Open);
         drop(self.waiters.forget_all()); // foreign code
+    }
+
+    /// Makes this as good as new, when nobody has it any more. Dropping what is returned runs
+    /// foreign code.
+    #[must_use]
+    pub(super) fn clear(&self) -> Readiness {
+        let new = Readiness::new();
+        self.run.swap(&new.run);
+        self.kind.swap(&new.kind);
+        self.other_end.swap(&new.other_end);
+        self.read.swap(&new.read);
+        self.write.swap(&new.write);
+        self.watches.swap(&new.watches);
+        self.waiters.swap(&new.waiters);
+        new
     }
 }

@@ -4,14 +4,13 @@
 //! for the first time, and again when one has to wait in a later `run`. So an accepted connection
 //! that is served without waiting does not cost a system call for this.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use mio::unix::SourceFd;
@@ -24,101 +23,53 @@ use crate::schedule::budget::{self, Share};
 use crate::schedule::ids::RunId;
 use crate::schedule::{current, waker};
 use crate::scope;
-use crate::scope::watch::Watch;
 use crate::world::reactor::REACTOR;
-use crate::world::reactor::readiness::Direction;
-pub(crate) use crate::world::reactor::readiness::{Readiness, Side};
+use crate::world::reactor::chunks::ReadinessRef;
+use crate::world::reactor::readiness::{Direction, Kind, OneSide, Readiness, Side};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
-pub(crate) struct Registration<S> {
-    // Dropped before the source is closed. Otherwise, if the descriptor had a duplicate, the kernel
-    // would go on reporting events for a key that may belong to another source by then.
-    link: Link,
-    source: S,
-}
-
-/// The place in a reactor, which is given up when this is dropped.
-struct Link {
-    readiness: Rc<Readiness>,
-    fd: Cell<RawFd>,
-}
-
-impl Link {
-    /// Forgets what an earlier `run` knew about the source.
-    #[inline]
-    fn renew(&self) {
-        let place = &self.readiness.place;
-        if place.run.get() != current::current_run() && !place.run.get().is_none() {
-            place.run.set(RunId::NONE);
-            self.readiness.reset();
-        }
-    }
-
-    #[inline]
-    fn register(&self, source: &impl AsFd) -> Result<()> {
-        self.renew();
-        if !self.readiness.place.run.get().is_none() {
-            return Ok(());
-        }
-        self.register_anew(source.as_fd().as_raw_fd())
-    }
-
-    #[cold]
-    fn register_anew(&self, fd: RawFd) -> Result<()> {
-        let key = REACTOR.with(|reactor| {
-            let reactor = reactor.expect("there is one, or the check would have failed");
-            reactor.register(&mut SourceFd(&fd), &self.readiness)
-        })?;
-        let place = &self.readiness.place;
-        place.key.set(key);
-        self.fd.set(fd);
-        place.run.set(current::current_run());
-        Ok(())
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        let place = &self.readiness.place;
-        // The reactor of any earlier run is closed, and has forgotten its sources.
-        if !place.run.get().is_none() && place.run.get() == current::current_run() {
-            REACTOR.with(|reactor| {
-                if let Some(reactor) = reactor {
-                    reactor.deregister(place.key.get(), &mut SourceFd(&self.fd.get()));
-                }
-            });
-        }
-    }
+pub(crate) struct Registration<S: AsFd> {
+    /// Beside it is the source, until it is taken out.
+    readiness: ReadinessRef<Option<S>>,
 }
 
 impl<S: AsFd> Registration<S> {
     pub(crate) fn new(source: S) -> Self {
-        Registration { link: Link { readiness: Rc::default(), fd: Cell::new(-1) }, source }
+        Registration { readiness: ReadinessRef::new(Some(source)) }
     }
 
-    /// For a source that may well never have any news.
-    pub(crate) fn of_listener(source: S) -> Self {
+    pub(crate) fn of_kind(kind: Kind, source: S) -> Self {
         let registration = Registration::new(source);
-        registration.link.readiness.is_listener.set(true);
+        registration.readiness.kind.set(kind);
         registration
     }
 
     #[inline]
-    pub(crate) fn source(&self) -> &S {
-        &self.source
+    pub(crate) fn kind(&self) -> Kind {
+        self.readiness.kind.get()
     }
 
-    /// Takes the source out of its reactor.
-    pub(crate) fn into_source(self) -> S {
-        self.source
+    #[inline]
+    pub(crate) fn source(&self) -> &S {
+        self.readiness.beside.as_ref().expect("it is used until it is taken out")
+    }
+
+    /// Takes the source out, after which this is good for nothing.
+    pub(crate) fn take_source(&mut self) -> Option<S> {
+        self.deregister();
+        self.readiness.beside.take()
+    }
+
+    pub(crate) fn into_source(mut self) -> S {
+        self.take_source().expect("it has not been taken out")
     }
 
     /// Registers the source before it is used, as one that serves only to interrupt a sleep.
     pub(crate) fn register_quietly(&self) -> Result<()> {
-        self.link.register(&self.source)?;
+        self.register()?;
         REACTOR.with(|reactor| {
             if let Some(reactor) = reactor {
-                reactor.set_quiet(self.link.readiness.place.key.get());
+                reactor.set_quiet(self.readiness.key());
             }
         });
         Ok(())
@@ -126,16 +77,57 @@ impl<S: AsFd> Registration<S> {
 
     /// Returns what is reported about the other end, from now on even while no operation waits.
     #[cfg(feature = "hyper")]
-    pub(crate) fn observe(&self) -> Result<Rc<Readiness>> {
-        self.link.register(&self.source)?;
-        Ok(self.link.readiness.clone())
+    pub(crate) fn observe(&self) -> Result<ReadinessRef> {
+        self.register()?;
+        Ok(self.readiness.share(()))
+    }
+
+    /// Forgets what an earlier `run` knew about the source.
+    #[inline]
+    fn renew(&self) {
+        let run = &self.readiness.run;
+        if run.get() != current::current_run() && !run.get().is_none() {
+            run.set(RunId::NONE);
+            self.readiness.reset();
+        }
+    }
+
+    #[inline]
+    fn register(&self) -> Result<()> {
+        self.renew();
+        if !self.readiness.run.get().is_none() {
+            return Ok(());
+        }
+        self.register_anew()
+    }
+
+    #[cold]
+    fn register_anew(&self) -> Result<()> {
+        REACTOR.with(|reactor| {
+            let reactor = reactor.expect("there is one, or the check would have failed");
+            reactor.register(&mut SourceFd(&self.as_fd().as_raw_fd()), &self.readiness)
+        })?;
+        Ok(())
+    }
+
+    fn deregister(&self) {
+        let run = self.readiness.run.get();
+        // The reactor of any earlier run is closed, and has forgotten its sources.
+        if !run.is_none() && run == current::current_run() {
+            REACTOR.with(|reactor| {
+                if let Some(reactor) = reactor {
+                    let fd = self.as_fd().as_raw_fd();
+                    reactor.deregister(&mut SourceFd(&fd), &self.readiness);
+                }
+            });
+        }
     }
 
     /// To be called when an operation got less than it asked for, on a source where that means that
     /// there is no more at present.
     #[inline]
     pub(crate) fn exhausted(&self, side: Side) {
-        self.link.readiness.direction(side).exhausted();
+        self.readiness.direction(side).exhausted();
     }
 
     /// Performs an operation: calls `attempt` again each time the kernel has news, until it does
@@ -149,9 +141,10 @@ impl<S: AsFd> Registration<S> {
     /// `#[track_caller]`.
     #[inline]
     #[track_caller]
-    pub(crate) fn operate<R, F>(&self, side: Side, attempt: F) -> Operate<'_, S, F>
+    pub(crate) fn operate<D, R, F>(&self, side: D, attempt: F) -> Operate<'_, S, D, F>
     where
-        F: FnMut(&S) -> io::Result<R>,
+        D: OneSide,
+        F: FnMut(&Self) -> io::Result<R>,
     {
         Operate { operation: Operation::new(self, side), attempt }
     }
@@ -161,11 +154,11 @@ impl<S: AsFd> Registration<S> {
     pub(crate) fn attempt<R>(
         &self,
         side: Side,
-        mut attempt: impl FnMut(&S) -> io::Result<R>,
+        mut attempt: impl FnMut(&Self) -> io::Result<R>,
     ) -> Option<io::Result<R>> {
-        let direction = self.link.readiness.direction(side);
+        let direction = self.readiness.direction(side);
         while direction.is_ready() {
-            match attempt(&self.source) {
+            match attempt(self) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => direction.clear_ready(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => return Some(outcome),
@@ -184,48 +177,63 @@ impl<S: AsFd> Registration<S> {
         &self,
         side: Side,
         cx: &Context<'_>,
-        attempt: impl FnMut(&S) -> io::Result<R>,
+        attempt: impl FnMut(&Self) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.link.renew();
-        let direction = self.link.readiness.direction(side);
+        self.renew();
+        let direction = self.readiness.direction(side);
         if !direction.is_ready() || direction.paid.get() || !pass() {
             if direction.is_ready() || scope::check().is_err() {
                 ready!(pay(direction, cx));
             }
             if let Err(error) = scope::check() {
-                end(&self.link.readiness, side);
+                end(&self.readiness, side);
                 return Poll::Ready(Err(error.into()));
             }
         }
         if let Some(outcome) = self.attempt(side, attempt) {
-            end(&self.link.readiness, side);
+            end(&self.readiness, side);
             return Poll::Ready(outcome);
         }
-        if let Err(error) = self.link.register(&self.source) {
-            end(&self.link.readiness, side);
+        if let Err(error) = self.register() {
+            end(&self.readiness, side);
             return Poll::Ready(Err(error.into()));
         }
-        wait(&self.link.readiness, side, cx);
+        wait(&self.readiness, side, cx);
         Poll::Pending
     }
 
     /// A foreign operation that does nothing.
     #[inline]
     pub(crate) fn poll_checkpoint(&self, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        let direction = self.link.readiness.direction(side);
+        let direction = self.readiness.direction(side);
         if direction.paid.get() || !pass() {
             ready!(pay(direction, cx));
             let outcome = scope::check();
-            end(&self.link.readiness, side);
+            end(&self.readiness, side);
             outcome?;
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Registration<S> {
+impl<S: AsFd> AsFd for Registration<S> {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source().as_fd()
+    }
+}
+
+impl<S: AsFd> Drop for Registration<S> {
+    /// The source is closed after this. Otherwise, if the descriptor had a duplicate, the kernel
+    /// would go on reporting events for a key that may belong to another source by then.
+    fn drop(&mut self) {
+        self.deregister();
+    }
+}
+
+impl<S: AsFd + fmt::Debug> fmt::Debug for Registration<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
+        self.source().fmt(f)
     }
 }
 
@@ -234,15 +242,20 @@ impl<S: fmt::Debug> fmt::Debug for Registration<S> {
 /// Written out by hand, because it is part of every task that waits for its peer, and an `async`
 /// block would be three times as large.
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Operate<'a, S, F> {
-    operation: Operation<'a, S>,
+pub(crate) struct Operate<'a, S: AsFd, D, F> {
+    operation: Operation<'a, S, D>,
     attempt: F,
 }
 
 // Nothing in it is pinned.
-impl<S, F> Unpin for Operate<'_, S, F> {}
+impl<S: AsFd, D, F> Unpin for Operate<'_, S, D, F> {}
 
-impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
+impl<S, D, R, F> Future for Operate<'_, S, D, F>
+where
+    S: AsFd,
+    D: OneSide,
+    F: FnMut(&Registration<S>) -> io::Result<R>,
+{
     type Output = Result<R>;
 
     #[inline]
@@ -252,21 +265,22 @@ impl<S: AsFd, R, F: FnMut(&S) -> io::Result<R>> Future for Operate<'_, S, F> {
     }
 }
 
-/// An operation on a source, or several in succession.
-pub(crate) struct Operation<'a, S> {
+/// An operation on a source, in the direction `D`, or several in succession.
+pub(crate) struct Operation<'a, S: AsFd, D> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
-    side: Side,
     steps: Steps<Ticket, ()>,
+    side: PhantomData<D>,
 }
 
-impl<'a, S: AsFd> Operation<'a, S> {
+impl<'a, S: AsFd, D: OneSide> Operation<'a, S, D> {
     /// An operation that is called where this is called, through functions that are
     /// `#[track_caller]`.
     #[inline]
     #[track_caller]
-    pub(crate) fn new(registration: &'a Registration<S>, side: Side) -> Self {
-        Operation { registration, place: Location::caller(), side, steps: Steps::new() }
+    pub(crate) fn new(registration: &'a Registration<S>, _side: D) -> Self {
+        let place = Location::caller();
+        Operation { registration, place, steps: Steps::new(), side: PhantomData }
     }
 
     /// The error for a failure of this operation, raised where it was called.
@@ -280,10 +294,10 @@ impl<'a, S: AsFd> Operation<'a, S> {
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&S) -> io::Result<R>,
+        attempt: impl FnMut(&Registration<S>) -> io::Result<R>,
     ) -> Poll<Result<R>> {
-        let Operation { registration, place, side, ref mut steps } = *self;
-        registration.link.renew();
+        let Operation { registration, place, ref mut steps, side } = *self;
+        registration.renew();
         let mut work = Attempts { registration, place, side, attempt, value: None };
         let done = ready!(steps.poll(&mut work, cx));
         *steps = Steps::new();
@@ -299,28 +313,29 @@ impl<'a, S: AsFd> Operation<'a, S> {
     }
 }
 
-impl<S> Drop for Operation<'_, S> {
+impl<S: AsFd, D> Drop for Operation<'_, S, D> {
     #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.steps.waits() {
-            self.registration.link.readiness.leave(*ticket);
+            self.registration.readiness.leave(*ticket);
         }
     }
 }
 
 /// The attempts that make up an operation.
-struct Attempts<'a, S, F, R> {
+struct Attempts<'a, S: AsFd, D, F, R> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
-    side: Side,
+    side: PhantomData<D>,
     attempt: F,
     value: Option<R>,
 }
 
-impl<S, F, R> skeleton::Operation for Attempts<'_, S, F, R>
+impl<S, D, F, R> skeleton::Operation for Attempts<'_, S, D, F, R>
 where
     S: AsFd,
-    F: FnMut(&S) -> io::Result<R>,
+    D: OneSide,
+    F: FnMut(&Registration<S>) -> io::Result<R>,
 {
     const NAME: &'static str = "I/O";
     const COUNTS_WHEN_CANCELLED: u8 = 1;
@@ -334,18 +349,17 @@ where
 
     #[inline(always)]
     fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
-        let Registration { link, source } = self.registration;
-        let is_ready = || link.readiness.direction(self.side).is_ready();
+        let is_ready = || self.registration.readiness.direction(D::SIDE).is_ready();
         if when == When::First && is_ready() && !pass() {
             return Tried::AfterCheckpoint;
         }
-        match self.registration.attempt(self.side, &mut self.attempt) {
+        match self.registration.attempt(D::SIDE, &mut self.attempt) {
             Some(Ok(value)) => {
                 self.value = Some(value);
                 Tried::Counted(())
             }
             Some(Err(error)) => Tried::Failed(error.into()),
-            None => match scope::check().and_then(|()| link.register(source)) {
+            None => match scope::check().and_then(|()| self.registration.register()) {
                 Ok(()) => Tried::Waits,
                 Err(error) => Tried::Failed(error),
             },
@@ -354,16 +368,16 @@ where
 
     #[inline(always)]
     fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
-        self.registration.link.readiness.join(self.side, cx, kept)
+        self.registration.readiness.join(D::SIDE, cx, kept)
     }
 
     #[inline(always)]
     fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<()> {
-        self.registration.link.readiness.look(*ticket, cx)
+        self.registration.readiness.look(*ticket, cx)
     }
 
     fn leave(&mut self, ticket: &mut Ticket) {
-        self.registration.link.readiness.leave(*ticket);
+        self.registration.readiness.leave(*ticket);
     }
 }
 
@@ -414,21 +428,14 @@ fn pay(direction: &Direction, cx: &Context<'_>) -> Poll<()> {
 fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
     readiness.direction(side).paid.set(true); // others run in the meantime
     if !waker::is_of_current_unit(cx.waker()) {
-        watch(readiness.watch(side), cx);
+        readiness.watch(side, cx);
     }
     readiness.leave_waker(side, cx.waker());
-}
-
-#[cold]
-fn watch(place: &Cell<Option<Box<Watch>>>, cx: &Context<'_>) {
-    let mut watch = place.take().unwrap_or_else(|| Box::new(Watch::new()));
-    watch.arm(cx);
-    place.set(Some(watch));
 }
 
 /// Called when such an operation has ended.
 #[inline]
 fn end(readiness: &Readiness, side: Side) {
     readiness.direction(side).paid.set(false);
-    drop(readiness.watch(side).take());
+    readiness.unwatch(side);
 }

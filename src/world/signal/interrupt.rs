@@ -14,7 +14,8 @@ use signal_hook::low_level;
 use crate::error::{Reason, Result};
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
-use crate::world::reactor::registration::{Registration, Side};
+use crate::world::reactor::readiness::{Kind, Side};
+use crate::world::reactor::registration::Registration;
 use crate::world::signal::handler::{self, Flag, Following};
 
 /// Makes Ctrl-C cancel the `run` it belongs to, for as long as it lives.
@@ -32,7 +33,7 @@ impl Interrupt {
         }
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
-        let pipe = Registration::of_listener(receiver);
+        let pipe = Registration::of_kind(Kind::Listener, receiver);
         pipe.register_quietly()?;
         Ok(First::new(sender)?.map(|first| Interrupt { first, pipe }))
     }
@@ -40,9 +41,9 @@ impl Interrupt {
     /// Cancels the scope if Ctrl-C was pressed, and returns whether it was.
     pub(crate) fn cancel_if_pressed(&self, scope: &ScopeRef) -> bool {
         // A full pipe would no longer interrupt anything.
-        while let Some(Ok(1..)) = self.pipe.attempt(Side::Read, |mut pipe| pipe.read(&mut [0; 64]))
-        {
-        }
+        while let Some(Ok(1..)) =
+            self.pipe.attempt(Side::Read, |pipe| pipe.source().read(&mut [0; 64]))
+        {}
         let pressed = self.first.take();
         if pressed {
             scope.cancel(Level::Full, Reason::Interrupted, None);

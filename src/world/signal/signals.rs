@@ -11,7 +11,8 @@ use signal_hook::consts::{self, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP};
 use signal_hook::low_level::signal_name;
 
 use crate::error::Result;
-use crate::world::reactor::registration::{Registration, Side};
+use crate::world::reactor::readiness::{Kind, Reads};
+use crate::world::reactor::registration::Registration;
 use crate::world::signal::listening::{Listener, Listening, was_heard};
 
 /// A signal. The constants have the names of the system's manual, without the `SIG`.
@@ -162,7 +163,11 @@ impl Signals {
             check(signal)?;
             listening.push(Listening::new(signal, sender.try_clone()?, listener)?);
         }
-        Ok(Signals { listening, next: Cell::new(0), pipe: Registration::of_listener(receiver) })
+        Ok(Signals {
+            listening,
+            next: Cell::new(0),
+            pipe: Registration::of_kind(Kind::Listener, receiver),
+        })
     }
 
     /// Waits for a signal, and returns which one came.
@@ -175,7 +180,8 @@ impl Signals {
     /// [`Cancelled`](crate::Cancelled), and no signal has been received.
     #[track_caller]
     pub fn recv(&self) -> impl Future<Output = Result<Signal>> {
-        self.pipe.operate(Side::Read, |mut pipe| {
+        self.pipe.operate(Reads, |pipe| {
+            let mut pipe = pipe.source();
             loop {
                 if let Some(signal) = self.take() {
                     return Ok(signal);

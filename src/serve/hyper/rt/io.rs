@@ -18,7 +18,7 @@ use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::rt::on_thread::OnThread;
 use crate::serve::hyper::rt::shared::Shared;
 use crate::world::net::{TcpStream, UnixStream};
-use crate::world::reactor::registration::Readiness;
+use crate::world::reactor::chunks::ReadinessRef;
 
 /// A stream that hyper can read and write, over any stream of this crate and anything else that
 /// implements [`AsyncRead`] and [`AsyncWrite`].
@@ -129,7 +129,7 @@ pub(crate) fn downcast<S, T: 'static>(stream: &S) -> Option<&T> {
 }
 
 /// What the kernel says about the other end of a stream of this crate.
-fn observe<S>(stream: &S) -> Option<Result<Rc<Readiness>>> {
+fn observe<S>(stream: &S) -> Option<Result<ReadinessRef>> {
     if let Some(stream) = downcast::<S, TcpStream>(stream) {
         return Some(stream.observe());
     }

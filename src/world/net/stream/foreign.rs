@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, Result};
-use crate::world::net::stream::SocketStream;
 use crate::world::net::stream::kind::Socket;
 use crate::world::net::stream::transfer::{self, at_once, receive, send, send_vectored};
-use crate::world::reactor::registration::Side;
+use crate::world::net::stream::{SocketStream, learn};
+use crate::world::reactor::readiness::Side;
 
 impl<S: Socket> AsyncRead for &SocketStream<S> {
     fn poll_read(
@@ -21,8 +21,8 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_operation(Side::Read, cx, |socket| {
-            self.learn(Side::Read, buffer.len(), receive(socket, buffer))
+        self.io.poll_operation(Side::Read, cx, |io| {
+            learn(io, Side::Read, buffer.len(), receive(io, buffer))
         })
     }
 
@@ -33,8 +33,8 @@ impl<S: Socket> AsyncRead for &SocketStream<S> {
     ) -> Poll<io::Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &mut buffers[..pieces];
-        self.io.poll_operation(Side::Read, cx, |socket| {
-            self.learn(Side::Read, length, socket.io().read_vectored(buffers))
+        self.io.poll_operation(Side::Read, cx, |io| {
+            learn(io, Side::Read, length, io.source().io().read_vectored(buffers))
         })
     }
 }
@@ -45,8 +45,8 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_operation(Side::Write, cx, |socket| {
-            self.learn(Side::Write, bytes.len(), send(socket, bytes))
+        self.io.poll_operation(Side::Write, cx, |io| {
+            learn(io, Side::Write, bytes.len(), send(io, bytes))
         })
     }
 
@@ -57,8 +57,8 @@ impl<S: Socket> AsyncWrite for &SocketStream<S> {
     ) -> Poll<io::Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &buffers[..pieces];
-        self.io.poll_operation(Side::Write, cx, |socket| {
-            self.learn(Side::Write, length, send_vectored(socket, buffers, length))
+        self.io.poll_operation(Side::Write, cx, |io| {
+            learn(io, Side::Write, length, send_vectored(io, buffers, length))
         })
     }
 

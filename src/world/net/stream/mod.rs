@@ -3,14 +3,12 @@
 //! | file | concept |
 //! |---|---|
 //! | `kind` | the kinds of streams, and what differs between them |
-//! | `kept` | a stream's socket, and what becomes of it when it is dropped |
 //! | `transfer` | the system calls that move bytes |
 //! | `halves` | a stream as a half that reads and a half that writes |
 //! | `foreign` | the traits of other libraries |
 
 mod foreign;
 mod halves;
-mod kept;
 mod kind;
 pub(super) mod transfer;
 
@@ -33,11 +31,11 @@ use crate::error::Result;
 use crate::error::placed;
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::closing;
-use crate::world::net::stream::kept::{Kept, Origin};
 #[cfg(feature = "hyper")]
 use crate::world::net::stream::transfer::receive_uninit;
 use crate::world::net::stream::transfer::{at_once, receive, send, send_vectored};
-use crate::world::reactor::registration::{Operation, Registration, Side};
+use crate::world::reactor::readiness::{Kind, Reads, Side, Writes};
+use crate::world::reactor::registration::{Operation, Registration};
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
 /// [`UnixStream`](super::UnixStream).
@@ -82,21 +80,21 @@ use crate::world::reactor::registration::{Operation, Registration, Side};
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub struct SocketStream<S: Socket> {
-    io: Registration<Kept<S>>,
+    io: Registration<S>,
 }
 
 impl<S: Socket> SocketStream<S> {
     /// A stream over a socket in non-blocking mode that this side has connected.
     pub(super) fn new(socket: S) -> Self {
-        SocketStream { io: Registration::new(Kept::new(socket, Origin::Connected)) }
+        SocketStream { io: Registration::new(socket) }
     }
 
     /// A stream over a socket in non-blocking mode that was accepted, or that comes from elsewhere.
     pub(super) fn accepted(socket: S) -> Self {
-        SocketStream { io: Registration::new(Kept::new(socket, Origin::Accepted)) }
+        SocketStream { io: Registration::of_kind(Kind::Accepted, socket) }
     }
 
-    pub(super) fn registration(&self) -> &Registration<Kept<S>> {
+    pub(super) fn registration(&self) -> &Registration<S> {
         &self.io
     }
 
@@ -123,8 +121,8 @@ impl<S: Socket> SocketStream<S> {
     }
 
     /// Returns the stream of the standard library. It is still in non-blocking mode.
-    pub fn into_std(self) -> S {
-        self.io.into_source().into_inner()
+    pub fn into_std(mut self) -> S {
+        self.io.take_source().expect("only dropping the stream takes it too")
     }
 
     /// Reads whatever is available, at most `buffer.len()` bytes, and waits while there is nothing.
@@ -138,9 +136,7 @@ impl<S: Socket> SocketStream<S> {
     /// system call.
     #[track_caller]
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Side::Read, |socket| {
-            self.learn(Side::Read, buffer.len(), receive(socket, buffer))
-        })
+        self.io.operate(Reads, |io| learn(io, Side::Read, buffer.len(), receive(io, buffer)))
     }
 
     /// Like [`read`](Self::read), into several buffers, one after the other. The system takes a
@@ -156,8 +152,8 @@ impl<S: Socket> SocketStream<S> {
     ) -> impl Future<Output = Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &mut buffers[..pieces];
-        self.io.operate(Side::Read, move |socket| {
-            self.learn(Side::Read, length, socket.io().read_vectored(buffers))
+        self.io.operate(Reads, move |io| {
+            learn(io, Side::Read, length, io.source().io().read_vectored(buffers))
         })
     }
 
@@ -175,7 +171,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
     #[track_caller]
     pub fn read_exact(&self, mut buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
-        let mut operation = Operation::new(&self.io, Side::Read);
+        let mut operation = Operation::new(&self.io, Reads);
         poll_fn(move |cx| {
             if buffer.is_empty() {
                 return operation.poll_checkpoint(cx);
@@ -183,7 +179,7 @@ impl<S: Socket> SocketStream<S> {
             loop {
                 let rest = &mut *buffer;
                 let read =
-                    |socket: &Kept<S>| self.learn(Side::Read, rest.len(), receive(socket, rest));
+                    |io: &Registration<S>| learn(io, Side::Read, rest.len(), receive(io, rest));
                 match ready!(operation.poll(cx, read))? {
                     0 => {
                         let error = io::Error::from(io::ErrorKind::UnexpectedEof);
@@ -213,10 +209,10 @@ impl<S: Socket> SocketStream<S> {
         /// How many bytes may be read before the task's budget is checked again.
         const CHUNK: u64 = 64 * 1024;
         let before = buffer.len();
-        let mut operation = Operation::new(&self.io, Side::Read);
+        let mut operation = Operation::new(&self.io, Reads);
         poll_fn(move |cx| {
             loop {
-                let read = |socket: &Kept<S>| socket.io().take(CHUNK).read_to_end(buffer);
+                let read = |io: &Registration<S>| io.source().io().take(CHUNK).read_to_end(buffer);
                 if (ready!(operation.poll(cx, read))? as u64) < CHUNK {
                     return Poll::Ready(Ok(buffer.len() - before));
                 }
@@ -235,9 +231,7 @@ impl<S: Socket> SocketStream<S> {
     /// system call.
     #[track_caller]
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Side::Write, |socket| {
-            self.learn(Side::Write, bytes.len(), send(socket, bytes))
-        })
+        self.io.operate(Writes, |io| learn(io, Side::Write, bytes.len(), send(io, bytes)))
     }
 
     /// Like [`write`](Self::write), from several buffers, one after the other. The system takes a
@@ -250,8 +244,8 @@ impl<S: Socket> SocketStream<S> {
     pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> impl Future<Output = Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &buffers[..pieces];
-        self.io.operate(Side::Write, move |socket| {
-            self.learn(Side::Write, length, send_vectored(socket, buffers, length))
+        self.io.operate(Writes, move |io| {
+            learn(io, Side::Write, length, send_vectored(io, buffers, length))
         })
     }
 
@@ -269,14 +263,14 @@ impl<S: Socket> SocketStream<S> {
     /// The same as for [`write`](Self::write).
     #[track_caller]
     pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
-        let mut operation = Operation::new(&self.io, Side::Write);
+        let mut operation = Operation::new(&self.io, Writes);
         poll_fn(move |cx| {
             if bytes.is_empty() {
                 return operation.poll_checkpoint(cx);
             }
             loop {
                 let write =
-                    |socket: &Kept<S>| self.learn(Side::Write, bytes.len(), send(socket, bytes));
+                    |io: &Registration<S>| learn(io, Side::Write, bytes.len(), send(io, bytes));
                 match ready!(operation.poll(cx, write))? {
                     0 => {
                         let error = io::Error::from(io::ErrorKind::WriteZero);
@@ -392,7 +386,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn readable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Side::Read, |socket| would_not_block(socket, PollFlags::IN))
+        self.io.operate(Reads, |io| would_not_block(io, PollFlags::IN))
     }
 
     /// Waits until a write would not wait: until the system takes bytes, or there is an error.
@@ -404,14 +398,12 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn writable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Side::Write, |socket| would_not_block(socket, PollFlags::OUT))
+        self.io.operate(Writes, |io| would_not_block(io, PollFlags::OUT))
     }
 
     /// The kernel's reports about the other end, even while no operation is waiting.
     #[cfg(feature = "hyper")]
-    pub(crate) fn observe(
-        &self,
-    ) -> Result<std::rc::Rc<crate::world::reactor::registration::Readiness>> {
+    pub(crate) fn observe(&self) -> Result<crate::world::reactor::chunks::ReadinessRef> {
         self.io.observe()
     }
 
@@ -423,24 +415,40 @@ impl<S: Socket> SocketStream<S> {
         cx: &Context<'_>,
         buffer: &mut [MaybeUninit<u8>],
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_operation(Side::Read, cx, |socket| {
-            let outcome = receive_uninit(socket, buffer);
-            self.learn(Side::Read, buffer.len(), outcome)
+        self.io.poll_operation(Side::Read, cx, |io| {
+            let outcome = receive_uninit(io, buffer);
+            learn(io, Side::Read, buffer.len(), outcome)
         })
     }
+}
 
-    /// Passes on the outcome of a system call. If it shows that the next call would block, that
-    /// call is saved.
-    fn learn(&self, side: Side, asked: usize, outcome: io::Result<usize>) -> io::Result<usize> {
-        if let Ok(n) = outcome
-            && S::SHORT_IS_LAST
-            && 0 < n
-            && n < asked
+impl<S: Socket> Drop for SocketStream<S> {
+    /// A connection that was accepted is [parted with](closing) politely.
+    fn drop(&mut self) {
+        if self.io.kind() == Kind::Accepted
+            && let Some(socket) = self.io.take_source()
         {
-            self.io.exhausted(side);
+            closing::part(socket.into());
         }
-        outcome
     }
+}
+
+/// Passes on the outcome of a system call. If it shows that the next call would block, that call is
+/// saved.
+fn learn<S: Socket>(
+    io: &Registration<S>,
+    side: Side,
+    asked: usize,
+    outcome: io::Result<usize>,
+) -> io::Result<usize> {
+    if let Ok(n) = outcome
+        && S::SHORT_IS_LAST
+        && 0 < n
+        && n < asked
+    {
+        io.exhausted(side);
+    }
+    outcome
 }
 
 /// Asks the kernel whether an operation would block now. Unlike trying, that consumes neither a

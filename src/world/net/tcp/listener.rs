@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::schedule::budget;
 use crate::world::net::accept::{accept, accept_now};
 use crate::world::net::tcp::TcpStream;
-use crate::world::reactor::registration::{Registration, Side};
+use crate::world::reactor::readiness::{Kind, Reads};
+use crate::world::reactor::registration::Registration;
 
 /// Listens for TCP connections.
 ///
@@ -35,7 +36,9 @@ pub struct TcpListener {
 
 impl TcpListener {
     pub(super) fn new(listener: net::TcpListener) -> TcpListener {
-        TcpListener { io: Registration::of_listener(mio::net::TcpListener::from_std(listener)) }
+        TcpListener {
+            io: Registration::of_kind(Kind::Listener, mio::net::TcpListener::from_std(listener)),
+        }
     }
 
     /// Takes over a listener of the standard library, and puts it into non-blocking mode.
@@ -73,8 +76,8 @@ impl TcpListener {
     /// connection stays in the queue, and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr)>> {
-        self.io.operate(Side::Read, |source| {
-            let (stream, address) = accept(|| source.accept())?;
+        self.io.operate(Reads, |io| {
+            let (stream, address) = accept(|| io.source().accept())?;
             Ok((TcpStream::accepted(stream.into()), address))
         })
     }

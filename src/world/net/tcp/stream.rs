@@ -8,7 +8,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::error::Result;
 use crate::world::net::stream::SocketStream;
-use crate::world::reactor::registration::Side;
+use crate::world::reactor::readiness::Reads;
 
 /// A TCP connection.
 ///
@@ -42,7 +42,7 @@ impl SocketStream<net::TcpStream> {
     /// The same as for [`read`](Self::read).
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.registration().operate(Side::Read, |socket| socket.peek(buffer))
+        self.registration().operate(Reads, |io| io.source().peek(buffer))
     }
 
     /// The address of this end.

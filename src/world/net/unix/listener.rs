@@ -14,7 +14,8 @@ use crate::schedule::budget;
 use crate::world::net::accept::{BACKLOG, accept, accept_now};
 use crate::world::net::doing::doing;
 use crate::world::net::unix::{UnixStream, address};
-use crate::world::reactor::registration::{Registration, Side};
+use crate::world::reactor::readiness::{Kind, Reads};
+use crate::world::reactor::registration::Registration;
 
 /// Listens for connections from processes on the same machine.
 ///
@@ -84,7 +85,7 @@ impl UnixListener {
     pub fn from_std(listener: net::UnixListener) -> Result<UnixListener> {
         listener.set_nonblocking(true)?;
         Ok(UnixListener {
-            io: Registration::of_listener(mio::net::UnixListener::from_std(listener)),
+            io: Registration::of_kind(Kind::Listener, mio::net::UnixListener::from_std(listener)),
         })
     }
 
@@ -103,8 +104,8 @@ impl UnixListener {
     /// and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(UnixStream, SocketAddr)>> {
-        self.io.operate(Side::Read, |source| {
-            let (stream, address) = accept(|| source.accept())?;
+        self.io.operate(Reads, |io| {
+            let (stream, address) = accept(|| io.source().accept())?;
             Ok((UnixStream::accepted(stream.into()), address))
         })
     }

@@ -2,19 +2,19 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
-use std::rc::Rc;
 use std::task::Context;
 
 use hyper::rt::ReadBufCursor;
 
 use crate::serve::hyper::connection::state::ahead::Ahead;
-use crate::world::reactor::registration::{Readiness, Side};
+use crate::world::reactor::chunks::ReadinessRef;
+use crate::world::reactor::readiness::Side;
 
 /// The news of the client from the stream and the kernel.
 #[derive(Default)]
 pub(crate) struct Client {
     /// The kernel's reports about the other end, if the stream is one of this crate's.
-    peer: OnceCell<Rc<Readiness>>,
+    peer: OnceCell<ReadinessRef>,
     /// The bytes read from any other stream while hyper was not reading.
     ahead: RefCell<Option<Ahead>>,
     /// Whether hyper has read the stream to its end.
@@ -31,7 +31,7 @@ pub(crate) enum Found {
 }
 
 impl Client {
-    pub(crate) fn set_peer(&self, peer: Rc<Readiness>) {
+    pub(crate) fn set_peer(&self, peer: ReadinessRef) {
         let _ = self.peer.set(peer);
     }
 

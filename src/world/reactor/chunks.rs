@@ -1,0 +1,207 @@
+//! Memory for what is known about sources. It lies side by side in chunks, because there is one
+//! such piece for every connection, and the kernel's news finds it by number.
+//!
+//! A chunk belongs to the reactor in whose run it was made. One from elsewhere (the source was made
+//! outside a run, or in an earlier one) is adopted when a source in it is registered.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use crate::schedule::current;
+use crate::schedule::ids::RunId;
+use crate::world::reactor::REACTOR;
+use crate::world::reactor::readiness::{Key, Readiness};
+
+/// How many sources a chunk is for.
+const PLACES: usize = 16;
+
+pub(super) struct Chunk {
+    places: [Readiness; PLACES],
+    /// A bit for each place, set while nobody has it.
+    unused: Cell<u16>,
+    /// The run whose reactor it belongs to, and its number there.
+    run: Cell<RunId>,
+    number: Cell<u32>,
+}
+
+impl Chunk {
+    fn new() -> Rc<Chunk> {
+        Rc::new(Chunk {
+            places: [const { Readiness::new() }; PLACES],
+            unused: Cell::new(u16::MAX),
+            run: Cell::new(RunId::NONE),
+            number: Cell::new(0),
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn place(&self, nth: usize) -> &Readiness {
+        // The remainder tells the compiler that there is such a place.
+        &self.places[nth % PLACES]
+    }
+
+    fn key(&self, nth: u8) -> Key {
+        self.number.get() * PLACES as u32 + u32::from(nth)
+    }
+
+    fn is_of_current_run(&self) -> bool {
+        !self.run.get().is_none() && self.run.get() == current::current_run()
+    }
+
+    fn is_full(&self) -> bool {
+        self.unused.get() == 0
+    }
+
+    fn is_empty(&self) -> bool {
+        self.unused.get() == u16::MAX
+    }
+
+    /// Takes an unused place, of which there is one.
+    fn take<B>(self: Rc<Chunk>, beside: B) -> ReadinessRef<B> {
+        let nth = self.unused.get().trailing_zeros() as u8;
+        self.unused.set(self.unused.get() & !(1 << nth));
+        self.place(nth.into()).owners.set(1);
+        ReadinessRef { chunk: self, nth, beside }
+    }
+}
+
+/// A counted reference to what is known about a source. `beside` is something small for which it
+/// has room.
+pub(crate) struct ReadinessRef<B = ()> {
+    chunk: Rc<Chunk>,
+    pub(super) beside: B,
+    nth: u8,
+}
+
+impl<B> ReadinessRef<B> {
+    /// What is known about a new source.
+    pub(super) fn new(beside: B) -> ReadinessRef<B> {
+        REACTOR.with(|reactor| match reactor {
+            Some(reactor) if current::is_running() => reactor.chunks.borrow_mut().take(beside),
+            _ => Chunk::new().take(beside),
+        })
+    }
+
+    /// Another reference.
+    #[cfg(feature = "hyper")]
+    pub(super) fn share<C>(&self, beside: C) -> ReadinessRef<C> {
+        let owners = self.owners.get().checked_add(1).expect("few look at one connection");
+        self.owners.set(owners);
+        ReadinessRef { chunk: self.chunk.clone(), nth: self.nth, beside }
+    }
+
+    /// Its number in the reactor of the present run.
+    pub(super) fn key(&self) -> Key {
+        debug_assert!(self.chunk.is_of_current_run());
+        self.chunk.key(self.nth)
+    }
+}
+
+impl<B> Deref for ReadinessRef<B> {
+    type Target = Readiness;
+
+    #[inline(always)]
+    fn deref(&self) -> &Readiness {
+        self.chunk.place(self.nth.into())
+    }
+}
+
+impl<B> Drop for ReadinessRef<B> {
+    #[inline]
+    fn drop(&mut self) {
+        let owners = self.owners.get() - 1;
+        self.owners.set(owners);
+        if owners == 0 {
+            give_back(&self.chunk, self.nth);
+        }
+    }
+}
+
+/// Gives back a place that nobody has any more.
+fn give_back(chunk: &Rc<Chunk>, nth: u8) {
+    let left = chunk.place(nth.into()).clear();
+    let was_full = chunk.is_full();
+    chunk.unused.set(chunk.unused.get() | 1 << nth);
+    if (was_full || chunk.is_empty()) && chunk.is_of_current_run() {
+        REACTOR.with(|reactor| {
+            if let Some(reactor) = reactor {
+                reactor.chunks.borrow_mut().put_back(chunk);
+            }
+        });
+    }
+    drop(left); // foreign code
+}
+
+/// The chunks of a reactor.
+pub(super) struct Chunks {
+    /// By number.
+    all: Vec<Option<Rc<Chunk>>>,
+    free_numbers: Vec<u32>,
+    /// The numbers of those with unused places. The lowest is used first, so that the others may
+    /// become empty.
+    vacant: BTreeSet<u32>,
+}
+
+impl Chunks {
+    pub(super) const fn new() -> Chunks {
+        Chunks { all: Vec::new(), free_numbers: Vec::new(), vacant: BTreeSet::new() }
+    }
+
+    /// The chunk of the source with this number, and the source's place in it.
+    pub(super) fn find(&self, key: usize) -> Option<(Rc<Chunk>, usize)> {
+        let chunk = self.all.get(key / PLACES)?.clone()?;
+        Some((chunk, key % PLACES))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Readiness> {
+        self.all.iter().flatten().flat_map(|chunk| &chunk.places)
+    }
+
+    fn take<B>(&mut self, beside: B) -> ReadinessRef<B> {
+        let first = self.vacant.first().and_then(|&number| self.all[number as usize].clone());
+        let chunk = first.unwrap_or_else(|| {
+            let chunk = Chunk::new();
+            self.add(&chunk);
+            chunk
+        });
+        let taken = chunk.take(beside);
+        if taken.chunk.is_full() {
+            self.vacant.remove(&taken.chunk.number.get());
+        }
+        taken
+    }
+
+    /// Adopts the chunk of a source that is about to be registered, unless it is one of these.
+    pub(super) fn adopt<B>(&mut self, readiness: &ReadinessRef<B>) {
+        if !readiness.chunk.is_of_current_run() {
+            self.add(&readiness.chunk);
+        }
+    }
+
+    fn add(&mut self, chunk: &Rc<Chunk>) {
+        let number = self.free_numbers.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            u32::try_from(self.all.len() - 1).expect("there are fewer descriptors")
+        });
+        self.all[number as usize] = Some(chunk.clone());
+        chunk.number.set(number);
+        chunk.run.set(current::current_run());
+        if !chunk.is_full() {
+            self.vacant.insert(number);
+        }
+    }
+
+    /// Called when a chunk is no longer full, or has become empty. In the latter case it is freed,
+    /// unless it is the only one with unused places.
+    fn put_back(&mut self, chunk: &Chunk) {
+        let number = chunk.number.get();
+        self.vacant.insert(number);
+        if chunk.is_empty() && self.vacant.len() > 1 {
+            self.vacant.remove(&number);
+            self.free_numbers.push(number);
+            self.all[number as usize] = None; // whoever calls this has the chunk
+        }
+    }
+}
