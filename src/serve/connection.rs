@@ -1,7 +1,7 @@
 //! One connection: its handler, and what becomes of the handler's outcome.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::error::{Error, Result};
 use crate::scope::{is_cancelled, is_ending};
-use crate::serve::connections::Open;
+use crate::serve::connections::{Connections, Open};
 use crate::serve::panicked::{HandlerPanicked, OnPanic};
 use crate::serve::reports::Reports;
 use crate::world::net::closing::{Dropped, Parting};
@@ -27,6 +27,19 @@ pub(super) struct Care<'a, A> {
     pub(super) dropped: Rc<Dropped>,
 }
 
+/// What all connections of a server share.
+pub(super) struct Serving<'a, A> {
+    pub(super) connections: Connections,
+    pub(super) care: Care<'a, A>,
+    pub(super) place: &'static Location<'static>,
+}
+
+impl<A> AsRef<Connections> for Serving<'_, A> {
+    fn as_ref(&self) -> &Connections {
+        &self.connections
+    }
+}
+
 pin_project! {
     /// The future of a connection. Written out by hand: there is one for each client, and nested
     /// `async` blocks would store the handler's future twice.
@@ -34,8 +47,7 @@ pin_project! {
         #[pin]
         handler: Handler<C, F>,
         peer: A,
-        open: Open<'a>,
-        care: &'a Care<'a, A>,
+        open: Open<'a, Serving<'a, A>>,
         part: P,
     }
 }
@@ -54,26 +66,29 @@ impl<'a, A, C, F, P> Connection<'a, A, C, F, P>
 where
     C: FnOnce() -> F,
     F: Future<Output = Result<()>>,
-    P: Fn(Parting),
+    P: Fn(&'a Serving<'a, A>, Parting),
 {
     /// Runs the handler that `call` calls. Streams that it drops are passed to `part`.
-    pub(super) fn new(call: C, peer: A, open: Open<'a>, care: &'a Care<'a, A>, part: P) -> Self {
-        Connection { handler: Handler::Called { call: Some(call) }, peer, open, care, part }
+    pub(super) fn new(call: C, peer: A, serving: &'a Serving<'a, A>, part: P) -> Self {
+        let open = Open::new(serving);
+        Connection { handler: Handler::Called { call: Some(call) }, peer, open, part }
     }
 }
 
-impl<A, C, F, P> Future for Connection<'_, A, C, F, P>
+impl<'a, A, C, F, P> Future for Connection<'a, A, C, F, P>
 where
     A: std::fmt::Debug,
     C: FnOnce() -> F,
     F: Future<Output = Result<()>>,
-    P: Fn(Parting),
+    P: Fn(&'a Serving<'a, A>, Parting),
 {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut this = self.project();
-        let outcome = this.care.dropped.collect(|| {
+        let serving = this.open.server();
+        let Serving { care, .. } = serving;
+        let outcome = care.dropped.collect(|| {
             let polled = catch_unwind(AssertUnwindSafe(|| this.handler.as_mut().poll(cx)));
             let outcome = match polled {
                 Ok(Poll::Pending) => return None,
@@ -83,7 +98,7 @@ where
             this.handler.set(Handler::Over);
             Some(outcome)
         });
-        this.care.dropped.take().into_iter().for_each(this.part);
+        care.dropped.take().into_iter().for_each(|connection| (this.part)(serving, connection));
         let Some(outcome) = outcome else { return Poll::Pending };
         let error = match outcome {
             Ok(Ok(())) => return Poll::Ready(Ok(())),
@@ -97,12 +112,12 @@ where
                 }
             },
             Ok(Err(error)) => error,
-            Err(payload) if this.care.on_panic == OnPanic::Resume => resume_unwind(payload),
+            Err(payload) if care.on_panic == OnPanic::Resume => resume_unwind(payload),
             Err(payload) => HandlerPanicked::caught(payload).into(),
         };
-        match &this.care.on_error {
+        match &care.on_error {
             Some(on_error) => on_error(error, this.peer),
-            None => this.care.reports.failed(&error, this.peer),
+            None => care.reports.failed(&error, this.peer),
         }
         Poll::Ready(Ok(()))
     }

@@ -70,12 +70,6 @@ impl Connections {
         Ok(())
     }
 
-    /// Counts a connection until what is returned is dropped.
-    pub(super) fn open(&self) -> Open<'_> {
-        self.open.set(self.open.get() + 1);
-        Open(self)
-    }
-
     /// From now on, gives the connections time to end.
     pub(super) fn drain(&self) {
         self.draining.set(true);
@@ -87,29 +81,41 @@ impl Connections {
     }
 }
 
-/// Counts as a connection until it is dropped.
-pub(super) struct Open<'a>(&'a Connections);
+/// Counts as a connection of this server until it is dropped.
+pub(super) struct Open<'a, S: AsRef<Connections>>(&'a S);
 
-impl Open<'_> {
+impl<'a, S: AsRef<Connections>> Open<'a, S> {
+    pub(super) fn new(server: &'a S) -> Self {
+        let connections = server.as_ref();
+        connections.open.set(connections.open.get() + 1);
+        Open(server)
+    }
+
+    pub(super) fn server(&self) -> &'a S {
+        self.0
+    }
+
     /// Whether the server has given its connections time to end.
     pub(super) fn server_drains(&self) -> bool {
-        self.0.draining.get()
+        self.0.as_ref().draining.get()
     }
 
     /// To be called when this connection was cancelled before it had ended.
     pub(super) fn cut_short(&self) {
-        self.0.cut_short.set(self.0.cut_short.get() + 1);
+        let cut_short = &self.0.as_ref().cut_short;
+        cut_short.set(cut_short.get() + 1);
     }
 }
 
-impl Drop for Open<'_> {
+impl<S: AsRef<Connections>> Drop for Open<'_, S> {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        if let Some(closed) = self.0.closed.take() {
+        let Connections { open, closed, all_closed, .. } = self.0.as_ref();
+        open.set(open.get() - 1);
+        if let Some(closed) = closed.take() {
             closed.set();
         }
-        if self.0.open.get() == 0
-            && let Some(closed) = self.0.all_closed.take()
+        if open.get() == 0
+            && let Some(closed) = all_closed.take()
         {
             closed.set();
         }

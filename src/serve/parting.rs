@@ -4,12 +4,12 @@
 //! lose what was last written to it.
 
 use std::io::{self, ErrorKind};
-use std::panic::Location;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::operation::time::now;
 use crate::scope::{CancelScope, is_ending, move_on_at};
+use crate::serve::connection::Serving;
 use crate::serve::connections::Open;
 use crate::serve::until_ending::until_ending;
 use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
@@ -19,11 +19,8 @@ use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
 ///
 /// The end of a grace ends this too. If the server is cancelled without a grace, the connection
 /// still gets its time, because what was written was written before that.
-pub(super) async fn part(
-    connection: Parting,
-    open: Open<'_>,
-    place: &'static Location<'static>,
-) -> Result<()> {
+pub(super) async fn part<A>(connection: Parting, open: Open<'_, Serving<'_, A>>) -> Result<()> {
+    let place = open.server().place;
     let discard = async |scope: &CancelScope| {
         let end = now() + LIMIT;
         let mut until = end;

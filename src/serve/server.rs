@@ -11,8 +11,8 @@ use crate::nursery::nursery;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{CancelScope, finishing, is_cancelled};
 use crate::serve::accept;
-use crate::serve::connection::{Care, Connection, OnError};
-use crate::serve::connections::{Connections, most_by_default};
+use crate::serve::connection::{Care, Connection, OnError, Serving};
+use crate::serve::connections::{Connections, Open, most_by_default};
 use crate::serve::listener::Listener;
 use crate::serve::panicked::OnPanic;
 use crate::serve::parting::part;
@@ -251,16 +251,19 @@ impl<'a, L: Listener> Server<'a, L> {
         H: AsyncFn(L::Stream, L::Address) -> Result<()>,
     {
         let Server { listener, most, grace, signal, on_error, on_panic, place } = self;
-        let connections = Connections::new(most.unwrap_or_else(most_by_default));
-        let care = Care {
-            on_error,
-            reports: Reports::new("connection", place),
-            on_panic,
-            dropped: Rc::default(),
+        let serving = Serving {
+            connections: Connections::new(most.unwrap_or_else(most_by_default)),
+            care: Care {
+                on_error,
+                reports: Reports::new("connection", place),
+                on_panic,
+                dropped: Rc::default(),
+            },
+            place,
         };
         let shutdown = Shutdown::new(grace, place);
         let draining = CancelScope::of(ScopeRef::new(place));
-        let (connections, care, handler) = (&connections, &care, &handler);
+        let (serving, connections, handler) = (&serving, &serving.connections, &handler);
         let (shutdown, draining) = (&shutdown, &draining);
         // One scope lets all connections finish their work. Anything that has to stop at once takes
         // care of that itself.
@@ -270,13 +273,13 @@ impl<'a, L: Listener> Server<'a, L> {
                 if let Some(signal) = signal {
                     n.spawn(shutdown.begin_on(signal));
                 }
-                let part = |connection| {
-                    drop(n.spawn(part(connection, connections.open(), place)));
+                let part = |serving, connection| {
+                    drop(n.spawn(part(connection, Open::new(serving))));
                 };
                 let serve = |(stream, peer): (L::Stream, L::Address)| {
                     let from = peer.clone();
                     let call = move || handler(stream, from);
-                    drop(n.spawn(Connection::new(call, peer, connections.open(), care, part)));
+                    drop(n.spawn(Connection::new(call, peer, serving, part)));
                 };
                 let accepting = accept::forever(&listener, connections, &serve);
                 let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
