@@ -129,8 +129,8 @@ pub use error::{
 pub use generator::{
     Aclose, Anext, Asend, AsyncgenHooks, Athrow, ContextManager, Feed, FinalizerHook, FirstIter,
     Generator, GeneratorState, Items, SyncGenerator, Unfinished, Yield, Yielder, aclosing,
-    context_manager, generator, get_asyncgen_hooks, iterate, safe_channel, set_asyncgen_hooks,
-    sync_generator, with,
+    context_manager, flow, generator, get_asyncgen_hooks, iterate, safe_channel,
+    set_asyncgen_hooks, sync_generator, with,
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
 pub use operation::checkpoint::{Checkpoint, checkpoint, yield_now};

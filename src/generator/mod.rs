@@ -11,6 +11,7 @@
 //! | `sync_generator` | generators that are iterators |
 //! | `context_manager` | bodies that set up, yield once, and clean up |
 //! | `safe_channel` | a producer that may yield inside scopes |
+//! | `flow` | operators, and what closes what they wrap |
 //!
 //! Open scopes are counted in `scope/frame.rs`; the errors are in `error/generator.rs`.
 //!
@@ -26,6 +27,7 @@ mod aclosing;
 mod calls;
 mod context_manager;
 pub(crate) mod finalize;
+pub mod flow;
 mod iterate;
 mod link;
 mod safe_channel;
@@ -44,6 +46,7 @@ pub use context_manager::{ContextManager, context_manager, with};
 pub use finalize::{
     AsyncgenHooks, FinalizerHook, FirstIter, Unfinished, get_asyncgen_hooks, set_asyncgen_hooks,
 };
+pub use flow::flow;
 pub use iterate::{Items, iterate};
 pub use link::{Yield, Yielder};
 pub use safe_channel::{Feed, safe_channel};

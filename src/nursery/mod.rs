@@ -323,9 +323,23 @@ impl<'scope, 'env> Nursery<'scope, 'env> {
         F: Future<Output = Result<T>> + 'scope,
         T: 'scope,
     {
+        self.spawn_at(Location::caller(), future)
+    }
+
+    /// Spawns a child as [`spawn`](Self::spawn) does, at this place.
+    #[inline]
+    pub(crate) fn spawn_at<F, T>(
+        &'scope self,
+        place: &'static Location<'static>,
+        future: F,
+    ) -> Task<'scope, T>
+    where
+        F: Future<Output = Result<T>> + 'scope,
+        T: 'scope,
+    {
         // SAFETY: `'scope` outlasts the nursery's future, and nothing else polls or drops the
         // children.
-        Task::new(unsafe { self.core.spawn(future, Location::caller()) })
+        Task::new(unsafe { self.core.spawn(future, place) })
     }
 
     /// Returns a handle that can be kept anywhere on the thread and spawns `'static` futures.

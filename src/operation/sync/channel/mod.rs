@@ -7,6 +7,7 @@
 mod errors;
 mod recv;
 mod send;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::schedule::budget;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
+use stream::Streaming;
 
 /// Makes a channel for messages of type `T` that stores up to `capacity` of them. With a capacity
 /// of 0 it is a rendezvous: sending waits until the receiver takes the message.
@@ -64,7 +66,7 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         accepted: Cell::new(0),
         under_way: Cell::new(0),
     });
-    (Sender { shared: shared.clone() }, Receiver { shared })
+    (Sender { shared: shared.clone() }, Receiver { shared, streaming: Streaming::new() })
 }
 
 /// A message, with its number in the order in which the channel accepted the messages. If it is put
@@ -221,7 +223,13 @@ impl<T> Sender<T> {
     /// [`Error`](crate::Error).
     #[track_caller]
     pub fn send(&self, message: T) -> Sending<'_, T> {
-        Sending::new(self, message, Location::caller())
+        self.send_for(message, Location::caller())
+    }
+
+    /// Does the same as [`send`](Self::send), on behalf of the caller at `place`.
+    #[inline]
+    pub(crate) fn send_for(&self, message: T, place: &'static Location<'static>) -> Sending<'_, T> {
+        Sending::new(self, message, place)
     }
 
     /// Sends a message if there is space, or a receiver that waits, now. This is not a checkpoint.
@@ -270,6 +278,7 @@ impl<T> Drop for Sender<T> {
 /// messages in the channel are dropped.
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
+    streaming: Streaming<T>,
 }
 
 impl<T> Receiver<T> {
@@ -311,20 +320,21 @@ impl<T> Receiver<T> {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         self.shared.open_receivers.set(self.shared.open_receivers.get() + 1);
-        Receiver { shared: self.shared.clone() }
+        Receiver { shared: self.shared.clone(), streaming: Streaming::new() }
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        let mut panic = FirstPanic::new();
+        panic.catch(|| self.stop_streaming()); // which passes on what it was handed
         self.shared.open_receivers.set(self.shared.open_receivers.get() - 1);
         if self.shared.open_receivers.get() == 0 {
-            let mut panic = FirstPanic::new();
             panic.catch(|| self.shared.close());
             let unread = self.shared.buffer.take();
             panic.catch(|| drop(unread)); // foreign code
-            panic.resume();
         }
+        panic.resume();
     }
 }
 

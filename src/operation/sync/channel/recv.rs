@@ -9,16 +9,16 @@ use std::task::{Context, Poll};
 use crate::error::{Exclusive, Result};
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
-use crate::operation::sync::channel::{Numbered, Receiver};
+use crate::operation::sync::channel::{Numbered, Receiver, Shared};
 use crate::operation::waiters::Waiters;
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a, T>(Doing<Receiving<'a, T>>);
 
-struct Receiving<'a, T> {
-    receiver: &'a Receiver<T>,
-    place: &'static Location<'static>,
+pub(super) struct Receiving<'a, T> {
+    pub(super) shared: &'a Shared<T>,
+    pub(super) place: &'static Location<'static>,
 }
 
 impl<T> Queued for Receiving<'_, T> {
@@ -36,12 +36,12 @@ impl<T> Queued for Receiving<'_, T> {
 
     #[inline(always)]
     fn queue(&self) -> &Waiters<Option<Numbered<T>>> {
-        &self.receiver.shared.receivers
+        &self.shared.receivers
     }
 
     #[inline(always)]
     fn attempt(&mut self, _: When) -> Tried<Option<Numbered<T>>> {
-        let shared = &*self.receiver.shared;
+        let shared = self.shared;
         let received = shared.take();
         if received.is_none() && !shared.has_ended() {
             return Tried::Waits;
@@ -51,7 +51,7 @@ impl<T> Queued for Receiving<'_, T> {
 
     fn pause(&mut self, received: &Option<Numbered<T>>) -> Option<Exclusive> {
         received.as_ref().map(|_| {
-            self.receiver.shared.sets_out();
+            self.shared.sets_out();
             Exclusive::Message
         })
     }
@@ -63,14 +63,14 @@ impl<T> Queued for Receiving<'_, T> {
     #[inline(always)]
     fn receive(&mut self, received: Option<Numbered<T>>) -> Option<Numbered<T>> {
         if received.is_some() {
-            self.receiver.shared.arrives();
+            self.shared.arrives();
         }
         received
     }
 
     fn pass_on(&mut self, unread: Option<Numbered<T>>) {
         if let Some(message) = unread {
-            self.receiver.shared.put_back(message);
+            self.shared.put_back(message);
         }
     }
 
@@ -82,7 +82,7 @@ impl<T> Queued for Receiving<'_, T> {
 impl<'a, T> Recv<'a, T> {
     #[inline]
     pub(super) fn new(receiver: &'a Receiver<T>, place: &'static Location<'static>) -> Self {
-        Recv(Doing::new(Receiving { receiver, place }))
+        Recv(Doing::new(Receiving { shared: &receiver.shared, place }))
     }
 }
 
