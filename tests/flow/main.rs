@@ -5,16 +5,18 @@
 //! | `table` | the operators that are put through the tests of `ways_out` |
 //! | `ways_out` | every operator closes its source on every way out, before the consumer goes on |
 //! | `opening` | flows are cold; what opens them, and what becomes of errors and panics |
-//! | `buffer`, `merge` | what each operator does |
+//! | `buffer`, `workers`, `merge`, `latest` | what each operator does |
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod buffer;
+mod latest;
 mod merge;
 mod opening;
 mod table;
 mod ways_out;
+mod workers;
 
 use seedbed::{Result, Yielder, flow, generator, sleep};
 

@@ -1,6 +1,9 @@
-//! `merge`: the items of several flows, as they come.
+//! `merge` and `flat_map_merge`: the items of several flows, as they come.
 
-use seedbed::testing::explore;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use seedbed::testing::{Explore, explore};
 use seedbed::{CapacityLimiter, Error, Yielder, flow, generator, sleep, yield_now};
 
 use crate::support::{Log, run, secs, shape};
@@ -105,5 +108,73 @@ fn o02_merge_of_many_closes_all() {
     .unwrap();
     for log in logs {
         assert_eq!(log.take(), ["begun", "closed"]);
+    }
+}
+
+/// Up to `n` flows are open at once, and as many as that.
+#[test]
+fn o01_flat_map_merge_keeps_to_its_limit() {
+    for n in 1..4 {
+        let (open, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let all = run(flow::from_iter(0..6)
+            .flat_map_merge(n, |i| {
+                let (open, most) = (open.clone(), most.clone());
+                flow(generator(async move |y: Yielder<u32>| {
+                    open.set(open.get() + 1);
+                    most.set(open.get().max(most.get()));
+                    sleep(secs(1)).await?;
+                    y.yield_(i).await?;
+                    sleep(secs(1)).await?;
+                    open.set(open.get() - 1);
+                    Ok(())
+                }))
+            })
+            .collect::<Vec<_>>());
+        let mut all = all.unwrap();
+        all.sort();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(most.get(), n);
+    }
+}
+
+/// All that are open are closed when one fails, or when the consumer leaves, in every order.
+#[test]
+fn o02_flat_map_merge_closes_all() {
+    for fails in [0, 9] {
+        Explore::new().max_schedules(1000).random_schedules(200).check(|| async {
+            let log = Log::new();
+            let outcome = flow::from_iter(0..2)
+                .flat_map_merge(2, |i| {
+                    let log = log.clone();
+                    flow(generator(async move |y: Yielder<u32>| {
+                        log.add("begun");
+                        let outcome = async {
+                            y.yield_(i).await?;
+                            if i == fails { Err(Error::msg("worn out")) } else { Ok(()) }
+                        };
+                        let outcome = outcome.await;
+                        sleep(secs(1)).await.ok();
+                        log.add("closed");
+                        outcome
+                    }))
+                })
+                .open(async |items| {
+                    items.next().await?;
+                    if fails == 9 {
+                        Ok(None)
+                    } else {
+                        items.next().await?;
+                        items.next().await
+                    }
+                });
+            let outcome = outcome.await;
+            if fails == 0 {
+                assert_eq!(shape(&outcome.unwrap_err()), "worn out");
+            }
+            let log = log.take();
+            let begun = log.iter().filter(|entry| *entry == "begun").count();
+            assert_eq!(begun * 2, log.len(), "{log:?}");
+            Ok(())
+        });
     }
 }

@@ -225,3 +225,14 @@ fn o02_the_value_of_a_consumer_is_kept() {
     }));
     assert_eq!(value.unwrap(), Some(Some(0)));
 }
+
+/// A flow that borrows nothing can be followed by an operator that borrows.
+#[test]
+fn o01_a_flow_may_come_from_a_function() {
+    fn pages() -> flow::Flow<'static, impl Source<Value = u32>> {
+        flow::from_iter(1..).buffer(1)
+    }
+    let factor = 10;
+    let first = run(async { pages().map(|i| i * factor).first().await });
+    assert_eq!(first.unwrap(), Some(10));
+}

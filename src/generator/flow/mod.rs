@@ -72,6 +72,7 @@ mod stream;
 mod tasks;
 mod terminals;
 
+use std::marker::PhantomData;
 use std::pin::Pin;
 
 pub use beside::Beside;
@@ -93,7 +94,7 @@ use crate::error::Result;
 /// opened. A function can return one as `Flow<'a, impl Source<Value = T>>`.
 #[must_use = "a flow does nothing until it is opened, by `for_each` for example"]
 pub struct Flow<'a, S: 'a> {
-    start: Box<dyn FnOnce(&mut Tasks<'a>) -> S + 'a>,
+    start: Box<dyn Start<S> + 'a>,
 }
 
 /// A flow of the items of a source: a [generator](crate::Generator), a
@@ -134,12 +135,12 @@ pub fn flow<'a, S: Source + 'a>(source: S) -> Flow<'a, S> {
 impl<'a, S: 'a> Flow<'a, S> {
     /// A flow that is started by a function, which may add tasks.
     fn new(start: impl FnOnce(&mut Tasks<'a>) -> S + 'a) -> Self {
-        Flow { start: Box::new(start) }
+        Flow { start: Box::new(Starter { start, _borrows: PhantomData }) }
     }
 
     /// Starts the flow: collects the tasks that are to run beside the consumer.
     fn start(self, tasks: &mut Tasks<'a>) -> S {
-        (self.start)(tasks)
+        self.start.start(tasks)
     }
 }
 
@@ -172,6 +173,34 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
 
 /// A source whose type is forgotten, from [`Flow::boxed`].
 pub type Boxed<'a, T> = Pin<Box<dyn Source<Value = T, Item = Result<T>> + 'a>>;
+
+/// How a flow is started.
+///
+/// It can add its tasks to others that may borrow more, so a flow is covariant: one that borrows
+/// nothing takes part where the next operator borrows something. With a boxed function of
+/// `Tasks<'a>` it would not be.
+trait Start<S> {
+    fn start<'t>(self: Box<Self>, tasks: &mut Tasks<'t>) -> S
+    where
+        Self: 't;
+}
+
+struct Starter<'a, F> {
+    start: F,
+    _borrows: PhantomData<&'a ()>,
+}
+
+impl<'a, S, F: FnOnce(&mut Tasks<'a>) -> S> Start<S> for Starter<'a, F> {
+    fn start<'t>(self: Box<Self>, tasks: &mut Tasks<'t>) -> S
+    where
+        Self: 't,
+    {
+        let mut own = Tasks::new();
+        let source = (self.start)(&mut own);
+        tasks.append(own);
+        source
+    }
+}
 
 impl<S> std::fmt::Debug for Flow<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -27,6 +27,11 @@ impl<'a> Tasks<'a> {
         self.tasks.push((place, Box::pin(task)));
     }
 
+    /// Adds the tasks of another flow, which is a part of this one.
+    pub(super) fn append(&mut self, others: Tasks<'a>) {
+        self.tasks.extend(others.tasks);
+    }
+
     /// Spawns the tasks, those nearest to the consumer last.
     pub(super) fn spawn_in<'scope>(self, nursery: &'scope Nursery<'scope, '_>)
     where
