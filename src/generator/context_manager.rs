@@ -16,7 +16,7 @@ use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::Kind;
 use crate::schedule::current;
 use crate::scope::aside::Aside;
-use crate::scope::current::{current_frame, in_scope};
+use crate::scope::current::{in_scope, with_frame};
 use crate::scope::frame::Hold;
 use crate::scope::tree::pool::ScopeRef;
 
@@ -55,8 +55,8 @@ where
     F: AsyncFnOnce(Yielder<R>) -> Result<()> + 'a,
     R: 'a,
 {
-    let link = Link::new(Kind::ContextManager);
-    let yielder = Yielder::new(link.clone());
+    let link = Link::shared(Kind::ContextManager);
+    let yielder = Yielder::new(Link::memory(&link));
     ContextManager { link, body: Box::pin(body(yielder)), place: Location::caller() }
 }
 
@@ -204,10 +204,12 @@ impl<'a, R> Open<'a, R> {
     #[inline]
     fn around(&self) -> Around {
         let frame = self.link.state.frame();
+        let mut holds = None;
+        with_frame(|current| holds = Some(frame.count_in(current)));
         Around {
             scope: self.link.take_inner_scope(),
             children: if frame.has_holds() { Children::Perhaps } else { Children::None },
-            _holds: current_frame().map(|current| frame.count_in(&current)),
+            _holds: holds,
         }
     }
 

@@ -98,8 +98,8 @@ where
         Aside::new().await?;
         let (outcome, closed);
         {
-            let link = Link::new(Kind::Generator);
-            let body = pin!(body(Yielder::new(link.clone())));
+            let link = Link::shared(Kind::Generator);
+            let body = pin!(body(Yielder::new(Link::memory(&link))));
             let mut items = Items { link, body, aside: Aside::new(), place };
             // The call is part of the consumer, because it may panic too.
             outcome = catch_panic(async { consumer(&mut items).await }).await;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | the state of a body, in one word: a diagram, and each transition |
 //! | `link` | what the body and its driver share; the driver's end, and the body's end with the yield |
+//! | `cell` | what the state guards, unsafely: the body, the slots, the way from a yielder to its link |
 //! | `calls` | `anext`, `asend`, `athrow`, `aclose` |
 //! | `finalize` | what becomes of a suspended generator that is dropped or left behind; hooks |
 //! | `aclosing` | a generator that is closed on every way out |
@@ -18,13 +19,24 @@
 //! # Foreign code
 //!
 //! A body, the values that go in and out, hooks, wakers and subscribers are foreign code. While a
-//! body is polled it is borrowed, so it cannot poll, close or drop itself. Whatever else it does,
-//! it finds a generator that is running. All other foreign code runs last, when the state already
-//! says what is to happen: for example, a generator is taken off all lists before its body is
-//! dropped.
+//! body is polled its state says that it is running, so it cannot poll, close or drop itself. All
+//! other foreign code runs last, when the state already says what is to happen: for example, a
+//! generator is taken off all lists before its body is dropped.
+//!
+//! # Who owns what
+//!
+//! ```text
+//!  Generator ──► Inner: link, body ──► Box: the body's future ──► Yielder
+//!                  ▲    ▲                                            │
+//!  a finalizer ────┘    └ ─ ─ ─ ─ ─ keeps only the memory ─ ─ ─ ─ ─ ─┘
+//! ```
+//!
+//! So there is no circle of owners, and what a body borrows is dropped with the last that may poll
+//! it, whatever becomes of the yielder.
 
 mod aclosing;
 mod calls;
+mod cell;
 mod context_manager;
 pub(crate) mod finalize;
 pub mod flow;
@@ -37,7 +49,7 @@ mod sync_generator;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::Waker;
 
 pub use aclosing::aclosing;
@@ -54,8 +66,9 @@ pub use sync_generator::{SyncGenerator, sync_generator};
 
 use crate::error::Result;
 use crate::error::panic::FirstPanic;
-use crate::generator::finalize::{Closable, Finalize, OfThread, Registration};
-use crate::generator::link::{Body, Link};
+use crate::generator::cell::{BodyCell, Memory};
+use crate::generator::finalize::{Closable, Finalizer, Registration};
+use crate::generator::link::Link;
 use crate::generator::state::{Kind, Phase};
 use crate::scope::aside::Aside;
 
@@ -100,12 +113,13 @@ pub struct Generator<'a, T, S = ()> {
 
 /// The part of a generator that it shares with its finalizer.
 struct Inner<'a, T, S> {
-    link: Rc<Link<T, S>>,
-    /// `None` when the body has ended, and borrowed while it runs.
-    body: RefCell<Option<Body<'a>>>,
-    finalizer: Box<dyn Finalize<'a> + 'a>,
-    /// A reference to itself, for the finalizer.
-    this: Weak<dyn Closable + 'a>,
+    /// Empty when the body has ended. Dropped before the link, which yields in it may still use.
+    body: BodyCell<'a>,
+    link: Link<T, S>,
+    finalizer: Finalizer<'a>,
+    /// Hides the types, for the finalizer. (Only where the generator is made is it known that they
+    /// outlast `'a`.)
+    as_closable: fn(Rc<Self>) -> Rc<dyn Closable + 'a>,
     /// Counts the call that polls the body.
     aside: Aside,
     /// A call of `aclose` that waits until the finalizer has closed it.
@@ -151,37 +165,33 @@ where
     T: 'static,
     S: 'static,
 {
-    Generator::new(body, Box::new(OfThread::default()), Location::caller())
+    Generator::new(body, Finalizer::of_thread(), Location::caller())
 }
 
 impl<'a, T, S> Generator<'a, T, S> {
-    fn new<F>(
-        body: F,
-        finalizer: Box<dyn Finalize<'a> + 'a>,
-        place: &'static Location<'static>,
-    ) -> Self
+    fn new<F>(body: F, finalizer: Finalizer<'a>, place: &'static Location<'static>) -> Self
     where
         F: AsyncFnOnce(Yielder<T, S>) -> Result<()> + 'a,
         T: 'a,
         S: 'a,
     {
         let name = name_of::<F>();
-        let link = Link::new(Kind::Generator);
-        let yielder = Yielder::new(link.clone());
-        Generator {
-            inner: Rc::new_cyclic(|this: &Weak<Inner<'a, T, S>>| Inner {
-                body: RefCell::new(Some(Box::pin(body(yielder)))),
-                link,
-                finalizer,
-                this: this.clone(),
-                aside: Aside::new(),
-                closer: Cell::new(None),
-                registered: Cell::new(None),
-                name,
-                qualname: RefCell::new(Cow::Borrowed(name)),
-                place,
-            }),
-        }
+        let inner = Rc::new(Inner {
+            body: BodyCell::empty(),
+            link: Link::new(Kind::Generator),
+            finalizer,
+            as_closable: |this| this,
+            aside: Aside::new(),
+            closer: Cell::new(None),
+            registered: Cell::new(None),
+            name,
+            qualname: RefCell::new(Cow::Borrowed(name)),
+            place,
+        });
+        let body = Box::pin(body(Yielder::new(Inner::memory(&inner)))); // foreign code
+        // SAFETY: nobody else has the generator.
+        unsafe { inner.body.put(body) };
+        Generator { inner }
     }
 
     /// The generator's name: that of the function in which it was made.
@@ -252,7 +262,18 @@ fn last_segment(path: &str) -> &str {
     segment.split('<').next().unwrap_or(segment)
 }
 
-impl<T, S> Inner<'_, T, S> {
+impl<'a, T, S> Inner<'a, T, S> {
+    fn closable(self: &Rc<Self>) -> Rc<dyn Closable + 'a> {
+        (self.as_closable)(self.clone())
+    }
+
+    fn memory(this: &Rc<Self>) -> Memory<T, S> {
+        // SAFETY: it exists.
+        let link = unsafe { &raw const (*Rc::as_ptr(this)).link };
+        // SAFETY: it is in what is owned.
+        unsafe { Memory::new(this, link) }
+    }
+
     fn qualname(&self) -> Cow<'static, str> {
         self.qualname.borrow().clone()
     }
@@ -262,7 +283,8 @@ impl<T, S> Inner<'_, T, S> {
         let gone = self.link.end();
         self.deregister();
         let closer = self.closer.take();
-        let body = self.body.try_borrow_mut().ok().and_then(|mut body| body.take());
+        // SAFETY: it has ended.
+        let body = unsafe { self.body.take(&self.link.state) };
         // From here on, foreign code runs.
         let mut panic = FirstPanic::new();
         panic.catch(|| drop(gone));
@@ -304,9 +326,7 @@ impl<T, S> Drop for Generator<'_, T, S> {
                 self.inner.exit_again();
             }
             Phase::AtYield | Phase::InFlight | Phase::Running => {
-                if let Some(generator) = self.inner.this.upgrade() {
-                    self.inner.finalizer.dropped(generator);
-                }
+                self.inner.finalizer.dropped(self.inner.closable());
             }
         }
     }

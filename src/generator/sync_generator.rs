@@ -1,12 +1,13 @@
 //! Synchronous generators. They may not yield inside scopes either.
 
 use std::panic::Location;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::panic::{FirstPanic, report};
 use crate::error::{Error, GeneratorExit, GeneratorMisused, Impossible, Result};
-use crate::generator::link::{Body, Link, Resume, Step, Yielder};
+use crate::generator::link::{Body, DynBody, Link, Resume, Step, Yielder};
 use crate::generator::state::{Close, Kind};
 use crate::schedule::budget;
 
@@ -46,8 +47,8 @@ where
     T: 'a,
     S: 'a,
 {
-    let link = Link::new(Kind::Generator);
-    let yielder = Yielder::new(link.clone());
+    let link = Link::shared(Kind::Generator);
+    let yielder = Yielder::new(Link::memory(&link));
     SyncGenerator { link, body: Some(Box::pin(body(yielder))), place: Location::caller() }
 }
 
@@ -101,7 +102,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
 
     fn exit(&mut self) -> Result<()> {
         self.link.exit();
-        match self.drive(|link, body, cx| link.poll(body.as_mut(), cx)) {
+        match self.drive(Link::poll) {
             Ok(_) => Ok(()),
             Err(error) if error.is::<GeneratorExit>() => Ok(()),
             Err(error) => Err(error),
@@ -119,20 +120,20 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
 
     fn go_on(&mut self, with: Resume<S>) -> Result<Option<T>> {
         self.link.resume(with);
-        self.drive(|link, body, cx| link.poll(body.as_mut(), cx))
+        self.drive(Link::poll)
     }
 
     #[inline(always)]
     fn drive(
         &mut self,
-        poll: impl FnOnce(&Link<T, S>, &mut Body<'a>, &mut Context<'_>) -> Poll<Step<T>>,
+        poll: impl FnOnce(&Link<T, S>, Pin<&mut DynBody<'a>>, &mut Context<'_>) -> Poll<Step<T>>,
     ) -> Result<Option<T>> {
         // The body is out of its slot while it runs, so it is gone if it panics.
         let Some(mut body) = self.body.take() else { return Ok(None) };
         budget::count();
         // There is nobody that it could let run, so a checkpoint in it only looks for cancellation.
         let step = budget::uninterrupted(|| {
-            poll(&self.link, &mut body, &mut Context::from_waker(Waker::noop()))
+            poll(&self.link, body.as_mut(), &mut Context::from_waker(Waker::noop()))
         });
         match step {
             Poll::Ready(Step::Yielded(value)) => {
@@ -159,16 +160,16 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        let next = self.drive(|link, body, cx| match link.go_on(body.as_mut(), cx) {
-            Some(step) => step,
-            None => {
-                if link.state.has_begun() {
-                    link.resume(Resume::Next);
-                } else {
-                    link.state.begin();
-                }
-                link.poll(body.as_mut(), cx)
+        let next = self.drive(|link, mut body, cx| {
+            if let Some(step) = link.go_on(body.as_mut(), cx) {
+                return step;
             }
+            if link.state.has_begun() {
+                link.resume(Resume::Next);
+            } else {
+                link.state.begin();
+            }
+            link.poll(body, cx)
         });
         next.transpose()
     }

@@ -9,10 +9,10 @@
 //! # Invariants
 //!
 //! 1. `scope` is null or points into a [`ScopeRef`] that whoever set it keeps until the former
-//!    value has been restored. The same goes for `frame` and an `Rc<Frame>`.
+//!    value has been restored. Likewise `frame` is null or points to a frame that whoever set it
+//!    borrows until then.
 
 use std::ptr;
-use std::rc::Rc;
 
 use crate::schedule::current::{THREAD, Thread};
 use crate::scope::frame::Frame;
@@ -91,20 +91,6 @@ pub(crate) fn forward_scope(old: &ScopeRef, new: &ScopeRef) {
     });
 }
 
-/// A reference of its own to the frame that is being polled.
-#[inline]
-pub(crate) fn current_frame() -> Option<Rc<Frame>> {
-    let frame = THREAD.with(frame);
-    if frame.is_null() {
-        return None;
-    }
-    // SAFETY: invariant 1: it came from `Rc::as_ptr` of an `Rc` that is alive.
-    unsafe {
-        Rc::increment_strong_count(frame);
-        Some(Rc::from_raw(frame))
-    }
-}
-
 /// Calls `f` with the frame that is being polled, if there is one.
 #[inline]
 pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
@@ -114,23 +100,23 @@ pub(crate) fn with_frame(f: impl FnOnce(&Frame)) {
     }
 }
 
-#[inline]
-pub(crate) fn is_current_frame(this: &Rc<Frame>) -> bool {
-    THREAD.with(|thread| ptr::eq(frame(thread), Rc::as_ptr(this)))
+#[inline(always)]
+pub(crate) fn is_current_frame(this: *const Frame) -> bool {
+    THREAD.with(|thread| ptr::eq(frame(thread), this))
 }
 
-/// Runs `f` with `frame` as the current one, or with none.
-#[inline]
-pub(crate) fn in_frame<R>(frame: Option<&Rc<Frame>>, f: impl FnOnce() -> R) -> R {
+/// Runs `f` with `frame` as the current one.
+#[inline(always)]
+pub(crate) fn in_frame<R>(frame: &Frame, f: impl FnOnce() -> R) -> R {
     struct Restore(*const ());
     impl Drop for Restore {
-        #[inline]
+        #[inline(always)]
         fn drop(&mut self) {
             THREAD.with(|thread| thread.frame.set(self.0));
         }
     }
     // `frame` stays borrowed, and so alive, until `f` has returned: invariant 1.
-    let frame = frame.map_or(ptr::null(), Rc::as_ptr);
+    let frame = ptr::from_ref(frame);
     let _restore = THREAD.with(|thread| Restore(thread.frame.replace(frame.cast())));
     f()
 }

@@ -7,32 +7,48 @@
 //!
 //! The count shares a word with the state of the body (`generator/state/`), so that one integer
 //! tells whether a yield is allowed. The frame itself takes no interest in the state.
+//!
+//! # Invariants
+//!
+//! 1. `Holds::frame` is null or points to a frame that exists: to the one that has these holds,
+//!    which sets it to null when it is dropped.
+//! 2. A frame that is or was current does not move. It is in a link (`generator/link/`), and a link
+//!    is made in an `Rc` and never taken out of it. Only the current frame is held.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
 
-use crate::scope::current::{current_frame, with_frame};
+use crate::scope::current::with_frame;
 
 /// A frame, with its one word.
 pub(crate) struct Frame {
     /// How many holds there are, in units of [`HOLD`]. The bits below that are the body's state.
     word: Cell<u64>,
-    /// The holds, for the text of the error, in the order in which they were opened. One that is
-    /// closed out of order leaves a gap, but never at the end.
-    ///
-    /// Each has a [`Hold`] that keeps the frame alive, so when a frame is freed, none are left to
-    /// drop.
-    holds: RefCell<Vec<ManuallyDrop<Entry>>>,
+    /// Made with the first hold. Most bodies never open anything.
+    holds: OnceCell<Rc<Holds>>,
     /// The operation that last began to wait.
     awaiting: Cell<Option<&'static str>>,
 }
 
 /// One hold, in the word of a frame.
-pub(crate) const HOLD: u64 = 1 << 16;
+pub(crate) const HOLD: u64 = 1 << 20;
+
+/// The holds of a frame. They may outlive it: a guard may be kept anywhere.
+struct Holds {
+    /// The frame that they count in; null when that has gone.
+    frame: Cell<*const Frame>,
+    /// The holds, for the text of the error, in the order in which they were opened. One that is
+    /// closed out of order leaves a gap, but never at the end.
+    ///
+    /// Each has a [`Hold`] that keeps this alive, so when this is freed, none are left to drop.
+    entries: RefCell<Vec<ManuallyDrop<Entry>>>,
+    /// How many of them are no gaps.
+    open: Cell<usize>,
+}
 
 /// Something that forbids a yield.
 #[derive(Clone)]
@@ -41,7 +57,7 @@ pub(crate) struct Held {
     pub(crate) place: &'static Location<'static>,
 }
 
-/// One of [`Frame::holds`].
+/// One of [`Holds::entries`].
 struct Entry {
     /// Greater than the numbers of all entries before it.
     number: u64,
@@ -52,13 +68,9 @@ struct Entry {
 }
 
 impl Frame {
-    pub(crate) fn new(state: u64) -> Rc<Frame> {
+    pub(crate) fn new(state: u64) -> Frame {
         debug_assert!(state < HOLD, "a new frame has no holds");
-        Rc::new(Frame {
-            word: Cell::new(state),
-            holds: RefCell::new(Vec::new()),
-            awaiting: Cell::new(None),
-        })
+        Frame { word: Cell::new(state), holds: OnceCell::new(), awaiting: Cell::new(None) }
     }
 
     /// The body's state and the number of holds, in units of [`HOLD`].
@@ -81,88 +93,114 @@ impl Frame {
     /// The most recently opened of the holds that are still open.
     #[cold]
     pub(crate) fn last_held(&self) -> Option<Held> {
-        self.holds.borrow().last().and_then(|entry| entry.held.clone())
+        let entries = self.holds.get()?.entries.borrow();
+        entries.last().and_then(|entry| entry.held.clone())
     }
 
     /// To be called when the frame has ended. A hold is left if its guard was returned, or kept
     /// elsewhere. From now on it counts in the frame that this one returns to, because the guard is
     /// there now.
     pub(crate) fn pass_on_holds(&self) {
-        if self.has_holds()
-            && let Some(heir) = current_frame()
-            && !ptr::eq(&*heir, self)
-        {
-            for entry in self.holds.borrow_mut().iter_mut() {
-                let held = entry.held.clone();
-                entry.passed_on = held.map(|held| heir.clone().hold(held.what, held.place));
+        let Some(holds) = self.holds.get().filter(|_| self.has_holds()) else { return };
+        with_frame(|heir| {
+            if ptr::eq(heir, self) {
+                return;
             }
-        }
+            for entry in holds.entries.borrow_mut().iter_mut() {
+                let held = entry.held.clone();
+                entry.passed_on = held.map(|held| heir.hold(held.what, held.place));
+            }
+        });
     }
 
     /// Counts all that is open here in another frame too, for as long as the returned value lives.
-    pub(crate) fn count_in(&self, other: &Rc<Frame>) -> Vec<Hold> {
-        let holds = self.holds.borrow();
-        let held = holds.iter().filter_map(|entry| entry.held.clone());
-        held.map(|held| other.clone().hold(held.what, held.place)).collect()
+    pub(crate) fn count_in(&self, other: &Frame) -> Vec<Hold> {
+        let Some(holds) = self.holds.get() else { return Vec::new() };
+        let entries = holds.entries.borrow();
+        let held = entries.iter().filter_map(|entry| entry.held.clone());
+        held.map(|held| other.hold(held.what, held.place)).collect()
     }
 
     pub(crate) fn has_holds(&self) -> bool {
         self.word.get() >= HOLD
     }
 
-    /// How many holds there are.
     #[inline]
-    fn count(&self) -> usize {
-        (self.word.get() / HOLD) as usize
-    }
-
-    #[inline]
-    pub(crate) fn hold(
-        self: Rc<Self>,
-        what: Cow<'static, str>,
-        place: &'static Location<'static>,
-    ) -> Hold {
+    pub(crate) fn hold(&self, what: Cow<'static, str>, place: &'static Location<'static>) -> Hold {
         // Kept in registers, because storing it in pieces and loading it whole would defeat store
         // forwarding. A value that might have to be dropped would have to be in memory.
         let held = Some(Held { what, place });
-        let mut entry = ManuallyDrop::new(Entry { number: 0, held, passed_on: None });
+        let entry = ManuallyDrop::new(Entry { number: 0, held, passed_on: None });
+        let holds = self.holds.get_or_init(|| Holds::new(self)).clone();
         self.word.set(self.word.get() + HOLD);
-        let number = {
-            let mut holds = self.holds.borrow_mut();
-            entry.number = holds.last().map_or(0, |last| last.number + 1);
-            let number = entry.number;
-            holds.push(entry);
-            number
-        };
-        Hold { frame: self, number }
+        let number = holds.add(entry);
+        Hold { holds, number }
+    }
+}
+
+impl Drop for Frame {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(holds) = self.holds.get() {
+            holds.frame.set(ptr::null()); // invariant 1
+        }
+    }
+}
+
+impl Holds {
+    #[cold]
+    fn new(frame: &Frame) -> Rc<Holds> {
+        Rc::new(Holds {
+            frame: Cell::new(frame),
+            entries: RefCell::new(Vec::new()),
+            open: Cell::new(0),
+        })
+    }
+
+    /// The frame that they count in, if it is still there.
+    #[inline]
+    fn frame(&self) -> Option<&Frame> {
+        // SAFETY: invariant 1.
+        unsafe { self.frame.get().as_ref() }
+    }
+
+    #[inline]
+    fn add(&self, mut entry: ManuallyDrop<Entry>) -> u64 {
+        let mut entries = self.entries.borrow_mut();
+        entry.number = entries.last().map_or(0, |last| last.number + 1);
+        let number = entry.number;
+        entries.push(entry);
+        self.open.set(self.open.get() + 1);
+        number
     }
 
     /// Takes out the hold with this number. Returns the hold that it was passed on to.
     #[inline]
     fn release(&self, number: u64) -> Option<Hold> {
-        let mut holds = self.holds.borrow_mut();
-        match holds.last_mut() {
+        self.open.set(self.open.get() - 1);
+        let mut entries = self.entries.borrow_mut();
+        match entries.last_mut() {
             Some(last) if last.number == number && last.passed_on.is_none() => {
                 last.held = None; // dropped in place
-                holds.pop();
-                if holds.len() > self.count() {
-                    trim(&mut holds);
+                entries.pop();
+                if entries.len() > self.open.get() {
+                    trim(&mut entries);
                 }
                 None
             }
-            _ => self.release_earlier(number, &mut holds),
+            _ => self.release_earlier(number, &mut entries),
         }
     }
 
     /// Leaves a gap. There are never more gaps than holds.
     #[cold]
-    fn release_earlier(&self, number: u64, holds: &mut Vec<ManuallyDrop<Entry>>) -> Option<Hold> {
-        let index = holds.binary_search_by_key(&number, |entry| entry.number).ok()?;
-        holds[index].held = None;
-        let passed_on = holds[index].passed_on.take();
-        trim(holds);
-        if holds.len() > 2 * self.count() {
-            holds.retain(|entry| entry.held.is_some());
+    fn release_earlier(&self, number: u64, entries: &mut Vec<ManuallyDrop<Entry>>) -> Option<Hold> {
+        let index = entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        entries[index].held = None;
+        let passed_on = entries[index].passed_on.take();
+        trim(entries);
+        if entries.len() > 2 * self.open.get() {
+            entries.retain(|entry| entry.held.is_some());
         }
         passed_on
     }
@@ -170,8 +208,8 @@ impl Frame {
 
 /// Removes the gaps at the end.
 #[cold]
-fn trim(holds: &mut Vec<ManuallyDrop<Entry>>) {
-    while holds.pop_if(|last| last.held.is_none()).is_some() {}
+fn trim(entries: &mut Vec<ManuallyDrop<Entry>>) {
+    while entries.pop_if(|last| last.held.is_none()).is_some() {}
 }
 
 /// Tells the current frame, if there is one, which operation it waits for.
@@ -186,21 +224,24 @@ pub(crate) fn hold_in_current(
     what: impl FnOnce() -> Cow<'static, str>,
     place: &'static Location<'static>,
 ) -> Option<Hold> {
-    current_frame().map(|frame| frame.hold(what(), place))
+    let mut hold = None;
+    with_frame(|frame| hold = Some(frame.hold(what(), place)));
+    hold
 }
 
 /// A hold in a frame, released when this is dropped.
 pub(crate) struct Hold {
-    frame: Rc<Frame>,
+    holds: Rc<Holds>,
     number: u64,
 }
 
 impl Drop for Hold {
     #[inline]
     fn drop(&mut self) {
-        let frame = &*self.frame;
-        frame.word.set(frame.word.get() - HOLD);
-        drop(frame.release(self.number));
+        if let Some(frame) = self.holds.frame() {
+            frame.word.set(frame.word.get() - HOLD);
+        }
+        drop(self.holds.release(self.number));
     }
 }
 

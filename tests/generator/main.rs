@@ -1,4 +1,4 @@
-//! Asynchronous generators, as in PEP 525: G1 to G11.
+//! Asynchronous generators, as in PEP 525: G1 to G12.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -10,6 +10,7 @@ mod ignored_exit;
 mod in_flight;
 mod introspection;
 mod iterate;
+mod loose_yields;
 mod moving;
 mod stream;
 mod synchronous;

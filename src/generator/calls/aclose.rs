@@ -5,7 +5,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::error::{GeneratorExit, Result};
+use crate::error::{GeneratorExit, Impossible, Result};
 use crate::generator::state::{Close, Phase};
 use crate::generator::{Generator, Inner};
 use crate::scope::Uncancellable;
@@ -111,7 +111,7 @@ impl<T, S> Aclose<'_, '_, T, S> {
         }
         if this.inner.link.state.phase() == Phase::Finalizing {
             if this.inner.link.state.is_running() {
-                return Poll::Ready(this.inner.without_body().map(drop));
+                return Poll::Ready(Err(this.inner.misused(Impossible::FromInside).into()));
             }
             // Only one may poll the body. That is the finalizer, which reports whatever goes wrong.
             let waker = cx.waker().clone(); // foreign code, which may make it end

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use crate::error::Result;
-use crate::generator::calls::Panicked;
 use crate::generator::link::Resume;
-use crate::generator::state::Phase;
+use crate::generator::state::{GoOn, Phase};
 use crate::generator::{Generator, Inner};
 
 impl<'a, T, S> Generator<'a, T, S> {
@@ -36,14 +36,14 @@ impl<T, S> futures_core::Stream for Generator<'_, T, S> {
 
     /// Does the same as [`anext`](Generator::anext).
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        self.inner.poll_next(cx).map(Result::transpose)
+        Inner::poll_next(&self.inner, cx).map(Result::transpose)
     }
 }
 
 /// The future of [`Generator::anext`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Anext<'g, 'a, T, S> {
-    inner: &'g Inner<'a, T, S>,
+    inner: &'g Rc<Inner<'a, T, S>>,
 }
 
 impl<T, S> Future for Anext<'_, '_, T, S> {
@@ -51,31 +51,32 @@ impl<T, S> Future for Anext<'_, '_, T, S> {
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.inner.poll_next(cx)
+        Inner::poll_next(self.inner, cx)
     }
 }
 
 impl<T, S> Inner<'_, T, S> {
     #[inline(always)]
-    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    fn poll_next(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         ready!(self.aside.pay(cx))?;
-        let panicked = Panicked(self);
-        let step = if let Ok(mut body) = self.body.try_borrow_mut()
-            && let Some(body) = &mut *body
-        {
-            self.link.go_on(body.as_mut(), cx)
-        } else {
-            None
-        };
-        std::mem::forget(panicked);
-        match step {
-            Some(step) => self.after(step),
-            None => self.poll_next_closely(cx),
+        if !self.link.state.rests() {
+            return self.poll_next_closely(cx);
+        }
+        self.link.state.go_on();
+        match self.poll_resumed(cx) {
+            Ok(value) => Poll::Ready(Ok(Some(value))),
+            Err(outcome) => self.settle(outcome, cx),
         }
     }
 
     #[inline(never)]
-    fn poll_next_closely(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    fn poll_next_closely(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        if let GoOn::Running = self.link.state.go_on_waiting(|| self.link.is_around()) {
+            return match self.poll_resumed(cx) {
+                Ok(value) => Poll::Ready(Ok(Some(value))),
+                Err(outcome) => self.settle(outcome, cx),
+            };
+        }
         match self.link.state.phase() {
             Phase::Created => self.begin()?,
             Phase::AtYield => self.link.resume(Resume::Next),

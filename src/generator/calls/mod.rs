@@ -12,6 +12,7 @@ mod anext;
 mod asend;
 mod athrow;
 
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 pub use aclose::Aclose;
@@ -30,20 +31,55 @@ use crate::schedule::current;
 struct Panicked<'i, 'a, T, S>(&'i Inner<'a, T, S>);
 
 impl<T, S> Drop for Panicked<'_, '_, T, S> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.0.finish();
+        self.0.panicked();
     }
 }
 
 impl<T, S> Inner<'_, T, S> {
     /// To be called before the first poll of the body.
-    fn begin(&self) -> Result<()> {
+    fn begin(self: &Rc<Self>) -> Result<()> {
         if !current::is_running() {
             return Err(NotRunning.into());
         }
-        self.registered.set(self.finalizer.begin(&self.this));
+        self.registered.set(self.finalizer.begin(self.closable()));
         self.link.state.begin();
         Ok(())
+    }
+
+    /// To be called when a poll of the body has panicked, and the body is not used any more.
+    #[cold]
+    #[inline(never)]
+    fn panicked(&self) {
+        self.link.state.stop_closely();
+        self.finish();
+    }
+
+    /// Polls the body, which was at its yield and was resumed. Returns the next value; otherwise
+    /// the result of the poll, which has yet to be [dealt with](Self::settle).
+    #[inline(always)]
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Result<T, Poll<Result<()>>> {
+        let panicked = Panicked(self);
+        // SAFETY: the state was that of a body that rests, and the caller has set `RUNNING`.
+        let outcome = self.link.poll_once(unsafe { self.body.resumed() }, cx);
+        std::mem::forget(panicked);
+        self.link.take_yielded(&outcome).ok_or(outcome)
+    }
+
+    /// Deals with the result of a poll of the body that did not end at a yield. The body is still
+    /// said to be running.
+    #[inline(never)]
+    fn settle(&self, outcome: Poll<Result<()>>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let panicked = Panicked(self);
+        let step = {
+            let _running = self.link.state.still_running();
+            // SAFETY: `RUNNING` is set by those who call this.
+            let body = unsafe { self.body.resumed() };
+            self.link.settle(outcome, body, cx)
+        };
+        std::mem::forget(panicked);
+        self.after(step)
     }
 
     fn misused(&self, what: Impossible) -> GeneratorMisused {
@@ -52,19 +88,21 @@ impl<T, S> Inner<'_, T, S> {
 
     /// Continues to poll the body. `None` when the body has ended.
     pub(in crate::generator) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        if self.link.state.is_running() {
+            // The body cannot poll itself.
+            return Poll::Ready(Err(self.misused(Impossible::FromInside).into()));
+        }
         let panicked = Panicked(self);
-        // The body cannot poll itself meanwhile.
-        let step = if let Ok(mut body) = self.body.try_borrow_mut()
-            && let Some(body) = &mut *body
-        {
-            Some(self.link.poll(body.as_mut(), cx))
-        } else {
-            None
+        let step = {
+            let _running = self.link.state.run();
+            // SAFETY: it was not running, and is set to be running now.
+            let body = unsafe { self.body.running() };
+            body.map(|body| self.link.poll_running(body, cx))
         };
         std::mem::forget(panicked);
         match step {
             Some(step) => self.after(step),
-            None => Poll::Ready(self.without_body()),
+            None => Poll::Ready(Ok(None)), // the body has ended
         }
     }
 
@@ -88,13 +126,5 @@ impl<T, S> Inner<'_, T, S> {
                 outcome.map(|()| None)
             }
         })
-    }
-
-    #[cold]
-    fn without_body(&self) -> Result<Option<T>> {
-        if self.link.state.is_running() {
-            return Err(self.misused(Impossible::FromInside).into());
-        }
-        Ok(None) // the body has ended
     }
 }

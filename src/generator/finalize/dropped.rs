@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use crate::error::panic::{FirstPanic, quietly, report};
 use crate::generator::finalize::{
-    Closable, DROPPED, Finalize, FinalizerHook, Registration, Unfinished, close_quietly,
-    get_asyncgen_hooks, give_up,
+    Closable, DROPPED, FinalizerHook, Registration, Unfinished, close_quietly, get_asyncgen_hooks,
+    give_up,
 };
 use crate::nursery::system::SYSTEM;
 use crate::operation::checkpoint::yield_now;
@@ -18,17 +18,17 @@ pub(in crate::generator) struct OfThread {
     hook: RefCell<Option<FinalizerHook>>,
 }
 
-impl Finalize<'static> for OfThread {
-    fn begin(&self, generator: &Weak<dyn Closable>) -> Option<Registration> {
+impl OfThread {
+    pub(super) fn begin(&self, generator: &Rc<dyn Closable>) -> Option<Registration> {
         let hooks = get_asyncgen_hooks();
         *self.hook.borrow_mut() = hooks.finalizer;
-        if let (Some(first_iter), Some(generator)) = (hooks.first_iter, generator.upgrade()) {
+        if let Some(first_iter) = hooks.first_iter {
             first_iter(&generator.qualname(), generator.place());
         }
-        Registration::new(generator.clone())
+        Registration::new(Rc::downgrade(generator))
     }
 
-    fn dropped(&self, generator: Rc<dyn Closable>) {
+    pub(super) fn dropped(&self, generator: Rc<dyn Closable>) {
         let hook = self.hook.borrow().clone();
         match hook {
             Some(hook) => call(&hook, generator),

@@ -20,13 +20,14 @@ mod unfinished;
 
 use std::borrow::Cow;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
-pub(super) use dropped::OfThread;
+use dropped::OfThread;
 pub use hooks::{AsyncgenHooks, FinalizerHook, FirstIter, get_asyncgen_hooks, set_asyncgen_hooks};
 pub(super) use living::Registration;
 pub(crate) use living::{GENERATORS, Generators, abandon_all, finalize_all};
+use of_nursery::OfNursery;
 pub use unfinished::Unfinished;
 pub(super) use unfinished::last_chance;
 
@@ -109,11 +110,41 @@ impl<T, S> Closable for Inner<'_, T, S> {
 }
 
 /// The finalizer of a generator.
-pub(super) trait Finalize<'a> {
+pub(super) enum Finalizer<'a> {
+    OfThread(OfThread, BorrowsNothing<'a>),
+    OfNursery(OfNursery),
+}
+
+/// Shows that a generator borrows nothing: it is the identity, which exists only if `'a` is
+/// `'static`.
+type BorrowsNothing<'a> = fn(Rc<dyn Closable + 'a>) -> Rc<dyn Closable>;
+
+impl Finalizer<'static> {
+    /// The finalizer of a generator that borrows nothing.
+    pub(super) fn of_thread() -> Self {
+        Finalizer::OfThread(OfThread::default(), |generator| generator)
+    }
+}
+
+impl<'a> Finalizer<'a> {
     /// Called when the generator is iterated for the first time.
-    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration>;
+    pub(super) fn begin(&self, generator: Rc<dyn Closable + 'a>) -> Option<Registration> {
+        match self {
+            Finalizer::OfThread(thread, shown) => thread.begin(&shown(generator)),
+            Finalizer::OfNursery(nursery) => {
+                nursery.begin(&generator);
+                None
+            }
+        }
+    }
+
     /// Called when the generator was dropped with its body suspended.
-    fn dropped(&self, generator: Rc<dyn Closable + 'a>);
+    pub(super) fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
+        match self {
+            Finalizer::OfThread(thread, shown) => thread.dropped(shown(generator)),
+            Finalizer::OfNursery(nursery) => nursery.dropped(generator),
+        }
+    }
 }
 
 /// Why the clean-up of a dropped generator cannot wait.

@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use crate::error::Result;
 use crate::error::panic::report;
 use crate::generator::finalize::{
-    Closable, DROPPED, Finalize, Registration, Unfinished, close_quietly, give_up,
+    Closable, DROPPED, Finalizer, Unfinished, close_quietly, give_up,
 };
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner, Yielder};
@@ -48,23 +48,24 @@ impl<'scope> Nursery<'scope, '_> {
         T: 'scope,
         S: 'scope,
     {
-        Generator::new(body, Box::new(OfNursery { core: self.core.clone() }), Location::caller())
+        let finalizer = Finalizer::OfNursery(OfNursery { core: self.core.clone() });
+        Generator::new(body, finalizer, Location::caller())
     }
 }
 
 /// The finalizer of a generator that belongs to a nursery.
-struct OfNursery {
+pub(in crate::generator) struct OfNursery {
     core: Rc<Core>,
 }
 
-impl<'a> Finalize<'a> for OfNursery {
-    fn begin(&self, generator: &Weak<dyn Closable + 'a>) -> Option<Registration> {
+impl OfNursery {
+    pub(super) fn begin<'a>(&self, generator: &Rc<dyn Closable + 'a>) {
+        let generator: Weak<dyn Closable + 'a> = Rc::downgrade(generator);
         // SAFETY: what the generator borrows outlasts the nursery, as in `dropped` below.
-        unsafe { self.core.remember(generator.clone()) };
-        None
+        unsafe { self.core.remember(generator) };
     }
 
-    fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
+    pub(super) fn dropped<'a>(&self, generator: Rc<dyn Closable + 'a>) {
         if !self.core.is_open() {
             return give_up(&*generator, "a generator was dropped with its nursery");
         }

@@ -9,16 +9,14 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
 use crate::generator::link::Link;
-use crate::generator::state::{
-    Delivered, Destination, End, Exit, GoOn, News, Stop, Stopped, Yielded,
-};
+use crate::generator::state::{Delivered, Destination, End, Exit, News, Stop, Yielded};
 use crate::schedule::{wake, waker};
 use crate::scope::current::{current_scope, in_frame, with_scope};
 use crate::scope::frame::Held;
 use crate::scope::tree::pool::ScopeRef;
 
 /// What a waiting yield is resumed with.
-pub(in crate::generator) enum Resume<S> {
+pub(crate) enum Resume<S> {
     /// A plain next.
     Next,
     Value(S),
@@ -26,7 +24,7 @@ pub(in crate::generator) enum Resume<S> {
 }
 
 /// How far a poll has taken a body.
-pub(in crate::generator) enum Step<T> {
+pub(crate) enum Step<T> {
     Yielded(T),
     /// It has yielded instead of ending, and is suspended there.
     Ignored(IgnoredGeneratorExit),
@@ -34,26 +32,41 @@ pub(in crate::generator) enum Step<T> {
 }
 
 /// The things that the link of a body that has ended still kept. Dropping this runs foreign code.
-pub(in crate::generator) struct Gone {
+pub(crate) struct Gone {
     _wakers: [Option<Waker>; 2],
     _scope: Option<ScopeRef>,
 }
 
 impl<T, S> Link<T, S> {
+    /// Resumes the yield of a body that rests with a value. The body is running from now on.
+    #[inline(always)]
+    pub(crate) fn go_on_with_value(&self, value: S) {
+        self.sent.put(value);
+        self.state.go_on_with_value();
+    }
+
     /// Sets what the waiting yield returns when the body is polled next.
-    pub(in crate::generator) fn resume(&self, with: Resume<S>) {
+    pub(crate) fn resume(&self, with: Resume<S>) {
         match with {
             Resume::Next => self.state.resume(),
-            Resume::Value(value) => match self.state.resume_with_value() {
-                Destination::ToYield => self.sent.set(Some(Ok(value))),
-                Destination::ToNobody => drop(value), // foreign code
-            },
-            Resume::Raise(error) => {
-                self.state.resume_with_error();
-                self.sent.set(Some(Err(error)));
+            Resume::Value(value) => {
+                let before = (self.take_sent(), self.error.take());
+                match self.state.resume_with_value() {
+                    Destination::ToYield => self.sent.put(value),
+                    Destination::ToNobody => drop(value), // foreign code
+                }
+                drop(before); // foreign code
             }
+            Resume::Raise(error) => self.raise(error),
         }
         self.wake_yield();
+    }
+
+    fn raise(&self, error: Error) {
+        let value = self.take_sent();
+        self.state.resume_with_error();
+        let before = self.error.replace(Some(error));
+        drop((value, before)); // foreign code
     }
 
     /// A yield in a nursery, or in another library's combinator, is not polled unless its own waker
@@ -65,95 +78,120 @@ impl<T, S> Link<T, S> {
     }
 
     /// Closes the body: raises `GeneratorExit` at the waiting yield, or at the next one.
-    pub(in crate::generator) fn exit(&self) {
+    pub(crate) fn exit(&self) {
         match self.state.exit() {
             Exit::AtYield => self.resume(Resume::Raise(GeneratorExit.into())),
             Exit::AtNextYield => {}
         }
     }
 
-    /// Polls the body, if it waits at its yield, which is resumed with a plain next, or for
-    /// something else in the present scope. Does nothing and returns `None` if there is more to
-    /// deal with.
-    #[inline(always)]
-    pub(in crate::generator) fn go_on(
+    /// Polls the body, in its frame, until it yields, waits for something else, or ends.
+    pub(crate) fn poll(
         &self,
-        mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
+        body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
-    ) -> Option<Poll<Step<T>>> {
-        match self.state.go_on(|| self.is_around()) {
-            GoOn::Running => {}
-            GoOn::Closely => return None,
-        }
-        let outcome = self.poll_once(body.as_mut(), cx);
-        if outcome.is_pending() {
-            match self.state.stop() {
-                Stop::AtYield => {
-                    if let Some(value) = self.out.take() {
-                        return Some(Poll::Ready(Step::Yielded(value)));
-                    }
-                }
-                Stop::Closely => match self.state.stop_closely() {
-                    Stopped::NotAtYield if self.is_around() => return Some(self.wait(cx)),
-                    Stopped::NotAtYield | Stopped::Closely => {}
-                },
-            }
-        }
-        Some(self.settle(outcome, body, cx))
+    ) -> Poll<Step<T>> {
+        let _running = self.state.run();
+        self.poll_running(body, cx)
     }
 
-    /// Polls the body, in its frame, until it yields, waits for something else, or ends.
-    pub(in crate::generator) fn poll(
+    /// Polls a body whose state says that it is running, until it yields, waits for something else,
+    /// or ends.
+    pub(crate) fn poll_running(
         &self,
         mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {
         self.look_around();
+        self.state.clear_waits();
         drop(self.waits_with.take()); // foreign code
-        self.state.run();
-        let outcome = self.poll_once(body.as_mut(), cx);
+        let outcome = self.poll_guarded(body.as_mut(), cx);
         self.settle(outcome, body, cx)
     }
 
-    /// Polls a body that is running.
+    /// Polls a body that is running. If it panics, it has to be ended.
     #[inline(always)]
-    fn poll_once(
+    pub(crate) fn poll_once(
         &self,
         body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        /// Ends a body that panics.
+        self.driver.set(ptr::from_ref(cx).cast());
+        in_frame(self.state.frame(), || body.poll(cx))
+    }
+
+    /// Polls a body that rests at its yield, which is resumed with a plain next, until it yields,
+    /// waits for something else, or ends. Does nothing and returns `None` if it does not rest.
+    #[inline(always)]
+    pub(crate) fn go_on(
+        &self,
+        mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
+        cx: &mut Context<'_>,
+    ) -> Option<Poll<Step<T>>> {
+        if !self.state.rests() {
+            return None;
+        }
+        self.state.go_on();
+        let outcome = self.poll_guarded(body.as_mut(), cx);
+        Some(match self.take_yielded(&outcome) {
+            Some(value) => Poll::Ready(Step::Yielded(value)),
+            None => {
+                let _running = self.state.still_running();
+                self.settle(outcome, body, cx)
+            }
+        })
+    }
+
+    /// Polls a body that is running. It ends if it panics.
+    #[inline(always)]
+    fn poll_guarded(
+        &self,
+        body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
         struct Panicked<'a, T, S>(&'a Link<T, S>);
         impl<T, S> Drop for Panicked<'_, T, S> {
             fn drop(&mut self) {
-                self.0.driver.set(ptr::null());
                 self.0.state.stop_closely();
                 drop(self.0.end()); // foreign code
             }
         }
-        self.driver.set(cx.waker());
         let panicked = Panicked(self);
-        let outcome = in_frame(Some(self.state.frame()), || body.poll(cx));
+        let outcome = self.poll_once(body, cx);
         std::mem::forget(panicked);
-        self.driver.set(ptr::null());
         outcome
     }
 
-    /// Deals with the result of a poll of the body.
+    /// Once a poll of the body is over: takes the value that it has yielded, if there is nothing
+    /// else to deal with. The body does not run any more then.
+    #[inline(always)]
+    pub(crate) fn take_yielded(&self, outcome: &Poll<Result<()>>) -> Option<T> {
+        if outcome.is_pending()
+            && let Stop::AtYield = self.state.stop()
+        {
+            // SAFETY: the state said that the slot is full, and does not any more.
+            return Some(unsafe { self.out.take() });
+        }
+        None
+    }
+
+    /// Deals with the result of a poll of the body, which is still said to be running.
     #[inline(never)]
-    fn settle(
+    pub(crate) fn settle(
         &self,
         mut outcome: Poll<Result<()>>,
         mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {
         loop {
-            self.state.stop_closely();
             if let Poll::Ready(outcome) = outcome {
                 drop(self.end()); // foreign code
                 return Poll::Ready(Step::Ended(outcome));
             }
-            let Some(value) = self.out.take() else { return self.stopped_elsewhere(cx) };
+            if self.state.only_runs() && self.is_around() {
+                return self.wait(cx);
+            }
+            let Some(value) = self.take_out() else { return self.stopped_elsewhere(cx) };
             match self.state.yielded() {
                 Yielded::Held => self.refuse(value),
                 Yielded::Beside => {
@@ -162,8 +200,7 @@ impl<T, S> Link<T, S> {
                 }
                 Yielded::Alone => return Poll::Ready(Step::Yielded(value)),
             }
-            self.state.run_again();
-            outcome = self.poll_once(body.as_mut(), cx);
+            outcome = self.poll_guarded(body.as_mut(), cx);
         }
     }
 
@@ -173,12 +210,13 @@ impl<T, S> Link<T, S> {
         let Some(place) = self.at.get() else { unreachable!("it has yielded") };
         self.state.refuse();
         let Held { what, place: opened } = self.state.held();
-        self.sent.set(Some(Err(YieldInCancelScope::new(what, opened, place).into())));
+        let before = self.error.replace(Some(YieldInCancelScope::new(what, opened, place).into()));
         self.wake_yield();
-        drop(value); // foreign code
+        drop((value, before)); // foreign code
     }
 
     /// Called when the body has stopped without a value.
+    #[inline]
     fn stopped_elsewhere(&self, cx: &Context<'_>) -> Poll<Step<T>> {
         match (self.state.tell(), self.at.get()) {
             (News::IgnoredExit, Some(place)) => {
@@ -205,7 +243,7 @@ impl<T, S> Link<T, S> {
 
     /// Wakes whoever drives the body, which is in flight.
     #[cold]
-    pub(in crate::generator) fn wake_driver(&self) {
+    pub(crate) fn wake_driver(&self) {
         wake::wake(self.waits_as.get());
         if let Some(foreign) = self.waits_with.take() {
             foreign.wake();
@@ -214,7 +252,7 @@ impl<T, S> Link<T, S> {
 
     /// Whether the body was last polled in the present scope.
     #[inline(always)]
-    fn is_around(&self) -> bool {
+    pub(crate) fn is_around(&self) -> bool {
         with_scope(|scope| ptr::eq(self.around.get(), scope.map_or(ptr::null(), ptr::from_ref)))
     }
 
@@ -236,22 +274,22 @@ impl<T, S> Link<T, S> {
     }
 
     /// Takes the scope around the yield, so that what belongs in it can be run there.
-    pub(in crate::generator) fn take_inner_scope(&self) -> Option<ScopeRef> {
+    pub(crate) fn take_inner_scope(&self) -> Option<ScopeRef> {
         self.inner.take()
     }
 
     /// Takes the error that was to be raised at a yield, if no yield has taken it.
-    pub(in crate::generator) fn take_undelivered(&self) -> Option<Error> {
+    pub(crate) fn take_undelivered(&self) -> Option<Error> {
         match self.state.take_undelivered() {
             Delivered::Yes => None,
-            Delivered::No => self.sent.take().and_then(Result::err),
+            Delivered::No => self.error.take(),
         }
     }
 
     /// To be called when the body has ended, or must not be polled any more. Returns what the link
     /// has kept, the first time.
     #[must_use]
-    pub(in crate::generator) fn end(&self) -> Option<Gone> {
+    pub(crate) fn end(&self) -> Option<Gone> {
         match self.state.end() {
             End::Before => None,
             End::Now => {

@@ -1,15 +1,16 @@
 //! The body's end: the [`Yielder`], and the yield.
 
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, GeneratorExit, Misuse, Result, YieldInCancelScope, YielderMisused};
+use crate::generator::cell::{Memory, ToLink};
 use crate::generator::link::Link;
-use crate::generator::state::{GivenUp, Notice, Resumed, Suspend, Suspension};
+use crate::generator::state::{GivenUp, Notice, Resumed, Suspension};
 use crate::scope::current::current_scope;
 use crate::scope::frame::Held;
 
@@ -17,11 +18,11 @@ use crate::scope::frame::Held;
 /// used in a child task, in another generator, after the body has ended, or while another yield
 /// waits.
 pub struct Yielder<T, S = ()> {
-    link: Rc<Link<T, S>>,
+    link: Memory<T, S>,
 }
 
 impl<T, S> Yielder<T, S> {
-    pub(in crate::generator) fn new(link: Rc<Link<T, S>>) -> Self {
+    pub(crate) fn new(link: Memory<T, S>) -> Self {
         Yielder { link }
     }
 
@@ -43,7 +44,7 @@ impl<T, S> Yielder<T, S> {
     /// [`Generator::aclose`](crate::Generator::aclose) for what becomes of it.
     #[track_caller]
     pub fn yield_(&self, value: T) -> Yield<'_, T, S> {
-        Yield { link: &self.link, value: Some(value), waits: false, place: Location::caller() }
+        Yield { link: self.link.pointer(), stage: Stage::Offers(value), place: Location::caller() }
     }
 }
 
@@ -53,25 +54,20 @@ impl<T, S> std::fmt::Debug for Yielder<T, S> {
     }
 }
 
-/// The result of a yield. It is as wide as the error that may come instead, so that either is
-/// returned in registers: a narrow value in a slot that is read wide would defeat store forwarding.
-#[repr(usize)]
-enum Answer {
-    /// A plain next.
-    Next,
-    /// A value was sent in, and is in `Link::sent`.
-    Value,
-}
-
 /// The future of [`Yielder::yield_`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Yield<'a, T, S> {
-    link: &'a Link<T, S>,
-    /// The value, until it is given out.
-    value: Option<T>,
-    /// True from then on, until the yield is resumed.
-    waits: bool,
+    link: ToLink<'a, T, S>,
+    stage: Stage<T>,
     place: &'static Location<'static>,
+}
+
+/// How far a yield has got.
+enum Stage<T> {
+    /// It has not been polled, or was refused. It has its value.
+    Offers(T),
+    Waits,
+    Done,
 }
 
 // The value is moved, never pinned.
@@ -83,88 +79,131 @@ impl<T, S> Future for Yield<'_, T, S> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let answer = match this.value.take() {
-            Some(value) => match this.link.state.suspend() {
-                Suspend::Suspended => {
-                    this.hand_out(value);
-                    this.keep_waker(cx);
-                    return Poll::Pending;
+        match this.stage {
+            Stage::Offers(_) => {
+                let link = this.link;
+                let polled_by = link.if_current(|link| this.suspend(link, cx)).flatten();
+                match polled_by {
+                    Some(PolledBy::Driver) => return Poll::Pending,
+                    Some(PolledBy::Another) => {
+                        this.wait_beside(cx.waker());
+                        return Poll::Pending;
+                    }
+                    None => {}
                 }
-                Suspend::Closely => this.poll_closely(Some(value), cx),
-            },
-            None => match this.link.state.notice() {
+            }
+            Stage::Waits => match this.link.notice() {
                 Notice::Next => {
-                    this.waits = false;
+                    this.stage = Stage::Done;
                     return Poll::Ready(Ok(None));
                 }
-                Notice::Closely => this.poll_closely(None, cx),
+                Notice::Value => {
+                    this.stage = Stage::Done;
+                    // SAFETY: the state has said so just now.
+                    return Poll::Ready(Ok(Some(unsafe { this.link.take_noticed() })));
+                }
+                Notice::Closely => {}
             },
-        };
-        answer.map_ok(|answer| match answer {
-            Answer::Next => None,
-            Answer::Value => Some(this.link.take_value()),
-        })
+            Stage::Done => {}
+        }
+        this.poll_closely(cx)
     }
 }
 
+/// Whether the poll of a yield comes from the driver of the body, with nothing in between that has
+/// a waker of its own.
+enum PolledBy {
+    Driver,
+    Another,
+}
+
 impl<T, S> Yield<'_, T, S> {
+    /// Suspends the body, if there is nothing else to deal with.
     #[inline(always)]
-    fn hand_out(&mut self, value: T) {
-        self.waits = true;
-        self.link.out.set(Some(value));
-        self.link.at.set(Some(self.place));
-    }
-
-    #[inline(always)]
-    fn keep_waker(&self, cx: &mut Context<'_>) {
-        if !ptr::eq(cx.waker(), self.link.driver.get()) {
-            self.wait_beside(cx.waker());
+    fn suspend(&mut self, link: &Link<T, S>, cx: &Context<'_>) -> Option<PolledBy> {
+        if !link.state.only_runs_with_no_holds() {
+            return None;
         }
+        self.hand_out(link);
+        link.state.suspend();
+        Some(if ptr::addr_eq(cx, link.driver.get()) { PolledBy::Driver } else { PolledBy::Another })
     }
 
-    /// To be called when the yield is polled with a different waker than the body. That waker has
+    /// Puts the value into the link. The yield waits from now on.
+    #[inline(always)]
+    fn hand_out(&mut self, link: &Link<T, S>) {
+        let place = self.place;
+        if let Stage::Offers(value) = mem::replace(&mut self.stage, Stage::Waits) {
+            link.out.put(value);
+        }
+        link.at.set(Some(place));
+    }
+
+    /// To be called when the yield is polled with a different context than the body. Its waker has
     /// to be woken when the yield is resumed. Something else may be waiting beside the yield.
     #[cold]
+    #[inline(never)]
     fn wait_beside(&self, waker: &Waker) {
-        self.link.foreign.set(Some(waker.clone()));
-        self.link.state.set_waits();
+        let waker = waker.clone(); // foreign code
+        // SAFETY: only what was there before is dropped, last.
+        let before = unsafe { self.link.get() }.and_then(|link| {
+            link.state.set_waits();
+            link.foreign.replace(Some(waker))
+        });
+        drop(before); // foreign code
     }
 
     /// Deals with a poll that neither gives the value out nor returns at once.
     #[inline(never)]
-    fn poll_closely(&mut self, value: Option<T>, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
-        match value {
-            Some(value) => self.suspend_closely(value, cx).map(Err),
-            None => self.notice_closely(cx),
+    fn poll_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<S>>> {
+        match self.stage {
+            Stage::Offers(_) => self.suspend_closely(cx).map(Err),
+            Stage::Waits => self.notice_closely(cx),
+            Stage::Done => panic!("a yield was polled after it was ready"),
         }
     }
 
     /// Suspends the body, or says why it must not be suspended here.
-    fn suspend_closely(&mut self, value: T, cx: &mut Context<'_>) -> Poll<Error> {
+    fn suspend_closely(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let link = self.link;
-        let refusal = match link.state.suspend_closely() {
+        let refusal = link.if_current(|link| match link.state.suspend_closely() {
             Suspension::Suspended => {
+                self.hand_out(link);
                 link.keep_inner_scope();
-                self.hand_out(value);
-                self.keep_waker(cx);
-                return Poll::Pending;
+                None
             }
             Suspension::IgnoringExit => {
-                self.waits = true;
+                let ignored = mem::replace(&mut self.stage, Stage::Waits);
                 link.at.set(Some(self.place));
-                self.keep_waker(cx);
-                drop(value); // foreign code
-                return Poll::Pending;
+                drop(ignored); // foreign code
+                None
             }
-            Suspension::TooLate => self.misused(Misuse::AfterTheEnd),
-            Suspension::OtherFrame => self.misused(Misuse::OtherFrame),
-            Suspension::Twice => self.misused(Misuse::Twice),
-            Suspension::Held => self.forbidden(),
-            Suspension::Error => link.take_error(),
-            Suspension::Exit => GeneratorExit.into(),
-        };
-        drop(value); // foreign code
-        Poll::Ready(refusal)
+            Suspension::TooLate => Some(self.misused(Misuse::AfterTheEnd)),
+            Suspension::Twice => Some(self.misused(Misuse::Twice)),
+            Suspension::Held => Some(self.forbidden(link)),
+            Suspension::Error => Some(link.take_error()),
+            Suspension::Exit => Some(GeneratorExit.into()),
+        });
+        match refusal.unwrap_or_else(|| Some(self.misplaced())) {
+            Some(refusal) => {
+                self.stage = Stage::Done; // foreign code drops the value
+                Poll::Ready(refusal)
+            }
+            None => {
+                self.keep_waker(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Says why the yield, which is polled in another frame than its own, is refused.
+    #[cold]
+    fn misplaced(&self) -> Error {
+        // SAFETY: no foreign code runs.
+        match unsafe { self.link.get() } {
+            Some(link) if !link.state.has_ended() => self.misused(Misuse::OtherFrame),
+            _ => self.misused(Misuse::AfterTheEnd),
+        }
     }
 
     #[cold]
@@ -173,57 +212,62 @@ impl<T, S> Yield<'_, T, S> {
     }
 
     #[cold]
-    fn forbidden(&self) -> Error {
-        let Held { what, place: opened } = self.link.state.held();
+    fn forbidden(&self, link: &Link<T, S>) -> Error {
+        let Held { what, place: opened } = link.state.held();
         YieldInCancelScope::new(what, opened, self.place).into()
     }
 
     /// Finds out whether the yield was resumed.
-    fn notice_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
-        let answer = match self.link.state.notice_closely() {
-            Resumed::Next => Ok(Answer::Next),
-            Resumed::Value => Ok(Answer::Value),
-            Resumed::Error => Err(self.link.take_error()),
+    fn notice_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<S>>> {
+        // SAFETY: no foreign code runs.
+        let Some(link) = (unsafe { self.link.get() }) else { return Poll::Pending };
+        let answer = match link.state.notice_closely() {
+            Resumed::Next => Ok(None),
+            // SAFETY: the state has said so just now.
+            Resumed::Value => Ok(Some(unsafe { self.link.take_noticed() })),
+            Resumed::Error => Err(link.take_error()),
             Resumed::NotYet => {
                 self.keep_waker(cx);
                 return Poll::Pending;
             }
         };
-        self.waits = false;
+        self.stage = Stage::Done;
         Poll::Ready(answer)
+    }
+
+    /// To be called when the yield waits.
+    fn keep_waker(&self, cx: &mut Context<'_>) {
+        // SAFETY: no foreign code runs.
+        let link = unsafe { self.link.get() };
+        // While the body is not running, `driver` may be anything.
+        if !link.is_some_and(|link| link.state.is_running() && ptr::addr_eq(cx, link.driver.get()))
+        {
+            self.wait_beside(cx.waker());
+        }
     }
 
     /// To be called when a `select` in the body has given up this yield. The body may go on to
     /// another one. A value that has not come out yet never does; an error that was to be raised
     /// here is raised at the next yield.
     #[cold]
+    #[inline(never)]
     fn give_up(&self) {
-        let link = self.link;
+        // SAFETY: what is foreign is dropped last.
+        let Some(link) = (unsafe { self.link.get() }) else { return };
         let foreign = link.foreign.take();
-        let out = link.out.take();
-        let sent = match link.state.give_up() {
+        let values = (link.take_out(), link.take_sent());
+        let error = match link.state.give_up() {
             GivenUp::Kept => None,
-            GivenUp::Dropped => link.sent.take(),
+            GivenUp::Dropped => link.error.take(),
         };
-        drop((sent, out, foreign)); // foreign code
+        drop((error, values, foreign)); // foreign code
     }
 }
 
 impl<T, S> Link<T, S> {
-    /// The value of an [`Answer::Value`].
-    #[inline(always)]
-    fn take_value(&self) -> S {
-        match self.sent.take() {
-            Some(Ok(value)) => value,
-            _ => unreachable!("a value was sent"),
-        }
-    }
-
     fn take_error(&self) -> Error {
-        match self.sent.take() {
-            Some(Err(error)) => error,
-            _ => unreachable!("an error was left"),
-        }
+        let Some(error) = self.error.take() else { unreachable!("an error was left") };
+        error
     }
 
     /// Called when a context manager yields. Keeps the scope around the yield, if the manager has
@@ -237,8 +281,9 @@ impl<T, S> Link<T, S> {
 }
 
 impl<T, S> Drop for Yield<'_, T, S> {
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.waits {
+        if let Stage::Waits = self.stage {
             self.give_up();
         }
     }

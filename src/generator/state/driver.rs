@@ -1,13 +1,14 @@
 //! The transitions made by the driver's end. The numbers are those of the diagram in `state`.
 
 use super::{
-    ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, NEXT,
-    REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
+    ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, FULL,
+    GONE, NEXT, REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
 };
 use crate::scope::frame::HOLD;
 
-/// The result of a plain next.
-pub(in crate::generator) enum GoOn {
+/// Whether a body goes on, at first sight.
+#[derive(PartialEq, Eq)]
+pub(crate) enum GoOn {
     /// The body is running.
     Running,
     /// Nothing was done: there is more to deal with.
@@ -15,29 +16,31 @@ pub(in crate::generator) enum GoOn {
 }
 
 /// How a poll of the body has left it, at first sight.
-pub(in crate::generator) enum Stop {
+pub(crate) enum Stop {
     AtYield,
-    /// Nothing was done: it has to be looked at [closely](State::stop_closely).
+    /// Nothing was done: there is more to deal with.
     Closely,
 }
 
-/// How a poll of the body has left it.
-pub(in crate::generator) enum Stopped {
-    /// No yield waits, and there is nothing else to deal with.
-    NotAtYield,
-    /// There is something else to deal with.
-    Closely,
+/// While this exists, the body is running.
+pub(crate) struct Running<'a>(&'a State);
+
+impl Drop for Running<'_> {
+    /// 5: the poll is over.
+    fn drop(&mut self) {
+        self.0.stop_closely();
+    }
 }
 
 /// Where a value from the consumer goes.
-pub(in crate::generator) enum Destination {
+pub(crate) enum Destination {
     ToYield,
     /// No yield waits any more.
     ToNobody,
 }
 
 /// Whether something is open around a waiting yield.
-pub(in crate::generator) enum Yielded {
+pub(crate) enum Yielded {
     /// [Something](State::held) is, and was opened after the yield began to wait.
     Held,
     /// Nothing is, but something else may be waiting beside the yield.
@@ -46,13 +49,13 @@ pub(in crate::generator) enum Yielded {
 }
 
 /// The news for whoever polls the body.
-pub(in crate::generator) enum News {
+pub(crate) enum News {
     IgnoredExit,
     Nothing,
 }
 
 /// How the closing of a body begins.
-pub(in crate::generator) enum Close {
+pub(crate) enum Close {
     /// The body has not begun, and never will.
     Unbegun,
     /// `GeneratorExit` has to be raised in the body.
@@ -62,38 +65,38 @@ pub(in crate::generator) enum Close {
 }
 
 /// Where `GeneratorExit` is raised.
-pub(in crate::generator) enum Exit {
+pub(crate) enum Exit {
     AtYield,
     AtNextYield,
 }
 
 /// Whether an error from the consumer has been raised at a yield.
-pub(in crate::generator) enum Delivered {
+pub(crate) enum Delivered {
     Yes,
     No,
 }
 
 /// Whether a body had ended before.
-pub(in crate::generator) enum End {
+pub(crate) enum End {
     Now,
     Before,
 }
 
 impl State {
     /// 1: the body is iterated for the first time.
-    pub(in crate::generator) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.update(CREATED, 0);
     }
 
     /// 2: resumes the waiting yield with a plain next, if one waits.
-    pub(in crate::generator) fn resume(&self) {
+    pub(crate) fn resume(&self) {
         if self.has(SUSPENDED) {
             self.update(0, NEXT);
         }
     }
 
     /// 2: resumes the waiting yield with a value.
-    pub(in crate::generator) fn resume_with_value(&self) -> Destination {
+    pub(crate) fn resume_with_value(&self) -> Destination {
         if !self.has(SUSPENDED) {
             return Destination::ToNobody;
         }
@@ -102,69 +105,119 @@ impl State {
     }
 
     /// 2: resumes the waiting yield with an error. If none waits, the error is for the next one.
-    pub(in crate::generator) fn resume_with_error(&self) {
+    pub(crate) fn resume_with_error(&self) {
         self.update(ANSWERS, ERROR);
     }
 
     /// 2: makes the waiting yield fail, because something was opened beside it.
-    pub(in crate::generator) fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.update(ANSWERS, REFUSAL);
     }
 
-    /// 2 and 3: resumes the waiting yield with a plain next, and a poll of the body begins. Only 3,
-    /// if the body waits for something else, in the same place as it is polled now.
+    /// Whether the body waits at its yield, and there is nothing else to deal with.
     #[inline(always)]
-    pub(in crate::generator) fn go_on(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn {
-        match self.frame.word() {
-            SUSPENDED => self.frame.set_word(RUNNING | SUSPENDED | NEXT),
-            word if word & (HOLD - 1) == WAITS && is_where_it_was() => {
-                self.frame.set_word(word & !WAITS | RUNNING);
-            }
-            _ => return GoOn::Closely,
+    pub(crate) fn rests(&self) -> bool {
+        self.frame.word() == SUSPENDED
+    }
+
+    /// 2 and 3: resumes the yield of a body that [rests](Self::rests) with a plain next. A poll of
+    /// the body begins.
+    #[inline(always)]
+    pub(crate) fn go_on(&self) {
+        debug_assert!(self.rests());
+        self.frame.set_word(RUNNING | SUSPENDED | NEXT);
+    }
+
+    /// 2 and 3: the same with a value, which is in the link.
+    #[inline(always)]
+    pub(crate) fn go_on_with_value(&self) {
+        debug_assert!(self.rests());
+        self.frame.set_word(RUNNING | SUSPENDED | VALUE);
+    }
+
+    /// 3: a poll of the body begins, if the body waits for something other than its yield, in the
+    /// same place as it is polled now.
+    #[inline]
+    pub(crate) fn go_on_waiting(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn {
+        let word = self.frame.word();
+        if word & (HOLD - 1) == WAITS && is_where_it_was() {
+            self.frame.set_word(word & !WAITS | RUNNING);
+            return GoOn::Running;
         }
-        GoOn::Running
+        GoOn::Closely
     }
 
     /// 3: a poll of the body begins.
     #[inline]
-    pub(in crate::generator) fn run(&self) {
-        self.update(WAITS, RUNNING);
-    }
-
-    /// 3: the body is polled again, in the same poll of its driver.
-    #[inline]
-    pub(in crate::generator) fn run_again(&self) {
+    pub(crate) fn run(&self) -> Running<'_> {
         self.update(0, RUNNING);
+        Running(self)
     }
 
-    /// 5: the poll is over, and the body is at a yield, if there is nothing else to deal with.
+    /// The poll that has begun goes on until the returned value is dropped.
+    pub(crate) fn still_running(&self) -> Running<'_> {
+        debug_assert!(self.is_running());
+        Running(self)
+    }
+
+    /// Forgets that the body waited for something other than its yield.
+    pub(crate) fn clear_waits(&self) {
+        self.update(WAITS, 0);
+    }
+
+    /// 5: the poll is over. Changes nothing if that was known already.
+    pub(crate) fn stop_closely(&self) {
+        self.update(RUNNING, 0);
+    }
+
+    /// 5: the poll is over, and the body is at a yield, if there is nothing else to deal with. The
+    /// value that it has yielded is the caller's to take.
     #[inline(always)]
-    pub(in crate::generator) fn stop(&self) -> Stop {
-        if self.frame.word() == RUNNING | SUSPENDED {
+    pub(crate) fn stop(&self) -> Stop {
+        if self.frame.word() == RUNNING | SUSPENDED | FULL {
             self.frame.set_word(SUSPENDED);
             return Stop::AtYield;
         }
         Stop::Closely
     }
 
-    /// 5: the poll is over. Changes nothing if that was known already.
+    /// Whether the body waits, and no yield does, and there is nothing else to deal with.
     #[inline]
-    pub(in crate::generator) fn stop_closely(&self) -> Stopped {
-        let word = self.frame.word();
-        self.frame.set_word(word & !RUNNING);
-        if word & (HOLD - 1) == RUNNING { Stopped::NotAtYield } else { Stopped::Closely }
+    pub(crate) fn only_runs(&self) -> bool {
+        self.frame.word() & (HOLD - 1) == RUNNING
+    }
+
+    /// Whether a yield has given a value, which is the caller's to take.
+    #[inline]
+    pub(crate) fn take_full(&self) -> bool {
+        let full = self.has(FULL);
+        self.update(FULL, 0);
+        full
+    }
+
+    /// Whether a value was sent in and no yield has returned it. It is the caller's to take.
+    #[inline]
+    pub(crate) fn take_value(&self) -> bool {
+        let value = self.has(VALUE);
+        self.update(VALUE, 0);
+        value
+    }
+
+    /// The link begins to be dropped.
+    pub(crate) fn go(&self) {
+        self.update(0, GONE);
     }
 
     /// Records that the body waits for something other than its yield, or may do so.
     #[inline]
-    pub(in crate::generator) fn set_waits(&self) {
+    pub(crate) fn set_waits(&self) {
         self.update(0, WAITS);
     }
 
     /// To be called when a yield has given its value. Returns whether the body may stay suspended
     /// there.
     #[inline]
-    pub(in crate::generator) fn yielded(&self) -> Yielded {
+    pub(crate) fn yielded(&self) -> Yielded {
         match () {
             () if self.is_held() => Yielded::Held,
             () if self.waits() => Yielded::Beside,
@@ -173,7 +226,7 @@ impl State {
     }
 
     /// To be called when the body has stopped and no yield has given a value.
-    pub(in crate::generator) fn tell(&self) -> News {
+    pub(crate) fn tell(&self) -> News {
         if !self.has(UNTOLD) {
             return News::Nothing;
         }
@@ -182,7 +235,7 @@ impl State {
     }
 
     /// How the closing begins.
-    pub(in crate::generator) fn close(&self) -> Close {
+    pub(crate) fn close(&self) -> Close {
         match () {
             () if self.has(ENDED | EXIT_IGNORED) => Close::Nothing,
             () if self.has(CREATED) => Close::Unbegun,
@@ -191,7 +244,7 @@ impl State {
     }
 
     /// Has `GeneratorExit` raised.
-    pub(in crate::generator) fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         if self.is_at_yield() {
             self.update(EXITS, EXIT_RAISED);
             return Exit::AtYield;
@@ -203,17 +256,17 @@ impl State {
     }
 
     /// To be called when the finalizer begins to close the body.
-    pub(in crate::generator) fn begin_finalizing(&self) {
+    pub(crate) fn begin_finalizing(&self) {
         self.update(0, FINALIZING);
     }
 
     /// To be called when the finalizer has closed the body, or was given up.
-    pub(in crate::generator) fn end_finalizing(&self) {
+    pub(crate) fn end_finalizing(&self) {
         self.update(FINALIZING, 0);
     }
 
     /// 7: the body has ended. From now on, holds that are still open count in the present frame.
-    pub(in crate::generator) fn end(&self) -> End {
+    pub(crate) fn end(&self) -> End {
         if self.has(ENDED) {
             return End::Before;
         }
@@ -223,7 +276,7 @@ impl State {
     }
 
     /// Takes back the error that was left for the next yield. The error itself is in the link.
-    pub(in crate::generator) fn take_undelivered(&self) -> Delivered {
+    pub(crate) fn take_undelivered(&self) -> Delivered {
         if !self.has(ERROR) {
             return Delivered::Yes;
         }

@@ -69,12 +69,8 @@
 mod driver;
 mod yielder;
 
-use std::rc::Rc;
-
-pub(super) use driver::{
-    Close, Delivered, Destination, End, Exit, GoOn, News, Stop, Stopped, Yielded,
-};
-pub(super) use yielder::{GivenUp, Notice, Resumed, Suspend, Suspension};
+pub(super) use driver::{Close, Delivered, Destination, End, Exit, GoOn, News, Stop, Yielded};
+pub(super) use yielder::{GivenUp, Notice, Resumed, Suspension};
 
 use crate::scope::frame::{Frame, HOLD, Held};
 
@@ -139,15 +135,23 @@ const FINALIZING: u64 = 1 << 13;
 /// entered it. Set when it is made, never cleared.
 const MANAGER: u64 = 1 << 14;
 
+/// The value of the waiting yield is in the link. Set by `suspend`, cleared by whoever takes the
+/// value. Never without `SUSPENDED`.
+const FULL: u64 = 1 << 15;
+
+/// The link is being dropped, or was, and nothing of it may be used but this word. Set by `go`,
+/// never cleared.
+const GONE: u64 = 1 << 16;
+
 /// The ways in which a waiting yield can have been resumed.
 const ANSWERS: u64 = NEXT | VALUE | ERROR | REFUSAL;
 const EXITS: u64 = EXIT_DUE | EXIT_RAISED | EXIT_IGNORED;
 
-const _: () = assert!(MANAGER < HOLD, "the bits above are the holds");
+const _: () = assert!(GONE < HOLD, "the bits above are the holds");
 
 /// The state of a body, in its frame.
 pub(super) struct State {
-    frame: Rc<Frame>,
+    frame: Frame,
 }
 
 /// What the body belongs to.
@@ -177,7 +181,8 @@ impl State {
         State { frame: Frame::new(CREATED | kind) }
     }
 
-    pub(super) fn frame(&self) -> &Rc<Frame> {
+    #[inline(always)]
+    pub(super) fn frame(&self) -> &Frame {
         &self.frame
     }
 
@@ -207,6 +212,16 @@ impl State {
     /// Whether the body has been iterated, even if it has ended since.
     pub(super) fn has_begun(&self) -> bool {
         !self.has(CREATED)
+    }
+
+    /// Whether the body has ended, or must not be polled any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has(ENDED)
+    }
+
+    /// Whether the link is being dropped, or was.
+    pub(super) fn is_gone(&self) -> bool {
+        self.has(GONE)
     }
 
     /// Whether the body is running, or has called what is running.

@@ -2,27 +2,18 @@
 //! diagram in `state`.
 
 use super::{
-    ANSWERS, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, NEXT, REFUSAL, RUNNING,
-    SUSPENDED, State, UNTOLD, VALUE,
+    ANSWERS, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FULL, NEXT, REFUSAL,
+    RUNNING, SUSPENDED, State, UNTOLD, VALUE,
 };
-use crate::scope::current::is_current_frame;
-
-/// The result of a yield, at first sight.
-pub(in crate::generator) enum Suspend {
-    Suspended,
-    /// Nothing was done: it has to be looked at [closely](State::suspend_closely).
-    Closely,
-}
 
 /// The result of a yield.
-pub(in crate::generator) enum Suspension {
+pub(crate) enum Suspension {
+    /// The yield waits, and its value has to be put into the link.
     Suspended,
     /// It is suspended, but ignores `GeneratorExit`: nobody gets its value.
     IgnoringExit,
     /// The body has ended.
     TooLate,
-    /// The yield is polled in another frame.
-    OtherFrame,
     /// Another yield is waiting.
     Twice,
     /// [Something](State::held) is open.
@@ -33,17 +24,19 @@ pub(in crate::generator) enum Suspension {
     Exit,
 }
 
-/// Whether a waiting yield was resumed by a plain next, at first sight.
-pub(in crate::generator) enum Notice {
+/// Whether a waiting yield was resumed, at first sight.
+pub(crate) enum Notice {
     Next,
+    /// The value is in the link, and the caller's to take.
+    Value,
     /// Nothing was done: it has to be looked at [closely](State::notice_closely).
     Closely,
 }
 
 /// What a waiting yield has been resumed with.
-pub(in crate::generator) enum Resumed {
+pub(crate) enum Resumed {
     Next,
-    /// The value is in the link.
+    /// The value is in the link, and the caller's to take.
     Value,
     /// The error is in the link.
     Error,
@@ -51,7 +44,7 @@ pub(in crate::generator) enum Resumed {
 }
 
 /// The fate of the link's contents when a waiting yield was dropped.
-pub(in crate::generator) enum GivenUp {
+pub(crate) enum GivenUp {
     /// It was an error from the consumer, and is kept for the next yield.
     Kept,
     /// Nobody must get them, if there are any.
@@ -59,25 +52,25 @@ pub(in crate::generator) enum GivenUp {
 }
 
 impl State {
-    /// 4: the yield begins to wait, if there is nothing else to deal with. The whole check is one
-    /// comparison.
+    /// Whether a yield in the body's own frame may wait, and there is nothing else to deal with.
+    /// The whole check of PEP 789 is this one comparison.
     #[inline(always)]
-    pub(in crate::generator) fn suspend(&self) -> Suspend {
-        if is_current_frame(&self.frame) && self.frame.word() == RUNNING {
-            self.frame.set_word(RUNNING | SUSPENDED);
-            return Suspend::Suspended;
-        }
-        Suspend::Closely
+    pub(crate) fn only_runs_with_no_holds(&self) -> bool {
+        self.frame.word() == RUNNING
     }
 
-    /// 4: the yield begins to wait, or is told why it must not.
+    /// 4: the yield begins to wait, and its value is in the link.
+    #[inline(always)]
+    pub(crate) fn suspend(&self) {
+        debug_assert!(self.only_runs_with_no_holds());
+        self.frame.set_word(RUNNING | SUSPENDED | FULL);
+    }
+
+    /// 4: a yield in the body's own frame begins to wait, or is told why it must not.
     #[inline]
-    pub(in crate::generator) fn suspend_closely(&self) -> Suspension {
+    pub(crate) fn suspend_closely(&self) -> Suspension {
         if self.has(ENDED) {
             return Suspension::TooLate;
-        }
-        if !is_current_frame(&self.frame) {
-            return Suspension::OtherFrame;
         }
         if self.has(SUSPENDED) {
             return Suspension::Twice;
@@ -98,23 +91,27 @@ impl State {
             self.update(EXITS, EXIT_IGNORED | UNTOLD | SUSPENDED);
             return Suspension::IgnoringExit;
         }
-        self.update(0, SUSPENDED);
+        self.update(0, SUSPENDED | FULL);
         Suspension::Suspended
     }
 
-    /// 6: the yield notices that it was resumed, if a plain next is all there is to deal with.
+    /// 6: the yield notices that it was resumed, if there is nothing else to deal with.
     #[inline(always)]
-    pub(in crate::generator) fn notice(&self) -> Notice {
-        if self.frame.word() == RUNNING | SUSPENDED | NEXT {
-            self.frame.set_word(RUNNING);
-            return Notice::Next;
-        }
-        Notice::Closely
+    pub(crate) fn notice(&self) -> Notice {
+        const NEXT_ONLY: u64 = RUNNING | SUSPENDED | NEXT;
+        const VALUE_ONLY: u64 = RUNNING | SUSPENDED | VALUE;
+        let notice = match self.frame.word() {
+            NEXT_ONLY => Notice::Next,
+            VALUE_ONLY => Notice::Value,
+            _ => return Notice::Closely,
+        };
+        self.frame.set_word(RUNNING);
+        notice
     }
 
     /// 6: the yield notices that it was resumed, if it was.
     #[inline]
-    pub(in crate::generator) fn notice_closely(&self) -> Resumed {
+    pub(crate) fn notice_closely(&self) -> Resumed {
         let resumed = match () {
             () if self.has(NEXT) => Resumed::Next,
             () if self.has(VALUE) => Resumed::Value,
@@ -125,13 +122,13 @@ impl State {
         resumed
     }
 
-    /// 6: the yield is dropped while it waits.
-    pub(in crate::generator) fn give_up(&self) -> GivenUp {
+    /// 6: the yield is dropped while it waits. Its value, and what was sent in, were taken.
+    pub(crate) fn give_up(&self) -> GivenUp {
         if self.has(UNTOLD) {
             // The body is still being closed.
             self.update(UNTOLD | EXITS, EXIT_RAISED);
         }
-        self.update(SUSPENDED | NEXT | VALUE | REFUSAL, 0);
+        self.update(SUSPENDED | NEXT | REFUSAL, 0);
         if self.has(ERROR) { GivenUp::Kept } else { GivenUp::Dropped }
     }
 }

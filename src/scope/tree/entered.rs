@@ -10,7 +10,7 @@ use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
 use crate::scope::aside::Aside;
 use crate::scope::cancel_handle;
-use crate::scope::current::current_frame;
+use crate::scope::frame::hold_in_current;
 use crate::scope::tree::pool::ScopeRef;
 
 /// A scope that is in the tree, or is about to be. Dropping this takes the scope out.
@@ -87,8 +87,7 @@ impl Entered {
     fn enter_marked(&mut self, what: &'static str) -> crate::error::Result<()> {
         let scope = &*self.scope;
         scope.mark();
-        let frame = current_frame();
-        scope.hold.set(frame.map(|frame| frame.hold(what.into(), scope.place.get())));
+        scope.hold.set(hold_in_current(|| what.into(), scope.place.get()));
         if scope.own.get() != Level::None {
             THREAD.with(|thread| thread.counts.cancelled.set(thread.counts.cancelled.get() + 1));
         }
