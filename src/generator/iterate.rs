@@ -100,7 +100,7 @@ where
         {
             let link = Link::shared(Kind::Generator);
             let body = pin!(body(Yielder::new(Link::memory(&link))));
-            let mut items = Items { link, body, aside: Aside::new(), place };
+            let mut items = Items { link, body, place };
             // The call is part of the consumer, because it may panic too.
             outcome = catch_panic(async { consumer(&mut items).await }).await;
             closed = catch_panic(items.close()).await;
@@ -117,8 +117,6 @@ where
 pub struct Items<'p, T, S, B> {
     link: Rc<Link<T, S>>,
     body: Pin<&'p mut B>,
-    /// Counts the call that polls the body.
-    aside: Aside,
     place: &'static Location<'static>,
 }
 
@@ -147,7 +145,7 @@ impl<T, S, B: Future<Output = Result<()>>> Items<'_, T, S, B> {
     /// first `anext`, or when an `anext` was dropped in flight. Otherwise the same as for
     /// [`anext`](Self::anext).
     pub async fn asend(&mut self, value: S) -> Result<Option<T>, AsendError<S>> {
-        poll_fn(|cx| self.aside.pay(cx)).await.map_err(AsendError::Failed)?;
+        poll_fn(|cx| self.link.pay(cx)).await.map_err(AsendError::Failed)?;
         let what = match self.link.state.phase() {
             Phase::AtYield => {
                 self.link.resume(Resume::Value(value));
@@ -170,7 +168,7 @@ impl<T, S, B: Future<Output = Result<()>>> Items<'_, T, S, B> {
     pub async fn athrow(&mut self, error: impl Into<Error>) -> Result<Option<T>> {
         let error = error.into();
         // The error is not lost: it is raised all the same.
-        let heeded = poll_fn(|cx| self.aside.pay(cx)).await;
+        let heeded = poll_fn(|cx| self.link.pay(cx)).await;
         let outcome = match self.link.state.phase() {
             Phase::AtYield => {
                 self.link.resume(Resume::Raise(error));
@@ -191,15 +189,31 @@ impl<T, S, B: Future<Output = Result<()>>> Items<'_, T, S, B> {
 
     #[inline(always)]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        ready!(self.aside.pay(cx))?;
-        match self.link.go_on(self.body.as_mut(), cx) {
-            Some(step) => after(step),
-            None => self.poll_next_closely(cx),
+        if !self.link.state.rests() {
+            return self.poll_next_closely(cx);
         }
+        if !Aside::passes() {
+            return self.poll_next_aside(cx);
+        }
+        self.link.state.go_on();
+        after(self.link.poll_resumed(self.body.as_mut(), cx))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn poll_next_aside(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        ready!(self.link.let_others_run(cx))?;
+        self.poll_next_paid(cx)
+    }
+
+    #[cold]
     #[inline(never)]
     fn poll_next_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        ready!(self.link.pay(cx))?;
+        self.poll_next_paid(cx)
+    }
+
+    fn poll_next_paid(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         match self.link.state.phase() {
             Phase::Created => self.link.state.begin(),
             Phase::AtYield => self.link.resume(Resume::Next),

@@ -70,7 +70,6 @@ use crate::generator::cell::{BodyCell, Memory};
 use crate::generator::finalize::{Closable, Finalizer, Registration};
 use crate::generator::link::Link;
 use crate::generator::state::{Kind, Phase};
-use crate::scope::aside::Aside;
 
 /// The state of a generator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,8 +119,6 @@ struct Inner<'a, T, S> {
     /// Hides the types, for the finalizer. (Only where the generator is made is it known that they
     /// outlast `'a`.)
     as_closable: fn(Rc<Self>) -> Rc<dyn Closable + 'a>,
-    /// Counts the call that polls the body.
-    aside: Aside,
     /// A call of `aclose` that waits until the finalizer has closed it.
     closer: Cell<Option<Waker>>,
     /// The generator's place in the run's list of generators.
@@ -181,7 +178,6 @@ impl<'a, T, S> Generator<'a, T, S> {
             link: Link::new(Kind::Generator),
             finalizer,
             as_closable: |this| this,
-            aside: Aside::new(),
             closer: Cell::new(None),
             registered: Cell::new(None),
             name,

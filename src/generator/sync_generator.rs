@@ -160,9 +160,10 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        let next = self.drive(|link, mut body, cx| {
-            if let Some(step) = link.go_on(body.as_mut(), cx) {
-                return step;
+        let next = self.drive(|link, body, cx| {
+            if link.state.rests() {
+                link.state.go_on();
+                return link.poll_resumed(body, cx);
             }
             if link.state.has_begun() {
                 link.resume(Resume::Next);

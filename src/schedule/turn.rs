@@ -68,8 +68,8 @@ pub(crate) struct Turn {
     /// How many it may finish after those. If operations that are not checkpoints have a count of
     /// their own, this is that count.
     rest: Cell<u32>,
-    /// At this allowance or less, something decides whether the unit lets others run: 0, unless a
-    /// test decides at each operation.
+    /// At this allowance or less, more has to be done than to count: 1, unless a test decides at
+    /// each operation whether the unit lets others run.
     asks: Cell<u32>,
     /// The allowance and the rest that a unit begins with.
     first: Cell<u32>,
@@ -78,6 +78,8 @@ pub(crate) struct Turn {
     stride: Cell<u32>,
     /// After how many readings in a row the operations since the previous one were fast.
     calm: Cell<u32>,
+    /// Whether those were enough, and time is read from the processor's counter.
+    is_calm: Cell<bool>,
     budget: Cell<u32>,
     how: Cell<How>,
 
@@ -134,11 +136,12 @@ impl Turn {
         Turn {
             allowance: Cell::new(0),
             rest: Cell::new(0),
-            asks: Cell::new(0),
+            asks: Cell::new(1),
             first: Cell::new(0),
             first_rest: Cell::new(0),
             stride: Cell::new(1),
             calm: Cell::new(0),
+            is_calm: Cell::new(false),
             budget: Cell::new(0),
             how: Cell::new(How::Counted),
             work: Cell::new(0),
@@ -161,7 +164,7 @@ impl Turn {
             Order::FirstInFirstOut => How::Timed,
             _ => How::Seeded,
         });
-        self.asks.set(if exploring { u32::MAX } else { 0 });
+        self.asks.set(if exploring { u32::MAX } else { 1 });
         self.budget.set(budget);
         #[cfg(not(loom))]
         self.by_counter.set(counter::is_steady());
@@ -182,41 +185,49 @@ impl Turn {
     /// returns false and counts nothing: the unit may have to let others run.
     #[inline(always)]
     pub(crate) fn pass(&self) -> bool {
-        let left = self.allowance.get().saturating_sub(1);
-        if left > self.asks.get() {
-            self.allowance.set(left);
-            return true;
-        }
-        self.pass_closely()
+        self.count() || self.pass_closely()
     }
 
     #[cold]
     #[inline(never)]
     fn pass_closely(&self) -> bool {
+        self.go_on_calmly() || self.pass_slowly()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pass_slowly(&self) -> bool {
         self.how.get() != How::Exact && self.go_on()
+    }
+
+    /// Counts an operation, if that is all.
+    #[inline(always)]
+    fn count(&self) -> bool {
+        let allowance = self.allowance.get();
+        let is_all = allowance > self.asks.get();
+        if is_all {
+            self.allowance.set(allowance - 1);
+        }
+        is_all
     }
 
     /// Counts an operation that finishes at once. If something decides whether the unit lets others
     /// run, `interrupts` asks it.
     #[inline]
     pub(crate) fn spend(&self, interrupts: fn() -> bool) -> Share {
-        let left = self.allowance.get().saturating_sub(1);
-        if left > self.asks.get() {
-            self.allowance.set(left);
-            return Share::Left;
-        }
-        self.spend_closely(left, interrupts)
+        if self.count() { Share::Left } else { self.spend_closely(interrupts) }
     }
 
     #[cold]
     #[inline(never)]
-    fn spend_closely(&self, left: u32, interrupts: fn() -> bool) -> Share {
-        let goes_on = if self.asks.get() > 0 {
+    fn spend_closely(&self, interrupts: fn() -> bool) -> Share {
+        let goes_on = if self.asks.get() > 1 {
             self.charge(1);
+            let left = self.allowance.get().saturating_sub(1);
             self.allowance.set(left);
             left > 0 && !interrupts()
         } else {
-            self.go_on()
+            self.go_on_calmly() || self.go_on()
         };
         if goes_on { Share::Left } else { Share::UsedUp }
     }
@@ -225,17 +236,18 @@ impl Turn {
     /// others run first.
     #[inline(always)]
     pub(crate) fn pass_aside(&self) -> bool {
-        let left = self.allowance.get().saturating_sub(1);
-        if left > self.asks.get() {
-            self.allowance.set(left);
-            return true;
-        }
-        self.pass_aside_closely()
+        self.count() || self.pass_aside_closely()
     }
 
     #[cold]
     #[inline(never)]
     fn pass_aside_closely(&self) -> bool {
+        self.go_on_calmly() || self.pass_aside_slowly()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pass_aside_slowly(&self) -> bool {
         if self.how.get() != How::Exact {
             return self.go_on();
         }
@@ -251,13 +263,42 @@ impl Turn {
     /// Whether something that is not a checkpoint may begin without letting others run first.
     #[inline(always)]
     pub(crate) fn has_left(&self) -> bool {
-        self.allowance.get() > self.asks.get() || self.has_left_aside()
+        self.allowance.get() >= self.asks.get() || self.has_left_aside()
     }
 
     #[cold]
     #[inline(never)]
     fn has_left_aside(&self) -> bool {
         self.how.get() == How::Exact && self.rest.get() > 0
+    }
+
+    /// The same as [`go_on`](Self::go_on), if operations have been fast and still are. Otherwise
+    /// does nothing and returns false.
+    #[inline(always)]
+    fn go_on_calmly(&self) -> bool {
+        let (rest, stride) = (self.rest.get(), self.stride.get());
+        if !self.is_calm.get() || rest < stride {
+            return false;
+        }
+        #[cfg(not(loom))]
+        let now = counter::ticks();
+        #[cfg(loom)]
+        let now = self.now();
+        // A counter that has gone backwards makes these large.
+        let since_reading = now.wrapping_sub(self.read.get());
+        let since_poll = now.wrapping_sub(self.poll_began.get());
+        let millisecond = self.millisecond.get();
+        if since_reading >= millisecond / SLOW || since_poll >= POLL_TIME * millisecond {
+            return false;
+        }
+        let Some(work) = self.work.get().checked_sub(OPERATION * stride as i32) else {
+            return false;
+        };
+        self.work.set(work);
+        self.read.set(now);
+        self.allowance.set(stride);
+        self.rest.set(rest - stride);
+        true
     }
 
     /// To be called when the allowance is used up. Returns whether there is another one.
@@ -304,7 +345,7 @@ impl Turn {
                 self.0.asks.set(self.2);
             }
         }
-        let _restore = Restore(self, self.budget(), self.asks.replace(0));
+        let _restore = Restore(self, self.budget(), self.asks.replace(1));
         self.allowance.set(operations);
         self.rest.set(if self.how.get() == How::Exact { ASIDE } else { 0 });
         f()
@@ -485,6 +526,8 @@ impl Turn {
         self.first.set(first);
         self.first_rest.set(if self.how.get() == How::Exact { ASIDE } else { budget - first });
         self.stride.set(stride);
+        let is_calm = self.how.get() == How::Timed && self.calm.get() == CALM;
+        self.is_calm.set(is_calm && self.by_counter.get());
     }
 }
 

@@ -21,6 +21,25 @@ impl Aside {
         Aside(Cell::new(false))
     }
 
+    /// For an operation whose state says whether it [has let others run](Self::is_paused).
+    #[inline]
+    pub(crate) const fn resume(is_paused: bool) -> Self {
+        Aside(Cell::new(is_paused))
+    }
+
+    /// Whether the operation has let others run, and is not to count when it is polled again.
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0.get()
+    }
+
+    /// Counts an operation that finishes at once and has not let others run, if counting is all
+    /// that is needed. If not, the operation has to [let others run](Self::let_others_run).
+    #[inline(always)]
+    pub(crate) fn passes() -> bool {
+        THREAD.with(|thread| thread.turn.pass_aside())
+    }
+
     /// Counts an operation that finishes at once. `Pending` if the task has spent its budget, so
     /// that it lets others run before it goes on. It does not look for cancellation.
     ///
@@ -30,7 +49,7 @@ impl Aside {
     /// checkpoint since: see [`without_checkpoint`].
     #[inline(always)]
     pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<Result<()>> {
-        if !self.0.get() && THREAD.with(|thread| thread.turn.pass_aside()) {
+        if !self.0.get() && Aside::passes() {
             return Poll::Ready(Ok(()));
         }
         self.let_others_run(cx)
@@ -50,9 +69,14 @@ impl Aside {
         self.let_others_run(cx)
     }
 
+    /// Lets others run, unless that is what the operation has just done.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`pay`](Self::pay).
     #[cold]
     #[inline(never)]
-    fn let_others_run(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+    pub(crate) fn let_others_run(&self, cx: &Context<'_>) -> Poll<Result<()>> {
         if !current::is_running() {
             return Poll::Ready(Ok(()));
         }

@@ -106,7 +106,7 @@ impl<T, S> Aclose<'_, '_, T, S> {
     pub(in crate::generator) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self;
         // Closing is clean-up, and goes on.
-        if let Err(cancelled) = ready!(this.inner.aside.pay(cx)) {
+        if let Err(cancelled) = ready!(this.inner.link.pay(cx)) {
             this.unheeded = Err(cancelled);
         }
         if this.inner.link.state.phase() == Phase::Finalizing {

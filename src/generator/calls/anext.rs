@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::generator::link::Resume;
 use crate::generator::state::{GoOn, Phase};
 use crate::generator::{Generator, Inner};
+use crate::scope::aside::Aside;
 
 impl<'a, T, S> Generator<'a, T, S> {
     /// Runs the body up to its next yield, and returns the value; `None` at the end and ever after.
@@ -35,6 +36,7 @@ impl<T, S> futures_core::Stream for Generator<'_, T, S> {
     type Item = Result<T>;
 
     /// Does the same as [`anext`](Generator::anext).
+    #[inline(always)]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         Inner::poll_next(&self.inner, cx).map(Result::transpose)
     }
@@ -58,9 +60,11 @@ impl<T, S> Future for Anext<'_, '_, T, S> {
 impl<T, S> Inner<'_, T, S> {
     #[inline(always)]
     fn poll_next(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        ready!(self.aside.pay(cx))?;
         if !self.link.state.rests() {
             return self.poll_next_closely(cx);
+        }
+        if !Aside::passes() {
+            return self.poll_next_aside(cx);
         }
         self.link.state.go_on();
         match self.poll_resumed(cx) {
@@ -69,8 +73,21 @@ impl<T, S> Inner<'_, T, S> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn poll_next_aside(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        ready!(self.link.let_others_run(cx))?;
+        self.poll_next_paid(cx)
+    }
+
+    #[cold]
     #[inline(never)]
     fn poll_next_closely(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        ready!(self.link.pay(cx))?;
+        self.poll_next_paid(cx)
+    }
+
+    fn poll_next_paid(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         if let GoOn::Running = self.link.state.go_on_waiting(|| self.link.is_around()) {
             return match self.poll_resumed(cx) {
                 Ok(value) => Poll::Ready(Ok(Some(value))),

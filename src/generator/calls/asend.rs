@@ -5,10 +5,11 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::error::{AsendError, Error, Impossible, Result};
+use crate::error::{AsendError, Impossible, Result};
 use crate::generator::link::Resume;
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner};
+use crate::scope::aside::Aside;
 
 impl<'a, T, S> Generator<'a, T, S> {
     /// Does the same as [`anext`](Self::anext), and makes the yield that the body is suspended at
@@ -48,15 +49,16 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Err(error) = ready!(this.inner.aside.pay(cx)) {
-            return this.fail(error);
+        let inner = this.inner;
+        if !(matches!(this.stage, Stage::Unsent(_)) && inner.link.state.rests()) {
+            return this.poll_closely(cx);
         }
-        if let Stage::Unsent(_) = this.stage
-            && this.inner.link.state.rests()
-            && let Stage::Unsent(value) = mem::replace(&mut this.stage, Stage::Sent)
-        {
-            this.inner.link.go_on_with_value(value);
-            return match this.inner.poll_resumed(cx) {
+        if !Aside::passes() {
+            return this.poll_aside(cx);
+        }
+        if let Stage::Unsent(value) = mem::replace(&mut this.stage, Stage::Sent) {
+            inner.link.go_on_with_value(value);
+            return match inner.poll_resumed(cx) {
                 Ok(value) => {
                     this.stage = Stage::Over;
                     Poll::Ready(Ok(Some(value)))
@@ -64,17 +66,12 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
                 Err(outcome) => this.settle(outcome, cx),
             };
         }
-        this.poll_closely(cx)
+        unreachable!("it has its value")
     }
 }
 
 impl<T, S> Asend<'_, '_, T, S> {
     #[cold]
-    fn fail(&mut self, error: Error) -> Poll<Result<Option<T>, AsendError<S>>> {
-        self.stage = Stage::Over; // foreign code drops the value
-        Poll::Ready(Err(AsendError::Failed(error)))
-    }
-
     fn settle(
         &mut self,
         outcome: Poll<Result<()>>,
@@ -85,12 +82,30 @@ impl<T, S> Asend<'_, '_, T, S> {
         Poll::Ready(outcome.map_err(AsendError::Failed))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, AsendError<S>>> {
+        let paid = ready!(self.inner.link.let_others_run(cx));
+        self.poll_paid(paid, cx)
+    }
+
+    #[cold]
     #[inline(never)]
     fn poll_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, AsendError<S>>> {
-        let outcome = match mem::replace(&mut self.stage, Stage::Sent) {
-            Stage::Unsent(value) => ready!(self.send(value, cx)),
-            Stage::Sent => ready!(self.inner.poll_on(cx)).map_err(AsendError::Failed),
-            Stage::Over => panic!("`Generator::asend` was polled after it was ready"),
+        let paid = ready!(self.inner.link.pay(cx));
+        self.poll_paid(paid, cx)
+    }
+
+    fn poll_paid(
+        &mut self,
+        paid: Result<()>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<T>, AsendError<S>>> {
+        let outcome = match (mem::replace(&mut self.stage, Stage::Sent), paid) {
+            (Stage::Over, _) => panic!("`Generator::asend` was polled after it was ready"),
+            (_, Err(error)) => Err(AsendError::Failed(error)),
+            (Stage::Unsent(value), Ok(())) => ready!(self.send(value, cx)),
+            (Stage::Sent, Ok(())) => ready!(self.inner.poll_on(cx)).map_err(AsendError::Failed),
         };
         self.stage = Stage::Over;
         Poll::Ready(outcome)

@@ -47,7 +47,7 @@ impl<T, S> Future for Athrow<'_, '_, T, S> {
         let this = self.get_mut();
         assert!(!this.ended, "`Generator::athrow` was polled after it was ready");
         // The error is not lost: it is raised all the same.
-        if let Err(cancelled) = ready!(this.inner.aside.pay(cx)) {
+        if let Err(cancelled) = ready!(this.inner.link.pay(cx)) {
             this.unheeded = Err(cancelled);
         }
         let outcome = ready!(this.go_on(cx));

@@ -69,6 +69,7 @@ impl<T, S> Inner<'_, T, S> {
 
     /// Deals with the result of a poll of the body that did not end at a yield. The body is still
     /// said to be running.
+    #[cold]
     #[inline(never)]
     fn settle(&self, outcome: Poll<Result<()>>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         let panicked = Panicked(self);

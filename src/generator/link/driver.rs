@@ -11,6 +11,7 @@ use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCa
 use crate::generator::link::Link;
 use crate::generator::state::{Delivered, Destination, End, Exit, News, Stop, Yielded};
 use crate::schedule::{wake, waker};
+use crate::scope::aside::Aside;
 use crate::scope::current::{current_scope, in_frame, with_scope};
 use crate::scope::frame::Held;
 use crate::scope::tree::pool::ScopeRef;
@@ -38,6 +39,25 @@ pub(crate) struct Gone {
 }
 
 impl<T, S> Link<T, S> {
+    /// Counts a call that drives the body. See [`Aside::pay`].
+    pub(crate) fn pay(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+        self.pay_by(|aside| aside.pay(cx))
+    }
+
+    /// Lets others run before a call goes on that [was not counted](Aside::passes).
+    pub(crate) fn let_others_run(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+        self.pay_by(|aside| aside.let_others_run(cx))
+    }
+
+    fn pay_by(&self, pay: impl FnOnce(&Aside) -> Poll<Result<()>>) -> Poll<Result<()>> {
+        let aside = Aside::resume(self.state.take_paused());
+        let paid = pay(&aside); // foreign code
+        if aside.is_paused() {
+            self.state.set_paused();
+        }
+        paid
+    }
+
     /// Resumes the yield of a body that rests with a value. The body is running from now on.
     #[inline(always)]
     pub(crate) fn go_on_with_value(&self, value: S) {
@@ -120,26 +140,22 @@ impl<T, S> Link<T, S> {
         in_frame(self.state.frame(), || body.poll(cx))
     }
 
-    /// Polls a body that rests at its yield, which is resumed with a plain next, until it yields,
-    /// waits for something else, or ends. Does nothing and returns `None` if it does not rest.
+    /// Polls a body that was resumed and is said to be running, until it yields, waits for
+    /// something else, or ends.
     #[inline(always)]
-    pub(crate) fn go_on(
+    pub(crate) fn poll_resumed(
         &self,
         mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
-    ) -> Option<Poll<Step<T>>> {
-        if !self.state.rests() {
-            return None;
-        }
-        self.state.go_on();
+    ) -> Poll<Step<T>> {
         let outcome = self.poll_guarded(body.as_mut(), cx);
-        Some(match self.take_yielded(&outcome) {
+        match self.take_yielded(&outcome) {
             Some(value) => Poll::Ready(Step::Yielded(value)),
             None => {
                 let _running = self.state.still_running();
                 self.settle(outcome, body, cx)
             }
-        })
+        }
     }
 
     /// Polls a body that is running. It ends if it panics.

@@ -154,6 +154,7 @@ impl<T, S> Yield<'_, T, S> {
     }
 
     /// Deals with a poll that neither gives the value out nor returns at once.
+    #[cold]
     #[inline(never)]
     fn poll_closely(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<S>>> {
         match self.stage {

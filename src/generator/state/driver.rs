@@ -2,7 +2,7 @@
 
 use super::{
     ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, FULL,
-    GONE, NEXT, REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
+    GONE, NEXT, PAUSED, REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
 };
 use crate::scope::frame::HOLD;
 
@@ -112,6 +112,18 @@ impl State {
     /// 2: makes the waiting yield fail, because something was opened beside it.
     pub(crate) fn refuse(&self) {
         self.update(ANSWERS, REFUSAL);
+    }
+
+    /// Whether a call has let others run, and is to go on. It is the caller's to do so.
+    pub(crate) fn take_paused(&self) -> bool {
+        let paused = self.has(PAUSED);
+        self.update(PAUSED, 0);
+        paused
+    }
+
+    /// A call lets others run before it goes on.
+    pub(crate) fn set_paused(&self) {
+        self.update(0, PAUSED);
     }
 
     /// Whether the body waits at its yield, and there is nothing else to deal with.

@@ -143,11 +143,15 @@ const FULL: u64 = 1 << 15;
 /// never cleared.
 const GONE: u64 = 1 << 16;
 
+/// A call that drives the body has let other tasks run, and the next one does not count against the
+/// budget. Set by `set_paused`, cleared by `take_paused`.
+const PAUSED: u64 = 1 << 17;
+
 /// The ways in which a waiting yield can have been resumed.
 const ANSWERS: u64 = NEXT | VALUE | ERROR | REFUSAL;
 const EXITS: u64 = EXIT_DUE | EXIT_RAISED | EXIT_IGNORED;
 
-const _: () = assert!(GONE < HOLD, "the bits above are the holds");
+const _: () = assert!(PAUSED < HOLD, "the bits above are the holds");
 
 /// The state of a body, in its frame.
 pub(super) struct State {
