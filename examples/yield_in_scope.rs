@@ -95,6 +95,7 @@ fn limited_broken(items: Generator<'static, u32>, limit: Duration) -> Generator<
             while more {
                 fail_after(limit, async {
                     match items.anext().await? {
+                        // seedbed-lint: allow(yield-in-scope)
                         Some(item) => drop(y.yield_(item).await?),
                         None => more = false,
                     }
@@ -169,7 +170,7 @@ fn combined_broken(sensors: [Generator<'static, String>; 2]) -> Generator<'stati
             }
             drop(sender);
             while let Some(event) = events.recv().await? {
-                y.yield_(event).await?;
+                y.yield_(event).await?; // seedbed-lint: allow(yield-in-scope)
             }
             Ok(())
         })
@@ -277,7 +278,7 @@ fn messages_broken() -> Generator<'static, String> {
     generator(async |y: Yielder<String>| {
         with(open_websocket(), async |websocket| {
             while let Some(message) = websocket.recv().await? {
-                y.yield_(message).await?;
+                y.yield_(message).await?; // seedbed-lint: allow(yield-in-scope)
             }
             Ok(())
         })
@@ -325,6 +326,7 @@ async fn chat(log: &mut Vec<String>) -> Result<()> {
 fn abandon_each_iteration_after(limit: Duration) -> SyncGenerator<'static, ()> {
     sync_generator(async move |y: Yielder<()>| {
         loop {
+            // seedbed-lint: allow(yield-in-scope)
             move_on_after(limit, async { y.yield_(()).await.map(drop) }).await?;
         }
     })

@@ -145,7 +145,7 @@ fn c05_called_and_caught_say_which_happened() {
         let failed = scope
             .enter(async |scope| {
                 scope.cancel();
-                let _ = checkpoint().await;
+                let _ = checkpoint().await; // seedbed-lint: allow(swallowed-cancellation)
                 Err::<(), _>(Error::msg("A"))
             })
             .await;
@@ -202,6 +202,7 @@ fn c06_the_cancelled_are_taken_out_of_a_group_and_its_shape_is_kept() {
                     drop(n.spawn(async {
                         nursery(async |n| {
                             drop(n.spawn(async {
+                                // seedbed-lint: allow(swallowed-cancellation)
                                 let _ = sleep_forever().await;
                                 Err::<(), _>(Error::msg("B"))
                             }));

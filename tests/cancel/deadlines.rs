@@ -310,7 +310,7 @@ fn c07_failures_go_before_an_expiry() {
             secs(1),
             nursery(async |n| {
                 drop(n.spawn(async {
-                    let _ = sleep_forever().await;
+                    let _ = sleep_forever().await; // seedbed-lint: allow(swallowed-cancellation)
                     Err::<(), _>(Error::msg("A"))
                 }));
                 sleep_forever().await

@@ -227,6 +227,7 @@ fn c16_a_value_a_failure_and_a_stop_are_told_apart() {
         assert_eq!(ended.await?, Some(Some("said goodbye")));
         let failed = stopped_at(1, 10, async {
             until_stopped(async {
+                // seedbed-lint: allow(swallowed-cancellation)
                 let _: Result<()> = sleep_forever().await;
                 Err::<(), _>(Error::msg("while it stopped"))
             })

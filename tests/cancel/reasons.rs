@@ -35,7 +35,8 @@ fn c09_the_reason_of_a_deadline() {
                 Err::<(), _>(error)
             })
             .await?;
-        let line = line!() + 1;
+        let line = line!() + 2;
+        // seedbed-lint: allow(swallowed-cancellation)
         let _ = fail_after(secs(1), async {
             let error = sleep_forever().await.unwrap_err();
             assert_eq!(cancelled(&error).scope_place().line(), line);
@@ -151,6 +152,7 @@ fn c09_the_reason_comes_from_the_scope_that_was_cancelled() {
                         yield_now().await?;
                         outer.cancel_with("B");
                         while !task.is_finished() {
+                            // seedbed-lint: allow(swallowed-cancellation)
                             let _ = yield_now().await;
                         }
                         Ok(())

@@ -262,6 +262,7 @@ pub fn run(
     let outcome = choices.clock(&clock).detect_deadlock(true).run(async {
         let around = CancelScope::new().with_timeout(Duration::from_secs(HORIZON));
         // `main` has logged its error, if there is one.
+        // seedbed-lint: allow(swallowed-cancellation)
         drop(around.enter(async |_| main.task(&program.main).await).await);
         last().await
     });

@@ -89,6 +89,7 @@ fn f04_a_panic_while_finalizing_does_not_keep_the_others_from_it() {
                     });
                     if dropped {
                         drop(panics.await?);
+                        // seedbed-lint: allow(swallowed-cancellation)
                         drop(sleep(secs(5)).await); // may be cancelled
                     } else {
                         std::mem::forget(panics.await?);

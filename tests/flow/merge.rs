@@ -86,7 +86,7 @@ fn o01_merge_tells_of_all_failures() {
         let failing = || {
             flow(generator(async |y: Yielder<u32>| {
                 y.yield_(0).await?;
-                sleep(secs(1)).await.ok();
+                sleep(secs(1)).await.ok(); // seedbed-lint: allow(swallowed-cancellation)
                 Err(Error::msg("worn out"))
             }))
         };
@@ -153,7 +153,7 @@ fn o02_flat_map_merge_closes_all() {
                             if i == fails { Err(Error::msg("worn out")) } else { Ok(()) }
                         };
                         let outcome = outcome.await;
-                        sleep(secs(1)).await.ok();
+                        sleep(secs(1)).await.ok(); // seedbed-lint: allow(swallowed-cancellation)
                         log.add("closed");
                         outcome
                     }))

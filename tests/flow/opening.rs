@@ -157,6 +157,7 @@ fn o01_a_yield_inside_an_open_flow_is_refused() {
         let mut doubled = generator(async |y: Yielder<u32>| {
             flow::from_iter(0..3)
                 .buffer(1)
+                // seedbed-lint: allow(yield-in-scope)
                 .for_each(async |i| y.yield_(i * 2).await.map(drop))
                 .await
         });

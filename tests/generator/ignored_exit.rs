@@ -448,6 +448,7 @@ fn g04_a_yield_in_a_scope_is_refused_as_such_when_it_is_closed() {
     run(async {
         let mut g = generator(async |y: Yielder<u32>| {
             drop(y.yield_(1).await);
+            // seedbed-lint: allow(yield-in-scope)
             cancel_scope(async |_| y.yield_(2).await).await.map(drop)
         });
         g.anext().await?;

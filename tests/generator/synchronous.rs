@@ -130,7 +130,7 @@ fn g10_the_same_yield_rule() {
     let mut g = sync_generator(async |y: Yielder<u32>| {
         y.yield_(1).await?;
         let guard = prevent_yields("a lock");
-        let error = y.yield_(2).await.unwrap_err();
+        let error = y.yield_(2).await.unwrap_err(); // seedbed-lint: allow(yield-in-scope)
         assert!(error.is::<YieldInCancelScope>() && error.to_string().contains("a lock"));
         drop(guard);
         y.yield_(3).await?;
@@ -139,6 +139,7 @@ fn g10_the_same_yield_rule() {
     assert_eq!(g.by_ref().collect::<Result<Vec<_>>>().unwrap(), [1, 3]);
     run(async {
         let mut g = sync_generator(async |y: Yielder<u32>| {
+            // seedbed-lint: allow(yield-in-scope)
             cancel_scope(async |_| y.yield_(1).await).await.map(drop)
         });
         assert!(g.next().unwrap().unwrap_err().is::<YieldInCancelScope>());

@@ -318,7 +318,7 @@ fn s03_a_body_is_dropped_when_the_client_goes() {
             drop(n.spawn(async move {
                 let service = service_fn(|_| {
                     let lines = stream::unfold(alive.clone(), |alive| async {
-                        yield_now().await.ok()?;
+                        yield_now().await.ok()?; // seedbed-lint: allow(swallowed-cancellation)
                         Some((Ok::<_, Infallible>(Frame::data(Bytes::from("line\n"))), alive))
                     });
                     std::future::ready(Ok::<_, Infallible>(Response::new(StreamBody::new(lines))))

@@ -737,6 +737,7 @@ fn s06_what_is_under_way_is_finished() {
             let more = 1_000_000_u32.to_be_bytes();
             for stream in [0, 1] {
                 // It fails when all has been sent, and is on its way here.
+                // seedbed-lint: allow(swallowed-cancellation)
                 let _ = client.write_all(&frame(WINDOW_UPDATE, 0, stream, &more)).await;
             }
         }

@@ -263,6 +263,7 @@ fn y05_the_error_names_what_the_manager_holds_and_where_it_was_opened() {
                 at.set(line!() + 1);
                 nursery(async |_| m.yield_(()).await.map(drop)).await
             });
+            // seedbed-lint: allow(yield-in-scope)
             with(manager, async |()| y.yield_(1).await.map(drop)).await
         });
         let refusal = refused(g.anext().await);

@@ -79,6 +79,7 @@ fn y01_it_is_a_counter() {
             assert!(may_yield(&y).await);
             // Nested, the one that was opened last is named.
             let error = cancel_scope(async |_| {
+                // seedbed-lint: allow(yield-in-scope)
                 nursery(async |_| fail_after(secs(1), async { y.yield_(()).await.map(drop) }).await)
                     .await
             })

@@ -46,6 +46,7 @@ fn y03_a_consumer_that_is_a_generator_counts_for_itself() {
                     y.yield_(i).await?; // … outside of which the outer one yields.
                     if i == 1 {
                         let within = async { y.yield_(inner.anext().await?.unwrap()).await };
+                        // seedbed-lint: allow(yield-in-scope)
                         refused(fail_after(secs(1), within).await);
                     }
                 }
@@ -68,6 +69,7 @@ fn y03_body_and_consumer_of_an_iteration_count_apart() {
         let mut outer = generator(async |y: Yielder<u32>| {
             let body = async |y: Yielder<u32>| {
                 y.yield_(1).await?; // The consumer has a scope open.
+                // seedbed-lint: allow(yield-in-scope)
                 refused(fail_after(secs(1), y.yield_(2)).await);
                 y.yield_(3).await?;
                 let _guard = prevent_yields("the body's");
@@ -104,6 +106,7 @@ fn y04_a_child_task_is_a_frame_of_its_own() {
                     // What a child opens does not count in the generator …
                     let _guard = prevent_yields("the child's");
                     // … and it cannot yield for it.
+                    // seedbed-lint: allow(yield-in-other-frame)
                     let error = y.yield_(()).await.unwrap_err();
                     assert!(error.is::<YielderMisused>(), "{error}");
                     let place = error.downcast_ref::<YielderMisused>().unwrap().place();

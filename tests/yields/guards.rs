@@ -212,7 +212,7 @@ fn y07_guards_dropped_in_another_frame_or_task() {
         let mut holder = generator(async move |y: Yielder<bool>| {
             loop {
                 let guard = prevent_yields("given away");
-                let refusal = y.yield_(true).await;
+                let refusal = y.yield_(true).await; // seedbed-lint: allow(yield-in-scope)
                 refused(refusal);
                 give.send(guard).await?;
                 // It still counts here: this is where it was made.

@@ -19,6 +19,7 @@ fn iter_with_timeout_broken(values: Receiver<u32>) -> Generator<'static, u32> {
         loop {
             let end = fail_after(secs(2), async {
                 match values.recv().await? {
+                    // seedbed-lint: allow(yield-in-scope)
                     Some(value) => y.yield_(value).await.map(|_| false),
                     None => Ok(true),
                 }
@@ -115,7 +116,7 @@ fn combined_broken(sensors: [u32; 2]) -> Generator<'static, u32> {
             }
             drop(send);
             while let Some(value) = values.recv().await? {
-                y.yield_(value).await?;
+                y.yield_(value).await?; // seedbed-lint: allow(yield-in-scope)
             }
             Ok(())
         })
@@ -243,7 +244,7 @@ fn y09_the_context_manager_of_the_websocket() {
         let mut broken = generator(async move |y: Yielder<u32>| {
             with(open_websocket(&inside), async |messages| {
                 while let Some(message) = messages.recv().await? {
-                    y.yield_(message).await?;
+                    y.yield_(message).await?; // seedbed-lint: allow(yield-in-scope)
                 }
                 Ok(())
             })
@@ -282,6 +283,7 @@ fn y09_the_synchronous_abandon_each_iteration_after() {
     run_on(&clock, async {
         let mut broken = sync_generator(async |y: Yielder<()>| {
             loop {
+                // seedbed-lint: allow(yield-in-scope)
                 move_on_after(secs(1), async { y.yield_(()).await.map(drop) }).await?;
             }
         });

@@ -24,7 +24,7 @@ fn y02_the_error_names_the_reason_and_both_places() {
             at.set((line!() + 1, line!() + 3));
             cancel_scope(async |_| {
                 // It would stay open while the consumer runs.
-                y.yield_(1).await
+                y.yield_(1).await // seedbed-lint: allow(yield-in-scope)
             })
             .await
             .map(drop)
@@ -59,7 +59,7 @@ fn y02_the_reason_of_prevent_yields_is_named() {
     run(async {
         let mut g = generator(async |y: Yielder<u32>| {
             let _guard = prevent_yields("the profiler's span is open");
-            y.yield_(1).await.map(drop)
+            y.yield_(1).await.map(drop) // seedbed-lint: allow(yield-in-scope)
         });
         let error = g.anext().await.unwrap_err();
         assert!(error.to_string().contains("the profiler's span is open"), "{error}");
@@ -77,7 +77,7 @@ fn y02_the_frame_is_not_suspended_and_the_value_is_dropped() {
         let mut g = generator(async move |y: Yielder<support::OnDrop>| {
             let line = inside.on_drop("the value is dropped");
             let outcome = cancel_scope(async |_| {
-                let outcome = y.yield_(line).await.map(drop);
+                let outcome = y.yield_(line).await.map(drop); // seedbed-lint: allow(yield-in-scope)
                 inside.add("at the yield");
                 outcome
             })
@@ -112,7 +112,7 @@ fn y02_a_nursery_cancels_its_children_and_waits_for_them() {
                     outcome
                 }));
                 yield_now().await?;
-                y.yield_(1).await.map(drop)
+                y.yield_(1).await.map(drop) // seedbed-lint: allow(yield-in-scope)
             })
             .await
         });
@@ -132,6 +132,7 @@ fn y02_it_wins_over_generator_exit_and_over_ignoring_it() {
     run(async {
         let mut g = generator(async |y: Yielder<u32>| {
             let exit = y.yield_(1).await;
+            // seedbed-lint: allow(yield-in-scope)
             let inside = cancel_scope(async |_| y.yield_(2).await).await;
             refused(inside);
             exit.map(drop)
