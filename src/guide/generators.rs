@@ -144,6 +144,11 @@
 //! yielding code or in a context manager. It happens when the program runs, not when it compiles,
 //! and costs each yield one comparison.
 //!
+//! Where the scope and the yield are in the same file, `seedbed-lint` finds the mistake without
+//! running the program. It is a package of this crate's repository:
+//! `cargo run -p seedbed-lint -- PATH…` prints each place with the same advice, and `--explain RULE`
+//! has a page for each of its rules.
+//!
 //! A scope of the *consumer's*, around its loop or around a single `anext`, is no obstacle, since
 //! the generator did not open it. A time limit there reaches whatever the generator waits for
 //! inside, as it does with any other call.
