@@ -124,7 +124,7 @@ pub use error::{
     AlreadyRunning, AsendError, BodyPanicked, CallRefused, Cancelled, ContextManagerMisused,
     Deadlock, Error, GeneratorExit, GeneratorMisused, Group, IgnoredGeneratorExit, Interrupted,
     NoValue, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result,
-    ScopeReused, Stuck, TooSlow, YieldInCancelScope, YielderMisused,
+    RetriesExhausted, ScopeReused, Stuck, TooSlow, YieldInCancelScope, YielderMisused,
 };
 pub use generator::{
     Aclose, Anext, Asend, AsyncgenHooks, Athrow, ContextManager, Feed, FinalizerHook, FirstIter,

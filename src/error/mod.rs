@@ -17,7 +17,8 @@
 //!
 //! | file | errors |
 //! |---|---|
-//! | `time_limit` | [`TooSlow`]: the time of a `fail_after` or `fail_at` ran out |
+//! | `time_limit` | [`TooSlow`]: the time of a `fail_after`, a `fail_at` or an item of a flow ran out |
+//! | `retries` | [`RetriesExhausted`]: something was tried as often as was asked for |
 //! | `no_value` | [`NoValue`]: a body was interrupted before it had its value |
 //! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`], [`CallRefused`], [`NotRun`] |
 //! | `stuck` | nothing goes on: [`Stuck`], [`Deadlock`] |
@@ -41,6 +42,7 @@ pub(crate) mod panic;
 #[cfg(all(unix, not(loom)))]
 mod placed;
 mod render;
+mod retries;
 mod stuck;
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,7 @@ pub use misuse::{
 pub use no_value::NoValue;
 #[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
+pub use retries::RetriesExhausted;
 pub(crate) use stuck::{Asks, Exclusive};
 pub use stuck::{Deadlock, Stuck};
 pub use time_limit::TooSlow;

@@ -39,6 +39,7 @@ use pin_project_lite::pin_project;
 
 pub use cancel_handle::CancelHandle;
 pub use graceful::{finishing, idle};
+pub(crate) use timeout::within;
 pub use timeout::{fail_after, fail_at, move_on_after, move_on_at};
 pub(crate) use uncancellable::Uncancellable;
 

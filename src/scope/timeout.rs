@@ -38,8 +38,16 @@ pub fn move_on_after<T>(
     limit: Duration,
     future: impl Future<Output = Result<T>>,
 ) -> impl Future<Output = Result<Option<T>>> {
-    let scope =
-        ScopeRef::with_deadline(Location::caller(), Deadline::AfterEntry(clock::nanos(limit)));
+    within(Location::caller(), limit, future)
+}
+
+/// Runs `future` as [`move_on_after`] does, on behalf of a call at `place`.
+pub(crate) fn within<T, F: Future<Output = Result<T>>>(
+    place: &'static Location<'static>,
+    limit: Duration,
+    future: F,
+) -> Enter<F> {
+    let scope = ScopeRef::with_deadline(place, Deadline::AfterEntry(clock::nanos(limit)));
     enter(scope, "a timeout", future)
 }
 

@@ -5,7 +5,8 @@
 //! | `table` | the operators that are put through the tests of `ways_out` |
 //! | `ways_out` | every operator closes its source on every way out, before the consumer goes on |
 //! | `opening` | flows are cold; what opens them, and what becomes of errors and panics |
-//! | `buffer`, `workers`, `merge`, `latest` | what each operator does |
+//! | `buffer`, `workers`, `merge`, `latest` | what each operator does that runs something beside the consumer |
+//! | `sequential`, `timed` | what the others do |
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,7 +15,9 @@ mod buffer;
 mod latest;
 mod merge;
 mod opening;
+mod sequential;
 mod table;
+mod timed;
 mod ways_out;
 mod workers;
 

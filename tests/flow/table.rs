@@ -3,7 +3,9 @@
 use seedbed::flow::{Boxed, Flow};
 use seedbed::{Result, checkpoint, flow, sleep};
 
+use crate::sequential::SEQUENTIAL;
 use crate::support::secs;
+use crate::timed::TIMED;
 
 /// A flow of numbers.
 pub type Numbers = Flow<'static, Boxed<'static, u32>>;
@@ -20,11 +22,16 @@ async fn slow(i: u32) -> Result<u32> {
     Ok(i)
 }
 
-const fn operator(name: &'static str, apply: fn(Numbers) -> Numbers) -> Operator {
+pub const fn operator(name: &'static str, apply: fn(Numbers) -> Numbers) -> Operator {
     Operator { name, apply }
 }
 
-pub const OPERATORS: &[Operator] = &[
+/// All of them.
+pub fn operators() -> impl Iterator<Item = &'static Operator> {
+    [CONCURRENT, SEQUENTIAL, TIMED].into_iter().flatten()
+}
+
+const CONCURRENT: &[Operator] = &[
     operator("none", |numbers| numbers),
     operator("map", |numbers| numbers.map(|i| i + 1).boxed()),
     operator("buffer(1)", |numbers| numbers.buffer(1).boxed()),

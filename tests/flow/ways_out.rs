@@ -4,7 +4,7 @@ use seedbed::testing::Explore;
 use seedbed::{Error, Result, cancel_scope, checkpoint, fail_after, flow, nursery, sleep};
 
 use crate::support::{Log, catching, run, secs, shape};
-use crate::table::{Numbers, OPERATORS};
+use crate::table::{Numbers, operators};
 use crate::{numbered, numbers};
 
 /// Runs a consumer of each operator over numbers, and checks what the log says when the flow has
@@ -14,7 +14,7 @@ fn each_operator(
     source: impl Fn(&Log) -> Numbers,
     consumer: impl AsyncFn(Numbers),
 ) {
-    for operator in OPERATORS {
+    for operator in operators() {
         let log = Log::new();
         run(async {
             consumer((operator.apply)(source(&log))).await;
@@ -50,7 +50,7 @@ fn o02_closed_when_the_consumer_leaves() {
 
 #[test]
 fn o02_closed_when_the_consumer_leaves_in_every_order() {
-    for operator in OPERATORS {
+    for operator in operators() {
         Explore::new().max_schedules(300).random_schedules(100).check(|| async {
             let log = Log::new();
             let first = (operator.apply)(numbers(&log)).first().await?;
@@ -66,7 +66,7 @@ fn o02_closed_when_the_consumer_leaves_in_every_order() {
 /// An operator that was never asked for an item has nothing to close, or closes it.
 #[test]
 fn o02_closed_when_nothing_was_asked_for() {
-    for operator in OPERATORS {
+    for operator in operators() {
         let log = Log::new();
         run(async {
             (operator.apply)(numbers(&log)).open(async |_| checkpoint().await).await?;
@@ -109,7 +109,7 @@ fn o02_closed_when_the_source_fails() {
 /// The error comes from `next`, and everything is closed by then, though the consumer has not left.
 #[test]
 fn o02_closed_before_the_consumer_learns_of_an_error() {
-    for operator in OPERATORS {
+    for operator in operators() {
         let log = Log::new();
         let failing = numbered(&log, |i| if i < 4 { Ok(()) } else { Err(Error::msg("worn out")) });
         run((operator.apply)(failing).open(async |items| {
@@ -170,7 +170,7 @@ fn o02_closed_when_its_time_is_up() {
 /// The terminal's future is dropped by foreign code. The generator goes to its finalizer.
 #[test]
 fn o02_closed_by_the_finalizer_when_it_is_dropped() {
-    for operator in OPERATORS {
+    for operator in operators() {
         let log = Log::new();
         run(async {
             let endless = (operator.apply)(numbers(&log)).for_each(async |_| sleep(secs(1)).await);

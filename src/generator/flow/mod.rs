@@ -56,23 +56,26 @@
 // | `produce_in` | a flow that is opened in a nursery of the caller's |
 // | `tasks` | what is to run beside the consumer |
 // | `beside` | a stage of a flow that runs beside the consumer |
-// | `closing` | what comes of it when something has ended and was closed afterwards |
+// | `nested` | flows that are opened while the flow around them runs |
+// | `closing` | what comes of it when something has ended, is told, and is closed |
 // | `sequential` | operators that run where the consumer does |
 // | `concurrent` | operators that run beside it |
+// | `timed` | operators that have to do with time |
 
 mod beside;
 mod closing;
 mod concurrent;
 mod items;
 mod iter;
+mod nested;
 mod produce_in;
 mod sequential;
 mod source;
 mod stream;
 mod tasks;
 mod terminals;
+mod timed;
 
-use std::marker::PhantomData;
 use std::pin::Pin;
 
 pub use beside::Beside;
@@ -84,6 +87,7 @@ pub use sequential::*;
 pub use source::Source;
 pub use stream::{FromStream, FromTryStream, from_stream, from_try_stream};
 use tasks::Tasks;
+pub use timed::{Retry, retry};
 
 use crate::error::Result;
 
@@ -93,8 +97,10 @@ use crate::error::Result;
 /// `'a` is what the source and the operators borrow, and `S` the source that it becomes when it is
 /// opened. A function can return one as `Flow<'a, impl Source<Value = T>>`.
 #[must_use = "a flow does nothing until it is opened, by `for_each` for example"]
-pub struct Flow<'a, S: 'a> {
-    start: Box<dyn Start<S> + 'a>,
+pub struct Flow<'a, S> {
+    source: S,
+    /// What is to run beside the consumer. Nobody polls it before the flow is opened.
+    tasks: Tasks<'a>,
 }
 
 /// A flow of the items of a source: a [generator](crate::Generator), a
@@ -132,22 +138,25 @@ pub fn flow<'a, S: Source + 'a>(source: S) -> Flow<'a, S> {
     Flow::new(|_| source)
 }
 
-impl<'a, S: 'a> Flow<'a, S> {
-    /// A flow that is started by a function, which may add tasks.
-    fn new(start: impl FnOnce(&mut Tasks<'a>) -> S + 'a) -> Self {
-        Flow { start: Box::new(Starter { start, _borrows: PhantomData }) }
+impl<'a, S> Flow<'a, S> {
+    /// A flow whose source is made by a function, which may add tasks.
+    fn new(make: impl FnOnce(&mut Tasks<'a>) -> S) -> Self {
+        let mut tasks = Tasks::new();
+        let source = make(&mut tasks);
+        Flow { source, tasks }
     }
 
-    /// Starts the flow: collects the tasks that are to run beside the consumer.
+    /// The flow as a part of another one: adds the tasks that are to run beside the consumer.
     fn start(self, tasks: &mut Tasks<'a>) -> S {
-        self.start.start(tasks)
+        tasks.append(self.tasks);
+        self.source
     }
 }
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
     /// A flow whose source is wrapped in another one, which needs no task.
-    fn wrap<W: 'a>(self, wrapper: impl FnOnce(S) -> W + 'a) -> Flow<'a, W> {
-        Flow::new(move |tasks| wrapper(self.start(tasks)))
+    fn wrap<W>(self, wrapper: impl FnOnce(S) -> W) -> Flow<'a, W> {
+        Flow { source: wrapper(self.source), tasks: self.tasks }
     }
 
     /// Forgets the type of the source, so that flows which were made differently have the same
@@ -173,34 +182,6 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
 
 /// A source whose type is forgotten, from [`Flow::boxed`].
 pub type Boxed<'a, T> = Pin<Box<dyn Source<Value = T, Item = Result<T>> + 'a>>;
-
-/// How a flow is started.
-///
-/// It can add its tasks to others that may borrow more, so a flow is covariant: one that borrows
-/// nothing takes part where the next operator borrows something. With a boxed function of
-/// `Tasks<'a>` it would not be.
-trait Start<S> {
-    fn start<'t>(self: Box<Self>, tasks: &mut Tasks<'t>) -> S
-    where
-        Self: 't;
-}
-
-struct Starter<'a, F> {
-    start: F,
-    _borrows: PhantomData<&'a ()>,
-}
-
-impl<'a, S, F: FnOnce(&mut Tasks<'a>) -> S> Start<S> for Starter<'a, F> {
-    fn start<'t>(self: Box<Self>, tasks: &mut Tasks<'t>) -> S
-    where
-        Self: 't,
-    {
-        let mut own = Tasks::new();
-        let source = (self.start)(&mut own);
-        tasks.append(own);
-        source
-    }
-}
 
 impl<S> std::fmt::Debug for Flow<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -8,7 +8,7 @@ use crate::nursery::Nursery;
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// The tasks of a flow that is being opened. They become children of one nursery.
+/// The tasks of a flow, which nobody polls before it is opened. They become children of one nursery.
 pub(super) struct Tasks<'a> {
     tasks: Vec<(&'static Location<'static>, Boxed<'a>)>,
 }
@@ -30,6 +30,10 @@ impl<'a> Tasks<'a> {
     /// Adds the tasks of another flow, which is a part of this one.
     pub(super) fn append(&mut self, others: Tasks<'a>) {
         self.tasks.extend(others.tasks);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
     }
 
     /// Spawns the tasks, those nearest to the consumer last.

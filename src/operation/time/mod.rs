@@ -6,7 +6,7 @@
 //! | `interval` | a tick every so often |
 
 mod interval;
-mod sleep;
+pub(crate) mod sleep;
 
 pub use crate::scope::timers::now;
 pub use interval::{Interval, interval};

@@ -103,7 +103,7 @@ const _: () = assert!(size_of::<Sleep>() <= 48);
 /// `repr(u8)`, as reading the kind from the spare values of an `Instant` would take longer.
 #[derive(Clone, Copy)]
 #[repr(u8)]
-pub(super) enum Until {
+pub(crate) enum Until {
     After(Nanos),
     Instant(Instant),
     Never,
@@ -243,7 +243,7 @@ impl Waiting {
 
 impl Sleep {
     #[inline]
-    pub(super) fn new(until: Until, place: &'static Location<'static>) -> Self {
+    pub(crate) fn new(until: Until, place: &'static Location<'static>) -> Self {
         Sleep { place, stage: Stage::New(until) }
     }
 }
