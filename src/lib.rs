@@ -47,7 +47,7 @@
 //! | limit how much happens at once | [`CapacityLimiter`], [`Permit`], [`sync::Semaphore`] |
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
-//! | talk to the world | [`net`], [`signal`] |
+//! | talk to the world | [`net`], [`fs`][of-fs], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
@@ -84,8 +84,9 @@
 //! | feature | adds |
 //! |---|---|
 //! | `anyhow` | conversions between [`Error`] and `anyhow::Error` |
+//! | `fs` | [files and directories][of-fs] |
 //! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
-//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream) and their halves |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, and files |
 //!
 //! None is on by default.
 //!
@@ -93,9 +94,13 @@
 //!
 //! A [`run`] uses one thread. [`run_on_cores()`] starts a run on each of several threads, and no
 //! task moves from one to another. Networking and signals need Unix, and are tested on Linux.
-//! Pointers must be 64 bits wide. There is no TLS, and no file I/O except through
-//! [`to_thread`](to_thread()). The crate is not at 1.0: names may change.
+//! Pointers must be 64 bits wide. There is no TLS. The crate is not at 1.0: names may change.
 //!
+#![cfg_attr(all(unix, not(loom), feature = "fs"), doc = "[of-fs]: mod@crate::world::fs")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "fs")),
+    doc = "[of-fs]: https://docs.rs/seedbed/latest/seedbed/fs/"
+)]
 #![cfg_attr(all(unix, not(loom), feature = "hyper"), doc = "[of-hyper]: mod@crate::serve::hyper")]
 #![cfg_attr(
     not(all(unix, not(loom), feature = "hyper")),
@@ -156,6 +161,9 @@ pub use serve::hyper;
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use threads::{ToThread, Token, current_default_thread_limiter, to_thread};
+#[cfg(all(unix, not(loom), feature = "fs"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "fs")))]
+pub use world::fs;
 #[cfg(all(unix, not(loom)))]
 pub use world::{net, signal};
 

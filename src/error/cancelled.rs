@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::Error;
+use super::{BoxedError, Error};
 
 /// A cancellation on its way to the scope that absorbs it.
 ///
@@ -18,7 +18,9 @@ use super::Error;
 /// [`is_cancelled`](crate::Error::is_cancelled), and the scope does the rest.
 ///
 /// A `Cancelled` says where its scope was opened, who cancelled it, and for what [`Reason`]. Its
-/// clones share these, so it is only one pointer wide.
+/// clones share these, so it is only one pointer wide. If it stopped an operation half-way that
+/// counts how far it comes, such as copying a file, that is its
+/// [`source`](std::error::Error::source), for [`find`](crate::Error::find) to find.
 ///
 /// ```
 /// use seedbed::{Cancelled, Error, Reason};
@@ -36,6 +38,8 @@ struct Why {
     scope_place: &'static Location<'static>,
     cancelled_by: Option<&'static Location<'static>>,
     reason: Reason,
+    /// What was stopped half-way, and how far it had come.
+    stopped: Option<BoxedError>,
 }
 
 const _: () = assert!(size_of::<Cancelled>() == size_of::<usize>());
@@ -85,7 +89,15 @@ impl Cancelled {
         cancelled_by: Option<&'static Location<'static>>,
         reason: Reason,
     ) -> Cancelled {
-        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason }))
+        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, stopped: None }))
+    }
+
+    /// The same cancellation, which in addition says what it stopped half-way.
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    pub(crate) fn having_stopped(&self, what: impl StdError + Send + Sync + 'static) -> Cancelled {
+        let Why { scope_place, cancelled_by, ref reason, .. } = *self.0;
+        let (reason, stopped) = (reason.clone(), Some(Box::new(what) as BoxedError));
+        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, stopped }))
     }
 
     /// Why the scope was cancelled.
@@ -131,7 +143,7 @@ impl Cancelled {
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scope = self.0.scope_place;
-        match (&self.0.reason, self.0.cancelled_by) {
+        let why = match (&self.0.reason, self.0.cancelled_by) {
             (Reason::Deadline, _) => {
                 write!(f, "cancelled: the deadline of the scope opened at {scope} passed")
             }
@@ -155,6 +167,11 @@ impl fmt::Display for Cancelled {
             }
             (Reason::Shutdown, _) => f.write_str("cancelled: the run is ending"),
             (Reason::Interrupted, _) => f.write_str("cancelled: Ctrl-C was pressed"),
+        };
+        why?;
+        match &self.0.stopped {
+            Some(stopped) => write!(f, "; {stopped}"),
+            None => Ok(()),
         }
     }
 }
@@ -169,7 +186,11 @@ impl fmt::Debug for Cancelled {
     }
 }
 
-impl StdError for Cancelled {}
+impl StdError for Cancelled {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.stopped.as_deref().map(|stopped| stopped as _)
+    }
+}
 
 /// The user pressed Ctrl-C, and that ended the run.
 ///

@@ -208,6 +208,15 @@ impl Error {
         }
     }
 
+    /// The same error. If it is a cancellation, it says in addition what it stopped half-way.
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    pub(crate) fn having_stopped(self, what: impl StdError + Send + Sync + 'static) -> Error {
+        match self.0 {
+            Repr::Cancelled(cancelled) => Error(Repr::Cancelled(cancelled.having_stopped(what))),
+            other => Error(other),
+        }
+    }
+
     /// Whether the error itself is an `E`. This does not look at members of a group or at causes;
     /// [`find`](Error::find) does.
     ///

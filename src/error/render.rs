@@ -126,7 +126,8 @@ impl Tree<'_> {
             Repr::Cancelled(cancelled) => {
                 self.text(cancelled)?;
                 self.origin("  ", member)?;
-                self.scope(cancelled)?;
+                // What it stopped is part of its text.
+                return self.scope(cancelled);
             }
             Repr::Other(other) => {
                 self.text(&other.error)?;

@@ -26,6 +26,11 @@
 //! | `mpsc::channel` | [`channel`](fn@crate::channel), with any number of receivers as well |
 //! | many threads that share tasks; a current-thread runtime and a `LocalSet` on each core | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
 //! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), with Happy Eyeballs |
+//! | `tokio::fs` | [`fs`][of-fs], with the feature of that name: 64 operations at once in a run, under a [limiter][of-fs-limiter] of their own |
+//! | `fs::File`, which writes behind, so that an error comes with the next call, or is lost without `flush` | [`fs::File`][of-fs-file]: a write that has returned has happened, and there is nothing to flush |
+//! | `seek` and `read` of a file that is shared in a `Mutex` | `read_at` and `write_at`, which take a `&File` |
+//! | `fs::read_dir`, `next_entry` | a [generator][of-fs-dir] of entries, with their types |
+//! | `No such file or directory` | [which one](https://docs.rs/seedbed/latest/seedbed/fs/struct.Failure.html), and what was being done |
 //! | `tokio::time::pause` | [`VirtualClock`](crate::testing::VirtualClock) |
 //! | `loom` for tasks, `shuttle`, the seeds of `turmoil` | [`explore`](crate::testing::explore()) |
 //! | `loom` for threads | [the same](crate::guide::testing#other-threads-loom), with runs inside its models |
@@ -45,3 +50,18 @@
 //!   `hyper::serve` is a server for HTTP/1 and HTTP/2 in one call.
 //! * **`Send`.** The future given to [`run`](crate::run()) need not be `Send`, and nurseries are
 //!   not. [`Error`](crate::Error) and wakers are.
+//!
+#![cfg_attr(
+    all(unix, not(loom), feature = "fs"),
+    doc = "[of-fs]: mod@crate::fs
+[of-fs-dir]: crate::fs::read_dir
+[of-fs-file]: crate::fs::File
+[of-fs-limiter]: crate::fs::current_limiter"
+)]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "fs")),
+    doc = "[of-fs]: https://docs.rs/seedbed/latest/seedbed/fs/
+[of-fs-dir]: https://docs.rs/seedbed/latest/seedbed/fs/fn.read_dir.html
+[of-fs-file]: https://docs.rs/seedbed/latest/seedbed/fs/struct.File.html
+[of-fs-limiter]: https://docs.rs/seedbed/latest/seedbed/fs/fn.current_limiter.html"
+)]

@@ -54,6 +54,8 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::scope::without_checkpoint::WithoutCheckpoint;
 use crate::threads::DefaultLimiter;
 use crate::threads::job::Jobs;
+#[cfg(all(unix, not(loom), feature = "fs"))]
+use crate::world::fs::call::Files;
 #[cfg(all(unix, not(loom)))]
 use crate::world::net::names::Lookups;
 use crate::world::reactor::Reactor;
@@ -90,6 +92,8 @@ pub(crate) struct Run {
     default_limiter: DefaultLimiter,
     #[cfg(all(unix, not(loom)))]
     lookups: Lookups,
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    files: Files,
     /// The panic of a foreign waker that could not unwind to the loop.
     panicked: Cell<Option<Payload>>,
     without_checkpoint: WithoutCheckpoint,
@@ -133,6 +137,8 @@ impl Run {
             default_limiter: DefaultLimiter::default(),
             #[cfg(all(unix, not(loom)))]
             lookups: Lookups::default(),
+            #[cfg(all(unix, not(loom), feature = "fs"))]
+            files: Files::default(),
         })
     }
 

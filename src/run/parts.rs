@@ -16,6 +16,8 @@ use crate::scope::tree::pool;
 use crate::scope::without_checkpoint::WITHOUT_CHECKPOINT;
 use crate::threads::DEFAULT_LIMITER;
 use crate::threads::job::JOBS;
+#[cfg(all(unix, not(loom), feature = "fs"))]
+use crate::world::fs::call::FILES;
 #[cfg(all(unix, not(loom)))]
 use crate::world::net::names::LOOKUPS;
 use crate::world::reactor::REACTOR;
@@ -40,6 +42,8 @@ impl Run {
             DEFAULT_LIMITER.lend(&self.default_limiter),
             #[cfg(all(unix, not(loom)))]
             LOOKUPS.lend(&self.lookups),
+            #[cfg(all(unix, not(loom), feature = "fs"))]
+            FILES.lend(&self.files),
             self.records_handed().then(|| handed::keep(&self.handed)),
             pool::open(),
         )

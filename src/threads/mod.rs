@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `to_thread` | the future that waits for such work |
+//! | `stop` | asking such work to stop between two steps |
 //! | `job` | the work on its way to a thread, and its outcome on the way back |
 //! | `pool` | the threads of the process |
 //! | `affinity` | the cores these run on |
@@ -12,6 +13,7 @@
 pub(crate) mod affinity;
 pub(crate) mod job;
 mod pool;
+pub(crate) mod stop;
 mod to_thread;
 mod token;
 

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::error::{Error, NotRunning, Result, used_in_a_fork};
@@ -20,6 +21,7 @@ use crate::scope::Uncancellable;
 use crate::scope::watch::Watch;
 use crate::threads::Token;
 use crate::threads::job::{self, Abandoned, Entry, JOBS, Work};
+use crate::threads::stop::Stop;
 
 /// How many threads a `run` uses at once by default, as in Trio.
 const DEFAULT_LIMIT: usize = 40;
@@ -83,10 +85,7 @@ part! {
 /// (The first `?` is for this future's own errors, the second for the function's.)
 #[track_caller]
 pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> ToThread<T> {
-    let place = Location::caller();
-    let stage = Stage::New(job::work(f, place));
-    let (limiter, abandoned) = (None, Abandoned::GivesPermitBack);
-    ToThread { stage, limiter, abandoned, on_cancel: OnCancel::Wait, place }
+    ToThread::new(f, Location::caller())
 }
 
 /// Returns the default limiter of [`to_thread`]'s threads: 40 in each `run`, unless its
@@ -107,6 +106,10 @@ pub fn to_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
+    default_limiter()
+}
+
+fn default_limiter() -> Result<CapacityLimiter> {
     DEFAULT_LIMITER.with(|default| Ok(default.ok_or(NotRunning)?.0.clone()))
 }
 
@@ -114,11 +117,21 @@ pub fn current_default_thread_limiter() -> Result<CapacityLimiter> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct ToThread<T: 'static> {
     stage: Stage<T>,
-    /// The limiter whose permit the function needs, unless it is the run's default.
-    limiter: Option<CapacityLimiter>,
+    limited: Limited,
     abandoned: Abandoned,
     on_cancel: OnCancel,
+    /// How the function is asked to stop, if it can be.
+    stop: Option<Arc<Stop>>,
     place: &'static Location<'static>,
+}
+
+/// The limiter whose permit the function needs.
+enum Limited {
+    ByDefault,
+    By(CapacityLimiter),
+    /// The one that the present run has for functions of this kind.
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    ByPart(fn() -> Option<CapacityLimiter>),
 }
 
 /// What becomes of the function when it is cancelled while a thread is running it.
@@ -141,6 +154,23 @@ struct Thread<T> {
     watch: Watch,
     /// The scope that keeps the wait from being cancelled.
     uncancellable: Option<Uncancellable>,
+}
+
+impl<T: Send + 'static> ToThread<T> {
+    /// Does the same as [`to_thread`], on behalf of the caller at `place`.
+    pub(crate) fn new(
+        f: impl FnOnce() -> T + Send + 'static,
+        place: &'static Location<'static>,
+    ) -> Self {
+        ToThread {
+            stage: Stage::New(job::work(f, place)),
+            limited: Limited::ByDefault,
+            abandoned: Abandoned::GivesPermitBack,
+            on_cancel: OnCancel::Wait,
+            stop: None,
+            place,
+        }
+    }
 }
 
 impl<T> ToThread<T> {
@@ -194,15 +224,40 @@ impl<T> ToThread<T> {
 
     /// Sets the limiter, and what becomes of its permit if the function is abandoned.
     pub(crate) fn limited(mut self, limiter: CapacityLimiter, abandoned: Abandoned) -> Self {
-        (self.limiter, self.abandoned) = (Some(limiter), abandoned);
+        (self.limited, self.abandoned) = (Limited::By(limiter), abandoned);
         self
     }
 
+    /// Sets the limiter to one that is found when the function is about to begin. It keeps its
+    /// permits.
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    pub(crate) fn limited_by_part(mut self, find: fn() -> Option<CapacityLimiter>) -> Self {
+        (self.limited, self.abandoned) = (Limited::ByPart(find), Abandoned::KeepsPermit);
+        self
+    }
+
+    /// Sets how the function is asked to stop when this is cancelled or dropped. A cancellation is
+    /// still waited for, until the function has noticed.
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    pub(crate) fn stopped_by(mut self, stop: Arc<Stop>) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// Whether a thread has the function.
+    #[cfg(all(unix, not(loom), feature = "fs"))]
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self.stage, Stage::Started(_))
+    }
+
     fn acquire(&self) -> Result<Acquire> {
-        DEFAULT_LIMITER.with(|default| {
-            let DefaultLimiter(default) = default.ok_or(NotRunning)?;
-            Ok(self.limiter.as_ref().unwrap_or(default).acquire_for(self.place))
-        })
+        let limiter = match &self.limited {
+            Limited::ByDefault => return Ok(default_limiter()?.acquire_for(self.place)),
+            Limited::By(limiter) => limiter.clone(),
+            #[cfg(all(unix, not(loom), feature = "fs"))]
+            Limited::ByPart(find) => find().ok_or(NotRunning)?,
+        };
+        Ok(limiter.acquire_for(self.place))
     }
 }
 
@@ -229,9 +284,10 @@ impl<T> ToThread<T> {
                 job = Some((work, permit?));
             }
         }
-        let ToThread { ref mut stage, abandoned, on_cancel, place, .. } = *self;
+        let ToThread { ref mut stage, abandoned, on_cancel, ref stop, place, .. } = *self;
         let Stage::Started(steps) = stage else { unreachable!("it has its permit") };
-        let mut work = Running { job, abandoned, on_cancel, place, _value: PhantomData };
+        let stop = stop.as_deref();
+        let mut work = Running { job, abandoned, on_cancel, stop, place, _value: PhantomData };
         let ended = ready!(steps.poll(&mut work, cx));
         Poll::Ready(ended.map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))))
     }
@@ -244,12 +300,13 @@ impl<T> ToThread<T> {
 
 impl<T> Drop for ToThread<T> {
     fn drop(&mut self) {
-        let ToThread { ref mut stage, abandoned, on_cancel, place, .. } = *self;
+        let ToThread { ref mut stage, abandoned, on_cancel, ref stop, place, .. } = *self;
         if let Stage::Started(steps) = stage {
             steps.drop(&mut Running {
                 job: None,
                 abandoned,
                 on_cancel,
+                stop: stop.as_deref(),
                 place,
                 _value: PhantomData,
             });
@@ -258,16 +315,17 @@ impl<T> Drop for ToThread<T> {
 }
 
 /// A function that has its permit.
-struct Running<T> {
+struct Running<'a, T> {
     /// Present until a thread has it.
     job: Option<(Work, Permit)>,
     _value: PhantomData<T>,
     abandoned: Abandoned,
     on_cancel: OnCancel,
+    stop: Option<&'a Stop>,
     place: &'static Location<'static>,
 }
 
-impl<T: 'static> Running<T> {
+impl<T: 'static> Running<'_, T> {
     fn start(&mut self) -> Result<Rc<Entry<T>>> {
         let (work, permit) = self.job.take().expect("it has its permit");
         let place = self.place;
@@ -288,7 +346,15 @@ impl<T: 'static> Running<T> {
     /// Goes on waiting for the thread, unless this is cancelled and the thread may be abandoned.
     fn go_on(&mut self, thread: &mut Thread<T>, cx: &Context<'_>) -> Result<()> {
         match self.on_cancel {
-            OnCancel::Wait => thread.uncancellable = Uncancellable::new(),
+            OnCancel::Wait => {
+                if let Some(stop) = self.stop
+                    && !stop.is_asked()
+                {
+                    thread.watch.arm(cx);
+                    stop.ask_if_cancelled(thread.watch.check());
+                }
+                thread.uncancellable = Uncancellable::new();
+            }
             OnCancel::Abandon => {
                 thread.watch.arm(cx);
                 thread.watch.check().inspect_err(|_| self.leave(thread))?;
@@ -299,7 +365,7 @@ impl<T: 'static> Running<T> {
     }
 }
 
-impl<T: 'static> Operation for Running<T> {
+impl<T: 'static> Operation for Running<'_, T> {
     const NAME: &'static str = "to_thread";
     // If it was cancelled after it was given the permit, it has already been counted.
     const COUNTS_WHEN_CANCELLED: u8 = 0;
@@ -339,6 +405,9 @@ impl<T: 'static> Operation for Running<T> {
 
     fn leave(&mut self, thread: &mut Thread<T>) {
         thread.entry.disarm();
+        if let Some(stop) = self.stop {
+            stop.ask_as_dropped();
+        }
         if self.on_cancel == OnCancel::Abandon {
             thread.entry.abandon();
         }

@@ -1,12 +1,15 @@
-//! The world outside the program: the network, signals, and the reactor that waits for them.
+//! The world outside the program: the network, signals, the reactor that waits for them, and files.
 //!
 //! | file or folder | concept |
 //! |---|---|
 //! | `reactor/` | the poll, and the sources registered with it |
 //! | `net/` | TCP and Unix sockets, names |
 //! | `signal/` | signals of the operating system |
+//! | `fs/` | files and directories |
 //! | `tokio_io` | tokio's I/O traits for streams |
 
+#[cfg(all(unix, not(loom), feature = "fs"))]
+pub mod fs;
 #[cfg(all(unix, not(loom)))]
 pub mod net;
 #[cfg(not(loom))]

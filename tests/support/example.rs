@@ -13,6 +13,7 @@ pub fn example(name: &str) -> PathBuf {
     let profile = test.parent().and_then(Path::parent).expect("tests are in `deps`");
     let features = [
         ("anyhow", cfg!(feature = "anyhow")),
+        ("fs", cfg!(feature = "fs")),
         ("hyper", cfg!(feature = "hyper")),
         ("tokio-io", cfg!(feature = "tokio-io")),
     ];
