@@ -27,11 +27,18 @@ pub(super) struct Care<'a, A> {
     pub(super) dropped: Rc<Dropped>,
 }
 
-/// What all connections of a server share.
+/// What a server shares with everything that it spawns for its connections.
 pub(super) struct Serving<'a, A> {
     pub(super) connections: Connections,
     pub(super) care: Care<'a, A>,
     pub(super) place: &'static Location<'static>,
+}
+
+/// What all connections of a server share.
+pub(super) struct Shared<'a, A, P> {
+    pub(super) serving: &'a Serving<'a, A>,
+    /// Called with the streams that handlers leave behind.
+    pub(super) part: P,
 }
 
 impl<A> AsRef<Connections> for Serving<'_, A> {
@@ -40,66 +47,71 @@ impl<A> AsRef<Connections> for Serving<'_, A> {
     }
 }
 
+impl<A, P> AsRef<Connections> for Shared<'_, A, P> {
+    fn as_ref(&self) -> &Connections {
+        &self.serving.connections
+    }
+}
+
 pin_project! {
     /// The future of a connection. Written out by hand: there is one for each client, and nested
     /// `async` blocks would store the handler's future twice.
     pub(super) struct Connection<'a, A, C, F, P> {
         #[pin]
-        handler: Handler<C, F>,
-        peer: A,
-        open: Open<'a, Serving<'a, A>>,
-        part: P,
+        handler: Handler<A, C, F>,
+        open: Open<Rc<Shared<'a, A, P>>>,
     }
 }
 
 pin_project! {
+    /// The address is in here, because the states of most kinds of addresses leave room for those
+    /// of the handler.
     #[project = HandlerProjection]
-    enum Handler<C, F> {
+    #[project_replace = FormerHandler]
+    enum Handler<A, C, F> {
         // The call itself is part of the connection, in case it panics.
-        Called { call: Option<C> },
-        Running { #[pin] future: F },
+        Called { call: Option<C>, peer: A },
+        Running { #[pin] future: F, peer: A },
         Over,
     }
 }
 
 impl<'a, A, C, F, P> Connection<'a, A, C, F, P>
 where
-    C: FnOnce() -> F,
+    A: Clone,
+    C: FnOnce(A) -> F,
     F: Future<Output = Result<()>>,
-    P: Fn(&'a Serving<'a, A>, Parting),
 {
-    /// Runs the handler that `call` calls. Streams that it drops are passed to `part`.
-    pub(super) fn new(call: C, peer: A, serving: &'a Serving<'a, A>, part: P) -> Self {
-        let open = Open::new(serving);
-        Connection { handler: Handler::Called { call: Some(call) }, peer, open, part }
+    /// Runs the handler that `call` calls.
+    pub(super) fn new(call: C, peer: A, shared: Rc<Shared<'a, A, P>>) -> Self {
+        let handler = Handler::Called { call: Some(call), peer };
+        Connection { handler, open: Open::new(shared) }
     }
 }
 
-impl<'a, A, C, F, P> Future for Connection<'a, A, C, F, P>
+impl<A, C, F, P> Future for Connection<'_, A, C, F, P>
 where
-    A: std::fmt::Debug,
-    C: FnOnce() -> F,
+    A: Clone + std::fmt::Debug,
+    C: FnOnce(A) -> F,
     F: Future<Output = Result<()>>,
-    P: Fn(&'a Serving<'a, A>, Parting),
+    P: Fn(Parting),
 {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut this = self.project();
-        let serving = this.open.server();
-        let Serving { care, .. } = serving;
-        let outcome = care.dropped.collect(|| {
+        let Shared { serving: Serving { care, .. }, part } = &**this.open.server();
+        let ended = care.dropped.collect(|| {
             let polled = catch_unwind(AssertUnwindSafe(|| this.handler.as_mut().poll(cx)));
             let outcome = match polled {
                 Ok(Poll::Pending) => return None,
                 Ok(Poll::Ready(outcome)) => Ok(outcome),
                 Err(payload) => Err(payload),
             };
-            this.handler.set(Handler::Over);
-            Some(outcome)
+            Some((outcome, this.handler.end()))
         });
-        care.dropped.take().into_iter().for_each(|connection| (this.part)(serving, connection));
-        let Some(outcome) = outcome else { return Poll::Pending };
+        care.dropped.take().into_iter().for_each(part);
+        let Some((outcome, peer)) = ended else { return Poll::Pending };
         let error = match outcome {
             Ok(Ok(())) => return Poll::Ready(Ok(())),
             Ok(Err(error)) if is_ending() => match error.absorb_cancelled().rest() {
@@ -116,26 +128,37 @@ where
             Err(payload) => HandlerPanicked::caught(payload).into(),
         };
         match &care.on_error {
-            Some(on_error) => on_error(error, this.peer),
-            None => care.reports.failed(&error, this.peer),
+            Some(on_error) => on_error(error, &peer),
+            None => care.reports.failed(&error, &peer),
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<C, F> Handler<C, F>
+impl<A, C, F> Handler<A, C, F>
 where
-    C: FnOnce() -> F,
+    A: Clone,
+    C: FnOnce(A) -> F,
     F: Future<Output = Result<()>>,
 {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let HandlerProjection::Called { call } = self.as_mut().project() {
+        if let HandlerProjection::Called { call, peer } = self.as_mut().project() {
             let call = call.take().expect("a call that has panicked is over");
-            self.set(Handler::Running { future: call() });
+            let future = call(peer.clone());
+            let peer = self.as_mut().end();
+            self.set(Handler::Running { future, peer });
         }
         match self.project() {
-            HandlerProjection::Running { future } => future.poll(cx),
+            HandlerProjection::Running { future, .. } => future.poll(cx),
             _ => unreachable!("a handler that is over is not polled again"),
+        }
+    }
+
+    /// Drops what is left of the handler, and returns where its connection came from.
+    fn end(self: Pin<&mut Self>) -> A {
+        match self.project_replace(Handler::Over) {
+            FormerHandler::Called { peer, .. } | FormerHandler::Running { peer, .. } => peer,
+            FormerHandler::Over => unreachable!("it is over once"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How many connections there are, and how many there may be.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -82,34 +83,46 @@ impl Connections {
 }
 
 /// Counts as a connection of this server until it is dropped.
-pub(super) struct Open<'a, S: AsRef<Connections>>(&'a S);
+pub(super) struct Open<S>(S)
+where
+    S: Deref<Target: AsRef<Connections>>;
 
-impl<'a, S: AsRef<Connections>> Open<'a, S> {
-    pub(super) fn new(server: &'a S) -> Self {
-        let connections = server.as_ref();
-        connections.open.set(connections.open.get() + 1);
-        Open(server)
+impl<S> Open<S>
+where
+    S: Deref<Target: AsRef<Connections>>,
+{
+    pub(super) fn new(server: S) -> Self {
+        let open = Open(server);
+        open.connections().open.set(open.connections().open.get() + 1);
+        open
     }
 
-    pub(super) fn server(&self) -> &'a S {
-        self.0
+    pub(super) fn server(&self) -> &S {
+        &self.0
+    }
+
+    fn connections(&self) -> &Connections {
+        (*self.0).as_ref()
     }
 
     /// Whether the server has given its connections time to end.
     pub(super) fn server_drains(&self) -> bool {
-        self.0.as_ref().draining.get()
+        self.connections().draining.get()
     }
 
     /// To be called when this connection was cancelled before it had ended.
     pub(super) fn cut_short(&self) {
-        let cut_short = &self.0.as_ref().cut_short;
+        let cut_short = &self.connections().cut_short;
         cut_short.set(cut_short.get() + 1);
     }
 }
 
-impl<S: AsRef<Connections>> Drop for Open<'_, S> {
+impl<S> Drop for Open<S>
+where
+    S: Deref<Target: AsRef<Connections>>,
+{
     fn drop(&mut self) {
-        let Connections { open, closed, all_closed, .. } = self.0.as_ref();
+        let Connections { open, closed, all_closed, .. } = self.connections();
         open.set(open.get() - 1);
         if let Some(closed) = closed.take() {
             closed.set();

@@ -19,7 +19,7 @@ use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
 ///
 /// The end of a grace ends this too. If the server is cancelled without a grace, the connection
 /// still gets its time, because what was written was written before that.
-pub(super) async fn part<A>(connection: Parting, open: Open<'_, Serving<'_, A>>) -> Result<()> {
+pub(super) async fn part<A>(connection: Parting, open: Open<&Serving<'_, A>>) -> Result<()> {
     let place = open.server().place;
     let discard = async |scope: &CancelScope| {
         let end = now() + LIMIT;

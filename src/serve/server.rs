@@ -11,7 +11,7 @@ use crate::nursery::nursery;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{CancelScope, finishing, is_cancelled};
 use crate::serve::accept;
-use crate::serve::connection::{Care, Connection, OnError, Serving};
+use crate::serve::connection::{Care, Connection, OnError, Serving, Shared};
 use crate::serve::connections::{Connections, Open, most_by_default};
 use crate::serve::listener::Listener;
 use crate::serve::panicked::OnPanic;
@@ -273,13 +273,11 @@ impl<'a, L: Listener> Server<'a, L> {
                 if let Some(signal) = signal {
                     n.spawn(shutdown.begin_on(signal));
                 }
-                let part = |serving, connection| {
-                    drop(n.spawn(part(connection, Open::new(serving))));
-                };
+                let part = |connection| drop(n.spawn(part(connection, Open::new(serving))));
+                let shared = Rc::new(Shared { serving, part });
                 let serve = |(stream, peer): (L::Stream, L::Address)| {
-                    let from = peer.clone();
-                    let call = move || handler(stream, from);
-                    drop(n.spawn(Connection::new(call, peer, serving, part)));
+                    let call = move |peer| handler(stream, peer);
+                    drop(n.spawn(Connection::new(call, peer, shared.clone())));
                 };
                 let accepting = accept::forever(&listener, connections, &serve);
                 let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
