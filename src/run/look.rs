@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::error::panic::{FirstPanic, Payload, discard};
 use crate::platform::part::part;
 use crate::run::Run;
+use crate::run::flood::Found;
 use crate::schedule::order::Others;
 use crate::schedule::remote::wakes::Generation;
 use crate::schedule::rounds::{Seen, World};
@@ -87,10 +88,12 @@ impl Run {
 
     /// Lets in the wakes and calls that other threads have left.
     #[inline]
-    pub(super) fn let_in(&self) {
-        if self.remote.inbox.may_have_news() {
-            self.let_in_all();
+    pub(super) fn let_in(&self) -> Found {
+        if !self.remote.inbox.may_have_news() {
+            return Found::Nothing;
         }
+        self.let_in_all();
+        Found::Something
     }
 
     #[cold]

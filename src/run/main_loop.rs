@@ -217,7 +217,10 @@ impl Run {
             self.ask_reactor(&mut wait)?;
         }
         loop {
-            self.let_in();
+            match system.is_idle() {
+                true => self.flood.pause_and_look(|| self.let_in()),
+                false => drop(self.let_in()),
+            }
             self.fire_timers(match system.is_idle() {
                 true => Others::Wait,
                 false => Others::AreReady,

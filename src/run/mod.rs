@@ -7,6 +7,7 @@
 //! | `parts` | how code on this thread finds the parts of a run |
 //! | `main_loop` | the loop |
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
+//! | `flood` | what a run does in a flood of wakes from other threads |
 //! | `cores` | a run on each of several cores |
 //! | `stuck` | finding stuck code |
 //! | `withheld_messages` | finding tasks that were given something and do not take it |
@@ -16,6 +17,7 @@
 mod builder;
 #[cfg(not(loom))]
 mod cores;
+mod flood;
 mod look;
 mod main_loop;
 mod outside;
@@ -42,6 +44,7 @@ use crate::generator::finalize::Generators;
 use crate::nursery::system::System;
 use crate::operation::handed::Far;
 use crate::platform::clock::{Clock, Nanos};
+use crate::run::flood::Flood;
 use crate::run::look::Outlook;
 use crate::run::stuck::Lookout;
 use crate::run::withheld_messages::Withheld;
@@ -74,6 +77,7 @@ pub(crate) struct Run {
     remote: Tenant,
     /// Empty; kept for its memory.
     batch: Cell<Batch>,
+    flood: Flood,
     /// The scopes that other threads have handles to.
     handled_scopes: RefCell<Slab<ScopeRef>>,
     scheduler: Scheduler,
@@ -124,6 +128,7 @@ impl Run {
             reactor,
             remote,
             batch: Cell::default(),
+            flood: Flood::default(),
             handled_scopes: RefCell::new(Slab::new()),
             scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook),
             detect_deadlock: choices.detect_deadlock,
