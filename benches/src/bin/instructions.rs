@@ -14,10 +14,11 @@ use std::cell::Cell;
 use std::fmt::Write;
 use std::future::poll_fn;
 use std::hint::black_box;
+use std::io::{Read, Write as _};
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use std::{env, fs, thread};
@@ -34,12 +35,12 @@ struct Path {
     item: &'static str,
     /// Does this many items.
     run: fn(usize) -> Result<()>,
-    /// The figure is rounded to a multiple of this: more than 1 where it varies from run to run.
-    grain: f64,
+    /// The number of items in the first of the two runs.
+    items: usize,
 }
 
-/// The number of items in the first of the two runs.
-const ITEMS: usize = 20_000;
+const MANY: usize = 20_000;
+const FEW: usize = 500;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -48,97 +49,103 @@ const PATHS: &[Path] = &[
         name: "spawn_join",
         item: "a child that does nothing, one of 100 in a nursery",
         run: |n| seedbed::run(spawn_join(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "yield",
         item: "a yield of one of 100 tasks",
         run: |n| seedbed::run(yields(n, 100)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "yield_alone",
         item: "a yield of the only task that is ready",
         run: |n| seedbed::run(yields(n, 1)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "nursery",
         item: "a nursery with no children, opened and left",
         run: |n| seedbed::run(empty_nursery(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "scope",
         item: "a cancel scope, entered and left",
         run: |n| seedbed::run(scope(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "checkpoint",
         item: "a checkpoint in a cancel scope",
         run: |n| seedbed::run(checkpoints(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "fail_after",
         item: "a time limit around what is ready",
         run: |n| seedbed::run(limits(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "sleep",
         item: "a sleep, set and dropped",
         run: |n| seedbed::run(sleeps(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "cancel",
         item: "a sleeping child, one of 100 in a nursery: spawned, cancelled, joined",
         run: |n| seedbed::run(cancel(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "ping_pong",
         item: "two messages, there and back, over channels of capacity 1",
         run: |n| seedbed::run(ping_pong(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "anext",
         item: "an item of a generator, by anext",
         run: |n| seedbed::run(anext(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "stream",
         item: "an item of a generator, as a Stream",
         run: |n| seedbed::run(stream(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "asend",
         item: "an item of a generator, with a value sent in",
         run: |n| seedbed::run(asend(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "sync_generator",
         item: "an item of a synchronous generator",
         run: sync_items,
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "iterate",
         item: "an item of a generator that is part of its consumer's future",
         run: |n| seedbed::run(iterate_items(n)),
-        grain: 1.0,
+        items: MANY,
     },
     Path {
         name: "remote_wake",
-        item: "a wake from another thread, and its answer; both threads",
-        run: |n| seedbed::run(remote_wakes(n)),
-        grain: 200.0,
+        item: "a wake from another thread, while the run is awake; both threads",
+        run: |n| seedbed::run(remote_wakes(n, Run::Polls)),
+        items: MANY,
+    },
+    Path {
+        name: "remote_wake_up",
+        item: "a wake from another thread, which ends the run's sleep; both threads",
+        run: |n| seedbed::run(remote_wakes(n, Run::Sleeps)),
+        items: FEW,
     },
 ];
 
@@ -161,9 +168,9 @@ fn count_all() {
         "Instructions for each item, as callgrind counts them (see src/bin/instructions.rs).\n",
     );
     writeln!(table, "{}, {}\n", rustc.trim(), env::consts::ARCH).expect("it is a string");
-    for Path { name, item, grain, .. } in PATHS {
-        let more = count(name, 2 * ITEMS) - count(name, ITEMS);
-        let each = (more as f64 / ITEMS as f64 / grain).round() * grain;
+    for Path { name, item, items, .. } in PATHS {
+        let more = count(name, 2 * items) - count(name, *items);
+        let each = (more as f64 / *items as f64).round();
         let line = format!("{name:<14} {each:>6}  {item}");
         println!("{line}");
         writeln!(table, "{line}").expect("it is a string");
@@ -378,26 +385,45 @@ async fn iterate_items(n: usize) -> Result<()> {
     Ok(())
 }
 
-async fn remote_wakes(n: usize) -> Result<()> {
+/// What the run does when the other thread wakes its task.
+#[derive(Clone, Copy, PartialEq)]
+enum Run {
+    Polls,
+    Sleeps,
+}
+
+/// The threads take turns by means of a socket, because waiting for each other in the way of the
+/// standard library takes more instructions or fewer, depending on which of them is first.
+async fn remote_wakes(n: usize, run: Run) -> Result<()> {
     static WAKER: OnceLock<Waker> = OnceLock::new();
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
-    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+    /// After this time the run sleeps.
+    const WHILE: Duration = Duration::from_millis(2);
+    let (mut task, mut other) = UnixStream::pair()?;
     let thread = thread::spawn(move || {
-        let waker = WAKER.wait();
-        for i in 1..=n {
-            ASKED.store(i, SeqCst);
-            waker.wake_by_ref();
-            while ANSWERED.load(SeqCst) != i {
-                thread::park();
+        for _ in 0..n {
+            other.read_exact(&mut [0]).expect("the task writes");
+            if run == Run::Sleeps {
+                thread::sleep(WHILE);
             }
+            WAKER.wait().wake_by_ref();
+            other.write_all(&[0]).expect("the task reads");
         }
     });
+    let mut wakes = 0;
     poll_fn(|cx| {
         WAKER.get_or_init(|| cx.waker().clone());
-        let asked = ASKED.load(SeqCst);
-        ANSWERED.store(asked, SeqCst);
-        thread.thread().unpark();
-        if asked == n { Poll::Ready(()) } else { Poll::Pending }
+        if run == Run::Sleeps && wakes > 0 {
+            task.read_exact(&mut [0]).expect("the other writes");
+        }
+        if wakes == n {
+            return Poll::Ready(());
+        }
+        task.write_all(&[0]).expect("the other reads");
+        if run == Run::Polls {
+            task.read_exact(&mut [0]).expect("the other writes");
+        }
+        wakes += 1;
+        Poll::Pending
     })
     .await;
     thread.join().expect("it does not panic");
