@@ -110,7 +110,9 @@ where
             };
             Some((outcome, this.handler.end()))
         });
-        care.dropped.take().into_iter().for_each(part);
+        if !care.dropped.is_empty() {
+            care.dropped.take().into_iter().for_each(part);
+        }
         let Some((outcome, peer)) = ended else { return Poll::Pending };
         let error = match outcome {
             Ok(Ok(())) => return Poll::Ready(Ok(())),

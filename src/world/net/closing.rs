@@ -121,6 +121,11 @@ impl Dropped {
         f()
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// The connections collected so far.
     pub(crate) fn take(&self) -> Vec<Parting> {
         self.0.take()

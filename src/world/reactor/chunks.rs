@@ -149,10 +149,10 @@ impl Chunks {
         Chunks { all: Vec::new(), free_numbers: Vec::new(), vacant: BTreeSet::new() }
     }
 
-    /// The chunk of the source with this number, and the source's place in it.
-    pub(super) fn find(&self, key: usize) -> Option<(Rc<Chunk>, usize)> {
-        let chunk = self.all.get(key / PLACES)?.clone()?;
-        Some((chunk, key % PLACES))
+    /// What is known about the source with this number.
+    #[inline]
+    pub(super) fn find(&self, key: usize) -> Option<&Readiness> {
+        Some(self.all.get(key / PLACES)?.as_ref()?.place(key % PLACES))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Readiness> {

@@ -77,9 +77,8 @@ impl Reactor {
         // gone.
         let mut woken = self.woken.take();
         let waited = self.queue.borrow_mut().wait(timeout, |key, news| {
-            let found = self.chunks.borrow().find(key);
-            if let Some((chunk, nth)) = found {
-                chunk.place(nth).tell(news, &mut woken);
+            if let Some(readiness) = self.chunks.borrow().find(key) {
+                readiness.tell(news, &mut woken); // this runs no foreign code
             }
         });
         let mut panic = FirstPanic::new();
