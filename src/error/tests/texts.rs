@@ -129,6 +129,23 @@ fn c07_too_slow_says_which_limit() {
     let error = TooSlow::new(place, None);
     let expected = format!("`fail_at` at {place} was cut short at its deadline");
     assert!(error.to_string().contains(&expected));
+    let error = TooSlow::of_item(place, Duration::from_secs(2));
+    assert_eq!((error.place(), error.limit()), (place, Some(Duration::from_secs(2))));
+    let expected = format!("an item took longer than the limit of 2s of the `timeout` at {place};");
+    assert!(error.to_string().contains(&expected));
+}
+
+#[test]
+fn retries_exhausted_says_how_many() {
+    let place = here();
+    for (attempts, said) in [(1, "1 attempt"), (3, "3 attempts")] {
+        let error = Error::from(RetriesExhausted::new(attempts, place, Error::msg("worn out")));
+        let text = error.to_string();
+        let expected = format!(
+            "the `retry` at {place} gave up after {said}, the last of which failed: worn out"
+        );
+        assert!(text.contains(&expected), "{text}");
+    }
 }
 
 #[test]

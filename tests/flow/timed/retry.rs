@@ -7,7 +7,7 @@ use seedbed::flow::{Flow, Retry, Source, retry};
 use seedbed::testing::explore;
 use seedbed::{
     Error, RetriesExhausted, TooSlow, Yielder, cancel_scope, flow, generator, move_on_after, now,
-    sleep,
+    nursery, sleep, yield_now,
 };
 
 use crate::support::{Log, catching, recording, run, secs, shape};
@@ -234,6 +234,36 @@ fn o01_retry_keeps_its_pause() {
             .await
     })
     .unwrap();
+}
+
+/// Attempts that never wait for anything let others run, and can be cancelled.
+#[test]
+fn o01_retry_without_pauses_is_a_checkpoint() {
+    let attempts = Cell::new(0);
+    run(async {
+        let made = || {
+            attempts.set(attempts.get() + 1);
+            flow(generator(async |_: Yielder<u32>| Err(Error::msg("worn out"))))
+        };
+        let policy = Retry::forever().first_delay(Duration::ZERO);
+        let outcome = cancel_scope(async |scope| {
+            nursery(async |n| {
+                drop(n.spawn(async {
+                    while attempts.get() < 500 {
+                        yield_now().await?;
+                    }
+                    scope.cancel();
+                    Ok(())
+                }));
+                retry(policy, made).count().await
+            })
+            .await
+        });
+        assert_eq!(outcome.await?, None);
+        Ok(())
+    })
+    .unwrap();
+    assert!((500..2000).contains(&attempts.get()), "{attempts:?}");
 }
 
 /// A limit on each item is a part of the attempt, and so are other operators; what comes after

@@ -21,8 +21,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # With `StreamExt`
     ///
-    /// There, whatever the first stream holds is held while the second one runs, unless it lets go
-    /// of it by itself at its end. See [`take`](Self::take) for an example.
+    /// There, the first stream is dropped before the second one is asked. If it has something to
+    /// await at its end, that comes some time later, while the second one runs. Here it is waited
+    /// for; see [`take`](Self::take) for an example.
     ///
     /// ```
     /// use seedbed::flow;
@@ -44,9 +45,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         let place = Location::caller();
         Flow::new(move |tasks| Chain {
             first: self.start(tasks),
+            nested: (!next.tasks.is_empty()).then(|| Nested::new(tasks, place)),
             at: At::First(Some(next)),
             second: None,
-            nested: Nested::new(tasks, place),
         })
     }
 }
@@ -58,7 +59,8 @@ pin_project! {
         at: At<'a, B>,
         #[pin]
         second: Option<B>,
-        nested: Nested<'a>,
+        // Absent if nothing of the second flow runs beside the consumer.
+        nested: Option<Nested<'a>>,
     }
 }
 
@@ -87,7 +89,11 @@ impl<A: Source, B: Source<Value = A::Value>> Stream for Chain<'_, A, B> {
             }
             let next = next.take().expect("it is opened once");
             *this.at = At::Second;
-            this.second.set(Some(this.nested.open(next)));
+            let second = match this.nested {
+                Some(nested) => nested.open(next),
+                None => next.source,
+            };
+            this.second.set(Some(second));
         }
         this.second.as_pin_mut().expect("it has been opened").poll_next(cx)
     }
@@ -102,7 +108,9 @@ impl<A: Source, B: Source<Value = A::Value>> Source for Chain<'_, A, B> {
             Some(second) => second.poll_close(cx),
             None => this.first.poll_close(cx),
         });
-        this.nested.close();
+        if let Some(nested) = this.nested {
+            nested.close();
+        }
         Poll::Ready(closed)
     }
 }

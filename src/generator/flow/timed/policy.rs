@@ -75,7 +75,8 @@ impl<'a> Retry<'a> {
         }
     }
 
-    /// Sets the pause before the second attempt. With zero there are no pauses at all.
+    /// Sets the pause before the second attempt. With zero there are no pauses at all, but a
+    /// checkpoint each time.
     pub fn first_delay(mut self, delay: Duration) -> Self {
         self.first_delay = delay;
         self

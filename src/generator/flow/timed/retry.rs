@@ -1,8 +1,10 @@
 //! A flow that is begun again when it fails.
 
+use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -14,6 +16,7 @@ use crate::generator::flow::nested::Nested;
 use crate::generator::flow::timed::alarm::Alarm;
 use crate::generator::flow::timed::policy::{Next, Retry};
 use crate::generator::flow::{Flow, Source};
+use crate::operation::checkpoint::{Checkpoint, checkpoint};
 use crate::operation::time::now;
 
 /// A flow that is made anew when it fails, until it comes to its end or has been tried often enough.
@@ -118,6 +121,8 @@ enum Step {
     /// The attempt has failed with this error.
     Closes(Option<Error>),
     Waits,
+    /// There is no pause, but attempts that never wait must not keep the task from being cancelled.
+    Passes(Checkpoint),
 }
 
 impl<'a, S, F> Stream for Retrying<'a, S, F>
@@ -167,6 +172,7 @@ where
                             let error = RetriesExhausted::new(*this.attempts, this.place, error);
                             return Poll::Ready(Some(Err(error.into())));
                         }
+                        Next::Wait(Duration::ZERO) => *this.step = Step::Passes(checkpoint()),
                         Next::Wait(delay) => {
                             this.alarm.set(now(), delay);
                             *this.step = Step::Waits;
@@ -178,6 +184,13 @@ where
                         return Poll::Ready(Some(Err(cancelled)));
                     }
                     *this.step = Step::Begins;
+                }
+                Step::Passes(checkpoint) => {
+                    let passed = ready!(Pin::new(checkpoint).poll(cx));
+                    *this.step = Step::Begins;
+                    if let Err(cancelled) = passed {
+                        return Poll::Ready(Some(Err(cancelled)));
+                    }
                 }
             }
         }
