@@ -292,7 +292,7 @@ fn o02_timeout_waits_for_the_clean_up() {
 #[test]
 fn o01_timeout_gives_an_item_that_comes_nevertheless() {
     let stubborn = flow(generator(async |y: Yielder<u32>| {
-        drop(sleep(secs(100)).await);
+        drop(sleep(secs(100)).await); // seedbed-lint: allow(swallowed-cancellation)
         y.yield_(1).await?;
         sleep(secs(100)).await
     }));
