@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::finding::Finding;
+use crate::names::FunctionId;
 use crate::place::Place;
 use crate::rules::Rule;
 use crate::walk::Walked;
@@ -10,7 +11,13 @@ use crate::walk::frames::{FrameId, Hold, HoldId, Holding, Maker, Role, Sight, Us
 
 /// Judges the yields of a file, whose name is for the texts.
 pub fn judge(walked: Walked, file: &str) -> Vec<Finding> {
-    let mut judge = Judge { walked: &walked, file, yields: HashMap::new(), held: HashMap::new() };
+    let mut judge = Judge {
+        walked: &walked,
+        file,
+        yields: HashMap::new(),
+        held: HashMap::new(),
+        around: HashMap::new(),
+    };
     let mut findings = Vec::new();
     for frame in judge.run_by_generators() {
         for used in &walked.frames[frame.0].uses {
@@ -27,6 +34,7 @@ struct Judge<'a> {
     file: &'a str,
     yields: HashMap<FrameId, Option<Place>>,
     held: HashMap<FrameId, Option<HoldId>>,
+    around: HashMap<(FunctionId, usize), Option<HoldId>>,
 }
 
 impl Judge<'_> {
@@ -74,7 +82,20 @@ impl Judge<'_> {
             Holding::Scope(_) | Holding::Guard(_) => Some(*id),
             Holding::Manager(Maker::Body(frame)) => self.held_by(frame),
             Holding::Manager(Maker::Function(id)) => self.held_by(*self.walked.made.get(&id)?),
+            Holding::Parameter(function, i) => self.around(function, i),
         })
+    }
+
+    /// What a function has open where it uses a parameter.
+    fn around(&mut self, function: FunctionId, i: usize) -> Option<HoldId> {
+        if let Some(known) = self.around.get(&(function, i)) {
+            return *known;
+        }
+        self.around.insert((function, i), None); // for functions that call one another
+        let walked = self.walked;
+        let hold = self.forbidding(walked.around.get(&(function, i))?);
+        self.around.insert((function, i), hold);
+        hold
     }
 
     /// What the body of a context manager has open wherever it yields. If it yields elsewhere as
@@ -110,7 +131,7 @@ impl Judge<'_> {
         let what = match what {
             Holding::Scope(name) => name,
             Holding::Guard(reason) => reason.as_str(),
-            Holding::Manager(_) => "a context manager",
+            Holding::Manager(_) | Holding::Parameter(..) => "a scope",
         };
         let text = format!(
             "{} is inside {what}, opened at {}:{opened}, which would stay open while the consumer \

@@ -109,6 +109,29 @@ pub const FUNCTIONS: &[Function] = &[
     other("flow::from_try_stream", &[]),
     other("flow::merge", &[]),
     other("flow::retry", &[]),
+    operation("fs::File::create", &[]),
+    operation("fs::File::create_new", &[]),
+    operation("fs::File::open", &[]),
+    operation("fs::canonicalize", &[]),
+    operation("fs::copy", &[]),
+    operation("fs::create_dir", &[]),
+    operation("fs::create_dir_all", &[]),
+    other("fs::current_limiter", &[]),
+    operation("fs::exists", &[]),
+    operation("fs::hard_link", &[]),
+    operation("fs::metadata", &[]),
+    operation("fs::read", &[]),
+    other("fs::read_dir", &[]),
+    operation("fs::read_link", &[]),
+    operation("fs::read_to_string", &[]),
+    operation("fs::remove_dir", &[]),
+    operation("fs::remove_dir_all", &[]),
+    operation("fs::remove_file", &[]),
+    operation("fs::rename", &[]),
+    operation("fs::set_permissions", &[]),
+    operation("fs::symlink", &[]),
+    operation("fs::symlink_metadata", &[]),
+    operation("fs::write", &[]),
     other("generator", &[closure(0, Generator, Type::Yielder)]),
     other("get_asyncgen_hooks", &[]),
     other("hyper::closing", &[]),
@@ -184,8 +207,29 @@ const STREAM: &[&str] = &[
     "write_vectored",
 ];
 
+const FILE: &[&str] = &[
+    "into_std",
+    "metadata",
+    "read",
+    "read_at",
+    "read_exact",
+    "read_exact_at",
+    "read_to_end",
+    "read_to_string",
+    "seek",
+    "set_len",
+    "set_permissions",
+    "sync_all",
+    "sync_data",
+    "write",
+    "write_all",
+    "write_all_at",
+    "write_at",
+];
+
 /// The terminal operations.
-const FLOW: &[&str] = &["collect", "count", "first", "fold", "for_each", "last", "open"];
+const FLOW: &[&str] =
+    &["collect", "count", "first", "fold", "for_each", "for_each_concurrent", "last", "open"];
 
 /// The types, by their paths below `seedbed`.
 pub const TYPES: &[Methods] = &[
@@ -207,6 +251,9 @@ pub const TYPES: &[Methods] = &[
     has("Server", &["serve"]),
     has("Unfinished", &["aclose"]),
     has("flow::Items", &["close", "next"]),
+    has("fs::DirEntry", &["metadata"]),
+    has("fs::File", FILE),
+    has("fs::OpenOptions", &["open"]),
     has("hyper::Connection", &["serve"]),
     has("hyper::Sender", &["send", "send_trailers"]),
     has("hyper::Server", &["serve"]),
@@ -244,9 +291,10 @@ pub fn method(of: Type, name: &str) -> Option<Body> {
         (Type::Flow, "for_each") => Some(body(0, Inside(FLOW_OPEN))),
         (Type::Flow, "fold") => Some(body(1, Inside(FLOW_OPEN))),
         // What operators are given runs beside the consumer, or cannot await.
-        (Type::Flow, "buffered" | "buffer_unordered") => Some(body(1, Task)),
-        (Type::Flow, "flat_map_latest" | "map_latest" | "then") => Some(body(0, Task)),
-        (Type::Flow, "flat_map_merge") => Some(body(1, Task)),
+        (Type::Flow, "buffered" | "buffer_unordered" | "for_each_concurrent") => {
+            Some(body(1, Task))
+        }
+        (Type::Flow, "map_latest" | "then") => Some(body(0, Task)),
         (Type::Other("Server" | "hyper::Connection" | "hyper::Server"), "serve") => {
             Some(body(0, Task))
         }
@@ -272,7 +320,7 @@ pub fn returned(of: Type, method: &str) -> Option<Type> {
 pub fn made_by(function: &str) -> Option<Type> {
     match function {
         "CancelScope::default" => Some(Type::Scope),
-        "generator" => Some(GENERATOR),
+        "fs::read_dir" | "generator" => Some(GENERATOR),
         "interval" => Some(Type::Other("Interval")),
         "flow" => Some(Type::Flow),
         _ => match function.rsplit_once("::")? {

@@ -18,10 +18,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use syn::ext::IdentExt;
-use syn::{Ident, Item, Path};
+use syn::{Ident, ImplItem, Item, Path, Signature, TraitItem, TraitItemFn};
 
 use functions::Function;
 pub use functions::FunctionId;
+pub use types::name as name_of_type;
 
 use crate::api;
 use crate::place::Place;
@@ -87,6 +88,8 @@ struct Table {
 pub struct Names {
     tables: Vec<Table>,
     functions: Vec<Function>,
+    /// The functions in `impl` blocks and traits, by their names, with the type or trait.
+    methods: HashMap<String, Vec<(String, FunctionId)>>,
     /// Where the names of modules and functions are declared.
     modules_at: HashMap<Place, TableId>,
     functions_at: HashMap<Place, FunctionId>,
@@ -173,7 +176,25 @@ impl Names {
             Item::Enum(item) => self.declare_unknown(table, &item.ident),
             Item::Static(item) => self.declare_unknown(table, &item.ident),
             Item::Struct(item) => self.declare_unknown(table, &item.ident),
-            Item::Trait(item) => self.declare_unknown(table, &item.ident),
+            Item::Trait(item) => {
+                self.declare_unknown(table, &item.ident);
+                for function in &item.items {
+                    // Of one without a body nothing is known.
+                    if let TraitItem::Fn(function @ TraitItemFn { default: Some(_), .. }) = function
+                    {
+                        self.add_method(plain(&item.ident), &function.sig, table);
+                    }
+                }
+            }
+            Item::Impl(item) => {
+                for function in &item.items {
+                    if let (ImplItem::Fn(function), Some(of)) =
+                        (function, types::name(&item.self_ty))
+                    {
+                        self.add_method(of, &function.sig, table);
+                    }
+                }
+            }
             Item::TraitAlias(item) => self.declare_unknown(table, &item.ident),
             Item::Union(item) => self.declare_unknown(table, &item.ident),
             Item::ForeignMod(block) => {
@@ -185,6 +206,12 @@ impl Names {
             }
             _ => {}
         }
+    }
+
+    fn add_method(&mut self, of: String, signature: &Signature, table: TableId) {
+        let id = self.add_function(signature, table);
+        self.functions_at.insert(Place::of(signature.ident.span()), id);
+        self.methods.entry(plain(&signature.ident)).or_default().push((of, id));
     }
 
     fn declare_unknown(&mut self, table: TableId, name: &Ident) {
@@ -206,6 +233,25 @@ impl Names {
 
     pub fn function_at(&self, place: Place) -> Option<FunctionId> {
         self.functions_at.get(&place).copied()
+    }
+
+    /// The method of that name, of the type if it is known and has one, otherwise if there is only
+    /// one in the file.
+    pub fn method(&self, of: Option<&str>, name: &str) -> Option<FunctionId> {
+        let all = self.methods.get(name)?;
+        let of_type = all.iter().find(|(known, _)| of == Some(known));
+        match (of_type, &all[..]) {
+            (Some((_, id)), _) => Some(*id),
+            (None, [(_, id)]) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Whether a type or trait of that name is declared where the name is used.
+    pub fn is_type_here(&self, name: &str, from: TableId) -> bool {
+        self.steps.set(STEPS);
+        self.find_around(name, from) == Some(Target::Unknown)
+            && self.methods.values().flatten().any(|(of, _)| of == name)
     }
 
     /// What a path leads to from within a module or block.

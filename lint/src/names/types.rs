@@ -2,7 +2,7 @@
 
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-use super::{Names, Segments, TableId, segments_of};
+use super::{Names, Segments, TableId, plain, segments_of};
 use crate::api;
 
 /// The path of a type as it is written, without references and owning pointers around it.
@@ -19,6 +19,16 @@ pub fn written(of: &Type) -> Written {
             None => Written(Some(segments_of(&path.path))),
         },
         _ => Written(None),
+    }
+}
+
+/// The name of a type that methods are written for.
+pub fn name(of: &Type) -> Option<String> {
+    match of {
+        Type::Group(group) => name(&group.elem),
+        Type::Paren(paren) => name(&paren.elem),
+        Type::Path(path) => path.path.segments.last().map(|last| plain(&last.ident)),
+        _ => None,
     }
 }
 

@@ -31,14 +31,14 @@ impl Walker {
         });
         let types: Vec<_> = types.collect();
         let yielders = types.iter().filter(|of| **of == Some(Type::Yielder)).count();
-        for (input, of) in signature.inputs.iter().zip(types) {
+        for (i, (input, of)) in signature.inputs.iter().zip(types).enumerate() {
             let FnArg::Typed(typed) = input else { continue };
-            match of {
-                Some(Type::Yielder) if yielders == 1 => {
-                    self.bind(&typed.pat, Value::Yielder(frame));
-                }
-                of => self.bind(&typed.pat, Value::of(of)),
-            }
+            let value = match (of, id) {
+                (Some(Type::Yielder), _) if yielders == 1 => Value::Yielder(frame),
+                (None, Some(id)) => Value::Parameter(id, i),
+                (of, _) => Value::of(of),
+            };
+            self.bind(&typed.pat, value);
         }
         let value = self.block(block);
         if let (Some(id), Value::Manager(Maker::Body(made)), Returns::AtItsEnd) =

@@ -6,7 +6,7 @@ use syn::{Expr, ExprCall, ExprMethodCall, Token};
 
 use super::Walker;
 use super::frames::{FrameId, Holding, Role, Shield, What};
-use super::values::{Meaning, Value, called, last_name, start_of};
+use super::values::{Meaning, Value, called, is_self, last_name, start_of};
 use crate::api::{self, Body, Runs, Type};
 use crate::names::{FunctionId, plain};
 use crate::place::Place;
@@ -30,9 +30,11 @@ impl Walker {
                 Some(function) => self.call_of_seedbed(function.bodies, &call.args, at),
                 None => self.call_of_method(&name, call, at),
             },
-            Meaning::Function(id) => self.call_of_function(id, last_name(path), &call.args, at),
+            Meaning::Function(id) => {
+                self.call_of_function(id, last_name(path), &call.args, 0, at);
+            }
             Meaning::Local(name, Value::Body(body)) => {
-                self.arguments_with_yielder(&call.args, Some((0, body, name)), at);
+                self.call_of_closure(body, name, &call.args, at);
             }
             Meaning::Local(..) => visit::visit_expr_call(self, call),
             Meaning::Other(target) => {
@@ -133,31 +135,38 @@ impl Walker {
         }
     }
 
-    fn call_of_function(&mut self, id: FunctionId, name: String, given: &Arguments, at: Place) {
-        let callee = self.frame_of_function(id);
-        let yielder = self.names.yielder_of(id).map(|argument| (argument, callee, name));
-        self.arguments_with_yielder(given, yielder, at);
-    }
-
-    /// Walks through arguments of which one is the yielder, in whose frame the callee runs then.
-    fn arguments_with_yielder(
+    /// `shift` is 1 if the first of its parameters is not among the arguments.
+    fn call_of_function(
         &mut self,
-        arguments: &Arguments,
-        yielder: Option<(usize, FrameId, String)>,
+        id: FunctionId,
+        name: String,
+        given: &Arguments,
+        shift: usize,
         at: Place,
     ) {
+        let yielder = self.names.yielder_of(id);
         let mut called = None;
-        for (i, argument) in arguments.iter().enumerate() {
-            match (&yielder, self.value_of(argument)) {
-                (Some((at, callee, name)), Value::Yielder(owner)) if *at == i => {
-                    called = Some((owner, What::Call { name: name.clone(), callee: *callee }));
-                }
-                _ => self.visit_expr(argument),
+        for (i, argument) in given.iter().enumerate() {
+            let i = i + shift;
+            match self.value_of(argument) {
+                Value::Yielder(owner) if yielder == Some(i) => called = Some(owner),
+                _ => self.given_to(id, i, at, argument),
             }
         }
-        if let Some((owner, what)) = called {
-            self.use_yielder(owner, at, what);
+        let callee = self.frame_of_function(id);
+        if let Some(owner) = called {
+            self.use_yielder(owner, at, What::Call { name, callee });
         }
+    }
+
+    /// `emit(y, 1)`, where `emit` is a closure that takes the yielder of its frame.
+    fn call_of_closure(&mut self, body: FrameId, name: String, given: &Arguments, at: Place) {
+        let yielder = given.first().map(|first| self.value_of(first));
+        let Some(Value::Yielder(owner)) = yielder else {
+            return given.iter().for_each(|argument| self.visit_expr(argument));
+        };
+        given.iter().skip(1).for_each(|argument| self.visit_expr(argument));
+        self.use_yielder(owner, at, What::Call { name, callee: body });
     }
 
     pub fn method_call(&mut self, call: &ExprMethodCall) {
@@ -194,7 +203,20 @@ impl Walker {
             }
             return;
         }
+        if let Some(id) = self.method_here(call)
+            && (is_self(&call.receiver) || self.gives_yielder(id, &call.args))
+        {
+            self.visit_expr(&call.receiver);
+            return self.call_of_function(id, method, &call.args, 1, at);
+        }
         visit::visit_expr_method_call(self, call);
+    }
+
+    /// Whether the parameter that is a yielder is given one.
+    fn gives_yielder(&self, method: FunctionId, given: &Arguments) -> bool {
+        let i = self.names.yielder_of(method).and_then(|i| i.checked_sub(1));
+        let argument = i.and_then(|i| given.get(i));
+        argument.is_some_and(|argument| matches!(self.value_of(argument), Value::Yielder(_)))
     }
 
     fn body_of_method(&self, of: &Value, method: &str, call: &ExprMethodCall) -> Option<Body> {

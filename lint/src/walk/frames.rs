@@ -62,6 +62,8 @@ pub enum Holding {
     Guard(String),
     /// Whatever the context manager has open at its yield.
     Manager(Maker),
+    /// Whatever a function of the file has open where it uses a parameter.
+    Parameter(FunctionId, usize),
 }
 
 /// Where a context manager comes from.

@@ -3,9 +3,10 @@
 
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprAwait, ExprClosure, ExprMethodCall, Item, Stmt, Token};
+use syn::{Expr, ExprAssign, ExprAwait, ExprClosure, ExprMethodCall, Item, Stmt, Token};
 
 use super::Walker;
+use super::frames::{Holding, Shield};
 use super::macros::pinned;
 use super::values::{Meaning, Value, called, is_transparent, start_of};
 use crate::api::{self, Awaited};
@@ -67,7 +68,13 @@ impl Walker {
     }
 
     /// `let _ = sleep(…).await;`
-    pub fn look_for_lost_result(&mut self, thrown_away: &Expr) {
+    pub fn look_for_lost_result(&mut self, mut thrown_away: &Expr) {
+        // Those keep the error.
+        while let Expr::MethodCall(call) = thrown_away
+            && ["inspect", "inspect_err", "map", "map_err"].iter().any(|name| call.method == name)
+        {
+            thrown_away = &call.receiver;
+        }
         let Expr::Await(awaited) = thrown_away else { return };
         let Some(Operation { name, at }) = self.operation(&awaited.base) else { return };
         // Under a shield of its own it is the cancellation of that, which needs nobody to see it.
@@ -107,6 +114,17 @@ impl Walker {
             let text = "the guard is dropped at once, so it prevents nothing; give it a name, \
                         such as `_guard`, that lasts as long as yields are to be prevented";
             self.report(Rule::GuardDroppedAtOnce, at, text.to_owned());
+        }
+    }
+
+    /// `guard = prevent_yields(…);`
+    pub fn look_for_kept_guard(&mut self, assignment: &ExprAssign) {
+        if let (Expr::Path(path), Value::Guard(opened, reason)) =
+            (&*assignment.left, self.value_of(&assignment.right))
+            && let Meaning::Local(name, _) = self.meaning(path)
+        {
+            let guard = self.open(Holding::Guard(reason), opened, Shield::Down);
+            self.locals.set(&name, Value::Held(guard));
         }
     }
 

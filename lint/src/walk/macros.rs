@@ -3,8 +3,9 @@
 
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::token::Brace;
 use syn::visit::Visit;
-use syn::{Expr, Ident, Macro, Pat, Token};
+use syn::{Block, Expr, Ident, Macro, Pat, Token};
 
 use super::Walker;
 use crate::names::{Target, plain};
@@ -38,6 +39,12 @@ const EXPRESSIONS: &[&str] = &[
     "writeln",
 ];
 
+/// These are given the name of a future, and leave it with that name.
+const KEEP_NAMES: &[&str] = &["pin", "pin_mut"];
+
+/// These are given statements, which run where they are written, or nearly so.
+const STATEMENTS: &[&str] = &["stream", "try_stream"];
+
 /// Of these only the first argument is an expression.
 const FIRST_IS_EXPRESSION: &[&str] = &["matches"];
 
@@ -56,6 +63,15 @@ impl Walker {
         let name = name.unwrap_or_default();
         if self.is_select(invocation) {
             self.select(invocation);
+        } else if KEEP_NAMES.contains(&name.as_str())
+            && invocation.parse_body_with(names_and_commas).is_ok()
+        {
+            // What is done with the name counts.
+        } else if STATEMENTS.contains(&name.as_str()) {
+            let statements = invocation.parse_body_with(Block::parse_within);
+            let block =
+                Block { brace_token: Brace::default(), stmts: statements.unwrap_or_default() };
+            self.later(|walker| walker.block(&block));
         } else if EXPRESSIONS.contains(&name.as_str()) {
             // What is not a list of expressions, as in `vec![0; 9]`, cannot be seen.
             let expressions = invocation.parse_body_with(separated_by_commas);
@@ -106,6 +122,10 @@ fn name_of(invocation: &Macro) -> String {
 }
 
 fn separated_by_commas(input: ParseStream<'_>) -> syn::Result<Punctuated<Expr, Token![,]>> {
+    Punctuated::parse_terminated(input)
+}
+
+fn names_and_commas(input: ParseStream<'_>) -> syn::Result<Punctuated<Ident, Token![,]>> {
     Punctuated::parse_terminated(input)
 }
 

@@ -28,13 +28,13 @@ use syn::visit::{self, Visit};
 use syn::{
     Arm, Block, Expr, ExprAssign, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop, ExprIf,
     ExprLet, ExprMethodCall, ExprPath, ExprReference, ExprReturn, ExprWhile, File, ImplItemFn,
-    ItemFn, ItemMod, Local, Macro, Stmt, TraitItemFn,
+    ItemFn, ItemImpl, ItemMod, ItemTrait, Local, Macro, Stmt, TraitItemFn,
 };
 
 use crate::finding::Finding;
-use crate::names::{FunctionId, Names, TableId};
+use crate::names::{self, FunctionId, Names, TableId};
 use crate::place::Place;
-use frames::{Frame, FrameId, Hold, Use};
+use frames::{Frame, FrameId, Hold, HoldId, Use};
 use records::Pending;
 use values::{Locals, Value};
 
@@ -44,6 +44,8 @@ pub struct Walked {
     pub holds: Vec<Hold>,
     /// The context managers that functions return.
     pub made: HashMap<FunctionId, FrameId>,
+    /// What functions have open where they use a parameter.
+    pub around: HashMap<(FunctionId, usize), Vec<HoldId>>,
     /// Where yielders are used in other frames than their own.
     pub strays: Vec<Use>,
     /// What could be judged on the way.
@@ -62,6 +64,8 @@ struct Walker {
     /// The frames of functions, and of closures that take a yielder.
     functions: HashMap<FunctionId, FrameId>,
     closures: HashMap<Place, FrameId>,
+    /// The type or trait whose functions are walked through.
+    of: Option<String>,
     /// How many closures and `async` blocks of the present function are around.
     nesting: usize,
     /// Whether the present function has a `return` of its own.
@@ -87,12 +91,14 @@ pub fn walk(file: &File) -> Walked {
         pending: Vec::new(),
         functions: HashMap::new(),
         closures: HashMap::new(),
+        of: None,
         nesting: 0,
         returns: Returns::AtItsEnd,
         walked: Walked {
             frames: Vec::new(),
             holds: Vec::new(),
             made: HashMap::new(),
+            around: HashMap::new(),
             strays: Vec::new(),
             findings: Vec::new(),
         },
@@ -118,13 +124,27 @@ impl<'ast> Visit<'ast> for Walker {
         self.function(id, &function.sig, &function.block);
     }
 
+    fn visit_item_impl(&mut self, block: &'ast ItemImpl) {
+        let outer = std::mem::replace(&mut self.of, names::name_of_type(&block.self_ty));
+        visit::visit_item_impl(self, block);
+        self.of = outer;
+    }
+
+    fn visit_item_trait(&mut self, item: &'ast ItemTrait) {
+        let outer = self.of.replace(names::plain(&item.ident));
+        visit::visit_item_trait(self, item);
+        self.of = outer;
+    }
+
     fn visit_impl_item_fn(&mut self, function: &'ast ImplItemFn) {
-        self.function(None, &function.sig, &function.block);
+        let id = self.names.function_at(Place::of(function.sig.ident.span()));
+        self.function(id, &function.sig, &function.block);
     }
 
     fn visit_trait_item_fn(&mut self, function: &'ast TraitItemFn) {
         if let Some(block) = &function.default {
-            self.function(None, &function.sig, block);
+            let id = self.names.function_at(Place::of(function.sig.ident.span()));
+            self.function(id, &function.sig, block);
         }
     }
 
@@ -204,6 +224,7 @@ impl<'ast> Visit<'ast> for Walker {
             self.look_for_dropped_guard(&assignment.right);
         }
         visit::visit_expr_assign(self, assignment);
+        self.look_for_kept_guard(assignment);
     }
 
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {

@@ -1,10 +1,12 @@
 //! Opening, closing and using, as the walk comes to it.
 
-use syn::ExprPath;
+use syn::visit::Visit;
+use syn::{Expr, ExprPath};
 
 use super::Walker;
 use super::frames::{Frame, FrameId, Hold, HoldId, Holding, Role, Shield, Sight, Use, What};
 use super::values::{Meaning, Times, Value, start_of};
+use crate::names::FunctionId;
 use crate::place::Place;
 
 /// A closure or future that is given a name, or returned, and runs where that is used.
@@ -55,8 +57,8 @@ impl Walker {
     }
 
     pub fn open(&mut self, what: Holding, opened: Place, shield: Shield) -> HoldId {
-        let id = self.next_hold();
-        self.walked.holds.push(Hold { what, opened, shield });
+        let id = self.hold(what, opened);
+        self.walked.holds[id.0].shield = shield;
         let frame = self.current();
         self.frame(frame).open.push(id);
         id
@@ -126,6 +128,7 @@ impl Walker {
         match value {
             Value::Yielder(owner) => self.frame(owner).yielder = Sight::Lost,
             Value::Held(guard) => self.close(guard),
+            Value::Parameter(function, i) => self.use_parameter(function, i),
             Value::Later(later) => {
                 let at = start_of(path);
                 for (owner, used) in &later.uses {
@@ -137,6 +140,40 @@ impl Walker {
             }
             _ => {}
         }
+    }
+
+    /// Whatever the function was given runs here, if it runs.
+    fn use_parameter(&mut self, function: FunctionId, i: usize) {
+        let frame = self.current();
+        if self.functions.get(&function) == Some(&frame)
+            && let Some(innermost) = self.open_in(frame).last()
+        {
+            self.walked.around.entry((function, i)).or_default().push(*innermost);
+        }
+    }
+
+    /// Walks through what a function of the file is given, which may use it inside something.
+    pub fn given_to(&mut self, function: FunctionId, i: usize, at: Place, argument: &Expr) {
+        let uses = self.bound_since(HoldId(0), |walker| walker.visit_expr(argument));
+        let around = Holding::Parameter(function, i);
+        if let Value::Parameter(outer, j) = self.value_of(argument) {
+            let hold = self.hold(around.clone(), at);
+            self.walked.around.entry((outer, j)).or_default().push(hold);
+        }
+        if uses.is_empty() {
+            return;
+        }
+        let hold = self.hold(around, at);
+        for (owner, mut used) in uses {
+            used.holds.push(hold);
+            self.frame(owner).uses.push(used);
+        }
+    }
+
+    fn hold(&mut self, what: Holding, opened: Place) -> HoldId {
+        let id = self.next_hold();
+        self.walked.holds.push(Hold { what, opened, shield: Shield::Down });
+        id
     }
 
     /// What was open where a closure was written has been recorded; what has been opened since
@@ -157,7 +194,12 @@ impl Walker {
     /// Walks through what a name is bound to, or a function returns. What yields in it, but not
     /// before it has been bound, is returned.
     pub fn bound(&mut self, walk: impl FnOnce(&mut Self)) -> Vec<(FrameId, Use)> {
-        let (frames, since) = (self.stack.len(), self.next_hold());
+        self.bound_since(self.next_hold(), walk)
+    }
+
+    /// The same, if guards that are older than that may be gone by then.
+    fn bound_since(&mut self, since: HoldId, walk: impl FnOnce(&mut Self)) -> Vec<(FrameId, Use)> {
+        let frames = self.stack.len();
         self.pending.push(Pending { frames, since, state: State::Undecided, uses: Vec::new() });
         walk(self);
         self.pending.pop().map(|pending| pending.uses).unwrap_or_default()

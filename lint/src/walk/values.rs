@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use syn::visit::Visit;
-use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Pat, PatIdent, QSelf, Stmt};
+use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Pat, PatIdent, Path, QSelf, Stmt};
 
 use super::frames::{FrameId, HoldId, Maker, Shield, Use};
 use super::{Walker, macros};
@@ -31,6 +31,8 @@ pub enum Value {
     Later(Rc<Later>),
     /// A function of seedbed.
     Function(String),
+    /// What a function of the file was given, if it is of no type that is followed.
+    Parameter(FunctionId, usize),
     /// Both ends of a channel, the sender first.
     Ends(Type, Type),
     /// A value of a type.
@@ -118,8 +120,13 @@ impl Locals {
 
     /// From now on, nothing is known of what a name stands for.
     pub fn forget(&mut self, name: &str) {
+        self.set(name, Value::Unknown);
+    }
+
+    /// Gives a name that there is something else to stand for.
+    pub fn set(&mut self, name: &str, new: Value) {
         let value = self.0.iter_mut().rev().find_map(|block| block.get_mut(name));
-        value.into_iter().for_each(|value| *value = Value::Unknown);
+        value.into_iter().for_each(|value| *value = new.clone());
     }
 }
 
@@ -146,6 +153,9 @@ impl Walker {
                 value => Meaning::Local(name, value.clone()),
             };
         }
+        if let Some(id) = self.function_of_type(&path.path) {
+            return Meaning::Function(id);
+        }
         match self.names.resolve(&path.path, self.table) {
             Target::Function(id) => Meaning::Function(id),
             target => match target.of_seedbed() {
@@ -153,6 +163,28 @@ impl Walker {
                 None => Meaning::Other(target),
             },
         }
+    }
+
+    /// `Self::produce`, or `Source::produce` with a type of the file.
+    fn function_of_type(&self, path: &Path) -> Option<FunctionId> {
+        if path.segments.len() != 2 || path.leading_colon.is_some() {
+            return None;
+        }
+        let (of, name) = (plain(&path.segments[0].ident), plain(&path.segments[1].ident));
+        match of.as_str() {
+            "Self" => self.names.method(self.of.as_deref(), &name),
+            _ if self.names.is_type_here(&of, self.table) => self.names.method(Some(&of), &name),
+            _ => None,
+        }
+    }
+
+    /// The function of the file that a method call seems to be a call of.
+    pub fn method_here(&self, call: &ExprMethodCall) -> Option<FunctionId> {
+        let of = match &*call.receiver {
+            receiver if is_self(receiver) => self.of.as_deref(),
+            _ => None,
+        };
+        self.names.method(of, &plain(&call.method))
     }
 
     /// `<Yielder<u32>>::yield_`
@@ -212,6 +244,8 @@ impl Walker {
             Meaning::Local(_, Value::Later(later)) => {
                 later.makes.map_or(Value::Unknown, Value::Manager)
             }
+            // What comes out of a closure is its future.
+            Meaning::Local(_, parameter @ Value::Parameter(..)) => parameter,
             Meaning::Function(id) => match self.names.returned_by(id) {
                 Some(Type::Manager) => Value::Manager(Maker::Function(id)),
                 Some(Type::Guard) => {
@@ -231,7 +265,10 @@ impl Walker {
                     None => Value::of(api::made_by(name)),
                 },
             },
-            Meaning::Other(_) if is_transparent(path) && call.args.len() == 1 => {
+            Meaning::Other(_)
+                if call.args.len() == 1
+                    && (is_transparent(path) || ["Ok", "Some"].contains(&&*last_name(path))) =>
+            {
                 self.value_of(&call.args[0])
             }
             _ => Value::Unknown,
@@ -258,10 +295,26 @@ impl Walker {
         let method = plain(&call.method);
         match (receiver, method.as_str()) {
             (value @ (Value::Yielder(_) | Value::Scope(..) | Value::Of(_)), "clone") => value,
-            (value @ Value::Later(_), "as_mut" | "boxed" | "boxed_local" | "fuse") => value,
+            (
+                value @ (Value::Later(_) | Value::Parameter(..)),
+                "as_mut" | "boxed" | "boxed_local" | "fuse",
+            ) => value,
             (Value::Scope(made, _), "with_shield") => Value::Scope(made, Shield::Up),
             (value @ Value::Scope(..), "with_deadline" | "with_timeout") => value,
             (Value::Of(of), method) => Value::of(api::returned(of, method)),
+            (Value::Unknown, _) => self.value_of_method_here(call),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn value_of_method_here(&self, call: &ExprMethodCall) -> Value {
+        let Some(id) = self.method_here(call) else { return Value::Unknown };
+        match self.names.returned_by(id) {
+            Some(Type::Manager) => Value::Manager(Maker::Function(id)),
+            Some(Type::Guard) if matches!(*call.receiver, Expr::Path(_)) => {
+                let name = plain(&call.method);
+                Value::Guard(Place::of(call.method.span()), format!("what `{name}` returns"))
+            }
             _ => Value::Unknown,
         }
     }
@@ -330,6 +383,10 @@ pub fn start_of(path: &ExprPath) -> Place {
         (None, Some(first)) => Place::of(first.ident.span()),
         (None, None) => Place { line: 1, column: 1 },
     }
+}
+
+pub fn is_self(expression: &Expr) -> bool {
+    matches!(expression, Expr::Path(path) if path.path.is_ident("self"))
 }
 
 pub fn last_name(path: &ExprPath) -> String {

@@ -5,6 +5,7 @@
 //! | `programs` | programs that are compiled and run: what is found is what fails when they run |
 //! | `broken/`, `correct/` | these programs |
 //! | `texts` | texts that need not compile: what is odd, or cannot be read |
+//! | `mutated` | the same programs, changed at random: no panic |
 //! | `allow` | the comments that allow something |
 //! | `command` | the command: arguments, messages, exit status |
 //! | `pages` | the programs on the pages of the rules |
@@ -14,6 +15,7 @@
 mod allow;
 mod api;
 mod command;
+mod mutated;
 mod pages;
 mod programs;
 mod repository;

@@ -71,13 +71,18 @@ programs! {
         a_guard_that_is_dropped_too_late, a_guard_that_a_function_returns,
         a_helper_that_is_called_inside, a_helper_that_opens, a_helper_of_a_helper,
         a_closure_that_is_called_inside, the_future_of_a_closure, around_a_consumer,
-        in_the_body_of_an_iterate;
+        in_the_body_of_an_iterate, a_helper_that_is_given_a_future,
+        a_helper_that_is_given_a_closure, a_helper_that_is_given_what_has_a_name;
     "broken/frames.rs" as broken_frames:
         in_a_child, in_a_child_that_is_given_a_function, in_an_inner_generator, in_a_manager,
         in_a_producer, beside_a_handle, in_the_body_of_an_iterate;
     "broken/flows.rs" as broken_flows:
         for_each, open, a_fold, a_flow_with_a_name, a_flow_of_a_function, merged,
         an_iteration_in_a_flow;
+    "broken/types.rs" as broken_types:
+        a_method_that_opens, a_method_that_is_called_inside, an_associated_function_that_is_called_inside, a_guard_from_a_method, a_manager_from_a_method, a_manager_from_a_method_of_a_variable, a_default_method_of_a_trait, a_recursion_inside, a_function_item_as_the_body, an_associated_function_as_the_body, a_guard_that_is_assigned;
+    "broken/everyday.rs" as broken_everyday:
+        pagination, prefetching, heartbeats, batches, retries, a_stream_of_futures, a_pinned_stream, a_future_pinned_by_a_macro, shutting_down, a_tee, a_queue_in_a_block;
     "broken/lost.rs" as broken_lost: ;
     "broken/races.rs" as broken_races: ;
     "correct/outside.rs" as correct_outside:
@@ -94,9 +99,14 @@ programs! {
         a_manager_yields_in_a_nursery, the_consumer_opens_it, a_manager_that_holds_nothing,
         a_manager_that_has_left_its_scope, a_manager_used_in_between, a_guard_that_was_dropped,
         a_guard_of_a_block, a_guard_that_moved_on, a_guard_of_the_consumer,
-        a_helper_that_is_called_outside, a_helper_of_a_manager, a_manager_in_a_generator;
+        a_helper_that_is_called_outside, a_helper_of_a_manager, a_manager_in_a_generator,
+        a_helper_that_runs_it_outside, a_helper_that_is_given_what_came_out;
     "correct/flows.rs" as correct_flows:
         items_of_a_nursery, a_flow_that_is_returned, a_source_that_yields, folded_before;
+    "correct/types.rs" as correct_types:
+        a_method_that_has_left_its_scope, a_method_of_a_manager, another_type_with_that_method, methods_of_a_trait, a_method_that_only_has_a_yielder, a_recursion, a_guard_that_is_assigned_and_dropped;
+    "correct/everyday.rs" as correct_everyday:
+        pagination, heartbeats, prefetching, batches, retries, a_generator_for_each_child, a_generator_inside_of_a_task_of_a_generator, a_pinned_stream, a_step_that_is_begun_outside, clean_up_under_a_shield, zipped, nested_iterations;
     "correct/lost.rs" as correct_lost:
         passed_on, what_is_no_operation, under_a_shield, a_shield_that_is_put_up,
         a_task_that_is_not_waited_for, a_guard_with_a_name;

@@ -163,6 +163,82 @@ fn o03_odd_syntax() {
 }
 
 #[test]
+fn o03_what_operators_are_given_is_in_tasks() {
+    for text in [
+        "flow(x).then(async |n| y.yield_(n).await).collect::<Vec<_>>().await",
+        "flow(x).map(f).buffered(4, async |n| y.yield_(n).await).count().await",
+        "flow(x).buffer_unordered(4, |n| async { y.yield_(n).await }).count().await",
+        "flow(x).map_latest(async |n| y.yield_(n).await).first().await",
+        "flow::from_iter(x).for_each_concurrent(2, async |n| y.yield_(n).await).await",
+    ] {
+        assert_eq!(rules_in(&body(text)), [(4, Rule::YieldInOtherFrame)], "of {text}");
+    }
+}
+
+#[test]
+fn o03_results_are_thrown_away_in_several_ways() {
+    for (text, expected) in [
+        ("let _ = sleep(S).await.map(drop);", 1),
+        ("sleep(S).await.map_err(log).ok();", 1),
+        ("let _ = sleep(S).await.inspect_err(|error| warn!(\"{error}\"));", 1),
+        ("async_stream::try_stream! { sleep(S).await.ok(); yield 1; };", 1),
+        ("tokio::select! { _ = x => { let _ = sleep(S).await; } }", 1),
+        ("let _ = flow(x).count().await;", 1),
+        ("let n: &Nursery<'_, '_> = m; n.start(child).await.ok();", 1),
+        ("let e: Event = made(); let _ = e.wait().await;", 1),
+        ("let e: Rc<Event> = made(); let _ = e.clone().wait().await;", 1),
+        ("let _ = std::rc::Rc::new(Event::new()).wait().await;", 1),
+        ("let e = Event::new(); let _ = (&e).wait().await;", 1),
+        ("let _ = Box::pin(sleep(S)).await;", 1),
+        ("let _ = (sleep(S)).await;", 1),
+        ("let _x = sleep(S).await;", 0),
+        ("let e = other(); let _ = e.wait().await;", 0),
+        ("let _ = sleep(S).await.is_ok();", 0),
+        ("let _ = sleep(S).await?;", 0),
+        ("let (_, b) = (sleep(S).await?, 1);", 0),
+        ("let _ = other::sleep(S).await;", 0),
+        ("fn sleep() {} let _ = sleep(S).await;", 0),
+        ("let sleep = other; let _ = sleep(S).await;", 0),
+        ("let _ = crate::sleep(S).await;", 0),
+    ] {
+        let expected = vec![(4, Rule::SwallowedCancellation); expected];
+        assert_eq!(rules_in(&body(text)), expected, "of {text}");
+    }
+}
+
+#[test]
+fn o03_managers_and_guards_come_in_wrappings() {
+    let items = "
+        async fn open() -> Result<ContextManager<'static, ()>> {
+            checkpoint().await?;
+            Ok(context_manager(async |y: Yielder<()>| {
+                nursery(async |_| y.yield_(()).await.map(drop)).await
+            }))
+        }
+        fn try_lock() -> Result<PreventYields> { Ok(prevent_yields(\"locked\")) }
+    ";
+    for (text, expected) in [
+        ("with(open().await?, async |()| y.yield_(1).await.map(drop)).await", 1),
+        ("let m = open().await?; with(m, async |()| y.yield_(1).await.map(drop)).await", 1),
+        ("with(open().await?, |()| async { y.yield_(1).await.map(drop) }).await", 1),
+        ("let _lock = try_lock()?; y.yield_(1).await", 1),
+        ("let _lock = Some(prevent_yields(\"x\")); y.yield_(1).await", 1),
+        ("let _lock: PreventYields = prevent_yields(\"x\"); y.yield_(1).await", 1),
+        ("let lock = try_lock()?; drop(lock); y.yield_(1).await", 0),
+        ("let lock = try_lock()?; keep(lock); y.yield_(1).await", 0),
+        ("let lock = try_lock()?; self.lock = lock; y.yield_(1).await", 0),
+        ("if a { let _lock = try_lock()?; } y.yield_(1).await", 0),
+        ("let other = move || { let _lock = try_lock(); }; y.yield_(1).await", 0),
+        ("{ let _lock = try_lock()?; } y.yield_(1).await", 0),
+        ("loop { y.yield_(1).await?; let _lock = try_lock()?; }", 0),
+        ("with(elsewhere(), async |()| y.yield_(1).await.map(drop)).await", 0),
+    ] {
+        let text = format!("{}{}", body(text), items);
+        assert_eq!(rules_in(&text), vec![(4, YIELD); expected], "of {text}");
+    }
+}
+
+#[test]
 fn o03_what_is_no_rust_is_an_error_with_its_place() {
     for (text, line, why) in [
         ("fn f() { let x = ; }", 1, "expected"),

@@ -180,3 +180,45 @@ pub async fn in_the_body_of_an_iterate() -> Result<()> {
     )
     .await
 }
+
+async fn limited<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    fail_after(SECOND, future).await
+}
+
+async fn limited_each<T>(limit: Duration, f: impl AsyncFn(u32) -> Result<T>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    for i in 0..3 {
+        all.push(fail_after(limit, async { f(i).await }).await?);
+    }
+    Ok(all)
+}
+
+pub async fn a_helper_that_is_given_a_future() -> Result<()> {
+    drain(generator(async |y: Yielder<u32>| {
+        limited(async {
+            y.yield_(1).await?; //~ yield-in-scope
+            Ok(())
+        })
+        .await
+    }))
+    .await
+}
+
+pub async fn a_helper_that_is_given_a_closure() -> Result<()> {
+    drain(generator(async |y: Yielder<u32>| {
+        limited_each(SECOND, async |i| y.yield_(i).await).await?; //~ yield-in-scope
+        Ok(())
+    }))
+    .await
+}
+
+pub async fn a_helper_that_is_given_what_has_a_name() -> Result<()> {
+    async fn twice_limited<T>(work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+        limited(work()).await
+    }
+    drain(generator(async |y: Yielder<u32>| {
+        let step = async || y.yield_(1).await.map(drop);
+        twice_limited(step).await //~ yield-in-scope
+    }))
+    .await
+}

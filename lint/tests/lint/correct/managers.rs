@@ -161,3 +161,38 @@ pub async fn a_manager_in_a_generator() -> Result<()> {
     }))
     .await
 }
+
+async fn limited<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    fail_after(SECOND, future).await
+}
+
+async fn after_a_while<T>(pause: Duration, future: impl Future<Output = Result<T>>) -> Result<T> {
+    limited(sleep(pause)).await?;
+    fail_after(SECOND, async { sleep(pause).await }).await?;
+    future.await
+}
+
+pub async fn a_helper_that_runs_it_outside() -> Result<()> {
+    drain(generator(async |y: Yielder<u32>| {
+        after_a_while(SECOND / 2, async { y.yield_(1).await.map(drop) }).await?;
+        let value = limited(async { Ok(2) }).await?;
+        after_a_while(SECOND / 2, y.yield_(value)).await.map(drop)
+    }))
+    .await
+}
+
+pub async fn a_helper_that_is_given_what_came_out() -> Result<()> {
+    async fn checked(answer: Option<()>, limit: Duration) -> Result<()> {
+        fail_after(limit, async {
+            sleep(SECOND / 2).await?;
+            assert!(answer.is_none());
+            Ok(())
+        })
+        .await
+    }
+    drain(generator(async |y: Yielder<u32>| {
+        checked(y.yield_(1).await?, SECOND).await?;
+        limited(checked(y.yield_(2).await?, SECOND)).await
+    }))
+    .await
+}
