@@ -475,6 +475,7 @@ impl Turn {
 
     /// Whether so many milliseconds have gone by since then. Reads the time, and finds out how slow
     /// operations are.
+    #[inline]
     fn lasts(&self, began: u64, milliseconds: u64) -> bool {
         let now = self.now();
         let before = self.read.replace(now);

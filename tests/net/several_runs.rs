@@ -1,5 +1,6 @@
 //! R1: streams that outlive a run.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io::Write;
 use std::task::{Context, Poll, Waker};
@@ -78,6 +79,46 @@ fn r01_an_operation_goes_on_in_the_next_run() {
         .await
     })
     .unwrap();
+}
+
+/// What is known about the streams of different runs lies side by side.
+#[test]
+fn r01_streams_of_several_runs_beside_each_other() {
+    let mut pairs = Vec::new();
+    for round in 0..3 {
+        run(async {
+            for _ in 0..20 {
+                pairs.push(UnixStream::pair()?);
+            }
+            let heard = Cell::new(0);
+            nursery(async |n| {
+                for (i, (one, _)) in (0..).zip(&pairs) {
+                    let heard = &heard;
+                    n.spawn(async move {
+                        let mut buffer = [0; 8];
+                        assert_eq!(one.read(&mut buffer).await?, 1); // waits
+                        assert_eq!(buffer[0], i, "each gets its own");
+                        heard.set(heard.get() + 1);
+                        Ok(())
+                    });
+                }
+                yield_now().await?;
+                for (i, (_, other)) in (0..).zip(&pairs) {
+                    other.write_all(&[i]).await?;
+                }
+                Ok(())
+            })
+            .await?;
+            assert_eq!(heard.get(), pairs.len());
+            Ok(())
+        })
+        .unwrap();
+        let mut nth = 0;
+        pairs.retain(|_| {
+            nth += 1;
+            nth % 3 != round
+        });
+    }
 }
 
 #[test]

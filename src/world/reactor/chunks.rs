@@ -205,3 +205,39 @@ impl Chunks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::world::reactor::registration::Registration;
+
+    fn chunks() -> usize {
+        REACTOR.with(|reactor| {
+            let chunks = reactor.expect("a run").chunks.borrow();
+            chunks.all.iter().flatten().count()
+        })
+    }
+
+    #[test]
+    fn places_are_used_again_and_empty_chunks_are_freed() {
+        let source = || Registration::new(UnixStream::pair().expect("there are descriptors").0);
+        crate::run(async {
+            let before = chunks();
+            for _ in 0..3 {
+                let mut sources: Vec<_> = (0..10 * PLACES).map(|_| source()).collect();
+                let most = chunks();
+                assert!(most >= 10);
+                sources.drain(PLACES..9 * PLACES);
+                let fewer = chunks();
+                assert!(fewer <= before + 3, "{before}, {most} and then {fewer}");
+                sources.extend((0..PLACES).map(|_| source()));
+                assert!(chunks() <= fewer + 1);
+            }
+            assert!(chunks() <= before + 1);
+            Ok(())
+        })
+        .unwrap();
+    }
+}
