@@ -4,11 +4,12 @@
 #[path = "../../tests/fuzz/primitives/mod.rs"]
 mod primitives;
 
-use primitives::{latest, locks, meetings, notices};
+use primitives::{all, latest, locks, meetings, notices};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((which, bytes)) = bytes.split_first() else { return };
-    match which % 4 {
+    match which % 5 {
+        4 => all::run(bytes),
         0 => latest::run(bytes),
         1 => locks::run(bytes),
         2 => meetings::run(bytes),

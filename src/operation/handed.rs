@@ -125,11 +125,9 @@ pub(crate) trait Takes {
     fn fetch(&mut self);
 }
 
-#[cfg(not(loom))] // for sockets
 /// For queues whose waiters all wait for something that many can have.
 pub(crate) struct Anybody;
 
-#[cfg(not(loom))] // for sockets
 impl Takes for Anybody {
     const NONE: Anybody = Anybody;
 

@@ -74,21 +74,48 @@ impl KeptWaker {
             KeptWaker::Foreign(waker) => waker.wake(),
         }
     }
+
+    /// Does the same as [`wake`](Self::wake), except that a foreign waker is returned. The caller
+    /// must wake it.
+    #[must_use]
+    #[inline]
+    pub(crate) fn wake_without_foreign(self) -> Option<Foreign> {
+        match self {
+            KeptWaker::Unit(unit) => make_unit_ready(unit),
+            KeptWaker::Foreign(waker) => Some(waker),
+        }
+    }
 }
 
 /// Makes a unit of any run ready. This may run foreign code.
 pub(crate) fn wake(id: UnitId) {
+    make_ready_and_wake(find_or_wake_elsewhere(id));
+}
+
+/// Makes a unit of any run ready. A foreign waker is returned, and the caller must wake it.
+#[must_use]
+#[inline]
+fn make_unit_ready(id: UnitId) -> Option<Foreign> {
+    let unit = find_or_wake_elsewhere(id)?;
+    // SAFETY: invariant 1: the table knows it, or it is being polled.
+    unsafe { make_ready(unit) }
+}
+
+/// Finds a unit of the present run. One of another run is woken.
+#[inline(always)]
+fn find_or_wake_elsewhere(id: UnitId) -> Option<*const Unit> {
     THREAD.with(|thread| {
         let polled = thread.polled.get();
         if thread.unit.get() == id && !polled.is_null() {
             // The unit wakes itself, and need not be looked up.
-            make_ready_and_wake(Some(polled));
+            Some(polled)
         } else if thread.run.get().may_have(id) {
-            make_ready_and_wake(table::lookup(id));
+            table::lookup(id)
         } else {
             registry::wake(id);
+            None
         }
-    });
+    })
 }
 
 /// Makes a unit of this thread's run ready. This may run foreign code.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::{pending, ready};
 use std::time::Duration;
 
-use seedbed::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, oneshot, watch};
+use seedbed::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch};
 use seedbed::{
     CancelScope, Event, Result, cancel_scope, cancellable, channel, checkpoint, fail_after,
     finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until, yield_now,
@@ -109,6 +109,11 @@ fn c02_operations_on_closed_channels_count() {
     let (_, ended) = watch::channel(());
     is_a_checkpoint("watch", async || {
         assert_eq!(ended.clone().changed().await?, None);
+        Ok(())
+    });
+    let (_, ended) = broadcast::channel::<()>(1, broadcast::WhenFull::Wait);
+    is_a_checkpoint("broadcast", async || {
+        assert_eq!(ended.clone().recv().await?, None);
         Ok(())
     });
     let closed = Semaphore::new(1);

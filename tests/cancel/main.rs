@@ -19,7 +19,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 
 use seedbed::sync::{
-    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, oneshot, watch,
+    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
 use seedbed::{
     Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel, finishing, now,
@@ -116,6 +116,22 @@ impl Waits {
                 Box::pin(async {
                     let (_sender, mut receiver) = watch::channel(());
                     receiver.changed().await.map(drop)
+                }),
+            ),
+            (
+                "broadcast recv",
+                Box::pin(async {
+                    let (_sender, mut receiver) =
+                        broadcast::channel::<()>(1, broadcast::WhenFull::Wait);
+                    receiver.recv().await.map(drop)
+                }),
+            ),
+            (
+                "broadcast send",
+                Box::pin(async {
+                    let (sender, _receiver) = broadcast::channel(1, broadcast::WhenFull::Wait);
+                    sender.try_send(()).unwrap();
+                    Ok(sender.send(()).await?)
                 }),
             ),
             (

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 
 use seedbed::sync::{
-    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, oneshot, watch,
+    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
 use seedbed::testing::explore;
 use seedbed::{CancelScope, Result, checkpoint, nursery};
@@ -291,6 +291,47 @@ fn d02_a_change_is_seen_by_each_receiver() {
         })
         .await?;
         assert_eq!(cut.has_changed(), seen.get() != 2, "a cancelled wait has not seen it");
+        Ok(())
+    });
+}
+
+/// Two receivers, one of which is cancelled and goes on afterwards, and a sender that waits for the
+/// slower one: each gets each message.
+#[test]
+fn d02_a_broadcast_reaches_each_receiver_once() {
+    explored(async || {
+        let (sender, receiver) = broadcast::channel(1, broadcast::WhenFull::Wait);
+        let (scope, mut all, mut cut) = (CancelScope::new(), receiver.clone(), receiver);
+        let seen = RefCell::new(Vec::new());
+        nursery(async |n| {
+            n.spawn(async move {
+                sender.send(1).await?;
+                Ok(sender.send(2).await?)
+            });
+            n.spawn(async move {
+                assert_eq!(all.recv().await?, Some(1));
+                assert_eq!(all.recv().await?, Some(2));
+                assert_eq!(all.recv().await?, None);
+                Ok(())
+            });
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            let received = scope.enter(async |_| {
+                while let Some(message) = cut.recv().await? {
+                    seen.borrow_mut().push(message);
+                }
+                Ok(())
+            });
+            received.await?;
+            while let Some(message) = cut.recv().await? {
+                seen.borrow_mut().push(message);
+            }
+            Ok(())
+        })
+        .await?;
+        assert_eq!(seen.take(), [1, 2]);
         Ok(())
     });
 }

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use seedbed::net::UnixStream;
-use seedbed::sync::{Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, oneshot, watch};
+use seedbed::sync::{
+    Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
+};
 use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
@@ -286,6 +288,13 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
                 notify.notified().await?;
                 barrier.wait().await?;
                 cell.get_or_init(async || Ok(())).await?;
+            }
+        }),
+        greedy!("a message for all", |greed| {
+            let (sender, mut receiver) = broadcast::channel(1, broadcast::WhenFull::Wait);
+            while greed.goes_on() {
+                sender.send(()).await?;
+                receiver.recv().await?;
             }
         }),
         greedy!("one message, and the latest value", |greed| {

@@ -62,6 +62,11 @@ fn check_with(seed: u64, run: fn(&[u8]), length: usize) {
 }
 
 #[test]
+fn broadcast() {
+    check(primitives::all::run, 500);
+}
+
+#[test]
 fn channel() {
     check(channel::run, 500);
 }

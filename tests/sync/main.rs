@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broadcast;
 mod channel;
 mod end;
 mod event;

@@ -24,6 +24,8 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use futures_core::Stream;
+use seedbed::sync::broadcast::{self, WhenFull};
+use seedbed::sync::{Mutex, Notify, Semaphore, oneshot, watch};
 use seedbed::{
     Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, iterate,
     nursery, sleep, sync_generator, yield_now,
@@ -104,6 +106,60 @@ const PATHS: &[Path] = &[
         item: "two messages, there and back, over channels of capacity 1",
         run: |n| seedbed::run(ping_pong(n)),
         items: MANY,
+    },
+    Path {
+        name: "lock",
+        item: "a mutex that is free, locked and unlocked",
+        run: |n| seedbed::run(lock(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "lock_handed",
+        item: "a mutex for which others wait, locked and handed over, with a yield in between",
+        run: |n| seedbed::run(lock_handed(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "semaphore",
+        item: "a permit of a semaphore, acquired and given back",
+        run: |n| seedbed::run(semaphore(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "notify",
+        item: "a notification, there and back between two tasks",
+        run: |n| seedbed::run(notify(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "oneshot",
+        item: "a channel for one message, made, sent to and received from",
+        run: |n| seedbed::run(oneshot(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "watch_1",
+        item: "a change of a watched value, and a receiver that sees it",
+        run: |n| seedbed::run(watch::<1>(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "watch_1000",
+        item: "the same for each of 1,000 receivers",
+        run: |n| seedbed::run(watch::<1000>(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "broadcast_1",
+        item: "a message to all receivers, of which there is one",
+        run: |n| seedbed::run(broadcast::<1>(n)),
+        grain: 1.0,
+    },
+    Path {
+        name: "broadcast_1000",
+        item: "the same for each of 1,000 receivers",
+        run: |n| seedbed::run(broadcast::<1000>(n)),
+        grain: 1.0,
     },
     Path {
         name: "anext",
@@ -296,6 +352,126 @@ async fn ping_pong(n: usize) -> Result<()> {
         for _ in 0..n {
             back.send(there_end.recv().await?.expect("there is a sender")).await?;
         }
+        Ok(())
+    })
+    .await
+}
+
+async fn lock(n: usize) -> Result<()> {
+    let mutex = Mutex::new(0);
+    for _ in 0..n {
+        *mutex.lock().await? += 1;
+    }
+    assert_eq!(mutex.into_inner(), n);
+    Ok(())
+}
+
+async fn lock_handed(n: usize) -> Result<()> {
+    let mutex = Mutex::new(0);
+    nursery(async |nursery| {
+        for _ in 0..10 {
+            nursery.spawn(async {
+                for _ in 0..n / 10 {
+                    let mut guard = mutex.lock().await?;
+                    yield_now().await?;
+                    *guard += 1;
+                }
+                Ok(())
+            });
+        }
+        Ok(())
+    })
+    .await?;
+    assert_eq!(mutex.into_inner(), n);
+    Ok(())
+}
+
+async fn semaphore(n: usize) -> Result<()> {
+    let semaphore = Semaphore::new(2);
+    for _ in 0..n {
+        drop(black_box(semaphore.acquire().await?));
+    }
+    Ok(())
+}
+
+async fn notify(n: usize) -> Result<()> {
+    let (there, back) = (Notify::new(), Notify::new());
+    nursery(async |nursery| {
+        nursery.spawn(async {
+            for _ in 0..n {
+                there.notify_one();
+                back.notified().await?;
+            }
+            Ok(())
+        });
+        for _ in 0..n {
+            there.notified().await?;
+            back.notify_one();
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn oneshot(n: usize) -> Result<()> {
+    for i in 0..n {
+        let (sender, receiver) = oneshot::channel();
+        sender.send(black_box(i))?;
+        assert_eq!(receiver.await?, i);
+    }
+    Ok(())
+}
+
+async fn watch<const RECEIVERS: usize>(n: usize) -> Result<()> {
+    let (sender, receiver) = watch::channel(0);
+    let seen = Cell::new(0);
+    nursery(async |nursery| {
+        for _ in 0..RECEIVERS {
+            let (mut receiver, seen) = (receiver.clone(), &seen);
+            nursery.spawn(async move {
+                while let Some(()) = receiver.changed().await? {
+                    black_box(*receiver.borrow_and_update());
+                    seen.set(seen.get() + 1);
+                }
+                Ok(())
+            });
+        }
+        yield_now().await?;
+        for i in 1..=n / RECEIVERS {
+            sender.send(i)?;
+            while seen.get() < i * RECEIVERS {
+                yield_now().await?;
+            }
+        }
+        drop(sender);
+        Ok(())
+    })
+    .await
+}
+
+async fn broadcast<const RECEIVERS: usize>(n: usize) -> Result<()> {
+    let (sender, receiver) = broadcast::channel(16, WhenFull::DropOldest);
+    let seen = Cell::new(0);
+    nursery(async |nursery| {
+        for _ in 0..RECEIVERS {
+            let (mut receiver, seen) = (receiver.clone(), &seen);
+            nursery.spawn(async move {
+                while let Some(i) = receiver.recv().await? {
+                    black_box(i);
+                    seen.set(seen.get() + 1);
+                }
+                Ok(())
+            });
+        }
+        drop(receiver);
+        yield_now().await?;
+        for i in 1..=n / RECEIVERS {
+            sender.send(i).await?;
+            while seen.get() < i * RECEIVERS {
+                yield_now().await?;
+            }
+        }
+        drop(sender);
         Ok(())
     })
     .await

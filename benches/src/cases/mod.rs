@@ -1,14 +1,17 @@
 //! The cases, a file each. A file begins with a description of the work; then comes one function
 //! for each subject.
 
+mod broadcast;
 mod cancel_storm;
 mod fairness;
 mod fan_in;
 mod generator;
 mod growth;
 pub mod http;
+mod lock;
 pub mod memory;
 mod nested;
+mod oneshot;
 mod ping_pong;
 mod remote_wake;
 mod scope;
@@ -16,6 +19,7 @@ mod spawn_join;
 pub mod tcp_echo;
 mod timeout;
 mod timers;
+mod watch;
 mod yield_storm;
 
 use crate::row::Row;
@@ -70,6 +74,14 @@ pub const CASES: &[Case] = &[
         rows: ping_pong::rows,
     },
     Case { name: "fan_in", about: "100 senders and one receiver", rows: fan_in::rows },
+    Case { name: "lock", about: "a mutex that is free, or handed over", rows: lock::rows },
+    Case { name: "oneshot", about: "channels for one message", rows: oneshot::rows },
+    Case { name: "watch", about: "the latest value, for 1 to 1,000 tasks", rows: watch::rows },
+    Case {
+        name: "broadcast",
+        about: "a message for each of 1 to 1,000 tasks",
+        rows: broadcast::rows,
+    },
     Case {
         name: "timers",
         about: "sleeps that are set and cancelled, or fire",

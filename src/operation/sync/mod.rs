@@ -13,6 +13,7 @@
 //! | a value that the first task to need it makes | [`OnceCell`] |
 //! | the latest of a value that changes | [`watch`] |
 //! | one message | [`oneshot`] |
+//! | messages, each to all receivers | [`broadcast`] |
 //! | messages, each to one receiver | [`channel`](fn@crate::channel) |
 //!
 //! All are for tasks of one thread. What passes between threads is a
@@ -40,10 +41,12 @@
 // | `notify` | telling tasks to go on: one, or all that wait |
 // | `barrier` | a place where tasks wait until enough of them are there |
 // | `once_cell` | a value that is made by the first task that needs it |
+// | `broadcast` | a channel whose messages go to all receivers |
 // | `oneshot` | a channel for one message |
 // | `watch` | a value that is watched |
 
 mod barrier;
+pub mod broadcast;
 pub(crate) mod channel;
 pub(crate) mod event;
 pub(crate) mod limiter;

@@ -26,7 +26,6 @@ use std::cell::{Cell, OnceCell};
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
-use std::ops::Deref;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -36,21 +35,21 @@ use crate::error::{Cancelled, Error, Exclusive, Result};
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::sync::channel::{SendError, TryRecvError};
-use crate::operation::waiters::Waiters;
+use crate::operation::waiters::{Told, Waiters};
 use crate::schedule::budget;
 use crate::scope;
 
 /// Makes a channel for one message.
+#[inline]
 #[track_caller]
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         made: Location::caller(),
         message: Cell::new(None),
-        gone: OnceCell::new(),
-        closed: Cell::new(false),
-        receiver: Waiters::new(),
-        sender: Waiters::new(),
+        sender: Cell::new(End::Open),
+        receiver: Cell::new(End::Open),
+        rest: OnceCell::new(),
     });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
@@ -59,20 +58,65 @@ struct Shared<T> {
     made: &'static Location<'static>,
     /// The message, from when it is sent until the receiver returns with it.
     message: Cell<Option<T>>,
-    /// Set when the sender is gone, whether or not it has sent the message.
-    gone: OnceCell<SenderGone>,
-    /// Whether the receiver takes no message any more.
-    closed: Cell<bool>,
-    /// The receiver, if it waits for the message.
-    receiver: Waiters<()>,
-    /// The sender, if it waits until the receiver is gone.
-    sender: Waiters<()>,
+    /// Closed when the sender is gone, whether or not it has sent the message.
+    sender: Cell<End>,
+    /// Closed when the receiver takes no message any more.
+    receiver: Cell<End>,
+    rest: OnceCell<Box<Rest>>,
+}
+
+/// What a message that is there before it is asked for has no use for.
+struct Rest {
+    /// Why the sender has sent nothing, if its task was cancelled.
+    cancelled: OnceCell<Cancelled>,
+    /// Whichever end waits until something becomes of the other one. Both may wait, but then the
+    /// one of which something becomes has given up waiting before that.
+    other: Waiters<Told>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    Open,
+    Closed,
 }
 
 impl<T> Shared<T> {
+    /// The sender is gone. This runs foreign code.
+    #[inline]
+    fn end(&self) {
+        self.sender.set(End::Closed);
+        self.tell();
+    }
+
+    /// The sender is gone and has sent nothing. This runs foreign code.
+    #[cold]
+    fn abandon(&self) {
+        if let Err(error) = scope::check()
+            && let Some(cancelled) = error.downcast_ref::<Cancelled>()
+        {
+            drop(self.rest().cancelled.set(cancelled.clone())); // there is one sender
+        }
+        self.end();
+    }
+
+    /// The receiver takes no message any more. This runs foreign code.
+    #[inline]
     fn close(&self) {
-        self.closed.set(true);
-        self.sender.serve_all(); // foreign code
+        self.receiver.set(End::Closed);
+        self.tell();
+    }
+
+    #[inline]
+    fn tell(&self) {
+        if let Some(rest) = self.rest.get() {
+            rest.other.serve_all(); // foreign code
+        }
+    }
+
+    #[inline]
+    fn rest(&self) -> &Rest {
+        let new = || Box::new(Rest { cancelled: OnceCell::new(), other: Waiters::new() });
+        self.rest.get_or_init(new)
     }
 }
 
@@ -90,19 +134,21 @@ impl<T> Sender<T> {
     ///
     /// [`SendError`], with the message, if the receiver is gone. `?` turns it into an
     /// [`Error`](crate::Error).
+    #[inline]
     pub fn send(self, message: T) -> Result<(), SendError<T>> {
         budget::count();
         if self.is_closed() {
             return Err(SendError::closed(message));
         }
         self.shared.message.set(Some(message));
-        Ok(()) // the receiver is woken when this is dropped
+        self.shared.end(); // foreign code
+        Ok(())
     }
 
     /// Whether the receiver is gone or has [closed](Receiver::close) the channel.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.get()
+        self.shared.receiver.get() == End::Closed
     }
 
     /// Waits until the receiver is gone or has [closed](Receiver::close) the channel.
@@ -119,11 +165,11 @@ impl<T> Sender<T> {
 }
 
 impl<T> Drop for Sender<T> {
+    #[inline]
     fn drop(&mut self) {
-        let cancelled = || scope::check().err()?.downcast_ref::<Cancelled>().cloned();
-        let gone = SenderGone { made: self.shared.made, cancelled: cancelled() };
-        drop(self.shared.gone.set(gone)); // there is one sender
-        self.shared.receiver.serve_all(); // foreign code
+        if self.shared.sender.get() == End::Open {
+            self.shared.abandon(); // foreign code
+        }
     }
 }
 
@@ -162,7 +208,7 @@ impl<T> Receiver<T> {
         budget::count();
         match self.shared.message.take() {
             Some(message) => Ok(message),
-            None if self.shared.gone.get().is_some() => Err(TryRecvError::Ended),
+            None if self.shared.sender.get() == End::Closed => Err(TryRecvError::Ended),
             None => Err(TryRecvError::Empty),
         }
     }
@@ -175,9 +221,12 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Drop for Receiver<T> {
+    #[inline]
     fn drop(&mut self) {
-        self.shared.close();
-        drop(self.shared.message.take()); // foreign code
+        // Otherwise there is nobody to tell, and nothing else that keeps the message.
+        if self.shared.sender.get() == End::Open {
+            self.shared.close(); // foreign code
+        }
     }
 }
 
@@ -191,25 +240,23 @@ impl<T> IntoFuture for Receiver<T> {
     type Output = Result<T>;
     type IntoFuture = Recv<T>;
 
+    #[inline]
     #[track_caller]
     fn into_future(self) -> Recv<T> {
-        let receive = Receive { shared: self.shared.clone(), place: Location::caller() };
-        Recv { receiving: Receiving(Doing::new(receive)), _receiver: self }
+        Recv(Receiving(Doing::new(Receive { shared: self, place: Location::caller() })))
     }
 }
 
 /// The future of a [`Receiver`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<T> {
-    receiving: Receiving<Rc<Shared<T>>>,
-    _receiver: Receiver<T>,
-}
+pub struct Recv<T>(Receiving<Receiver<T>>);
 
 impl<T> Future for Recv<T> {
     type Output = Result<T>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        Pin::new(&mut self.get_mut().receiving).poll(cx)
+        Pin::new(&mut self.get_mut().0).poll(cx)
     }
 }
 
@@ -223,34 +270,50 @@ impl<T> fmt::Debug for Recv<T> {
 #[must_use = "futures do nothing unless awaited"]
 struct Receiving<S: Holder>(Doing<Receive<S>>);
 
-/// A reference to what both ends share.
-trait Holder: Deref<Target = Shared<Self::Message>> {
+/// The receiver, or what one that is lent shares with the sender.
+trait Holder {
     type Message;
+
+    fn shared(&self) -> &Shared<Self::Message>;
 }
 
 impl<T> Holder for &Shared<T> {
     type Message = T;
+
+    #[inline(always)]
+    fn shared(&self) -> &Shared<T> {
+        self
+    }
 }
 
-impl<T> Holder for Rc<Shared<T>> {
+impl<T> Holder for Receiver<T> {
     type Message = T;
+
+    #[inline(always)]
+    fn shared(&self) -> &Shared<T> {
+        &self.shared
+    }
 }
 
 impl<S: Holder> Future for Receiving<S> {
     type Output = Result<S::Message>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let doing = &mut self.get_mut().0;
         let polled = Pin::new(&mut *doing).poll(cx);
         polled.map(|outcome| {
             outcome?;
             let Receive { shared, place } = &doing.work;
-            shared.message.take().ok_or_else(|| {
-                let gone = shared.gone.get().expect("there would be a message");
-                Error::from(gone.clone()).at(place)
-            })
+            shared.shared().message.take().ok_or_else(|| gone(shared.shared(), place))
         })
     }
+}
+
+#[cold]
+fn gone<T>(shared: &Shared<T>, place: &'static Location<'static>) -> Error {
+    let (made, cancelled) = (shared.made, shared.rest().cancelled.get().cloned());
+    Error::from(SenderGone { made, cancelled }).at(place)
 }
 
 struct Receive<S> {
@@ -264,24 +327,26 @@ impl<S: Holder> Queued for Receive<S> {
     const ALONE: Option<Exclusive> = None;
 
     /// Nothing is passed: the message stays where it is until the receiver returns with it.
-    type Value = ();
+    type Value = Told;
     type Got = ();
 
     fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    fn queue(&self) -> &Waiters<()> {
-        &self.shared.receiver
+    fn queue(&self) -> &Waiters<Told> {
+        &self.shared.shared().rest().other
     }
 
+    #[inline(always)]
     fn attempt(&mut self, _: When) -> Tried<()> {
-        if self.shared.gone.get().is_some() { Tried::Done(()) } else { Tried::Waits }
+        let sender = self.shared.shared().sender.get();
+        if sender == End::Closed { Tried::Done(()) } else { Tried::Waits }
     }
 
-    fn receive(&mut self, (): ()) {}
+    fn receive(&mut self, _: Told) {}
 
-    fn pass_on(&mut self, (): ()) {}
+    fn pass_on(&mut self, _: Told) {}
 }
 
 struct Closing<'a, T> {
@@ -294,24 +359,24 @@ impl<T> Queued for Closing<'_, T> {
     const COUNTS_WHEN_CANCELLED: u8 = 2;
     const ALONE: Option<Exclusive> = None;
 
-    type Value = ();
+    type Value = Told;
     type Got = ();
 
     fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    fn queue(&self) -> &Waiters<()> {
-        &self.shared.sender
+    fn queue(&self) -> &Waiters<Told> {
+        &self.shared.rest().other
     }
 
     fn attempt(&mut self, _: When) -> Tried<()> {
-        if self.shared.closed.get() { Tried::Done(()) } else { Tried::Waits }
+        if self.shared.receiver.get() == End::Closed { Tried::Done(()) } else { Tried::Waits }
     }
 
-    fn receive(&mut self, (): ()) {}
+    fn receive(&mut self, _: Told) {}
 
-    fn pass_on(&mut self, (): ()) {}
+    fn pass_on(&mut self, _: Told) {}
 }
 
 /// There is no message and none will come: the sender is gone. Either it has not sent one, or the

@@ -6,23 +6,35 @@
 //!
 //! A permit is available, or counted in what somebody [holds](Held), or in what an operation was
 //! given and has not fetched.
+//!
+//! Nearly always nobody waits, and then the queue is not even looked at.
 
 use std::cell::Cell;
 use std::panic::Location;
 
+use crate::error::Exclusive;
 use crate::error::panic::FirstPanic;
-use crate::error::{Exclusive, Result};
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::waiters::Waiters;
 
 pub(super) struct Permits {
     available: Cell<usize>,
+    /// If clear, the permits are open and nobody is in the queue.
+    obstacle: Cell<Obstacle>,
     closed: Cell<bool>,
     /// What it is, for those who look for what was given and not fetched.
     what: Exclusive,
     /// Each brings how many it needs. It is given as many, or `None` if the permits were closed.
     waiters: Waiters<Option<usize>>,
+}
+
+/// Whether there may be something in the way of taking permits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Obstacle {
+    None,
+    /// Somebody waits or has waited, or the permits are closed.
+    MayBe,
 }
 
 /// The result of an attempt to take permits.
@@ -36,8 +48,13 @@ pub(super) enum Take {
 
 impl Permits {
     pub(super) const fn new(available: usize, what: Exclusive) -> Self {
-        let (available, closed) = (Cell::new(available), Cell::new(false));
-        Permits { available, closed, what, waiters: Waiters::new() }
+        Permits {
+            available: Cell::new(available),
+            obstacle: Cell::new(Obstacle::None),
+            closed: Cell::new(false),
+            what,
+            waiters: Waiters::new(),
+        }
     }
 
     pub(super) fn available(&self) -> usize {
@@ -49,8 +66,18 @@ impl Permits {
     }
 
     /// Takes `count` permits, if nobody has to wait for that.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self, count: usize) -> Take {
+        match self.available.get().checked_sub(count) {
+            Some(left) if self.obstacle.get() == Obstacle::None => {
+                self.available.set(left);
+                Take::Taken
+            }
+            _ => self.take_if_allowed(count),
+        }
+    }
+
+    fn take_if_allowed(&self, count: usize) -> Take {
         if self.closed.get() {
             return Take::Closed;
         }
@@ -92,18 +119,20 @@ impl Permits {
     /// From now on nobody gets a permit. This runs foreign code.
     pub(super) fn close(&self) {
         self.closed.set(true);
+        self.obstacle.set(Obstacle::MayBe);
         self.waiters.serve_present(|needs| *needs = None);
     }
 
     /// Gives the available permits to those that wait, so that nobody waits for what is there. This
     /// runs foreign code.
-    #[inline]
+    #[inline(always)]
     fn serve(&self) {
-        if self.waiters.is_anybody() {
+        if self.obstacle.get() != Obstacle::None {
             self.serve_waiters();
         }
     }
 
+    #[inline(never)]
     fn serve_waiters(&self) {
         let mut panic = FirstPanic::new();
         loop {
@@ -113,6 +142,9 @@ impl Permits {
             self.available.set(available - next.value().unwrap_or(0));
             let waker = next.serve_alone(self.what);
             panic.catch(|| waker.wake()); // foreign code
+        }
+        if !self.closed.get() && !self.waiters.is_anybody() {
+            self.obstacle.set(Obstacle::None);
         }
         panic.resume();
     }
@@ -150,30 +182,34 @@ pub(super) trait Purpose {
     /// See [`Queued::NAME`].
     const NAME: &'static str;
 
-    /// What the user gets when there are permits.
-    type Guard;
+    /// What comes of it.
+    type Got;
 
     fn permits(&self) -> &Permits;
 
-    /// Makes the guard, for permits that have been taken.
-    fn guard(&self, count: usize) -> Self::Guard;
+    /// How many it needs.
+    fn count(&self) -> usize;
+
+    /// What comes of it when the permits have been taken.
+    fn taken(&self) -> Self::Got;
+
+    /// What comes of it when the permits were closed.
+    fn closed(&self) -> Self::Got;
+
+    /// What is kept from others by this, if it is.
+    fn keeps(&self, got: &Self::Got) -> Option<Exclusive>;
 }
 
-/// The operation that waits for permits. It results in `None` if they were closed.
+/// The operation that waits for permits.
 pub(super) struct Taking<P> {
     purpose: P,
-    count: usize,
     place: &'static Location<'static>,
 }
 
 impl<P: Purpose> Taking<P> {
     #[inline]
-    pub(super) fn begin(
-        purpose: P,
-        count: usize,
-        place: &'static Location<'static>,
-    ) -> Doing<Self> {
-        Doing::new(Taking { purpose, count, place })
+    pub(super) fn begin(purpose: P, place: &'static Location<'static>) -> Doing<Self> {
+        Doing::new(Taking { purpose, place })
     }
 }
 
@@ -190,7 +226,7 @@ impl<P: Purpose> Queued for Taking<P> {
     const ALONE: Option<Exclusive> = Some(Exclusive::Permit);
 
     type Value = Option<usize>;
-    type Got = Option<P::Guard>;
+    type Got = P::Got;
 
     fn place(&self) -> &'static Location<'static> {
         self.place
@@ -202,21 +238,22 @@ impl<P: Purpose> Queued for Taking<P> {
     }
 
     #[inline(always)]
-    fn attempt(&mut self, _: When) -> Tried<Option<P::Guard>> {
-        match self.purpose.permits().take(self.count) {
-            Take::Taken => Tried::Done(Some(self.purpose.guard(self.count))),
+    fn attempt(&mut self, _: When) -> Tried<P::Got> {
+        match self.purpose.permits().take(self.purpose.count()) {
+            Take::Taken => Tried::Done(self.purpose.taken()),
             Take::NotNow => Tried::Waits,
-            Take::Closed => Tried::Done(None),
+            Take::Closed => Tried::Done(self.purpose.closed()),
         }
     }
 
-    fn pause(&mut self, got: &Option<P::Guard>) -> Option<Exclusive> {
-        got.as_ref().map(|_| self.purpose.permits().what)
+    fn pause(&mut self, got: &P::Got) -> Option<Exclusive> {
+        self.purpose.keeps(got)
     }
 
     #[inline(always)]
     fn bring(&self, needs: &mut Option<usize>) {
-        *needs = Some(self.count);
+        *needs = Some(self.purpose.count());
+        self.purpose.permits().obstacle.set(Obstacle::MayBe);
     }
 
     #[inline(always)]
@@ -225,19 +262,16 @@ impl<P: Purpose> Queued for Taking<P> {
     }
 
     #[inline(always)]
-    fn receive(&mut self, given: Option<usize>) -> Option<P::Guard> {
-        given.map(|count| self.purpose.guard(count))
+    fn receive(&mut self, given: Option<usize>) -> P::Got {
+        match given {
+            Some(_) => self.purpose.taken(),
+            None => self.purpose.closed(),
+        }
     }
 
     fn pass_on(&mut self, given: Option<usize>) {
-        if let Some(count) = given {
-            self.purpose.permits().give(count);
+        if given.is_some() {
+            self.purpose.permits().give(self.purpose.count());
         }
     }
-}
-
-/// What the operation results in, if the permits are never closed.
-#[inline(always)]
-pub(super) fn never_closed<G>(outcome: Result<Option<G>>) -> Result<G> {
-    outcome.map(|guard| guard.expect("nobody closes it"))
 }

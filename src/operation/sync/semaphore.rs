@@ -107,7 +107,7 @@ impl Semaphore {
         &self,
         count: usize,
     ) -> impl Future<Output = Result<SemaphorePermit<'_>>> + Unpin {
-        Acquiring(Taking::begin(Acquire(self), count, Location::caller()))
+        Acquiring(Taking::begin(Acquire(self, count), Location::caller()))
     }
 
     /// Like [`acquire`](Self::acquire), for permits that do not borrow the semaphore.
@@ -132,7 +132,7 @@ impl Semaphore {
         self: Rc<Self>,
         count: usize,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit>> + Unpin {
-        Acquiring(Taking::begin(Acquire(self), count, Location::caller()))
+        Acquiring(Taking::begin(Acquire(self, count), Location::caller()))
     }
 
     /// Takes a permit, if one is available and nobody waits. This is not a checkpoint.
@@ -262,12 +262,12 @@ impl<S: Deref<Target = Semaphore>> fmt::Debug for PermitOf<S> {
     }
 }
 
-struct Acquire<S>(S);
+struct Acquire<S>(S, usize);
 
 impl<S: Deref<Target = Semaphore> + Clone> Purpose for Acquire<S> {
     const NAME: &'static str = "Semaphore::acquire";
 
-    type Guard = PermitOf<S>;
+    type Got = Result<PermitOf<S>, SemaphoreClosed>;
 
     #[inline(always)]
     fn permits(&self) -> &Permits {
@@ -275,25 +275,38 @@ impl<S: Deref<Target = Semaphore> + Clone> Purpose for Acquire<S> {
     }
 
     #[inline(always)]
-    fn guard(&self, count: usize) -> PermitOf<S> {
-        PermitOf { semaphore: self.0.clone(), count }
+    fn count(&self) -> usize {
+        self.1
+    }
+
+    #[inline(always)]
+    fn taken(&self) -> Self::Got {
+        Ok(PermitOf { semaphore: self.0.clone(), count: self.1 })
+    }
+
+    fn closed(&self) -> Self::Got {
+        Err(SemaphoreClosed)
+    }
+
+    fn keeps(&self, got: &Self::Got) -> Option<Exclusive> {
+        got.is_ok().then_some(Exclusive::Permit)
     }
 }
 
 /// The future of [`Semaphore::acquire`] and its like.
 #[must_use = "futures do nothing unless awaited"]
-struct Acquiring<P: Purpose>(Doing<Taking<P>>);
+struct Acquiring<S: Deref<Target = Semaphore> + Clone>(Doing<Taking<Acquire<S>>>);
 
-impl<P: Purpose> Future for Acquiring<P> {
-    type Output = Result<P::Guard>;
+impl<S: Deref<Target = Semaphore> + Clone> Future for Acquiring<S> {
+    type Output = Result<PermitOf<S>>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let doing = &mut self.get_mut().0;
         let polled = Pin::new(&mut *doing).poll(cx);
         polled.map(|outcome| match outcome {
-            Ok(Some(permit)) => Ok(permit),
-            Ok(None) => Err(Error::from(SemaphoreClosed).at(doing.work.called())),
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(closed)) => Err(Error::from(closed).at(doing.work.called())),
             Err(error) => Err(error),
         })
     }

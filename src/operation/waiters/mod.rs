@@ -30,7 +30,7 @@ use std::task::Context;
 
 use crate::error::panic::{FirstPanic, quietly};
 use crate::error::{Error, Exclusive};
-use crate::operation::handed::{Taker, Takes};
+use crate::operation::handed::{Anybody, Taker, Takes};
 use crate::operation::skeleton::{Look, Registered};
 use crate::operation::waiters::places::{NONE, Places, Slot, State};
 use crate::operation::waiters::waiting::{Stale, Waiting};
@@ -54,6 +54,15 @@ pub(crate) trait Given {
 impl Given for () {
     const NOTHING: () = ();
     type Taker = Taker;
+}
+
+/// For queues in which all are told the same, and nobody is given what others then lack.
+#[derive(Clone, Copy)]
+pub(crate) struct Told;
+
+impl Given for Told {
+    const NOTHING: Told = Told;
+    type Taker = Anybody;
 }
 
 impl<T> Given for Option<T> {
@@ -163,6 +172,13 @@ impl<T: Given> Next<'_, T> {
     }
 }
 
+#[cold]
+fn wake_foreign(foreign: Vec<Foreign>) {
+    let mut panic = FirstPanic::new();
+    panic.catch_each(&mut foreign.into_iter(), Foreign::wake);
+    panic.resume();
+}
+
 impl<T: Given> Waiters<T> {
     pub(crate) const fn new() -> Self {
         Waiters { places: RefCell::new(Places::new()) }
@@ -269,6 +285,12 @@ impl<T: Given> Waiters<T> {
         count
     }
 
+    /// Whether there is nobody in the queue, cancelled or not.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.borrow().head() == NONE
+    }
+
     /// Whether there is a waiter that was not cancelled.
     #[inline]
     pub(crate) fn is_anybody(&self) -> bool {
@@ -277,7 +299,14 @@ impl<T: Given> Waiters<T> {
 
     /// Serves all the waiters with what they brought, even if one's waker panics; the panic is
     /// passed on at the end. Waiters that join in the meantime are served too.
+    #[inline]
     pub(crate) fn serve_all(&self) {
+        if !self.is_empty() {
+            self.serve_each();
+        }
+    }
+
+    fn serve_each(&self) {
         let mut panic = FirstPanic::new();
         while let Some(waiter) = self.next() {
             let waker = waiter.serve();
@@ -286,24 +315,24 @@ impl<T: Given> Waiters<T> {
         panic.resume();
     }
 
-    /// Serves the waiters that are there now, and then wakes them, which is foreign code. `give`
-    /// replaces what each brought by what it is given. Waiters that join in the meantime are not
-    /// served.
-    pub(crate) fn serve_present(&self, mut give: impl FnMut(&mut T)) {
-        let Some(mut first) = self.next() else { return };
-        give(first.value());
-        let first = first.serve();
-        if !self.is_anybody() {
-            return first.wake();
+    /// Serves the waiters that are there now. `give` replaces what each brought by what it is
+    /// given. Foreign code runs only when all are served, so those that join there are not.
+    #[inline]
+    pub(crate) fn serve_present(&self, give: impl FnMut(&mut T)) {
+        if !self.is_empty() {
+            self.serve_each_present(give);
         }
-        let mut woken = vec![first];
+    }
+
+    fn serve_each_present(&self, mut give: impl FnMut(&mut T)) {
+        let mut foreign = Vec::new();
         while let Some(mut waiter) = self.next() {
             give(waiter.value());
-            woken.push(waiter.serve());
+            foreign.extend(waiter.serve().wake_without_foreign());
         }
-        let mut panic = FirstPanic::new();
-        panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
-        panic.resume();
+        if !foreign.is_empty() {
+            wake_foreign(foreign);
+        }
     }
 
     /// What a waiter was given, if it was served, as it nearly always has been when it is polled.

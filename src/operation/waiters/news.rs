@@ -10,11 +10,6 @@ use crate::operation::waiters::{Given, Waiters};
 use crate::schedule::wake::KeptWaker;
 
 impl<T: Given> Waiters<T> {
-    /// Whether the queue is empty.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.places.borrow().head() == NONE
-    }
-
     pub(crate) fn swap(&self, other: &Self) {
         self.places.swap(&other.places);
     }

@@ -6,10 +6,12 @@
 //! | `locks` | `Mutex`, `RwLock` and `Semaphore`, against one model of permits |
 //! | `notices` | `Notify` and `Condition`, against one model of notifications |
 //! | `meetings` | `Barrier` and `OnceCell` |
+//! | `all` | `broadcast` |
 //! | `latest` | `watch` and `oneshot` |
 //!
 //! Each operation has a scope of its own and is polled by hand, with a waker that counts.
 
+pub mod all;
 pub mod latest;
 pub mod locks;
 pub mod meetings;

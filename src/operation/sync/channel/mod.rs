@@ -22,6 +22,7 @@ use crate::schedule::budget;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use recv::Recv;
 pub use send::Sending;
+pub(super) use send::{Offer, Outlet};
 use stream::Streaming;
 
 /// Makes a channel for messages of type `T` that stores up to `capacity` of them. With a capacity

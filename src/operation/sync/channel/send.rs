@@ -8,22 +8,39 @@ use std::task::{Context, Poll};
 
 use crate::error::{Error, Result};
 use crate::operation::skeleton::{Doing, Look, Operation, Registered, Tried, When};
-use crate::operation::sync::channel::{Closed, SendError, Sender};
-use crate::operation::waiters::{Kept, Outcome, Ticket};
+use crate::operation::sync::channel::{Closed, SendError, Sender, Shared};
+use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
 
-/// The future of [`Sender::send`].
+/// Something that takes messages.
+pub(crate) trait Outlet {
+    /// See [`Operation::NAME`].
+    const NAME: &'static str;
+
+    type Message;
+
+    fn is_closed(&self) -> bool;
+
+    /// Takes the message, or gives it back if there is no room.
+    fn put(&self, message: Self::Message) -> Result<(), Self::Message>;
+
+    /// Senders that wait for room. Each has its message, which is taken when the sender is served,
+    /// unless nobody receives it any more.
+    fn senders(&self) -> &Waiters<Option<Self::Message>>;
+}
+
+/// Sending a message, and getting it back if that fails.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Sending<'a, T>(Doing<Offer<'a, T>>);
+pub(crate) struct Offer<'a, O: Outlet>(Doing<Offering<'a, O>>);
 
-struct Offer<'a, T> {
-    sender: &'a Sender<T>,
+struct Offering<'a, O: Outlet> {
+    outlet: &'a O,
     /// The message, while it is not on its way.
-    message: Option<T>,
+    message: Option<O::Message>,
     place: &'static Location<'static>,
 }
 
-impl<T> Operation for Offer<'_, T> {
-    const NAME: &'static str = "Sender::send";
+impl<O: Outlet> Operation for Offering<'_, O> {
+    const NAME: &'static str = O::NAME;
     const COUNTS_WHEN_CANCELLED: u8 = 2;
 
     type Got = Result<(), Closed>;
@@ -35,12 +52,11 @@ impl<T> Operation for Offer<'_, T> {
 
     #[inline(always)]
     fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<Result<(), Closed>> {
-        let shared = &*self.sender.shared;
-        if shared.closed.get() {
+        if self.outlet.is_closed() {
             return Tried::Done(Err(Closed));
         }
         let message = self.message.take().expect("it was not sent yet");
-        match shared.put(message) {
+        match self.outlet.put(message) {
             Ok(()) => Tried::Done(Ok(())),
             Err(message) => {
                 self.message = Some(message);
@@ -51,17 +67,17 @@ impl<T> Operation for Offer<'_, T> {
 
     #[inline(always)]
     fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
-        self.sender.shared.senders.bring(&mut self.message, cx, kept)
+        self.outlet.senders().bring(&mut self.message, cx, kept)
     }
 
     #[inline(always)]
     fn fetch(&mut self, ticket: &Ticket) -> Option<Result<(), Closed>> {
-        self.message = self.sender.shared.senders.fetch(*ticket)?;
+        self.message = self.outlet.senders().fetch(*ticket)?;
         Some(self.sent())
     }
 
     fn look(&mut self, ticket: &mut Ticket, cx: &mut Context<'_>) -> Look<Result<(), Closed>> {
-        match self.sender.shared.senders.look(*ticket, cx) {
+        match self.outlet.senders().look(*ticket, cx) {
             Outcome::Waiting => Look::Waits,
             Outcome::Handed(message) => {
                 self.message = message;
@@ -80,11 +96,11 @@ impl<T> Operation for Offer<'_, T> {
 
     #[inline(never)]
     fn leave(&mut self, ticket: &mut Ticket) {
-        drop(self.sender.shared.senders.leave(*ticket)); // foreign code
+        drop(self.outlet.senders().leave(*ticket)); // foreign code
     }
 }
 
-impl<T> Offer<'_, T> {
+impl<'a, O: Outlet> Offering<'a, O> {
     /// Whether the message was sent, after the operation has waited. If not, the message has come
     /// back.
     #[inline(always)]
@@ -93,9 +109,59 @@ impl<T> Offer<'_, T> {
     }
 
     #[cold]
-    fn fail(&mut self, why: Error) -> SendError<T> {
+    fn fail(&mut self, why: Error) -> SendError<O::Message> {
         let message = self.message.take().expect("the message was not sent");
         SendError { message, why }
+    }
+}
+
+impl<'a, O: Outlet> Offer<'a, O> {
+    #[inline]
+    pub(crate) fn begin(
+        outlet: &'a O,
+        message: O::Message,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Offer(Doing::new(Offering { outlet, message: Some(message), place }))
+    }
+}
+
+impl<O: Outlet> Future for Offer<'_, O> {
+    type Output = Result<(), SendError<O::Message>>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut self.get_mut().0;
+        Pin::new(&mut *this).poll(cx).map(|sent| match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(closed)) => Err(this.work.fail(closed.into())),
+            Err(why) => Err(this.work.fail(why)),
+        })
+    }
+}
+
+/// The future of [`Sender::send`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sending<'a, T>(Offer<'a, Shared<T>>);
+
+impl<T> Outlet for Shared<T> {
+    const NAME: &'static str = "Sender::send";
+
+    type Message = T;
+
+    #[inline(always)]
+    fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    #[inline(always)]
+    fn put(&self, message: T) -> Result<(), T> {
+        Shared::put(self, message)
+    }
+
+    #[inline(always)]
+    fn senders(&self) -> &Waiters<Option<T>> {
+        &self.senders
     }
 }
 
@@ -106,7 +172,7 @@ impl<'a, T> Sending<'a, T> {
         message: T,
         place: &'static Location<'static>,
     ) -> Self {
-        Sending(Doing::new(Offer { sender, message: Some(message), place }))
+        Sending(Offer::begin(&*sender.shared, message, place))
     }
 }
 
@@ -115,12 +181,7 @@ impl<T> Future for Sending<'_, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut self.get_mut().0;
-        Pin::new(&mut *this).poll(cx).map(|sent| match sent {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(closed)) => Err(this.work.fail(closed.into())),
-            Err(why) => Err(this.work.fail(why)),
-        })
+        Pin::new(&mut self.get_mut().0).poll(cx)
     }
 }
 

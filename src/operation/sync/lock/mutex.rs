@@ -3,14 +3,13 @@
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use crate::error::{Exclusive, Result};
 use crate::operation::skeleton::Doing;
-use crate::operation::sync::permits::{Held, Permits, Purpose, Take, Taking, never_closed};
+use crate::operation::sync::permits::{Held, Permits, Purpose, Take, Taking};
 use crate::schedule::budget;
 
 /// A value that one task has at a time, even across an `await`.
@@ -90,8 +89,8 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Does the same as [`lock`](Self::lock), on behalf of the caller at `place`.
     #[inline]
-    pub(super) fn lock_for(&self, place: &'static Location<'static>) -> Locking<'_, T> {
-        Locking(Taking::begin(Lock(self), 1, place))
+    pub(super) fn lock_for(&self, place: &'static Location<'static>) -> Doing<Taking<Lock<'_, T>>> {
+        Taking::begin(Lock(self), place)
     }
 
     /// Locks the value, if that is possible without waiting: no task has it, and none waits for it.
@@ -110,8 +109,8 @@ impl<T: ?Sized> Mutex<T> {
     /// For a mutex that has just been locked.
     #[inline]
     fn guard(&self) -> MutexGuard<'_, T> {
-        let held = Held::new(&self.permits, 1);
-        MutexGuard { value: self.value.borrow_mut(), _held: held, mutex: self }
+        let locked = Locked(self);
+        MutexGuard { value: self.value.borrow_mut(), locked }
     }
 }
 
@@ -137,12 +136,12 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-struct Lock<'a, T: ?Sized>(&'a Mutex<T>);
+pub(super) struct Lock<'a, T: ?Sized>(&'a Mutex<T>);
 
 impl<'a, T: ?Sized> Purpose for Lock<'a, T> {
     const NAME: &'static str = "Mutex::lock";
 
-    type Guard = MutexGuard<'a, T>;
+    type Got = MutexGuard<'a, T>;
 
     #[inline(always)]
     fn permits(&self) -> &Permits {
@@ -150,21 +149,21 @@ impl<'a, T: ?Sized> Purpose for Lock<'a, T> {
     }
 
     #[inline(always)]
-    fn guard(&self, _: usize) -> MutexGuard<'a, T> {
+    fn count(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn taken(&self) -> MutexGuard<'a, T> {
         self.0.guard()
     }
-}
 
-/// The future of [`Mutex::lock`].
-#[must_use = "futures do nothing unless awaited"]
-pub(super) struct Locking<'a, T: ?Sized>(Doing<Taking<Lock<'a, T>>>);
+    fn closed(&self) -> MutexGuard<'a, T> {
+        unreachable!("nobody closes it")
+    }
 
-impl<'a, T: ?Sized> Future for Locking<'a, T> {
-    type Output = Result<MutexGuard<'a, T>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.get_mut().0).poll(cx).map(never_closed)
+    fn keeps(&self, _: &MutexGuard<'a, T>) -> Option<Exclusive> {
+        Some(Exclusive::Lock)
     }
 }
 
@@ -173,15 +172,33 @@ impl<'a, T: ?Sized> Future for Locking<'a, T> {
 pub struct MutexGuard<'a, T: ?Sized> {
     /// Dropped before the lock is given to another.
     value: RefMut<'a, T>,
-    _held: Held<'a>,
-    mutex: &'a Mutex<T>,
+    locked: Locked<'a, T>,
+}
+
+/// Unlocks the mutex when this is dropped.
+struct Locked<'a, T: ?Sized>(&'a Mutex<T>);
+
+impl<'a, T: ?Sized> Locked<'a, T> {
+    /// The same, for a guard that does not know the type of the mutex.
+    fn held(self) -> Held<'a> {
+        let held = Held::new(&self.0.permits, 1);
+        mem::forget(self);
+        held
+    }
+}
+
+impl<T: ?Sized> Drop for Locked<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.permits.give(1); // foreign code
+    }
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// The mutex that is locked.
     #[must_use]
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
-        this.mutex
+        this.locked.0
     }
 
     /// Keeps the mutex locked for a part of its value.
@@ -200,7 +217,10 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         this: Self,
         part: impl FnOnce(&mut T) -> &mut U,
     ) -> MappedMutexGuard<'a, U> {
-        MappedMutexGuard { value: RefMut::map(this.value, part), _held: this._held }
+        // Both are dropped in this order if `part` panics.
+        let held = this.locked.held();
+        let value = RefMut::map(this.value, part);
+        MappedMutexGuard { value, _held: held }
     }
 }
 

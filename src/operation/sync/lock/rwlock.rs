@@ -5,12 +5,9 @@ use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use crate::error::{Exclusive, Result};
-use crate::operation::skeleton::Doing;
-use crate::operation::sync::permits::{Held, Permits, Purpose, Take, Taking, never_closed};
+use crate::operation::sync::permits::{Held, Permits, Purpose, Take, Taking};
 use crate::schedule::budget;
 
 /// A writer takes all the permits, a reader one.
@@ -81,7 +78,7 @@ impl<T: ?Sized> RwLock<T> {
     /// [`Cancelled`](crate::Cancelled); in that case nothing was locked.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = Result<RwLockReadGuard<'_, T>>> + Unpin {
-        Locking(Taking::begin(Read(self), 1, Location::caller()))
+        Taking::begin(Read(self), Location::caller())
     }
 
     /// Waits until nobody else reads or writes, and those that came earlier have done so.
@@ -94,21 +91,21 @@ impl<T: ?Sized> RwLock<T> {
     /// [`Cancelled`](crate::Cancelled); in that case nothing was locked.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = Result<RwLockWriteGuard<'_, T>>> + Unpin {
-        Locking(Taking::begin(Write(self), ALL, Location::caller()))
+        Taking::begin(Write(self), Location::caller())
     }
 
     /// Locks the value for reading, if that is possible without waiting. This is not a checkpoint.
     #[must_use = "the lock is given up when the guard is dropped"]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         budget::count();
-        (self.permits.take(1) == Take::Taken).then(|| Read(self).guard(1))
+        (self.permits.take(1) == Take::Taken).then(|| Read(self).taken())
     }
 
     /// Locks the value for writing, if that is possible without waiting. This is not a checkpoint.
     #[must_use = "the lock is given up when the guard is dropped"]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         budget::count();
-        (self.permits.take(ALL) == Take::Taken).then(|| Write(self).guard(ALL))
+        (self.permits.take(ALL) == Take::Taken).then(|| Write(self).taken())
     }
 
     /// The value, which nobody can have locked while there is a `&mut` to the lock.
@@ -144,7 +141,7 @@ struct Read<'a, T: ?Sized>(&'a RwLock<T>);
 impl<'a, T: ?Sized> Purpose for Read<'a, T> {
     const NAME: &'static str = "RwLock::read";
 
-    type Guard = RwLockReadGuard<'a, T>;
+    type Got = RwLockReadGuard<'a, T>;
 
     #[inline(always)]
     fn permits(&self) -> &Permits {
@@ -152,9 +149,22 @@ impl<'a, T: ?Sized> Purpose for Read<'a, T> {
     }
 
     #[inline(always)]
-    fn guard(&self, count: usize) -> RwLockReadGuard<'a, T> {
-        let held = Held::new(&self.0.permits, count);
+    fn count(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn taken(&self) -> RwLockReadGuard<'a, T> {
+        let held = Held::new(&self.0.permits, 1);
         RwLockReadGuard { value: self.0.value.borrow(), _held: held }
+    }
+
+    fn closed(&self) -> RwLockReadGuard<'a, T> {
+        unreachable!("nobody closes it")
+    }
+
+    fn keeps(&self, _: &RwLockReadGuard<'a, T>) -> Option<Exclusive> {
+        Some(Exclusive::Lock)
     }
 }
 
@@ -163,7 +173,7 @@ struct Write<'a, T: ?Sized>(&'a RwLock<T>);
 impl<'a, T: ?Sized> Purpose for Write<'a, T> {
     const NAME: &'static str = "RwLock::write";
 
-    type Guard = RwLockWriteGuard<'a, T>;
+    type Got = RwLockWriteGuard<'a, T>;
 
     #[inline(always)]
     fn permits(&self) -> &Permits {
@@ -171,22 +181,22 @@ impl<'a, T: ?Sized> Purpose for Write<'a, T> {
     }
 
     #[inline(always)]
-    fn guard(&self, count: usize) -> RwLockWriteGuard<'a, T> {
-        let held = Held::new(&self.0.permits, count);
+    fn count(&self) -> usize {
+        ALL
+    }
+
+    #[inline(always)]
+    fn taken(&self) -> RwLockWriteGuard<'a, T> {
+        let held = Held::new(&self.0.permits, ALL);
         RwLockWriteGuard { value: self.0.value.borrow_mut(), held, lock: self.0 }
     }
-}
 
-/// The future of [`RwLock::read`] and [`RwLock::write`].
-#[must_use = "futures do nothing unless awaited"]
-struct Locking<P: Purpose>(Doing<Taking<P>>);
+    fn closed(&self) -> RwLockWriteGuard<'a, T> {
+        unreachable!("nobody closes it")
+    }
 
-impl<P: Purpose> Future for Locking<P> {
-    type Output = Result<P::Guard>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.get_mut().0).poll(cx).map(never_closed)
+    fn keeps(&self, _: &RwLockWriteGuard<'a, T>) -> Option<Exclusive> {
+        Some(Exclusive::Lock)
     }
 }
 

@@ -40,7 +40,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use crate::operation::waiters::Waiters;
+use crate::operation::waiters::{Told, Waiters};
 pub use receiver::Receiver;
 pub use sender::Sender;
 
@@ -66,9 +66,9 @@ struct Shared<T> {
     senders: Cell<usize>,
     receivers: Cell<usize>,
     /// Receivers that wait for a change.
-    changes: Waiters<()>,
+    changes: Waiters<Told>,
     /// Senders that wait until there are no receivers.
-    no_receivers: Waiters<()>,
+    no_receivers: Waiters<Told>,
 }
 
 impl<T> Shared<T> {
@@ -83,7 +83,7 @@ impl<T> Shared<T> {
     /// The value has changed. This runs foreign code.
     fn tell(&self) {
         self.version.set(self.version.get() + 1);
-        self.changes.serve_present(|()| {});
+        self.changes.serve_present(|_| {});
     }
 }
 

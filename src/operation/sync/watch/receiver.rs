@@ -12,7 +12,7 @@ use crate::error::{Exclusive, Result};
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::sync::watch::{Ref, Shared};
-use crate::operation::waiters::Waiters;
+use crate::operation::waiters::{Told, Waiters};
 
 /// The end of a [`channel`](super::channel()) that looks at the value. A clone has seen what the
 /// original has seen.
@@ -125,7 +125,7 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.receivers.set(self.shared.receivers.get() - 1);
         if self.shared.receivers.get() == 0 {
-            self.shared.no_receivers.serve_present(|()| {}); // foreign code
+            self.shared.no_receivers.serve_present(|_| {}); // foreign code
         }
     }
 }
@@ -165,14 +165,14 @@ impl<T> Queued for Watching<'_, T> {
     const COUNTS_WHEN_CANCELLED: u8 = 2;
     const ALONE: Option<Exclusive> = None;
 
-    type Value = ();
+    type Value = Told;
     type Got = ();
 
     fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    fn queue(&self) -> &Waiters<()> {
+    fn queue(&self) -> &Waiters<Told> {
         &self.receiver.shared.changes
     }
 
@@ -181,7 +181,7 @@ impl<T> Queued for Watching<'_, T> {
         if self.receiver.has_changed() || has_ended() { Tried::Done(()) } else { Tried::Waits }
     }
 
-    fn receive(&mut self, (): ()) {}
+    fn receive(&mut self, _: Told) {}
 
-    fn pass_on(&mut self, (): ()) {}
+    fn pass_on(&mut self, _: Told) {}
 }

@@ -12,7 +12,7 @@ use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::sync::channel::SendError;
 use crate::operation::sync::watch::{Receiver, Ref, Shared};
-use crate::operation::waiters::Waiters;
+use crate::operation::waiters::{Told, Waiters};
 use crate::schedule::budget;
 
 /// The end of a [`channel`](super::channel()) that changes the value. When the last one is dropped,
@@ -186,14 +186,14 @@ impl<T> Queued for Closing<'_, T> {
     const COUNTS_WHEN_CANCELLED: u8 = 2;
     const ALONE: Option<Exclusive> = None;
 
-    type Value = ();
+    type Value = Told;
     type Got = ();
 
     fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    fn queue(&self) -> &Waiters<()> {
+    fn queue(&self) -> &Waiters<Told> {
         &self.shared.no_receivers
     }
 
@@ -201,7 +201,7 @@ impl<T> Queued for Closing<'_, T> {
         if self.shared.receivers.get() == 0 { Tried::Done(()) } else { Tried::Waits }
     }
 
-    fn receive(&mut self, (): ()) {}
+    fn receive(&mut self, _: Told) {}
 
-    fn pass_on(&mut self, (): ()) {}
+    fn pass_on(&mut self, _: Told) {}
 }
