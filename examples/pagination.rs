@@ -1,27 +1,33 @@
-//! A generator that pages through an HTTP API.
+//! A generator that pages through an HTTP API, and a flow that looks up what it gives.
 //!
 //! ```text
 //! cargo run --example pagination
 //! ```
 //!
 //! The consumer sees one book after another. The pages, and when to fetch the next one, are the
-//! generator's business. Pages that nobody asks for are not fetched. The example itself serves the
-//! API, over TCP. Server and client know just enough of HTTP/1.1 for that.
+//! generator's business. What is known of a book takes one more request, and four of these are
+//! under way at once, beside the consumer. When it has seen enough it leaves: then requests that are
+//! under way are cancelled, the generator is closed, and what nobody asks for is not fetched. The
+//! example itself serves the API, over TCP. Server and client know just enough of HTTP/1.1 for that.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use seedbed::flow::{Flow, Source};
 use seedbed::net::{TcpListener, TcpStream};
-use seedbed::{Error, Generator, Result, Yielder, aclosing, fail_after, generator, nursery};
+use seedbed::{Error, Generator, Result, Yielder, fail_after, flow, generator, nursery, serve};
 
 /// How long one page may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
-// ---- The generator -----------------------------------------------------------------------------
+/// How many books are looked up at once.
+pub const AHEAD: usize = 4;
 
-/// All the books there are.
-fn books(server: SocketAddr) -> Generator<'static, String> {
+// ---- The generator, and the flow ---------------------------------------------------------------
+
+/// The paths of all the books there are.
+fn catalogue(server: SocketAddr) -> Generator<'static, String> {
     generator(async move |y: Yielder<String>| {
         let mut next = Some("/books?page=1".to_owned());
         while let Some(path) = next {
@@ -30,11 +36,19 @@ fn books(server: SocketAddr) -> Generator<'static, String> {
             // book.
             let page = fail_after(LIMIT, fetch(server, &path)).await?;
             next = page.next;
-            for book in page.books {
+            for book in page.lines {
                 y.yield_(book).await?;
             }
         }
         Ok(())
+    })
+}
+
+/// All the books there are, in order, with what is known of each.
+fn books(server: SocketAddr) -> Flow<'static, impl Source<Value = String>> {
+    flow(catalogue(server)).buffered(AHEAD, async move |path: String| {
+        let mut book = fail_after(LIMIT, fetch(server, &path)).await?;
+        book.lines.pop().ok_or_else(|| Error::msg("nothing is known of it"))
     })
 }
 
@@ -45,18 +59,9 @@ pub fn demonstrate() -> Result<(Vec<String>, Vec<String>)> {
         let server = listener.local_addr()?;
         let requests = RefCell::default();
         let read = nursery(async |n| {
-            n.spawn(serve(&listener, &requests));
-            let read = aclosing(books(server), async |books| {
-                let mut read = Vec::new();
-                while read.len() < 7
-                    && let Some(book) = books.anext().await?
-                {
-                    println!("{book}");
-                    read.push(book);
-                }
-                Ok(read)
-            })
-            .await?;
+            n.spawn(serve(listener, async |stream, _| answer(&stream, &requests).await));
+            let books = books(server).take(7).inspect(|book| println!("{book}"));
+            let read = books.collect().await?; // everything is closed now
             n.cancel(); // the server is no longer needed
             Ok(read)
         })
@@ -74,7 +79,7 @@ pub fn main() -> Result<()> {
 // ---- The client --------------------------------------------------------------------------------
 
 struct Page {
-    books: Vec<String>,
+    lines: Vec<String>,
     /// The path of the next page, if there is one.
     next: Option<String>,
 }
@@ -93,7 +98,7 @@ async fn fetch(server: SocketAddr, path: &str) -> Result<Page> {
     // Link: </books?page=2>; rel="next"
     let link = head.lines().find_map(|line| line.strip_prefix("Link: <"));
     let next = link.and_then(|link| link.strip_suffix(">; rel=\"next\""));
-    Ok(Page { books: body.lines().map(str::to_owned).collect(), next: next.map(str::to_owned) })
+    Ok(Page { lines: body.lines().map(str::to_owned).collect(), next: next.map(str::to_owned) })
 }
 
 // ---- The server --------------------------------------------------------------------------------
@@ -101,18 +106,22 @@ async fn fetch(server: SocketAddr, path: &str) -> Result<Page> {
 const BOOKS: usize = 1000;
 const PER_PAGE: usize = 3;
 
-/// Serves one client after another, forever.
-async fn serve(listener: &TcpListener, requests: &RefCell<Vec<String>>) -> Result<()> {
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let request = request_line(&stream).await?;
-        let answer = match request.strip_prefix("GET /books?page=").map(str::parse) {
-            Some(Ok(page)) if page > 0 => answer(page),
-            _ => "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n".to_owned(),
-        };
-        requests.borrow_mut().push(request);
-        stream.write_all(answer.as_bytes()).await?;
-    }
+async fn answer(stream: &TcpStream, requests: &RefCell<Vec<String>>) -> Result<()> {
+    let request = request_line(stream).await?;
+    let path = request.strip_prefix("GET /books").unwrap_or_default();
+    let answer = if let Some(page) = number(path, "?page=") {
+        listed(page)
+    } else if let Some(book) = number(path, "/") {
+        described(book)
+    } else {
+        "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n".to_owned()
+    };
+    requests.borrow_mut().push(request);
+    stream.write_all(answer.as_bytes()).await
+}
+
+fn number(path: &str, prefix: &str) -> Option<usize> {
+    path.strip_prefix(prefix)?.parse().ok().filter(|&number| number > 0)
 }
 
 /// Reads a request, and returns its method and path.
@@ -130,12 +139,16 @@ async fn request_line(stream: &TcpStream) -> Result<String> {
     Ok(line.trim_end_matches(" HTTP/1.1").to_owned())
 }
 
-fn answer(page: usize) -> String {
+fn listed(page: usize) -> String {
     let numbers = (1..=BOOKS).skip((page - 1) * PER_PAGE).take(PER_PAGE);
-    let body: String = numbers.map(|n| format!("book {n}\n")).collect();
+    let body: String = numbers.map(|n| format!("/books/{n}\n")).collect();
     let link = match page * PER_PAGE < BOOKS {
         true => format!("Link: </books?page={}>; rel=\"next\"\r\n", page + 1),
         false => String::new(),
     };
     format!("HTTP/1.1 200 OK\r\n{link}Connection: close\r\n\r\n{body}")
+}
+
+fn described(book: usize) -> String {
+    format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nbook {book}, {} pages\n", 100 + book)
 }

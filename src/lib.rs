@@ -50,6 +50,7 @@
 //! | talk to the world | [`net`], [`fs`][of-fs], [`signal`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
+//! | do something with each item of a stream | [`flow`](mod@flow), [`flow::Flow`], [`flow::merge`] |
 //! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
@@ -63,6 +64,7 @@
 //! | [`guide::cancellation`] | scopes, shields, deadlines, clean-up, graceful stops, dropping futures |
 //! | [`guide::errors`] | one error type, and groups |
 //! | [`guide::generators`] | bodies that yield, why they must not do so inside a scope, the three ways out, closing |
+//! | [`guide::flows`] | operators on streams, futurelock, closing what was opened |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
 //! | [`guide::other_runtimes`] | for readers who know tokio, async-std or smol |

@@ -38,8 +38,8 @@
 //! generator.
 //!
 //! A generator is also a [`Stream`](https://docs.rs/futures-core) of `Result`s, for use with the
-//! combinators of `futures`. It is a boxed future with space for one value: creating one allocates,
-//! a yield does not.
+//! combinators of `futures`, or better with those of [flows](crate::guide::flows), which close it.
+//! It is a boxed future with space for one value: creating one allocates, a yield does not.
 //!
 //! # Values in, errors in
 //!
@@ -485,6 +485,7 @@
 //! | do the same with borrowed data | [`Nursery::generator`](crate::Nursery::generator) |
 //! | produce values without waiting | [`sync_generator`](crate::sync_generator) |
 //! | iterate over a generator that owns a resource | [`aclosing`](crate::aclosing) |
+//! | do something with each item, some of it at once | [`flow`](mod@crate::flow) |
 //! | iterate over it where it is written, as fast as possible | [`iterate`](crate::iterate()) |
 //! | set something up around somebody's code | [`context_manager`](crate::context_manager()), [`with`](crate::with) |
 //! | produce values from inside scopes | [`safe_channel`](crate::safe_channel) |

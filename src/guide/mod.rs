@@ -2,6 +2,7 @@
 
 pub mod cancellation;
 pub mod errors;
+pub mod flows;
 pub mod generators;
 pub mod nurseries;
 pub mod other_runtimes;

@@ -94,9 +94,9 @@
 //! assert!(error.unwrap_err().is::<Stuck>());
 //! ```
 //!
-//! The remedy is to give the work that must go on a task of its own, with a
-//! [channel](crate::channel) for its results; or to drop the loser of a `select!` before the next
-//! `await`.
+//! The remedy is to give the work that must go on a task of its own, as the operators of
+//! [flows](crate::guide::flows) do, with a [channel](crate::channel) for its results; or to drop the
+//! loser of a `select!` before the next `await`.
 //!
 //! When there is nothing left to run, the scheduler looks for the following, and reports each
 //! through `tracing` as a warning that says where it was opened:

@@ -27,8 +27,8 @@ use futures_core::Stream;
 use seedbed::sync::broadcast::{self, WhenFull};
 use seedbed::sync::{Mutex, Notify, Semaphore, oneshot, watch};
 use seedbed::{
-    Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, generator, iterate,
-    nursery, sleep, sync_generator, yield_now,
+    Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, flow, generator,
+    iterate, nursery, sleep, sync_generator, yield_now,
 };
 
 struct Path {
@@ -192,6 +192,26 @@ const PATHS: &[Path] = &[
         items: MANY,
     },
     Path {
+        name: "flow_map",
+        item: "an item of an iterator, through a flow's map",
+        run: |n| seedbed::run(flow::from_iter(0..n).map(black_box).for_each(async |_| Ok(()))),
+        grain: 1.0,
+    },
+    Path {
+        name: "flow_buffer",
+        item: "the same, got ahead of its consumer by buffer(16)",
+        run: |n| seedbed::run(flow::from_iter(0..n).buffer(16).for_each(async |_| Ok(()))),
+        grain: 1.0,
+    },
+    Path {
+        name: "flow_buffered",
+        item: "the same, through buffered(16, f), where f yields once",
+        run: |n| {
+            seedbed::run(flow::from_iter(0..n).buffered(16, yields_once).for_each(async |_| Ok(())))
+        },
+        grain: 1.0,
+    },
+    Path {
         name: "remote_wake",
         item: "a wake from another thread, while the run is awake; both threads",
         run: |n| seedbed::run(remote_wakes(n, Run::Polls)),
@@ -247,6 +267,11 @@ fn count(name: &str, n: usize) -> u64 {
     assert!(output.status.success(), "{name} failed:\n{text}");
     let counted = text.lines().find_map(|line| line.split_once("Collected : "));
     counted.expect("callgrind says how many").1.trim().parse().expect("a number")
+}
+
+async fn yields_once(i: usize) -> Result<usize> {
+    yield_now().await?;
+    Ok(i)
 }
 
 async fn spawn_join(n: usize) -> Result<()> {

@@ -8,7 +8,8 @@ use crate::nursery::Nursery;
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// The tasks of a flow, which nobody polls before it is opened. They become children of one nursery.
+/// The tasks of a flow, which nobody polls before it is opened. They become children of one
+/// nursery.
 pub(super) struct Tasks<'a> {
     tasks: Vec<(&'static Location<'static>, Boxed<'a>)>,
 }

@@ -30,22 +30,22 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// # With `StreamExt`
     ///
     /// There is no such operator that could be safe: a stream makes no progress while nobody polls
-    /// it. `FuturesUnordered` and the like, which have something under way nevertheless, stop in the
-    /// middle of it. Here the source waits for a lock while the consumer has it, and gets it:
+    /// it. `FuturesUnordered` and the like, which have something under way nevertheless, stop in
+    /// the middle of it. Here the source waits for a lock while the consumer has it, and gets it:
     ///
     /// ```
-    /// use seedbed::{CapacityLimiter, Yielder, flow, generator, sleep};
-    /// use std::time::Duration;
+    /// use seedbed::{Yielder, flow, generator, sleep, sync::Mutex};
+    /// use std::{rc::Rc, time::Duration};
     ///
     /// # let clock = seedbed::testing::VirtualClock::new();
     /// # seedbed::Builder::new().clock(&clock).run(async {
-    /// let lock = CapacityLimiter::new(1);
+    /// let lock = Rc::new(Mutex::new(()));
     /// let same = lock.clone();
     /// let rows = generator(async move |y: Yielder<u32>| {
     ///     for row in 0..3 {
-    ///         let permit = same.acquire().await?;
+    ///         let guard = same.lock().await?;
     ///         sleep(Duration::from_millis(10)).await?;
-    ///         drop(permit);
+    ///         drop(guard);
     ///         y.yield_(row).await?;
     ///     }
     ///     Ok(())
@@ -53,7 +53,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// flow(rows)
     ///     .buffer(2)
     ///     .for_each(async |_| {
-    ///         let _permit = lock.acquire().await?; // the source may be waiting for it, or have it
+    ///         let _guard = lock.lock().await?; // the source may be waiting for it, or have it
     ///         sleep(Duration::from_millis(10)).await
     ///     })
     ///     .await?;

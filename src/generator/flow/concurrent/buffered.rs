@@ -18,8 +18,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// gives what [`then`](Self::then) would, only sooner. This is `map(f).buffered(n)` of
     /// `StreamExt`; Kotlin has nothing like it.
     ///
-    /// Never more than `n` items are begun and not taken. So a slow item at the front holds up those
-    /// behind it; if the order does not matter, use [`buffer_unordered`](Self::buffer_unordered).
+    /// Never more than `n` items are begun and not taken. So a slow item at the front holds up
+    /// those behind it; if the order does not matter, use
+    /// [`buffer_unordered`](Self::buffer_unordered).
     ///
     /// Each call of `f` is a task, and all of them are children of one nursery beside the consumer.
     ///
@@ -27,8 +28,8 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// An error, whether of `f` or of the source, comes at its place in the order: the items before
     /// it come first. From the time that it happens, no further items are begun, and when it has
-    /// reached the front, those behind it are cancelled and waited for. If they have failed as well,
-    /// all errors come as a [`Group`](crate::Group).
+    /// reached the front, those behind it are cancelled and waited for. If they have failed as
+    /// well, all errors come as a [`Group`](crate::Group).
     ///
     /// # Panics
     ///
@@ -41,14 +42,14 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// one of them had the lock that the consumer waits for, which is why the program never ended:
     ///
     /// ```
-    /// use seedbed::{CapacityLimiter, flow, sleep};
+    /// use seedbed::{flow, sleep, sync::Mutex};
     /// use std::time::Duration;
     ///
     /// # let clock = seedbed::testing::VirtualClock::new();
     /// # seedbed::Builder::new().clock(&clock).run(async {
-    /// let connection = CapacityLimiter::new(1);
+    /// let connection = Mutex::new(());
     /// let fetch = async |page: u32| {
-    ///     let _permit = connection.acquire().await?;
+    ///     let _guard = connection.lock().await?;
     ///     sleep(Duration::from_millis(10)).await?; // stopped here for ever
     ///     Ok(page * 10)
     /// };
@@ -56,7 +57,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// flow::from_iter(1..=4)
     ///     .buffered(3, fetch)
     ///     .for_each(async |answer| {
-    ///         let _permit = connection.acquire().await?;
+    ///         let _guard = connection.lock().await?;
     ///         saved.push(answer);
     ///         Ok(())
     ///     })
@@ -114,18 +115,18 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         })
     }
 
-    /// Makes another item of each, by a function that awaits, with up to `n` at once, and gives them
-    /// as they are ready. This is `map(f).buffer_unordered(n)` of `StreamExt`; in Kotlin it would be
-    /// a `flatMapMerge`.
+    /// Makes another item of each, by a function that awaits, with up to `n` at once, and gives
+    /// them as they are ready. This is `map(f).buffer_unordered(n)` of `StreamExt`; in Kotlin it
+    /// would be a `flatMapMerge`.
     ///
-    /// Never more than `n` items are begun and not taken. Each call of `f` is a task, and all of them
-    /// are children of one nursery beside the consumer.
+    /// Never more than `n` items are begun and not taken. Each call of `f` is a task, and all of
+    /// them are children of one nursery beside the consumer.
     ///
     /// # Errors
     ///
-    /// If `f` or the source fails, the other calls of `f` are cancelled and waited for, and the error
-    /// comes after the items that were ready before. If others fail as well, the errors come as a
-    /// [`Group`](crate::Group).
+    /// If `f` or the source fails, the other calls of `f` are cancelled and waited for, and the
+    /// error comes after the items that were ready before. If others fail as well, the errors come
+    /// as a [`Group`](crate::Group).
     ///
     /// # Panics
     ///

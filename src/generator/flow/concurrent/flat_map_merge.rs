@@ -9,10 +9,11 @@ use crate::nursery::{self, Nursery};
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
     /// Makes a flow of each item, and gives the items of up to `n` of these flows at once, as they
-    /// come. The name is that of Kotlin's `flatMapMerge`; in `StreamExt` it is `flat_map_unordered`.
+    /// come. The name is that of Kotlin's `flatMapMerge`; in `StreamExt` it is
+    /// `flat_map_unordered`.
     ///
-    /// This flow is asked for its next item when fewer than `n` others are open. Each runs in a task
-    /// of its own, is at most one item ahead, and is closed when it has ended.
+    /// This flow is asked for its next item when fewer than `n` others are open. Each runs in a
+    /// task of its own, is at most one item ahead, and is closed when it has ended.
     ///
     /// # Errors
     ///
@@ -108,9 +109,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         })
     }
 
-    /// Gives the items of up to `n` of the flows that are this one's items at once, as they come. It
-    /// is short for [`flat_map_merge(n, |flow| flow)`](Self::flat_map_merge). The name is that of
-    /// `StreamExt::flatten_unordered`; Kotlin calls it `flattenMerge`.
+    /// Gives the items of up to `n` of the flows that are this one's items at once, as they come.
+    /// It is short for [`flat_map_merge(n, |flow| flow)`](Self::flat_map_merge). The name is that
+    /// of `StreamExt::flatten_unordered`; Kotlin calls it `flattenMerge`.
     ///
     /// ```
     /// use seedbed::flow;

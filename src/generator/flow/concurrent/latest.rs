@@ -10,17 +10,17 @@ use crate::nursery::{self, Nursery, Task};
 use crate::scope::CancelScope;
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of the newest one, by a function that awaits. When a newer item comes, the
-    /// call for the former is cancelled. The name is that of Kotlin's `mapLatest`.
+    /// Makes another item of the newest one, by a function that awaits. When a newer item comes,
+    /// the call for the former is cancelled. The name is that of Kotlin's `mapLatest`.
     ///
-    /// `f` is called with the newer item when the former call has cleaned up, so there is never more
-    /// than one; the source waits for that, but not for anything else. What a call has made is given
-    /// up, too, if the consumer has not asked for it before a newer item comes.
+    /// `f` is called with the newer item when the former call has cleaned up, so there is never
+    /// more than one; the source waits for that, but not for anything else. What a call has made is
+    /// given up, too, if the consumer has not asked for it before a newer item comes.
     ///
     /// # Errors
     ///
-    /// If `f` or the source fails, the other one is stopped, and the error comes after what has been
-    /// taken before. If both fail, the errors come as a [`Group`](crate::Group).
+    /// If `f` or the source fails, the other one is stopped, and the error comes after what has
+    /// been taken before. If both fail, the errors come as a [`Group`](crate::Group).
     ///
     /// # With `StreamExt`
     ///
@@ -88,18 +88,18 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     }
 
     /// Makes a flow of the newest item, and gives the items of that. When a newer item comes, the
-    /// former flow is stopped and closed. The name is that of Kotlin's `flatMapLatest`; elsewhere it
-    /// is known as `switchMap`.
+    /// former flow is stopped and closed. The name is that of Kotlin's `flatMapLatest`; elsewhere
+    /// it is known as `switchMap`.
     ///
-    /// A flow that waits for something is cancelled there; one that is at a yield is closed as usual.
-    /// The newer flow is opened when the former one has been closed, so there is never more than one;
-    /// the source waits for that, but not for anything else. An item of the former flow that was not
-    /// taken is given up.
+    /// A flow that waits for something is cancelled there; one that is at a yield is closed as
+    /// usual. The newer flow is opened when the former one has been closed, so there is never more
+    /// than one; the source waits for that, but not for anything else. An item of the former flow
+    /// that was not taken is given up.
     ///
     /// # Errors
     ///
-    /// If one of the flows fails, the other one is stopped and closed, and the error comes after what
-    /// has been taken before. If both fail, the errors come as a [`Group`](crate::Group).
+    /// If one of the flows fails, the other one is stopped and closed, and the error comes after
+    /// what has been taken before. If both fail, the errors come as a [`Group`](crate::Group).
     ///
     /// # Panics
     ///

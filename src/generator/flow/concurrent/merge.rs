@@ -28,17 +28,17 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// waits for:
     ///
     /// ```
-    /// use seedbed::{CapacityLimiter, Yielder, flow, generator, sleep};
-    /// use std::time::Duration;
+    /// use seedbed::{Yielder, flow, generator, sleep, sync::Mutex};
+    /// use std::{rc::Rc, time::Duration};
     ///
     /// # let clock = seedbed::testing::VirtualClock::new();
     /// # seedbed::Builder::new().clock(&clock).run(async {
-    /// let lock = CapacityLimiter::new(1);
+    /// let lock = Rc::new(Mutex::new(()));
     /// let same = lock.clone();
     /// let slow = generator(async move |y: Yielder<&str>| {
-    ///     let permit = same.acquire().await?;
+    ///     let guard = same.lock().await?;
     ///     sleep(Duration::from_millis(20)).await?; // stopped here for ever
-    ///     drop(permit);
+    ///     drop(guard);
     ///     y.yield_("slow").await.map(drop)
     /// });
     /// let fast = generator(async |y: Yielder<&str>| {
@@ -49,7 +49,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// flow(slow)
     ///     .merge(flow(fast))
     ///     .for_each(async |item| {
-    ///         let _permit = lock.acquire().await?;
+    ///         let _guard = lock.lock().await?;
     ///         came.push(item);
     ///         Ok(())
     ///     })

@@ -26,14 +26,14 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// doing, wherever that is. Here `f` had the lock then, and the consumer waits for it:
     ///
     /// ```
-    /// use seedbed::{CapacityLimiter, flow, move_on_after, sleep};
+    /// use seedbed::{flow, move_on_after, sleep, sync::Mutex};
     /// use std::time::Duration;
     ///
     /// # let clock = seedbed::testing::VirtualClock::new();
     /// # seedbed::Builder::new().clock(&clock).run(async {
-    /// let lock = CapacityLimiter::new(1);
+    /// let lock = Mutex::new(());
     /// let squares = flow::from_iter(1..=3).then(async |i| {
-    ///     let _permit = lock.acquire().await?;
+    ///     let _guard = lock.lock().await?;
     ///     sleep(Duration::from_secs(2)).await?; // stopped here for ever
     ///     Ok(i * i)
     /// });
@@ -43,7 +43,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///         match move_on_after(Duration::from_secs(1), squares.next()).await? {
     ///             Some(Some(square)) => all.push(square),
     ///             Some(None) => return Ok(all),
-    ///             None => drop(lock.acquire().await?),
+    ///             None => drop(lock.lock().await?),
     ///         }
     ///     }
     /// });

@@ -19,8 +19,8 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # With `StreamExt`
     ///
-    /// `map` is just as good there, except that nobody closes what it wraps. Here the file is closed
-    /// before the program goes on:
+    /// `map` is just as good there, except that nobody closes what it wraps. Here the file is
+    /// closed before the program goes on:
     ///
     /// ```
     /// use seedbed::{Yielder, flow, generator};
