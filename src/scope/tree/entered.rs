@@ -56,7 +56,7 @@ impl Entered {
     /// # Errors
     ///
     /// The same as for [`new`](Self::new). In that case the scope is still outside.
-    #[inline]
+    #[inline(always)]
     pub(in crate::scope) fn enter(&mut self, what: &'static str) -> crate::error::Result<()> {
         let scope = &*self.scope;
         let (run, in_frame) = THREAD.with(|thread| {
