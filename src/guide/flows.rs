@@ -139,6 +139,57 @@
 //! the items must outlive the block, [`produce_in`](crate::flow::Flow::produce_in) opens the flow
 //! in a nursery of the caller's and gives the items as a stream that may be kept.
 //!
+//! # Time
+//!
+//! Operators can wait for an item and for a time at once, and begin again after an error. They are
+//! combined like any others. This feed connects again when the connection is lost or gives nothing
+//! for half a minute, takes up where it was, and stores what comes once a second, or sooner if it is
+//! a lot:
+//!
+//! ```
+//! use seedbed::flow::{Flow, Retry, Source};
+//! use seedbed::{Error, Yielder, flow, generator, sleep};
+//! use std::cell::Cell;
+//! use std::time::Duration;
+//!
+//! /// Events that come after another, over a connection that does not last.
+//! fn events(after: u32) -> Flow<'static, impl Source<Value = u32>> {
+//!     flow(generator(async move |y: Yielder<u32>| {
+//!         for event in after + 1..after + 6 {
+//!             sleep(Duration::from_millis(400)).await?;
+//!             y.yield_(event).await?;
+//!         }
+//!         Err(Error::msg("connection lost"))
+//!     }))
+//! }
+//!
+//! # let clock = seedbed::testing::VirtualClock::new();
+//! # seedbed::Builder::new().clock(&clock).run(async {
+//! let mut stored = Vec::new();
+//! let last = Cell::new(0);
+//! let limit = Duration::from_secs(30);
+//! flow::retry(Retry::attempts(5).anew_after_item(), || events(last.get()).timeout(limit))
+//!     .inspect(|event| last.set(*event))
+//!     .take(12)
+//!     .chunks_timeout(100, Duration::from_secs(1))
+//!     .for_each(async |events| {
+//!         stored.extend(events);
+//!         Ok(())
+//!     })
+//!     .await?;
+//! assert_eq!(stored, (1..=12).collect::<Vec<_>>());
+//! # Ok(())
+//! # })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! * As a rule, a time counts from when an item arrives, and not from when it is asked for.
+//! * An item that takes too long is cancelled, and an attempt that has failed is closed. Both are
+//!   waited for before the next attempt begins, so there is never a second connection.
+//! * A cancellation is never retried.
+//! * On a [virtual clock](crate::guide::testing) all of this takes no time, and comes out the same
+//!   in each run.
+//!
 //! # Names
 //!
 //! | `futures` | Kotlin | here | beside the consumer |
@@ -160,7 +211,7 @@
 //! | | `flatMapLatest` | [`flat_map_latest`](crate::flow::Flow::flat_map_latest) | yes |
 //! | `chunks_timeout`, `throttle`, `timeout` of `tokio-stream` | `timeout` | [`chunks_timeout`](crate::flow::Flow::chunks_timeout), [`throttle`](crate::flow::Flow::throttle), [`timeout`](crate::flow::Flow::timeout) | yes, but `throttle` |
 //! | | `debounce`, `sample` | [`debounce`](crate::flow::Flow::debounce), [`sample`](crate::flow::Flow::sample) | yes |
-//! | | `retryWhen` | [`flow::retry`](crate::flow::retry()) | yes |
+//! | | `retry`, `retryWhen` | [`flow::retry`](crate::flow::retry()) | no |
 //! | `boxed_local` | | [`boxed`](crate::flow::Flow::boxed) | no |
 //!
 //! And the terminal operations:

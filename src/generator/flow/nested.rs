@@ -23,7 +23,7 @@ impl<'a> Nested<'a> {
         tasks.add(place, async move {
             let nursery = nursery(async |n| {
                 loop {
-                    // Whatever is cancelled, this goes on until the operator is closed: a task
+                    // Whatever is cancelled, this goes on until the operator is dropped: a task
                     // that was never polled could not close its source.
                     let shield = CancelScope::new().with_shield();
                     match shield.enter(async |_| receiver.recv().await).await {
@@ -47,10 +47,5 @@ impl<'a> Nested<'a> {
             drop(self.later.try_send(tasks));
         }
         source
-    }
-
-    /// No more flows are going to be opened.
-    pub(super) fn close(&self) {
-        self.later.close();
     }
 }

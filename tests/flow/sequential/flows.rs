@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use seedbed::flow::{Flow, Source};
 use seedbed::testing::explore;
-use seedbed::{Error, Yielder, flow, generator, sleep};
+use seedbed::{Error, Yielder, cancel_scope, flow, generator, sleep};
 
-use crate::support::{Log, recording, run, secs, shape};
+use crate::support::{Log, is_cancelled, recording, run, secs, shape, shielded};
 
 /// 0, 1, 2, …, from a generator that says when it begins and when it is closed, which takes time.
 fn named(log: &Log, name: &'static str) -> Flow<'static, impl Source<Value = u32> + use<>> {
@@ -212,4 +212,46 @@ fn o02_a_panic_in_a_flow_that_was_opened_later() {
     })
     .unwrap();
     assert_eq!(log.take()[0], "outer begins");
+}
+
+/// A consumer that is shielded comes to the second flow after everything was cancelled: that flow's
+/// source, which was begun elsewhere, is closed all the same, before the flow returns.
+#[test]
+fn o02_a_flow_that_is_opened_after_a_cancellation_is_closed() {
+    let log = Log::new();
+    run(async {
+        let inside = log.clone();
+        let mut begun = generator(async move |y: Yielder<u32>| {
+            let outcome = async {
+                loop {
+                    y.yield_(0).await?;
+                }
+            }
+            .await;
+            inside.add(if sleep(secs(1)).await.is_ok() { "closed" } else { "cut off" });
+            outcome
+        });
+        begun.anext().await?;
+        cancel_scope(async |scope| {
+            let both = flow::from_iter([1]).chain(flow(begun).buffer(1));
+            let outcome = both
+                .open(async |items| {
+                    items.next().await?;
+                    scope.cancel();
+                    shielded(async {
+                        sleep(secs(1)).await?;
+                        while items.next().await?.is_some() {}
+                        Ok(())
+                    })
+                    .await
+                })
+                .await;
+            assert!(is_cancelled(&outcome));
+            assert_eq!(log.take(), ["cut off"]);
+            outcome
+        })
+        .await?;
+        Ok(())
+    })
+    .unwrap();
 }

@@ -180,6 +180,11 @@ fn o01_chunks_timeout_gives_a_chunk_when_it_is_full_or_due() {
         timed(after(&[10, 100, 10, 300]).chunks_timeout(9, ms(50)), 80),
         [(60, vec![0]), (160, vec![1, 2])]
     );
+    // Any number of them.
+    assert_eq!(
+        timed(items().chunks_timeout(usize::MAX, Duration::MAX), 0),
+        [(260, vec![0, 1, 2, 3, 4, 5])]
+    );
     // Never an empty one.
     assert_eq!(timed(after(&[1000]).chunks_timeout(9, ms(50)), 0), []);
 }

@@ -104,13 +104,9 @@ impl<A: Source, B: Source<Value = A::Value>> Source for Chain<'_, A, B> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.project();
-        let closed = ready!(match this.second.as_pin_mut() {
+        match this.second.as_pin_mut() {
             Some(second) => second.poll_close(cx),
             None => this.first.poll_close(cx),
-        });
-        if let Some(nested) = this.nested {
-            nested.close();
         }
-        Poll::Ready(closed)
     }
 }

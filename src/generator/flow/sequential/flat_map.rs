@@ -172,8 +172,6 @@ where
             Some(inner) => inner.poll_close(cx),
             None => Poll::Ready(Ok(())),
         };
-        let closed = ready!(this.closing.poll(cx, inner, |cx| this.outer.poll_close(cx)));
-        this.nested.close();
-        Poll::Ready(closed)
+        this.closing.poll(cx, inner, |cx| this.outer.poll_close(cx))
     }
 }

@@ -210,11 +210,9 @@ where
             report!(warn, %error, "a flow had failed when its consumer left");
             *this.step = Step::Closes(None);
         }
-        let closed = match this.source.as_pin_mut() {
-            Some(source) => ready!(source.poll_close(cx)),
-            None => Ok(()),
-        };
-        this.nested.close();
-        Poll::Ready(closed)
+        match this.source.as_pin_mut() {
+            Some(source) => source.poll_close(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
