@@ -88,7 +88,6 @@ pub const FLOW_OPEN: &str = "a flow";
 const GENERATOR: Type = Type::Other("Generator");
 const ITEMS: Type = Type::Other("flow::Items");
 const RECEIVER: Type = Type::Other("Receiver");
-const SENDER: Type = Type::Other("Sender");
 
 /// The functions, by their paths below `seedbed`.
 pub const FUNCTIONS: &[Function] = &[
@@ -166,6 +165,7 @@ pub const FUNCTIONS: &[Function] = &[
     operation("sleep", &[]),
     operation("sleep_forever", &[]),
     operation("sleep_until", &[]),
+    other("sync::broadcast::channel", &[]),
     other("sync::oneshot::channel", &[]),
     other("sync::watch::channel", &[]),
     other("sync_generator", &[closure(0, Generator, Type::Yielder)]),
@@ -275,6 +275,8 @@ pub const TYPES: &[Methods] = &[
     has("sync::OnceCell", &["get_or_init"]),
     has("sync::RwLock", &["read", "write"]),
     has("sync::Semaphore", &["acquire", "acquire_many", "acquire_many_owned", "acquire_owned"]),
+    has("sync::broadcast::Receiver", &["recv"]),
+    has("sync::broadcast::Sender", &["closed", "send"]),
     has("sync::oneshot::Receiver", &["recv"]),
     has("sync::oneshot::Sender", &["closed"]),
     has("sync::watch::Receiver", &["changed", "wait_for"]),
@@ -333,16 +335,9 @@ pub fn made_by(function: &str) -> Option<Type> {
 
 /// The ends of the channel that comes out of a function, the sender first.
 pub fn ends_made_by(function: &str) -> Option<(Type, Type)> {
-    match function {
-        "channel" => Some((SENDER, RECEIVER)),
-        "sync::oneshot::channel" => {
-            Some((Type::Other("sync::oneshot::Sender"), Type::Other("sync::oneshot::Receiver")))
-        }
-        "sync::watch::channel" => {
-            Some((Type::Other("sync::watch::Sender"), Type::Other("sync::watch::Receiver")))
-        }
-        _ => None,
-    }
+    let module = function.strip_suffix("channel")?;
+    let end = |name: &str| Some(type_at(&format!("{module}{name}"))?.is);
+    Some((end("Sender")?, end("Receiver")?))
 }
 
 /// Whether a yielder yields by this method.

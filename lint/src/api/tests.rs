@@ -10,8 +10,20 @@ use syn::{File, ImplItem, Item, UseTree, Visibility};
 use super::{FUNCTIONS, TYPES, function, type_at};
 
 /// The public modules with something in them that is not exported elsewhere.
-const MODULES: &[&str] =
-    &["flow", "fs", "hyper", "net", "oneshot", "signal", "sync", "tcp", "testing", "unix", "watch"];
+const MODULES: &[&str] = &[
+    "broadcast",
+    "flow",
+    "fs",
+    "hyper",
+    "net",
+    "oneshot",
+    "signal",
+    "sync",
+    "tcp",
+    "testing",
+    "unix",
+    "watch",
+];
 
 /// The sources of the crate, by their paths below `src`.
 struct Sources(BTreeMap<PathBuf, File>);

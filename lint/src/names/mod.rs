@@ -90,6 +90,8 @@ pub struct Names {
     functions: Vec<Function>,
     /// The functions in `impl` blocks and traits, by their names, with the type or trait.
     methods: HashMap<String, Vec<(String, FunctionId)>>,
+    /// The types of the fields of structs, by the names of both.
+    fields: HashMap<(String, String), (types::Written, TableId)>,
     /// Where the names of modules and functions are declared.
     modules_at: HashMap<Place, TableId>,
     functions_at: HashMap<Place, FunctionId>,
@@ -175,7 +177,15 @@ impl Names {
             Item::Const(item) => self.declare_unknown(table, &item.ident),
             Item::Enum(item) => self.declare_unknown(table, &item.ident),
             Item::Static(item) => self.declare_unknown(table, &item.ident),
-            Item::Struct(item) => self.declare_unknown(table, &item.ident),
+            Item::Struct(item) => {
+                self.declare_unknown(table, &item.ident);
+                for field in &item.fields {
+                    if let Some(name) = &field.ident {
+                        let written = (types::written(&field.ty), table);
+                        self.fields.insert((plain(&item.ident), plain(name)), written);
+                    }
+                }
+            }
             Item::Trait(item) => {
                 self.declare_unknown(table, &item.ident);
                 for function in &item.items {

@@ -48,6 +48,12 @@ impl Names {
         self.type_written(&written(of), from)
     }
 
+    /// The type of a field of a struct.
+    pub fn type_of_field(&self, of: &str, field: &str) -> Option<api::Type> {
+        let (written, table) = self.fields.get(&(of.to_owned(), field.to_owned()))?;
+        self.type_written(written, *table)
+    }
+
     pub(super) fn type_written(&self, of: &Written, from: TableId) -> Option<api::Type> {
         let target = self.resolve_segments(of.0.as_ref()?, from);
         api::type_at(&target.of_seedbed()?).map(|methods| methods.is)

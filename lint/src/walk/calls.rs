@@ -6,7 +6,7 @@ use syn::{Expr, ExprCall, ExprMethodCall, Token};
 
 use super::Walker;
 use super::frames::{FrameId, Holding, Role, Shield, What};
-use super::values::{Meaning, Value, called, is_self, last_name, start_of};
+use super::values::{Meaning, Value, called, is_self, is_wrapping, last_name, start_of};
 use crate::api::{self, Body, Runs, Type};
 use crate::names::{FunctionId, plain};
 use crate::place::Place;
@@ -40,7 +40,12 @@ impl Walker {
             Meaning::Other(target) => {
                 self.look_for_lost_argument(&target, &call.args);
                 self.look_for_race(&target, &call.args);
-                visit::visit_expr_call(self, call);
+                match call.args.first() {
+                    Some(kept @ (Expr::Async(_) | Expr::Closure(_))) if is_wrapping(path) => {
+                        self.elsewhere(|walker| walker.visit_expr(kept));
+                    }
+                    _ => visit::visit_expr_call(self, call),
+                }
             }
         }
     }

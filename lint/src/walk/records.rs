@@ -170,6 +170,14 @@ impl Walker {
         }
     }
 
+    /// Walks through what is taken out of here before it runs: nothing is known to be open then.
+    pub fn elsewhere(&mut self, walk: impl FnOnce(&mut Self)) {
+        let frame = self.current();
+        let open = std::mem::take(&mut self.frame(frame).open);
+        walk(self);
+        self.frame(frame).open = open;
+    }
+
     fn hold(&mut self, what: Holding, opened: Place) -> HoldId {
         let id = self.next_hold();
         self.walked.holds.push(Hold { what, opened, shield: Shield::Down });

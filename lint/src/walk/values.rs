@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use syn::visit::Visit;
-use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Pat, PatIdent, Path, QSelf, Stmt};
+use syn::{
+    Expr, ExprCall, ExprMethodCall, ExprPath, Lit, Member, Pat, PatIdent, Path, QSelf, Stmt,
+};
 
 use super::frames::{FrameId, HoldId, Maker, Shield, Use};
 use super::{Walker, macros};
@@ -201,7 +203,7 @@ impl Walker {
     pub fn value_of(&self, expression: &Expr) -> Value {
         match expression {
             Expr::Await(of) => match self.value_of(&of.base) {
-                Value::Later(_) => Value::Unknown, // what comes out of it
+                Value::Later(_) | Value::Parameter(..) => Value::Unknown, // what comes out of it
                 value => value,
             },
             Expr::Block(block) if block.label.is_none() => match &block.block.stmts[..] {
@@ -212,6 +214,12 @@ impl Walker {
             Expr::Closure(closure) => match self.closures.get(&Place::of(closure.or1_token.span)) {
                 Some(frame) => Value::Body(*frame),
                 None => self.made_by(&closure.body).map_or(Value::Unknown, Value::makes),
+            },
+            Expr::Field(field) => match (&self.of, &field.member) {
+                (Some(of), Member::Named(name)) if is_self(&field.base) => {
+                    Value::of(self.names.type_of_field(of, &plain(name)))
+                }
+                _ => Value::Unknown,
             },
             Expr::Group(group) => self.value_of(&group.expr),
             Expr::Macro(invocation) => match macros::pinned(&invocation.mac) {
@@ -266,8 +274,7 @@ impl Walker {
                 },
             },
             Meaning::Other(_)
-                if call.args.len() == 1
-                    && (is_transparent(path) || ["Ok", "Some"].contains(&&*last_name(path))) =>
+                if call.args.len() == 1 && (is_transparent(path) || is_wrapping(path)) =>
             {
                 self.value_of(&call.args[0])
             }
@@ -401,6 +408,11 @@ pub fn is_transparent(path: &ExprPath) -> bool {
         (of.as_str(), last.as_str()),
         ("Box" | "Rc", "new" | "pin") | ("Rc", "clone") | ("Arc", "new" | "clone")
     )
+}
+
+/// Whether a call of this path makes an `Ok` or a `Some`.
+pub fn is_wrapping(path: &ExprPath) -> bool {
+    matches!(last_name(path).as_str(), "Ok" | "Some")
 }
 
 /// The reason that `prevent_yields` is given, if it is a literal.

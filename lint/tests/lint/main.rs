@@ -10,10 +10,8 @@
 //! | `command` | the command: arguments, messages, exit status |
 //! | `pages` | the programs on the pages of the rules |
 //! | `repository` | this repository, and its broken programs |
-//! | `api` | that the names of the crate are known |
 
 mod allow;
-mod api;
 mod command;
 mod mutated;
 mod pages;

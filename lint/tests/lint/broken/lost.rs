@@ -77,6 +77,12 @@ struct Connection {
     stream: TcpStream,
 }
 
+impl Connection {
+    async fn say_goodbye(&self) {
+        let _ = self.stream.write_all(b"bye").await; //~ swallowed-cancellation
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
@@ -96,4 +102,6 @@ pub async fn of_locks(lock: &sync::Mutex<u32>, cell: &sync::watch::Receiver<u32>
     let (tx, mut rx) = sync::oneshot::channel::<u32>();
     let _ = tx.send(1); // it waits for nothing
     rx.recv().await.ok(); //~ swallowed-cancellation
+    let (tx, _rx) = sync::broadcast::channel::<u32>(1, sync::broadcast::WhenFull::DropOldest);
+    let _ = tx.send(1).await; //~ swallowed-cancellation
 }

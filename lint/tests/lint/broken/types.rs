@@ -211,3 +211,44 @@ pub async fn a_guard_that_is_assigned() -> Result<()> {
     }))
     .await
 }
+
+struct Session {
+    scope: CancelScope,
+    children: seedbed::NurseryHandle,
+}
+
+impl Session {
+    fn items(self) -> Generator<'static, u32> {
+        generator(async move |y: Yielder<u32>| {
+            self.scope.enter(async |_| y.yield_(1).await).await?; //~ yield-in-scope
+            Ok(())
+        })
+    }
+
+    fn items_of_a_child(self) -> Generator<'static, u32> {
+        generator(async move |y: Yielder<u32>| {
+            let (tx, rx) = channel(1);
+            let child = self.children.spawn(async move {
+                let outcome = y.yield_(1).await.map(drop); //~ yield-in-other-frame
+                Ok(tx.send(outcome).await?)
+            });
+            assert!(child.is_ok());
+            rx.recv().await?.unwrap_or(Ok(()))
+        })
+    }
+}
+
+pub async fn a_scope_in_a_field() -> Result<()> {
+    nursery(async |n: &Nursery<'_, '_>| {
+        drain(Session { scope: CancelScope::new(), children: n.handle() }.items()).await
+    })
+    .await
+}
+
+pub async fn a_nursery_in_a_field() -> Result<()> {
+    nursery(async |n: &Nursery<'_, '_>| {
+        let session = Session { scope: CancelScope::new(), children: n.handle() };
+        drain(session.items_of_a_child()).await
+    })
+    .await
+}

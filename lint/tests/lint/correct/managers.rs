@@ -196,3 +196,18 @@ pub async fn a_helper_that_is_given_what_came_out() -> Result<()> {
     }))
     .await
 }
+
+pub async fn a_helper_that_uses_what_came_out_inside() -> Result<()> {
+    async fn then_wait(future: impl Future<Output = Result<u32>>) -> Result<()> {
+        let seconds = future.await?;
+        fail_after(10 * SECOND, sleep(seconds * SECOND)).await
+    }
+    drain(generator(async |y: Yielder<u32>| {
+        then_wait(async {
+            y.yield_(1).await?;
+            Ok(2)
+        })
+        .await
+    }))
+    .await
+}

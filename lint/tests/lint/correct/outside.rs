@@ -234,3 +234,18 @@ pub async fn in_the_consumer_of_an_iterate() -> Result<()> {
     }))
     .await
 }
+
+pub async fn a_future_that_is_made_inside_and_run_outside() -> Result<()> {
+    drain(generator(async |y: Yielder<u32>| {
+        let step = cancel_scope(async |_| {
+            sleep(SECOND).await?;
+            Ok(async { y.yield_(1).await })
+        })
+        .await?;
+        match step {
+            Some(step) => step.await.map(drop),
+            None => Ok(()),
+        }
+    }))
+    .await
+}
