@@ -195,8 +195,8 @@ impl<T, S, B: Future<Output = Result<()>>> Items<'_, T, S, B> {
         if !Aside::passes() {
             return self.poll_next_aside(cx);
         }
-        self.link.state.go_on();
-        after(self.link.poll_resumed(self.body.as_mut(), cx))
+        let goes_on = self.link.state.go_on();
+        after(self.link.poll_resumed(goes_on, self.body.as_mut(), cx))
     }
 
     #[cold]

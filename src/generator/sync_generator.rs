@@ -162,8 +162,8 @@ impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     fn next(&mut self) -> Option<Result<T>> {
         let next = self.drive(|link, body, cx| {
             if link.state.rests() {
-                link.state.go_on();
-                return link.poll_resumed(body, cx);
+                let goes_on = link.state.go_on();
+                return link.poll_resumed(goes_on, body, cx);
             }
             if link.state.has_begun() {
                 link.resume(Resume::Next);

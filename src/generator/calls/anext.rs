@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::error::Result;
 use crate::generator::link::Resume;
-use crate::generator::state::{GoOn, Phase};
+use crate::generator::state::{GoOn, GoesOn, Phase};
 use crate::generator::{Generator, Inner};
 use crate::scope::aside::Aside;
 
@@ -66,11 +66,8 @@ impl<T, S> Inner<'_, T, S> {
         if !Aside::passes() {
             return self.poll_next_aside(cx);
         }
-        self.link.state.go_on();
-        match self.poll_resumed(cx) {
-            Ok(value) => Poll::Ready(Ok(Some(value))),
-            Err(outcome) => self.settle(outcome, cx),
-        }
+        let goes_on = self.link.state.go_on();
+        self.poll_running(goes_on, cx)
     }
 
     #[cold]
@@ -88,11 +85,12 @@ impl<T, S> Inner<'_, T, S> {
     }
 
     fn poll_next_paid(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        if let GoOn::Running = self.link.state.go_on_waiting(|| self.link.is_around()) {
-            return match self.poll_resumed(cx) {
-                Ok(value) => Poll::Ready(Ok(Some(value))),
-                Err(outcome) => self.settle(outcome, cx),
-            };
+        if self.link.state.rests() {
+            let goes_on = self.link.state.go_on();
+            return self.poll_running(goes_on, cx);
+        }
+        if let GoOn::Running(goes_on) = self.link.state.go_on_waiting(|| self.link.is_around()) {
+            return self.poll_running(goes_on, cx);
         }
         match self.link.state.phase() {
             Phase::Created => self.begin()?,
@@ -101,5 +99,14 @@ impl<T, S> Inner<'_, T, S> {
             Phase::Ended => return Poll::Ready(Ok(None)),
         }
         self.poll_body(cx)
+    }
+
+    /// Polls a body that goes on.
+    #[inline(always)]
+    fn poll_running(&self, goes_on: GoesOn<'_>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        match self.poll_resumed(goes_on, cx) {
+            Ok(value) => Poll::Ready(Ok(Some(value))),
+            Err(outcome) => self.settle(outcome, cx),
+        }
     }
 }

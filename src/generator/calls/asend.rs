@@ -57,8 +57,8 @@ impl<T, S> Future for Asend<'_, '_, T, S> {
             return this.poll_aside(cx);
         }
         if let Stage::Unsent(value) = mem::replace(&mut this.stage, Stage::Sent) {
-            inner.link.go_on_with_value(value);
-            return match inner.poll_resumed(cx) {
+            let goes_on = inner.link.go_on_with_value(value);
+            return match inner.poll_resumed(goes_on, cx) {
                 Ok(value) => {
                     this.stage = Stage::Over;
                     Poll::Ready(Ok(Some(value)))
@@ -113,6 +113,13 @@ impl<T, S> Asend<'_, '_, T, S> {
 
     fn send(&self, value: S, cx: &mut Context<'_>) -> Poll<Result<Option<T>, AsendError<S>>> {
         let inner = self.inner;
+        if inner.link.state.rests() {
+            let goes_on = inner.link.go_on_with_value(value);
+            return match inner.poll_resumed(goes_on, cx) {
+                Ok(value) => Poll::Ready(Ok(Some(value))),
+                Err(outcome) => inner.settle(outcome, cx).map_err(AsendError::Failed),
+            };
+        }
         let what = match inner.link.state.phase() {
             Phase::AtYield => {
                 inner.link.resume(Resume::Value(value));

@@ -24,7 +24,7 @@ pub use athrow::Athrow;
 use crate::error::{GeneratorMisused, Impossible, NotRunning, Result};
 use crate::generator::Inner;
 use crate::generator::link::Step;
-use crate::generator::state::Phase;
+use crate::generator::state::{GoesOn, Phase};
 use crate::schedule::current;
 
 /// Ends a body that panics.
@@ -59,9 +59,9 @@ impl<T, S> Inner<'_, T, S> {
     /// Polls the body, which was at its yield and was resumed. Returns the next value; otherwise
     /// the result of the poll, which has yet to be [dealt with](Self::settle).
     #[inline(always)]
-    fn poll_resumed(&self, cx: &mut Context<'_>) -> Result<T, Poll<Result<()>>> {
+    fn poll_resumed(&self, _: GoesOn<'_>, cx: &mut Context<'_>) -> Result<T, Poll<Result<()>>> {
         let panicked = Panicked(self);
-        // SAFETY: the state was that of a body that rests, and the caller has set `RUNNING`.
+        // SAFETY: the caller has set `RUNNING`, and has given that up.
         let outcome = self.link.poll_once(unsafe { self.body.resumed() }, cx);
         std::mem::forget(panicked);
         self.link.take_yielded(&outcome).ok_or(outcome)

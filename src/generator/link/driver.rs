@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
 use crate::generator::link::Link;
-use crate::generator::state::{Delivered, Destination, End, Exit, News, Stop, Yielded};
+use crate::generator::state::{Delivered, Destination, End, Exit, GoesOn, News, Stop, Yielded};
 use crate::schedule::{wake, waker};
 use crate::scope::aside::Aside;
 use crate::scope::current::{current_scope, in_frame, with_scope};
@@ -60,9 +60,9 @@ impl<T, S> Link<T, S> {
 
     /// Resumes the yield of a body that rests with a value. The body is running from now on.
     #[inline(always)]
-    pub(crate) fn go_on_with_value(&self, value: S) {
+    pub(crate) fn go_on_with_value(&self, value: S) -> GoesOn<'_> {
         self.sent.put(value);
-        self.state.go_on_with_value();
+        self.state.go_on_with_value()
     }
 
     /// Sets what the waiting yield returns when the body is polled next.
@@ -145,6 +145,7 @@ impl<T, S> Link<T, S> {
     #[inline(always)]
     pub(crate) fn poll_resumed(
         &self,
+        _: GoesOn<'_>,
         mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {

@@ -1,5 +1,7 @@
 //! The transitions made by the driver's end. The numbers are those of the diagram in `state`.
 
+use std::marker::PhantomData;
+
 use super::{
     ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, FULL,
     GONE, NEXT, PAUSED, REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
@@ -7,13 +9,16 @@ use super::{
 use crate::scope::frame::HOLD;
 
 /// Whether a body goes on, at first sight.
-#[derive(PartialEq, Eq)]
-pub(crate) enum GoOn {
-    /// The body is running.
-    Running,
+pub(crate) enum GoOn<'a> {
+    Running(GoesOn<'a>),
     /// Nothing was done: there is more to deal with.
     Closely,
 }
+
+/// Shows that a body rested, or waited, and was set to be running by whoever has this: it is there,
+/// and nobody else uses it.
+#[must_use = "the body is said to be running, so it has to be polled"]
+pub(crate) struct GoesOn<'a>(PhantomData<&'a State>);
 
 /// How a poll of the body has left it, at first sight.
 pub(crate) enum Stop {
@@ -135,26 +140,28 @@ impl State {
     /// 2 and 3: resumes the yield of a body that [rests](Self::rests) with a plain next. A poll of
     /// the body begins.
     #[inline(always)]
-    pub(crate) fn go_on(&self) {
+    pub(crate) fn go_on(&self) -> GoesOn<'_> {
         debug_assert!(self.rests());
         self.frame.set_word(RUNNING | SUSPENDED | NEXT);
+        GoesOn(PhantomData)
     }
 
     /// 2 and 3: the same with a value, which is in the link.
     #[inline(always)]
-    pub(crate) fn go_on_with_value(&self) {
+    pub(crate) fn go_on_with_value(&self) -> GoesOn<'_> {
         debug_assert!(self.rests());
         self.frame.set_word(RUNNING | SUSPENDED | VALUE);
+        GoesOn(PhantomData)
     }
 
     /// 3: a poll of the body begins, if the body waits for something other than its yield, in the
     /// same place as it is polled now.
     #[inline]
-    pub(crate) fn go_on_waiting(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn {
+    pub(crate) fn go_on_waiting(&self, is_where_it_was: impl FnOnce() -> bool) -> GoOn<'_> {
         let word = self.frame.word();
         if word & (HOLD - 1) == WAITS && is_where_it_was() {
             self.frame.set_word(word & !WAITS | RUNNING);
-            return GoOn::Running;
+            return GoOn::Running(GoesOn(PhantomData));
         }
         GoOn::Closely
     }

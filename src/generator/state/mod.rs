@@ -69,7 +69,9 @@
 mod driver;
 mod yielder;
 
-pub(super) use driver::{Close, Delivered, Destination, End, Exit, GoOn, News, Stop, Yielded};
+pub(super) use driver::{
+    Close, Delivered, Destination, End, Exit, GoOn, GoesOn, News, Stop, Yielded,
+};
 pub(super) use yielder::{GivenUp, Notice, Resumed, Suspension};
 
 use crate::scope::frame::{Frame, HOLD, Held};
