@@ -24,6 +24,8 @@
 //! | `oneshot` | [`sync::oneshot`](crate::sync::oneshot), whose error says whether the sender's task was cancelled |
 //! | `watch`, whose `borrow` is a lock | [`sync::watch`](mod@crate::sync::watch), whose `borrow` is a snapshot |
 //! | `broadcast`, where a slow receiver misses messages | [`sync::broadcast`](mod@crate::sync::broadcast), which can wait for it as well |
+//! | `mpsc::unbounded_channel` | [`sync::unbounded_channel`](crate::sync::unbounded_channel) |
+//! | `recv_many` | [the same](crate::Receiver::recv_many) |
 //! | `mpsc::channel` | [`channel`](fn@crate::channel), with any number of receivers as well |
 //! | many threads that share tasks; a current-thread runtime and a `LocalSet` on each core | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
 //! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), with Happy Eyeballs |

@@ -7,6 +7,7 @@ mod broadcast;
 mod channel;
 mod end;
 mod event;
+mod kinds;
 mod locks;
 mod loss;
 mod meetings;

@@ -14,6 +14,7 @@
 //! | the latest of a value that changes | [`watch`] |
 //! | one message | [`oneshot`] |
 //! | messages, each to all receivers | [`broadcast`] |
+//! | the latest of messages, or any number of them, each to one receiver | [`conflated_channel`], [`unbounded_channel`] |
 //! | messages, each to one receiver | [`channel`](fn@crate::channel) |
 //!
 //! All are for tasks of one thread. What passes between threads is a
@@ -59,6 +60,7 @@ mod semaphore;
 pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};
+pub use channel::{conflated_channel, unbounded_channel};
 pub use lock::{
     Condition, MappedMutexGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };

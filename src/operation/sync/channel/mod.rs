@@ -5,6 +5,7 @@
 //! operation that is cancelled or dropped puts it back where it was.
 
 mod errors;
+mod kinds;
 mod recv;
 mod send;
 mod stream;
@@ -20,6 +21,7 @@ use crate::error::{Exclusive, Result};
 use crate::operation::waiters::{Next, Waiters};
 use crate::schedule::budget;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
+pub use kinds::{conflated_channel, unbounded_channel};
 pub use recv::Recv;
 pub use send::Sending;
 pub(super) use send::{Offer, Outlet};
@@ -56,8 +58,13 @@ use stream::Streaming;
 /// ```
 #[must_use]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    with_capacity(capacity, WhenFull::Wait)
+}
+
+fn with_capacity<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         capacity,
+        when_full,
         buffer: RefCell::new(VecDeque::new()),
         senders: Waiters::new(),
         receivers: Waiters::new(),
@@ -70,6 +77,15 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { shared: shared.clone() }, Receiver { shared, streaming: Streaming::new() })
 }
 
+/// What becomes of a message for which there is no room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WhenFull {
+    /// Its sender waits.
+    Wait,
+    /// It takes the place of the oldest.
+    DropOldest,
+}
+
 /// A message, with its number in the order in which the channel accepted the messages. If it is put
 /// back, the number tells where it belongs.
 struct Numbered<T> {
@@ -79,6 +95,7 @@ struct Numbered<T> {
 
 struct Shared<T> {
     capacity: usize,
+    when_full: WhenFull,
     /// Sorted by number. If messages were put back there may be more than `capacity`.
     buffer: RefCell<VecDeque<Numbered<T>>>,
     /// Each sender has its message, which is taken when the sender is served, unless the channel
@@ -152,10 +169,33 @@ impl<T> Shared<T> {
         }
         let mut buffer = self.buffer.borrow_mut();
         if buffer.len() >= self.capacity {
-            return Err(message);
+            drop(buffer);
+            return self.put_in_place_of_oldest(message);
         }
         buffer.push_back(self.accept(message));
         Ok(())
+    }
+
+    /// Stores a message for which there is no room, or gives it back.
+    #[inline(never)]
+    fn put_in_place_of_oldest(&self, message: T) -> Result<(), T> {
+        if self.when_full == WhenFull::Wait {
+            return Err(message);
+        }
+        let accepted = self.accept(message);
+        self.buffer.borrow_mut().push_back(accepted);
+        self.drop_oldest();
+        Ok(())
+    }
+
+    /// Drops what there is no room for, where nobody waits for room.
+    fn drop_oldest(&self) {
+        if self.when_full == WhenFull::DropOldest {
+            let mut buffer = self.buffer.borrow_mut();
+            let oldest = if buffer.len() > self.capacity { buffer.pop_front() } else { None };
+            drop(buffer);
+            drop(oldest); // foreign code
+        }
     }
 
     /// Takes the next message, from the buffer or from a sender that waits.
@@ -198,6 +238,8 @@ impl<T> Shared<T> {
             let place = buffer.partition_point(|other| other.number < message.number);
             buffer.insert(place, message);
             self.under_way.set(self.under_way.get() - 1);
+            drop(buffer);
+            in_destructor(|| self.drop_oldest());
         }
     }
 }
@@ -250,6 +292,25 @@ impl<T> Sender<T> {
     /// to send get their messages back.
     pub fn close(&self) {
         self.shared.close();
+    }
+
+    /// How many messages are stored.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.buffer.borrow().len()
+    }
+
+    /// Whether no message is stored.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages the channel has room for. More may be stored, if some were given back by
+    /// receivers that were dropped.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
     }
 
     /// Whether sending must fail, because the channel was closed or no receiver is left.
@@ -309,6 +370,25 @@ impl<T> Receiver<T> {
             None if self.shared.has_ended() => Err(TryRecvError::Ended),
             None => Err(TryRecvError::Empty),
         }
+    }
+
+    /// How many messages are stored. There may be others: those of senders that wait for room, and
+    /// those that were given to receivers which have not returned with them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.buffer.borrow().len()
+    }
+
+    /// Whether no message is stored.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages the channel has room for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
     }
 
     /// Closes the channel: from now on sending fails, and tasks that wait to send get their

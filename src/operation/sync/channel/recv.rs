@@ -7,10 +7,68 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::{Exclusive, Result};
+use crate::operation::checkpoint::checkpoint;
 use crate::operation::queued::Queued;
 use crate::operation::skeleton::{Doing, Tried, When};
 use crate::operation::sync::channel::{Numbered, Receiver, Shared};
 use crate::operation::waiters::Waiters;
+use crate::schedule::budget;
+
+impl<T> Receiver<T> {
+    /// Receives what messages there are, up to `limit`, once there is one, and adds them to `into`.
+    /// Returns how many these were: 0 when the channel has ended.
+    ///
+    /// It is one checkpoint, however many messages come. With a limit of 0 it is nothing else.
+    ///
+    /// No message is lost if this is cancelled or dropped: then none was received.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::Cancelled).
+    ///
+    /// ```
+    /// use seedbed::channel;
+    ///
+    /// seedbed::run(async {
+    ///     let (sender, receiver) = channel(10);
+    ///     for i in 0..5 {
+    ///         sender.send(i).await?;
+    ///     }
+    ///     let mut batch = Vec::new();
+    ///     assert_eq!(receiver.recv_many(&mut batch, 3).await?, 3);
+    ///     assert_eq!(receiver.recv_many(&mut batch, 3).await?, 2);
+    ///     assert_eq!(batch, [0, 1, 2, 3, 4]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn recv_many(
+        &self,
+        into: &mut Vec<T>,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize>> {
+        let place = Location::caller();
+        async move {
+            if limit == 0 {
+                checkpoint().await?;
+                return Ok(0);
+            }
+            let Some(first) = Recv::new(self, place).await? else { return Ok(0) };
+            into.push(first);
+            let mut received = 1;
+            // From here on nothing waits, so all of it happens or nothing has.
+            while received < limit
+                && let Some(next) = self.shared.take()
+            {
+                budget::count();
+                into.push(next.message);
+                received += 1;
+            }
+            Ok(received)
+        }
+    }
+}
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
