@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | 1 | the body is iterated for the first time | `begin` |
 //! | 2 | the driver sets what the waiting yield returns, for the consumer or (`refuse`) by itself | `resume`, `resume_with_value`, `resume_with_error`, `refuse` |
-//! | 3 | the body is polled | `run`, `run_again`; `go_on` does 2 and 3 at once |
+//! | 3 | the body is polled | `run`, `go_on_waiting`; `go_on` and `go_on_with_value` do 2 and 3 at once |
 //! | 4 | a yield gives its value and waits | `suspend`, `suspend_closely` |
 //! | 5 | the poll is over | `stop`, `stop_closely` |
 //! | 6 | the yield notices that it was resumed, or is dropped | `notice`, `notice_closely`, `give_up` |
@@ -59,12 +59,12 @@
 //! |---|---|---|---|
 //! | 2 and 3 | `go_on` | `RUNNING \| SUSPENDED \| NEXT` | running, the yield was resumed |
 //! | 6 | `notice` | `RUNNING` | running |
-//! | 4 | `suspend` | `RUNNING \| SUSPENDED` | running, a yield waits |
+//! | 4 | `suspend` | `RUNNING \| SUSPENDED \| FULL` | running, a yield waits |
 //! | 5 | `stop` | `SUSPENDED` | at a yield |
 //!
-//! Each step is one comparison and one store. Anything else that has to be dealt with is a further
-//! bit, which makes the comparison fail. Then the function called `…_closely` looks at the bits one
-//! by one.
+//! If a value is sent in, by `go_on_with_value`, there is `VALUE` in place of `NEXT`. Each step is
+//! one comparison and one store. Anything else that has to be dealt with is a further bit, which
+//! makes the comparison fail. Then the function called `…_closely` looks at the bits one by one.
 
 mod driver;
 mod yielder;
@@ -87,8 +87,8 @@ const SUSPENDED: u64 = 1 << 1;
 /// `SUSPENDED`. Never without `SUSPENDED`, nor with `VALUE`, `ERROR` or `REFUSAL`.
 const NEXT: u64 = 1 << 2;
 
-/// The waiting yield was resumed with a value, which is in the link. Set by `resume_with_value`,
-/// cleared like `NEXT`, and never with another of the four.
+/// The waiting yield was resumed with a value, which is in the link. Set by `resume_with_value` and
+/// `go_on_with_value`, cleared like `NEXT`, and never with another of the four.
 const VALUE: u64 = 1 << 3;
 
 /// The consumer has left an error in the link, for the waiting yield or else for the next one. Set
