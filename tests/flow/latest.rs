@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use seedbed::sync::Mutex;
 use seedbed::testing::Explore;
-use seedbed::{CancelScope, Error, Yielder, flow, generator, sleep, yield_now};
+use seedbed::{CancelScope, Error, Result, Yielder, flow, generator, sleep, yield_now};
 
 use crate::support::{Log, run, secs, shape};
 use crate::{numbered, table::Numbers};
@@ -21,6 +21,12 @@ fn at(times: &'static [u64]) -> Numbers {
         Ok(())
     }))
     .boxed()
+}
+
+async fn pauses(i: u32) -> Result<u32> {
+    yield_now().await?;
+    yield_now().await?;
+    Ok(i)
 }
 
 #[test]
@@ -66,7 +72,7 @@ fn o01_map_latest_gives_up_what_is_not_wanted_in_time() {
 /// Never more than one call at once, and the last item's is always given.
 #[test]
 fn o01_map_latest_in_every_order() {
-    Explore::new().max_schedules(2000).random_schedules(200).check(|| async {
+    let report = Explore::new().max_schedules(2000).random_schedules(200).check(|| async {
         let running = Cell::new(0);
         let lock = Mutex::new(());
         let work = async |i| {
@@ -82,6 +88,7 @@ fn o01_map_latest_in_every_order() {
         };
         let mut last = None;
         flow::from_iter(0..3)
+            .then(pauses)
             .map_latest(work)
             .for_each(async |i| {
                 let _guard = lock.lock().await?;
@@ -93,6 +100,7 @@ fn o01_map_latest_in_every_order() {
         assert_eq!(last, Some(2));
         Ok(())
     });
+    assert!(report.schedules() > 500, "{report}");
 }
 
 #[test]
@@ -144,16 +152,18 @@ fn o02_flat_map_latest_closes_all_when_one_fails() {
 
 #[test]
 fn o02_flat_map_latest_in_every_order() {
-    Explore::new().max_schedules(2000).random_schedules(200).check(|| async {
+    let report = Explore::new().max_schedules(2000).random_schedules(200).check(|| async {
         let log = Log::new();
         let mut last = None;
         flow::from_iter(0..2)
+            .then(pauses)
             .flat_map_latest(|i| {
                 let log = log.clone();
                 flow(generator(async move |y: Yielder<u32>| {
                     log.add("begun");
                     let outcome = async {
                         y.yield_(i * 10).await?;
+                        yield_now().await?;
                         y.yield_(i * 10 + 1).await.map(drop)
                     };
                     let outcome = outcome.await;
@@ -172,4 +182,5 @@ fn o02_flat_map_latest_in_every_order() {
         assert!(log.chunks(2).all(|two| two == ["begun", "closed"]), "{log:?}");
         Ok(())
     });
+    assert!(report.schedules() > 500, "{report}");
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `table` | the operators that are put through the tests of `ways_out` |
 //! | `ways_out` | every operator closes its source on every way out, before the consumer goes on |
+//! | `every_step` | pipelines that are left, cancelled and dropped at every step; one lock for all |
 //! | `opening` | flows are cold; what opens them, and what becomes of errors and panics |
 //! | `buffer`, `workers`, `merge`, `latest` | what each operator does that runs something beside the consumer |
 //! | `sequential`, `timed` | what the others do |
@@ -12,6 +13,7 @@
 mod support;
 
 mod buffer;
+mod every_step;
 mod latest;
 mod merge;
 mod opening;

@@ -244,7 +244,7 @@ fn o01_buffered_begins_nothing_behind_an_error() {
 /// No futurelock: workers and the consumer use one lock.
 #[test]
 fn o01_workers_and_their_consumer_can_use_one_lock() {
-    few().check(|| async {
+    let report = few().check(|| async {
         let lock = Mutex::new(());
         let mut all = Vec::new();
         let locked = async |i| lock.lock().await.map(|_| i);
@@ -257,7 +257,8 @@ fn o01_workers_and_their_consumer_can_use_one_lock() {
         assert_eq!(all, [0, 1, 2]);
         Ok(())
     });
-    few().check(|| async {
+    assert!(report.schedules() > 30, "{report}");
+    let report = few().check(|| async {
         let lock = Rc::new(Mutex::new(0));
         let add = async |i| {
             let mut sum = lock.lock().await?;
@@ -272,6 +273,7 @@ fn o01_workers_and_their_consumer_can_use_one_lock() {
         assert_eq!(*lock.lock().await?, 9);
         Ok(())
     });
+    assert!(report.schedules() > 30, "{report}");
 }
 
 #[test]
@@ -293,7 +295,7 @@ fn o01_for_each_concurrent_keeps_to_its_limit() {
 
 #[test]
 fn o01_for_each_concurrent_in_every_order() {
-    few().check(|| async {
+    let report = few().check(|| async {
         let sum = Cell::new(0);
         flow::from_iter(1..=3)
             .for_each_concurrent(2, async |i| {
@@ -305,6 +307,7 @@ fn o01_for_each_concurrent_in_every_order() {
         assert_eq!(sum.get(), 6);
         Ok(())
     });
+    assert!(report.schedules() > 30, "{report}");
 }
 
 #[test]
