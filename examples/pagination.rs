@@ -36,9 +36,7 @@ fn catalogue(server: SocketAddr) -> Generator<'static, String> {
             // book.
             let page = fail_after(LIMIT, fetch(server, &path)).await?;
             next = page.next;
-            for book in page.lines {
-                y.yield_(book).await?;
-            }
+            y.yield_all(page.lines).await?;
         }
         Ok(())
     })

@@ -135,8 +135,8 @@ pub use error::{
 };
 pub use generator::{
     Aclose, Anext, Asend, AsyncgenHooks, Athrow, ContextManager, Feed, FinalizerHook, FirstIter,
-    Generator, GeneratorState, Items, SyncGenerator, Unfinished, Yield, Yielder, aclosing,
-    context_manager, flow, generator, get_asyncgen_hooks, iterate, safe_channel,
+    Generator, GeneratorState, Items, SyncGenerator, Unfinished, Yield, YieldAll, Yielder,
+    aclosing, context_manager, flow, generator, get_asyncgen_hooks, iterate, safe_channel,
     set_asyncgen_hooks, sync_generator, with,
 };
 pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};

@@ -183,6 +183,22 @@ fn g09_nor_does_an_item_of_an_iteration_and_nothing_of_that_is_boxed() {
 }
 
 #[test]
+fn g09_nor_does_an_item_of_a_batch() {
+    seedbed::run(async {
+        let mut g = generator(async |y: Yielder<u64>| {
+            let batch = Vec::from_iter(0..1000);
+            let before = COUNT.get();
+            y.yield_all(batch).await?;
+            assert_eq!(COUNT.get(), before, "the values stay where they were");
+            Ok(())
+        });
+        while g.anext().await?.is_some() {}
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn g10_nor_does_an_item_of_a_synchronous_one() {
     let mut g = sync_generator(async |y: Yielder<u64>| {
         for i in 0.. {

@@ -10,8 +10,9 @@
 //!    meanwhile, can neither poll nor drop the body.
 //! 2. The body is in its cell from before the first poll until `ENDED` is set. So if the state is
 //!    `SUSPENDED` and nothing else, the body is there and nobody uses it.
-//! 3. `FULL` and `VALUE` say that a slot is full. They are set when it has been filled, and cleared
-//!    by whoever empties it. No foreign code runs in between.
+//! 3. `FULL`, `BATCH` and `VALUE` say that a slot is full. They are set when it has been filled, and
+//!    cleared by whoever empties it. No foreign code runs in between, nor while there is a reference
+//!    into a slot, so there is never more than one.
 //! 4. Whoever has a [`Memory`] keeps the memory of a link. The link itself exists until its state
 //!    has `GONE`, which is set when it begins to be dropped, and never cleared. The state is an
 //!    integer in a `Cell`, and can be read for as long as there is memory.
@@ -103,8 +104,20 @@ impl<T> Slot<T> {
     /// Fills the slot. If there was a value in it, that is leaked.
     #[inline(always)]
     pub(super) fn put(&self, value: T) {
-        // SAFETY: there are never references into it.
+        // SAFETY: invariant 3: there is no reference into it.
         unsafe { (*self.0.get()).write(value) };
+    }
+
+    /// The value in the slot.
+    ///
+    /// # Safety
+    ///
+    /// The state says that it is full, and no foreign code runs for as long as the caller uses it.
+    #[expect(clippy::mut_from_ref, reason = "the state is the guard")]
+    #[inline(always)]
+    pub(super) unsafe fn get(&self) -> &mut T {
+        // SAFETY: invariant 3: there is no other reference into it.
+        unsafe { (*self.0.get()).assume_init_mut() }
     }
 
     /// Empties the slot.
@@ -114,7 +127,7 @@ impl<T> Slot<T> {
     /// The state said that it is full, and does not say so any more.
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> T {
-        // SAFETY: invariant 3; there are never references into it.
+        // SAFETY: invariant 3.
         unsafe { (*self.0.get()).assume_init_read() }
     }
 }

@@ -190,13 +190,35 @@ impl<T, S, B: Future<Output = Result<()>>> Items<'_, T, S, B> {
     #[inline(always)]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         if !self.link.state.rests() {
-            return self.poll_next_closely(cx);
+            let Some(batch) = self.link.state.in_batch() else {
+                return in_registers(self.poll_next_closely(cx));
+            };
+            if !Aside::passes() {
+                return in_registers(self.poll_next_aside(cx));
+            }
+            return match self.link.next_of_batch(batch) {
+                Some(value) => Poll::Ready(Ok(Some(value))),
+                None => in_registers(self.poll_next_paid(cx)),
+            };
         }
         if !Aside::passes() {
-            return self.poll_next_aside(cx);
+            return in_registers(self.poll_next_aside(cx));
         }
         let goes_on = self.link.state.go_on();
-        after(self.link.poll_resumed(goes_on, self.body.as_mut(), cx))
+        match self.link.poll_resumed(goes_on, self.body.as_mut(), cx) {
+            Ok(value) => Poll::Ready(Ok(Some(value))),
+            Err(outcome) => in_registers(self.settle(outcome, cx)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle(
+        &mut self,
+        outcome: Poll<Result<()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<T>>> {
+        after(self.link.settle_resumed(outcome, self.body.as_mut(), cx))
     }
 
     #[cold]
@@ -213,7 +235,11 @@ impl<T, S, B: Future<Output = Result<()>>> Items<'_, T, S, B> {
         self.poll_next_paid(cx)
     }
 
+    #[inline(never)]
     fn poll_next_paid(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        if let Some(value) = self.link.next_if_in_batch() {
+            return Poll::Ready(Ok(Some(value)));
+        }
         match self.link.state.phase() {
             Phase::Created => self.link.state.begin(),
             Phase::AtYield => self.link.resume(Resume::Next),
@@ -273,6 +299,19 @@ impl<T, S, B> Items<'_, T, S, B> {
 
     fn end(&self) {
         drop(self.link.end()); // foreign code
+    }
+}
+
+/// Takes apart what a call out of line has returned in memory, and puts it together again in
+/// registers. Otherwise the compiler would have the result of the fast path in memory as well.
+#[expect(clippy::needless_match, reason = "not to the compiler")]
+#[inline(always)]
+fn in_registers<T>(step: Poll<Result<Option<T>>>) -> Poll<Result<Option<T>>> {
+    match step {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(Ok(Some(value))) => Poll::Ready(Ok(Some(value))),
+        Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
     }
 }
 

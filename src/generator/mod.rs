@@ -60,7 +60,7 @@ pub use finalize::{
 };
 pub use flow::flow;
 pub use iterate::{Items, iterate};
-pub use link::{Yield, Yielder};
+pub use link::{Yield, YieldAll, Yielder};
 pub use safe_channel::{Feed, safe_channel};
 pub use sync_generator::{SyncGenerator, sync_generator};
 

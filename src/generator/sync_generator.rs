@@ -17,7 +17,7 @@ use crate::schedule::budget;
 /// closed at once: [`GeneratorExit`] is raised at its yield.
 pub struct SyncGenerator<'a, T, S = ()> {
     link: Rc<Link<T, S>>,
-    /// `None` when the body has ended, and while it runs.
+    /// `None` when the body has ended, other than by a panic.
     body: Option<Body<'a>>,
     place: &'static Location<'static>,
 }
@@ -73,11 +73,12 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     ///
     /// `error` itself if the body does not handle it, has not begun (it never will), or has ended.
     pub fn throw(&mut self, error: impl Into<Error>) -> Result<Option<T>> {
-        if !self.link.state.has_begun() || self.body.is_none() {
+        let error = error.into(); // foreign code
+        if !self.link.state.has_begun() || self.link.state.has_ended() {
             self.end();
-            return Err(error.into());
+            return Err(error);
         }
-        self.go_on(Resume::Raise(error.into()))
+        self.go_on(Resume::Raise(error))
     }
 
     /// Closes the generator: raises [`GeneratorExit`] at the yield that the body is suspended at.
@@ -102,7 +103,7 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
 
     fn exit(&mut self) -> Result<()> {
         self.link.exit();
-        match self.drive(Link::poll) {
+        match self.drive() {
             Ok(_) => Ok(()),
             Err(error) if error.is::<GeneratorExit>() => Ok(()),
             Err(error) => Err(error),
@@ -114,36 +115,44 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
     }
 
     fn end(&mut self) {
-        drop(self.link.end()); // foreign code
-        self.body = None;
+        let (gone, body) = (self.link.end(), self.body.take());
+        drop((gone, body)); // foreign code
     }
 
     fn go_on(&mut self, with: Resume<S>) -> Result<Option<T>> {
         self.link.resume(with);
-        self.drive(Link::poll)
+        self.drive()
     }
 
+    fn drive(&mut self) -> Result<Option<T>> {
+        if self.link.state.has_ended() {
+            return Ok(None);
+        }
+        budget::count();
+        self.poll(|link, body, cx| link.poll(body, cx))
+    }
+
+    /// Polls the body, unless it has ended. There is nobody that it could let run, so a checkpoint in
+    /// it only looks for cancellation.
     #[inline(always)]
-    fn drive(
+    fn poll(
         &mut self,
         poll: impl FnOnce(&Link<T, S>, Pin<&mut DynBody<'a>>, &mut Context<'_>) -> Poll<Step<T>>,
     ) -> Result<Option<T>> {
-        // The body is out of its slot while it runs, so it is gone if it panics.
-        let Some(mut body) = self.body.take() else { return Ok(None) };
-        budget::count();
-        // There is nobody that it could let run, so a checkpoint in it only looks for cancellation.
-        let step = budget::uninterrupted(|| {
-            poll(&self.link, body.as_mut(), &mut Context::from_waker(Waker::noop()))
-        });
+        let Some(body) = &mut self.body else { return Ok(None) };
+        let mut cx = Context::from_waker(Waker::noop());
+        let step = budget::uninterrupted(|| poll(&self.link, body.as_mut(), &mut cx));
         match step {
-            Poll::Ready(Step::Yielded(value)) => {
-                self.body = Some(body);
-                Ok(Some(value))
-            }
-            Poll::Ready(Step::Ignored(error)) => {
-                self.body = Some(body);
-                Err(error.into())
-            }
+            Poll::Ready(Step::Yielded(value)) => Ok(Some(value)),
+            step => self.after(step),
+        }
+    }
+
+    #[inline(never)]
+    fn after(&mut self, step: Poll<Step<T>>) -> Result<Option<T>> {
+        match step {
+            Poll::Ready(Step::Yielded(value)) => Ok(Some(value)),
+            Poll::Ready(Step::Ignored(error)) => Err(error.into()),
             Poll::Ready(Step::Ended(outcome)) => {
                 self.end();
                 outcome.map(|()| None)
@@ -154,23 +163,38 @@ impl<'a, T, S> SyncGenerator<'a, T, S> {
             }
         }
     }
+
+    #[cold]
+    #[inline(never)]
+    fn next_closely(&mut self) -> Result<Option<T>> {
+        if self.link.state.has_begun() {
+            self.link.resume(Resume::Next);
+        } else {
+            self.link.state.begin();
+        }
+        self.drive()
+    }
 }
 
 impl<T, S> Iterator for SyncGenerator<'_, T, S> {
     type Item = Result<T>;
 
+    #[inline]
     fn next(&mut self) -> Option<Result<T>> {
-        let next = self.drive(|link, body, cx| {
-            if link.state.rests() {
-                let goes_on = link.state.go_on();
-                return link.poll_resumed(goes_on, body, cx);
+        if !self.link.state.rests() {
+            if let Some(value) = self.link.next_if_in_batch() {
+                budget::count();
+                return Some(Ok(value));
             }
-            if link.state.has_begun() {
-                link.resume(Resume::Next);
-            } else {
-                link.state.begin();
+            return self.next_closely().transpose();
+        }
+        budget::count();
+        let next = self.poll(|link, mut body, cx| {
+            let goes_on = link.state.go_on();
+            match link.poll_resumed(goes_on, body.as_mut(), cx) {
+                Ok(value) => Poll::Ready(Step::Yielded(value)),
+                Err(outcome) => link.settle_resumed(outcome, body, cx),
             }
-            link.poll(body, cx)
         });
         next.transpose()
     }
@@ -180,7 +204,7 @@ impl<T, S> Drop for SyncGenerator<'_, T, S> {
     fn drop(&mut self) {
         // The body is foreign code, and so is its error.
         let mut panic = FirstPanic::new();
-        if self.link.state.has_begun() && self.body.is_some() {
+        if self.link.state.has_begun() && !self.link.state.has_ended() {
             panic.catch(|| {
                 if let Err(error) = self.exit() {
                     report!(error, generator = %self.place, %error, "a generator failed while it was dropped");
@@ -197,7 +221,7 @@ impl<T, S> std::fmt::Debug for SyncGenerator<'_, T, S> {
         f.debug_struct("SyncGenerator")
             .field("made_at", &self.place)
             .field("suspended_at", &self.link.suspended_at())
-            .field("is_finished", &self.body.is_none())
+            .field("is_finished", &self.link.state.has_ended())
             .finish()
     }
 }

@@ -37,6 +37,10 @@
 //! after the end. An error in the body comes out of the `anext` that ran into it, and ends the
 //! generator.
 //!
+//! Values that are there already, such as a page or a buffer, are yielded with one call,
+//! [`yield_all`](crate::Yielder::yield_all). To the consumer this is the same as yielding each, but
+//! it costs a fraction, because the body is not polled in between.
+//!
 //! A generator is also a [`Stream`](https://docs.rs/futures-core) of `Result`s, for use with the
 //! combinators of `futures`, or better with those of [flows](crate::guide::flows), which close it.
 //! It is a boxed future with space for one value: creating one allocates, a yield does not.
@@ -484,6 +488,7 @@
 //! | produce values, and wait in between | [`generator`](crate::generator()) |
 //! | do the same with borrowed data | [`Nursery::generator`](crate::Nursery::generator) |
 //! | produce values without waiting | [`sync_generator`](crate::sync_generator) |
+//! | produce many at once, such as a page | [`yield_all`](crate::Yielder::yield_all) |
 //! | iterate over a generator that owns a resource | [`aclosing`](crate::aclosing) |
 //! | do something with each item, some of it at once | [`flow`](mod@crate::flow) |
 //! | iterate over it where it is written, as fast as possible | [`iterate`](crate::iterate()) |

@@ -37,9 +37,9 @@ pub(crate) fn count() {
 }
 
 /// Runs something that must not let others run in between, because nobody would poll it again.
-#[inline]
+#[inline(always)]
 pub(crate) fn uninterrupted<R>(f: impl FnOnce() -> R) -> R {
-    THREAD.with(|thread| thread.turn.with_budget(u32::MAX, f))
+    THREAD.with(|thread| thread.turn.uninterrupted(f))
 }
 
 /// Like [`uninterrupted`], for something that may do as much as one budget allows and no more.

@@ -28,7 +28,7 @@ type Loop<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 type MakeLoop = fn(&dyn Fn()) -> Loop<'_>;
 
 /// Loops of what is no checkpoint, by name. Each calls its argument at each step.
-const LOOPS: [(&str, MakeLoop); 14] = [
+const LOOPS: [(&str, MakeLoop); 15] = [
     ("anext", |step| {
         Box::pin(async move {
             let mut values = generator(count);
@@ -95,6 +95,19 @@ const LOOPS: [(&str, MakeLoop); 14] = [
                 aclosing(generator(count), async |values| values.anext().await).await?;
                 step();
             }
+        })
+    }),
+    ("items of batches", |step| {
+        Box::pin(async move {
+            let mut values = generator(async |y: Yielder<u64>| {
+                loop {
+                    y.yield_all(Vec::from_iter(0..1000)).await?;
+                }
+            });
+            while values.anext().await?.is_some() {
+                step();
+            }
+            Ok(())
         })
     }),
     ("items of an iteration", |step| {

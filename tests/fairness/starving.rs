@@ -152,6 +152,16 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
                 aclosing(generator(numbers), async |_| Ok(())).await?;
             }
         }),
+        greedy!("items of batches", |greed| {
+            let mut values = generator(async |y: Yielder<u64>| {
+                loop {
+                    y.yield_all(Vec::from_iter(0..1000)).await?;
+                }
+            });
+            while greed.goes_on() {
+                values.anext().await?;
+            }
+        }),
         greedy!("items of an iteration", |greed| {
             iterate(numbers, async |items| {
                 while greed.goes_on() {

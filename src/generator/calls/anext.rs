@@ -61,7 +61,16 @@ impl<T, S> Inner<'_, T, S> {
     #[inline(always)]
     fn poll_next(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         if !self.link.state.rests() {
-            return self.poll_next_closely(cx);
+            let Some(batch) = self.link.state.in_batch() else {
+                return self.poll_next_closely(cx);
+            };
+            if !Aside::passes() {
+                return self.poll_next_aside(cx);
+            }
+            return match self.link.next_of_batch(batch) {
+                Some(value) => Poll::Ready(Ok(Some(value))),
+                None => self.poll_next_paid(cx),
+            };
         }
         if !Aside::passes() {
             return self.poll_next_aside(cx);
@@ -84,7 +93,11 @@ impl<T, S> Inner<'_, T, S> {
         self.poll_next_paid(cx)
     }
 
+    #[inline(never)]
     fn poll_next_paid(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        if let Some(value) = self.link.next_if_in_batch() {
+            return Poll::Ready(Ok(Some(value)));
+        }
         if self.link.state.rests() {
             let goes_on = self.link.state.go_on();
             return self.poll_running(goes_on, cx);

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
 use crate::generator::link::Link;
-use crate::generator::state::{Delivered, Destination, End, Exit, GoesOn, News, Stop, Yielded};
+use crate::generator::state::{
+    Delivered, Destination, End, Exit, GoesOn, InBatch, News, Stop, Yielded,
+};
 use crate::schedule::{wake, waker};
 use crate::scope::aside::Aside;
 use crate::scope::current::{current_scope, in_frame, with_scope};
@@ -140,23 +142,54 @@ impl<T, S> Link<T, S> {
         in_frame(self.state.frame(), || body.poll(cx))
     }
 
-    /// Polls a body that was resumed and is said to be running, until it yields, waits for
-    /// something else, or ends.
+    /// Polls a body that was resumed and is said to be running, once. Returns the value that it
+    /// yields, if there is nothing else to deal with. Otherwise the outcome has to be
+    /// [settled](Self::settle_resumed).
     #[inline(always)]
     pub(crate) fn poll_resumed(
         &self,
         _: GoesOn<'_>,
-        mut body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
+        body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
+        cx: &mut Context<'_>,
+    ) -> Result<T, Poll<Result<()>>> {
+        let outcome = self.poll_guarded(body, cx);
+        self.take_yielded(&outcome).ok_or(outcome)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn settle_resumed(
+        &self,
+        outcome: Poll<Result<()>>,
+        body: Pin<&mut (impl Future<Output = Result<()>> + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<T>> {
-        let outcome = self.poll_guarded(body.as_mut(), cx);
-        match self.take_yielded(&outcome) {
-            Some(value) => Poll::Ready(Step::Yielded(value)),
-            None => {
-                let _running = self.state.still_running();
-                self.settle(outcome, body, cx)
-            }
+        let _running = self.state.still_running();
+        self.settle(outcome, body, cx)
+    }
+
+    /// The next value of a body that rests in a batch, which goes on waiting. `None` if the last one
+    /// has been taken. Then the batch is over: the body just waits at its yield.
+    #[inline(always)]
+    pub(crate) fn next_of_batch(&self, _: InBatch<'_>) -> Option<T> {
+        // SAFETY: the state has said that the slot is full. No foreign code runs here.
+        let next = unsafe { self.batch.get() }.next();
+        if next.is_none() {
+            self.end_batch();
         }
+        next
+    }
+
+    /// The next value of a body, if it rests in a batch and there is one.
+    #[inline(always)]
+    pub(crate) fn next_if_in_batch(&self) -> Option<T> {
+        self.next_of_batch(self.state.in_batch()?)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_batch(&self) {
+        drop(self.take_batch()); // it is empty
     }
 
     /// Polls a body that is running. It ends if it panics.

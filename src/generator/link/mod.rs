@@ -5,8 +5,10 @@
 //! |---|---|
 //! | `driver` | the driver's end, which polls, resumes and closes the body |
 //! | `yielder` | the body's end: [`Yielder`], and the yield |
+//! | `yield_all` | a yield of several values |
 
 mod driver;
+mod yield_all;
 mod yielder;
 
 use std::cell::Cell;
@@ -17,8 +19,10 @@ use std::pin::Pin;
 use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
+use std::vec;
 
 pub(super) use driver::{Resume, Step};
+pub use yield_all::YieldAll;
 pub use yielder::{Yield, Yielder};
 
 use crate::error::{Error, Result};
@@ -39,6 +43,8 @@ pub(super) struct Link<T, S> {
     /// The value of the waiting yield, until the poll of the body is over. `FULL` says whether
     /// there is one.
     out: Slot<T>,
+    /// The values that come after that one. `BATCH` says whether this is full.
+    batch: Slot<vec::IntoIter<T>>,
     /// The value that the waiting yield returns. `VALUE` says whether there is one.
     sent: Slot<S>,
     /// The error that the waiting yield, or the next one, returns.
@@ -68,6 +74,7 @@ impl<T, S> Link<T, S> {
         Link {
             state: State::new(kind),
             out: Slot::empty(),
+            batch: Slot::empty(),
             sent: Slot::empty(),
             error: Cell::new(None),
             at: Cell::new(None),
@@ -115,6 +122,13 @@ impl<T, S> Link<T, S> {
         self.state.take_full().then(|| unsafe { self.out.take() })
     }
 
+    /// Takes the values out that come after that of the waiting yield.
+    #[inline]
+    fn take_batch(&self) -> Option<vec::IntoIter<T>> {
+        // SAFETY: as above.
+        self.state.take_batch().then(|| unsafe { self.batch.take() })
+    }
+
     /// Takes out the value that was sent in, if no yield has returned it.
     #[inline]
     fn take_sent(&self) -> Option<S> {
@@ -125,7 +139,7 @@ impl<T, S> Link<T, S> {
 
 impl<T, S> Drop for Link<T, S> {
     fn drop(&mut self) {
-        let left = (self.take_out(), self.take_sent());
+        let left = (self.take_out(), self.take_batch(), self.take_sent());
         self.state.go();
         // Foreign code, which may have a yielder of this link. It finds that the link has gone.
         drop(left);

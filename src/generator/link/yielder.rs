@@ -18,7 +18,7 @@ use crate::scope::frame::Held;
 /// used in a child task, in another generator, after the body has ended, or while another yield
 /// waits.
 pub struct Yielder<T, S = ()> {
-    link: Memory<T, S>,
+    pub(super) link: Memory<T, S>,
 }
 
 impl<T, S> Yielder<T, S> {
@@ -57,13 +57,13 @@ impl<T, S> std::fmt::Debug for Yielder<T, S> {
 /// The future of [`Yielder::yield_`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Yield<'a, T, S> {
-    link: ToLink<'a, T, S>,
-    stage: Stage<T>,
-    place: &'static Location<'static>,
+    pub(super) link: ToLink<'a, T, S>,
+    pub(super) stage: Stage<T>,
+    pub(super) place: &'static Location<'static>,
 }
 
 /// How far a yield has got.
-enum Stage<T> {
+pub(super) enum Stage<T> {
     /// It has not been polled, or was refused. It has its value.
     Offers(T),
     Waits,
@@ -256,7 +256,7 @@ impl<T, S> Yield<'_, T, S> {
         // SAFETY: what is foreign is dropped last.
         let Some(link) = (unsafe { self.link.get() }) else { return };
         let foreign = link.foreign.take();
-        let values = (link.take_out(), link.take_sent());
+        let values = (link.take_out(), link.take_batch(), link.take_sent());
         let error = match link.state.give_up() {
             GivenUp::Kept => None,
             GivenUp::Dropped => link.error.take(),

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::{
-    ANSWERS, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING, FULL,
-    GONE, NEXT, PAUSED, REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
+    ANSWERS, BATCH, CREATED, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FINALIZING,
+    FULL, GONE, NEXT, PAUSED, REFUSAL, RUNNING, SUSPENDED, State, UNTOLD, VALUE, WAITS,
 };
 use crate::scope::frame::HOLD;
 
@@ -19,6 +19,10 @@ pub(crate) enum GoOn<'a> {
 /// and nobody else uses it.
 #[must_use = "the body is said to be running, so it has to be polled"]
 pub(crate) struct GoesOn<'a>(PhantomData<&'a State>);
+
+/// Shows that a body rested in a batch. Whoever has this changes nothing about that, and has nothing
+/// run that could, before the next value is taken.
+pub(crate) struct InBatch<'a>(PhantomData<&'a State>);
 
 /// How a poll of the body has left it, at first sight.
 pub(crate) enum Stop {
@@ -135,6 +139,13 @@ impl State {
     #[inline(always)]
     pub(crate) fn rests(&self) -> bool {
         self.frame.word() == SUSPENDED
+    }
+
+    /// Whether the body waits at its yield, whose next values are in the link, if there are any left,
+    /// and there is nothing else to deal with.
+    #[inline(always)]
+    pub(crate) fn in_batch(&self) -> Option<InBatch<'_>> {
+        (self.frame.word() == SUSPENDED | BATCH).then_some(InBatch(PhantomData))
     }
 
     /// 2 and 3: resumes the yield of a body that [rests](Self::rests) with a plain next. A poll of

@@ -70,7 +70,7 @@ mod driver;
 mod yielder;
 
 pub(super) use driver::{
-    Close, Delivered, Destination, End, Exit, GoOn, GoesOn, News, Stop, Yielded,
+    Close, Delivered, Destination, End, Exit, GoOn, GoesOn, InBatch, News, Stop, Yielded,
 };
 pub(super) use yielder::{GivenUp, Notice, Resumed, Suspension};
 
@@ -149,11 +149,16 @@ const GONE: u64 = 1 << 16;
 /// budget. Set by `set_paused`, cleared by `take_paused`.
 const PAUSED: u64 = 1 << 17;
 
+/// The values that come after that of the waiting yield are in the link, if there are any left. Set
+/// by `keep_batch`, cleared by whoever takes them. Never without `SUSPENDED`, except while the yield
+/// notices that it was resumed.
+const BATCH: u64 = 1 << 18;
+
 /// The ways in which a waiting yield can have been resumed.
 const ANSWERS: u64 = NEXT | VALUE | ERROR | REFUSAL;
 const EXITS: u64 = EXIT_DUE | EXIT_RAISED | EXIT_IGNORED;
 
-const _: () = assert!(PAUSED < HOLD, "the bits above are the holds");
+const _: () = assert!(BATCH < HOLD, "the bits above are the holds");
 
 /// The state of a body, in its frame.
 pub(super) struct State {

@@ -2,7 +2,7 @@
 //! diagram in `state`.
 
 use super::{
-    ANSWERS, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FULL, NEXT, REFUSAL,
+    ANSWERS, BATCH, ENDED, ERROR, EXIT_DUE, EXIT_IGNORED, EXIT_RAISED, EXITS, FULL, NEXT, REFUSAL,
     RUNNING, SUSPENDED, State, UNTOLD, VALUE,
 };
 
@@ -93,6 +93,21 @@ impl State {
         }
         self.update(0, SUSPENDED | FULL);
         Suspension::Suspended
+    }
+
+    /// Further values of the waiting yield are in the link.
+    pub(crate) fn keep_batch(&self) {
+        debug_assert!(self.has(SUSPENDED) && !self.has(BATCH));
+        self.update(0, BATCH);
+    }
+
+    /// Whether further values of the waiting yield were left in the link. They are the caller's to
+    /// take.
+    #[inline]
+    pub(crate) fn take_batch(&self) -> bool {
+        let kept = self.has(BATCH);
+        self.update(BATCH, 0);
+        kept
     }
 
     /// 6: the yield notices that it was resumed, if there is nothing else to deal with.

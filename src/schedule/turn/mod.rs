@@ -20,7 +20,7 @@ mod time;
 
 use std::cell::Cell;
 
-use operations::USED_UP;
+use operations::UNINTERRUPTED;
 use time::ASSUMED_SPEED;
 
 use crate::platform::clock::Clock;
@@ -49,8 +49,8 @@ pub(crate) struct Turn {
     /// after them, the rest is checked. Where a test decides at each operation whether the unit
     /// lets others run, the number of operations until it has to, plus [`ASKS`](operations::ASKS).
     allowance: Cell<i32>,
-    /// How many it may finish after those. If operations that are not checkpoints have a count of
-    /// their own, this is that count.
+    /// How many it may finish after those, or [`UNINTERRUPTED`]. If operations that are not
+    /// checkpoints have a count of their own, this is that count.
     rest: Cell<u32>,
     /// The allowance and the rest that a unit begins with.
     first: Cell<i32>,
@@ -118,8 +118,9 @@ pub(crate) enum Share {
 impl Turn {
     pub(crate) const fn new() -> Turn {
         Turn {
-            allowance: Cell::new(USED_UP),
-            rest: Cell::new(0),
+            // Before the first run on this thread there is nobody to let run.
+            allowance: Cell::new(i32::MAX),
+            rest: Cell::new(UNINTERRUPTED),
             is_decided: Cell::new(false),
             first: Cell::new(0),
             first_rest: Cell::new(0),

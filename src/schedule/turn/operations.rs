@@ -17,6 +17,9 @@ const QUICK: u64 = 64;
 /// An allowance of nothing.
 pub(super) const USED_UP: i32 = -1;
 
+/// In place of the rest of a budget: what runs must not let others run.
+pub(super) const UNINTERRUPTED: u32 = u32::MAX;
+
 /// Added to the allowance where a test decides at each operation, so that it is below 0.
 pub(super) const ASKS: i32 = i32::MIN / 2;
 
@@ -44,7 +47,12 @@ impl Turn {
     #[inline(never)]
     fn pass_slowly(&self) -> bool {
         self.uncount();
-        self.how.get() != How::Exact && self.go_on()
+        self.is_uninterrupted() || self.how.get() != How::Exact && self.go_on()
+    }
+
+    #[inline]
+    fn is_uninterrupted(&self) -> bool {
+        self.rest.get() == UNINTERRUPTED
     }
 
     /// Counts an operation. True if that is all. If not, it has to be [taken back](Self::uncount),
@@ -79,7 +87,9 @@ impl Turn {
     fn spend_slowly(&self, interrupts: fn() -> bool) -> Share {
         self.uncount();
         let allowance = self.allowance.get();
-        let goes_on = if allowance < ASKS / 2 {
+        let goes_on = if self.is_uninterrupted() {
+            true
+        } else if allowance < ASKS / 2 {
             self.charge(1);
             let left = (allowance - ASKS - 1).max(0);
             self.allowance.set(ASKS + left);
@@ -107,6 +117,9 @@ impl Turn {
     #[inline(never)]
     fn pass_aside_slowly(&self) -> bool {
         self.uncount();
+        if self.is_uninterrupted() {
+            return true;
+        }
         if self.how.get() != How::Exact {
             return self.go_on();
         }
@@ -137,7 +150,7 @@ impl Turn {
     #[inline(always)]
     fn go_on_calmly(&self) -> bool {
         let rest = self.rest.get();
-        if rest < self.calm_stride.get() {
+        if rest < self.calm_stride.get() || rest == UNINTERRUPTED {
             return false;
         }
         #[cfg(not(loom))]
@@ -205,6 +218,21 @@ impl Turn {
 
     fn charge(&self, operations: u32) {
         self.work.set(self.work.get().saturating_sub_unsigned(OPERATION as u32 * operations));
+    }
+
+    /// Runs `f`, whose operations do not let others run, because nobody would poll `f` again. They
+    /// count as far as the allowance goes.
+    #[inline(always)]
+    pub(crate) fn uninterrupted<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Restore<'a>(&'a Turn, u32);
+        impl Drop for Restore<'_> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                self.0.rest.set(self.1);
+            }
+        }
+        let _restore = Restore(self, self.rest.replace(UNINTERRUPTED));
+        f()
     }
 
     /// Runs `f`, up to so many operations of which neither let others run nor count, because nobody
