@@ -16,8 +16,8 @@ use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CancelScope, ContextManager, Deadlock, Error, Generator, GeneratorState, NotRunning,
     Nursery, Result, Stuck, YieldInCancelScope, Yielder, YielderMisused, aclosing, cancel_scope,
-    checkpoint, context_manager, fail_after, generator, move_on_after, nursery, prevent_yields,
-    sleep, with, yield_now,
+    checkpoint, context_manager, fail_after, generator, iterate, move_on_after, nursery,
+    prevent_yields, sleep, with, yield_now,
 };
 
 /// Where the choices that make a program come from.
@@ -68,6 +68,8 @@ enum Op {
     Panic,
     /// In a generator: yields. Elsewhere: nothing.
     Yield,
+    /// In a generator that is sent nothing: yields this many at once. In another: one.
+    YieldAll(u64),
     /// In a context manager, once.
     Enter,
     Loop(u64, Body),
@@ -93,8 +95,14 @@ enum Op {
         generator: Option<(Body, u64)>,
         body: Body,
     },
-    /// A generator into a slot, driven a few times at once.
-    New(usize, Body, u64),
+    /// A generator into a slot, driven a few times at once. Values can be sent into it, or it
+    /// yields several at once.
+    New {
+        slot: usize,
+        sent_to: bool,
+        body: Body,
+        drives: u64,
+    },
     Drive {
         slot: usize,
         how: How,
@@ -105,7 +113,7 @@ enum Op {
     Swap(usize, usize),
     For {
         generator: Body,
-        closing: bool,
+        how: Iterates,
         items: u64,
         body: Body,
     },
@@ -115,6 +123,14 @@ enum Op {
     },
     Together(Vec<Body>),
     Race(Body, Body),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Iterates {
+    Left,
+    Closing,
+    /// As part of the consumer.
+    InPlace,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +163,8 @@ impl Maker<'_> {
         let mut ops: Vec<_> = (0..self.random.below(3)).map(|_| self.op(depth)).collect();
         for _ in 0..1 + self.random.below(3) {
             let at = self.random.below(ops.len() as u64 + 1) as usize;
-            ops.insert(at, Op::Yield);
+            let several = self.random.one_in(3).then(|| self.random.below(5));
+            ops.insert(at, several.map_or(Op::Yield, Op::YieldAll));
         }
         if self.random.one_in(2) {
             let times = 1 + self.random.below(5);
@@ -216,11 +233,20 @@ impl Maker<'_> {
                     .then(|| (self.yielding(depth), self.random.below(3))),
                 body: self.body(depth),
             },
-            9..=11 => Op::New(self.slot(), self.yielding(depth), self.random.below(3)),
+            9..=11 => Op::New {
+                slot: self.slot(),
+                sent_to: self.random.one_in(2),
+                body: self.yielding(depth),
+                drives: self.random.below(3),
+            },
             12 | 13 => Op::For {
                 generator: self.yielding(depth),
-                closing: self.random.one_in(2),
-                items: self.random.below(4),
+                how: match self.random.below(4) {
+                    0 => Iterates::Left,
+                    1 => Iterates::Closing,
+                    _ => Iterates::InPlace,
+                },
+                items: self.random.below(5),
                 body: self.body(depth),
             },
             14 | 15 => Op::With { manager: self.manager(depth), body: self.body(depth) },
@@ -289,14 +315,45 @@ impl std::fmt::Display for Planned {
 
 impl std::error::Error for Planned {}
 
-type Numbers = Generator<'static, Token, Token>;
+type Numbers = Generator<'static, Token>;
+
+/// A generator that is kept.
+enum Kept {
+    /// It is sent nothing.
+    Plain(Numbers),
+    SentTo(Generator<'static, Token, Token>),
+}
+
+impl Kept {
+    async fn drive(&mut self, world: &Rc<World>, how: How) -> Result<()> {
+        match (self, how) {
+            (Kept::Plain(g), How::Anext) => g.anext().await.map(drop),
+            (Kept::SentTo(g), How::Anext) => g.anext().await.map(drop),
+            (Kept::Plain(g), How::Asend) => g.asend(()).await.map(drop).map_err(Into::into),
+            (Kept::SentTo(g), How::Asend) => {
+                g.asend(world.token()).await.map(drop).map_err(Into::into)
+            }
+            (Kept::Plain(g), How::Athrow) => g.athrow(Planned("thrown")).await.map(drop),
+            (Kept::SentTo(g), How::Athrow) => g.athrow(Planned("thrown")).await.map(drop),
+            (Kept::Plain(g), How::Aclose) => g.aclose().await,
+            (Kept::SentTo(g), How::Aclose) => g.aclose().await,
+        }
+    }
+
+    fn state(&self) -> GeneratorState {
+        match self {
+            Kept::Plain(g) => g.state(),
+            Kept::SentTo(g) => g.state(),
+        }
+    }
+}
 
 /// What all bodies of a program share.
 #[derive(Default)]
 struct World {
     clock: VirtualClock,
     fuel: Cell<u64>,
-    slots: RefCell<Vec<Option<Numbers>>>,
+    slots: RefCell<Vec<Option<Kept>>>,
     scopes: RefCell<Vec<CancelScope>>,
     /// How often each token was dropped.
     tokens: RefCell<Vec<u32>>,
@@ -356,31 +413,40 @@ impl World {
 
     fn generator(self: &Rc<Self>, ops: &Body) -> Numbers {
         let (world, ops, token) = (self.clone(), ops.clone(), self.token());
+        generator(async move |y: Yielder<Token>| {
+            let _token = token;
+            run_body(&world, Yields::Plain(y), &ops).await
+        })
+    }
+
+    fn sent_to(self: &Rc<Self>, ops: &Body) -> Generator<'static, Token, Token> {
+        let (world, ops, token) = (self.clone(), ops.clone(), self.token());
         generator(async move |y: Yielder<Token, Token>| {
             let _token = token;
-            let mut begun = world.begin(true);
-            let frame = Frame::new(Yields::Generator(y));
-            let outcome = exec(&world, &frame, &ops).await;
-            begun.ended = true;
-            drop(frame);
-            outcome
+            run_body(&world, Yields::SentTo(y), &ops).await
         })
     }
 
     fn manager(self: &Rc<Self>, ops: &Body) -> ContextManager<'static, i64> {
         let (world, ops) = (self.clone(), ops.clone());
         context_manager(async move |y: Yielder<i64>| {
-            let mut begun = world.begin(true);
-            let frame = Frame::new(Yields::Manager(y));
-            let outcome = exec(&world, &frame, &ops).await;
-            begun.ended = true;
-            outcome
+            run_body(&world, Yields::Manager(y), &ops).await
         })
     }
 }
 
+async fn run_body(world: &Rc<World>, yields: Yields, ops: &[Op]) -> Result<()> {
+    let mut begun = world.begin(true);
+    let frame = Frame::new(yields);
+    let outcome = exec(world, &frame, ops).await;
+    begun.ended = true;
+    drop(frame);
+    outcome
+}
+
 enum Yields {
-    Generator(Yielder<Token, Token>),
+    Plain(Yielder<Token>),
+    SentTo(Yielder<Token, Token>),
     Manager(Yielder<i64>),
     No,
 }
@@ -435,14 +501,31 @@ fn exec<'a>(world: &'a Rc<World>, frame: &'a Frame, ops: &'a [Op]) -> Boxed<'a> 
     })
 }
 
-async fn yields(world: &Rc<World>, frame: &Frame, y: &Yielder<Token, Token>) -> Result<()> {
-    world.yields.set(world.yields.get() + 1);
+/// Yields so many values at once, or one.
+async fn yields(world: &Rc<World>, frame: &Frame, several: Option<u64>) -> Result<()> {
+    let several = match frame.yields {
+        Yields::Plain(_) => several,
+        Yields::SentTo(_) => None,
+        Yields::Manager(_) | Yields::No => return Ok(()),
+    };
+    world.yields.set(world.yields.get() + several.unwrap_or(1));
+    if several == Some(0) {
+        let Yields::Plain(y) = &frame.yields else { unreachable!() };
+        return y.yield_all([]).await; // whatever is open
+    }
     let open = frame.open.get();
     if open == 0 && frame.closing.get() {
         // If it is refused for its scopes that comes first; otherwise this is the end.
         world.stubborn.set(world.stubborn.get() + 1);
     }
-    let outcome = y.yield_(world.token()).await;
+    let outcome = match (&frame.yields, several) {
+        (Yields::Plain(y), Some(n)) => {
+            y.yield_all(Vec::from_iter((0..n).map(|_| world.token()))).await
+        }
+        (Yields::Plain(y), None) => y.yield_(world.token()).await.map(drop),
+        (Yields::SentTo(y), _) => y.yield_(world.token()).await.map(drop),
+        (Yields::Manager(_) | Yields::No, _) => unreachable!(),
+    };
     let refused = outcome.as_ref().is_err_and(Error::is::<YieldInCancelScope>);
     world.refusals.set(world.refusals.get() + u64::from(refused));
     let together = frame.together.get() > 0;
@@ -454,7 +537,7 @@ async fn yields(world: &Rc<World>, frame: &Frame, y: &Yielder<Token, Token>) -> 
     if outcome.as_ref().is_err_and(Error::is::<seedbed::GeneratorExit>) {
         frame.closing.set(true);
     }
-    outcome.map(drop)
+    outcome
 }
 
 /// Drives the generator in a slot, to the end of the step or for that many polls. Meanwhile the
@@ -462,15 +545,7 @@ async fn yields(world: &Rc<World>, frame: &Frame, y: &Yielder<Token, Token>) -> 
 async fn drive(world: &Rc<World>, slot: usize, how: How, polls: Option<u64>) -> Result<()> {
     let Some(mut taken) = world.slots.borrow_mut()[slot].take() else { return Ok(()) };
     let outcome = {
-        let drive = async {
-            match how {
-                How::Anext => taken.anext().await.map(drop),
-                How::Asend => taken.asend(world.token()).await.map(drop).map_err(Into::into),
-                How::Athrow => taken.athrow(Planned("thrown")).await.map(drop),
-                How::Aclose => taken.aclose().await,
-            }
-        };
-        let mut drive = pin!(drive);
+        let mut drive = pin!(taken.drive(world, how));
         let mut left = polls.unwrap_or(u64::MAX);
         poll_fn(|cx| {
             left -= 1;
@@ -506,11 +581,8 @@ async fn step(world: &Rc<World>, frame: &Frame, op: &Op) -> Result<()> {
         Op::Sleep(time) => sleep(Duration::from_millis(*time)).await?,
         Op::Fail => return Err(Planned("failed").into()),
         Op::Panic => std::panic::panic_any(Planned("panicked")),
-        Op::Yield => {
-            if let Yields::Generator(y) = &frame.yields {
-                yields(world, frame, y).await?;
-            }
-        }
+        Op::Yield => yields(world, frame, None).await?,
+        Op::YieldAll(n) => yields(world, frame, Some(*n)).await?,
         Op::Enter => {
             if let Yields::Manager(y) = &frame.yields {
                 y.yield_(frame.open.get()).await?;
@@ -587,12 +659,8 @@ async fn step(world: &Rc<World>, frame: &Frame, op: &Op) -> Result<()> {
                     }));
                 }
                 let mut made = generator.as_ref().map(|(ops, items)| {
-                    let made = n.generator(async |y: Yielder<Token, Token>| {
-                        let mut begun = world.begin(true);
-                        let frame = Frame::new(Yields::Generator(y));
-                        let outcome = self::exec(world, &frame, ops).await;
-                        begun.ended = true;
-                        outcome
+                    let made = n.generator(async |y: Yielder<Token>| {
+                        run_body(world, Yields::Plain(y), ops).await
                     });
                     (made, *items)
                 });
@@ -606,8 +674,12 @@ async fn step(world: &Rc<World>, frame: &Frame, op: &Op) -> Result<()> {
             .await?;
             drop(opened);
         }
-        Op::New(slot, ops, drives) => {
-            let old = world.slots.borrow_mut()[*slot].replace(world.generator(ops));
+        Op::New { slot, sent_to, body, drives } => {
+            let new = match sent_to {
+                true => Kept::SentTo(world.sent_to(body)),
+                false => Kept::Plain(world.generator(body)),
+            };
+            let old = world.slots.borrow_mut()[*slot].replace(new);
             drop(old);
             for _ in 0..*drives {
                 drive(world, *slot, How::Anext, None).await?;
@@ -625,22 +697,40 @@ async fn step(world: &Rc<World>, frame: &Frame, op: &Op) -> Result<()> {
             slots.push(old);
         }
         Op::Swap(one, other) => world.slots.borrow_mut().swap(*one, *other),
-        Op::For { generator, closing, items, body } => {
-            let made = world.generator(generator);
-            let iterate = async |made: &mut Numbers| {
-                for _ in 0..*items {
-                    if made.anext().await?.is_none() {
-                        break;
+        Op::For { generator, how, items, body } => {
+            let latest = Cell::new(None);
+            // Values come out in the order in which they were made.
+            let next = async |item: Option<Token>| match item {
+                Some(item) => {
+                    let before = latest.replace(Some(item.1));
+                    if before >= Some(item.1) {
+                        world.trouble(|| format!("value {} comes after {before:?}", item.1));
                     }
-                    exec(body).await?;
+                    exec(body).await.map(|()| true)
+                }
+                None => Ok(false),
+            };
+            let iterate_made = async |made: &mut Numbers| {
+                let mut left = *items;
+                while left > 0 && next(made.anext().await?).await? {
+                    left -= 1;
                 }
                 Ok(())
             };
-            if *closing {
-                aclosing(made, iterate).await?;
-            } else {
-                let mut made = made;
-                iterate(&mut made).await?;
+            match how {
+                Iterates::Left => iterate_made(&mut world.generator(generator)).await?,
+                Iterates::Closing => aclosing(world.generator(generator), iterate_made).await?,
+                Iterates::InPlace => {
+                    let made = async |y| run_body(world, Yields::Plain(y), generator).await;
+                    iterate(made, async |made| {
+                        let mut left = *items;
+                        while left > 0 && next(made.anext().await?).await? {
+                            left -= 1;
+                        }
+                        Ok(())
+                    })
+                    .await?;
+                }
             }
         }
         Op::With { manager, body } => {
@@ -745,7 +835,7 @@ pub fn try_program(
     for generator in slots.iter().flatten() {
         let state = generator.state();
         if !matches!(state, GeneratorState::Created | GeneratorState::Finished) {
-            return Err(format!("{generator:?} is left"));
+            return Err(format!("a generator is left, {state:?}"));
         }
     }
     drop(slots);
