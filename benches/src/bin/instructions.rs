@@ -164,7 +164,7 @@ const PATHS: &[Path] = &[
     Path {
         name: "anext",
         item: "an item of a generator, by anext",
-        run: |n| seedbed::run(anext(n)),
+        run: |n| seedbed::run(anext(items(n), n)),
         items: MANY,
     },
     Path {
@@ -189,6 +189,12 @@ const PATHS: &[Path] = &[
         name: "iterate",
         item: "an item of a generator that is part of its consumer's future",
         run: |n| seedbed::run(iterate_items(n)),
+        items: MANY,
+    },
+    Path {
+        name: "yield_all",
+        item: "an item of a generator that yields 100 at once",
+        run: |n| seedbed::run(anext(batches(n), n)),
         items: MANY,
     },
     Path {
@@ -512,8 +518,17 @@ fn items(n: usize) -> Generator<'static, usize> {
     })
 }
 
-async fn anext(n: usize) -> Result<()> {
-    let mut items = items(n);
+/// The same items, 100 at a time.
+fn batches(n: usize) -> Generator<'static, usize> {
+    generator(async move |y: Yielder<usize>| {
+        for i in (0..n).step_by(100) {
+            y.yield_all(Vec::from_iter(i..i + 100)).await?;
+        }
+        Ok(())
+    })
+}
+
+async fn anext(mut items: Generator<'static, usize>, n: usize) -> Result<()> {
     let mut sum = 0;
     while let Some(i) = items.anext().await? {
         sum += i;

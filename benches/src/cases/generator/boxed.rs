@@ -5,6 +5,7 @@
 //! | row | the body, for each item |
 //! |---|---|
 //! | `boxed` | yields it |
+//! | `batch` | puts it into a vector, and yields that whenever there are 100 in it |
 //!
 //! A generator of seedbed is always of this kind. It also counts each item against the task's
 //! budget, checks each yield, and can be sent to, thrown into and closed.
@@ -15,9 +16,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use seedbed::{Error, Result, Yielder, generator};
+use seedbed::{Result, Yielder, generator};
 
-use super::{consume, next, sum};
+use super::{consume, next, number, sum};
 use crate::row::Row;
 use crate::subjects::*;
 
@@ -31,12 +32,17 @@ pub fn rows(n: usize) -> Vec<Row> {
         .time(ASYNK_STRIM, move || peers::asynk_strim(n))
         .time(GENAWAITER, move || peers::genawaiter(n))
         .time(UNFOLD, move || peers::unfold(n));
-    vec![row]
+    let batch = Row::nanoseconds_per("item", n, "generator/batch")
+        .time(SEEDBED, move || batches(n))
+        .time(HAND_WRITTEN, move || hand_written_batches(n));
+    #[cfg(feature = "peers")]
+    let batch = batch.time(ASYNC_STREAM, move || peers::batches(n));
+    vec![row, batch]
 }
 
-/// What may fail.
-fn number(i: usize) -> Result<usize> {
-    if black_box(i) == usize::MAX { Err(Error::msg("it is too big")) } else { Ok(i) }
+/// The numbers of a batch, the first of which is given.
+fn batch(first: usize) -> Result<Vec<usize>> {
+    (first..first + 100).map(number).collect()
 }
 
 type Boxed = Pin<Box<dyn Stream<Item = Result<usize>>>>;
@@ -84,6 +90,44 @@ fn hand_written(n: usize) -> Duration {
     consume(n, sum_stream(Box::pin(Numbers { next: 0, n })))
 }
 
+fn batches(n: usize) -> Duration {
+    consume(n, async {
+        let items = generator(async move |y: Yielder<usize>| {
+            for first in (0..n).step_by(100) {
+                y.yield_all(batch(first)?).await?;
+            }
+            Ok(())
+        });
+        sum(items).await
+    })
+}
+
+fn hand_written_batches(n: usize) -> Duration {
+    struct Batches {
+        next: usize,
+        n: usize,
+        batch: std::vec::IntoIter<usize>,
+    }
+
+    impl Stream for Batches {
+        type Item = Result<usize>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<usize>>> {
+            if let Some(i) = self.batch.next() {
+                return Poll::Ready(Some(Ok(i)));
+            }
+            if self.next == self.n {
+                return Poll::Ready(None);
+            }
+            self.batch = batch(self.next)?.into_iter();
+            self.next += 100;
+            Poll::Ready(self.batch.next().map(Ok))
+        }
+    }
+
+    consume(n, sum_stream(Box::pin(Batches { next: 0, n, batch: Vec::new().into_iter() })))
+}
+
 #[cfg(feature = "peers")]
 mod peers {
     use ::async_stream::try_stream;
@@ -91,6 +135,7 @@ mod peers {
     use ::futures::stream::try_unfold;
     use ::genawaiter::GeneratorState;
     use ::genawaiter::rc::Gen;
+    use seedbed::Error;
 
     use super::*;
 
@@ -98,6 +143,17 @@ mod peers {
         let items = try_stream! {
             for i in 0..n {
                 yield number(i)?;
+            }
+        };
+        consume(n, sum_stream(Box::pin(items)))
+    }
+
+    pub fn batches(n: usize) -> Duration {
+        let items = try_stream! {
+            for first in (0..n).step_by(100) {
+                for i in batch(first)? {
+                    yield i;
+                }
             }
         };
         consume(n, sum_stream(Box::pin(items)))

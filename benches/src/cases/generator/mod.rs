@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `values` | generators as each library makes them, with values for items, or results if it must |
 //! | `boxed` | generators that can fail and can be stored: boxed, with results for items |
+//! | `in_place` | generators that can fail and are part of their consumers |
 //!
 //! All are driven by the same runtime, seedbed's, and by the same task, so the difference is that
 //! of the generators. The hand-written `Stream` is what the others make comfortable.
 
 mod boxed;
+mod in_place;
 mod values;
 
 use std::future::poll_fn;
@@ -17,7 +19,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
-use seedbed::{Generator, Result};
+use seedbed::{Error, Generator, Result};
 
 use super::Size;
 use crate::clock;
@@ -28,6 +30,7 @@ pub fn rows(size: Size) -> Vec<Row> {
     let n = size.of(1_000_000, 100_000);
     let mut rows = values::rows(n);
     rows.extend(boxed::rows(n));
+    rows.extend(in_place::rows(n));
     rows
 }
 
@@ -49,6 +52,11 @@ async fn sum(items: Generator<'_, usize>) -> Result<usize> {
         sum += black_box(i);
     }
     Ok(sum)
+}
+
+/// What may fail.
+fn number(i: usize) -> Result<usize> {
+    if black_box(i) == usize::MAX { Err(Error::msg("it is too big")) } else { Ok(i) }
 }
 
 /// The next item of a stream.
