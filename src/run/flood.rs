@@ -38,3 +38,19 @@ impl Flood {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r02_the_pause_grows_to_a_bound_and_ends_when_nothing_is_found() {
+        let flood = Flood::default();
+        for looks in 0..3 * LONGEST {
+            assert_eq!(flood.0.get(), looks.min(LONGEST));
+            flood.pause_and_look(|| Found::Something);
+        }
+        flood.pause_and_look(|| Found::Nothing);
+        assert_eq!(flood.0.get(), 0, "the next wake is taken at once");
+    }
+}

@@ -5,13 +5,13 @@
 //! outside a run, or in an earlier one) is adopted when a source in it is registered.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::rc::Rc;
 
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
 use crate::world::reactor::REACTOR;
+use crate::world::reactor::numbers::Numbers;
 use crate::world::reactor::readiness::{Key, Readiness};
 
 /// How many sources a chunk is for.
@@ -138,15 +138,24 @@ fn give_back(chunk: &Rc<Chunk>, nth: u8) {
 pub(super) struct Chunks {
     /// By number.
     all: Vec<Option<Rc<Chunk>>>,
-    free_numbers: Vec<u32>,
+    /// The numbers of none of them.
+    free_numbers: Numbers,
     /// The numbers of those with unused places. The lowest is used first, so that the others may
     /// become empty.
-    vacant: BTreeSet<u32>,
+    vacant: Numbers,
+    /// The number of the one that is empty. It is kept only while there is no other with unused
+    /// places.
+    empty: Option<u32>,
 }
 
 impl Chunks {
     pub(super) const fn new() -> Chunks {
-        Chunks { all: Vec::new(), free_numbers: Vec::new(), vacant: BTreeSet::new() }
+        Chunks {
+            all: Vec::new(),
+            free_numbers: Numbers::new(),
+            vacant: Numbers::new(),
+            empty: None,
+        }
     }
 
     /// What is known about the source with this number.
@@ -160,15 +169,16 @@ impl Chunks {
     }
 
     fn take<B>(&mut self, beside: B) -> ReadinessRef<B> {
-        let first = self.vacant.first().and_then(|&number| self.all[number as usize].clone());
+        let first = self.vacant.lowest().and_then(|number| self.all[number as usize].clone());
         let chunk = first.unwrap_or_else(|| {
             let chunk = Chunk::new();
             self.add(&chunk);
             chunk
         });
+        self.empty = None; // there is no other
         let taken = chunk.take(beside);
         if taken.chunk.is_full() {
-            self.vacant.remove(&taken.chunk.number.get());
+            self.vacant.remove(taken.chunk.number.get());
         }
         taken
     }
@@ -181,27 +191,40 @@ impl Chunks {
     }
 
     fn add(&mut self, chunk: &Rc<Chunk>) {
-        let number = self.free_numbers.pop().unwrap_or_else(|| {
+        let number = self.free_numbers.lowest().unwrap_or_else(|| {
             self.all.push(None);
             u32::try_from(self.all.len() - 1).expect("there are fewer descriptors")
         });
+        self.free_numbers.remove(number);
         self.all[number as usize] = Some(chunk.clone());
         chunk.number.set(number);
         chunk.run.set(current::current_run());
         if !chunk.is_full() {
+            self.free_empty();
             self.vacant.insert(number);
         }
     }
 
-    /// Called when a chunk is no longer full, or has become empty. In the latter case it is freed,
-    /// unless it is the only one with unused places.
+    /// Called when a chunk is no longer full, or has become empty.
     fn put_back(&mut self, chunk: &Chunk) {
+        self.free_empty();
         let number = chunk.number.get();
         self.vacant.insert(number);
-        if chunk.is_empty() && self.vacant.len() > 1 {
-            self.vacant.remove(&number);
-            self.free_numbers.push(number);
-            self.all[number as usize] = None; // whoever calls this has the chunk
+        if chunk.is_empty() {
+            self.empty = Some(number);
+            if self.vacant.count() > 1 {
+                self.free_empty();
+            }
+        }
+    }
+
+    /// Frees the empty chunk, because there is another one with unused places. Nothing in it is
+    /// foreign.
+    fn free_empty(&mut self) {
+        if let Some(number) = self.empty.take() {
+            self.vacant.remove(number);
+            self.free_numbers.insert(number);
+            self.all[number as usize] = None;
         }
     }
 }

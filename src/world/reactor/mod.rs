@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `chunks` | memory for what is known about sources |
 //! | `news` | news of sources, as the kernel reports it |
+//! | `numbers` | a set of small numbers, of which the lowest is wanted |
 //! | `readiness` | what is known about a source, and the operations that wait for news of it |
 //! | `registration` | a source of news, and the operations on it |
 
 pub(crate) mod chunks;
 mod news;
+mod numbers;
 pub(crate) mod readiness;
 #[cfg(unix)]
 pub(crate) mod registration;
