@@ -265,6 +265,7 @@ impl Run {
     /// sleep.
     fn sleep(&self, wait: &mut Wait) -> Result<()> {
         self.without_checkpoint.clear();
+        self.scheduler.ahead.forget();
         let slept = match self.idle(wait)? {
             Some(clock::Idle::Sleep(time)) => {
                 wait.has_asked = true;

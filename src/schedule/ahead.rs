@@ -74,6 +74,12 @@ impl Ahead {
         }
     }
 
+    /// Frees the list's memory. To be called when nothing is ready, and so nothing is to go ahead.
+    #[inline]
+    pub(crate) fn forget(&self) {
+        drop(self.listed.take());
+    }
+
     // Cutting a round.
 
     /// Cuts the round, if something on the list has waited for too long.

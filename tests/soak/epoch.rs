@@ -160,12 +160,14 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
             builder = builder.budget(1 + random.below(8) as u32);
         }
         let outcome = builder.run(async {
+            // What a run keeps while it is busy goes when it has nothing to do.
+            let be_idle = || sleep(Duration::from_millis(1));
             make_room().await?;
+            be_idle().await?;
             let before = memory();
             for number in 0..LIVES {
                 life(&mut random, clock.as_ref(), totals).await?;
-                // What a run keeps while it is busy goes when it has nothing to do.
-                sleep(Duration::from_millis(1)).await?;
+                be_idle().await?;
                 let left = memory() - before;
                 assert!(first || left == 0, "{left} bytes are left of life {number}");
             }
