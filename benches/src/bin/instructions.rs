@@ -204,9 +204,32 @@ const PATHS: &[Path] = &[
         items: MANY,
     },
     Path {
+        name: "flow_operators",
+        item: "the same, through filter, scan, enumerate, inspect, take and map",
+        run: |n| {
+            let items = flow::from_iter(0..n).filter(|i| black_box(*i) != usize::MAX);
+            let sums = items.scan(0, |sum: &mut usize, i| {
+                *sum = sum.wrapping_add(i);
+                Some(*sum)
+            });
+            let items = sums.enumerate().inspect(|i| _ = black_box(*i)).take(n);
+            seedbed::run(items.map(black_box).for_each(async |_| Ok(())))
+        },
+        items: MANY,
+    },
+    Path {
         name: "flow_buffer",
-        item: "the same, got ahead of its consumer by buffer(16)",
+        item: "an item of an iterator, got ahead of its consumer by buffer(16)",
         run: |n| seedbed::run(flow::from_iter(0..n).buffer(16).for_each(async |_| Ok(()))),
+        items: MANY,
+    },
+    Path {
+        name: "flow_chunks",
+        item: "the same, in chunks by chunks_timeout(16, a minute)",
+        run: |n| {
+            let chunks = flow::from_iter(0..n).chunks_timeout(16, Duration::from_secs(60));
+            seedbed::run(chunks.for_each(async |_| Ok(())))
+        },
         items: MANY,
     },
     Path {

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::generator::flow::Flow;
 use crate::generator::flow::tasks::Tasks;
-use crate::nursery::nursery;
+use crate::nursery::{self, Nursery};
 use crate::operation::sync::channel::{Sender, channel};
 use crate::scope::CancelScope;
 
@@ -21,7 +21,7 @@ impl<'a> Nested<'a> {
     pub(super) fn new(tasks: &mut Tasks<'a>, place: &'static Location<'static>) -> Self {
         let (sender, receiver) = channel::<Tasks<'a>>(usize::MAX);
         tasks.add(place, async move {
-            let nursery = nursery(async |n| {
+            let nursery = nursery::open(place, async |n: &Nursery<'_, '_>| {
                 loop {
                     // Whatever is cancelled, this goes on until the operator is dropped: a task
                     // that was never polled could not close its source.
