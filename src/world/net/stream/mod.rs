@@ -423,7 +423,7 @@ impl<S: Socket> SocketStream<S> {
 }
 
 impl<S: Socket> Drop for SocketStream<S> {
-    /// A connection that was accepted is [parted with](closing) politely.
+    /// A connection that was accepted is parted with politely: see `closing`.
     fn drop(&mut self) {
         if self.io.kind() == Kind::Accepted
             && let Some(socket) = self.io.take_source()
