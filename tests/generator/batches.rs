@@ -332,6 +332,7 @@ fn y02_a_batch_inside_a_scope_is_refused() {
         let guards = drops.clone();
         let mut g = generator(async move |y: Yielder<Option<_>>| {
             let batch = || [Some(guards.guard()), Some(guards.guard())];
+            // seedbed-lint: allow(yield-in-scope)
             let error = fail_after(secs(1), y.yield_all(batch())).await.unwrap_err();
             assert!(error.is::<YieldInCancelScope>());
             assert_eq!(guards.count(), 2);

@@ -166,7 +166,9 @@ pub const FUNCTIONS: &[Function] = &[
     operation("sleep_forever", &[]),
     operation("sleep_until", &[]),
     other("sync::broadcast::channel", &[]),
+    other("sync::conflated_channel", &[]),
     other("sync::oneshot::channel", &[]),
+    other("sync::unbounded_channel", &[]),
     other("sync::watch::channel", &[]),
     other("sync_generator", &[closure(0, Generator, Type::Yielder)]),
     other("testing::explore", &[]),
@@ -246,7 +248,7 @@ pub const TYPES: &[Methods] = &[
     has("Generator", &["aclose", "anext", "asend", "athrow"]),
     has("Items", &["anext", "asend", "athrow"]),
     has("Interval", &["tick"]),
-    has("Receiver", &["recv"]),
+    has("Receiver", &["recv", "recv_many"]),
     has("Sender", &["send"]),
     has("Server", &["serve"]),
     has("Unfinished", &["aclose"]),
@@ -335,7 +337,10 @@ pub fn made_by(function: &str) -> Option<Type> {
 
 /// The ends of the channel that comes out of a function, the sender first.
 pub fn ends_made_by(function: &str) -> Option<(Type, Type)> {
-    let module = function.strip_suffix("channel")?;
+    let module = match function {
+        "sync::conflated_channel" | "sync::unbounded_channel" => "",
+        other => other.strip_suffix("channel")?,
+    };
     let end = |name: &str| Some(type_at(&format!("{module}{name}"))?.is);
     Some((end("Sender")?, end("Receiver")?))
 }

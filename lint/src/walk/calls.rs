@@ -183,7 +183,7 @@ impl Walker {
             for argument in &call.args {
                 self.visit_expr(argument);
             }
-            if api::yields(&method) {
+            if api::yields(&method) && !is_empty(call.args.first()) {
                 self.use_yielder(owner, at, What::Yield);
             }
             return;
@@ -236,6 +236,11 @@ impl Walker {
             _ => None,
         }
     }
+}
+
+/// `[]`, which `yield_all` does not yield.
+fn is_empty(argument: Option<&Expr>) -> bool {
+    matches!(argument, Some(Expr::Array(array)) if array.elems.is_empty())
 }
 
 fn is_true(arguments: &Arguments) -> bool {

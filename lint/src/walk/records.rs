@@ -116,7 +116,15 @@ impl Walker {
     fn yields_later(&mut self, owner: FrameId, used: &Use) {
         let depth = self.stack.iter().position(|frame| *frame == owner).unwrap_or(0);
         for pending in &mut self.pending {
-            if depth < pending.frames && pending.state != State::AtOnce {
+            // Of what has a name one use is enough: else they would double from name to name.
+            let is_known = |(of, known): &(FrameId, Use)| {
+                matches!((&known.what, &used.what), (What::Named { .. }, What::Named { .. }))
+                    && (*of, &known.holds) == (owner, &used.holds)
+            };
+            if depth < pending.frames
+                && pending.state != State::AtOnce
+                && !pending.uses.iter().any(is_known)
+            {
                 pending.uses.push((owner, used.clone()));
             }
         }

@@ -149,6 +149,7 @@ fn o03_odd_syntax() {
         ("fail_after(LIMIT, async { Ok(S { a: y.yield_(1).await?, ..z }) }).await", 1),
         ("fail_after(LIMIT, async { a && y.yield_(1).await.is_ok() }).await", 1),
         ("fail_after(LIMIT, async { y.yield_all([1, 2]).await }).await", 1),
+        ("fail_after(LIMIT, y.yield_all([])).await", 0),
         ("y.yield_(fail_after(LIMIT, async { Ok(1) }).await?).await", 0),
         ("let y = 1; fail_after(LIMIT, async { y.yield_(1).await }).await", 0),
         ("let s = fail_after(LIMIT, sleep(1)); y.yield_(1).await?; s.await", 0),
@@ -279,6 +280,10 @@ fn o03_what_is_nested_without_end_is_refused_and_long_is_not() {
     assert!(error.why.contains("nested"), "{error:?}");
     let long = format!("fn f() {{ let x = 1{}; }}", " + 1".repeat(20_000));
     assert_eq!(rules_in(&long), []);
+    let twice = |i: u32| format!("let a{} = async || {{ a{i}().await; a{i}().await }};", i + 1);
+    let doubled: String = (0..100).map(twice).collect();
+    let doubled = format!("let a0 = async || y.yield_(1).await; {doubled} nursery(a100()).await");
+    assert_eq!(rules_in(&body(&doubled)), [(4, YIELD)]);
     let chain = format!("fn f() {{ x{}; }}", ".a().await?".repeat(1_000));
     assert_eq!(rules_in(&chain), []);
 }

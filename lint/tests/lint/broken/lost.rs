@@ -102,6 +102,8 @@ pub async fn of_locks(lock: &sync::Mutex<u32>, cell: &sync::watch::Receiver<u32>
     let (tx, mut rx) = sync::oneshot::channel::<u32>();
     let _ = tx.send(1); // it waits for nothing
     rx.recv().await.ok(); //~ swallowed-cancellation
+    let (_tx, rx) = sync::unbounded_channel::<u32>();
+    rx.recv().await.ok(); //~ swallowed-cancellation
     let (tx, _rx) = sync::broadcast::channel::<u32>(1, sync::broadcast::WhenFull::DropOldest);
     let _ = tx.send(1).await; //~ swallowed-cancellation
 }
