@@ -15,8 +15,8 @@ use crate::platform::clock::CLOCK;
 use crate::schedule::rounds::SCHEDULER;
 use crate::world::fs::file::File;
 
-/// How much is read at once on the run's own thread. That takes some ten microseconds.
-const AT_ONCE: usize = 256 << 10;
+/// How much is read at once on the run's own thread. That takes a tenth of a millisecond at most.
+const AT_ONCE: usize = 1 << 20;
 
 /// Whether the system offers to read this file without waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
