@@ -218,7 +218,10 @@ impl<'a> Model<'a> {
             }
             Place::Holds { guard, count } => {
                 drop(guard);
-                self.give(count);
+                // No permits that come back are no occasion to look who waits.
+                if count > 0 {
+                    self.give(count);
+                }
             }
         }
     }
