@@ -237,3 +237,50 @@ fn o01_a_flow_may_come_from_a_function() {
     let first = run(async { pages().map(|i| i * factor).first().await });
     assert_eq!(first.unwrap(), Some(10));
 }
+
+/// A receiver, and the items of another flow, end as streams once their caller was cancelled. As
+/// sources they do not.
+#[test]
+fn o01_a_consumer_that_goes_on_after_a_time_limit_gets_every_item() {
+    async fn check(flow: flow::Flow<'_, impl Source<Value = u32>>) {
+        let all = flow
+            .open(async |items| {
+                let mut all = Vec::new();
+                loop {
+                    match move_on_after(secs(3), items.next()).await? {
+                        Some(Some(item)) => all.push(item),
+                        Some(None) => return Ok(all),
+                        None => {} // too slow, so the consumer asks again
+                    }
+                }
+            })
+            .await;
+        assert_eq!(all.unwrap(), [0, 1, 2]);
+    }
+    run(async {
+        nursery(async |n| {
+            let slow = || {
+                let (sender, receiver) = channel(1);
+                n.spawn(async move {
+                    for i in 0..3 {
+                        sleep(secs(10)).await?;
+                        sender.send(i).await?;
+                    }
+                    Ok(())
+                });
+                receiver
+            };
+            check(flow(slow())).await;
+            check(flow(slow()).boxed()).await;
+            check(flow(slow()).map(|i| i).filter(|_| true)).await;
+            check(flow(slow()).chain(flow::from_iter([]))).await;
+            check(flow(slow()).zip(flow(slow())).map(|(i, _)| i)).await;
+            check(flow(slow()).buffer(2)).await;
+            check(flow(flow(slow()).produce_in(n)).map(|i| i)).await;
+            check(flow(flow(slow()).produce_in(n)).boxed().take(3)).await;
+            Ok(())
+        })
+        .await
+    })
+    .unwrap();
+}

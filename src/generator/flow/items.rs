@@ -58,7 +58,7 @@ impl<S: Source> Items<S> {
     /// [generator](crate::Generator) that the caller runs itself, with only sequential operators in
     /// between, is cancelled with it.)
     pub async fn next(&mut self) -> Result<Option<S::Value>> {
-        poll_fn(|cx| self.poll_item(cx)).await
+        poll_fn(|cx| self.poll_one(cx)).await
     }
 
     /// Closes everything that the flow has opened, and waits until it has. The terminal operations
@@ -71,9 +71,9 @@ impl<S: Source> Items<S> {
         poll_fn(|cx| self.poll_closed(cx)).await
     }
 
-    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<S::Value>>> {
+    fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<S::Value>>> {
         if let Step::Open = self.step {
-            match ready!(self.source.as_mut().poll_next(cx)) {
+            match ready!(self.source.as_mut().poll_item(cx)) {
                 Some(Ok(item)) => return Poll::Ready(Ok(Some(item))),
                 // That is about the caller, and not about the flow.
                 Some(Err(error)) if error.is_cancelled() && scope::is_cancelled() => {
@@ -100,7 +100,7 @@ impl<S: Source> Items<S> {
 
     /// The next item, for an operator that closes the source itself.
     pub(super) async fn pull(&mut self) -> Result<Option<S::Value>> {
-        poll_fn(|cx| self.source.as_mut().poll_next(cx)).await.transpose()
+        poll_fn(|cx| self.source.as_mut().poll_item(cx)).await.transpose()
     }
 }
 
@@ -112,7 +112,7 @@ impl<S: Source> Stream for Items<S> {
         if this.stream == Streams::Nothing {
             return Poll::Ready(None);
         }
-        let next = ready!(this.poll_item(cx));
+        let next = ready!(this.poll_one(cx));
         if next.is_err() {
             this.stream = Streams::Nothing;
         }
@@ -122,6 +122,10 @@ impl<S: Source> Stream for Items<S> {
 
 impl<S: Source> Source for Items<S> {
     type Value = S::Value;
+
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_one(cx).map(Result::transpose)
+    }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.get_mut().poll_closed(cx)

@@ -70,7 +70,7 @@ impl<T> Stream for Produced<'_, T> {
     type Item = Result<T>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        Pin::new(&mut self.get_mut().source).poll_next(cx)
+        Pin::new(&mut self.get_mut().source).poll_item(cx)
     }
 }
 

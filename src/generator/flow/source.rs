@@ -1,6 +1,7 @@
 //! What items come from: something that gives them one by one, and can be closed.
 
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -31,9 +32,20 @@ use crate::operation::sync::channel::{Receiver, channel};
 ///   `Ready(Ok(()))`.
 /// * Dropping one that was not closed must leave nothing running for ever. Clean-up that awaits
 ///   cannot happen then, or happens later.
+/// * A source that wraps another one gets its items by `poll_item`.
 pub trait Source: Stream<Item = Result<Self::Value>> {
     /// The type of the items.
     type Value;
+
+    /// Gets the next item, as `poll_next` does.
+    ///
+    /// It differs where a stream ends after its caller was cancelled, so that code which skips
+    /// errors does not loop for ever: a [`Receiver`], or the [`Items`](crate::flow::Items) of
+    /// another flow. A source does not end then, so whoever goes on after a cancellation, such as
+    /// that of a time limit around `next`, has lost nothing.
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_next(cx)
+    }
 
     /// Closes the source, and waits until it has cleaned up.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>>;
@@ -53,6 +65,11 @@ impl<T> Source for Generator<'_, T> {
 impl<T> Source for Receiver<T> {
     type Value = T;
 
+    #[track_caller]
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        self.get_mut().poll_recv(Location::caller(), cx).map(Result::transpose)
+    }
+
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
         let (_, ended) = channel(0);
         drop(mem::replace(self.get_mut(), ended)); // foreign code: the messages in it
@@ -62,6 +79,10 @@ impl<T> Source for Receiver<T> {
 
 impl<S: Source + ?Sized> Source for Pin<Box<S>> {
     type Value = S::Value;
+
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().as_mut().poll_item(cx)
+    }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.get_mut().as_mut().poll_close(cx)

@@ -78,7 +78,7 @@ impl<A: Source, B: Source<Value = A::Value>> Stream for Chain<'_, A, B> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if let At::First(next) = this.at {
-            match ready!(this.first.as_mut().poll_next(cx)) {
+            match ready!(this.first.as_mut().poll_item(cx)) {
                 None => *this.at = At::Between(next.take()),
                 item => return Poll::Ready(item),
             }
@@ -95,7 +95,7 @@ impl<A: Source, B: Source<Value = A::Value>> Stream for Chain<'_, A, B> {
             };
             this.second.set(Some(second));
         }
-        this.second.as_pin_mut().expect("it has been opened").poll_next(cx)
+        this.second.as_pin_mut().expect("it has been opened").poll_item(cx)
     }
 }
 

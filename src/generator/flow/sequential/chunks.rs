@@ -77,7 +77,7 @@ impl<S: Source> Stream for Chunks<S> {
             return Poll::Ready(last);
         }
         while this.chunk.len() < *this.n {
-            match Met::from(this.source.as_mut().poll_next(cx)) {
+            match Met::from(this.source.as_mut().poll_item(cx)) {
                 Met::Item(item) => this.chunk.push(item),
                 Met::Cancelled(cancelled) => return Poll::Ready(Some(Err(cancelled))),
                 Met::End(end) => {

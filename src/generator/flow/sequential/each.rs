@@ -48,7 +48,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<U>>> {
         let mut this = self.project();
         loop {
-            let item = match ready!(this.source.as_mut().poll_next(cx)) {
+            let item = match ready!(this.source.as_mut().poll_item(cx)) {
                 Some(Ok(item)) => item,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),

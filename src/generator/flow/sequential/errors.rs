@@ -99,7 +99,7 @@ impl<S: Source, F: FnMut(Error) -> Error> Stream for MapErr<S, F> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        Poll::Ready(match ready!(this.source.poll_next(cx)) {
+        Poll::Ready(match ready!(this.source.poll_item(cx)) {
             Some(Err(error)) if error.cancellation().is_none() => Some(Err((this.f)(error))),
             next => next,
         })

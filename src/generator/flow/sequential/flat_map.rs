@@ -133,7 +133,7 @@ where
         let mut this = self.project();
         loop {
             let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
-                match ready!(this.outer.as_mut().poll_next(cx)) {
+                match ready!(this.outer.as_mut().poll_item(cx)) {
                     Some(Ok(item)) => {
                         let flow = (this.f)(item); // foreign code
                         this.inner.set(Some(this.nested.open(flow)));
@@ -145,7 +145,7 @@ where
                 }
             };
             if *this.inside == Inside::Gives {
-                match ready!(inner.as_mut().poll_next(cx)) {
+                match ready!(inner.as_mut().poll_item(cx)) {
                     None => *this.inside = Inside::Closes,
                     item => return Poll::Ready(item),
                 }

@@ -65,7 +65,7 @@ impl<S: Source, U, F: FnMut(S::Value) -> U> Stream for Map<S, F> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<U>>> {
         let this = self.project();
-        let next = ready!(this.source.poll_next(cx));
+        let next = ready!(this.source.poll_item(cx));
         Poll::Ready(next.map(|item| item.map(this.f)))
     }
 }

@@ -96,7 +96,7 @@ impl<S: Source> Stream for Take<S> {
         if *this.left == 0 {
             return Poll::Ready(None);
         }
-        let next = ready!(this.source.poll_next(cx));
+        let next = ready!(this.source.poll_item(cx));
         if let Some(Ok(_)) = next {
             *this.left -= 1;
         }

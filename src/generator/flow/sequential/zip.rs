@@ -78,13 +78,13 @@ impl<A: Source, B: Source> Stream for Zip<A, B> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         if this.half.is_none() {
-            match ready!(this.first.poll_next(cx)) {
+            match ready!(this.first.poll_item(cx)) {
                 Some(Ok(half)) => *this.half = Some(half),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
         }
-        Poll::Ready(match ready!(this.second.poll_next(cx)) {
+        Poll::Ready(match ready!(this.second.poll_item(cx)) {
             Some(Ok(second)) => this.half.take().map(|first| Ok((first, second))),
             Some(Err(error)) => Some(Err(error)),
             None => None,

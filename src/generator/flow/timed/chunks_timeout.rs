@@ -116,7 +116,7 @@ impl<T> Stream for ChunksTimeout<T> {
             return Poll::Ready(last);
         }
         while this.chunk.len() < this.n {
-            match Met::from(Pin::new(&mut this.arrivals).poll_next(cx)) {
+            match Met::from(Pin::new(&mut this.arrivals).poll_item(cx)) {
                 Met::Item((arrived, item)) => {
                     if this.chunk.is_empty() {
                         this.alarm.set(arrived, this.limit);

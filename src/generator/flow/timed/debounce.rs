@@ -91,7 +91,7 @@ impl<T> Stream for Debounce<T> {
             return Poll::Ready(last);
         }
         loop {
-            return Poll::Ready(match Met::from(Pin::new(&mut this.arrivals).poll_next(cx)) {
+            return Poll::Ready(match Met::from(Pin::new(&mut this.arrivals).poll_item(cx)) {
                 Met::Item((arrived, item)) => {
                     let settled = this.newest.is_some() && this.alarm.is_due(arrived);
                     let before = this.newest.replace(item);

@@ -144,7 +144,7 @@ where
                 }
                 Step::Runs => {
                     let source = this.source.as_mut().as_pin_mut().expect("it runs");
-                    match ready!(source.poll_next(cx)) {
+                    match ready!(source.poll_item(cx)) {
                         Some(Ok(item)) => {
                             *this.attempts = this.policy.after_item(*this.attempts).max(1);
                             return Poll::Ready(Some(Ok(item)));

@@ -135,7 +135,7 @@ impl<T> Stream for Sample<T> {
         }
         this.begun.get_or_insert_with(now);
         loop {
-            return Poll::Ready(match Met::from(Pin::new(&mut this.arrivals).poll_next(cx)) {
+            return Poll::Ready(match Met::from(Pin::new(&mut this.arrivals).poll_item(cx)) {
                 Met::Item(arrived) => {
                     this.set_alarm(arrived);
                     this.waits = Waits::ForPeriod;

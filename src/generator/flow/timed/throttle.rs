@@ -62,7 +62,7 @@ impl<S: Source> Stream for Throttle<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         if this.item.is_none() {
-            match ready!(this.source.poll_next(cx)) {
+            match ready!(this.source.poll_item(cx)) {
                 Some(Ok(item)) => *this.item = Some(item),
                 end => return Poll::Ready(end),
             }
