@@ -247,6 +247,7 @@ impl Queue {
 
     // The count of the queues that are not empty.
 
+    #[inline]
     fn count(&self) {
         THREAD.with(|thread| {
             self.counted_in.set(thread.run.get());
@@ -254,6 +255,7 @@ impl Queue {
         });
     }
 
+    #[inline]
     fn uncount(&self) {
         THREAD.with(|thread| {
             // In a later run this queue is not counted, and outside any run nothing is.
