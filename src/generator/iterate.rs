@@ -1,4 +1,4 @@
-//! A generator that is part of the future which iterates it. So it need not be stored: nothing of
+//! A generator that is part of the future which iterates it. It need not be stored, so nothing of
 //! it is boxed, the compiler sees through it, and it is closed before that future ends.
 
 use std::future::{Future, poll_fn};
@@ -15,15 +15,15 @@ use crate::generator::link::{Link, Resume, Step, Yielder};
 use crate::generator::state::{Close, Kind, Phase};
 use crate::scope::aside::Aside;
 
-/// Makes a generator out of `body`, runs `consumer` with it, and closes it before it returns,
+/// Makes a generator out of `body`, runs `consumer` with it, and closes it before returning,
 /// whether the consumer ended with a value, an error, a cancellation or a panic.
 ///
 /// This is [`aclosing`](crate::aclosing) for a generator that is not used anywhere else. The
 /// generator is part of the future, so its body is not boxed, may borrow what is outside, and is
 /// compiled together with its consumer: this is the fastest kind of generator. The rules for the
 /// body are the same as for that of a [`generator`](crate::generator()), the rule for yields among
-/// them. What the body opens counts in the body, and what the consumer opens counts where the
-/// consumer is.
+/// them. A scope that the body opens belongs to the body, and one that the consumer opens belongs
+/// to whoever awaits this.
 ///
 /// Kotlin's `flow { … }.collect { … }` has this structure.
 ///
@@ -34,16 +34,15 @@ use crate::scope::aside::Aside;
 ///
 /// The consumer's. If the generator's clean-up fails, its error replaces the consumer's, as in
 /// Python, and the consumer's is reported through `tracing`. This includes
-/// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if the body yields when it is closed:
-/// then `GeneratorExit` is raised there once more and the body polled once, so that clean-up that
+/// [`IgnoredGeneratorExit`](crate::IgnoredGeneratorExit) if the body yields when it is closed: then
+/// `GeneratorExit` is raised there once more and the body is polled once, so that clean-up that
 /// does not wait runs. [`Cancelled`](crate::Cancelled), before anything has happened, if the caller
-/// loops without ever reaching a checkpoint (see the
-/// [guide](crate::guide::scheduling#the-budget)).
+/// loops without ever reaching a checkpoint (see the [guide](crate::guide::scheduling#the-budget)).
 ///
 /// # Panics
 ///
-/// If the consumer or the clean-up panics, with the same payload, when the generator has been
-/// closed.
+/// If the consumer or the clean-up panics, this panics with the same payload once the generator has
+/// been closed.
 ///
 /// # Dropping
 ///
@@ -112,7 +111,7 @@ where
 
 /// The generator that the consumer of an [`iterate`] is given.
 ///
-/// Values come out by [`anext`](Self::anext), or as from any [`Stream`](futures_core::Stream). To
+/// Values come out of [`anext`](Self::anext), or as from any [`Stream`](futures_core::Stream). To
 /// close it, return from the consumer. `B` is the type of the body's future, which has no name.
 pub struct Items<'p, T, S, B> {
     link: Rc<Link<T, S>>,

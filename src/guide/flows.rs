@@ -47,11 +47,11 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! The terminal operation opens one nursery, in the frame of whoever calls it. In there run the
-//! generator and the calls of `price`, beside the consumer. When the consumer leaves, they are
-//! stopped, what is under way is cancelled and waited for, and the generator is closed; all of this
-//! before `open` returns. The same happens after an error, a panic and a cancellation. A pipeline
-//! of ten operators is one level of nesting.
+//! The terminal operation opens one nursery, where it is called. The generator and the calls of
+//! `price` run in there, beside the *consumer*, the closure that `open` was given. When the
+//! consumer leaves, they are stopped, what is under way is cancelled and waited for, and the
+//! generator is closed; all of this before `open` returns. The same happens after an error, a panic
+//! or a cancellation. A pipeline of ten operators is one level of nesting.
 //!
 //! # Futurelock
 //!
@@ -82,10 +82,10 @@
 //! assert!(error.unwrap_err().is::<Deadlock>());
 //! ```
 //!
-//! Each part of this program is right, and a test with one page passes. Nobody sees at a glance
+//! Each part of this program is right, and a test with one page passes. But nobody sees at a glance
 //! that the two places which lock the connection are in one task.
 //!
-//! The same as a flow. Now `fetch` goes on in tasks of its own while the consumer waits:
+//! Here is the same as a flow. Now `fetch` goes on in tasks of its own while the consumer waits:
 //!
 //! ```
 //! use seedbed::{flow, sync::Mutex, yield_now};
@@ -105,9 +105,9 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! The rule that all operators follow: one that can give an item, or let the consumer run, while
+//! All operators follow one rule: an operator that can give an item, or let the consumer run, while
 //! its source or its work is under way, runs that in a task. The others, such as
-//! [`map`](crate::flow::Flow::map), are plain wrappers and cost as little.
+//! [`map`](crate::flow::Flow::map), are plain wrappers, and cost no more than one.
 //!
 //! # Leaving, and clean-up
 //!
@@ -134,17 +134,18 @@
 //! # In a generator
 //!
 //! An open flow counts as a scope, so a generator must not yield inside `for_each` or `open`: what
-//! runs beside it would go on while it is suspended, or be cut off in the wrong frame. A function
-//! that wants to give the items of a flow to its caller returns the flow, as `pages` above does. If
-//! the items must outlive the block, [`produce_in`](crate::flow::Flow::produce_in) opens the flow
-//! in a nursery of the caller's and gives the items as a stream that may be kept.
+//! runs beside the consumer would go on while the generator is suspended, and its failure would
+//! cancel the wrong code. A function that wants to give the items of a flow to its caller returns
+//! the flow, as `pages` above does. If the items must outlive the block,
+//! [`produce_in`](crate::flow::Flow::produce_in) opens the flow in a nursery of the caller's and
+//! gives the items as a stream that may be kept.
 //!
 //! # Time
 //!
 //! Operators can wait for an item and for a time at once, and begin again after an error. They are
 //! combined like any others. This feed connects again when the connection is lost or gives nothing
-//! for half a minute, takes up where it was, and stores what comes once a second, or sooner if it is
-//! a lot:
+//! for half a minute, picks up where it was, and stores what has come once a second, or sooner if
+//! that is a lot:
 //!
 //! ```
 //! use seedbed::flow::{Flow, Retry, Source};
@@ -209,7 +210,7 @@
 //! | `flat_map_unordered`, `flatten_unordered` | `flatMapMerge`, `flattenMerge` | [`flat_map_merge(n, f)`](crate::flow::Flow::flat_map_merge), [`flatten_unordered(n)`](crate::flow::Flow::flatten_unordered) | yes, each one ahead |
 //! | | `mapLatest` | [`map_latest`](crate::flow::Flow::map_latest) | yes |
 //! | | `flatMapLatest` | [`flat_map_latest`](crate::flow::Flow::flat_map_latest) | yes |
-//! | `chunks_timeout`, `throttle`, `timeout` of `tokio-stream` | `timeout` | [`chunks_timeout`](crate::flow::Flow::chunks_timeout), [`throttle`](crate::flow::Flow::throttle), [`timeout`](crate::flow::Flow::timeout) | yes, but `throttle` |
+//! | `chunks_timeout`, `throttle`, `timeout` of `tokio-stream` | `timeout` | [`chunks_timeout`](crate::flow::Flow::chunks_timeout), [`throttle`](crate::flow::Flow::throttle), [`timeout`](crate::flow::Flow::timeout) | yes, except `throttle` |
 //! | | `debounce`, `sample` | [`debounce`](crate::flow::Flow::debounce), [`sample`](crate::flow::Flow::sample) | yes |
 //! | | `retry`, `retryWhen` | [`flow::retry`](crate::flow::retry()) | no |
 //! | `boxed_local` | | [`boxed`](crate::flow::Flow::boxed) | no |

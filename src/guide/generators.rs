@@ -39,11 +39,12 @@
 //!
 //! Values that are there already, such as a page or a buffer, are yielded with one call,
 //! [`yield_all`](crate::Yielder::yield_all). To the consumer this is the same as yielding each, but
-//! it costs a fraction, because the body is not polled in between.
+//! it costs a fraction of that, because the body is not polled in between.
 //!
 //! A generator is also a [`Stream`](https://docs.rs/futures-core) of `Result`s, for use with the
-//! combinators of `futures`, or better with those of [flows](crate::guide::flows), which close it.
-//! It is a boxed future with space for one value: creating one allocates, a yield does not.
+//! combinators of `futures`, or better with the operators of [flows](crate::guide::flows), which
+//! close it. It is a boxed future with space for one value: creating one allocates, a yield does
+//! not.
 //!
 //! # Values in, errors in
 //!
@@ -119,7 +120,7 @@
 //! * In Trio and asyncio a scope covers whatever the *task* does until the scope is left. That is
 //!   the consumer's code. It is cancelled in the middle of its work by a limit that it knows
 //!   nothing about, and the cancellation does not find the scope that should absorb it, because
-//!   that scope is in a frame that is not running.
+//!   that scope is in the generator, which is not running.
 //! * In a `Stream` from other Rust libraries the limit is checked when the stream is next polled.
 //!   If the code inside it still has to wait for something, it is dropped: the stream has failed
 //!   because its consumer was slow.
@@ -469,9 +470,9 @@
 //! # In one place
 //!
 //! A generator that is used where it is written need not be stored at all.
-//! [`iterate`](crate::iterate()) takes the body and its consumer, and is done when both are: the
-//! body is closed on every way out, as by `aclosing`, and may borrow. Nothing of it is boxed, and
-//! the two are compiled together, so this is the fastest kind of generator.
+//! [`iterate`](crate::iterate()) takes the body and its consumer, and returns when both have ended.
+//! The body is closed on every way out, as by `aclosing`, and may borrow. Nothing of it is boxed,
+//! and the two are compiled together, so this is the fastest kind of generator.
 //!
 //! If the future of `iterate` itself is dropped half-way (by somebody else's `select!`), the body
 //! is dropped without cleaning up, as the body of a `with` is, and `tracing` is told.

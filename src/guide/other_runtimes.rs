@@ -13,6 +13,8 @@
 //! | `timeout(limit, f)` drops `f` | [`fail_after(limit, f)`](crate::fail_after) cancels `f` and waits until it has ended |
 //! | a `CancellationToken` as a parameter | the scope is around the code, not in its parameters; other threads use its [`CancelHandle`](crate::CancelHandle) |
 //! | `select!` | children in a nursery that the first to end [cancels](crate::guide::cancellation#dropping-futures) |
+//! | `stream!` and `try_stream!` of `async-stream` | a [generator](crate::guide::generators), which cleans up even if it is left half-way |
+//! | `StreamExt`, `buffered`, `FuturesUnordered` | a [flow](crate::guide::flows), whose work goes on while its consumer does something else |
 //! | `tokio::io::AsyncRead` | [`futures_io::AsyncRead`](https://docs.rs/futures-io), and methods on the streams |
 //! | `spawn_blocking`, whose work goes on when the caller is cancelled | [`to_thread`](crate::to_thread()), which [waits for it](crate::guide::scheduling#blocking-work) |
 //! | `max_blocking_threads`, 512 for a process | [`current_default_thread_limiter`](crate::current_default_thread_limiter), 40 for a run, or a limiter of your own |

@@ -44,8 +44,8 @@ impl<S: Source> Items<S> {
     /// Waits for the next item. `None` when there are no more; everything that the flow has opened
     /// is closed by then.
     ///
-    /// Dropping the future loses nothing: the next call goes on. Whether it is a checkpoint depends
-    /// on the flow: what its source awaits is.
+    /// Dropping the future loses nothing: the next call goes on. Whether this is a checkpoint
+    /// depends on the flow: only what its source and operators await is.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl<S: Source> Items<S> {
     }
 
     /// Closes everything that the flow has opened, and waits until it has. The terminal operations
-    /// do this themselves; it is for the items of [`produce_in`](crate::flow::Flow::produce_in).
+    /// do this themselves; call it for the items of [`produce_in`](crate::flow::Flow::produce_in).
     ///
     /// # Errors
     ///

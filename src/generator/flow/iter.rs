@@ -11,8 +11,8 @@ use crate::scope::aside::Aside;
 
 /// A flow of the items of an iterator.
 ///
-/// The next item is not a checkpoint, but counts against the
-/// [budget](crate::guide::scheduling#the-budget), as that of a generator does. Closing the flow
+/// Getting an item is not a checkpoint, but counts against the
+/// [budget](crate::guide::scheduling#the-budget), as an item of a generator does. Closing the flow
 /// drops the iterator.
 ///
 /// ```

@@ -26,9 +26,9 @@
 //!
 //! A flow is cold, like Kotlin's: it describes what is to be done, and does nothing until a
 //! *terminal operation* opens it ([`open`](Flow::open), [`for_each`](Flow::for_each),
-//! [`collect`](Flow::collect) and others). That operation opens one nursery in the frame of its
-//! caller. What runs beside the consumer runs in this nursery, and before the operation returns,
-//! with a value, an error, a panic or a cancellation, all of it has ended and every source has been
+//! [`collect`](Flow::collect) and others). That operation opens one nursery, where it is called.
+//! What runs beside the consumer runs in this nursery, and before the operation returns, with a
+//! value, an error, a panic or a cancellation, all of it has ended and every source has been
 //! closed. Nothing is dropped half-way.
 //!
 //! # The rule
@@ -43,9 +43,9 @@
 //!
 //! An open flow counts as a scope: a generator that yields inside [`open`](Flow::open) or
 //! [`for_each`](Flow::for_each) is refused ([PEP 789](crate::YieldInCancelScope)), as what runs
-//! beside it would go on while it is suspended. A generator that is to give the items of a flow to
-//! others can return the flow instead. If the items are to outlive a block, there is
-//! [`produce_in`](Flow::produce_in), in a nursery of the generator's user.
+//! beside the consumer would go on while the generator is suspended. A generator that is to give
+//! the items of a flow to others can return the flow instead. If the items are to outlive a block,
+//! there is [`produce_in`](Flow::produce_in), in a nursery of the generator's user.
 
 // | file | concept |
 // |---|---|
@@ -94,8 +94,9 @@ use crate::error::Result;
 /// What is to be done with the items of a source, until a terminal operation does it. See the
 /// [module](mod@crate::flow).
 ///
-/// `'a` is what the source and the operators borrow, and `S` the source that it becomes when it is
-/// opened. A function can return one as `Flow<'a, impl Source<Value = T>>`.
+/// `'a` is the lifetime of what the source and the operators borrow, and `S` is the source that the
+/// flow becomes when it is opened. A function can return a flow as
+/// `Flow<'a, impl Source<Value = T>>`.
 #[must_use = "a flow does nothing until it is opened, by `for_each` for example"]
 pub struct Flow<'a, S> {
     source: S,

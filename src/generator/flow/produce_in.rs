@@ -19,12 +19,12 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// The flow runs in tasks of the nursery, and one item ahead of whoever takes them. When the
     /// `Items` are dropped, it is stopped, and its sources are closed before the nursery ends. To
-    /// wait for that, use [`Items::close`]. The nursery ends only when the flow does, or the items
-    /// have been dropped.
+    /// wait for that, use [`Items::close`]. The nursery ends only when the flow has ended or the
+    /// `Items` have been dropped.
     ///
     /// # Panics
     ///
-    /// A panic of a source or an operator is one of a child of the nursery.
+    /// A panic of a source or an operator is treated as a panic of a child of the nursery.
     ///
     /// ```
     /// use seedbed::{flow, nursery};
@@ -56,9 +56,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     }
 }
 
-/// The source of what a flow gives that was opened in a nursery, by
-/// [`produce_in`](Flow::produce_in). It cannot be kept for longer than the nursery is open, which
-/// waits for it.
+/// The source of the items of a flow that was opened in a nursery by
+/// [`produce_in`](Flow::produce_in). It cannot be kept for longer than the nursery is open; the
+/// nursery waits for it.
 #[must_use = "streams do nothing unless polled"]
 #[derive(Debug)]
 pub struct Produced<'scope, T> {

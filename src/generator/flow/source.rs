@@ -16,9 +16,9 @@ use crate::operation::sync::channel::{Receiver, channel};
 ///
 /// A [`Generator`] is one, and so are a [`Receiver`] and all that operators make of them. Any other
 /// stream becomes one by [`from_stream`](crate::flow::from_stream) or
-/// [`from_try_stream`](crate::flow::from_try_stream). Like the two methods of `Sink` that wait,
-/// those of a source are polled: whoever drops the future of a `next` drops nothing that the source
-/// has begun.
+/// [`from_try_stream`](crate::flow::from_try_stream). Like the methods of `Sink` that wait, those
+/// of a source are polled: whoever drops the future of a `next` drops nothing that the source has
+/// begun.
 ///
 /// # For implementors
 ///
@@ -28,10 +28,10 @@ use crate::operation::sync::channel::{Receiver, channel};
 ///   any more. The caller closes the source then, so a wrapper need not.
 /// * `poll_close` closes everything that the source has opened or wraps, even if one of them fails.
 ///   It is clean-up, and not a checkpoint. It may be called before the end, or before anything
-///   else; until it is `Ready` it is called again, and nothing else is; once it was, it stays
+///   else; until it is `Ready` it is called again, and nothing else is; from then on it returns
 ///   `Ready(Ok(()))`.
-/// * Dropping one that was not closed must leave nothing running for ever. Clean-up that awaits
-///   cannot happen then, or happens later.
+/// * Dropping a source that was not closed must leave nothing running for ever. Clean-up that
+///   awaits then happens later, or not at all.
 /// * A source that wraps another one gets its items by `poll_item`.
 pub trait Source: Stream<Item = Result<Self::Value>> {
     /// The type of the items.
@@ -39,10 +39,10 @@ pub trait Source: Stream<Item = Result<Self::Value>> {
 
     /// Gets the next item, as `poll_next` does.
     ///
-    /// It differs where a stream ends after its caller was cancelled, so that code which skips
-    /// errors does not loop for ever: a [`Receiver`], or the [`Items`](crate::flow::Items) of
-    /// another flow. A source does not end then, so whoever goes on after a cancellation, such as
-    /// that of a time limit around `next`, has lost nothing.
+    /// The two differ for a [`Receiver`] and for the [`Items`](crate::flow::Items) of another flow.
+    /// As streams these end after their caller was cancelled, so that code which skips errors does
+    /// not loop for ever. As sources they do not end then, so whoever goes on after a cancellation,
+    /// such as that of a time limit around `next`, has lost nothing.
     fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_next(cx)
     }

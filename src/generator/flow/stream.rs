@@ -15,9 +15,9 @@ use crate::scope::watch::Watch;
 
 /// A flow of the items of any stream.
 ///
-/// The next item is a checkpoint. A cancellation ends the wait for it, and leaves the stream as it
-/// is. Closing the flow drops the stream: nothing else can be done with a stream of another crate,
-/// so one that has something to await at its end should be a
+/// Getting an item is a checkpoint. A cancellation ends the wait for it, and leaves the stream as
+/// it is. Closing the flow drops the stream: nothing else can be done with a stream of another
+/// crate, so one that has something to await at its end should be a
 /// [`generator`](crate::generator()).
 ///
 /// ```
@@ -40,7 +40,7 @@ where
     Flow::new(move |_| FromStream::new(stream, place))
 }
 
-/// A flow of the items of any stream of `Result`s. After an error it has ended. Otherwise this is
+/// A flow of the items of any stream of `Result`s. The flow ends after an error. Otherwise this is
 /// like [`from_stream`].
 ///
 /// ```

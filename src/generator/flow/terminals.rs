@@ -14,9 +14,9 @@ use crate::scope::frame;
 impl<'a, S: Source + 'a> Flow<'a, S> {
     /// Opens the flow, runs `consumer` with its [`Items`], and closes it again.
     ///
-    /// This is the terminal operation that all others are made of. The consumer pulls the items,
-    /// and may leave at any time. Before this returns, what runs beside the consumer has been
-    /// stopped and has ended, and every source has been closed.
+    /// All other terminal operations are made of this one. The consumer pulls the items, and may
+    /// leave at any time. Before this returns, what runs beside the consumer has been stopped and
+    /// has ended, and every source has been closed.
     ///
     /// The flow counts as a scope: a generator must not yield inside the consumer (see
     /// [above](mod@crate::flow#in-a-generator)).
@@ -25,7 +25,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// The consumer's. If the clean-up of a source or an operator fails, its error replaces that,
     /// as in [`aclosing`](crate::aclosing), and the consumer's is reported through `tracing`. An
-    /// error in the flow comes to the consumer, as that of [`Items::next`].
+    /// error in the flow comes to the consumer, as an error of [`Items::next`].
     ///
     /// # Panics
     ///
@@ -154,7 +154,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         })
     }
 
-    /// Combines all items to one value, beginning with `first`.
+    /// Combines all items into one value, beginning with `first`.
     ///
     /// # Errors
     ///

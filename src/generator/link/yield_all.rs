@@ -27,18 +27,19 @@ impl<T> Yielder<T> {
     /// }
     /// ```
     ///
-    /// but the body is not polled in between, so an item costs a fraction. It is for values that are
-    /// there already, such as a page or a buffer; those of an iterator have to be collected first.
-    /// (If they are computed when they are asked for, or never end, yield each.) What the body runs
-    /// beside this, in a `join` say, may have to wait until the last value has come out.
+    /// but the body is not polled in between, so an item costs a fraction of that. It is for values
+    /// that are there already, such as a page or a buffer; those of an iterator have to be
+    /// collected first. (If they are computed when they are asked for, or never end, yield each.)
+    /// What the body runs beside this, in a `join` say, may have to wait until the last value has
+    /// come out.
     ///
     /// Nothing happens before this is awaited, and nothing at all if there are no values.
     ///
     /// Like [`yield_`](Self::yield_), this is not a checkpoint. Each value counts against the
-    /// consumer's [budget](crate::guide::scheduling#the-budget) when it is asked for. A body that
-    /// is sent values has none of its own for each of these, so this is only for generators whose
-    /// `S` is `()`; an [`asend`](crate::Generator::asend) to them is an
-    /// [`anext`](crate::Generator::anext).
+    /// consumer's [budget](crate::guide::scheduling#the-budget) when it is asked for. A consumer
+    /// that sends values in would answer each of these, and one call cannot return all the answers.
+    /// So this is only for generators that are sent nothing, whose `S` is `()`; for them an
+    /// [`asend`](crate::Generator::asend) is the same as an [`anext`](crate::Generator::anext).
     ///
     /// # Errors
     ///

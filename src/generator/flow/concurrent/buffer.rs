@@ -11,8 +11,8 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// goes on while the consumer does something else. This is Kotlin's `buffer`; elsewhere it is
     /// known as prefetching.
     ///
-    /// Exactly: the next item is begun as soon as fewer than `n` are begun and not taken. (One that
-    /// the consumer waits for counts as taken.) The order stays as it is.
+    /// More exactly, the next item is begun as soon as fewer than `n` have been begun and not
+    /// taken. (One that the consumer waits for counts as taken.) The order stays as it is.
     ///
     /// # Errors
     ///

@@ -14,11 +14,11 @@ use crate::operation::sync::limiter::Permit;
 use crate::scope;
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of each, by a function that awaits, with up to `n` at once, in order: it
-    /// gives what [`then`](Self::then) would, only sooner. This is `map(f).buffered(n)` of
-    /// `StreamExt`; Kotlin has nothing like it.
+    /// Turns each item into another, by a function that awaits, with up to `n` calls at once, in
+    /// order: it gives what [`then`](Self::then) would, only sooner. This is `map(f).buffered(n)`
+    /// of `StreamExt`; Kotlin has nothing like it.
     ///
-    /// Never more than `n` items are begun and not taken. So a slow item at the front holds up
+    /// No more than `n` items are ever begun and not taken. So a slow item at the front holds up
     /// those behind it; if the order does not matter, use
     /// [`buffer_unordered`](Self::buffer_unordered).
     ///
@@ -115,11 +115,11 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         })
     }
 
-    /// Makes another item of each, by a function that awaits, with up to `n` at once, and gives
-    /// them as they are ready. This is `map(f).buffer_unordered(n)` of `StreamExt`; in Kotlin it
-    /// would be a `flatMapMerge`.
+    /// Turns each item into another, by a function that awaits, with up to `n` calls at once, and
+    /// gives the results as they are ready. This is `map(f).buffer_unordered(n)` of `StreamExt`; in
+    /// Kotlin it would be a `flatMapMerge`.
     ///
-    /// Never more than `n` items are begun and not taken. Each call of `f` is a task, and all of
+    /// No more than `n` items are ever begun and not taken. Each call of `f` is a task, and all of
     /// them are children of one nursery beside the consumer.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use crate::generator::flow::{Flow, Source};
 use crate::nursery::{self, Nursery};
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes a flow of each item, and gives the items of up to `n` of these flows at once, as they
-    /// come. The name is that of Kotlin's `flatMapMerge`; in `StreamExt` it is
+    /// Turns each item into a flow, and gives the items of up to `n` of these flows at once, as
+    /// they come. The name is that of Kotlin's `flatMapMerge`; in `StreamExt` it is
     /// `flat_map_unordered`.
     ///
     /// This flow is asked for its next item when fewer than `n` others are open. Each runs in a
@@ -23,7 +23,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # Panics
     ///
-    /// If `n` is 0. If `f` does, or one of the flows, everything is closed, and the terminal
+    /// If `n` is 0. If `f` or one of the flows panics, everything is closed, and the terminal
     /// operation panics.
     ///
     /// # With `StreamExt`

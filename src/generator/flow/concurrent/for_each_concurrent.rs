@@ -22,7 +22,8 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # Panics
     ///
-    /// If `n` is 0.
+    /// If `n` is 0. If `f` panics, the other calls are cancelled and waited for, the flow is
+    /// closed, and this panics with the same payload.
     ///
     /// # With `StreamExt`
     ///

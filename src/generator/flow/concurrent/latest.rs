@@ -10,8 +10,8 @@ use crate::nursery::{self, Nursery, Task};
 use crate::scope::CancelScope;
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of the newest one, by a function that awaits. When a newer item comes,
-    /// the call for the former is cancelled. The name is that of Kotlin's `mapLatest`.
+    /// Turns the newest item into another, by a function that awaits. When a newer item comes, the
+    /// call for the former is cancelled. The name is that of Kotlin's `mapLatest`.
     ///
     /// `f` is called with the newer item when the former call has cleaned up, so there is never
     /// more than one; the source waits for that, but not for anything else. What a call has made is
@@ -19,8 +19,12 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # Errors
     ///
-    /// If `f` or the source fails, the other one is stopped, and the error comes after what has
-    /// been taken before. If both fail, the errors come as a [`Group`](crate::Group).
+    /// If `f` or the source fails, the other is stopped, and the error comes after what has been
+    /// taken before. If both fail, the errors come as a [`Group`](crate::Group).
+    ///
+    /// # Panics
+    ///
+    /// If `f` panics, everything is closed, and the terminal operation panics.
     ///
     /// # With `StreamExt`
     ///
@@ -87,7 +91,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         })
     }
 
-    /// Makes a flow of the newest item, and gives the items of that. When a newer item comes, the
+    /// Turns the newest item into a flow, and gives the items of that. When a newer item comes, the
     /// former flow is stopped and closed. The name is that of Kotlin's `flatMapLatest`; elsewhere
     /// it is known as `switchMap`.
     ///
@@ -103,7 +107,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # Panics
     ///
-    /// If `f` does: everything is closed, and the terminal operation panics.
+    /// If `f` panics, everything is closed, and the terminal operation panics.
     ///
     /// # With `StreamExt`
     ///

@@ -79,8 +79,12 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     }
 }
 
-/// The items of several flows, as they come: [`Flow::merge`] for any number of them. Of none it has
-/// ended at once. Kotlin's function has the same name; in `futures` it is `select_all`.
+/// The items of several flows, as they come: [`Flow::merge`] for any number of them. A merge of no
+/// flows ends at once. Kotlin's function has the same name; in `futures` it is `select_all`.
+///
+/// # Errors
+///
+/// The same as for [`Flow::merge`].
 ///
 /// ```
 /// use seedbed::flow;

@@ -8,17 +8,21 @@ use crate::generator::flow::{Flow, Source};
 use crate::operation::sync::channel::channel;
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of each, by a function that awaits. One item after the other, and each
-    /// only when the consumer asks for it. The name is that of `StreamExt::then` and
+    /// Turns each item into another, by a function that awaits: one after the other, and each only
+    /// when the consumer asks for it. The name is that of `StreamExt::then` and
     /// `TryStreamExt::and_then`; in Kotlin it is `map`, too. For several at once there are
     /// [`buffered`](Self::buffered) and [`buffer_unordered`](Self::buffer_unordered).
     ///
     /// The source and `f` run in a task of their own. If the consumer gives up waiting for an item,
-    /// that goes on, and the item comes with the next [`next`](crate::flow::Items::next).
+    /// they go on, and the item comes with the next [`next`](crate::flow::Items::next).
     ///
     /// # Errors
     ///
-    /// That of `f` ends the flow.
+    /// An error of `f` ends the flow, as one of the source does.
+    ///
+    /// # Panics
+    ///
+    /// If `f` panics, everything is closed, and the terminal operation panics.
     ///
     /// # With `StreamExt`
     ///

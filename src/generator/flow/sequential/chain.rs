@@ -17,7 +17,8 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # Errors
     ///
-    /// Those of both, and that of closing the first one: then the next one is not opened.
+    /// The errors of both flows. If closing the first one fails, its error ends the flow, and the
+    /// next one is not opened.
     ///
     /// # With `StreamExt`
     ///

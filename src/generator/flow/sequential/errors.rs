@@ -11,12 +11,16 @@ use crate::generator::flow::sequential::each::Step;
 use crate::generator::flow::{Flow, Source};
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of each, or fails. For a function that awaits there is
+    /// Turns each item into another, or fails. For a function that awaits there is
     /// [`then`](Self::then).
     ///
     /// # Errors
     ///
-    /// The first one of `f` ends the flow, like one of the source.
+    /// The first error of `f` ends the flow, as one of the source does.
+    ///
+    /// # Panics
+    ///
+    /// If `f` does: the flow is closed, and its terminal operation panics.
     ///
     /// # With `StreamExt`
     ///
@@ -59,11 +63,15 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         self.each(move |item| f(item).map_or_else(Step::Fail, Step::Give))
     }
 
-    /// Makes another error of the one that ends the flow. The name is that of
-    /// `TryStreamExt::map_err` and `Result::map_err`.
+    /// Turns the error that ends the flow into another. The name is that of `TryStreamExt::map_err`
+    /// and `Result::map_err`.
     ///
     /// A cancellation passes by: if it became something else, the scope that it is meant for would
     /// not know it any more. So does an error of the clean-up.
+    ///
+    /// # Panics
+    ///
+    /// If `f` does: the flow is closed, and its terminal operation panics.
     ///
     /// ```
     /// use seedbed::{Error, flow};

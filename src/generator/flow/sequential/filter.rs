@@ -16,7 +16,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// The condition of `StreamExt::filter` is a future. If whoever asks for the next item gives up
     /// while it waits, as a time limit does, the condition stays half-way, and holds what it holds
-    /// until somebody asks again. A plain condition cannot.
+    /// until somebody asks again. That cannot happen to a plain condition.
     ///
     /// ```
     /// use seedbed::flow;
@@ -35,7 +35,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         self.each(move |item| if keep(&item) { Step::Give(item) } else { Step::Skip })
     }
 
-    /// Makes another item of each, or leaves it out if `f` returns `None`. The name is that of
+    /// Turns each item into another, or leaves it out if `f` returns `None`. The name is that of
     /// `Iterator::filter_map`; Kotlin calls it `mapNotNull`.
     ///
     /// # Panics

@@ -13,13 +13,13 @@ use crate::generator::flow::nested::Nested;
 use crate::generator::flow::{Flow, Source};
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes a flow of each item, and gives the items of one after the other. Each is closed before
-    /// this flow is asked for the next item. The name is that of `Iterator::flat_map` and
+    /// Turns each item into a flow, and gives the items of one flow after the other. Each is closed
+    /// before this flow is asked for the next item. The name is that of `Iterator::flat_map` and
     /// `StreamExt::flat_map`; Kotlin calls it `flatMapConcat`.
     ///
     /// # Errors
     ///
-    /// Those of this flow, of the flows that `f` makes, and of closing one of them.
+    /// The errors of this flow, of the flows that `f` makes, and of closing one of them.
     ///
     /// # Panics
     ///

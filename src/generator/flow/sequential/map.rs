@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::generator::flow::{Flow, Source};
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of each. The name is that of `StreamExt::map`, Kotlin's `map` and
+    /// Turns each item into another. The name is that of `StreamExt::map`, Kotlin's `map` and
     /// `Iterator::map`. For a function that awaits there is [`then`](Self::then).
     ///
     /// # Panics

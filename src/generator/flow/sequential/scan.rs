@@ -4,8 +4,8 @@ use crate::generator::flow::sequential::each::Step;
 use crate::generator::flow::{Flow, Source};
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Makes another item of each, with a state that is carried along. If `f` returns `None`, the
-    /// flow has ended. The name and meaning are those of `Iterator::scan`.
+    /// Turns each item into another, with a state that is carried along. If `f` returns `None`, the
+    /// flow ends. The name and meaning are those of `Iterator::scan`.
     ///
     /// # Panics
     ///

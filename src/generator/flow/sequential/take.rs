@@ -17,9 +17,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// # With `StreamExt`
     ///
-    /// There a source that `take` has left half-way stays as it is. If a generator, it would go to
-    /// its finalizer, some time later. Here it has been closed when the flow ends, and also when
-    /// one that was [chained](Self::chain) to it begins:
+    /// There a source that `take` has left half-way stays as it is. A generator would go to its
+    /// finalizer, some time later. Here it has been closed when the flow ends, and also when one
+    /// that was [chained](Self::chain) to it begins:
     ///
     /// ```
     /// use seedbed::{Yielder, flow, generator};
@@ -54,8 +54,9 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
         self.wrap(move |source| Take { source, left: n })
     }
 
-    /// Gives items for as long as `f` is true for them. The first for which it is not is dropped,
-    /// and ends the flow. The name is that of `Iterator::take_while` and Kotlin's `takeWhile`.
+    /// Gives items for as long as `f` is true for them. The first item for which it is false is
+    /// dropped, and ends the flow. The name is that of `Iterator::take_while` and Kotlin's
+    /// `takeWhile`.
     ///
     /// # Panics
     ///

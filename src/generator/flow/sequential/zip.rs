@@ -16,7 +16,7 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     ///
     /// First this flow is asked for an item, then the other, so while one of them works the other
     /// does nothing. To have both work at the same time, give either a [`buffer`](Self::buffer). If
-    /// the other one has ended, the item that it was to be paired with is dropped.
+    /// the other one has ended, the item of this flow that is left without a partner is dropped.
     ///
     /// # With `StreamExt`
     ///

@@ -24,8 +24,8 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// when it is asked for. So no item waits here for longer than the limit, unless the consumer is
     /// busy.
     ///
-    /// With a limit of zero a chunk is what there is. If the limit ends beyond the clock's time,
-    /// chunks are given when they are full.
+    /// With a limit of zero, a chunk is whatever has arrived. If the limit ends later than an
+    /// `Instant` can represent, chunks are given when they are full.
     ///
     /// # Errors
     ///

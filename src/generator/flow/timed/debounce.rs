@@ -15,25 +15,25 @@ use crate::generator::flow::{Beside, Flow, Source};
 use crate::operation::time::now;
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Gives an item once no newer one has come for the time `quiet`, and leaves out all others. At
-    /// the source's end the last item comes at once. The name and meaning are Kotlin's.
+    /// Gives an item once the time `quiet` has passed without a newer one, and leaves out all
+    /// others. At the source's end the last item comes at once. The name and meaning are Kotlin's.
     ///
     /// The source runs in a task of its own. While the consumer is busy with an item, the source is
     /// at most one item ahead, and has to wait then: so none that has settled is left out. The quiet
     /// time of an item begins when the source can go on to the next one.
     ///
-    /// With a quiet time of zero nothing is left out. If it ends beyond the clock's time, only the
-    /// last item is given.
+    /// With a quiet time of zero, nothing is left out. If it ends later than an `Instant` can
+    /// represent, only the last item is given.
     ///
     /// # Errors
     ///
-    /// An error of the source comes after the item that it was waiting with.
+    /// An error of the source comes after the item that was still to settle.
     ///
     /// # With `StreamExt`
     ///
-    /// `futures` has no such operator, as one needs a clock. What is written by hand, a `select!` of
-    /// the next item and a timer, drops one of them each time. If the source is a lookup in
-    /// progress, it begins from the start with every key that is pressed.
+    /// `futures` has no such operator, as it would need a clock. What is written by hand, a
+    /// `select!` of the next item and a timer, drops one of them each time. If the source is a
+    /// lookup in progress, it begins from the start with every key that is pressed.
     ///
     /// ```
     /// use seedbed::{Yielder, flow, generator, sleep};

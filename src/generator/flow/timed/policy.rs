@@ -14,8 +14,8 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 /// How often [`retry`](crate::flow::retry) tries, and how long it waits in between: exponential
 /// back-off.
 ///
-/// By default it waits for 100 ms, then twice as long each time, but at most 30 s, whatever the
-/// error.
+/// By default it tries again after any error. It waits for 100 ms before the second attempt, and
+/// then twice as long each time, but at most 30 s.
 ///
 /// ```
 /// use seedbed::flow::Retry;
@@ -51,7 +51,7 @@ enum Counts {
 }
 
 impl<'a> Retry<'a> {
-    /// Tries this often in all: once, and `attempts - 1` times again.
+    /// Tries up to this many times in all: once, and `attempts - 1` times again.
     ///
     /// # Panics
     ///
@@ -107,9 +107,9 @@ impl<'a> Retry<'a> {
         self
     }
 
-    /// Makes each pause shorter by up to half, at random, so that many clients of a server that has
-    /// come back do not all come at once. The same seed gives the same pauses; use one that differs
-    /// from client to client, such as a process's number.
+    /// Makes each pause shorter by up to half, at random, so that the clients of a server that has
+    /// come back do not all connect at once. The same seed gives the same pauses; use one that
+    /// differs from client to client, such as a process's number.
     pub fn jitter(mut self, seed: u64) -> Self {
         self.jitter = Some(Jitter(seed));
         self

@@ -31,13 +31,17 @@ use crate::operation::time::now;
 ///
 /// # Errors
 ///
-/// [`RetriesExhausted`](crate::RetriesExhausted) after the last attempt, with the number of attempts
-/// and the last error as its cause. An error that the policy does not let pass comes as it is. A
-/// cancellation comes at once, whatever the policy says, and an error of a later operator does not
-/// come this way.
+/// [`RetriesExhausted`](crate::RetriesExhausted) after the last attempt, with the number of
+/// attempts and the last error as its cause. An error that [`only_if`](Retry::only_if) refuses
+/// comes as it is. A cancellation comes at once, whatever the policy says. An error of a later
+/// operator is not retried.
 ///
 /// If a flow that has failed also fails to close, that error takes the place of the first, and the
 /// first is reported through `tracing`.
+///
+/// # Panics
+///
+/// If `make` or an attempt does: the flow is closed, and its terminal operation panics.
 ///
 /// # With `StreamExt`
 ///

@@ -19,14 +19,14 @@ use crate::operation::time::now;
 impl<'a, S: Source + 'a> Flow<'a, S> {
     /// Gives the newest item every `period`, unless none has come since the last time, and leaves
     /// out the others. At the source's end the newest one comes at once. The name is Kotlin's.
-    /// (Kotlin's leaves out the last item if the source ends within a period, so what is shown of a
-    /// progress may stop short of the end.)
+    /// (Kotlin's leaves out the last item if the source ends within a period, so a progress display
+    /// may stop short of the end.)
     ///
     /// The source runs in a task of its own and never has to wait: it goes on while the consumer is
     /// busy, and the consumer then gets the newest item there is. The periods begin when the first
     /// item is asked for.
     ///
-    /// If the period ends beyond the clock's time, only the last item is given.
+    /// If the period ends later than an `Instant` can represent, only the last item is given.
     ///
     /// # Errors
     ///

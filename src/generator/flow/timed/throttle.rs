@@ -19,10 +19,12 @@ impl<'a, S: Source + 'a> Flow<'a, S> {
     /// [`sample`](Self::sample), which gives the newest, or [`debounce`](Self::debounce).)
     ///
     /// The pause begins when an item is given. If the consumer takes longer than that, it gets the
-    /// next one at once; it is not given several in a row to catch up. When it asks, the source
-    /// makes the next item during what is left of the pause.
+    /// next one at once; it is not given several in a row to catch up. When it asks sooner, the
+    /// source makes the next item during what is left of the pause. The end and an error are not
+    /// held back.
     ///
-    /// A pause of zero has no effect. One that ends beyond the clock's time never ends.
+    /// A pause of zero has no effect. One that would end later than an `Instant` can represent
+    /// never ends.
     ///
     /// ```
     /// use seedbed::{flow, now};

@@ -9,21 +9,21 @@ use crate::generator::flow::{Flow, Source};
 use crate::scope::within;
 
 impl<'a, S: Source + 'a> Flow<'a, S> {
-    /// Fails if an item takes longer than `limit`, or the end does. The name is that of Kotlin's
+    /// Fails if an item, or the end, takes longer than `limit`. The name is that of Kotlin's
     /// `timeout` and tokio-stream's.
     ///
     /// The source runs in a task of its own. The time of an item begins when the source is asked
     /// for it, which is when the consumer has taken the one before; the first one's when the flow
     /// is opened. How long the consumer takes does not count: an item that was in time waits.
     ///
-    /// The limit is as that of [`fail_after`](crate::fail_after): with zero, only what is ready at
-    /// once is in time.
+    /// The limit works like that of [`fail_after`](crate::fail_after): with zero, only what is
+    /// ready at once is in time.
     ///
     /// # Errors
     ///
-    /// [`TooSlow`](crate::TooSlow), with the limit and the place where this was called. Before that,
-    /// the source is cancelled, at whatever it waits for, and closed. If it gives an item
-    /// nevertheless, that is given.
+    /// [`TooSlow`](crate::TooSlow), with the limit and the place where this was called. Before the
+    /// consumer gets it, the source is cancelled, at whatever it waits for, and closed. If the
+    /// source gives an item although it was cancelled, that item is given.
     ///
     /// # With `StreamExt`
     ///
