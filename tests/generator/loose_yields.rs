@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use seedbed::{
     Result, Yielder, YielderMisused, generator, iterate, sleep, sync_generator, yield_now,
@@ -62,6 +64,30 @@ fn g12_a_body_leaks_its_yield_and_panics() {
     })
     .unwrap();
     assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn g12_a_body_leaks_its_yield_and_panics_and_so_does_its_waker() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("of the waker");
+        }
+    }
+    let mut g = sync_generator(async |y: Yielder<i32>| {
+        let mut waiting = Box::pin(y.yield_(1));
+        let waker = Waker::from(Arc::new(Bomb));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        std::mem::forget(waiting); // the last waker is the one that it was polled with
+        drop(waker);
+        panic!("of the body")
+    });
+    let panicked = catch_unwind(AssertUnwindSafe(|| g.next())).unwrap_err();
+    assert_eq!(*panicked.downcast::<&str>().unwrap(), "of the body");
+    assert!(g.next().is_none());
 }
 
 #[test]

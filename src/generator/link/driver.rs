@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll, Waker};
 
+use crate::error::panic::in_destructor;
 use crate::error::{Error, GeneratorExit, IgnoredGeneratorExit, Result, YieldInCancelScope};
 use crate::generator::link::Link;
 use crate::generator::state::{
@@ -203,7 +204,7 @@ impl<T, S> Link<T, S> {
         impl<T, S> Drop for Panicked<'_, T, S> {
             fn drop(&mut self) {
                 self.0.state.stop_closely();
-                drop(self.0.end()); // foreign code
+                in_destructor(|| drop(self.0.end())); // foreign code
             }
         }
         let panicked = Panicked(self);
