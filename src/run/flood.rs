@@ -3,14 +3,22 @@
 //! Each look into the inbox takes a cache line away from the thread that wakes, and that line's way
 //! between two processors costs more than a dozen wakes. A run that always looks again as soon as
 //! it has polled what was woken therefore slows down the very thread that it is waiting for. So
-//! while look after look finds something, each is preceded by a pause, which grows from nothing to
-//! about a microsecond. That is less than a sixth of what a sleep costs that another thread ends.
+//! while look after look finds something, one right after the other, each is preceded by a pause,
+//! which grows from nothing to about a microsecond. That is less than a sixth of what a sleep costs
+//! that another thread ends.
+//!
+//! If turns begin far apart, there is no flood but a conversation: the thread wakes once, and waits
+//! for the answer. On the same processor the run never sees an empty inbox then.
 
 use std::cell::Cell;
 use std::hint;
 
 /// The longest pause, in processors' own pauses of some 10 to 50 nanoseconds.
 const LONGEST: u32 = 32;
+
+/// Turns are close to each other if they begin within a millisecond divided by this. A turn in a
+/// flood takes a fraction of a microsecond, besides the pause.
+const CLOSE: u64 = 400;
 
 /// What a look into the inbox found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,19 +28,31 @@ pub(super) enum Found {
     Something,
 }
 
-/// How many looks in a row have found something while nothing else was ready, at most [`LONGEST`].
+/// A run's looks into its inbox while nothing was ready.
 #[derive(Default)]
-pub(super) struct Flood(Cell<u32>);
+pub(super) struct Flood {
+    /// How many in a row have found something, at most [`LONGEST`].
+    looks: Cell<u32>,
+    /// When the turn before the latest of them began.
+    turn_began: Cell<u64>,
+}
 
 impl Flood {
-    /// Looks into the inbox when nothing is ready.
+    /// Looks into the inbox when nothing is ready. `turn_began` is when the turn before this began,
+    /// and `millisecond` is how long one is; both are 0 if time is not read.
     #[inline]
-    pub(super) fn pause_and_look(&self, look: impl FnOnce() -> Found) {
-        let looks = self.0.get();
+    pub(super) fn pause_and_look(
+        &self,
+        turn_began: u64,
+        millisecond: u64,
+        look: impl FnOnce() -> Found,
+    ) {
+        let between = turn_began.saturating_sub(self.turn_began.replace(turn_began));
+        let looks = if between <= millisecond / CLOSE { self.looks.get() } else { 0 };
         for _ in 0..looks {
             hint::spin_loop();
         }
-        self.0.set(match look() {
+        self.looks.set(match look() {
             Found::Nothing => 0,
             Found::Something => LONGEST.min(looks + 1),
         });
@@ -47,10 +67,24 @@ mod tests {
     fn r02_the_pause_grows_to_a_bound_and_ends_when_nothing_is_found() {
         let flood = Flood::default();
         for looks in 0..3 * LONGEST {
-            assert_eq!(flood.0.get(), looks.min(LONGEST));
-            flood.pause_and_look(|| Found::Something);
+            assert_eq!(flood.looks.get(), looks.min(LONGEST));
+            flood.pause_and_look(0, 0, || Found::Something);
         }
-        flood.pause_and_look(|| Found::Nothing);
-        assert_eq!(flood.0.get(), 0, "the next wake is taken at once");
+        flood.pause_and_look(0, 0, || Found::Nothing);
+        assert_eq!(flood.looks.get(), 0, "the next wake is taken at once");
+    }
+
+    #[test]
+    fn r02_there_is_no_pause_if_turns_begin_far_apart() {
+        let millisecond = 1_000_000;
+        let flood = Flood::default();
+        for turn in 1..100 {
+            flood.pause_and_look(turn * 4_000, millisecond, || Found::Something);
+            assert_eq!(flood.looks.get(), 1);
+        }
+        for turn in 1..10 {
+            flood.pause_and_look(400_000 + turn * 1_000, millisecond, || Found::Something);
+        }
+        assert_eq!(flood.looks.get(), 9);
     }
 }

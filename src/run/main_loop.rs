@@ -14,6 +14,7 @@ use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock;
 use crate::run::Run;
 use crate::run::stuck::Idle;
+use crate::schedule::current::THREAD;
 use crate::schedule::order::Others;
 use crate::schedule::rounds::{Length, Visit};
 use crate::schedule::waker;
@@ -218,7 +219,11 @@ impl Run {
         }
         loop {
             match system.is_idle() {
-                true => self.flood.pause_and_look(|| self.let_in()),
+                true => {
+                    let (began, millisecond) =
+                        THREAD.with(|thread| (thread.turn.began(), thread.turn.millisecond()));
+                    self.flood.pause_and_look(began, millisecond, || self.let_in());
+                }
                 false => drop(self.let_in()),
             }
             self.fire_timers(match system.is_idle() {

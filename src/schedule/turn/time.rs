@@ -40,6 +40,11 @@ impl Turn {
         self.turn_began.get()
     }
 
+    /// How long a millisecond is.
+    pub(crate) fn millisecond(&self) -> u64 {
+        self.millisecond.get()
+    }
+
     /// The time of the latest reading.
     pub(crate) fn time(&self) -> u64 {
         self.read.get()
