@@ -45,6 +45,7 @@
 // | `broadcast` | a channel whose messages go to all receivers |
 // | `oneshot` | a channel for one message |
 // | `watch` | a value that is watched |
+// | `until` | waiting until something is so, where those that wait are given nothing |
 
 mod barrier;
 pub mod broadcast;
@@ -57,6 +58,7 @@ mod once_cell;
 pub mod oneshot;
 mod permits;
 mod semaphore;
+mod until;
 pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};

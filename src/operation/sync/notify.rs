@@ -113,17 +113,17 @@ impl Notify {
     }
 
     fn tell_one(&self) {
-        if self.tell_next() == Told::Nobody {
+        if self.tell_next() == Reached::Nobody {
             self.stored.set(Stored::One);
         }
     }
 
     /// Notifies the task that has waited longest, and stores nothing. This runs foreign code.
-    pub(super) fn tell_next(&self) -> Told {
-        let Some(mut next) = self.waiters.next() else { return Told::Nobody };
+    pub(super) fn tell_next(&self) -> Reached {
+        let Some(mut next) = self.waiters.next() else { return Reached::Nobody };
         *next.value() = Some(Notice::ToOne);
         next.serve_alone(Exclusive::Notification).wake(); // foreign code
-        Told::One
+        Reached::One
     }
 
     /// Notifies all that wait now. This runs foreign code.
@@ -134,7 +134,7 @@ impl Notify {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Told {
+pub(super) enum Reached {
     One,
     Nobody,
 }

@@ -31,10 +31,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::{Cancelled, Error, Exclusive, Result};
-use crate::operation::queued::Queued;
-use crate::operation::skeleton::{Doing, Tried, When};
+use crate::error::{Cancelled, Error, Result};
+use crate::operation::skeleton::Doing;
 use crate::operation::sync::channel::{SendError, TryRecvError};
+use crate::operation::sync::until::{Awaited, Until, until};
 use crate::operation::waiters::{Told, Waiters};
 use crate::schedule::budget;
 use crate::scope;
@@ -160,7 +160,7 @@ impl<T> Sender<T> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn closed(&mut self) -> impl Future<Output = Result<()>> + Unpin {
-        Doing::new(Closing { shared: &*self.shared, place: Location::caller() })
+        until(ReceiverGone(&*self.shared), Location::caller())
     }
 }
 
@@ -196,7 +196,7 @@ impl<T> Receiver<T> {
     /// [`Cancelled`](crate::Cancelled), or [`SenderGone`] if there is no message and none will come.
     #[track_caller]
     pub fn recv(&mut self) -> impl Future<Output = Result<T>> + Unpin {
-        Receiving(Doing::new(Receive { shared: &*self.shared, place: Location::caller() }))
+        Receiving(until(SenderDone(&*self.shared), Location::caller()))
     }
 
     /// Takes the message, if it is there. This is not a checkpoint.
@@ -243,7 +243,7 @@ impl<T> IntoFuture for Receiver<T> {
     #[inline]
     #[track_caller]
     fn into_future(self) -> Recv<T> {
-        Recv(Receiving(Doing::new(Receive { shared: self, place: Location::caller() })))
+        Recv(Receiving(until(SenderDone(self), Location::caller())))
     }
 }
 
@@ -268,7 +268,7 @@ impl<T> fmt::Debug for Recv<T> {
 
 /// A future that receives.
 #[must_use = "futures do nothing unless awaited"]
-struct Receiving<S: Holder>(Doing<Receive<S>>);
+struct Receiving<S: Holder>(Doing<Until<SenderDone<S>>>);
 
 /// The receiver, or what one that is lent shares with the sender.
 trait Holder {
@@ -304,7 +304,7 @@ impl<S: Holder> Future for Receiving<S> {
         let polled = Pin::new(&mut *doing).poll(cx);
         polled.map(|outcome| {
             outcome?;
-            let Receive { shared, place } = &doing.work;
+            let Until { awaited: SenderDone(shared), place } = &doing.work;
             shared.shared().message.take().ok_or_else(|| gone(shared.shared(), place))
         })
     }
@@ -316,67 +316,35 @@ fn gone<T>(shared: &Shared<T>, place: &'static Location<'static>) -> Error {
     Error::from(SenderGone { made, cancelled }).at(place)
 }
 
-struct Receive<S> {
-    shared: S,
-    place: &'static Location<'static>,
-}
+/// That the sender is gone, with or without having sent.
+struct SenderDone<S>(S);
 
-impl<S: Holder> Queued for Receive<S> {
+impl<S: Holder> Awaited for SenderDone<S> {
     const NAME: &'static str = "oneshot::Receiver::recv";
-    const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<Exclusive> = None;
 
-    /// Nothing is passed: the message stays where it is until the receiver returns with it.
-    type Value = Told;
-    type Got = ();
-
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
+    // The message stays where it is until the receiver returns with it.
     fn queue(&self) -> &Waiters<Told> {
-        &self.shared.shared().rest().other
+        &self.0.shared().rest().other
     }
 
     #[inline(always)]
-    fn attempt(&mut self, _: When) -> Tried<()> {
-        let sender = self.shared.shared().sender.get();
-        if sender == End::Closed { Tried::Done(()) } else { Tried::Waits }
+    fn is_so(&self) -> bool {
+        self.0.shared().sender.get() == End::Closed
     }
-
-    fn receive(&mut self, _: Told) {}
-
-    fn pass_on(&mut self, _: Told) {}
 }
 
-struct Closing<'a, T> {
-    shared: &'a Shared<T>,
-    place: &'static Location<'static>,
-}
+struct ReceiverGone<'a, T>(&'a Shared<T>);
 
-impl<T> Queued for Closing<'_, T> {
+impl<T> Awaited for ReceiverGone<'_, T> {
     const NAME: &'static str = "oneshot::Sender::closed";
-    const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<Exclusive> = None;
-
-    type Value = Told;
-    type Got = ();
-
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
 
     fn queue(&self) -> &Waiters<Told> {
-        &self.shared.rest().other
+        &self.0.rest().other
     }
 
-    fn attempt(&mut self, _: When) -> Tried<()> {
-        if self.shared.receiver.get() == End::Closed { Tried::Done(()) } else { Tried::Waits }
+    fn is_so(&self) -> bool {
+        self.0.receiver.get() == End::Closed
     }
-
-    fn receive(&mut self, _: Told) {}
-
-    fn pass_on(&mut self, _: Told) {}
 }
 
 /// There is no message and none will come: the sender is gone. Either it has not sent one, or the

@@ -10,11 +10,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::panic::{FirstPanic, quietly};
-use crate::error::{Error, Exclusive, Result};
-use crate::operation::queued::Queued;
-use crate::operation::skeleton::{Doing, Tried, When};
+use crate::error::{Error, Result};
+use crate::operation::skeleton::Doing;
 use crate::operation::sync::broadcast::Shared;
 use crate::operation::sync::broadcast::stored::Next;
+use crate::operation::sync::until::{Awaited, Until, until};
 use crate::operation::waiters::{Told, Waiters};
 use crate::schedule::budget;
 
@@ -90,7 +90,7 @@ impl<T: Clone> Receiver<T> {
     /// has received them. After that it goes on with the oldest that is left.
     #[track_caller]
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<T>>> + Unpin {
-        Recv(Doing::new(Receiving { receiver: self, place: Location::caller() }))
+        Recv(until(News(self), Location::caller()))
     }
 
     /// Receives the next message, if it is there. This is not a checkpoint.
@@ -154,7 +154,7 @@ impl<T> fmt::Debug for Receiver<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
-struct Recv<'a, T>(Doing<Receiving<'a, T>>);
+struct Recv<'a, T>(Doing<Until<News<'a, T>>>);
 
 impl<T: Clone> Future for Recv<'_, T> {
     type Output = Result<Option<T>>;
@@ -166,7 +166,7 @@ impl<T: Clone> Future for Recv<'_, T> {
         polled.map(|told| {
             told?;
             // Only now: if this was dropped earlier, nothing was received.
-            let receiver = doing.work.receiver;
+            let receiver = doing.work.awaited.0;
             match receiver.take() {
                 Next::Message(message) => Ok(Some(receiver.received(message))),
                 Next::Missed(missed) => {
@@ -178,39 +178,21 @@ impl<T: Clone> Future for Recv<'_, T> {
     }
 }
 
-struct Receiving<'a, T> {
-    receiver: &'a Receiver<T>,
-    place: &'static Location<'static>,
-}
+struct News<'a, T>(&'a Receiver<T>);
 
-impl<T> Queued for Receiving<'_, T> {
+impl<T> Awaited for News<'_, T> {
     const NAME: &'static str = "broadcast::Receiver::recv";
-    const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<Exclusive> = None;
-
-    type Value = Told;
-    type Got = ();
-
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
 
     #[inline(always)]
     fn queue(&self) -> &Waiters<Told> {
-        &self.receiver.shared.reading
+        &self.0.shared.reading
     }
 
     #[inline(always)]
-    fn attempt(&mut self, _: When) -> Tried<()> {
-        let Receiver { shared, next } = self.receiver;
-        let is_there = next.get() != shared.stored.borrow().end();
-        if is_there || self.receiver.has_ended() { Tried::Done(()) } else { Tried::Waits }
+    fn is_so(&self) -> bool {
+        let Receiver { shared, next } = self.0;
+        next.get() != shared.stored.borrow().end() || self.0.has_ended()
     }
-
-    #[inline(always)]
-    fn receive(&mut self, _: Told) {}
-
-    fn pass_on(&mut self, _: Told) {}
 }
 
 /// A receiver was too slow: messages were dropped before it has received them.

@@ -5,11 +5,10 @@ use std::future::Future;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::error::{Exclusive, Result};
-use crate::operation::queued::Queued;
-use crate::operation::skeleton::{Doing, Tried, When};
+use crate::error::Result;
 use crate::operation::sync::broadcast::{Receiver, Shared};
 use crate::operation::sync::channel::{Offer, Outlet, SendError, TrySendError};
+use crate::operation::sync::until::{Awaited, until};
 use crate::operation::waiters::{Told, Waiters};
 use crate::schedule::budget;
 
@@ -99,7 +98,7 @@ impl<T> Sender<T> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn closed(&self) -> impl Future<Output = Result<()>> + Unpin {
-        Doing::new(Closing { shared: &self.shared, place: Location::caller() })
+        until(NoReceiver(&self.shared), Location::caller())
     }
 }
 
@@ -146,32 +145,16 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-struct Closing<'a, T> {
-    shared: &'a Shared<T>,
-    place: &'static Location<'static>,
-}
+struct NoReceiver<'a, T>(&'a Shared<T>);
 
-impl<T> Queued for Closing<'_, T> {
+impl<T> Awaited for NoReceiver<'_, T> {
     const NAME: &'static str = "broadcast::Sender::closed";
-    const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<Exclusive> = None;
-
-    type Value = Told;
-    type Got = ();
-
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
 
     fn queue(&self) -> &Waiters<Told> {
-        &self.shared.no_receivers
+        &self.0.no_receivers
     }
 
-    fn attempt(&mut self, _: When) -> Tried<()> {
-        if self.shared.receivers.get() == 0 { Tried::Done(()) } else { Tried::Waits }
+    fn is_so(&self) -> bool {
+        self.0.receivers.get() == 0
     }
-
-    fn receive(&mut self, _: Told) {}
-
-    fn pass_on(&mut self, _: Told) {}
 }

@@ -8,9 +8,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::{Exclusive, Result};
-use crate::operation::queued::Queued;
-use crate::operation::skeleton::{Doing, Tried, When};
+use crate::error::Result;
+use crate::operation::skeleton::Doing;
+use crate::operation::sync::until::{Awaited, Until, until};
 use crate::operation::sync::watch::{Ref, Shared};
 use crate::operation::waiters::{Told, Waiters};
 
@@ -78,7 +78,7 @@ impl<T> Receiver<T> {
     }
 
     fn changed_for(&self, place: &'static Location<'static>) -> Changed<'_, T> {
-        Changed(Doing::new(Watching { receiver: self, place }))
+        Changed(until(Change(self), place))
     }
 
     /// Waits until `is_right` says so of the value, and returns that value. `None` means that the
@@ -138,7 +138,7 @@ impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
 
 /// The future of [`Receiver::changed`].
 #[must_use = "futures do nothing unless awaited"]
-struct Changed<'a, T>(Doing<Watching<'a, T>>);
+struct Changed<'a, T>(Doing<Until<Change<'a, T>>>);
 
 impl<T> Future for Changed<'_, T> {
     type Output = Result<Option<()>>;
@@ -148,40 +148,25 @@ impl<T> Future for Changed<'_, T> {
         let polled = Pin::new(&mut *doing).poll(cx);
         polled.map_ok(|()| {
             // Only now: if this was dropped earlier, the value was not seen.
-            let Receiver { shared, seen } = doing.work.receiver;
+            let Receiver { shared, seen } = doing.work.awaited.0;
             let version = shared.version.get();
             (seen.replace(version) != version).then_some(())
         })
     }
 }
 
-struct Watching<'a, T> {
-    receiver: &'a Receiver<T>,
-    place: &'static Location<'static>,
-}
+struct Change<'a, T>(&'a Receiver<T>);
 
-impl<T> Queued for Watching<'_, T> {
+impl<T> Awaited for Change<'_, T> {
     const NAME: &'static str = "watch::Receiver::changed";
-    const COUNTS_WHEN_CANCELLED: u8 = 2;
-    const ALONE: Option<Exclusive> = None;
 
-    type Value = Told;
-    type Got = ();
-
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
+    #[inline(always)]
     fn queue(&self) -> &Waiters<Told> {
-        &self.receiver.shared.changes
+        &self.0.shared.changes
     }
 
-    fn attempt(&mut self, _: When) -> Tried<()> {
-        let has_ended = || self.receiver.shared.senders.get() == 0;
-        if self.receiver.has_changed() || has_ended() { Tried::Done(()) } else { Tried::Waits }
+    #[inline(always)]
+    fn is_so(&self) -> bool {
+        self.0.has_changed() || self.0.shared.senders.get() == 0
     }
-
-    fn receive(&mut self, _: Told) {}
-
-    fn pass_on(&mut self, _: Told) {}
 }
