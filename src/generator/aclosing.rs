@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::future::poll_fn;
 use std::panic::resume_unwind;
 
-use crate::error::Result;
 use crate::error::panic::{Payload, catch_panic, quietly, report};
+use crate::error::{Error, Result};
 use crate::generator::Generator;
 
 /// The outcome of something that may panic.
-type Caught<T> = std::result::Result<T, Payload>;
+pub(super) type Caught<T> = std::result::Result<T, Payload>;
 
 /// Runs `body` with a generator, and closes the generator before it returns, whether the body ended
 /// with a value, an error, a cancellation or a panic. This is Python's `contextlib.aclosing`, and
@@ -73,30 +73,56 @@ pub(super) fn conclude<R>(
     closed: Caught<Result<()>>,
     generator: &dyn Display,
 ) -> Result<R> {
-    let closed = match closed {
-        Ok(closed) => closed,
-        Err(payload) if outcome.is_ok() => resume_unwind(payload),
-        Err(further) => {
+    decide(outcome, closed, |lost| match lost {
+        Lost::Replaced(replaced) => {
+            report!(warn, error = %replaced, "replaced by an error of the generator's clean-up");
+        }
+        Lost::Failed(error) => {
+            report!(error, %error, "a generator failed while it was closed after a panic");
+        }
+        Lost::Panicked(further) => {
             report!(
                 error,
                 %generator,
                 "a generator panicked as well when its consumer had: only the first is passed on"
             );
             quietly(|| drop(further));
-            Ok(())
         }
-    };
+    })
+}
+
+/// What is not told when both some work and the closing after it have failed.
+pub(super) enum Lost {
+    /// The error of the work.
+    Replaced(Error),
+    /// The error of the closing after a panic.
+    Failed(Error),
+    /// The panic of the closing after a panic.
+    Panicked(Payload),
+}
+
+/// Decides what comes of some work and of the closing after it. An error of the closing replaces
+/// that of the work, as in Python. A panic goes before both, and the first one before the second.
+/// What is lost by that is handed to `lost`, to be reported.
+pub(super) fn decide<R>(
+    outcome: Caught<Result<R>>,
+    closed: Caught<Result<()>>,
+    lost: impl FnOnce(Lost),
+) -> Result<R> {
     match (outcome, closed) {
-        (Ok(outcome), Ok(())) => outcome,
-        (Ok(outcome), Err(error)) => {
+        (Ok(outcome), Ok(Ok(()))) => outcome,
+        (Ok(outcome), Ok(Err(error))) => {
             if let Err(replaced) = outcome {
-                report!(warn, error = %replaced, "replaced by an error of the generator's clean-up");
+                lost(Lost::Replaced(replaced));
             }
             Err(error)
         }
+        (Ok(_), Err(payload)) => resume_unwind(payload),
         (Err(payload), closed) => {
-            if let Err(error) = closed {
-                report!(error, %error, "a generator failed while it was closed after a panic");
+            match closed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => lost(Lost::Failed(error)),
+                Err(further) => lost(Lost::Panicked(further)),
             }
             resume_unwind(payload)
         }

@@ -32,7 +32,8 @@ use slab::Slab;
 
 use crate::error::panic::{FirstPanic, catch_panic, report};
 use crate::error::{Cancelled, Error, Group, Member, Origin, Reason, Result};
-use crate::generator::flow::closing::{Caught, settle};
+use crate::generator::aclosing::Caught;
+use crate::generator::flow::closing::settle;
 use crate::generator::flow::tasks::Tasks;
 use crate::generator::flow::{Items, Source};
 use crate::operation::sync::channel::{Receiver, Sender, channel};

@@ -1,39 +1,24 @@
 //! What comes of it when something has ended, is told, and is closed.
 
-use std::panic::resume_unwind;
 use std::task::{Context, Poll, ready};
 
-use crate::error::panic::{Payload, discard, report};
+use crate::error::panic::{discard, report};
 use crate::error::{Error, Result};
+use crate::generator::aclosing::{Caught, Lost, decide};
 
-/// The outcome of something that may panic.
-pub(super) type Caught<T> = std::result::Result<T, Payload>;
-
-/// The outcome of something that was closed afterwards. An error of the closing replaces that of
-/// the work, as in Python; the one that is replaced is reported. A panic goes before both.
+/// The outcome of something that was closed afterwards. What is lost is reported, unless it is a
+/// cancellation.
 pub(super) fn settle<R>(outcome: Caught<Result<R>>, closed: Caught<Result<()>>) -> Result<R> {
-    match (outcome, closed) {
-        (Ok(outcome), Ok(Ok(()))) => outcome,
-        (Ok(outcome), Ok(Err(error))) => {
-            if let Err(replaced) = outcome
-                && !replaced.is_cancelled()
-            {
-                report!(warn, error = %replaced, "replaced by an error of the clean-up of a flow");
-            }
-            Err(error)
+    decide(outcome, closed, |lost| match lost {
+        Lost::Replaced(replaced) if replaced.is_cancelled() => {}
+        Lost::Replaced(replaced) => {
+            report!(warn, error = %replaced, "replaced by an error of the clean-up of a flow");
         }
-        (Ok(_), Err(payload)) => resume_unwind(payload),
-        (Err(payload), closed) => {
-            match closed {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    report!(error, %error, "a flow failed while it was closed after a panic");
-                }
-                Err(further) => discard(further),
-            }
-            resume_unwind(payload)
+        Lost::Failed(error) => {
+            report!(error, %error, "a flow failed while it was closed after a panic");
         }
-    }
+        Lost::Panicked(further) => discard(further),
+    })
 }
 
 /// What an operator meets when it asks its source for an item, while it has items of its own.
