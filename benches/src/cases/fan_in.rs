@@ -73,6 +73,7 @@ mod peers {
     use ::tokio::task::JoinSet;
 
     use super::*;
+    use crate::tally::checked;
 
     pub fn add(row: Row, each: usize) -> Row {
         row.time(TOKIO, move || tokio(each))
@@ -82,12 +83,6 @@ mod peers {
             .time(MONOIO_EPOLL, move || monoio(each))
             .time(COMPIO_EPOLL, move || compio(each))
             .time(GLOMMIO, move || glommio(each))
-    }
-
-    async fn checked(each: usize, work: impl Future<Output = ()>) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(SENDERS * each);
-        elapsed
     }
 
     /// Receives to the end, and checks what it got.
@@ -101,7 +96,7 @@ mod peers {
     }
 
     fn tokio(each: usize) -> Duration {
-        runtimes::tokio::run(checked(each, async {
+        runtimes::tokio::run(checked(SENDERS * each, async {
             let (sender, mut receiver) = ::tokio::sync::mpsc::channel(CAPACITY);
             let mut senders = JoinSet::new();
             for _ in 0..SENDERS {
@@ -139,7 +134,7 @@ mod peers {
                     sender.await;
                 }
             };
-            checked(each, work).await
+            checked(SENDERS * each, work).await
         })
     }
 
@@ -150,7 +145,7 @@ mod peers {
     }
 
     fn futures_unordered(each: usize) -> Duration {
-        runtimes::futures::run(checked(each, async {
+        runtimes::futures::run(checked(SENDERS * each, async {
             let (sender, mut receiver) = futures_mpsc::channel(CAPACITY);
             let mut senders = FuturesUnordered::new();
             for _ in 0..SENDERS {
@@ -194,7 +189,7 @@ mod peers {
                 sender.await;
             }
         };
-        runtimes::monoio::run(Driver::Epoll, checked(each, work))
+        runtimes::monoio::run(Driver::Epoll, checked(SENDERS * each, work))
     }
 
     fn compio(each: usize) -> Duration {
@@ -215,11 +210,11 @@ mod peers {
                 sender.await.expect("no task fails");
             }
         };
-        runtimes::compio::run(Driver::Epoll, checked(each, work))
+        runtimes::compio::run(Driver::Epoll, checked(SENDERS * each, work))
     }
 
     fn glommio(each: usize) -> Duration {
-        runtimes::glommio::run(checked(each, async {
+        runtimes::glommio::run(checked(SENDERS * each, async {
             let (sender, receiver) = ::glommio::channels::local_channel::new_bounded(CAPACITY);
             let sender = Rc::new(sender);
             let mut senders = Vec::new();

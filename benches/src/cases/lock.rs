@@ -69,6 +69,7 @@ mod peers {
     use ::tokio::task::JoinSet;
 
     use super::*;
+    use crate::tally::checked;
 
     pub fn add(free: Row, n: usize, handed: Row, each: usize) -> (Row, Row) {
         let free = free.time(TOKIO, move || tokio_free(n)).time(SMOL, move || async_lock_free(n));
@@ -76,12 +77,6 @@ mod peers {
             .time(TOKIO, move || tokio_handed(each))
             .time(SMOL, move || async_lock_handed(each));
         (free, handed)
-    }
-
-    async fn checked(each: usize, work: impl Future<Output = ()>) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(each * TASKS);
-        elapsed
     }
 
     fn tokio_free(n: usize) -> Duration {
@@ -99,7 +94,7 @@ mod peers {
     }
 
     fn tokio_handed(each: usize) -> Duration {
-        runtimes::tokio::run(checked(each, async {
+        runtimes::tokio::run(checked(each * TASKS, async {
             let mutex = Rc::new(::tokio::sync::Mutex::new(()));
             let mut tasks = JoinSet::new();
             for _ in 0..TASKS {
@@ -151,7 +146,7 @@ mod peers {
                     task.await;
                 }
             };
-            checked(each, work).await
+            checked(each * TASKS, work).await
         })
     }
 }

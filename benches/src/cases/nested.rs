@@ -64,6 +64,7 @@ mod peers {
     use futures_lite::future::yield_now;
 
     use super::*;
+    use crate::tally::checked;
 
     pub fn add(row: Row, depth: usize, yields: usize) -> Row {
         row.time(TOKIO, move || tokio(depth, yields))
@@ -76,12 +77,6 @@ mod peers {
     }
 
     type Nested = Pin<Box<dyn Future<Output = ()>>>;
-
-    async fn checked(yields: usize, work: Nested) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(yields);
-        elapsed
-    }
 
     async fn innermost(yields: usize) {
         for _ in 0..yields {

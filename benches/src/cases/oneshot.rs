@@ -79,17 +79,12 @@ mod peers {
     use ::tokio::sync::oneshot as tokio_oneshot;
 
     use super::*;
+    use crate::tally::checked;
 
     pub fn add(ready: Row, waited: Row, n: usize) -> (Row, Row) {
         let ready = ready.time(TOKIO, move || tokio_ready(n)).time(SMOL, move || smol_ready(n));
         let waited = waited.time(TOKIO, move || tokio_waited(n)).time(SMOL, move || smol_waited(n));
         (ready, waited)
-    }
-
-    async fn checked(n: usize, work: impl Future<Output = ()>) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(n);
-        elapsed
     }
 
     fn tokio_ready(n: usize) -> Duration {

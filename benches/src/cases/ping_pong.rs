@@ -91,6 +91,7 @@ mod peers {
     use local_sync::mpsc::bounded as local_mpsc;
 
     use super::*;
+    use crate::tally::checked;
 
     pub fn add_1(row: Row, n: usize) -> Row {
         row.time(TOKIO, move || on_tokio(n, tokio_pair(n)))
@@ -225,12 +226,6 @@ mod peers {
     }
 
     // Spawning and joining both tasks, on each runtime.
-
-    async fn checked(n: usize, work: impl Future<Output = ()>) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(n);
-        elapsed
-    }
 
     fn on_tokio(n: usize, (ping, pong): Pair<impl Task, impl Task>) -> Duration {
         runtimes::tokio::run(checked(n, async {

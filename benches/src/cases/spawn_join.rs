@@ -56,6 +56,7 @@ mod peers {
     use ::tokio::task::JoinSet;
 
     use super::*;
+    use crate::tally::checked;
 
     pub fn add(row: Row, n: usize) -> Row {
         row.time(TOKIO, move || tokio(n))
@@ -70,12 +71,6 @@ mod peers {
     }
 
     /// Times `work`, and checks that all the children have run.
-    async fn checked(n: usize, work: impl Future<Output = ()>) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(n);
-        elapsed
-    }
-
     async fn join_set(n: usize) {
         let mut children = JoinSet::new();
         for _ in 0..n {

@@ -65,12 +65,7 @@ mod peers {
     use ::tokio::task::JoinSet;
 
     use super::*;
-
-    async fn checked(done: usize, work: impl Future<Output = ()>) -> Duration {
-        let elapsed = clock::timed(work).await;
-        tally::expect(done);
-        elapsed
-    }
+    use crate::tally::checked;
 
     pub fn tokio(receivers: usize, n: usize) -> Duration {
         runtimes::tokio::run(checked(receivers * n, async {
