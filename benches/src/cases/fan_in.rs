@@ -159,7 +159,7 @@ mod peers {
 
     fn moro_local(each: usize) -> Duration {
         runtimes::futures::run(checked(
-            each,
+            SENDERS * each,
             moro_local::async_scope!(|scope| {
                 let (sender, mut receiver) = futures_mpsc::channel(CAPACITY);
                 for _ in 0..SENDERS {
