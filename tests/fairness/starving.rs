@@ -758,6 +758,29 @@ fn r07_a_poll_that_lasts_lets_others_run() {
     assert!(others.get() >= LONG / 2, "{} times", others.get());
 }
 
+/// The millisecond begins with the poll, in the first one of a run as well. A thread may stop for
+/// longer than that at any moment, so it is enough that not each of many runs lets others run.
+#[test]
+fn r07_the_first_operation_of_a_run_does_not_let_others_run() {
+    let goes_on = || {
+        let goes_on = Cell::new(false);
+        seedbed::run(async {
+            let operation = std::pin::pin!(checkpoint());
+            goes_on.set(futures::poll!(operation).is_ready());
+            Ok(())
+        })
+        .unwrap();
+        goes_on.get()
+    };
+    let on_a_new_thread = || std::thread::spawn(goes_on).join().unwrap();
+    assert!((0..100).any(|_| on_a_new_thread()), "the first run of a thread");
+    let later = || {
+        compute(Duration::from_millis(2));
+        goes_on()
+    };
+    assert!((0..100).any(|_| later()), "later runs");
+}
+
 /// The same, if what it does was quick in this poll until then: this is noticed a few operations
 /// later.
 #[test]

@@ -161,6 +161,11 @@ impl Turn {
         // Operations are taken to be slow until they are known to be fast.
         self.calm.set(0);
         self.set_strides();
+        // The first poll begins here, with the budget of whoever called `run`. What was read last
+        // is from an earlier run.
+        if self.is_timed() {
+            self.read.set(self.now());
+        }
         self.begin_poll();
     }
 
