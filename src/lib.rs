@@ -47,7 +47,7 @@
 //! | limit how much happens at once | [`CapacityLimiter`], [`Permit`], [`sync::Semaphore`] |
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
-//! | talk to the world | [`net`], [`fs`][of-fs], [`signal`] |
+//! | talk to the world | [`net`], [`fs`][of-fs], [`signal`], [`process`][of-process] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | do something with each item of a stream | [`flow`](mod@flow), [`flow::Flow`], [`flow::merge`] |
@@ -88,6 +88,7 @@
 //! | `anyhow` | conversions between [`Error`] and `anyhow::Error` |
 //! | `fs` | [files and directories][of-fs] |
 //! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
+//! | `process` | [child processes][of-process] |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, and files |
 //!
 //! None is on by default.
@@ -107,6 +108,14 @@
 #![cfg_attr(
     not(all(unix, not(loom), feature = "hyper")),
     doc = "[of-hyper]: https://docs.rs/seedbed/latest/seedbed/hyper/"
+)]
+#![cfg_attr(
+    all(unix, not(loom), feature = "process"),
+    doc = "[of-process]: mod@crate::world::process"
+)]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "process")),
+    doc = "[of-process]: https://docs.rs/seedbed/latest/seedbed/process/"
 )]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -166,6 +175,9 @@ pub use threads::{ToThread, Token, current_default_thread_limiter, to_thread};
 #[cfg(all(unix, not(loom), feature = "fs"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "fs")))]
 pub use world::fs;
+#[cfg(all(unix, not(loom), feature = "process"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "process")))]
+pub use world::process;
 #[cfg(all(unix, not(loom)))]
 pub use world::{net, signal};
 

@@ -18,8 +18,8 @@ use super::{BoxedError, Error};
 /// [`is_cancelled`](crate::Error::is_cancelled), and the scope does the rest.
 ///
 /// A `Cancelled` says where its scope was opened, who cancelled it, and for what [`Reason`]. Its
-/// clones share these, so it is only one pointer wide. If it stopped an operation half-way that
-/// counts how far it comes, such as copying a file, that is its
+/// clones share these, so it is only one pointer wide. If it stopped an operation half-way that can
+/// say what became of it, such as copying a file or running a program, that is its
 /// [`source`](std::error::Error::source), for [`find`](crate::Error::find) to find.
 ///
 /// ```
@@ -93,7 +93,7 @@ impl Cancelled {
     }
 
     /// The same cancellation, which in addition says what it stopped half-way.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
+    #[cfg(all(unix, not(loom), any(feature = "fs", feature = "process")))]
     pub(crate) fn having_stopped(&self, what: impl StdError + Send + Sync + 'static) -> Cancelled {
         let Why { scope_place, cancelled_by, ref reason, .. } = *self.0;
         let (reason, stopped) = (reason.clone(), Some(Box::new(what) as BoxedError));

@@ -209,7 +209,7 @@ impl Error {
     }
 
     /// The same error. If it is a cancellation, it says in addition what it stopped half-way.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
+    #[cfg(all(unix, not(loom), any(feature = "fs", feature = "process")))]
     pub(crate) fn having_stopped(self, what: impl StdError + Send + Sync + 'static) -> Error {
         match self.0 {
             Repr::Cancelled(cancelled) => Error(Repr::Cancelled(cancelled.having_stopped(what))),

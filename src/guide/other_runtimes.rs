@@ -36,6 +36,9 @@
 //! | `seek` and `read` of a file that is shared in a `Mutex` | `read_at` and `write_at`, which take a `&File` |
 //! | `fs::read_dir`, `next_entry` | a [generator][of-fs-dir] of entries, with their types |
 //! | `No such file or directory` | [which one](https://docs.rs/seedbed/latest/seedbed/fs/struct.Failure.html), and what was being done |
+//! | `tokio::process` | [`process`][of-process], with the feature of that name: `run`, `output` and `status` as there |
+//! | a `Child` that outlives whoever started it; `kill_on_drop`, which may leave a zombie | [`spawn`][of-process-spawn] takes a nursery: cancelled, the process is asked to end, killed after a grace, and reaped |
+//! | `child.stdin.take()`, and a task each for input and outputs | [`input`][of-process-input], then `run` or `output` |
 //! | `tokio::time::pause` | [`VirtualClock`](crate::testing::VirtualClock) |
 //! | `loom` for tasks, `shuttle`, the seeds of `turmoil` | [`explore`](crate::testing::explore()) |
 //! | `loom` for threads | [the same](crate::guide::testing#other-threads-loom), with runs inside its models |
@@ -69,4 +72,16 @@
 [of-fs-dir]: https://docs.rs/seedbed/latest/seedbed/fs/fn.read_dir.html
 [of-fs-file]: https://docs.rs/seedbed/latest/seedbed/fs/struct.File.html
 [of-fs-limiter]: https://docs.rs/seedbed/latest/seedbed/fs/fn.current_limiter.html"
+)]
+#![cfg_attr(
+    all(unix, not(loom), feature = "process"),
+    doc = "[of-process]: mod@crate::process
+[of-process-input]: crate::process::Command::input
+[of-process-spawn]: crate::process::Command::spawn"
+)]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "process")),
+    doc = "[of-process]: https://docs.rs/seedbed/latest/seedbed/process/
+[of-process-input]: https://docs.rs/seedbed/latest/seedbed/process/struct.Command.html#method.input
+[of-process-spawn]: https://docs.rs/seedbed/latest/seedbed/process/struct.Command.html#method.spawn"
 )]

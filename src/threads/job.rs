@@ -23,6 +23,10 @@ use slab::Slab;
 
 use crate::error::Asks;
 use crate::error::panic::{Payload, quietly};
+#[cfg(all(unix, not(loom), feature = "process"))]
+use crate::error::{NotRunning, Result};
+#[cfg(all(unix, not(loom), feature = "process"))]
+use crate::operation::sync::limiter::CapacityLimiter;
 use crate::operation::sync::limiter::Permit;
 use crate::platform::clock::Nanos;
 use crate::platform::part::part;
@@ -102,6 +106,27 @@ impl Report {
     pub(super) fn send(self) -> Result<(), Call> {
         self.token.report(self.call)
     }
+}
+
+/// Has a thread do something for the present run, which only its end waits for.
+///
+/// # Errors
+///
+/// [`NotRunning`], or the system's if no thread can be started. Then `f` was dropped.
+#[cfg(all(unix, not(loom), feature = "process"))]
+pub(crate) fn leave_behind(
+    f: impl FnOnce() + Send + 'static,
+    place: &'static Location<'static>,
+) -> Result<()> {
+    JOBS.with(|jobs| {
+        let (Some(jobs), Some(token)) = (jobs, Token::here()) else {
+            return Err(NotRunning.into());
+        };
+        // Whoever leaves something behind cannot wait for a permit.
+        let permit = CapacityLimiter::new(1).try_acquire().expect("it is the only one");
+        jobs.start::<()>(token, work(f, place), permit, Abandoned::KeepsPermit, place)?;
+        Ok(())
+    })
 }
 
 /// The value or the panic of a job.

@@ -1,4 +1,5 @@
-//! The world outside the program: the network, signals, the reactor that waits for them, and files.
+//! The world outside the program: the network, signals, processes, the reactor that waits for them,
+//! and files.
 //!
 //! | file or folder | concept |
 //! |---|---|
@@ -6,12 +7,15 @@
 //! | `net/` | TCP and Unix sockets, names |
 //! | `signal/` | signals of the operating system |
 //! | `fs/` | files and directories |
+//! | `process/` | child processes |
 //! | `tokio_io` | tokio's I/O traits for streams |
 
 #[cfg(all(unix, not(loom), feature = "fs"))]
 pub mod fs;
 #[cfg(all(unix, not(loom)))]
 pub mod net;
+#[cfg(all(unix, not(loom), feature = "process"))]
+pub mod process;
 #[cfg(not(loom))]
 pub(crate) mod reactor;
 #[cfg(loom)]

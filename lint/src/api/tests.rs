@@ -17,6 +17,7 @@ const MODULES: &[&str] = &[
     "hyper",
     "net",
     "oneshot",
+    "process",
     "signal",
     "sync",
     "tcp",
