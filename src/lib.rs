@@ -47,7 +47,7 @@
 //! | limit how much happens at once | [`CapacityLimiter`], [`Permit`], [`sync::Semaphore`] |
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
-//! | talk to the world | [`net`], [`fs`][of-fs], [`signal`], [`process`][of-process] |
+//! | talk to the world | [`net`], [`fs`][of-fs], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | do something with each item of a stream | [`flow`](mod@flow), [`flow::Flow`], [`flow::merge`] |
@@ -89,6 +89,7 @@
 //! | `fs` | [files and directories][of-fs] |
 //! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
 //! | `process` | [child processes][of-process] |
+//! | `stdio` | [standard input and output][of-stdio] |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, and files |
 //!
 //! None is on by default.
@@ -116,6 +117,11 @@
 #![cfg_attr(
     not(all(unix, not(loom), feature = "process")),
     doc = "[of-process]: https://docs.rs/seedbed/latest/seedbed/process/"
+)]
+#![cfg_attr(all(unix, not(loom), feature = "stdio"), doc = "[of-stdio]: mod@crate::world::stdio")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "stdio")),
+    doc = "[of-stdio]: https://docs.rs/seedbed/latest/seedbed/stdio/"
 )]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -178,6 +184,9 @@ pub use world::fs;
 #[cfg(all(unix, not(loom), feature = "process"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
 pub use world::process;
+#[cfg(all(unix, not(loom), feature = "stdio"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "stdio")))]
+pub use world::stdio;
 #[cfg(all(unix, not(loom)))]
 pub use world::{net, signal};
 

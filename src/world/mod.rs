@@ -8,6 +8,7 @@
 //! | `signal/` | signals of the operating system |
 //! | `fs/` | files and directories |
 //! | `process/` | child processes |
+//! | `stdio/` | standard input and output |
 //! | `tokio_io` | tokio's I/O traits for streams |
 
 #[cfg(all(unix, not(loom), feature = "fs"))]
@@ -24,5 +25,7 @@ pub(crate) use crate::platform::reactor;
 pub mod signal;
 #[cfg(not(all(unix, not(loom))))]
 pub(crate) mod signal;
+#[cfg(all(unix, not(loom), feature = "stdio"))]
+pub mod stdio;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;

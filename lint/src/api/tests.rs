@@ -19,6 +19,7 @@ const MODULES: &[&str] = &[
     "oneshot",
     "process",
     "signal",
+    "stdio",
     "sync",
     "tcp",
     "testing",
