@@ -40,7 +40,7 @@
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`], [`until_stopped`] |
 //! | limit time | [`fail_after`], [`fail_at`], [`move_on_after`], [`move_on_at`], [`TooSlow`], [`current_effective_deadline`] |
 //! | fail | [`Error`], [`Result`], [`Group`] |
-//! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`now`] |
+//! | wait for time | [`sleep`], [`sleep_until`], [`sleep_forever`], [`interval`], [`interval_at`], [`now`] |
 //! | let others run | [`checkpoint()`], [`yield_now`] |
 //! | talk between tasks | [`Event`], [`channel`], and [`sync`] |
 //! | let one task at a time do something | [`sync::Mutex`], [`sync::RwLock`] |
@@ -162,7 +162,9 @@ pub use operation::sync::channel::{
 };
 pub use operation::sync::event::{Event, EventWait};
 pub use operation::sync::limiter::{Acquire, CapacityLimiter, Permit};
-pub use operation::time::{Interval, Sleep, interval, now, sleep, sleep_forever, sleep_until};
+pub use operation::time::{
+    Interval, MissedTicks, Sleep, interval, interval_at, now, sleep, sleep_forever, sleep_until,
+};
 pub use operation::{Cancellable, cancellable, until_stopped};
 #[cfg(not(loom))]
 pub use run::run_on_cores;

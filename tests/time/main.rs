@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod intervals;
 #[cfg(unix)]
 mod outside;
 mod sleeping;

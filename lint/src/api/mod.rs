@@ -140,6 +140,7 @@ pub const FUNCTIONS: &[Function] = &[
     other("hyper::upgrade", &[body(1, Task)]),
     operation("idle", &[body(0, Inside("a section that is idle"))]),
     other("interval", &[]),
+    other("interval_at", &[]),
     operation(
         "iterate",
         &[closure(0, Generator, Type::Yielder), closure(1, Here, Type::Other("Items"))],
@@ -334,7 +335,7 @@ pub fn made_by(function: &str) -> Option<Type> {
     match function {
         "CancelScope::default" => Some(Type::Scope),
         "fs::read_dir" | "generator" => Some(GENERATOR),
-        "interval" => Some(Type::Other("Interval")),
+        "interval" | "interval_at" => Some(Type::Other("Interval")),
         "flow" => Some(Type::Flow),
         _ => match function.rsplit_once("::")? {
             ("flow", _) => Some(Type::Flow),

@@ -9,5 +9,5 @@ mod interval;
 pub(crate) mod sleep;
 
 pub use crate::scope::timers::now;
-pub use interval::{Interval, interval};
+pub use interval::{Interval, MissedTicks, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_forever, sleep_until};
