@@ -35,8 +35,9 @@
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
 //! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
-//! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`NurseryHandle`] |
-//! | cancel | [`cancel_scope`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
+//! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`Nursery::service`], [`Nursery::named`], [`NurseryHandle`] |
+//! | run several futures | [`race`], [`race_ok`], [`gather`] |
+//! | cancel | [`cancel_scope`], [`Task::cancel`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`], [`until_stopped`] |
 //! | limit time | [`fail_after`], [`fail_at`], [`move_on_after`], [`move_on_at`], [`TooSlow`], [`current_effective_deadline`] |
 //! | fail | [`Error`], [`Result`], [`Group`] |
@@ -144,9 +145,10 @@ mod world;
 
 pub use error::{
     AlreadyRunning, AsendError, BodyPanicked, CallRefused, Cancelled, ContextManagerMisused,
-    Deadlock, Error, GeneratorExit, GeneratorMisused, Group, IgnoredGeneratorExit, Interrupted,
-    NoValue, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason, Refusal, Result,
-    RetriesExhausted, ScopeReused, Stuck, TooSlow, YieldInCancelScope, YielderMisused,
+    Deadlock, EmptyRace, Error, GeneratorExit, GeneratorMisused, Group, IgnoredGeneratorExit,
+    Interrupted, NoValue, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed, Reason,
+    Refusal, Result, RetriesExhausted, ScopeReused, Stuck, TaskCancelled, TooSlow,
+    YieldInCancelScope, YielderMisused,
 };
 pub use generator::{
     Aclose, Anext, Asend, AsyncgenHooks, Athrow, ContextManager, Feed, FinalizerHook, FirstIter,
@@ -154,7 +156,10 @@ pub use generator::{
     aclosing, context_manager, flow, generator, get_asyncgen_hooks, iterate, safe_channel,
     set_asyncgen_hooks, sync_generator, with,
 };
-pub use nursery::{Nursery, NurseryHandle, Started, Task, nursery};
+pub use nursery::{
+    NamedTask, Nursery, NurseryHandle, Raced, Service, Started, Task, gather, nursery, race,
+    race_ok,
+};
 pub use operation::checkpoint::{Checkpoint, checkpoint, yield_now};
 pub use operation::sync;
 pub use operation::sync::channel::{

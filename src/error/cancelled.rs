@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{BoxedError, Error};
+use super::{BoxedError, Error, Spawned};
 
 /// A cancellation on its way to the scope that absorbs it.
 ///
@@ -38,6 +38,8 @@ struct Why {
     scope_place: &'static Location<'static>,
     cancelled_by: Option<&'static Location<'static>>,
     reason: Reason,
+    /// The task whose failure cancelled the scope, if its name may be known.
+    failed: Option<Spawned>,
     /// What was stopped half-way, and how far it had come.
     stopped: Option<BoxedError>,
 }
@@ -89,15 +91,32 @@ impl Cancelled {
         cancelled_by: Option<&'static Location<'static>>,
         reason: Reason,
     ) -> Cancelled {
-        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, stopped: None }))
+        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, failed: None, stopped: None }))
+    }
+
+    /// The cancellation of a nursery whose body, or a task in it, has failed.
+    pub(crate) fn by_failure(
+        nursery: &'static Location<'static>,
+        failed: Option<Spawned>,
+        reason: Reason,
+    ) -> Cancelled {
+        let cancelled_by = failed.as_ref().map(Spawned::place);
+        Cancelled(Arc::new(Why {
+            scope_place: nursery,
+            cancelled_by,
+            reason,
+            failed,
+            stopped: None,
+        }))
     }
 
     /// The same cancellation, which in addition says what it stopped half-way.
     #[cfg(all(unix, not(loom), any(feature = "fs", feature = "process")))]
     pub(crate) fn having_stopped(&self, what: impl StdError + Send + Sync + 'static) -> Cancelled {
-        let Why { scope_place, cancelled_by, ref reason, .. } = *self.0;
-        let (reason, stopped) = (reason.clone(), Some(Box::new(what) as BoxedError));
-        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, stopped }))
+        let Why { scope_place, cancelled_by, ref reason, ref failed, .. } = *self.0;
+        let (reason, failed) = (reason.clone(), failed.clone());
+        let stopped = Some(Box::new(what) as BoxedError);
+        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, failed, stopped }))
     }
 
     /// Why the scope was cancelled.
@@ -147,10 +166,13 @@ impl fmt::Display for Cancelled {
             (Reason::Deadline, _) => {
                 write!(f, "cancelled: the deadline of the scope opened at {scope} passed")
             }
-            (Reason::ChildFailed(failure), Some(child)) => write!(
-                f,
-                "cancelled: in the nursery opened at {scope} the task spawned at {child} failed: {failure}"
-            ),
+            (Reason::ChildFailed(failure), Some(by)) => {
+                let task = self.0.failed.clone().unwrap_or(Spawned::At(by));
+                write!(
+                    f,
+                    "cancelled: in the nursery opened at {scope} the task {task} failed: {failure}"
+                )
+            }
             (Reason::ChildFailed(failure), None) => {
                 write!(f, "cancelled: the nursery opened at {scope} failed: {failure}")
             }

@@ -5,7 +5,7 @@ use std::mem;
 use std::panic::Location;
 use std::vec;
 
-use super::{Error, Repr};
+use super::{Error, Repr, Spawned};
 
 /// All the failures of a nursery, or of the cores of [`run_on_cores`](crate::run_on_cores()), in
 /// the order in which they happened.
@@ -47,11 +47,11 @@ pub(crate) struct Member {
 }
 
 /// The part of a nursery, or of a `run_on_cores`, that failed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Origin {
     Body,
-    /// The child that was spawned at this place.
-    Task(&'static Location<'static>),
+    /// A child.
+    Task(Spawned),
     /// This core of [`run_on_cores`](crate::run_on_cores).
     #[cfg(not(loom))]
     Core(usize),
@@ -296,8 +296,7 @@ impl Splitting {
     }
 
     fn take_in(&mut self, (matched, rest): (Option<Error>, Option<Error>)) {
-        let origin = self.origin;
-        let member = |error| Member { error, origin };
+        let member = |error| Member { error, origin: self.origin.clone() };
         self.matched.extend(matched.map(member));
         self.rest.extend(rest.map(member));
     }

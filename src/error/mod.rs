@@ -19,7 +19,7 @@
 //! |---|---|
 //! | `time_limit` | [`TooSlow`]: the time of a `fail_after`, a `fail_at` or an item of a flow ran out |
 //! | `retries` | [`RetriesExhausted`]: something was tried as often as was asked for |
-//! | `no_value` | [`NoValue`]: a body was interrupted before it had its value |
+//! | `nursery` | what nurseries and tasks fail with: [`NoValue`], [`TaskCancelled`], [`EmptyRace`]; names of tasks |
 //! | `misuse` | the program has to change: [`NotRunning`], [`AlreadyRunning`], [`ScopeReused`], [`NurseryClosed`], [`NotSpawned`], [`NotStarted`], [`CallRefused`], [`NotRun`] |
 //! | `stuck` | nothing goes on: [`Stuck`], [`Deadlock`] |
 //! | `generator` | yields, generators and context managers: [`YieldInCancelScope`] and the others |
@@ -37,7 +37,7 @@ mod foreign;
 mod generator;
 mod group;
 mod misuse;
-mod no_value;
+mod nursery;
 pub(crate) mod panic;
 #[cfg(all(unix, not(loom)))]
 mod placed;
@@ -63,7 +63,8 @@ pub use misuse::{
     AlreadyRunning, CallRefused, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed,
     Refusal, ScopeReused,
 };
-pub use no_value::NoValue;
+pub use nursery::{EmptyRace, NoValue, TaskCancelled};
+pub(crate) use nursery::{Named, Spawned};
 #[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
 pub use retries::RetriesExhausted;

@@ -159,10 +159,8 @@ impl Tree<'_> {
 
     /// Writes where in a nursery a failure happened.
     fn origin(&mut self, lead: &str, member: Option<&Member>) -> fmt::Result {
-        match member.map(|member| member.origin) {
-            Some(Origin::Task(place)) => {
-                self.line(format_args!("{lead}in the task spawned at {place}"))
-            }
+        match member.map(|member| &member.origin) {
+            Some(Origin::Task(task)) => self.line(format_args!("{lead}in the task {task}")),
             Some(Origin::Body) => self.line(format_args!("{lead}in the body of the nursery")),
             #[cfg(not(loom))]
             Some(Origin::Core(core)) => self.line(format_args!("{lead}on core {core}")),

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 
-use super::Cancelled;
+use super::{Cancelled, Spawned};
 
 type Place = &'static Location<'static>;
 
@@ -25,7 +25,7 @@ type Place = &'static Location<'static>;
 pub struct Stuck {
     what: What,
     place: Place,
-    tasks: Vec<Place>,
+    tasks: Vec<Spawned>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +61,8 @@ impl fmt::Display for Exclusive {
 }
 
 impl Stuck {
-    /// A nursery that has work ready. `tasks` is where its ready children were spawned.
-    pub(crate) fn nursery(place: Place, tasks: Vec<Place>) -> Stuck {
+    /// A nursery that has work ready. `tasks` are its ready children.
+    pub(crate) fn nursery(place: Place, tasks: Vec<Spawned>) -> Stuck {
         Stuck { what: What::Nursery, place, tasks }
     }
 
@@ -71,9 +71,9 @@ impl Stuck {
         Stuck { what: What::Scope, place, tasks: Vec::new() }
     }
 
-    /// A scope that is still open although it is cancelled. If it is a nursery's, `tasks` is where
-    /// the children were spawned.
-    pub(crate) fn cancelled_scope(place: Place, tasks: Vec<Place>, why: Cancelled) -> Stuck {
+    /// A scope that is still open although it is cancelled. If it is a nursery's, `tasks` are
+    /// its children.
+    pub(crate) fn cancelled_scope(place: Place, tasks: Vec<Spawned>, why: Cancelled) -> Stuck {
         Stuck { what: What::Cancelled(why), place, tasks }
     }
 
@@ -105,8 +105,13 @@ impl Stuck {
 
     /// Where the tasks were spawned: if nobody polls a nursery, those of its tasks that are ready;
     /// if a nursery is cancelled, those that are left. Otherwise there are none.
-    pub fn tasks(&self) -> &[&'static Location<'static>] {
-        &self.tasks
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = &'static Location<'static>> {
+        self.tasks.iter().map(Spawned::place)
+    }
+
+    /// The names of these tasks, in the same order; `None` for one that has no name.
+    pub fn task_names(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
+        self.tasks.iter().map(Spawned::name)
     }
 
     /// Why the scope was cancelled, if it is one that stays open nevertheless.
@@ -130,8 +135,11 @@ impl Stuck {
         let s = if self.tasks.len() == 1 { "" } else { "s" };
         for (i, task) in self.tasks.iter().take(MOST).enumerate() {
             match i {
-                0 => write!(f, " in the task{s} spawned at {task}")?,
-                _ => write!(f, ", {task}")?,
+                0 => write!(f, " in the task{s} spawned at {}", task.place())?,
+                _ => write!(f, ", {}", task.place())?,
+            }
+            if let Some(name) = task.name() {
+                write!(f, " ({name:?})")?;
             }
         }
         match self.tasks.len().saturating_sub(MOST) {

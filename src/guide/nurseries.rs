@@ -249,6 +249,30 @@
 //! child belongs to the caller: its failure comes out of `start`, and cancelling the caller cancels
 //! the child.
 //!
+//! # A child that serves the others
+//!
+//! [`service`](crate::Nursery::service) spawns a child that the others need until they have ended,
+//! such as a connection that they share. It does not keep the nursery open: when the body and all
+//! others have ended, it is cancelled. Graceful cancellations come to it last.
+//!
+//! # Names
+//!
+//! [`n.named("worker 3").spawn(…)`](crate::Nursery::named) gives a task a name, which stands in
+//! errors and reports beside the place where the task was spawned. It tells apart what was spawned
+//! in a loop.
+//!
+//! # One child alone
+//!
+//! [`Task::cancel`](crate::Task::cancel) cancels a child and nothing else. The child cleans up, and
+//! awaiting its task gives the error [`TaskCancelled`](crate::TaskCancelled).
+//!
+//! # The first, or all
+//!
+//! [`gather`](crate::gather()) runs several futures and gives all their values.
+//! [`race`](crate::race()) gives the first value, cancels the others, waits for them, and hands over
+//! what they still end with; [`race_ok`](crate::race_ok()) is the same for the first that succeeds.
+//! Each is a nursery with a few lines in it, so what holds for nurseries holds for them.
+//!
 //! # From elsewhere
 //!
 //! [`n.handle()`](crate::Nursery::handle) returns a handle that can be kept anywhere on the thread

@@ -4,7 +4,14 @@
 //! |---|---|
 //! | `spawn`: a task without an owner, `'static` and usually `Send` | [`n.spawn`](crate::Nursery::spawn): a child of a nursery, which may borrow and needs to be neither `'static` nor `Send` |
 //! | state in `Arc<Mutex<_>>` | a reference to a `Cell`, a `RefCell` or a plain value outside the nursery |
-//! | `JoinSet`, `join!`, `try_join!` | a nursery |
+//! | `JoinSet`, `join!`, `try_join!`, `TaskTracker` | a nursery |
+//! | `join_all`, `try_join_all` of `futures` | [`gather`](crate::gather()), or a [flow](crate::guide::flows) with a limit on how many run at once |
+//! | `JoinHandle` | [`Task`](crate::Task); dropping it changes nothing in either |
+//! | `JoinHandle::abort`, `AbortHandle` | [`Task::cancel`](crate::Task::cancel), after which the task cleans up; awaiting it is the error [`TaskCancelled`](crate::TaskCancelled) |
+//! | `JoinError`: cancelled, or panicked | [`TaskCancelled`](crate::TaskCancelled), or the panic itself |
+//! | `task::Builder::name` | [`n.named(…)`](crate::Nursery::named), shown in errors as well |
+//! | `LocalSet`, `spawn_local` | every nursery: a run is on one thread |
+//! | a task that the others need, stopped by hand when they have gone | a [service](crate::Nursery::service) |
 //! | a panic in a task becomes a `JoinError`, which somebody may look at | it continues in the parent |
 //! | an error in a task is a value, which somebody may look at | it cancels the siblings and comes out of the nursery |
 //! | cancelling is dropping a future, or `abort` | cancelling is failing: every operation in the scope returns [`Cancelled`](crate::Cancelled) |
@@ -12,7 +19,15 @@
 //! | “cancel safety”, function by function | an operation [has happened or was cancelled](crate::guide::cancellation#it-has-happened-or-it-was-cancelled), never both |
 //! | `timeout(limit, f)` drops `f` | [`fail_after(limit, f)`](crate::fail_after) cancels `f` and waits until it has ended |
 //! | a `CancellationToken` as a parameter | the scope is around the code, not in its parameters; other threads use its [`CancelHandle`](crate::CancelHandle) |
-//! | `select!` | children in a nursery that the first to end [cancels](crate::guide::cancellation#dropping-futures) |
+//! | `select!` over futures of one kind | [`race`](crate::race()), which waits for the losers and hands over what they still end with; [`race_ok`](crate::race_ok()) for the first that succeeds |
+//! | `select!` with a branch for each | children in a nursery that the first to end [cancels](crate::guide::cancellation#dropping-futures) |
+//! | `select!` in a loop, over sources | [`flow::merge`](crate::flow::merge()) |
+//! | `task::yield_now`, `coop::consume_budget` | [`yield_now`](crate::yield_now()), [`checkpoint`](crate::checkpoint()) |
+//! | `coop::unconstrained` | not needed: whatever is ready counts, and only the budget of the whole task ends its poll |
+//! | `task_local!` | a value outside the nursery, borrowed by the children |
+//! | `time::interval`, `interval_at`, `MissedTickBehavior` | [`interval`](crate::interval()), [`interval_at`](crate::interval_at()), [`MissedTicks`](crate::MissedTicks), of which `Skip` is the default |
+//! | `time::sleep`, `sleep_until`, `Sleep::reset` | [`sleep`](crate::sleep()), [`sleep_until`](crate::sleep_until()); a scope's deadline [can be moved](crate::CancelScope::set_deadline) |
+//! | `time::Instant`, which can be paused | [`std::time::Instant`] and [`now`](crate::now()) |
 //! | `stream!` and `try_stream!` of `async-stream` | a [generator](crate::guide::generators), which cleans up even if it is left half-way |
 //! | `StreamExt`, `buffered`, `FuturesUnordered` | a [flow](crate::guide::flows), whose work goes on while its consumer does something else |
 //! | `tokio::io::AsyncRead` | [`futures_io::AsyncRead`](https://docs.rs/futures-io), and methods on the streams |
@@ -29,6 +44,12 @@
 //! | `mpsc::unbounded_channel` | [`sync::unbounded_channel`](crate::sync::unbounded_channel) |
 //! | `recv_many` | [the same](crate::Receiver::recv_many) |
 //! | `mpsc::channel` | [`channel`](fn@crate::channel), with any number of receivers as well |
+//! | `StreamMap`, `ReceiverStream`, wrappers for each source | [`flow::merge`](crate::flow::merge()); a [`Receiver`](crate::Receiver) is a stream |
+//! | `io::copy`, `copy_bidirectional`, `split` | two children of a nursery, each with a half of the stream |
+//! | `signal::ctrl_c` | it cancels the main scope by itself; `signal::Signals` for others |
+//! | `runtime::Builder`, `#[tokio::main]` | [`Builder`](crate::Builder), [`run`](crate::run()) |
+//! | `Runtime::shutdown_timeout` | a run ends when all in it has; [`cancel_gracefully`](crate::CancelScope::cancel_gracefully) bounds how long that takes |
+//! | `runtime::Handle::metrics` | [`testing::statistics`](crate::testing::statistics()) |
 //! | many threads that share tasks; a current-thread runtime and a `LocalSet` on each core | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
 //! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), with Happy Eyeballs |
 //! | `tokio::fs` | [`fs`][of-fs], with the feature of that name: 64 operations at once in a run, under a [limiter][of-fs-limiter] of their own |

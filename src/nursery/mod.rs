@@ -4,13 +4,21 @@
 //! |---|---|
 //! | `core` | the children of a nursery, and how they are polled |
 //! | `child` | a child: a node of the run's table, with its future and later its value |
-//! | `task` | the handle that gives a child's value |
+//! | `task` | the handle that gives a child's value, or cancels the child |
+//! | `named` | children with names |
 //! | `start` | a child that says when it is ready |
+//! | `service` | a child that serves the others, and is cancelled when they have ended |
 //! | `handle` | a `'static` handle that spawns from elsewhere |
+//! | `race`, `gather` | a nursery for several futures: the first value, all values |
+//! | `system` | the nursery in which everything runs |
 
 pub(crate) mod child;
 pub(crate) mod core;
+mod gather;
 mod handle;
+mod named;
+mod race;
+mod service;
 mod start;
 pub(crate) mod system;
 mod task;
@@ -22,7 +30,11 @@ use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
 
+pub use gather::gather;
 pub use handle::NurseryHandle;
+pub use named::NamedTask;
+pub use race::{Raced, race, race_ok};
+pub use service::Service;
 pub use start::Started;
 pub use task::Task;
 
@@ -339,7 +351,7 @@ impl<'scope, 'env> Nursery<'scope, 'env> {
     {
         // SAFETY: `'scope` outlasts the nursery's future, and nothing else polls or drops the
         // children.
-        Task::new(unsafe { self.core.spawn(future, place) })
+        Task::new(unsafe { self.core.spawn(future, place, ()) })
     }
 
     /// Returns a handle that can be kept anywhere on the thread and spawns `'static` futures.

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::error::{NotSpawned, NotStarted, NurseryClosed, Reason, Result};
+use crate::nursery::child::label::Label;
 use crate::nursery::core::{Core, Guard, KeepOpen, Runs};
 use crate::nursery::{Nursery, NurseryHandle};
+use crate::schedule::foreign::Foreign;
 use crate::schedule::rounds::{SCHEDULER, Visit};
 use crate::scope::aside::Aside;
 use crate::scope::tree::Level;
@@ -27,6 +29,52 @@ struct Shared<V> {
     /// ready.
     too_late: Cell<bool>,
     nursery: Rc<Core>,
+    /// What the child has to be told before it moves to the nursery, if anything.
+    on_move: Option<Rc<dyn OnMove>>,
+}
+
+/// What `start` makes of a child.
+pub(super) trait Kind {
+    /// Spawns the child.
+    ///
+    /// # Safety
+    ///
+    /// The same as for `Core::spawn`.
+    unsafe fn spawn(
+        self,
+        cradle: &Rc<Core>,
+        child: impl Future<Output = Result<()>>,
+        place: &'static Location<'static>,
+    );
+
+    /// What the child has to be told before it moves to the nursery, if anything.
+    fn on_move(&self) -> Option<Rc<dyn OnMove>>;
+}
+
+/// Something that has to know when a child moves from its cradle to the nursery.
+pub(super) trait OnMove {
+    /// Called before the child moves. The caller has to wake the returned waker afterwards.
+    #[must_use]
+    fn moves(self: Rc<Self>, cradle: &Core) -> Option<Foreign>;
+}
+
+/// A child as `spawn` makes them, with this label.
+pub(super) struct Ordinary<L>(pub(super) L);
+
+impl<L: Label> Kind for Ordinary<L> {
+    unsafe fn spawn(
+        self,
+        cradle: &Rc<Core>,
+        child: impl Future<Output = Result<()>>,
+        place: &'static Location<'static>,
+    ) {
+        // SAFETY: the caller's promise.
+        drop(unsafe { cradle.spawn(child, place, self.0) });
+    }
+
+    fn on_move(&self) -> Option<Rc<dyn OnMove>> {
+        None
+    }
 }
 
 impl<V> Started<V> {
@@ -47,7 +95,9 @@ impl<V> Started<V> {
         }
         self.shared.value.set(Some(value));
         if !cradle.scope().is_cancelled() {
-            cradle.move_only_child(&self.shared.nursery);
+            let on_move = self.shared.on_move.clone();
+            let foreign = on_move.and_then(|on_move| on_move.moves(&cradle));
+            cradle.move_only_child(&self.shared.nursery, foreign);
         }
     }
 }
@@ -102,7 +152,7 @@ impl<'scope> Nursery<'scope, '_> {
         V: 'scope,
     {
         // SAFETY: `'scope` outlasts this nursery and the future made here.
-        unsafe { start(self.core.clone(), child, Location::caller()) }
+        unsafe { start(self.core.clone(), child, Location::caller(), Ordinary(())) }
     }
 }
 
@@ -129,7 +179,7 @@ impl NurseryHandle {
             return Err(NotSpawned::new(child, self.core.place(), place));
         }
         // SAFETY: the child borrows nothing.
-        Ok(unsafe { start(self.core.clone(), child, place) })
+        Ok(unsafe { start(self.core.clone(), child, place, Ordinary(())) })
     }
 }
 
@@ -139,13 +189,15 @@ impl NurseryHandle {
 ///
 /// Whatever the child borrows stays alive until the returned future and the future of `nursery`
 /// have been polled and dropped for the last time.
-unsafe fn start<F, V>(
+pub(super) unsafe fn start<F, V, K>(
     nursery: Rc<Core>,
     child: F,
     place: &'static Location<'static>,
-) -> impl Future<Output = Result<V>>
+    kind: K,
+) -> impl Future<Output = Result<V>> + use<F, V, K>
 where
     F: AsyncFnOnce(Started<V>) -> Result<()>,
+    K: Kind,
 {
     let kept_open = KeepOpen::new(nursery.clone());
     async move {
@@ -159,6 +211,7 @@ where
             cradle: RefCell::new(Some(cradle.clone())),
             too_late: Cell::new(false),
             nursery,
+            on_move: kind.on_move(),
         });
         let guard = Guard::new(cradle, Runs::OnlyChildren)?;
         if !guard.core().is_in_run_of(&shared.nursery) {
@@ -167,7 +220,7 @@ where
         }
         let future = child(Started { shared: shared.clone() });
         // SAFETY: the caller's promise. The guard drops the child unless it has been moved.
-        drop(unsafe { guard.core().spawn(future, place) });
+        unsafe { kind.spawn(guard.core(), future, place) };
         poll_fn(|cx| {
             SCHEDULER.with(|scheduler| {
                 let Some(scheduler) = scheduler else {

@@ -1,12 +1,13 @@
 //! The handle that gives a child's value.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::error::Result;
+use crate::error::{Reason, Result};
 use crate::nursery::child::{Handle, Joined};
 use crate::operation::skeleton::{
     Look, Operation, Registered, Steps, Tried, When, polled_after_it_was_ready,
@@ -20,7 +21,8 @@ use crate::scope::watch::Watch;
 ///
 /// Awaiting it is a checkpoint. If the child fails, it cancels its nursery, which reports the
 /// failure once; the task returns the [`Cancelled`](crate::Cancelled) that the failure caused. It
-/// also returns a `Cancelled` if the nursery is dropped.
+/// also returns a `Cancelled` if the nursery is dropped. If the child was [cancelled through the
+/// task](Self::cancel), that is the ordinary error [`TaskCancelled`](crate::TaskCancelled).
 pub struct Task<'scope, T> {
     child: Joining,
     steps: Steps<Watch, ()>,
@@ -46,6 +48,47 @@ impl<T> Task<'_, T> {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.child.0.has_ended()
+    }
+
+    /// Cancels the child, alone: its nursery and its siblings go on.
+    ///
+    /// Each checkpoint in the child fails from the next time that the child runs. The child cleans
+    /// up as in any cancelled scope, and shields work as usual. The cancellation is absorbed when it
+    /// comes out of the child, so it is not a failure of the nursery; awaiting the task then gives
+    /// [`TaskCancelled`](crate::TaskCancelled). A child that ends with a value all the same gives
+    /// its value, and one that fails with something else fails the nursery.
+    ///
+    /// This has no effect on a child that has ended or was cancelled so before. It is not a
+    /// checkpoint and does not wait; await the task for that.
+    ///
+    /// In Trio this takes a `CancelScope` that the child enters. In tokio it is
+    /// `JoinHandle::abort`, which drops the task's future instead.
+    ///
+    /// ```
+    /// use seedbed::{TaskCancelled, nursery, sleep_forever};
+    ///
+    /// seedbed::run(async {
+    ///     nursery(async |n| {
+    ///         let download = n.spawn(sleep_forever());
+    ///         download.cancel_with("the user closed the window");
+    ///         let error = download.await.unwrap_err();
+    ///         assert!(error.is::<TaskCancelled>());
+    ///         Ok(()) // the nursery has not failed
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.child.0.cancel(Reason::Requested(None), Location::caller());
+    }
+
+    /// Does the same as [`cancel`](Self::cancel), and says why: the errors in the child and the
+    /// [`TaskCancelled`](crate::TaskCancelled) have the text.
+    #[track_caller]
+    pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
+        self.child.0.cancel(Reason::Requested(Some(reason.into())), Location::caller());
     }
 }
 
@@ -106,7 +149,7 @@ impl<T> Future for Task<'_, T> {
         ended?;
         // SAFETY: the child is done, and its value is a `T`.
         match unsafe { child.0.take::<T>() } {
-            Some(outcome) => Poll::Ready(outcome.map_err(Into::into)),
+            Some(outcome) => Poll::Ready(outcome),
             None => polled_after_it_was_ready(child),
         }
     }
@@ -114,8 +157,10 @@ impl<T> Future for Task<'_, T> {
 
 impl<T> std::fmt::Debug for Task<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let spawned = self.child.0.spawned();
         f.debug_struct("Task")
-            .field("spawned_at", &self.child.place())
+            .field("name", &spawned.name())
+            .field("spawned_at", &spawned.place())
             .field("is_finished", &self.is_finished())
             .finish()
     }

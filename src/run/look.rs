@@ -7,8 +7,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::error::Result;
 use crate::error::panic::{FirstPanic, Payload, discard};
+use crate::error::{Result, Spawned};
 use crate::platform::part::part;
 use crate::run::Run;
 use crate::run::flood::Found;
@@ -110,7 +110,7 @@ impl Run {
         });
         for call in batch.calls.drain(..) {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
-                self.system.core().panicked(payload, self.system.place());
+                self.system.core().panicked(payload, Spawned::At(self.system.place()));
             }
         }
         self.batch.set(batch);

@@ -41,6 +41,7 @@ pub use cores::run_on_cores;
 
 use crate::error::panic::Payload;
 use crate::generator::finalize::Generators;
+use crate::nursery::child::own_scope::OwnScope;
 use crate::nursery::system::System;
 use crate::operation::handed::Far;
 use crate::platform::clock::{Clock, Nanos};
@@ -71,6 +72,8 @@ pub(crate) struct Run {
     table: Rc<Table>,
     /// See [`JOINERS`](crate::nursery::child::JOINERS).
     joiners: RefCell<HashMap<usize, Waker>>,
+    /// See [`OWN_SCOPES`](crate::nursery::child::own_scope::OWN_SCOPES).
+    own_scopes: RefCell<HashMap<usize, OwnScope>>,
     timers: TimersOfRun,
     reactor: Reactor,
     /// The run as other threads know it.
@@ -119,6 +122,7 @@ impl Run {
         Ok(Run {
             table,
             joiners: RefCell::default(),
+            own_scopes: RefCell::default(),
             panicked: Cell::new(None),
             without_checkpoint: WithoutCheckpoint::default(),
             interrupt: RefCell::new(None),

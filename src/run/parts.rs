@@ -3,6 +3,7 @@
 
 use crate::generator::finalize::GENERATORS;
 use crate::nursery::child::JOINERS;
+use crate::nursery::child::own_scope::OWN_SCOPES;
 use crate::nursery::system::SYSTEM;
 use crate::operation::handed;
 use crate::platform::clock::CLOCK;
@@ -35,6 +36,7 @@ impl Run {
             TENANT.lend(&self.remote),
             HANDLED.lend(&self.handled_scopes),
             JOINERS.lend(&self.joiners),
+            OWN_SCOPES.lend(&self.own_scopes),
             WITHOUT_CHECKPOINT.lend(&self.without_checkpoint),
             SYSTEM.lend(&self.system),
             GENERATORS.lend(&self.generators),

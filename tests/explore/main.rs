@@ -6,6 +6,7 @@ mod output;
 mod planted;
 mod primitives;
 mod search;
+mod tasks;
 mod this_crate;
 
 #[path = "../support/example.rs"]

@@ -28,7 +28,7 @@ use seedbed::testing::VirtualClock;
 use seedbed::{
     AsyncgenHooks, Builder, CancelScope, CapacityLimiter, Event, Generator, NurseryHandle, Permit,
     Receiver, Result, Sender, Started, Task, Unfinished, Yielder, cancellable, channel,
-    context_manager, generator, nursery, set_asyncgen_hooks, sleep, sync_generator, with,
+    context_manager, generator, nursery, race, set_asyncgen_hooks, sleep, sync_generator, with,
     yield_now,
 };
 
@@ -273,7 +273,7 @@ fn act_now() {
     DEPTH.set(DEPTH.get() + 1);
     LEFT.set(LEFT.get() - 1);
     let _deeper = Deeper;
-    let what = byte() % 40;
+    let what = byte() % 41;
     say(|| format!("{:1$}act {what}", "", 4 * DEPTH.get() as usize));
     match what {
         0..=9 => {}
@@ -306,7 +306,11 @@ fn act_now() {
         }
         25 | 26 => {
             if let Some(nursery) = take(|world| &mut world.nurseries) {
-                if let Ok(task) = nursery.spawn(body(2)) {
+                let spawned = match what {
+                    25 => nursery.spawn(body(2)),
+                    _ => nursery.named("a task").spawn(body(2)),
+                };
+                if let Ok(task) = spawned {
                     keep(|world| &mut world.tasks, task);
                 }
                 keep(|world| &mut world.nurseries, nursery);
@@ -368,6 +372,12 @@ fn act_now() {
             FORGOTTEN.set(true);
             std::mem::forget(take(|world| &mut world.futures));
         }
+        40 => {
+            if let Some(task) = take(|world| &mut world.tasks) {
+                task.cancel();
+                keep(|world| &mut world.tasks, task);
+            }
+        }
         _ => {}
     }
 }
@@ -427,6 +437,12 @@ async fn open(depth: u32) -> Result<()> {
         for _ in 0..byte() % 4 {
             drop(n.spawn(body(depth)));
         }
+        if byte() % 4 == 1 {
+            let first = n.service(async move { body(depth).await.map(drop) });
+            if byte() % 2 == 1 {
+                drop(n.service(async move { body(depth).await.map(drop) }).after(&first));
+            }
+        }
         body(depth).await.map(drop)
     })
     .await
@@ -447,7 +463,7 @@ fn body(depth: u32) -> Pin<Box<dyn Future<Output = Result<Value>>>> {
 }
 
 async fn step(depth: u32) -> Result<()> {
-    let what = byte() % 18;
+    let what = byte() % 20;
     say(|| format!("step {what}"));
     match what {
         0 => yield_now().await,
@@ -552,6 +568,10 @@ async fn step(depth: u32) -> Result<()> {
             cancellable(foreign(yield_now())).await?
         }
         17 => Err(Failure.into()),
+        18 if depth > 0 => {
+            let raced = race((0..byte() % 3).map(|_| body(depth - 1)));
+            foreign(raced).await.map(drop)
+        }
         _ => {
             poll_one();
             Ok(())

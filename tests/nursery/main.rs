@@ -1,4 +1,4 @@
-//! Nurseries: N1 to N11.
+//! Nurseries: N1 to N15.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -8,9 +8,13 @@ mod cancelling;
 mod dropped;
 mod ending;
 mod failures;
+mod naming;
 mod panics;
+mod races;
+mod services;
 mod spawning;
 mod start;
+mod task_cancellation;
 mod tasks;
 
 use std::cell::RefCell;

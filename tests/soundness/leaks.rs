@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use seedbed::{
-    CancelScope, Event, Result, Started, cancel_scope, checkpoint, nursery, sleep, sleep_forever,
-    yield_now,
+    CancelScope, Event, Result, Started, Task, cancel_scope, checkpoint, nursery, sleep,
+    sleep_forever, yield_now,
 };
 
 use super::{Slot, note_waker, open_nursery, run};
@@ -308,4 +308,46 @@ fn n04_a_child_that_owns_its_nursery() {
     .unwrap();
     handle.scope().set_shield(true);
     assert!(handle.is_open());
+}
+
+/// A child that was cancelled alone has a scope beside its node, which the run drops at its end.
+#[test]
+fn n14_cancelled_alone_in_a_forgotten_nursery() {
+    for polls in 0..3 {
+        let tasks = RefCell::new(Vec::new());
+        run(async {
+            let slot = Slot::default();
+            let handle = open_nursery(&slot).await;
+            for _ in 0..2 {
+                tasks.borrow_mut().push(handle.spawn(never_ends())?);
+            }
+            for poll in 0..polls {
+                assert!(slot.poll_once().await.is_pending());
+                if poll == 0 {
+                    tasks.borrow()[0].cancel(); // it enters its scope in the next poll
+                }
+                yield_now().await?;
+            }
+            forget(slot.take());
+            tasks.borrow().iter().for_each(|task| task.cancel_with("too late"));
+            yield_now().await
+        })
+        .unwrap();
+        tasks.borrow().iter().for_each(Task::cancel); // outside of a run
+        run(async {
+            tasks.borrow().iter().for_each(Task::cancel); // in another one
+            yield_now().await
+        })
+        .unwrap();
+        assert!(tasks.borrow().iter().all(|task| !task.is_finished()));
+    }
+}
+
+/// Has a scope open, and ignores its cancellation.
+async fn never_ends() -> Result<()> {
+    loop {
+        let shield = CancelScope::new().with_shield();
+        assert!(shield.enter(async |_| yield_now().await).await.is_ok());
+        assert!(cancel_scope(async |_| sleep_forever().await).await.is_err());
+    }
 }

@@ -101,7 +101,7 @@ fn as_an_error() {
     let error = failure(parked_by_select(&lines));
     let (nursery, task) = lines.get();
     assert_eq!(line(error.place()), nursery);
-    assert_eq!(error.tasks().iter().map(|task| line(task)).collect::<Vec<_>>(), [task]);
+    assert_eq!(error.tasks().map(|task| line(task)).collect::<Vec<_>>(), [task]);
     assert!(error.cancelled().is_none());
 }
 
@@ -417,7 +417,7 @@ fn a_cancelled_nursery_over_a_foreign_future() {
         .await
     });
     assert_eq!(line(error.place()), inner.get());
-    assert_eq!(error.tasks().iter().map(|task| line(task)).collect::<Vec<_>>(), [task.get()]);
+    assert_eq!(error.tasks().map(|task| line(task)).collect::<Vec<_>>(), [task.get()]);
     assert_eq!(error.cancelled().map(|why| line(why.scope_place())), Some(outer.get()));
 }
 

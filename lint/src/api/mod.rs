@@ -131,6 +131,7 @@ pub const FUNCTIONS: &[Function] = &[
     operation("fs::symlink", &[]),
     operation("fs::symlink_metadata", &[]),
     operation("fs::write", &[]),
+    operation("gather", &[]),
     other("generator", &[closure(0, Generator, Type::Yielder)]),
     other("get_asyncgen_hooks", &[]),
     other("hyper::closing", &[]),
@@ -158,6 +159,8 @@ pub const FUNCTIONS: &[Function] = &[
     other("now", &[]),
     operation("nursery", &[closure(0, Inside(NURSERY), Type::Nursery)]),
     other("prevent_yields", &[]),
+    operation("race", &[]),
+    operation("race_ok", &[]),
     other("run", &[]),
     other("run_on_cores", &[]),
     operation("safe_channel", &[body(1, Task), closure(2, Inside(NURSERY), RECEIVER)]),
@@ -241,7 +244,8 @@ const FLOW: &[&str] =
 pub const TYPES: &[Methods] = &[
     followed("CancelScope", Type::Scope, &["enter"]),
     followed("ContextManager", Type::Manager, &[]),
-    followed("Nursery", Type::Nursery, &["start"]),
+    followed("Nursery", Type::Nursery, &["start", "start_service"]),
+    followed("NamedTask", Type::Nursery, &["start", "start_service"]),
     followed("NurseryHandle", Type::Nursery, &[]),
     followed("PreventYields", Type::Guard, &[]),
     followed("Yielder", Type::Yielder, &[]),
@@ -299,7 +303,7 @@ pub const TYPES: &[Methods] = &[
 pub fn method(of: Type, name: &str) -> Option<Body> {
     match (of, name) {
         (Type::Nursery, "generator") => Some(closure(0, Generator, Type::Yielder)),
-        (Type::Nursery, "spawn" | "start") => Some(body(0, Task)),
+        (Type::Nursery, "service" | "spawn" | "start" | "start_service") => Some(body(0, Task)),
         (Type::Scope, "enter") => Some(closure(0, Inside(SCOPE), Type::Scope)),
         (Type::Flow, "open") => Some(closure(0, Inside(FLOW_OPEN), ITEMS)),
         (Type::Flow, "for_each") => Some(body(0, Inside(FLOW_OPEN))),
@@ -323,7 +327,7 @@ pub fn returned(of: Type, method: &str) -> Option<Type> {
         // What is no terminal operation is an operator.
         (Type::Flow, other) if !FLOW.contains(&other) => Some(Type::Flow),
         (Type::Nursery, "generator") => Some(GENERATOR),
-        (Type::Nursery, "handle") => Some(Type::Nursery),
+        (Type::Nursery, "handle" | "named") => Some(Type::Nursery),
         (Type::Nursery, "scope") => Some(Type::Scope),
         (Type::Other("Server" | "hyper::Server" | "hyper::Connection"), _) => Some(of),
         _ => None,

@@ -164,7 +164,7 @@ fn is_operation(of: &str, name: &str) -> bool {
         || FUNCTIONS.iter().any(|known| known.path.ends_with(&format!("::{name}")))
         // A yield has a rule of its own. A task's failure is its nursery's, awaited or not.
         || super::yields(name)
-        || (of, name) == ("Nursery", "spawn")
+        || matches!((of, name), ("Nursery" | "NamedTask", "spawn"))
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn c06_what_is_left_keeps_its_shape_and_places() {
         inner_place,
         vec![
             Member { error: cancelled("x").into(), origin: Origin::Body },
-            Member { error: Error::msg("B"), origin: Origin::Task(spawned) },
+            Member { error: Error::msg("B"), origin: Origin::Task(Spawned::At(spawned)) },
         ],
     );
     let raised = inner.as_group().unwrap().errors().last().unwrap().place();
@@ -91,7 +91,7 @@ fn c06_what_is_left_keeps_its_shape_and_places() {
     let [member] = inner.as_group().unwrap().members() else {
         panic!("{inner}");
     };
-    assert!(matches!(member.origin, Origin::Task(place) if place == spawned));
+    assert!(matches!(&member.origin, Origin::Task(task) if task.place() == spawned));
     assert_eq!(member.error.place(), raised);
 }
 

@@ -24,7 +24,7 @@ fn raised(error: &Error) -> Place {
 }
 
 fn in_task(error: Error, spawned_at: Place) -> Member {
-    Member { error, origin: Origin::Task(spawned_at) }
+    Member { error, origin: Origin::Task(Spawned::At(spawned_at)) }
 }
 
 #[test]

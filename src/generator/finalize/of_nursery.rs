@@ -72,7 +72,9 @@ impl OfNursery {
         let place = generator.place();
         // SAFETY: what the generator borrows outlasts the nursery: `Nursery::generator` requires
         // the same of the generator as `Nursery::spawn` does of a child.
-        drop(unsafe { self.core.spawn(close_quietly(Unfinished::new(generator), DROPPED), place) });
+        drop(unsafe {
+            self.core.spawn(close_quietly(Unfinished::new(generator), DROPPED), place, ())
+        });
     }
 }
 

@@ -31,7 +31,7 @@ use futures_core::Stream;
 use slab::Slab;
 
 use crate::error::panic::{FirstPanic, catch_panic, report};
-use crate::error::{Cancelled, Error, Group, Member, Origin, Reason, Result};
+use crate::error::{Cancelled, Error, Group, Member, Origin, Reason, Result, Spawned};
 use crate::generator::aclosing::Caught;
 use crate::generator::flow::closing::settle;
 use crate::generator::flow::tasks::Tasks;
@@ -133,8 +133,9 @@ impl Stage {
         match failures.len() {
             0 | 1 => failures.pop(),
             _ => {
-                let origin = Origin::Task(self.place);
-                let members = failures.into_iter().map(|error| Member { error, origin });
+                let member =
+                    |error| Member { error, origin: Origin::Task(Spawned::At(self.place)) };
+                let members = failures.into_iter().map(member);
                 Some(Group::from_failures(self.place, members.collect()))
             }
         }

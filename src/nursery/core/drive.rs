@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use crate::error::Result;
 use crate::nursery::child::Child;
 use crate::nursery::core::Core;
-use crate::nursery::core::generators::Rest;
+use crate::nursery::core::left_behind::Rest;
 use crate::schedule::budget::{self, Share};
 use crate::schedule::current::{BudgetOf, Host, THREAD};
 use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};
@@ -218,8 +218,8 @@ impl Core {
         }
     }
 
-    /// Ends the nursery, if nothing is left to wait for and no generator that was left behind in it
-    /// has to be closed.
+    /// Ends the nursery, if nothing is left to wait for, and neither a generator that was left behind
+    /// in it nor a service has to be closed.
     #[inline(always)]
     fn end_if(self: &Rc<Self>, left: Left) -> Poll<()> {
         match left {

@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 use std::task::Poll;
 
 use crate::error::panic::{FirstPanic, Payload};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Spawned};
 use crate::nursery::child::Owned;
 use crate::nursery::core::Core;
 use crate::nursery::core::drive::Left;
@@ -30,7 +30,7 @@ impl Core {
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.fail(error, None),
-            Err(payload) => self.panicked(payload, self.place),
+            Err(payload) => self.panicked(payload, Spawned::At(self.place)),
         }
     }
 
@@ -68,7 +68,7 @@ impl Core {
             Ok(Poll::Pending) => self.end_without_value(self.release(unit), Why::Dropped),
             Err(payload) => {
                 let child = self.release(unit);
-                self.panicked(payload, child.place());
+                self.panicked(payload, child.spawned());
                 self.end_without_value(child, Why::Failed);
             }
         }
@@ -93,7 +93,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn end_with_error(&self, unit: NonNull<Unit>, error: Error) {
         let child = self.release(unit);
-        self.fail(error, Some(child.place()));
+        self.fail(error, Some(child.spawned()));
         self.end_without_value(child, Why::Failed);
     }
 
@@ -105,7 +105,7 @@ impl Core {
         // Dropping the child's future runs foreign code.
         let dropped = catch_unwind(AssertUnwindSafe(|| child.fail(why)));
         if let Err(payload) = dropped {
-            self.panicked(payload, place);
+            self.panicked(payload, child.spawned());
         }
         self.drop_child(child, place);
         if let Some(foreign) = self.finish_if_empty() {
@@ -117,7 +117,7 @@ impl Core {
     /// the task that waits for it.
     fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
-            self.panicked(payload, place);
+            self.panicked(payload, Spawned::At(place));
         }
     }
 

@@ -1,17 +1,16 @@
 //! What becomes of failures and panics in a nursery: they cancel everything else in it, and are
 //! passed on when it ends.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::panic::{FirstPanic, Payload, quietly, report};
-use crate::error::{Cancelled, Error, Group, Member, Origin, Reason};
+use crate::error::{Cancelled, Error, Group, Member, Origin, Reason, Spawned};
 use crate::nursery::core::Core;
 use crate::scope::tree::Level;
 
 impl Core {
     /// Records a failure, and cancels everything else in the nursery.
-    pub(super) fn fail(&self, error: Error, spawned_at: Option<&'static Location<'static>>) {
-        let origin = spawned_at.map_or(Origin::Body, Origin::Task);
+    pub(super) fn fail(&self, error: Error, task: Option<Spawned>) {
         // This is the common case: it holds for all children that were cancelled together, except
         // the first.
         if self.scope.is_fully_cancelled() {
@@ -19,7 +18,7 @@ impl Core {
             if failures.len() == failures.capacity() {
                 failures.reserve(self.live.get() + 1); // each of them will probably be one
             }
-            failures.push(Member { error, origin });
+            failures.push(Member { error, origin: task.map_or(Origin::Body, Origin::Task) });
             return;
         }
         // The error's causes and its text are foreign code.
@@ -34,17 +33,21 @@ impl Core {
             };
             self.scope.cancel_because(level, || match error.cancellation() {
                 Some(why) => why.clone(),
-                None => Cancelled::new(self.place, spawned_at, Reason::child_failed(&error)),
+                None => {
+                    Cancelled::by_failure(self.place, task.clone(), Reason::child_failed(&error))
+                }
             });
         }));
+        let origin = task.clone().map_or(Origin::Body, Origin::Task);
         self.failures.borrow_mut().push(Member { error, origin });
         if let Err(payload) = cancelled {
-            self.panicked(payload, spawned_at.unwrap_or(self.place));
+            self.panicked(payload, task.unwrap_or(Spawned::At(self.place)));
         }
     }
 
-    /// Keeps the first panic, to be passed on, and cancels everything else in the nursery.
-    pub(crate) fn panicked(&self, payload: Payload, place: &'static Location<'static>) {
+    /// Keeps the first panic, to be passed on, and cancels everything else in the nursery. One of
+    /// the body's has the nursery's own place.
+    pub(crate) fn panicked(&self, payload: Payload, task: Spawned) {
         let mut further = FirstPanic::new();
         match self.panic.take() {
             None => self.panic.set(Some(payload)),
@@ -55,20 +58,22 @@ impl Core {
         }
         further.catch(|| {
             self.scope.cancel_because(Level::Full, || {
-                Cancelled::new(self.place, Some(place), Reason::ChildFailed("it panicked".into()))
+                let reason = Reason::ChildFailed("it panicked".into());
+                Cancelled::by_failure(self.place, Some(task.clone()), reason)
             });
         });
         if let Some(payload) = further.take() {
-            self.discard(payload, place);
+            self.discard(payload, &task);
         }
     }
 
     /// Reports a panic that is not passed on.
-    pub(super) fn discard(&self, payload: Payload, place: &'static Location<'static>) {
+    pub(super) fn discard(&self, payload: Payload, task: &Spawned) {
         report!(
             error,
             nursery = %self.place,
-            at = %place,
+            at = %task.place(),
+            task = task.name(),
             "a further panic in a nursery: only the first is passed on"
         );
         quietly(|| drop(payload));

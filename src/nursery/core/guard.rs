@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::panic::FirstPanic;
-use crate::error::{Cancelled, Reason, Result};
+use crate::error::{Cancelled, Reason, Result, Spawned};
 use crate::nursery::core::{Body, Core};
 use crate::schedule::current::THREAD;
 use crate::schedule::foreign::wake_all;
@@ -109,6 +109,7 @@ impl Drop for Guard {
         let core = &self.core;
         core.open.set(false);
         core.roster.detach_body();
+        core.count_services();
         let mut why = None;
         // Subscribers, children, wakers and payloads are foreign code.
         let mut panic = FirstPanic::new();
@@ -122,7 +123,7 @@ impl Drop for Guard {
             });
         }
         if let Some(payload) = core.panic.take() {
-            core.discard(payload, core.place); // a dropped nursery cannot pass it on
+            core.discard(payload, &Spawned::At(core.place)); // a dropped nursery cannot pass it on
         }
         while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
             let child = core.release(unit);

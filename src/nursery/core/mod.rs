@@ -6,7 +6,7 @@
 //! | `guard` | the owner of a nursery's children, and what else keeps a nursery open |
 //! | `drive` | polling the body and the children |
 //! | `ended` | what becomes of a child, or the body, that has ended |
-//! | `generators` | the generators left behind in a nursery, which it closes |
+//! | `left_behind` | what a nursery closes before it ends: generators that were left behind, and services |
 //!
 //! # Invariants
 //!
@@ -27,8 +27,8 @@
 mod drive;
 mod ended;
 mod failures;
-mod generators;
 mod guard;
+mod left_behind;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -38,11 +38,12 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 
 pub(crate) use drive::Body;
-pub(crate) use generators::LeftBehind;
 pub(crate) use guard::{Guard, KeepOpen, Runs};
+pub(crate) use left_behind::{LeftBehind, Turn};
 
 use crate::error::panic::Payload;
-use crate::error::{Member, Result};
+use crate::error::{Member, Result, Spawned};
+use crate::nursery::child::label::Label;
 use crate::nursery::child::{self, Child, Handle, Owned};
 use crate::schedule::foreign::{Foreign, wake_all};
 use crate::schedule::units::roster::Roster;
@@ -57,12 +58,16 @@ use crate::scope::tree::pool::ScopeRef;
 pub(crate) struct Core {
     roster: Roster,
     scope: ScopeRef,
-    /// How many children have not ended, plus what else keeps the nursery open.
+    /// How many children have not ended, plus what else keeps the nursery open. A child that is a
+    /// service counts only while it is being polled.
     live: Cell<usize>,
+    /// How many children are services, and not counted in `live`.
+    serving: Cell<usize>,
     body_running: Cell<bool>,
     open: Cell<bool>,
-    /// The generators made here that were iterated. They are closed before the nursery ends.
-    generators: RefCell<Vec<Weak<dyn LeftBehind>>>,
+    /// The generators made here that were iterated, and the services. They are closed before the
+    /// nursery ends.
+    left_behind: RefCell<Vec<Weak<dyn LeftBehind>>>,
     /// Whether the body waits for the children to end.
     tell_body: Cell<bool>,
     failures: RefCell<Vec<Member>>,
@@ -86,9 +91,10 @@ impl Core {
             roster: Roster::new(),
             scope: ScopeRef::new(place),
             live: Cell::new(0),
+            serving: Cell::new(0),
             body_running: Cell::new(false),
             open: Cell::new(true),
-            generators: RefCell::new(Vec::new()),
+            left_behind: RefCell::new(Vec::new()),
             tell_body: Cell::new(false),
             failures: RefCell::new(Vec::new()),
             panic: Cell::new(None),
@@ -157,7 +163,7 @@ impl Core {
         F: Future<Output = Result<T>> + 'static,
     {
         // SAFETY: the future borrows nothing.
-        unsafe { self.spawn(future, place) }
+        unsafe { self.spawn(future, place, ()) }
     }
 
     /// Spawns the future as a child. It is first polled in the scheduler's next round.
@@ -166,16 +172,18 @@ impl Core {
     ///
     /// What the future borrows stays alive for as long as this nursery's own future is polled or
     /// dropped.
-    pub(crate) unsafe fn spawn<F, T>(
+    pub(crate) unsafe fn spawn<F, T, L>(
         self: &Rc<Self>,
         future: F,
         place: &'static Location<'static>,
+        label: L,
     ) -> Handle
     where
         F: Future<Output = Result<T>>,
+        L: Label,
     {
         // SAFETY: the caller's promise and invariant 3.
-        let (owned, handle) = unsafe { child::new(&self.roster, future, place) };
+        let (owned, handle) = unsafe { child::new(&self.roster, future, place, label) };
         let unit = self.adopt(owned);
         // SAFETY: it is attached.
         if let Some(foreign) = unsafe { wake::make_ready(unit) } {
@@ -204,15 +212,45 @@ impl Core {
         unsafe { Owned::from_raw(unit.cast()) }
     }
 
+    /// Makes the only child of this nursery ready.
+    #[must_use]
+    pub(crate) fn wake_only_child(&self) -> Option<Foreign> {
+        let unit = NonNull::new(self.roster.first().cast_mut())?;
+        // SAFETY: it is attached.
+        unsafe { wake::make_ready(unit.as_ptr()) }
+    }
+
+    // Services, which do not keep the nursery open.
+
+    /// Counts a child that is a service, because it is being polled.
+    pub(crate) fn count_service(&self) {
+        self.serving.set(self.serving.get() - 1);
+        self.live.set(self.live.get() + 1);
+    }
+
+    /// Leaves a child that is a service out of the count, because its poll is over and it has not
+    /// ended. The caller has to wake the returned waker.
+    #[must_use]
+    pub(crate) fn discount_service(&self) -> Option<Foreign> {
+        self.live.set(self.live.get() - 1);
+        self.serving.set(self.serving.get() + 1);
+        self.finish_if_empty()
+    }
+
+    /// Counts the services too, because they are about to be dropped.
+    fn count_services(&self) {
+        self.live.set(self.live.get() + self.serving.take());
+    }
+
     /// Moves the only child of this nursery, with the scopes that it has open, to another open
     /// nursery. Its scopes are put under the other nursery's at once. If the child is being polled,
-    /// the child itself moves when the poll is over.
-    pub(crate) fn move_only_child(&self, to: &Rc<Core>) {
+    /// the child itself moves when the poll is over. `waker`, if there is one, is woken at the end.
+    pub(crate) fn move_only_child(&self, to: &Rc<Core>, waker: Option<Foreign>) {
+        let mut foreign = Vec::from_iter(waker);
         let Some(unit) = NonNull::new(self.roster.first().cast_mut()) else {
-            return; // it has ended
+            return wake_all(foreign); // it has ended
         };
         forward_scope(&self.scope, &to.scope);
-        let mut foreign = Vec::new();
         if self.roster.is_draining() {
             // This nursery is being polled. It runs only its child, so the child is being polled
             // too.
@@ -292,13 +330,16 @@ impl Core {
         self.body_running.get() || !self.roster.first().is_null()
     }
 
-    /// Where its children were spawned.
-    pub(crate) fn tasks(&self, which: Which) -> Vec<&'static Location<'static>> {
-        // SAFETY (both): attached units are alive, and these are children (invariant 2).
+    /// Which children it has.
+    pub(crate) fn tasks(&self, which: Which) -> Vec<Spawned> {
+        // SAFETY (all): attached units are alive, and these are children (invariant 2).
         let children = self
             .roster
             .children()
             .filter(|&unit| which == Which::All || unsafe { &*unit }.is_queued());
-        children.map(|unit| unsafe { &*unit.cast::<Child>() }.place()).collect()
+        let spawned = |unit: *const Unit| unsafe {
+            Child::spawned(NonNull::new_unchecked(unit.cast_mut().cast()))
+        };
+        children.map(spawned).collect()
     }
 }

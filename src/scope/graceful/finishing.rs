@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use crate::error::Result;
 use crate::scope::enter;
+use crate::scope::tree::Patience;
 use crate::scope::tree::pool::ScopeRef;
 
 /// Marks `future` as finishing its work: a
@@ -22,7 +23,7 @@ use crate::scope::tree::pool::ScopeRef;
 #[track_caller]
 pub fn finishing<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
     let scope = ScopeRef::new(Location::caller());
-    scope.set_finishing();
+    scope.set_patience(Patience::Finishes);
     async move {
         let value = enter(scope, "a section that finishes its work", future).await?;
         Ok(value.expect("nobody has a handle to this scope, so it absorbs nothing"))

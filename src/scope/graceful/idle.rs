@@ -12,7 +12,7 @@ use crate::scope::aside::Aside;
 use crate::scope::current::{in_scope, with_scope};
 use crate::scope::timers::alarm::Alarm;
 use crate::scope::tree::pool::ScopeRef;
-use crate::scope::tree::{Entered, Level};
+use crate::scope::tree::{Entered, Level, Patience};
 use crate::scope::watch::Watch;
 
 /// Marks `future` as waiting for work, with nothing half done. A [graceful
@@ -87,7 +87,7 @@ where
     E: Into<Error>,
 {
     Aside::new().await?;
-    scope.set_finishing();
+    scope.set_patience(Patience::Finishes);
     let mut entered = Entered::new(scope, "a section that is idle")?;
     let outcome = {
         let mut future = pin!(future);

@@ -23,6 +23,17 @@ pub(crate) enum Level {
     Full,
 }
 
+/// What a scope makes of a graceful cancellation from above.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    /// It is cancelled.
+    None,
+    /// It finishes its work, and is spared.
+    Finishes,
+    /// It serves others that are being cancelled, and hears nothing of it yet.
+    Serves,
+}
+
 impl Scope {
     // The cancellation of this scope itself.
 
@@ -99,9 +110,9 @@ impl Scope {
         self.refresh();
     }
 
-    /// Marks the scope as one that finishes its work when it is cancelled gracefully.
-    pub(crate) fn set_finishing(&self) {
-        self.finishing.set(true);
+    /// Says what the scope makes of a graceful cancellation from above.
+    pub(crate) fn set_patience(&self, patience: Patience) {
+        self.patience.set(patience);
         self.refresh();
     }
 
@@ -144,10 +155,11 @@ impl Scope {
         if self.shield.get() {
             return Level::None;
         }
-        match self.parent().map(|parent| parent.effective.get()) {
-            Some(Level::Graceful) if self.finishing.get() => Level::Spared,
-            Some(level) => level,
-            None => Level::None,
+        let Some(parent) = self.parent() else { return Level::None };
+        match (parent.effective.get(), self.patience.get()) {
+            (Level::Graceful, Patience::Finishes) => Level::Spared,
+            (Level::Spared | Level::Graceful, Patience::Serves) => Level::None,
+            (level, _) => level,
         }
     }
 

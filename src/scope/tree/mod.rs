@@ -36,7 +36,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::ptr;
 
-pub(crate) use cancellation::Level;
+pub(crate) use cancellation::{Level, Patience};
 pub(crate) use entered::Entered;
 use slab::Slab;
 
@@ -86,7 +86,7 @@ pub(crate) struct Scope {
     /// The combined level of this scope and those above, which is what a checkpoint looks at.
     effective: Cell<Level>,
     shield: Cell<bool>,
-    finishing: Cell<bool>,
+    patience: Cell<Patience>,
     caught: Cell<bool>,
     handed: Cell<Handed>,
     /// It was cancelled, and `run::stuck` has seen that it is still open.
@@ -140,7 +140,7 @@ impl Scope {
             own: Cell::new(Level::None),
             effective: Cell::new(Level::None),
             shield: Cell::new(false),
-            finishing: Cell::new(false),
+            patience: Cell::new(Patience::None),
             caught: Cell::new(false),
             handed: Cell::new(Handed::No),
             noticed: Cell::new(false),
@@ -193,7 +193,7 @@ impl Scope {
         self.own.set(Level::None);
         self.effective.set(Level::None);
         self.shield.set(false);
-        self.finishing.set(false);
+        self.patience.set(Patience::None);
         self.caught.set(false);
         self.handed.set(Handed::No);
         self.noticed.set(false);
@@ -395,6 +395,25 @@ impl Scope {
             self.link(parent);
             self.look_up();
         }
+    }
+
+    /// Puts under `inner`, which is directly below this scope, those of the others there that are
+    /// polled by the same unit. The caller has to wake the returned wakers.
+    #[cold]
+    #[must_use]
+    pub(crate) fn move_children_of_host(&self, inner: &Scope) -> Vec<Foreign> {
+        let mut foreign = Vec::new();
+        let mut next = self.first_child.get();
+        // SAFETY: invariant 1. Wakers are only collected, so nobody else changes the links.
+        while let Some(child) = unsafe { next.as_ref() } {
+            next = child.next.get();
+            if child.host.get() == inner.host.get() && !ptr::eq(child, inner) {
+                child.unlink();
+                child.link(inner);
+                child.refresh_into(&mut foreign);
+            }
+        }
+        foreign
     }
 
     /// Puts all the scopes directly below this one under `parent` instead. The caller has to wake

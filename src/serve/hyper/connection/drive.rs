@@ -15,8 +15,8 @@ use pin_project_lite::pin_project;
 
 use crate::error::{Error, Result};
 use crate::scope::current::in_scope;
-use crate::scope::tree::Entered;
 use crate::scope::tree::pool::ScopeRef;
+use crate::scope::tree::{Entered, Patience};
 use crate::scope::watch::Watch;
 use crate::serve::hyper::connection::pace::Pace;
 use crate::serve::hyper::connection::state::State;
@@ -56,7 +56,7 @@ where
         limits: &'a Limits,
         pace: Pace,
     ) -> Self {
-        scope.set_finishing();
+        scope.set_patience(Patience::Finishes);
         Drive {
             connection: Some(connection),
             shutdown: Some(shutdown),

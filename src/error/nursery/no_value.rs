@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 
-use super::Cancelled;
+use crate::error::Cancelled;
 
 /// A body was interrupted, without a failure, before it had a value to return. It was the body of a
 /// nursery that was cancelled through its own scope, or of a `with` whose context manager handled

@@ -1,6 +1,13 @@
 //! A child of a nursery: one node of the run's table, with the unit, the data that the nursery
 //! needs, and the future, which is replaced by its value when it ends.
 //!
+//! | file | concept |
+//! |---|---|
+//! | `mod` | the node, and the nursery's ownership of it |
+//! | `handle` | the `Task`'s ownership of it, and who waits for the child |
+//! | `label` | a name, or none |
+//! | `own_scope` | a child that was cancelled alone, and is polled in a scope of its own |
+//!
 //! # Invariants
 //!
 //! 1. A node is a `Node<F, T>` behind a pointer to its first field. All types are `repr(C)` with
@@ -15,38 +22,38 @@
 //! 4. The future's lifetime is erased. The nursery drops the future before `'scope` ends, or leaks
 //!    it together with itself and never polls it again.
 //! 5. A child is polled only while its [`Owned`] is a raw pointer, in a nursery.
+//! 6. A child's vtable is that of its node's type, or the one that this leads to, which polls it in
+//!    a scope of its own.
 //!
 //! [`Task`]: crate::nursery::Task
 
-use std::cell::{RefCell, UnsafeCell};
-use std::collections::HashMap;
+mod handle;
+pub(crate) mod label;
+pub(crate) mod own_scope;
+
+use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::ptr::{self, NonNull};
-use std::task::{Context, Poll, Waker};
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
 
-use crate::error::{Cancelled, Result};
-use crate::platform::part::part;
+pub(crate) use handle::{Handle, JOINERS, Joined};
+use label::Label;
+
+use crate::error::{Cancelled, Error, Result, Spawned};
 use crate::schedule::units::chunk::NodeLayout;
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::table::Table;
 use crate::schedule::units::unit::{Flag, NO_INDEX, Unit};
 use crate::schedule::wake::{self, Which};
-use crate::schedule::waker;
-
-part! {
-    /// The wakers of tasks that wait for a child, by the child's address, if they do not belong to
-    /// units of this run.
-    pub(crate) const JOINERS: RefCell<HashMap<usize, Waker>>;
-}
 
 /// The part of a node that does not depend on the future's type.
 #[repr(C)]
 pub(crate) struct Child {
     unit: Unit,
-    vtable: &'static VTable,
+    vtable: Cell<&'static VTable>,
     place: &'static Location<'static>,
 }
 
@@ -55,14 +62,20 @@ struct VTable {
     fail: unsafe fn(NonNull<Child>, Option<Cancelled>),
     take: unsafe fn(NonNull<Child>, *mut ()),
     free: unsafe fn(NonNull<Child>),
-    /// Whether dropping the value has any effect.
-    value_needs_drop: bool,
+    /// Whether there is anything to drop once the child has ended with a value.
+    needs_drop: bool,
+    /// Where the child was spawned, and its name. `None` for a child without a name.
+    spawned: Option<unsafe fn(NonNull<Child>) -> Spawned>,
+    /// The vtable of a child that is polled in a scope of its own; `None` if this is it.
+    in_scope: Option<&'static VTable>,
 }
 
 #[repr(C)]
-struct Node<F, T> {
+struct Node<F, T, L> {
     child: Child,
     stage: UnsafeCell<Stage<F, T>>,
+    /// The name; nothing, if there is none.
+    label: ManuallyDrop<L>,
 }
 
 #[repr(C)]
@@ -72,14 +85,29 @@ union Stage<F, T> {
     failed: ManuallyDrop<Cancelled>,
 }
 
-impl<F: Future<Output = Result<T>>, T> Node<F, T> {
+impl<F: Future<Output = Result<T>>, T, L: Label> Node<F, T, L> {
     const VTABLE: VTable = VTable {
         poll: Self::poll,
         fail: Self::fail,
         take: Self::take,
         free: Self::free,
-        value_needs_drop: needs_drop::<T>(),
+        needs_drop: needs_drop::<T>() || needs_drop::<L>(),
+        spawned: Self::SPAWNED,
+        in_scope: Some(&Self::IN_SCOPE),
     };
+
+    const IN_SCOPE: VTable = VTable {
+        poll: Self::poll_in_scope,
+        fail: Self::fail_in_scope,
+        take: Self::take_in_scope,
+        free: Self::free_in_scope,
+        needs_drop: true, // the scope
+        spawned: Self::SPAWNED,
+        in_scope: None,
+    };
+
+    const SPAWNED: Option<unsafe fn(NonNull<Child>) -> Spawned> =
+        if L::IS_NAME { Some(Self::spawned) } else { None };
 
     /// # Safety
     ///
@@ -145,15 +173,20 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
         unsafe {
             let unit = &child.as_ref().unit;
             let stage = &mut *Self::stage(child);
-            *out.cast::<Option<std::result::Result<T, Cancelled>>>() = if unit.has(Flag::VALUE) {
+            *out.cast::<Option<Result<T>>>() = if unit.has(Flag::VALUE) {
                 unit.clear(Flag::VALUE);
                 Some(Ok(ManuallyDrop::take(&mut stage.value)))
             } else if unit.has(Flag::FAILED) {
-                Some(Err(Cancelled::clone(&stage.failed)))
+                Some(Err(Error::from(Cancelled::clone(&stage.failed))))
             } else {
                 None
             };
         }
+    }
+
+    unsafe fn spawned(child: NonNull<Child>) -> Spawned {
+        // SAFETY: invariant 1; the label is there until the node is freed.
+        unsafe { (*child.cast::<Self>().as_ptr()).label.spawned(child.as_ref().place) }
     }
 
     unsafe fn free(child: NonNull<Child>) {
@@ -176,6 +209,7 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
             let unit = &child.as_ref().unit;
             // The node has an owner until this is over, whatever the destructor does.
             unit.set(Flag::OWNED);
+            ManuallyDrop::drop(&mut (*child.cast::<Self>().as_ptr()).label); // only a text
             let stage = Self::stage(child);
             if unit.has(Flag::VALUE) {
                 unit.clear(Flag::VALUE);
@@ -191,9 +225,18 @@ impl<F: Future<Output = Result<T>>, T> Node<F, T> {
 }
 
 impl Child {
-    /// Where the child was spawned.
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.place
+    /// Where the child was spawned, and its name if it has one.
+    ///
+    /// # Safety
+    ///
+    /// The child is alive, and the pointer is one to its node.
+    pub(crate) unsafe fn spawned(child: NonNull<Child>) -> Spawned {
+        // SAFETY (both): the caller's promise; invariant 6.
+        let this = unsafe { child.as_ref() };
+        match this.vtable.get().spawned {
+            None => Spawned::At(this.place),
+            Some(spawned) => unsafe { spawned(child) },
+        }
     }
 
     /// Polls the future of a child.
@@ -205,7 +248,7 @@ impl Child {
     #[inline]
     pub(crate) unsafe fn poll(child: NonNull<Child>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // SAFETY: the caller's promise.
-        unsafe { (child.as_ref().vtable.poll)(child, cx) }
+        unsafe { (child.as_ref().vtable.get().poll)(child, cx) }
     }
 }
 
@@ -215,23 +258,27 @@ impl Child {
 ///
 /// The future's lifetime is erased: it must be polled only while what it borrows is alive.
 #[inline]
-pub(crate) unsafe fn new<F, T>(
+pub(crate) unsafe fn new<F, T, L>(
     roster: &Roster,
     future: F,
     place: &'static Location<'static>,
+    label: L,
 ) -> (Owned, Handle)
 where
     F: Future<Output = Result<T>>,
+    L: Label,
 {
-    let node = roster.allocate(const { NodeLayout::of::<Node<F, T>>() });
+    let node = roster.allocate(const { NodeLayout::of::<Node<F, T, L>>() });
     let child = node.cast::<Child>();
     // SAFETY: the memory is that of such a node, and nothing else has it. The unit in it stays as
     // it is.
     unsafe {
-        (&raw mut (*child.as_ptr()).vtable).write(&Node::<F, T>::VTABLE);
+        (&raw mut (*child.as_ptr()).vtable).write(Cell::new(&Node::<F, T, L>::VTABLE));
         (&raw mut (*child.as_ptr()).place).write(place);
-        let stage = &raw mut (*child.cast::<Node<F, T>>().as_ptr()).stage;
-        stage.write(UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }));
+        let node = child.cast::<Node<F, T, L>>().as_ptr();
+        (&raw mut (*node).stage)
+            .write(UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }));
+        (&raw mut (*node).label).write(ManuallyDrop::new(label));
     }
     // SAFETY: it is a valid unit, in use or not.
     unsafe { node.as_ref() }.begin();
@@ -261,13 +308,19 @@ impl Owned {
         unsafe { self.0.as_ref() }.place
     }
 
+    /// Where the child was spawned, and its name if it has one.
+    pub(crate) fn spawned(&self) -> Spawned {
+        // SAFETY: invariants 1 and 2.
+        unsafe { Child::spawned(self.0) }
+    }
+
     /// Gives up a child that has ended with a value which nobody wants, if that runs no foreign
     /// code.
     #[inline]
     pub(crate) fn free_at_once(self) -> std::result::Result<(), Owned> {
         // SAFETY: invariant 2.
         let child = unsafe { self.0.as_ref() };
-        if child.unit.has_any(Flag::TASK, Flag::QUEUED) || child.vtable.value_needs_drop {
+        if child.unit.has_any(Flag::TASK, Flag::QUEUED) || child.vtable.get().needs_drop {
             return Err(self);
         }
         // SAFETY: it is the last owner, and the contents of the node need no dropping.
@@ -284,7 +337,7 @@ impl Owned {
     /// Drops the future, if there still is one, and tells the `Task` why there is no value.
     pub(crate) fn fail(&self, why: Option<Cancelled>) {
         // SAFETY: invariants 2 and 5.
-        unsafe { (self.0.as_ref().vtable.fail)(self.0, why) }
+        unsafe { (self.0.as_ref().vtable.get().fail)(self.0, why) }
     }
 }
 
@@ -305,113 +358,7 @@ impl Drop for Owned {
             }
         } else {
             // SAFETY: it was the last owner.
-            unsafe { (child.vtable.free)(self.0) };
-        }
-    }
-}
-
-impl Child {
-    /// Takes the waker of the task that waits for the child, if it does not belong to a unit of
-    /// this run.
-    #[inline]
-    fn take_foreign_joiner(&self) -> Option<Waker> {
-        if self.unit.has(Flag::FOREIGN_JOINER) { self.find_foreign_joiner() } else { None }
-    }
-
-    #[cold]
-    fn find_foreign_joiner(&self) -> Option<Waker> {
-        self.unit.clear(Flag::FOREIGN_JOINER);
-        JOINERS.with(|joiners| joiners?.borrow_mut().remove(&ptr::from_ref(self).addr()))
-    }
-}
-
-/// Whether a joiner will be woken when the child ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Joined {
-    Waits,
-    /// The child ended while the waker was cloned.
-    HasEnded,
-}
-
-/// The [`Task`]'s ownership of a node.
-pub(crate) struct Handle(NonNull<Child>);
-
-impl Handle {
-    fn child(&self) -> &Child {
-        // SAFETY: invariant 2.
-        unsafe { self.0.as_ref() }
-    }
-
-    /// Where the child was spawned.
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.child().place
-    }
-
-    #[inline]
-    pub(crate) fn has_ended(&self) -> bool {
-        !self.child().unit.has(Flag::OWNED)
-    }
-
-    /// Sets the waker to wake when the child ends.
-    pub(crate) fn set_joiner(&self, waker: &Waker) -> Joined {
-        let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
-        let old = self.child().take_foreign_joiner();
-        self.child().unit.joiner.set(index);
-        drop(old); // foreign code
-        Joined::Waits
-    }
-
-    #[cold]
-    fn set_foreign_joiner(&self, waker: &Waker) -> Joined {
-        let waker = waker.clone(); // foreign code, which may make the child end
-        if self.has_ended() {
-            return Joined::HasEnded;
-        }
-        let old = self.child().take_foreign_joiner();
-        let unit = &self.child().unit;
-        let stale = JOINERS.with(|joiners| {
-            let joiners = joiners?;
-            unit.joiner.set(NO_INDEX);
-            unit.set(Flag::FOREIGN_JOINER);
-            let address = self.0.as_ptr().addr();
-            joiners.borrow_mut().insert(address, waker)
-        });
-        drop((old, stale)); // foreign code
-        Joined::Waits
-    }
-
-    #[cold]
-    fn drop_slowly(&mut self) {
-        let child = self.child();
-        let _joiner = child.take_foreign_joiner(); // foreign code, dropped last
-        child.unit.clear(Flag::TASK);
-        if !child.unit.has(Flag::OWNED) {
-            // SAFETY: it was the last owner.
-            unsafe { (child.vtable.free)(self.0) };
-        }
-    }
-
-    /// Takes the child's value, or the reason why there is none. To be called once.
-    ///
-    /// # Safety
-    ///
-    /// The child has ended and its future's value is a `T`.
-    pub(crate) unsafe fn take<T>(&self) -> Option<std::result::Result<T, Cancelled>> {
-        let mut out = None::<std::result::Result<T, Cancelled>>;
-        // SAFETY: the caller's promise; `out` is of the type that `take` writes.
-        unsafe { (self.child().vtable.take)(self.0, (&raw mut out).cast()) };
-        out
-    }
-}
-
-impl Drop for Handle {
-    #[inline]
-    fn drop(&mut self) {
-        let child = self.child();
-        if child.unit.has(Flag::FOREIGN_JOINER) || !child.unit.has(Flag::OWNED) {
-            self.drop_slowly();
-        } else {
-            child.unit.clear(Flag::TASK);
+            unsafe { (child.vtable.get().free)(self.0) };
         }
     }
 }
