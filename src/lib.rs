@@ -48,7 +48,8 @@
 //! | limit how much happens at once | [`CapacityLimiter`], [`Permit`], [`sync::Semaphore`] |
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
-//! | talk to the world | [`net`], [`fs`][of-fs], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
+//! | talk to the world | [`net`], [`fs`][of-fs], [`pipe`], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
+//! | wait for any other descriptor | [`fd::AsyncFd`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | do something with each item of a stream | [`flow`](mod@flow), [`flow::Flow`], [`flow::merge`] |
@@ -91,7 +92,7 @@
 //! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
 //! | `process` | [child processes][of-process] |
 //! | `stdio` | [standard input and output][of-stdio] |
-//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, and files |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, [pipes](pipe), and files |
 //!
 //! None is on by default.
 //!
@@ -195,7 +196,7 @@ pub use world::process;
 #[cfg_attr(docsrs, doc(cfg(feature = "stdio")))]
 pub use world::stdio;
 #[cfg(all(unix, not(loom)))]
-pub use world::{net, signal};
+pub use world::{fd, net, pipe, signal};
 
 /// The README's program compiles.
 #[cfg(all(doctest, unix))]

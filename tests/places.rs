@@ -9,7 +9,12 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use seedbed::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
+use seedbed::fd::AsyncFd;
+use seedbed::net::{
+    TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
+    lookup_host,
+};
+use seedbed::pipe;
 use seedbed::signal::{Signal, Signals};
 use seedbed::{Error, Result, channel, nursery, run, to_thread};
 
@@ -191,6 +196,47 @@ fn accepting_says_where_it_was_called() {
         Ok(())
     })
     .unwrap();
+}
+
+#[test]
+fn datagrams_and_descriptors_say_where_they_were_called() {
+    let folder = Folder::new();
+    let nowhere = folder.0.join("no/socket");
+    run(async {
+        let udp = UdpSocket::bind("127.0.0.1:0").await?;
+        let taken = udp.local_addr()?;
+        let mut buffer = [0; 2];
+        here(UdpSocket::bind(taken).await);
+        here(UdpSocket::v4()?.bind_to(taken));
+        here(UdpSocket::v4()?.bind_to("localhost:1"));
+        here(udp.send(b"nowhere").await);
+        here(udp.send_to(b"x", "[::1]:9").await);
+        here(udp.send_to(b"x", "localhost:9").await);
+        here(udp.connect("without a port").await);
+        here(udp.peer_addr());
+        udp.send_to(b"long", taken).await?;
+        here(udp.recv(&mut buffer).await);
+        udp.send_to(b"long", taken).await?;
+        here(udp.recv_from(&mut buffer).await);
+        here(UnixDatagram::bind(&nowhere).await);
+        let unix = UnixDatagram::unbound()?;
+        here(unix.connect(&nowhere).await);
+        here(unix.send_to(b"x", &nowhere).await);
+        here(unix.send(b"x").await);
+        here(pipe::Sender::open(&nowhere).await);
+        here(pipe::Receiver::open(&nowhere).await);
+        let (sender, receiver) = pipe::pipe()?;
+        drop(receiver);
+        here(sender.write(b"x").await);
+        here(sender.write_all(b"x").await);
+        let fd = AsyncFd::new(sender)?;
+        here(fd.write(b"x").await);
+        here(fd.read(&mut buffer).await);
+        here(AsyncFd::new(fs::File::open(".")?));
+        Ok(())
+    })
+    .unwrap();
+    here(outside(pipe::pipe().unwrap().1.read(&mut [0])));
 }
 
 #[test]

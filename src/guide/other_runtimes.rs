@@ -52,6 +52,10 @@
 //! | `runtime::Handle::metrics` | [`testing::statistics`](crate::testing::statistics()) |
 //! | many threads that share tasks; a current-thread runtime and a `LocalSet` on each core | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
 //! | `lookup_host`, names in `connect` | [the same](crate::net::lookup_host), with Happy Eyeballs |
+//! | `AsyncFd`, whose guard's readiness is cleared by hand | [`fd::AsyncFd`](crate::fd::AsyncFd), whose [`read_with`](crate::fd::AsyncFd::read_with) makes the call, and for which the descriptor may be in blocking mode |
+//! | `UdpSocket`, `UnixDatagram`, where the rest of a long datagram is lost silently | [`net::UdpSocket`](crate::net::UdpSocket), [`net::UnixDatagram`](crate::net::UnixDatagram), where it is an [error](crate::net::Truncated) |
+//! | `net::unix::pipe` | [`pipe`](mod@crate::pipe); reading a FIFO waits for its first writer |
+//! | `UnixStream::peer_cred` | `UnixStream::peer_credentials` |
 //! | `tokio::fs` | [`fs`][of-fs], with the feature of that name: 64 operations at once in a run, under a [limiter][of-fs-limiter] of their own |
 //! | `fs::File`, which writes behind, so that an error comes with the next call, or is lost without `flush` | [`fs::File`][of-fs-file]: a write that has returned has happened, and there is nothing to flush |
 //! | `seek` and `read` of a file that is shared in a `Mutex` | `read_at` and `write_at`, which take a `&File` |

@@ -1,20 +1,26 @@
-//! The world outside the program: the network, signals, processes, the reactor that waits for them,
-//! and files.
+//! The world outside the program: the network, pipes and other descriptors, signals, processes, the
+//! reactor that waits for them, and files.
 //!
 //! | file or folder | concept |
 //! |---|---|
 //! | `reactor/` | the poll, and the sources registered with it |
-//! | `net/` | TCP and Unix sockets, names |
+//! | `net/` | TCP, UDP and Unix sockets, names |
+//! | `fd/` | any other descriptor that can be polled |
+//! | `pipe/` | pipes, with a path and without |
 //! | `signal/` | signals of the operating system |
 //! | `fs/` | files and directories |
 //! | `process/` | child processes |
 //! | `stdio/` | standard input and output |
-//! | `tokio_io` | tokio's I/O traits for streams |
+//! | `tokio_io` | tokio's I/O traits for streams and pipes |
 
+#[cfg(all(unix, not(loom)))]
+pub mod fd;
 #[cfg(all(unix, not(loom), feature = "fs"))]
 pub mod fs;
 #[cfg(all(unix, not(loom)))]
 pub mod net;
+#[cfg(all(unix, not(loom)))]
+pub mod pipe;
 #[cfg(all(unix, not(loom), feature = "process"))]
 pub mod process;
 #[cfg(not(loom))]

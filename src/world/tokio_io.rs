@@ -1,4 +1,4 @@
-//! tokio's [`AsyncRead`] and [`AsyncWrite`] for streams and their halves (feature `tokio-io`), so
+//! tokio's [`AsyncRead`] and [`AsyncWrite`] for streams, their halves and pipes (feature `tokio-io`), so
 //! that libraries that need tokio's traits, but not its runtime, work over them.
 //!
 //! These are the functions of `futures_io` under other names, and are checkpoints too: a
@@ -11,12 +11,13 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::world::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Socket, SocketStream, WriteHalf};
+use crate::world::pipe;
 
 macro_rules! reads {
-    ($($reader:ty),*) => {$(
+    ($([$($generics:tt)*] $reader:ty),*) => {$(
         /// The same as the `AsyncRead` of `futures`. This needs the feature `tokio-io`.
         #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
-        impl<S: Socket> AsyncRead for $reader {
+        impl<$($generics)*> AsyncRead for $reader {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
@@ -31,13 +32,20 @@ macro_rules! reads {
     )*};
 }
 
-reads!(&SocketStream<S>, SocketStream<S>, ReadHalf<'_, S>, OwnedReadHalf<S>);
+reads!(
+    [S: Socket] &SocketStream<S>,
+    [S: Socket] SocketStream<S>,
+    [S: Socket] ReadHalf<'_, S>,
+    [S: Socket] OwnedReadHalf<S>,
+    [] &pipe::Receiver,
+    [] pipe::Receiver
+);
 
 macro_rules! writes {
-    ($($writer:ty),*) => {$(
+    ($([$($generics:tt)*] $writer:ty, $vectored:expr);*) => {$(
         /// The same as the `AsyncWrite` of `futures`. This needs the feature `tokio-io`.
         #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
-        impl<S: Socket> AsyncWrite for $writer {
+        impl<$($generics)*> AsyncWrite for $writer {
             fn poll_write(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
@@ -55,7 +63,7 @@ macro_rules! writes {
             }
 
             fn is_write_vectored(&self) -> bool {
-                true
+                $vectored
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -69,4 +77,11 @@ macro_rules! writes {
     )*};
 }
 
-writes!(&SocketStream<S>, SocketStream<S>, WriteHalf<'_, S>, OwnedWriteHalf<S>);
+writes!(
+    [S: Socket] &SocketStream<S>, true;
+    [S: Socket] SocketStream<S>, true;
+    [S: Socket] WriteHalf<'_, S>, true;
+    [S: Socket] OwnedWriteHalf<S>, true;
+    [] &pipe::Sender, false;
+    [] pipe::Sender, false
+);

@@ -18,6 +18,9 @@ mod shields;
 use std::future::{Future, pending};
 use std::pin::Pin;
 
+use seedbed::fd::AsyncFd;
+use seedbed::net::{UdpSocket, UnixDatagram};
+use seedbed::pipe;
 use seedbed::sync::{
     Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
@@ -51,10 +54,19 @@ struct Waits {
     condition: Condition,
     /// For more than those that wait for it.
     barrier: Barrier,
+    /// Nobody sends anything.
+    udp: UdpSocket,
+    datagrams: (UnixDatagram, UnixDatagram),
+    pipe: (pipe::Sender, pipe::Receiver),
+    other: AsyncFd<std::os::unix::net::UnixStream>,
+    _other_end: std::os::unix::net::UnixStream,
 }
 
 impl Waits {
     fn new() -> Waits {
+        let (other, other_end) = std::os::unix::net::UnixStream::pair().unwrap();
+        let udp = UdpSocket::v4().unwrap();
+        udp.bind_to("127.0.0.1:0").unwrap();
         let waits = Waits {
             event: Event::new(),
             full: channel(0),
@@ -66,6 +78,11 @@ impl Waits {
             notify: Notify::new(),
             condition: Condition::new(),
             barrier: Barrier::new(1000),
+            udp,
+            datagrams: UnixDatagram::pair().unwrap(),
+            pipe: pipe::pipe().unwrap(),
+            other: AsyncFd::new(other).unwrap(),
+            _other_end: other_end,
         };
         std::mem::forget((waits.locked.try_lock(), waits.written.try_write()));
         waits
@@ -144,6 +161,28 @@ impl Waits {
         ]
     }
 
+    fn descriptors(&self) -> Vec<Op<'_>> {
+        vec![
+            ("udp recv", Box::pin(async { self.udp.recv_from(&mut [0; 8]).await.map(drop) })),
+            ("udp readable", Box::pin(self.udp.readable())),
+            (
+                "unix datagram recv",
+                Box::pin(async { self.datagrams.0.recv(&mut [0; 8]).await.map(drop) }),
+            ),
+            (
+                "unix datagram peek",
+                Box::pin(async { self.datagrams.1.peek(&mut [0; 8]).await.map(drop) }),
+            ),
+            ("pipe read", Box::pin(async { self.pipe.1.read(&mut [0; 8]).await.map(drop) })),
+            ("pipe readable", Box::pin(self.pipe.1.readable())),
+            ("descriptor readable", Box::pin(self.other.readable())),
+            (
+                "descriptor read_with",
+                Box::pin(self.other.read_with(|_| Err(std::io::ErrorKind::WouldBlock.into()))),
+            ),
+        ]
+    }
+
     fn all(&self) -> Vec<Op<'_>> {
         let mut all: Vec<Op<'_>> = vec![
             ("event", Box::pin(self.event.wait())),
@@ -174,6 +213,7 @@ impl Waits {
         ];
         all.extend(self.locks());
         all.extend(self.notices());
+        all.extend(self.descriptors());
         all
     }
 }

@@ -1,6 +1,7 @@
 //! `testing::explore`: what it varies, what it finds, and what it says. In `this_crate` it tests
 //! the crate itself.
 
+mod descriptors;
 mod orders;
 mod output;
 mod planted;

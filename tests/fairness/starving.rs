@@ -14,7 +14,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use seedbed::net::UnixStream;
+use seedbed::fd::AsyncFd;
+use seedbed::net::{UnixDatagram, UnixStream};
+use seedbed::pipe;
 use seedbed::sync::{
     Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
@@ -355,6 +357,27 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
             while greed.goes_on() {
                 one.write(b"x").await?;
                 other.read(&mut [0]).await?;
+            }
+        }),
+        greedy!("datagrams", |greed| {
+            let (one, other) = UnixDatagram::pair()?;
+            while greed.goes_on() {
+                one.send(b"x").await?;
+                other.recv(&mut [0]).await?;
+            }
+        }),
+        greedy!("a pipe", |greed| {
+            let (sender, receiver) = pipe::pipe()?;
+            while greed.goes_on() {
+                sender.write(b"x").await?;
+                receiver.read(&mut [0]).await?;
+            }
+        }),
+        greedy!("a descriptor", |greed| {
+            let fd = AsyncFd::new(std::os::unix::net::UnixStream::pair()?.0)?;
+            while greed.goes_on() {
+                fd.writable().await?;
+                fd.write_with(|_| Ok(())).await?;
             }
         }),
         greedy!("a socket through foreign traits", |greed| {

@@ -1,4 +1,4 @@
-//! The network: TCP and Unix sockets.
+//! The network: TCP, UDP and Unix sockets.
 #![cfg(unix)]
 
 mod cancellation;
@@ -8,9 +8,12 @@ mod combinators;
 mod connecting;
 mod foreign_traits;
 mod look_ups;
+mod passing;
 mod several_runs;
 mod sockets;
 mod streams;
+mod udp;
+mod unix_datagrams;
 
 use std::future::Future;
 use std::io;

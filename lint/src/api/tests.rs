@@ -12,11 +12,13 @@ use super::{FUNCTIONS, TYPES, function, type_at};
 /// The public modules with something in them that is not exported elsewhere.
 const MODULES: &[&str] = &[
     "broadcast",
+    "fd",
     "flow",
     "fs",
     "hyper",
     "net",
     "oneshot",
+    "pipe",
     "process",
     "signal",
     "stdio",

@@ -1,4 +1,4 @@
-//! The network: TCP, and sockets of the Unix domain.
+//! The network: TCP, UDP, and sockets of the Unix domain.
 //!
 //! Everything here can be made and kept outside [`run`](crate::run), and can move from one `run` on
 //! a thread to the next. Operations take a stream by `&`, so two tasks can borrow the same stream,
@@ -41,9 +41,10 @@
 //!
 //! # Cancellation
 //!
-//! Every method that returns a future is a [checkpoint](crate::checkpoint()). A read, a write or an
-//! accept has either happened or failed with [`Cancelled`](crate::Cancelled), never both: no byte
-//! and no connection is lost, even if the future is dropped. Methods that take several reads or
+//! Every method that returns a future is a [checkpoint](crate::checkpoint()). A read, a write, an
+//! accept, or the sending or receiving of a datagram has either happened or failed with
+//! [`Cancelled`](crate::Cancelled), never both: no byte, no datagram and no connection is lost, even
+//! if the future is dropped. Methods that take several reads or
 //! writes, such as `read_exact` and `write_all`, cannot promise this, and say so.
 //!
 //! # Errors
@@ -52,6 +53,12 @@
 //! binding, listening or connecting also names the address. Writing to a peer that has gone fails
 //! with an error of the kind [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), and never raises
 //! `SIGPIPE`.
+//!
+//! # Datagrams
+//!
+//! [`UdpSocket`] and [`UnixDatagram`] send and receive them. One that is longer than the buffer is an
+//! [error](Truncated). What a peer has refused becomes known with a later call, and
+//! [never ends the socket](DatagramSocket#errors-that-concern-an-earlier-datagram).
 //!
 //! # How a connection ends
 //!
@@ -138,7 +145,8 @@
 //! | file or folder | concept |
 //! |---|---|
 //! | `stream/` | what streams of every kind have in common: reading, writing, halves |
-//! | `tcp/`, `unix/` | the kinds: connecting, listening, options |
+//! | `tcp/`, `udp/`, `unix/` | the kinds: connecting, listening, binding, options |
+//! | `datagram/` | what sockets for datagrams of every kind have in common |
 //! | `accept` | how listeners of both kinds take a connection |
 //! | `closing` | closing a connection so that nothing written to it is cut off |
 //! | `address` | the names of one end of a connection |
@@ -149,17 +157,21 @@
 mod accept;
 mod address;
 pub(crate) mod closing;
+mod datagram;
 mod doing;
 mod happy_eyeballs;
 pub(crate) mod names;
 mod stream;
 pub mod tcp;
+mod udp;
 pub mod unix;
 
 pub use address::Address;
+pub use datagram::{DatagramSocket, Datagrams, Truncated};
 pub use names::lookup_host;
 pub use stream::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Socket, SocketStream, WriteHalf,
 };
 pub use tcp::{ConnectFailed, TcpListener, TcpSocket, TcpStream};
-pub use unix::{UnixListener, UnixStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -10,13 +10,19 @@
 //! | `numbers` | a set of small numbers, of which the lowest is wanted |
 //! | `readiness` | what is known about a source, and the operations that wait for news of it |
 //! | `registration` | a source of news, and the operations on it |
+//! | `refused` | errors of registering that say what is the matter |
+//! | `would_block` | asking whether an operation would block, without trying it |
 
 pub(crate) mod chunks;
 mod news;
 mod numbers;
 pub(crate) mod readiness;
 #[cfg(unix)]
+mod refused;
+#[cfg(unix)]
 pub(crate) mod registration;
+#[cfg(unix)]
+pub(crate) mod would_block;
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -26,6 +26,7 @@ use crate::scope;
 use crate::world::reactor::REACTOR;
 use crate::world::reactor::chunks::ReadinessRef;
 use crate::world::reactor::readiness::{Direction, Kind, OneSide, Readiness, Side};
+use crate::world::reactor::refused::refused;
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S: AsFd> {
@@ -103,20 +104,21 @@ impl<S: AsFd> Registration<S> {
 
     #[cold]
     fn register_anew(&self) -> Result<()> {
-        REACTOR.with(|reactor| {
+        let fd = self.as_fd().as_raw_fd(); // foreign code, for a source of the user's
+        let registered = REACTOR.with(|reactor| {
             let reactor = reactor.expect("there is one, or the check would have failed");
-            reactor.register(&mut SourceFd(&self.as_fd().as_raw_fd()), &self.readiness)
-        })?;
-        Ok(())
+            reactor.register(&mut SourceFd(&fd), &self.readiness)
+        });
+        Ok(registered.map_err(|error| refused(fd, error))?)
     }
 
     fn deregister(&self) {
         let run = self.readiness.run.get();
         // The reactor of any earlier run is closed, and has forgotten its sources.
         if !run.is_none() && run == current::current_run() {
+            let fd = self.as_fd().as_raw_fd(); // foreign code, for a source of the user's
             REACTOR.with(|reactor| {
                 if let Some(reactor) = reactor {
-                    let fd = self.as_fd().as_raw_fd();
                     reactor.deregister(&mut SourceFd(&fd), &self.readiness);
                 }
             });

@@ -18,14 +18,12 @@ use std::mem;
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 #[cfg(feature = "hyper")]
 use std::task::Context;
 use std::task::{Poll, ready};
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use kind::Socket;
-use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::error::Result;
 use crate::error::placed;
@@ -36,6 +34,7 @@ use crate::world::net::stream::transfer::receive_uninit;
 use crate::world::net::stream::transfer::{at_once, receive, send, send_vectored};
 use crate::world::reactor::readiness::{Kind, Reads, Side, Writes};
 use crate::world::reactor::registration::{Operation, Registration};
+use crate::world::reactor::would_block;
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
 /// [`UnixStream`](super::UnixStream).
@@ -386,7 +385,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn readable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Reads, |io| would_not_block(io, PollFlags::IN))
+        self.io.operate(Reads, |io| would_block::check(io, Side::Read))
     }
 
     /// Waits until a write would not wait: until the system takes bytes, or there is an error.
@@ -398,7 +397,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn writable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Writes, |io| would_not_block(io, PollFlags::OUT))
+        self.io.operate(Writes, |io| would_block::check(io, Side::Write))
     }
 
     /// The kernel's reports about the other end, even while no operation is waiting.
@@ -449,14 +448,4 @@ fn learn<S: Socket>(
         io.exhausted(side);
     }
     outcome
-}
-
-/// Asks the kernel whether an operation would block now. Unlike trying, that consumes neither a
-/// byte nor an error.
-fn would_not_block(socket: &impl AsFd, flags: PollFlags) -> io::Result<()> {
-    let mut sockets = [PollFd::new(socket, flags)];
-    match rustix::event::poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        _ => Ok(()),
-    }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
@@ -140,16 +140,21 @@ fn listen_at(path: &Path) -> io::Result<UnixListener> {
     let address = address::address(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address).map_err(|error| match error.kind() {
+    bind(&socket, &address)?;
+    socket.listen(BACKLOG)?;
+    let listener: net::UnixListener = socket.into();
+    Ok(UnixListener { io: Registration::new(mio::net::UnixListener::from_std(listener)) })
+}
+
+/// Gives a socket its name.
+pub(super) fn bind(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    socket.bind(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse if address.as_pathname().is_some() => io::Error::new(
             error.kind(),
             format!("{error}: the file exists; remove it if its server is gone"),
         ),
         _ => error,
-    })?;
-    socket.listen(BACKLOG)?;
-    let listener: net::UnixListener = socket.into();
-    Ok(UnixListener { io: Registration::new(mio::net::UnixListener::from_std(listener)) })
+    })
 }
 
 impl std::fmt::Debug for UnixListener {
