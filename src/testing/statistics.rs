@@ -23,7 +23,8 @@ pub struct Statistics {
     pub scopes: usize,
     /// Timers that are set: sleeps, and deadlines of entered scopes.
     pub timers: usize,
-    /// Whatever is registered with the reactor: sockets, and listeners for signals.
+    /// Whatever is registered with the reactor: sockets, pipes, processes, and listeners for
+    /// signals.
     pub sources: usize,
     /// Generators that were iterated and have not ended, except those of a
     /// [nursery](crate::Nursery::generator), which takes care of them itself.

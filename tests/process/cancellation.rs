@@ -4,9 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use seedbed::process::{Command, Stdio, Stopped};
-use seedbed::{
-    Error, Result, cancel_scope, finishing, move_on_after, nursery, run, sleep, yield_now,
-};
+use seedbed::{Error, cancel_scope, finishing, nursery, run, sleep, yield_now};
 
 use crate::support::{cancelled, shielded};
 use crate::{LONG, is_reaped, line, ready, rest, shell};
@@ -220,50 +218,4 @@ fn w03_a_grandchild_that_keeps_a_pipe_open_ends_reading_when_the_scope_does() {
     .unwrap();
     // SAFETY: it is the process of this test.
     unsafe { libc::kill(grandchild.unwrap(), libc::SIGKILL) };
-}
-
-/// As many as `SEEDBED_PROCESSES` says.
-#[test]
-fn w03_nothing_is_left_of_processes_that_are_cancelled_at_random_moments() {
-    let count = std::env::var("SEEDBED_PROCESSES").map_or(200, |count| count.parse().unwrap());
-    const AT_ONCE: u64 = 10;
-    let mut stopped = Vec::new();
-    run(async {
-        for round in 0..count / AT_ONCE {
-            let ids = nursery(async |n| {
-                let tasks = (0..AT_ONCE).map(|task| {
-                    let random = (round * AT_ONCE + task).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-                    n.spawn(async move { stopped_after(random).await })
-                });
-                let mut ids = Vec::new();
-                for task in tasks.collect::<Vec<_>>() {
-                    ids.extend(task.await?);
-                }
-                Ok(ids)
-            })
-            .await?;
-            assert!(ids.iter().all(|&id| is_reaped(id)));
-            stopped.extend(ids);
-        }
-        Ok(())
-    })
-    .unwrap();
-    assert!(!stopped.is_empty(), "not one was stopped");
-}
-
-/// Runs a process for up to some milliseconds. Returns its number, if it was stopped.
-async fn stopped_after(random: u64) -> Result<Option<u32>> {
-    let mut command = shell("echo word; echo word >&2; exec sleep 1000");
-    if random.is_multiple_of(2) {
-        command.own_group();
-    }
-    let mut id = None;
-    let limit = Duration::from_micros(random % 5000);
-    move_on_after(limit, async {
-        let outcome = command.input("word").output().await;
-        id = outcome.as_ref().err().and_then(|error| Some(error.find::<Stopped>()?.id()));
-        outcome
-    })
-    .await?;
-    Ok(id)
 }

@@ -7,12 +7,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod alone;
 mod background;
 mod cancellation;
 mod dropped;
 mod errors;
 mod foreign_traits;
 mod groups;
+#[cfg(target_os = "linux")]
+mod sandboxes;
 mod whole;
 
 use std::io;

@@ -19,11 +19,14 @@ use crate::world::process::running::{Process, Reach};
 const OVERDUE: Duration = Duration::from_secs(5);
 
 impl Process {
-    /// Waits until the process has ended, and reaps it. If it has to stop waiting, it puts the
-    /// process to an end first.
-    pub(super) async fn see_to_its_end(&self) -> Result<ExitStatus> {
+    /// Waits until the process has ended, however that may be, and reaps it. If it has to stop
+    /// waiting, it puts the process to an end first.
+    pub(super) async fn see_to_its_end(&self) -> Result<()> {
         match self.exited().await {
-            Ok(()) => self.reap(),
+            Ok(()) => {
+                let _ = self.reap(); // the outcome is kept
+                Ok(())
+            }
             Err(error) => Err(self.stop_because(error).await),
         }
     }

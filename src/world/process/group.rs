@@ -4,8 +4,8 @@ use rustix::process::Pid;
 
 use crate::error::Result;
 
-/// Whether others than its leader are left in a group. Only Linux can tell; elsewhere there are
-/// none.
+/// Whether others than its leader are left in a group, or may be. Only Linux can tell; elsewhere
+/// there are none.
 #[cfg(target_os = "linux")]
 pub(super) async fn has_others(leader: Pid) -> Result<bool> {
     // There may be thousands of processes to look at.
@@ -19,7 +19,11 @@ pub(super) async fn has_others(_: Pid) -> Result<bool> {
 
 #[cfg(target_os = "linux")]
 fn is_there_another(leader: i32) -> bool {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let processes = match std::fs::read_dir("/proc") {
+        Ok(processes) => processes,
+        // There is no `/proc`. Otherwise, as without descriptors, there may be others.
+        Err(error) => return error.kind() != std::io::ErrorKind::NotFound,
+    };
     processes.flatten().any(|process| {
         let id = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
         id.is_some_and(|id| id != leader)

@@ -1,0 +1,310 @@
+//! What concerns the whole process that starts others: how many descriptors it may have, what it
+//! does with signals, and which children it has left. So each of these tests runs in a process of
+//! its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::select;
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, WaitId, WaitIdOptions, getrlimit, setrlimit, waitid};
+use seedbed::process::{Command, Stdio, Stopped};
+use seedbed::testing::statistics;
+use seedbed::{Result, move_on_after, nursery, run, sleep};
+
+use crate::{is_reaped, ready, shell};
+
+/// Runs the test of this name, which this is, in a process of its own.
+fn alone(name: &str, test: impl FnOnce()) {
+    const VARIABLE: &str = "SEEDBED_TEST_ALONE";
+    if std::env::var_os(VARIABLE).is_some_and(|alone| alone == name) {
+        return test();
+    }
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", &format!("alone::{name}"), "--nocapture", "--test-threads=1"]);
+    let output = process.env(VARIABLE, name).output().unwrap();
+    let [said, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{errors}");
+    print!("{errors}");
+}
+
+/// Whether this process has children, be they running or not reaped.
+fn has_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    match waitid(WaitId::All, options) {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error, Errno::CHILD);
+            false
+        }
+    }
+}
+
+/// The children of this process by what `/proc` says, zombies among them.
+fn children() -> BTreeSet<u32> {
+    let is_ours = |process: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        let parent = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?;
+        (parent.parse() == Ok(std::process::id())).then_some(process)
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(is_ours).collect()
+}
+
+/// The descriptors that are open, and what each leads to.
+fn descriptors() -> BTreeMap<u64, PathBuf> {
+    let listed = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let listed: Vec<PathBuf> = listed.map(|entry| entry.path()).collect();
+    // That by which they were listed is closed by now.
+    let open = listed.into_iter().filter_map(|path| Some((std::fs::read_link(&path).ok()?, path)));
+    let number = |path: &Path| path.file_name()?.to_str()?.parse().ok();
+    open.map(|(to, path)| (number(&path).unwrap(), to)).collect()
+}
+
+/// One that is open and was not. (One that was may have gone: a thread holds on for a moment to what
+/// the run before was woken by.)
+fn further_than(before: &BTreeMap<u64, PathBuf>) -> Option<(u64, PathBuf)> {
+    descriptors().into_iter().find(|(number, _)| !before.contains_key(number))
+}
+
+/// Lets this process have only so many descriptors beside those that it has.
+fn with_descriptors<T>(more: usize, f: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Nofile);
+    // The limit is on the numbers, and the lowest free one is given out.
+    let open = descriptors();
+    let current = (0..).filter(|number| !open.contains_key(number)).nth(more);
+    setrlimit(Resource::Nofile, Rlimit { current, ..before }).unwrap();
+    let value = f();
+    setrlimit(Resource::Nofile, before).unwrap();
+    value
+}
+
+/// How often starting this has failed, each time with one descriptor more than before, until there
+/// were enough. Nothing is left of it.
+fn failures_until_there_are_enough(start: fn(&mut Command) -> Option<Result<()>>) -> usize {
+    let is_started = |more| {
+        let started = run(async {
+            // The run has its own descriptors by now.
+            assert!(shell("").status().await?.success());
+            let before = (statistics()?, descriptors());
+            let outcome = with_descriptors(more, || start(&mut shell("cat")));
+            assert_eq!(statistics()?, before.0);
+            assert_eq!(further_than(&before.1), None);
+            if let Some(outcome) = &outcome {
+                let text = outcome.as_ref().unwrap_err().to_string();
+                assert!(text.starts_with("starting `sh`: Too many open files"), "{text}");
+            }
+            Ok(outcome.is_none())
+        });
+        assert!(!has_children(), "the run has waited");
+        started.unwrap()
+    };
+    (0..).position(is_started).unwrap()
+}
+
+#[test]
+fn w03_without_descriptors_it_says_so_and_leaves_nothing() {
+    alone("w03_without_descriptors_it_says_so_and_leaves_nothing", || {
+        // What is started is started in the first poll, and dropped then.
+        let with_pipes = failures_until_there_are_enough(|command| {
+            command.input("word").output().now_or_never().map(|outcome| outcome.map(drop))
+        });
+        assert!(with_pipes > 0);
+        // It has been started when there is no descriptor for its end.
+        let without = failures_until_there_are_enough(|command| {
+            command.status().now_or_never().map(|outcome| outcome.map(drop))
+        });
+        assert!(without > 0);
+    });
+}
+
+#[test]
+fn w03_a_process_that_ignores_sigchld_cannot_know_how_others_end() {
+    alone("w03_a_process_that_ignores_sigchld_cannot_know_how_others_end", || {
+        // SAFETY: it is this process's to decide.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        run(async {
+            let unknown = |error: seedbed::Error| {
+                let expected = "`sh` has ended, and how is not known: this process ignores SIGCHLD";
+                assert!(error.to_string().starts_with(expected), "{error}");
+            };
+            unknown(shell("exit 3").status().await.unwrap_err());
+            unknown(shell("cat; echo words").input("word").output().await.unwrap_err());
+            nursery(async |n| {
+                let mut child = shell("exit 3").spawn(n)?;
+                unknown(child.wait().await.unwrap_err());
+                unknown(child.try_wait().unwrap_err());
+                child.signal(seedbed::signal::Signal::TERM)
+            })
+            .await?;
+            // It is put to an end all the same.
+            nursery(async |n| {
+                ready(n, &mut shell("echo ready; exec sleep 1000")).await?;
+                n.cancel();
+                Ok(())
+            })
+            .await
+        })
+        .unwrap();
+        assert!(!has_children());
+    });
+}
+
+/// A signal that means nothing comes all the time, and interrupts whatever waits.
+#[test]
+fn w03_system_calls_that_are_interrupted_go_on() {
+    alone("w03_system_calls_that_are_interrupted_go_on", || {
+        extern "C" fn nothing(_: i32) {}
+        // SAFETY: the handler does nothing; without SA_RESTART, calls are interrupted.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
+            assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
+        }
+        let done = Arc::new(AtomicBool::new(false));
+        // SAFETY: this thread waits for the other, and so is there as long as it.
+        let this = unsafe { libc::pthread_self() } as usize;
+        let interrupting = std::thread::spawn({
+            let done = done.clone();
+            move || {
+                let mut sent = 0_u64;
+                while !done.load(Ordering::Relaxed) {
+                    // SAFETY: as above.
+                    unsafe { libc::pthread_kill(this as libc::pthread_t, libc::SIGUSR1) };
+                    sent += 1;
+                    std::thread::yield_now();
+                }
+                sent
+            }
+        });
+        run(async {
+            for _ in 0..20 {
+                let input = vec![b'x'; 1 << 20];
+                let output = shell("tee /dev/stderr").input(input.clone()).run().await?;
+                assert!(output.stdout == input && output.stderr == input);
+                assert_eq!(shell("exit 3").status().await?.code(), Some(3));
+                nursery(async |n| {
+                    let (child, _) = ready(n, &mut shell("echo ready; exec sleep 1000")).await?;
+                    child.cancel();
+                    Ok(())
+                })
+                .await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        done.store(true, Ordering::Relaxed);
+        assert!(interrupting.join().unwrap() > 0);
+        assert!(!has_children());
+    });
+}
+
+/// How a process comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum End {
+    /// By itself.
+    Itself,
+    /// Its scope's time is up.
+    Cancelled,
+    /// Its handle in a nursery cancels it.
+    ByHandle,
+    /// Its future is dropped.
+    Dropped,
+}
+
+/// As many as `SEEDBED_PROCESSES` says.
+#[test]
+fn w03_nothing_is_left_of_processes_that_end_at_random_moments() {
+    const AT_ONCE: u64 = 10;
+    alone("w03_nothing_is_left_of_processes_that_end_at_random_moments", || {
+        let count = std::env::var("SEEDBED_PROCESSES").map_or(200, |count| count.parse().unwrap());
+        let begun = Instant::now();
+        let mut ends = BTreeMap::new();
+        let all_descriptors = descriptors();
+        for round in 0..count / AT_ONCE {
+            let round_ends = run(async {
+                shell("").status().await?; // the run has its own descriptors by now
+                let before = (statistics()?, descriptors());
+                assert_eq!(children(), BTreeSet::new());
+                let ends = nursery(async |n| {
+                    let tasks = (0..AT_ONCE).map(|task| {
+                        let random = (round * AT_ONCE + task).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                        n.spawn(ends_somehow(random >> 32))
+                    });
+                    let tasks: Vec<_> = tasks.collect();
+                    let mut ends = Vec::new();
+                    for task in tasks {
+                        ends.push(task.await?);
+                    }
+                    Ok(ends)
+                })
+                .await?;
+                assert_eq!(statistics()?, before.0);
+                assert_eq!(further_than(&before.1), None);
+                Ok(ends)
+            });
+            for end in round_ends.unwrap() {
+                *ends.entry(end).or_insert(0) += 1;
+            }
+            assert!(!has_children(), "the run has waited for those that were dropped");
+            assert_eq!(children(), BTreeSet::new());
+        }
+        while descriptors() != all_descriptors {
+            std::thread::yield_now();
+        }
+        assert_eq!(ends.len(), 4, "all of it happens: {ends:?}");
+        eprintln!("{count} processes in {:.1?}: {ends:?}", begun.elapsed());
+    });
+}
+
+/// Has a process end in a way and at a moment that are drawn.
+async fn ends_somehow(random: u64) -> Result<End> {
+    let moment = Duration::from_micros((random >> 8) % 5000);
+    let way = [End::Itself, End::Cancelled, End::ByHandle, End::Dropped][random as usize % 4];
+    let mut command = shell(match way {
+        End::Itself => "echo word; cat >&2",
+        _ => "echo word; cat >&2; exec sleep 1000",
+    });
+    if random & 4 == 0 {
+        command.own_group();
+    }
+    if random & 8 == 0 {
+        command.grace(Duration::ZERO);
+    }
+    command.input("word");
+    match way {
+        End::Itself => assert!(command.run().await?.status.success()),
+        End::Cancelled => {
+            let ended = move_on_after(moment, async {
+                let error = command.output().await.unwrap_err();
+                // Unless the time was up before it was started.
+                assert!(error.find::<Stopped>().is_none_or(|stopped| is_reaped(stopped.id())));
+                Err::<(), _>(error)
+            });
+            assert!(ended.await?.is_none());
+        }
+        End::ByHandle => {
+            nursery(async |n| {
+                let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn(n)?;
+                sleep(moment).await?;
+                child.cancel();
+                let signal = child.wait().await?.signal();
+                assert!(matches!(signal, Some(libc::SIGTERM | libc::SIGKILL)), "{signal:?}");
+                assert!(is_reaped(child.id()));
+                Ok(())
+            })
+            .await?;
+        }
+        End::Dropped => {
+            select(pin!(command.output()), pin!(sleep(moment))).await;
+        }
+    }
+    Ok(way)
+}
