@@ -245,7 +245,7 @@ impl<T> ToThread<T> {
     }
 
     /// Whether a thread has the function.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
+    #[cfg(all(unix, not(loom), any(feature = "fs", feature = "stdio")))]
     pub(crate) fn has_begun(&self) -> bool {
         matches!(self.stage, Stage::Started(_))
     }

@@ -4,13 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_io::AsyncRead;
 use rustix::net::RecvFlags;
 
 use crate::error::{Result, placed};
+use crate::operation::checkpoint::checkpoint;
 use crate::world::reactor::readiness::{Reads, Side};
 use crate::world::reactor::registration::Registration;
 use crate::world::stdio::reader_thread::ReaderThread;
@@ -45,6 +44,8 @@ pub fn stdin() -> Result<Input> {
 
 /// Reads from a descriptor whose flags are not to be changed, because others share them: the
 /// [standard input](stdin), or something else that this process was given.
+///
+/// It implements `AsyncRead` of the `futures` crate, and with the feature `tokio-io` that of tokio.
 pub struct Input {
     source: Registration<Source>,
     /// What was read and belongs to no line yet.
@@ -98,7 +99,7 @@ impl Input {
     /// If this is cancelled or dropped, nothing is lost: the next call returns the line from its
     /// beginning.
     ///
-    /// This is a [checkpoint](crate::checkpoint()), if the line has not been read ahead.
+    /// This is a [checkpoint](crate::checkpoint()).
     ///
     /// # Errors
     ///
@@ -111,6 +112,9 @@ impl Input {
             let mut searched = 0;
             loop {
                 if let Some(end) = self.ahead[searched..].iter().position(|&byte| byte == b'\n') {
+                    if searched == 0 {
+                        checkpoint().await?; // reading is one
+                    }
                     let line: Vec<u8> = self.ahead.drain(..=searched + end).collect();
                     return Ok(Some(text(line)?));
                 }
@@ -124,6 +128,16 @@ impl Input {
                 }
             }
         })
+    }
+
+    /// Reads for a foreign trait.
+    pub(super) fn poll_read_some(
+        &mut self,
+        buffer: &mut [u8],
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let Input { source, ahead } = self;
+        source.poll_operation(Side::Read, cx, |source| read(source, ahead, buffer))
     }
 }
 
@@ -172,18 +186,6 @@ impl AsFd for Source {
             Source::Own(descriptor) | Source::Socket(descriptor) => descriptor.as_fd(),
             Source::Thread(thread) => thread.as_fd(),
         }
-    }
-}
-
-/// It is a checkpoint, and a [`Cancelled`](crate::Cancelled) comes inside the [`io::Error`].
-impl AsyncRead for Input {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let Input { source, ahead } = self.get_mut();
-        source.poll_operation(Side::Read, cx, |source| read(source, ahead, buffer))
     }
 }
 

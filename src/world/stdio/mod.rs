@@ -41,11 +41,15 @@
 //! | `input` | reading, and lines |
 //! | `output` | writing |
 //! | `reader_thread` | a thread that reads when it is asked to |
+//! | `writer_thread` | writing by a thread |
+//! | `foreign` | traits of other libraries |
 
+mod foreign;
 mod input;
 mod output;
 mod reader_thread;
 mod way;
+mod writer_thread;
 
 pub use input::{Input, stdin};
 pub use output::{Output, stderr, stdout};

@@ -4,19 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::panic::Location;
+use std::task::{Context, Poll};
 
 use rustix::net::SendFlags;
 
 use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
-use crate::threads::to_thread;
-use crate::world::reactor::readiness::Writes;
+use crate::world::reactor::readiness::{Side, Writes};
 use crate::world::reactor::registration::Registration;
 use crate::world::stdio::way::{Use, Way};
-
-/// How much a thread writes at a time. So much is copied for it.
-const MOST_AT_ONCE: usize = 64 * 1024;
+use crate::world::stdio::writer_thread::WriterThread;
 
 /// Returns the standard output, as something to write to.
 ///
@@ -43,13 +41,16 @@ pub fn stderr() -> Result<Output> {
 
 /// Writes to a descriptor whose flags are not to be changed, because others share them: the
 /// [standard output](stdout), or something else that this process was given.
+///
+/// It implements `AsyncWrite` of the `futures` crate, and with the feature `tokio-io` that of
+/// tokio.
 #[derive(Debug)]
 pub struct Output(Sink);
 
 enum Sink {
     Own(Registration<OwnedFd>),
     Socket(Registration<OwnedFd>),
-    Thread(Arc<OwnedFd>),
+    Thread(WriterThread),
 }
 
 impl Output {
@@ -73,7 +74,7 @@ impl Output {
         Ok(Output(match Way::to(descriptor, Use::Writing)? {
             Way::Own(file) => Sink::Own(Registration::new(file)),
             Way::Socket(socket) => Sink::Socket(Registration::new(socket)),
-            Way::Blocks(descriptor) => Sink::Thread(Arc::new(descriptor)),
+            Way::Blocks(descriptor) => Sink::Thread(WriterThread::new(descriptor)),
         }))
     }
 
@@ -81,7 +82,8 @@ impl Output {
     /// number of bytes written.
     ///
     /// This is a [checkpoint](crate::checkpoint()). Where a thread writes, a write that has begun is
-    /// waited for, even if it is cancelled; if its future is dropped, it happens all the same.
+    /// waited for, even if it is cancelled; if its future is dropped, it happens all the same, and
+    /// the next write comes after it.
     ///
     /// # Errors
     ///
@@ -89,26 +91,12 @@ impl Output {
     /// system call.
     #[track_caller]
     pub fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
+        let place = Location::caller();
         placed(async move {
-            match &self.0 {
-                Sink::Own(file) => {
-                    let write =
-                        file.operate(Writes, |file| Ok(rustix::io::write(file.source(), bytes)?));
-                    write.await
-                }
-                Sink::Socket(socket) => {
-                    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-                    let write = socket.operate(Writes, |socket| {
-                        Ok(rustix::net::send(socket.source(), bytes, flags)?)
-                    });
-                    write.await
-                }
-                Sink::Thread(descriptor) => {
-                    let descriptor = descriptor.clone();
-                    let bytes = bytes[..bytes.len().min(MOST_AT_ONCE)].to_vec();
-                    let written = to_thread(move || write_once(&descriptor, &bytes)).await?;
-                    Ok(written?)
-                }
+            match &mut self.0 {
+                Sink::Own(file) => file.operate(Writes, |file| write(file, bytes)).await,
+                Sink::Socket(socket) => socket.operate(Writes, |socket| send(socket, bytes)).await,
+                Sink::Thread(thread) => thread.write(bytes, place).await,
             }
         })
     }
@@ -139,22 +127,45 @@ impl Output {
             Ok(())
         })
     }
-}
 
-fn write_once(descriptor: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
-    loop {
-        match rustix::io::write(descriptor, bytes) {
-            Err(rustix::io::Errno::INTR) => {}
-            written => return Ok(written?),
+    /// Writes for a foreign trait.
+    pub(super) fn poll_write_some(
+        &mut self,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Sink::Own(file) => file.poll_operation(Side::Write, cx, |file| write(file, bytes)),
+            Sink::Socket(socket) => {
+                socket.poll_operation(Side::Write, cx, |socket| send(socket, bytes))
+            }
+            Sink::Thread(thread) => thread.poll_write(bytes, cx).map_err(io::Error::from),
         }
     }
+
+    /// Waits, for a foreign trait, until nothing is being written.
+    pub(super) fn poll_settle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Sink::Own(io) | Sink::Socket(io) => io.poll_checkpoint(Side::Write, cx),
+            Sink::Thread(thread) => thread.poll_settle(cx).map(Ok),
+        }
+    }
+}
+
+fn write(file: &Registration<OwnedFd>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::write(file.source(), bytes)?)
+}
+
+fn send(socket: &Registration<OwnedFd>, bytes: &[u8]) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    Ok(rustix::net::send(socket.source(), bytes, flags)?)
 }
 
 impl AsFd for Sink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Sink::Own(io) | Sink::Socket(io) => io.as_fd(),
-            Sink::Thread(descriptor) => descriptor.as_fd(),
+            Sink::Thread(thread) => thread.as_fd(),
         }
     }
 }
