@@ -64,6 +64,9 @@
 //! | `tokio::process` | [`process`][of-process], with the feature of that name: `run`, `output` and `status` as there |
 //! | a `Child` that outlives whoever started it; `kill_on_drop`, which may leave a zombie | [`spawn`][of-process-spawn] takes a nursery: cancelled, the process is asked to end, killed after a grace, and reaped |
 //! | `child.stdin.take()`, and a task each for input and outputs | [`input`][of-process-input], then `run` or `output` |
+//! | `Stdin`, a thread that goes on reading after a `timeout`, and takes away the next line | [`stdio::stdin`][of-stdio-stdin], with the feature `stdio`: a read that is cancelled takes nothing, and nothing waits for somebody to press Enter |
+//! | `stdin().lines()` of a `BufReader` | [`next_line`][of-stdio-next-line], which can be cancelled half-way |
+//! | `Stdout`, which has to be flushed before the end | [`stdio::stdout`][of-stdio-stdout]: what is written has been given to the system |
 //! | `tokio::time::pause` | [`VirtualClock`](crate::testing::VirtualClock) |
 //! | `loom` for tasks, `shuttle`, the seeds of `turmoil` | [`explore`](crate::testing::explore()) |
 //! | `loom` for threads | [the same](crate::guide::testing#other-threads-loom), with runs inside its models |
@@ -109,4 +112,16 @@
     doc = "[of-process]: https://docs.rs/seedbed/latest/seedbed/process/
 [of-process-input]: https://docs.rs/seedbed/latest/seedbed/process/struct.Command.html#method.input
 [of-process-spawn]: https://docs.rs/seedbed/latest/seedbed/process/struct.Command.html#method.spawn"
+)]
+#![cfg_attr(
+    all(unix, not(loom), feature = "stdio"),
+    doc = "[of-stdio-next-line]: crate::stdio::Input::next_line
+[of-stdio-stdin]: crate::stdio::stdin
+[of-stdio-stdout]: crate::stdio::stdout"
+)]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "stdio")),
+    doc = "[of-stdio-next-line]: https://docs.rs/seedbed/latest/seedbed/stdio/struct.Input.html#method.next_line
+[of-stdio-stdin]: https://docs.rs/seedbed/latest/seedbed/stdio/fn.stdin.html
+[of-stdio-stdout]: https://docs.rs/seedbed/latest/seedbed/stdio/fn.stdout.html"
 )]

@@ -42,3 +42,22 @@ fn w03_a_read_that_is_cancelled_takes_nothing() {
     }))
     .unwrap();
 }
+
+#[cfg(feature = "tokio-io")]
+#[test]
+fn w03_pipes_are_readers_and_writers_of_tokio() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    run(nursery(async |n| {
+        let mut cat = Command::new("cat");
+        let mut cat = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn(n)?;
+        let (mut stdin, mut stdout) = (cat.stdin.take().unwrap(), cat.stdout.take().unwrap());
+        AsyncWriteExt::write_all(&mut stdin, b"words").await?;
+        AsyncWriteExt::flush(&mut stdin).await?;
+        AsyncWriteExt::shutdown(&mut stdin).await?;
+        let mut text = String::new();
+        AsyncReadExt::read_to_string(&mut stdout, &mut text).await?;
+        assert_eq!(text, "words");
+        Ok(())
+    }))
+    .unwrap();
+}

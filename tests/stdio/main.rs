@@ -7,6 +7,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod descriptors;
+mod foreign_traits;
+mod jobs;
+
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -190,17 +195,44 @@ fn w05_the_null_device_has_nothing_and_takes_everything() {
 }
 
 #[test]
-fn w05_a_terminal_that_hangs_up_ends() {
+fn w05_a_person_at_a_terminal_can_end_it() {
     run(async {
         let (descriptor, mut person) = terminal();
         let mut input = Input::new(&descriptor)?;
         person.write_all(b"\x04")?; // Ctrl-D
         assert_eq!(input.next_line().await?, None);
-        drop(person);
-        // The system says that there is no more, or that it has failed.
-        assert!(!matches!(input.next_line().await, Ok(Some(_))));
+        person.write_all(b"word\n")?; // it was an end and not the end
+        assert_eq!(input.next_line().await?.as_deref(), Some("word"));
         Ok(())
     })
+    .unwrap();
+}
+
+/// A line that was read ahead is one that waits no more.
+#[test]
+fn w05_reading_lines_lets_others_run_and_looks_for_a_cancellation() {
+    let turns = &Cell::new(0);
+    run(nursery(async |n| {
+        let (descriptor, mut other) = pipe();
+        let mut input = Input::new(&descriptor)?;
+        other.write_all(&b"word\n".repeat(1000))?;
+        drop(n.spawn(async {
+            loop {
+                turns.set(turns.get() + 1);
+                yield_now().await?;
+            }
+            #[expect(unreachable_code)]
+            Ok(())
+        }));
+        for _ in 0..900 {
+            assert_eq!(input.next_line().await?.as_deref(), Some("word"));
+        }
+        assert!(turns.get() >= 900 / 128, "{}", turns.get());
+        assert!(cancelled(input.next_line()).await?.is_none());
+        assert_eq!(input.next_line().await?.as_deref(), Some("word"));
+        n.cancel();
+        Ok(())
+    }))
     .unwrap();
 }
 
