@@ -13,6 +13,7 @@ use crate::platform::part::part;
 use crate::run::Run;
 use crate::run::flood::Found;
 use crate::schedule::order::Others;
+use crate::schedule::remote::calls::Call;
 use crate::schedule::remote::wakes::Generation;
 use crate::schedule::rounds::{Seen, World};
 use crate::schedule::wake::{Which, wake_here};
@@ -102,19 +103,28 @@ impl Run {
         let mut panic = FirstPanic::new();
         self.remote.inbox.take(&mut batch);
         // Calls that were taken are made, even if a foreign waker panics.
-        panic.catch_each(&mut batch.woken.drain(..), |woken| {
+        panic.catch_each(&mut batch.woken.iter(), |woken| {
             wake_here(match woken.generation {
                 Generation::Own => Which::Unit(woken.id),
                 Generation::Any => Which::Place(woken.id.index()),
             });
         });
-        for call in batch.calls.drain(..) {
+        batch.woken.clear();
+        if !batch.calls.is_empty() {
+            self.make(&mut batch.calls);
+        }
+        self.batch.set(batch);
+        panic.resume();
+    }
+
+    /// Makes calls that other threads have left.
+    #[inline(never)]
+    fn make(&self, calls: &mut Vec<Call>) {
+        for call in calls.drain(..) {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
                 self.system.core().panicked(payload, Spawned::At(self.system.place()));
             }
         }
-        self.batch.set(batch);
-        panic.resume();
     }
 
     /// Fires the timers that are due.
