@@ -1,13 +1,14 @@
-//! D2: locks, notifications and the like, with a task that is cancelled at every possible moment:
-//! nothing is lost, nothing is doubled, and nobody hangs.
+//! D2 and D3: locks, notifications and the like, with a task that is cancelled at every possible
+//! moment: nothing is lost, nothing is doubled, and nobody hangs.
 
 use std::cell::{Cell, RefCell};
 
 use seedbed::sync::{
-    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
+    Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, conflated_channel,
+    oneshot, unbounded_channel, watch,
 };
 use seedbed::testing::explore;
-use seedbed::{CancelScope, Result, checkpoint, nursery};
+use seedbed::{CancelScope, Result, channel, checkpoint, nursery};
 
 /// Two tasks do `work`, the first in a scope that a third one cancels. Returns whether the first
 /// was cancelled.
@@ -18,6 +19,23 @@ async fn cancelling_one(work: impl AsyncFn(usize) -> Result<()>) -> Result<bool>
         n.spawn(work(1));
         n.spawn(async {
             checkpoint().await?;
+            scope.cancel();
+            Ok(())
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(scope.cancelled_caught())
+}
+
+/// The same with a third task that works.
+async fn cancelling_one_of_three(work: impl AsyncFn(usize) -> Result<()>) -> Result<bool> {
+    let scope = CancelScope::new();
+    nursery(async |n| {
+        n.spawn(scope.enter(async |_| work(0).await));
+        n.spawn(work(1));
+        n.spawn(work(2));
+        n.spawn(async {
             scope.cancel();
             Ok(())
         });
@@ -332,6 +350,190 @@ fn d02_a_broadcast_reaches_each_receiver_once() {
         })
         .await?;
         assert_eq!(seen.take(), [1, 2]);
+        Ok(())
+    });
+}
+
+// Three that contend, one of which is cancelled.
+
+#[test]
+fn d02_a_mutex_that_three_want() {
+    explored(async || {
+        let (mutex, done) = (Mutex::new(0), Cell::new(0));
+        let cancelled = cancelling_one_of_three(async |_| {
+            let mut value = mutex.lock().await?;
+            *value += 1;
+            let mine = *value;
+            let outcome = checkpoint().await;
+            assert_eq!(*value, mine, "nobody else has it");
+            done.set(done.get() + i32::from(outcome.is_ok()));
+            outcome
+        })
+        .await?;
+        assert!(mutex.try_lock().is_some(), "it is unlocked");
+        assert_eq!(done.get(), 3 - i32::from(cancelled));
+        Ok(())
+    });
+}
+
+/// A reader, a writer and a reader, in this order or another; the writer is cancelled.
+#[test]
+fn d02_a_rwlock_that_three_want() {
+    explored(async || {
+        let (lock, readers, writers) = (RwLock::new(0), Cell::new(0), Cell::new(0));
+        cancelling_one_of_three(async |task| {
+            if task == 0 {
+                let mut value = lock.write().await?;
+                assert_eq!((readers.get(), writers.replace(1)), (0, 0));
+                *value += 1;
+                let outcome = checkpoint().await;
+                assert_eq!((readers.get(), writers.replace(0)), (0, 1));
+                outcome
+            } else {
+                let value = lock.read().await?;
+                readers.set(readers.get() + 1);
+                let before = *value;
+                let outcome = checkpoint().await;
+                assert_eq!((*value, writers.get()), (before, 0));
+                readers.set(readers.get() - 1);
+                outcome
+            }
+        })
+        .await?;
+        assert!(lock.try_write().is_some(), "it is given up");
+        Ok(())
+    });
+}
+
+/// The first needs both permits, and is cancelled; the others may then go on.
+#[test]
+fn d02_a_semaphore_that_three_want() {
+    explored(async || {
+        let (semaphore, taken) = (Semaphore::new(2), Cell::new(0));
+        cancelling_one_of_three(async |task| {
+            let count = if task == 0 { 2 } else { 1 };
+            let permits = semaphore.acquire_many(count).await?;
+            taken.set(taken.get() + count);
+            assert!(taken.get() <= 2);
+            let outcome = checkpoint().await;
+            taken.set(taken.get() - count);
+            drop(permits);
+            outcome
+        })
+        .await?;
+        assert_eq!(semaphore.available_permits(), 2);
+        Ok(())
+    });
+}
+
+// Channels.
+
+/// One that sends with a permit and is cancelled, and one that sends without: every message that
+/// was sent is received, and the end comes after it.
+#[test]
+fn d03_what_is_reserved_is_used_or_free_again() {
+    for capacity in [0, 1] {
+        explored(async || {
+            let (sender, receiver) = channel(capacity);
+            let (sent, got) = (Cell::new(0), Cell::new(0));
+            let scope = CancelScope::new();
+            nursery(async |n| {
+                let other = sender.clone();
+                n.spawn(scope.enter(async |_| {
+                    let sender = sender;
+                    let permit = sender.reserve().await?;
+                    checkpoint().await?;
+                    permit.send(1)?;
+                    sent.set(sent.get() + 1);
+                    Ok(())
+                }));
+                n.spawn(async {
+                    let sender = other;
+                    sender.send(2).await?;
+                    sent.set(sent.get() + 1);
+                    Ok(())
+                });
+                n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                });
+                while receiver.recv().await?.is_some() {
+                    got.set(got.get() + 1);
+                }
+                Ok(())
+            })
+            .await?;
+            assert_eq!(got.get(), sent.get());
+            assert_eq!(sent.get(), 2 - i32::from(scope.cancelled_caught()));
+            Ok(())
+        });
+    }
+}
+
+/// Two receivers, one of which is cancelled and receives again afterwards.
+#[test]
+fn d02_an_unbounded_channel_loses_no_message() {
+    explored(async || {
+        let (sender, receiver) = unbounded_channel();
+        let (scope, got) = (CancelScope::new(), RefCell::new(Vec::new()));
+        let receives = async || {
+            while let Some(message) = receiver.recv().await? {
+                got.borrow_mut().push(message);
+            }
+            Ok(())
+        };
+        nursery(async |n| {
+            n.spawn(async {
+                scope.enter(async |_| receives().await).await?;
+                receives().await
+            });
+            n.spawn(receives());
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            sender.try_send(1).expect("there is room");
+            sender.try_send(2).expect("there is room");
+            drop(sender);
+            Ok(())
+        })
+        .await?;
+        let mut got = got.take();
+        got.sort();
+        assert_eq!(got, [1, 2]);
+        Ok(())
+    });
+}
+
+/// The latest message is always received; what is received before it is older.
+#[test]
+fn d02_a_conflated_channel_does_not_lose_the_latest() {
+    explored(async || {
+        let (sender, receiver) = conflated_channel();
+        let (scope, got) = (CancelScope::new(), RefCell::new(Vec::new()));
+        let receives = async || {
+            while let Some(message) = receiver.recv().await? {
+                got.borrow_mut().push(message);
+            }
+            Ok(())
+        };
+        nursery(async |n| {
+            n.spawn(async {
+                scope.enter(async |_| receives().await).await?;
+                receives().await
+            });
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            sender.send(1).await?;
+            sender.send(2).await?;
+            drop(sender);
+            Ok(())
+        })
+        .await?;
+        let got = got.take();
+        assert!(got == [1, 2] || got == [2], "{got:?}");
         Ok(())
     });
 }

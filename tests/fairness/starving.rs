@@ -24,7 +24,7 @@ use seedbed::testing::VirtualClock;
 use seedbed::{
     Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
     cancellable, channel, checkpoint, context_manager, fail_after, finishing, generator, idle,
-    iterate, move_on_after, nursery, sleep, sync_generator, with, yield_now,
+    iterate, move_on_after, nursery, sleep, sync_generator, thread_channel, with, yield_now,
 };
 
 /// The default budget, of a unit in one poll.
@@ -323,6 +323,20 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
             let (sender, receiver) = channel(1);
             while greed.goes_on() {
                 sender.send(()).await.unwrap();
+                receiver.recv().await?;
+            }
+        }),
+        greedy!("places in a channel", |greed| {
+            let (sender, receiver) = channel(1);
+            while greed.goes_on() {
+                sender.reserve().await?.send(()).unwrap();
+                receiver.try_recv().unwrap();
+            }
+        }),
+        greedy!("a channel for threads", |greed| {
+            let (sender, receiver) = thread_channel(1);
+            while greed.goes_on() {
+                sender.send(()).await?;
                 receiver.recv().await?;
             }
         }),

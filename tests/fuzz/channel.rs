@@ -1,19 +1,23 @@
 //! A channel with several senders and receivers that are cancelled and dropped at any time,
-//! compared with a model.
+//! compared with a model: bounded, unbounded and conflated, with places that are reserved.
 //!
-//! The first byte is the capacity. Each further byte is a step: what is done, and to which of a few
-//! operations. Each operation has a scope of its own and is polled by hand.
+//! The first byte is the kind of channel. Each further byte is a step: what is done, and to which
+//! of a few operations. Each operation has a scope of its own and is polled by hand.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake};
 
+use seedbed::sync::{conflated_channel, unbounded_channel};
 use seedbed::testing::{VirtualClock, statistics};
 use seedbed::{
-    Builder, CancelScope, Receiver, Result, Sender, TryRecvError, TrySendError, channel, checkpoint,
+    Builder, CancelScope, Closed, Receiver, Result, SendPermit, Sender, TryRecvError, TrySendError,
+    channel, checkpoint,
 };
 
 const OPERATIONS: usize = 8;
@@ -32,8 +36,19 @@ impl Wake for Wakes {
 enum Outcome {
     Sent,
     Received(Option<u32>),
+    Reserved,
     Cancelled(Option<u32>),
-    Closed(u32),
+    Closed(Option<u32>),
+}
+
+/// The permits that there are.
+type Permits<'a> = Rc<RefCell<Vec<SendPermit<'a, u32>>>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sends,
+    Reserves,
+    Receives,
 }
 
 /// An operation that waits, and what it should end with.
@@ -41,6 +56,7 @@ struct Operation<'a> {
     future: Pin<Box<dyn Future<Output = Outcome> + 'a>>,
     scope: CancelScope,
     wakes: Arc<Wakes>,
+    kind: Kind,
     /// What a sender brought.
     message: Option<u32>,
     /// What it was given to look at: then it has happened, whatever comes after.
@@ -50,6 +66,7 @@ struct Operation<'a> {
 #[derive(Clone, Copy)]
 enum Served {
     Sent,
+    Reserved,
     /// A message, and which one it was in the order of their acceptance.
     Received(u32, u64),
     Closed,
@@ -59,8 +76,12 @@ enum Served {
 #[derive(Default)]
 struct Model {
     capacity: usize,
+    is_conflated: bool,
     /// By the order of acceptance.
     buffer: BTreeMap<u64, u32>,
+    /// Places for messages that have not been sent.
+    reserved: usize,
+    /// Those that wait for room, for a message or for a place.
     senders: VecDeque<usize>,
     receivers: VecDeque<usize>,
     accepted: u64,
@@ -70,6 +91,7 @@ struct Model {
 struct Pair<'a> {
     sender: &'a Sender<u32>,
     receiver: &'a Receiver<u32>,
+    permits: Permits<'a>,
     operations: Vec<Option<Operation<'a>>>,
     model: Model,
     /// Messages are numbered.
@@ -87,9 +109,21 @@ async fn send(scope: CancelScope, sender: &Sender<u32>, message: u32) -> Outcome
             checkpoint().await?; // which fails as well
             unreachable!("the scope stays cancelled")
         }
-        Err(error) => Ok(Outcome::Closed(error.into_inner())),
+        Err(error) => Ok(Outcome::Closed(Some(error.into_inner()))),
     });
     sent.await.expect("nothing but the cancellation").unwrap_or(Outcome::Cancelled(back))
+}
+
+async fn reserve<'a>(scope: CancelScope, sender: &'a Sender<u32>, permits: Permits<'a>) -> Outcome {
+    let reserved = scope.enter(async |_| match sender.reserve().await {
+        Ok(permit) => {
+            permits.borrow_mut().push(permit);
+            Ok(Outcome::Reserved)
+        }
+        Err(error) if error.is::<Closed>() => Ok(Outcome::Closed(None)),
+        Err(error) => Err(error),
+    });
+    reserved.await.expect("nothing but the cancellation").unwrap_or(Outcome::Cancelled(None))
 }
 
 async fn receive(scope: CancelScope, receiver: &Receiver<u32>) -> Outcome {
@@ -101,9 +135,12 @@ impl<'a> Pair<'a> {
     fn step(&mut self, step: u8) {
         let at = usize::from(step) % OPERATIONS;
         match usize::from(step) / OPERATIONS % 16 {
-            0..4 => self.begin(at, true),
-            4..8 => self.begin(at, false),
-            8 | 9 => self.cancel(at),
+            0..3 => self.begin(at, Kind::Sends),
+            3 => self.begin(at, Kind::Reserves),
+            4..8 => self.begin(at, Kind::Receives),
+            8 => self.cancel(at),
+            9 if at < 5 => self.send_reserved(),
+            9 => self.release(),
             10 | 11 => self.poll(at),
             12 => self.drop(at),
             13 => self.try_send(),
@@ -129,17 +166,16 @@ impl<'a> Pair<'a> {
         assert_eq!(before, None, "message {message} was {how}");
     }
 
-    /// Whom the next message is for, or comes from: the first that was not cancelled.
-    fn first(&mut self, sends: bool) -> Option<usize> {
+    /// The first of these that waits and was not cancelled. It leaves its queue.
+    fn first(&mut self, kinds: &[Kind]) -> Option<usize> {
         let Model { senders, receivers, .. } = &mut self.model;
-        let queue = if sends { senders } else { receivers };
-        while let Some(at) = queue.pop_front() {
-            let operation = self.operations[at].as_ref().expect("who waits is there");
-            if !operation.scope.cancel_called() {
-                return Some(at);
-            }
-        }
-        None
+        let queue = if kinds == [Kind::Receives] { receivers } else { senders };
+        let is_it = |at: &usize| {
+            let operation = self.operations[*at].as_ref().expect("who waits is there");
+            kinds.contains(&operation.kind) && !operation.scope.cancel_called()
+        };
+        let place = queue.iter().position(is_it)?;
+        queue.remove(place)
     }
 
     fn serve(&mut self, at: usize, served: Served) {
@@ -153,13 +189,14 @@ impl<'a> Pair<'a> {
             self.operations.iter().flatten().filter_map(|operation| operation.served);
         self.model.closed
             && self.model.buffer.is_empty()
+            && self.model.reserved == 0
             && !handed_over.any(|served| matches!(served, Served::Received(..)))
     }
 
     /// If this is the end, those who wait for a message are told.
     fn tell_end(&mut self) {
         while self.has_ended()
-            && let Some(at) = self.first(false)
+            && let Some(at) = self.first(&[Kind::Receives])
         {
             self.serve(at, Served::Closed);
         }
@@ -167,55 +204,100 @@ impl<'a> Pair<'a> {
 
     /// The model takes a message in. False if there is no room.
     fn put(&mut self, message: u32) -> bool {
-        let receiver = self.first(false);
-        if receiver.is_none() && self.model.buffer.len() >= self.model.capacity {
+        let receiver = self.first(&[Kind::Receives]);
+        let used = self.model.buffer.len() + self.model.reserved;
+        if receiver.is_none() && used >= self.model.capacity && !self.model.is_conflated {
             return false;
         }
+        self.accept(message, receiver);
+        true
+    }
+
+    fn accept(&mut self, message: u32, receiver: Option<usize>) {
         let number = self.model.accepted;
         self.model.accepted += 1;
         match receiver {
             Some(at) => self.serve(at, Served::Received(message, number)),
-            None => drop(self.model.buffer.insert(number, message)),
+            None => self.store(number, message),
         }
-        true
+    }
+
+    fn store(&mut self, number: u64, message: u32) {
+        self.model.buffer.insert(number, message);
+        if self.model.is_conflated && self.model.buffer.len() > 1 {
+            let (_, oldest) = self.model.buffer.pop_first().expect("there are two");
+            self.end(oldest, "conflated");
+        }
+    }
+
+    /// Whether there is a place to reserve. A rendezvous has one.
+    fn has_place(&self) -> bool {
+        let used = self.model.buffer.len() + self.model.reserved;
+        self.model.is_conflated || used < self.model.capacity.max(1)
+    }
+
+    /// The room there is goes to those that have waited longest for it.
+    fn serve_room(&mut self) {
+        while self.has_place() {
+            let used = self.model.buffer.len() + self.model.reserved;
+            let for_messages = used < self.model.capacity;
+            let kinds: &[Kind] =
+                if for_messages { &[Kind::Reserves, Kind::Sends] } else { &[Kind::Reserves] };
+            let Some(at) = self.first(kinds) else { return };
+            self.serve_with_room(at);
+        }
+    }
+
+    fn serve_with_room(&mut self, at: usize) {
+        match self.operations[at].as_ref().expect("who waits is there").message {
+            Some(message) => {
+                self.serve(at, Served::Sent);
+                self.accept(message, None);
+            }
+            None => {
+                self.serve(at, Served::Reserved);
+                self.model.reserved += 1;
+            }
+        }
     }
 
     /// The model gives a message out.
     fn take(&mut self) -> Option<u32> {
-        let first = self.model.buffer.pop_first();
-        let room = first.is_none() || self.model.buffer.len() < self.model.capacity;
-        let sender = if room { self.first(true) } else { None };
-        if let Some(at) = sender {
+        let Some((_, first)) = self.model.buffer.pop_first() else {
+            let at = self.first(&[Kind::Sends])?;
             self.serve(at, Served::Sent);
-            let message = self.operations[at].as_ref().and_then(|sender| sender.message);
-            let message = message.expect("a sender brings one");
-            let number = self.model.accepted;
             self.model.accepted += 1;
-            self.model.buffer.insert(number, message);
-        }
-        first.or_else(|| self.model.buffer.pop_first()).map(|(_, message)| message)
+            return self.operations[at].as_ref().and_then(|sender| sender.message);
+        };
+        self.serve_room();
+        Some(first)
     }
 
-    fn begin(&mut self, at: usize, sends: bool) {
+    fn begin(&mut self, at: usize, kind: Kind) {
         if self.operations[at].is_some() {
             return;
         }
         let scope = CancelScope::new();
-        let message = sends.then(|| self.message());
-        let future: Pin<Box<dyn Future<Output = Outcome>>> = match message {
-            Some(message) => Box::pin(send(scope.clone(), self.sender, message)),
-            None => Box::pin(receive(scope.clone(), self.receiver)),
+        let message = (kind == Kind::Sends).then(|| self.message());
+        let future: Pin<Box<dyn Future<Output = Outcome> + 'a>> = match (kind, message) {
+            (Kind::Sends, Some(message)) => Box::pin(send(scope.clone(), self.sender, message)),
+            (Kind::Receives, _) => Box::pin(receive(scope.clone(), self.receiver)),
+            _ => Box::pin(reserve(scope.clone(), self.sender, self.permits.clone())),
         };
         let mut operation =
-            Operation { future, scope, wakes: Arc::default(), message, served: None };
+            Operation { future, scope, wakes: Arc::default(), kind, message, served: None };
         let outcome = operation.poll();
-        let expected = match message {
-            Some(message) if self.model.closed => Some(Outcome::Closed(message)),
-            Some(message) => self.put(message).then_some(Outcome::Sent),
-            None => match self.take() {
+        let expected = match (kind, message) {
+            (Kind::Receives, _) => match self.take() {
                 None if !self.has_ended() => None,
                 message => Some(Outcome::Received(message)),
             },
+            _ if self.model.closed => Some(Outcome::Closed(message)),
+            (_, Some(message)) => self.put(message).then_some(Outcome::Sent),
+            (_, None) => self.has_place().then(|| {
+                self.model.reserved += 1;
+                Outcome::Reserved
+            }),
         };
         assert_eq!(outcome, expected);
         match outcome {
@@ -223,17 +305,21 @@ impl<'a> Pair<'a> {
             None => {
                 self.operations[at] = Some(operation);
                 let Model { senders, receivers, .. } = &mut self.model;
-                if sends { senders } else { receivers }.push_back(at);
+                if kind == Kind::Receives { receivers } else { senders }.push_back(at);
             }
         }
     }
 
     fn ended(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Sent | Outcome::Received(None) | Outcome::Cancelled(None) => {}
+            Outcome::Sent
+            | Outcome::Reserved
+            | Outcome::Received(None)
+            | Outcome::Cancelled(None)
+            | Outcome::Closed(None) => {}
             Outcome::Received(Some(message)) => self.end(message, "received"),
             Outcome::Cancelled(Some(message)) => self.end(message, "given back when cancelled"),
-            Outcome::Closed(message) => self.end(message, "given back when closed"),
+            Outcome::Closed(Some(message)) => self.end(message, "given back when closed"),
         }
     }
 
@@ -248,11 +334,12 @@ impl<'a> Pair<'a> {
         let outcome = operation.poll();
         let expected = match operation.served {
             Some(Served::Sent) => Some(Outcome::Sent),
+            Some(Served::Reserved) => Some(Outcome::Reserved),
             Some(Served::Received(message, _)) => Some(Outcome::Received(Some(message))),
-            Some(Served::Closed) => Some(match operation.message {
-                Some(message) => Outcome::Closed(message),
-                None => Outcome::Received(None),
-            }),
+            Some(Served::Closed) if operation.kind == Kind::Receives => {
+                Some(Outcome::Received(None))
+            }
+            Some(Served::Closed) => Some(Outcome::Closed(operation.message)),
             None if operation.scope.cancel_called() => Some(Outcome::Cancelled(operation.message)),
             None => None,
         };
@@ -279,14 +366,44 @@ impl<'a> Pair<'a> {
         drop(future);
         match served {
             Some(Served::Sent) => {}
+            Some(Served::Reserved) => self.place_is_free(),
             // It goes back to where it was, or on to the next.
-            Some(Served::Received(message, number)) => match self.first(false) {
+            Some(Served::Received(message, number)) => match self.first(&[Kind::Receives]) {
                 Some(other) => self.serve(other, Served::Received(message, number)),
-                None => drop(self.model.buffer.insert(number, message)),
+                None => self.store(number, message),
             },
             Some(Served::Closed) | None => {
                 message.into_iter().for_each(|message| self.end(message, "dropped"));
             }
+        }
+    }
+
+    fn place_is_free(&mut self) {
+        self.model.reserved -= 1;
+        if self.model.closed {
+            self.tell_end();
+        } else {
+            self.serve_room();
+        }
+    }
+
+    /// Gives up a permit.
+    fn release(&mut self) {
+        let Some(permit) = self.permits.borrow_mut().pop() else { return };
+        drop(permit);
+        self.place_is_free();
+    }
+
+    /// Uses a permit.
+    fn send_reserved(&mut self) {
+        let Some(permit) = self.permits.borrow_mut().pop() else { return };
+        let message = self.message();
+        permit.send(message).expect("there is a receiver");
+        self.model.reserved -= 1;
+        let receiver = self.first(&[Kind::Receives]);
+        self.accept(message, receiver);
+        if receiver.is_some() {
+            self.serve_room();
         }
     }
 
@@ -322,7 +439,7 @@ impl<'a> Pair<'a> {
     fn close(&mut self) {
         self.sender.close();
         self.model.closed = true;
-        while let Some(at) = self.first(true) {
+        while let Some(at) = self.first(&[Kind::Sends, Kind::Reserves]) {
             self.serve(at, Served::Closed);
         }
         self.tell_end();
@@ -341,18 +458,24 @@ impl Operation<'_> {
 }
 
 pub fn run(bytes: &[u8]) {
-    let Some((capacity, steps)) = bytes.split_first() else { return };
-    let capacity = usize::from(capacity % 4);
+    let Some((kind, steps)) = bytes.split_first() else { return };
     // What can be done at once is done at once.
     let builder = Builder::new().clock(&VirtualClock::new()).budget(u32::MAX).ctrl_c(false);
     let all = async {
         let before = statistics()?;
-        let (sender, receiver) = channel(capacity);
+        let ((sender, receiver), is_conflated) = match kind % 6 {
+            4 => (unbounded_channel(), false),
+            5 => (conflated_channel(), true),
+            capacity => (channel(usize::from(capacity)), false),
+        };
+        let capacity = sender.capacity();
+        let permits = Permits::default();
         let mut pair = Pair {
             sender: &sender,
             receiver: &receiver,
+            permits: permits.clone(),
             operations: (0..OPERATIONS).map(|_| None).collect(),
-            model: Model { capacity, ..Model::default() },
+            model: Model { capacity, is_conflated, ..Model::default() },
             messages: 0,
             ends: Vec::new(),
         };
@@ -360,6 +483,9 @@ pub fn run(bytes: &[u8]) {
             pair.step(*step);
         }
         (0..OPERATIONS).for_each(|at| pair.drop(at));
+        while !permits.borrow().is_empty() {
+            pair.release();
+        }
         while !pair.model.buffer.is_empty() {
             pair.try_recv();
         }

@@ -12,6 +12,7 @@ mod locks;
 mod loss;
 mod meetings;
 mod random;
+mod reserve;
 
 use std::cell::Cell;
 

@@ -17,8 +17,8 @@
 //! | the latest of messages, or any number of them, each to one receiver | [`conflated_channel`], [`unbounded_channel`] |
 //! | messages, each to one receiver | [`channel`](fn@crate::channel) |
 //!
-//! All are for tasks of one thread. What passes between threads is a
-//! [`Token`](crate::Token)'s business.
+//! All are for tasks of one thread. What passes between threads goes through a
+//! [`thread_channel`](crate::thread_channel) or a [`Token`](crate::Token).
 //!
 //! # What they have in common
 //!

@@ -207,6 +207,7 @@ impl<T: Given> Waiters<T> {
     }
 
     /// Joins the queue at its end, bringing `value`, which is taken if the operation has joined.
+    #[cfg(not(loom))] // for sockets
     #[inline]
     pub(crate) fn bring(
         &self,
@@ -270,6 +271,23 @@ impl<T: Given> Waiters<T> {
         }
         places.unlink(head);
         Some(Next { slot: RefMut::map(places, |places| places.slot(head)) })
+    }
+
+    /// Takes the first waiter that brought something like this and was not cancelled out of the
+    /// queue. Those before it stay where they are.
+    #[inline]
+    pub(crate) fn next_like(&self, is_like: impl Fn(&T) -> bool) -> Option<Next<'_, T>> {
+        let mut places = self.places.borrow_mut();
+        let mut place = places.first_not_cancelled();
+        while place != NONE {
+            let slot = places.slot(place);
+            if is_like(&slot.value) && !slot.waiting.is_cancelled() {
+                places.unlink(place);
+                return Some(Next { slot: RefMut::map(places, |places| places.slot(place)) });
+            }
+            place = places.after(place);
+        }
+        None
     }
 
     /// How many waiters there are that were not cancelled.

@@ -49,6 +49,7 @@ use std::rc::Rc;
 
 use crate::error::panic::FirstPanic;
 use crate::operation::sync::broadcast::stored::Stored;
+use crate::operation::sync::channel::Offered;
 use crate::operation::waiters::{Told, Waiters};
 pub use receiver::{Lagged, Receiver, TryRecvError};
 pub use sender::Sender;
@@ -99,7 +100,7 @@ struct Shared<T> {
     /// more: a message stays where it is until the receiver returns with it.
     reading: Waiters<Told>,
     /// Senders that wait for room, each with its message.
-    writing: Waiters<Option<T>>,
+    writing: Waiters<Offered<T>>,
     /// Senders that wait until there are no receivers.
     no_receivers: Waiters<Told>,
 }

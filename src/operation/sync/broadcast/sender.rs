@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::operation::sync::broadcast::{Receiver, Shared};
-use crate::operation::sync::channel::{Offer, Outlet, SendError, TrySendError};
+use crate::operation::sync::channel::{Offer, Offered, Outlet, SendError, TrySendError};
 use crate::operation::sync::until::{Awaited, until};
 use crate::operation::waiters::{Told, Waiters};
 use crate::schedule::budget;
@@ -115,7 +115,7 @@ impl<T> Outlet for Shared<T> {
         Shared::put(self, message)
     }
 
-    fn senders(&self) -> &Waiters<Option<T>> {
+    fn senders(&self) -> &Waiters<Offered<T>> {
         &self.writing
     }
 }

@@ -27,6 +27,11 @@ pub struct SendError<T> {
 }
 
 impl<T> SendError<T> {
+    /// The message was not sent for this reason.
+    pub(crate) fn new(message: T, why: Error) -> SendError<T> {
+        SendError { message, why }
+    }
+
     /// Nobody receives the message.
     #[cold]
     pub(crate) fn closed(message: T) -> SendError<T> {

@@ -7,7 +7,9 @@
 mod errors;
 mod kinds;
 mod recv;
+mod reserve;
 mod send;
+mod sink;
 mod stream;
 
 use std::cell::{Cell, RefCell};
@@ -23,8 +25,10 @@ use crate::schedule::budget;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use kinds::{conflated_channel, unbounded_channel};
 pub use recv::Recv;
+pub use reserve::SendPermit;
 pub use send::Sending;
-pub(super) use send::{Offer, Outlet};
+pub(super) use send::{Offer, Offered, Outlet};
+use sink::Sinking;
 use stream::Streaming;
 
 /// Makes a channel for messages of type `T` that stores up to `capacity` of them. With a capacity
@@ -73,8 +77,10 @@ fn with_capacity<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Receive
         closed: Cell::new(false),
         accepted: Cell::new(0),
         under_way: Cell::new(0),
+        reserved: Cell::new(0),
     });
-    (Sender { shared: shared.clone() }, Receiver { shared, streaming: Streaming::new() })
+    let sender = Sender { shared: shared.clone(), sinking: Sinking::new() };
+    (sender, Receiver { shared, streaming: Streaming::new() })
 }
 
 /// What becomes of a message for which there is no room.
@@ -98,9 +104,9 @@ struct Shared<T> {
     when_full: WhenFull,
     /// Sorted by number. If messages were put back there may be more than `capacity`.
     buffer: RefCell<VecDeque<Numbered<T>>>,
-    /// Each sender has its message, which is taken when the sender is served, unless the channel
-    /// was closed.
-    senders: Waiters<Option<T>>,
+    /// Those that wait for room. Each sender has its message, which is taken when the sender is
+    /// served, unless the channel was closed.
+    senders: Waiters<Offered<T>>,
     /// Each receiver is given a message when it is served, or nothing at the end.
     receivers: Waiters<Option<Numbered<T>>>,
     open_senders: Cell<usize>,
@@ -111,6 +117,8 @@ struct Shared<T> {
     /// How many messages were given to receivers that have not returned yet, and may still put them
     /// back.
     under_way: Cell<usize>,
+    /// How many places are reserved for messages that have not been sent.
+    reserved: Cell<usize>,
 }
 
 impl<T> Shared<T> {
@@ -123,9 +131,13 @@ impl<T> Shared<T> {
         panic.resume();
     }
 
-    /// Whether no more messages can come, because none is stored and none is under way.
+    /// Whether no more messages can come, because none is stored, under way, or about to be sent to
+    /// a place that is reserved for it.
     fn has_ended(&self) -> bool {
-        self.closed.get() && self.under_way.get() == 0 && self.buffer.borrow().is_empty()
+        self.closed.get()
+            && self.under_way.get() == 0
+            && self.reserved.get() == 0
+            && self.buffer.borrow().is_empty()
     }
 
     /// If the channel has ended, tells the receivers that wait for a message.
@@ -168,7 +180,7 @@ impl<T> Shared<T> {
             return Ok(());
         }
         let mut buffer = self.buffer.borrow_mut();
-        if buffer.len() >= self.capacity {
+        if buffer.len() + self.reserved.get() >= self.capacity {
             drop(buffer);
             return self.put_in_place_of_oldest(message);
         }
@@ -202,27 +214,61 @@ impl<T> Shared<T> {
     #[inline]
     fn take(&self) -> Option<Numbered<T>> {
         let mut buffer = self.buffer.borrow_mut();
-        let first = buffer.pop_front();
+        let Some(first) = buffer.pop_front() else {
+            drop(buffer);
+            return self.take_from_sender();
+        };
         // There may be more in the buffer than its capacity, if some were put back.
-        if first.is_some() && buffer.len() >= self.capacity {
-            return first;
+        if buffer.len() + self.reserved.get() >= self.capacity {
+            drop(buffer);
+            return self.take_from_full(first);
         }
-        let Some(mut sender) = self.senders.next() else { return first };
-        let sent = self.accept(sender.value().take().expect("who waits to send has a message"));
-        let taken = match first {
-            Some(first) => {
-                buffer.push_back(sent);
-                first
+        let Some(mut next) = self.senders.next() else { return Some(first) };
+        let waker = match next.value().take() {
+            Some(sent) => {
+                buffer.push_back(self.accept(sent));
+                next.serve()
             }
-            None => sent,
+            None => {
+                self.reserved.set(self.reserved.get() + 1);
+                *next.value() = Offered::Reserved;
+                next.serve_alone(Exclusive::Permit)
+            }
         };
         drop(buffer);
+        self.while_taking(first, || waker.wake())
+    }
+
+    /// Takes the next message where none is stored.
+    fn take_from_sender(&self) -> Option<Numbered<T>> {
+        if self.senders.is_empty() {
+            return None;
+        }
+        let mut sender = self.senders.next_like(Offered::is_message)?;
+        let sent = sender.value().take().expect("it is a message");
+        let sent = self.accept(sent);
         let waker = sender.serve();
+        self.while_taking(sent, || waker.wake())
+    }
+
+    /// A message was taken, and there is no room for another nevertheless.
+    #[inline]
+    fn take_from_full(&self, taken: Numbered<T>) -> Option<Numbered<T>> {
+        if self.capacity > 0 {
+            return Some(taken);
+        }
+        self.while_taking(taken, || self.serve_room()) // the place for permits may be free
+    }
+
+    /// Runs foreign code while a message is being taken. If it panics, nobody gets the message, so
+    /// it is put back.
+    #[inline]
+    fn while_taking(&self, taken: Numbered<T>, wakes: impl FnOnce()) -> Option<Numbered<T>> {
         let mut panic = FirstPanic::new();
-        panic.catch(|| waker.wake());
+        panic.catch(wakes);
         if panic.is_some() {
             self.sets_out();
-            panic.catch(|| self.put_back(taken)); // nobody gets it
+            panic.catch(|| self.put_back(taken));
             panic.resume();
             return None;
         }
@@ -254,6 +300,7 @@ fn hand<T>(mut receiver: Next<'_, Option<Numbered<T>>>, message: Numbered<T>) {
 /// messages in it.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
+    sinking: Sinking,
 }
 
 impl<T> Sender<T> {
@@ -323,16 +370,13 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.shared.open_senders.set(self.shared.open_senders.get() + 1);
-        Sender { shared: self.shared.clone() }
+        Sender { shared: self.shared.clone(), sinking: Sinking::new() }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.shared.open_senders.set(self.shared.open_senders.get() - 1);
-        if self.shared.open_senders.get() == 0 {
-            self.shared.close();
-        }
+        self.leave();
     }
 }
 
@@ -347,8 +391,8 @@ impl<T> Receiver<T> {
     /// Receives the next message, once there is one; `None` when the channel has ended.
     ///
     /// No message is lost if this is cancelled or dropped: the next `recv` gets it. So `None` comes
-    /// only when no message can be put back. While a message is on its way to another receiver,
-    /// which may give it back, this waits.
+    /// only when no further message can come. While one is on its way to another receiver, which may
+    /// give it back, or a place is [reserved](Sender::reserve) for one, this waits.
     ///
     /// # Errors
     ///

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::{Error, Result};
+use crate::operation::handed::Taker;
 use crate::operation::skeleton::{Doing, Look, Operation, Registered, Tried, When};
 use crate::operation::sync::channel::{Closed, SendError, Sender, Shared};
-use crate::operation::waiters::{Kept, Outcome, Ticket, Waiters};
+use crate::operation::waiters::{Given, Kept, Outcome, Ticket, Waiters};
 
 /// Something that takes messages.
 pub(crate) trait Outlet {
@@ -23,9 +25,45 @@ pub(crate) trait Outlet {
     /// Takes the message, or gives it back if there is no room.
     fn put(&self, message: Self::Message) -> Result<(), Self::Message>;
 
-    /// Senders that wait for room. Each has its message, which is taken when the sender is served,
-    /// unless nobody receives it any more.
-    fn senders(&self) -> &Waiters<Option<Self::Message>>;
+    /// Those that wait for room. Each sender has its message, which is taken when the sender is
+    /// served, unless nobody receives it any more.
+    fn senders(&self) -> &Waiters<Offered<Self::Message>>;
+}
+
+/// What somebody who waits for room has left in the queue.
+pub(crate) enum Offered<T> {
+    Nothing,
+    Message(T),
+    /// It wants a place for a message that it has not got yet.
+    Reservation,
+    /// It has been given that place.
+    Reserved,
+}
+
+impl<T> Given for Offered<T> {
+    const NOTHING: Offered<T> = Offered::Nothing;
+    type Taker = Taker;
+}
+
+impl<T> Offered<T> {
+    #[inline(always)]
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self, Offered::Message(_))
+    }
+
+    /// Takes the message out, if it is one.
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Option<T> {
+        mem::replace(self, Offered::Nothing).into_message()
+    }
+
+    #[inline(always)]
+    fn into_message(self) -> Option<T> {
+        match self {
+            Offered::Message(message) => Some(message),
+            Offered::Nothing | Offered::Reservation | Offered::Reserved => None,
+        }
+    }
 }
 
 /// Sending a message, and getting it back if that fails.
@@ -67,12 +105,18 @@ impl<O: Outlet> Operation for Offering<'_, O> {
 
     #[inline(always)]
     fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
-        self.outlet.senders().bring(&mut self.message, cx, kept)
+        let Offering { outlet, message, .. } = self;
+        let bring = |place: &mut Offered<O::Message>| {
+            if let Some(message) = message.take() {
+                *place = Offered::Message(message);
+            }
+        };
+        outlet.senders().join(bring, cx, kept, None)
     }
 
     #[inline(always)]
     fn fetch(&mut self, ticket: &Ticket) -> Option<Result<(), Closed>> {
-        self.message = self.outlet.senders().fetch(*ticket)?;
+        self.message = self.outlet.senders().fetch(*ticket)?.into_message();
         Some(self.sent())
     }
 
@@ -80,15 +124,15 @@ impl<O: Outlet> Operation for Offering<'_, O> {
         match self.outlet.senders().look(*ticket, cx) {
             Outcome::Waiting => Look::Waits,
             Outcome::Handed(message) => {
-                self.message = message;
+                self.message = message.into_message();
                 Look::Got(self.sent())
             }
             Outcome::Cancelled(message, error, left) => {
-                self.message = message;
+                self.message = message.into_message();
                 Look::Cancelled(error, Some(left))
             }
             Outcome::PassedOver(message, left) => {
-                self.message = message;
+                self.message = message.into_message();
                 Look::PassedOver(left)
             }
         }
@@ -160,7 +204,7 @@ impl<T> Outlet for Shared<T> {
     }
 
     #[inline(always)]
-    fn senders(&self) -> &Waiters<Option<T>> {
+    fn senders(&self) -> &Waiters<Offered<T>> {
         &self.senders
     }
 }
