@@ -48,6 +48,7 @@
 //! | limit how much happens at once | [`CapacityLimiter`], [`Permit`], [`sync::Semaphore`] |
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
+//! | talk between tasks and other threads | [`thread_channel`] |
 //! | talk to the world | [`net`], [`fs`][of-fs], [`pipe`], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
 //! | wait for any other descriptor | [`fd::AsyncFd`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
@@ -164,7 +165,8 @@ pub use nursery::{
 pub use operation::checkpoint::{Checkpoint, checkpoint, yield_now};
 pub use operation::sync;
 pub use operation::sync::channel::{
-    Closed, Receiver, Recv, SendError, Sender, Sending, TryRecvError, TrySendError, channel,
+    Closed, Receiver, Recv, SendError, SendPermit, Sender, Sending, TryRecvError, TrySendError,
+    channel,
 };
 pub use operation::sync::event::{Event, EventWait};
 pub use operation::sync::limiter::{Acquire, CapacityLimiter, Permit};
@@ -185,7 +187,10 @@ pub use scope::{
 pub use serve::hyper;
 #[cfg(all(unix, not(loom)))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
-pub use threads::{ToThread, Token, current_default_thread_limiter, to_thread};
+pub use threads::{
+    ThreadReceiver, ThreadSender, ToThread, Token, current_default_thread_limiter, thread_channel,
+    to_thread,
+};
 #[cfg(all(unix, not(loom), feature = "fs"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "fs")))]
 pub use world::fs;

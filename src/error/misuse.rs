@@ -269,7 +269,8 @@ pub(crate) fn used_in_a_fork(
 
 // Calls from other threads that were not made.
 
-/// A call through a [`Token`](crate::Token) was refused.
+/// A call through a [`Token`](crate::Token), or to the blocking end of a
+/// [`thread_channel`](crate::thread_channel), was refused.
 ///
 /// ```
 /// use seedbed::{CallRefused, Refusal};
@@ -322,7 +323,8 @@ impl fmt::Display for CallRefused {
             Refusal::WouldBlock => write!(
                 f,
                 "the call at {place} would block a thread that has a `run` of its own to do; make \
-                 the call in `to_thread`, or use `run_sync_soon`"
+                 the call in `to_thread`, or use what does not block: `run_sync_soon` of a token, \
+                 `send` and `recv` of a channel"
             ),
         }
     }

@@ -42,7 +42,9 @@
 //! | `watch`, whose `borrow` is a lock | [`sync::watch`](mod@crate::sync::watch), whose `borrow` is a snapshot |
 //! | `broadcast`, where a slow receiver misses messages | [`sync::broadcast`](mod@crate::sync::broadcast), which can wait for it as well |
 //! | `mpsc::unbounded_channel` | [`sync::unbounded_channel`](crate::sync::unbounded_channel) |
-//! | `recv_many` | [the same](crate::Receiver::recv_many) |
+//! | `recv_many`, `reserve` | the same: [`recv_many`](crate::Receiver::recv_many), [`reserve`](crate::Sender::reserve); `None` comes only when nothing is reserved either |
+//! | `PollSender`, `ReceiverStream` | [`Sender`](crate::Sender) is a sink, [`Receiver`](crate::Receiver) a stream |
+//! | `blocking_send`, `blocking_recv`, channels between threads | [`thread_channel`](crate::thread_channel) |
 //! | `mpsc::channel` | [`channel`](fn@crate::channel), with any number of receivers as well |
 //! | `StreamMap`, `ReceiverStream`, wrappers for each source | [`flow::merge`](crate::flow::merge()); a [`Receiver`](crate::Receiver) is a stream |
 //! | `io::copy`, `copy_bidirectional`, `split` | two children of a nursery, each with a half of the stream |

@@ -174,19 +174,21 @@
 //!
 //! Wakers may be sent to other threads and used there at any time, even after the run has ended. A
 //! wake from another thread interrupts the reactor's sleep. This is how channels of other crates,
-//! and futures completed by another thread, work here. To feed a task from a thread, use such a
-//! channel, since the channels of this crate stay on their thread:
+//! and futures completed by another thread, work here.
+//!
+//! A [`thread_channel`](crate::thread_channel) feeds a task from a thread, or a thread from a task.
+//! Its ends block on a thread and are awaited in a task. On a thread with a `run` to do, blocking
+//! is an error; otherwise it would be a hang.
 //!
 //! ```
-//! use futures::StreamExt;
-//! use seedbed::cancellable;
+//! use seedbed::thread_channel;
 //! use std::thread;
 //!
 //! seedbed::run(async {
-//!     let (sensor, mut readings) = futures::channel::mpsc::unbounded();
-//!     thread::spawn(move || (1..=3).try_for_each(|reading| sensor.unbounded_send(reading)));
+//!     let (sensor, readings) = thread_channel(16);
+//!     thread::spawn(move || (1..=3).try_for_each(|reading| sensor.blocking_send(reading)));
 //!     let mut sum = 0;
-//!     while let Some(reading) = cancellable(readings.next()).await? {
+//!     while let Some(reading) = readings.recv().await? {
 //!         sum += reading;
 //!     }
 //!     assert_eq!(sum, 6);

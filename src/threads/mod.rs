@@ -8,15 +8,18 @@
 //! | `pool` | the threads of the process |
 //! | `affinity` | the cores these run on |
 //! | `token` | the way back to a run from any thread |
+//! | `channel` | messages from any thread to a task, and back |
 
 #[cfg(not(loom))]
 pub(crate) mod affinity;
+mod channel;
 pub(crate) mod job;
 mod pool;
 pub(crate) mod stop;
 mod to_thread;
 mod token;
 
+pub use channel::{ThreadReceiver, ThreadSender, thread_channel};
 pub(crate) use to_thread::{DEFAULT_LIMITER, DefaultLimiter};
 pub use to_thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use token::Token;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use seedbed::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch};
 use seedbed::{
     CancelScope, Event, Result, cancel_scope, cancellable, channel, checkpoint, fail_after,
-    finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until, yield_now,
+    finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until,
+    thread_channel, yield_now,
 };
 
 use crate::support::{builder, is_cancelled, run, secs};
@@ -69,6 +70,10 @@ fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     let (sender, receiver) = channel(1000);
     is_a_checkpoint("send", async || Ok(sender.send(1).await?));
     is_a_checkpoint("recv", async || receiver.recv().await.map(drop));
+    is_a_checkpoint("reserve", async || sender.reserve().await.map(drop));
+    let (sender, receiver) = thread_channel(1000);
+    is_a_checkpoint("thread send", async || Ok(sender.send(1).await?));
+    is_a_checkpoint("thread recv", async || receiver.recv().await.map(drop));
     is_a_checkpoint("cancellable", async || cancellable(ready(())).await);
     let (mutex, lock, semaphore) = (Mutex::new(()), RwLock::new(()), Semaphore::new(3));
     is_a_checkpoint("Mutex::lock", async || mutex.lock().await.map(drop));
@@ -98,6 +103,20 @@ fn c02_operations_on_closed_channels_count() {
         Ok(())
     });
     is_a_checkpoint("recv", async || {
+        assert_eq!(receiver.recv().await?, None);
+        Ok(())
+    });
+    is_a_checkpoint("reserve", async || {
+        assert!(!sender.reserve().await.unwrap_err().is_cancelled());
+        Ok(())
+    });
+    let (sender, receiver) = thread_channel(1);
+    receiver.close();
+    is_a_checkpoint("thread send", async || {
+        assert!(!sender.send(1).await.unwrap_err().error().is_cancelled());
+        Ok(())
+    });
+    is_a_checkpoint("thread recv", async || {
         assert_eq!(receiver.recv().await?, None);
         Ok(())
     });

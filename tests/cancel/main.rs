@@ -26,7 +26,7 @@ use seedbed::sync::{
 };
 use seedbed::{
     Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel, finishing, now,
-    nursery, sleep, sleep_forever, sleep_until,
+    nursery, sleep, sleep_forever, sleep_until, thread_channel,
 };
 
 use crate::support::secs;
@@ -149,6 +149,28 @@ impl Waits {
                     let (sender, _receiver) = broadcast::channel(1, broadcast::WhenFull::Wait);
                     sender.try_send(()).unwrap();
                     Ok(sender.send(()).await?)
+                }),
+            ),
+            (
+                "reserve",
+                Box::pin(async {
+                    let (sender, _receiver) = channel(1);
+                    sender.try_send(()).unwrap();
+                    sender.reserve().await.map(drop)
+                }),
+            ),
+            (
+                "thread send",
+                Box::pin(async {
+                    let (sender, _receiver) = thread_channel(0);
+                    Ok(sender.send(()).await?)
+                }),
+            ),
+            (
+                "thread recv",
+                Box::pin(async {
+                    let (_sender, receiver) = thread_channel::<()>(1);
+                    receiver.recv().await.map(drop)
                 }),
             ),
             (

@@ -1,4 +1,5 @@
-//! Blocking work on other threads: R3 and R8. (What needs a `fork` is in `tests/fork.rs`.)
+//! Blocking work on other threads: R3 and R8; channels from threads and to them: D4. (What needs
+//! a `fork` is in `tests/fork.rs`.)
 //!
 //! Threads and tests wait for each other through channels; nothing sleeps to let something happen.
 
@@ -6,6 +7,7 @@
 mod support;
 
 mod cancellation;
+mod channel;
 mod end_of_run;
 mod hanging;
 mod limits;

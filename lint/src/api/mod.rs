@@ -186,6 +186,7 @@ pub const FUNCTIONS: &[Function] = &[
     other("sync_generator", &[closure(0, Generator, Type::Yielder)]),
     other("testing::explore", &[]),
     other("testing::statistics", &[]),
+    other("thread_channel", &[]),
     operation("to_thread", &[]),
     operation("until_stopped", &[body(0, Inside("a section that is idle"))]),
     operation("with", &[body(1, InManager)]),
@@ -281,8 +282,10 @@ pub const TYPES: &[Methods] = &[
     has("Items", &["anext", "asend", "athrow"]),
     has("Interval", &["tick"]),
     has("Receiver", &["recv", "recv_many"]),
-    has("Sender", &["send"]),
+    has("Sender", &["reserve", "send"]),
     has("Server", &["serve"]),
+    has("ThreadReceiver", &["recv", "recv_many"]),
+    has("ThreadSender", &["send"]),
     has("Unfinished", &["aclose"]),
     has("fd::AsyncFd", &["read", "read_with", "readable", "writable", "write", "write_with"]),
     has("flow::Items", &["close", "next"]),
@@ -383,6 +386,7 @@ pub fn made_by(function: &str) -> Option<Type> {
 pub fn ends_made_by(function: &str) -> Option<(Type, Type)> {
     let module = match function {
         "sync::conflated_channel" | "sync::unbounded_channel" => "",
+        "thread_channel" => "Thread",
         other => other.strip_suffix("channel")?,
     };
     let end = |name: &str| Some(type_at(&format!("{module}{name}"))?.is);
