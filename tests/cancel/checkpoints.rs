@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 use std::future::{pending, ready};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use seedbed::fd::AsyncFd;
+use seedbed::net::{UdpSocket, UnixDatagram};
 use seedbed::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch};
 use seedbed::{
     CancelScope, Event, Result, cancel_scope, cancellable, channel, checkpoint, fail_after,
-    finishing, interval, move_on_after, now, nursery, sleep, sleep_forever, sleep_until,
+    finishing, interval, move_on_after, now, nursery, pipe, sleep, sleep_forever, sleep_until,
     thread_channel, yield_now,
 };
 
@@ -91,6 +94,64 @@ fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     });
     assert_eq!(turns_of_others(100, 12, async || yield_now().await), 12, "yield_now");
     is_a_checkpoint("tick", async || interval(secs(1)).tick().await.map(drop));
+}
+
+/// One that is ready is not waited for, and counts all the same.
+#[test]
+fn c02_operations_on_descriptors_that_are_ready_count() {
+    let take = |from: BorrowedFd<'_>| assert_eq!(rustix::io::read(from, &mut [0; 8]).unwrap(), 1);
+    let put = |to: BorrowedFd<'_>| assert_eq!(rustix::io::write(to, b"x").unwrap(), 1);
+    let udp = UdpSocket::v4().unwrap();
+    udp.bind_to("127.0.0.1:0").unwrap();
+    let itself = udp.local_addr().unwrap();
+    is_a_checkpoint("UdpSocket::send_to", async || {
+        udp.send_to(b"x", itself).await?;
+        take(udp.as_fd());
+        Ok(())
+    });
+    is_a_checkpoint("UdpSocket::writable", async || udp.writable().await);
+    let (one, other) = UnixDatagram::pair().unwrap();
+    is_a_checkpoint("UnixDatagram::send", async || {
+        one.send(b"x").await?;
+        take(other.as_fd());
+        Ok(())
+    });
+    is_a_checkpoint("UnixDatagram::send_with_descriptors", async || {
+        one.send_with_descriptors(b"x", &[one.as_fd()]).await?;
+        take(other.as_fd());
+        Ok(())
+    });
+    is_a_checkpoint("UnixDatagram::recv", async || {
+        put(one.as_fd());
+        other.recv(&mut [0; 8]).await.map(drop)
+    });
+    is_a_checkpoint("UnixDatagram::recv_with_descriptors", async || {
+        put(one.as_fd());
+        other.recv_with_descriptors(&mut [0; 8]).await.map(drop)
+    });
+    put(one.as_fd());
+    is_a_checkpoint("UnixDatagram::peek", async || other.peek(&mut [0; 8]).await.map(drop));
+    is_a_checkpoint("UnixDatagram::readable", async || other.readable().await);
+    let (sender, receiver) = pipe::pipe().unwrap();
+    is_a_checkpoint("pipe write", async || {
+        sender.write(b"x").await?;
+        take(receiver.as_fd());
+        Ok(())
+    });
+    is_a_checkpoint("pipe write_all of nothing", async || sender.write_all(b"").await);
+    is_a_checkpoint("pipe read", async || {
+        put(sender.as_fd());
+        receiver.read(&mut [0; 8]).await.map(drop)
+    });
+    put(sender.as_fd());
+    is_a_checkpoint("pipe readable", async || receiver.readable().await);
+    let any = AsyncFd::new(&receiver).unwrap();
+    is_a_checkpoint("AsyncFd::readable", async || any.readable().await);
+    is_a_checkpoint("AsyncFd::read_with", async || any.read_with(|_| Ok(())).await);
+    is_a_checkpoint("AsyncFd::read", async || {
+        put(sender.as_fd());
+        any.read(&mut [0; 1]).await.map(drop)
+    });
 }
 
 /// The same for one that gets nothing: a loop that ignores what it is told must not spin.

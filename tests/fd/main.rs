@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod bad_luck;
 mod errors;
 mod example;
 mod pipes;

@@ -3,7 +3,6 @@
 use std::io;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::future;

@@ -4,35 +4,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::select;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, WaitId, WaitIdOptions, getrlimit, setrlimit, waitid};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 use seedbed::process::{Command, Stdio, Stopped};
 use seedbed::testing::statistics;
 use seedbed::{Result, move_on_after, nursery, run, sleep};
 
+use crate::support::alone::{alone, descriptors, interrupted_all_the_time, with_descriptors};
 use crate::{is_reaped, ready, shell};
-
-/// Runs the test of this name, which this is, in a process of its own.
-fn alone(name: &str, test: impl FnOnce()) {
-    const VARIABLE: &str = "SEEDBED_TEST_ALONE";
-    if std::env::var_os(VARIABLE).is_some_and(|alone| alone == name) {
-        return test();
-    }
-    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
-    process.args(["--exact", &format!("alone::{name}"), "--nocapture", "--test-threads=1"]);
-    let output = process.env(VARIABLE, name).output().unwrap();
-    let [said, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{errors}");
-    print!("{errors}");
-}
 
 /// Whether this process has children, be they running or not reaped.
 fn has_children() -> bool {
@@ -58,32 +43,10 @@ fn children() -> BTreeSet<u32> {
     numbers.filter_map(is_ours).collect()
 }
 
-/// The descriptors that are open, and what each leads to.
-fn descriptors() -> BTreeMap<u64, PathBuf> {
-    let listed = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-    let listed: Vec<PathBuf> = listed.map(|entry| entry.path()).collect();
-    // That by which they were listed is closed by now.
-    let open = listed.into_iter().filter_map(|path| Some((std::fs::read_link(&path).ok()?, path)));
-    let number = |path: &Path| path.file_name()?.to_str()?.parse().ok();
-    open.map(|(to, path)| (number(&path).unwrap(), to)).collect()
-}
-
 /// One that is open and was not. (One that was may have gone: a thread holds on for a moment to what
 /// the run before was woken by.)
 fn further_than(before: &BTreeMap<u64, PathBuf>) -> Option<(u64, PathBuf)> {
     descriptors().into_iter().find(|(number, _)| !before.contains_key(number))
-}
-
-/// Lets this process have only so many descriptors beside those that it has.
-fn with_descriptors<T>(more: usize, f: impl FnOnce() -> T) -> T {
-    let before = getrlimit(Resource::Nofile);
-    // The limit is on the numbers, and the lowest free one is given out.
-    let open = descriptors();
-    let current = (0..).filter(|number| !open.contains_key(number)).nth(more);
-    setrlimit(Resource::Nofile, Rlimit { current, ..before }).unwrap();
-    let value = f();
-    setrlimit(Resource::Nofile, before).unwrap();
-    value
 }
 
 /// How often starting this has failed, each time with one descriptor more than before, until there
@@ -111,7 +74,7 @@ fn failures_until_there_are_enough(start: fn(&mut Command) -> Option<Result<()>>
 
 #[test]
 fn w03_without_descriptors_it_says_so_and_leaves_nothing() {
-    alone("w03_without_descriptors_it_says_so_and_leaves_nothing", || {
+    alone("alone::w03_without_descriptors_it_says_so_and_leaves_nothing", || {
         // What is started is started in the first poll, and dropped then.
         let with_pipes = failures_until_there_are_enough(|command| {
             command.input("word").output().now_or_never().map(|outcome| outcome.map(drop))
@@ -127,7 +90,7 @@ fn w03_without_descriptors_it_says_so_and_leaves_nothing() {
 
 #[test]
 fn w03_a_process_that_ignores_sigchld_cannot_know_how_others_end() {
-    alone("w03_a_process_that_ignores_sigchld_cannot_know_how_others_end", || {
+    alone("alone::w03_a_process_that_ignores_sigchld_cannot_know_how_others_end", || {
         // SAFETY: it is this process's to decide.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
         run(async {
@@ -157,51 +120,28 @@ fn w03_a_process_that_ignores_sigchld_cannot_know_how_others_end() {
     });
 }
 
-/// A signal that means nothing comes all the time, and interrupts whatever waits.
 #[test]
 fn w03_system_calls_that_are_interrupted_go_on() {
-    alone("w03_system_calls_that_are_interrupted_go_on", || {
-        extern "C" fn nothing(_: i32) {}
-        // SAFETY: the handler does nothing; without SA_RESTART, calls are interrupted.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-            assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
-        }
-        let done = Arc::new(AtomicBool::new(false));
-        // SAFETY: this thread waits for the other, and so is there as long as it.
-        let this = unsafe { libc::pthread_self() } as usize;
-        let interrupting = std::thread::spawn({
-            let done = done.clone();
-            move || {
-                let mut sent = 0_u64;
-                while !done.load(Ordering::Relaxed) {
-                    // SAFETY: as above.
-                    unsafe { libc::pthread_kill(this as libc::pthread_t, libc::SIGUSR1) };
-                    sent += 1;
-                    std::thread::yield_now();
+    alone("alone::w03_system_calls_that_are_interrupted_go_on", || {
+        let done = interrupted_all_the_time(|| {
+            run(async {
+                for _ in 0..20 {
+                    let input = vec![b'x'; 1 << 20];
+                    let output = shell("tee /dev/stderr").input(input.clone()).run().await?;
+                    assert!(output.stdout == input && output.stderr == input);
+                    assert_eq!(shell("exit 3").status().await?.code(), Some(3));
+                    nursery(async |n| {
+                        let (child, _) =
+                            ready(n, &mut shell("echo ready; exec sleep 1000")).await?;
+                        child.cancel();
+                        Ok(())
+                    })
+                    .await?;
                 }
-                sent
-            }
+                Ok(())
+            })
         });
-        run(async {
-            for _ in 0..20 {
-                let input = vec![b'x'; 1 << 20];
-                let output = shell("tee /dev/stderr").input(input.clone()).run().await?;
-                assert!(output.stdout == input && output.stderr == input);
-                assert_eq!(shell("exit 3").status().await?.code(), Some(3));
-                nursery(async |n| {
-                    let (child, _) = ready(n, &mut shell("echo ready; exec sleep 1000")).await?;
-                    child.cancel();
-                    Ok(())
-                })
-                .await?;
-            }
-            Ok(())
-        })
-        .unwrap();
-        done.store(true, Ordering::Relaxed);
-        assert!(interrupting.join().unwrap() > 0);
+        done.unwrap();
         assert!(!has_children());
     });
 }
@@ -223,7 +163,7 @@ enum End {
 #[test]
 fn w03_nothing_is_left_of_processes_that_end_at_random_moments() {
     const AT_ONCE: u64 = 10;
-    alone("w03_nothing_is_left_of_processes_that_end_at_random_moments", || {
+    alone("alone::w03_nothing_is_left_of_processes_that_end_at_random_moments", || {
         let count = std::env::var("SEEDBED_PROCESSES").map_or(200, |count| count.parse().unwrap());
         let begun = Instant::now();
         let mut ends = BTreeMap::new();

@@ -7,15 +7,15 @@ use std::thread;
 pub fn forbidding<T: Send>(calls: &[i64], errno: i32, f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let filtered = scope.spawn(|| {
-            filter(calls, errno);
+            forbid(calls, errno);
             f()
         });
         filtered.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-/// For this thread, and what it starts.
-fn filter(calls: &[i64], errno: i32) {
+/// The same from now on, for this thread and what it starts.
+pub fn forbid(calls: &[i64], errno: i32) {
     let step = |code: u32, jt: usize, k: u32| libc::sock_filter {
         code: code as u16,
         jt: jt as u8,

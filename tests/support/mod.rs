@@ -7,12 +7,15 @@
 //! | `bodies` | bodies of generators that count |
 //! | `warnings` | what the crate reports through `tracing` |
 //! | `listener` | a subscriber for all threads, without which a report may get lost |
+//! | `alone` | a process of its own for a test: few descriptors, many signals |
 //! | `forbidden` | system calls that are refused, as in a sandbox |
 //! | `example` | the crate's examples as programs |
 //!
 //! A test that needs only `example` includes that file alone.
 #![allow(dead_code, unused_imports, reason = "not every test binary needs all of it")]
 
+#[cfg(target_os = "linux")]
+pub mod alone;
 mod bodies;
 #[cfg(target_os = "linux")]
 pub mod forbidden;

@@ -271,6 +271,14 @@ impl Readiness {
         self.waiters.leave_waker(side, waker);
     }
 
+    /// To be called when the source could not be registered: the kernel will not report when an
+    /// operation would no longer block, so that the next one has to try.
+    #[cold]
+    pub(super) fn has_to_be_tried(&self) {
+        self.read.reset();
+        self.write.reset();
+    }
+
     /// Forgets what was known, and what was waiting. To be called when the source moves to another
     /// reactor.
     pub(super) fn reset(&self) {

@@ -109,7 +109,10 @@ impl<S: AsFd> Registration<S> {
             let reactor = reactor.expect("there is one, or the check would have failed");
             reactor.register(&mut SourceFd(&fd), &self.readiness)
         });
-        Ok(registered.map_err(|error| refused(fd, error))?)
+        Ok(registered.map_err(|error| {
+            self.readiness.has_to_be_tried();
+            refused(fd, error)
+        })?)
     }
 
     fn deregister(&self) {

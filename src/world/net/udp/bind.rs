@@ -35,7 +35,8 @@ impl DatagramSocket<net::UdpSocket> {
         placed(async move {
             checkpoint().await?;
             let bound = |address: SocketAddr| {
-                let socket = make(Domain::for_address(address))?;
+                let made = make(Domain::for_address(address));
+                let socket = made.map_err(doing("binding a socket to", address))?;
                 socket.give_address(address)?;
                 Ok(socket)
             };
