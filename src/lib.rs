@@ -49,7 +49,7 @@
 //! | block, or compute for a long time | [`to_thread`](to_thread()), [`current_default_thread_limiter`] |
 //! | reach a run from other threads | [`Token`], [`CancelHandle`], [`NotRun`] |
 //! | talk between tasks and other threads | [`thread_channel`] |
-//! | talk to the world | [`net`], [`fs`][of-fs], [`pipe`], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
+//! | talk to the world | [`net`], [`tls`][of-tls], [`fs`][of-fs], [`pipe`], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
 //! | wait for any other descriptor | [`fd::AsyncFd`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
@@ -93,6 +93,7 @@
 //! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
 //! | `process` | [child processes][of-process] |
 //! | `stdio` | [standard input and output][of-stdio] |
+//! | `tls` | [TLS][of-tls] with rustls, over any stream |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, [pipes](pipe), and files |
 //!
 //! None is on by default.
@@ -101,7 +102,7 @@
 //!
 //! A [`run`] uses one thread. [`run_on_cores()`] starts a run on each of several threads, and no
 //! task moves from one to another. Networking and signals need Unix, and are tested on Linux.
-//! Pointers must be 64 bits wide. There is no TLS. The crate is not at 1.0: names may change.
+//! Pointers must be 64 bits wide. The crate is not at 1.0: names may change.
 //!
 #![cfg_attr(all(unix, not(loom), feature = "fs"), doc = "[of-fs]: mod@crate::world::fs")]
 #![cfg_attr(
@@ -125,6 +126,11 @@
 #![cfg_attr(
     not(all(unix, not(loom), feature = "stdio")),
     doc = "[of-stdio]: https://docs.rs/seedbed/latest/seedbed/stdio/"
+)]
+#![cfg_attr(all(unix, not(loom), feature = "tls"), doc = "[of-tls]: mod@crate::world::tls")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "tls")),
+    doc = "[of-tls]: https://docs.rs/seedbed/latest/seedbed/tls/"
 )]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -200,6 +206,9 @@ pub use world::process;
 #[cfg(all(unix, not(loom), feature = "stdio"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "stdio")))]
 pub use world::stdio;
+#[cfg(all(unix, not(loom), feature = "tls"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use world::tls;
 #[cfg(all(unix, not(loom)))]
 pub use world::{fd, net, pipe, signal};
 

@@ -199,6 +199,7 @@
 //! | `into_split`, `OwnedReadHalf::reunite` | [the same](crate::net::OwnedReadHalf), or a `&` of the stream in each task |
 //! | a stream that is dropped, whose last bytes may be cut off | [closed by the server](crate::net#how-a-connection-ends), so that they arrive |
 //! | `lookup_host`, `ToSocketAddrs`, names in `connect` | [the same](crate::net::lookup_host), [`Address`](crate::net::Address), with Happy Eyeballs |
+//! | `tokio-rustls`: a stream that two tasks share through a lock | [`tls`][of-tls], with the feature of that name: two tasks use a stream by `&` |
 //! | `UdpSocket`, `UnixDatagram`, where the rest of a long datagram is lost silently | [`net::UdpSocket`](crate::net::UdpSocket), [`net::UnixDatagram`](crate::net::UnixDatagram), where it is an [error](crate::net::Truncated) |
 //! | `UnixListener`, `UnixStream` | [the same](crate::net::unix) |
 //! | `UnixSocket` | `bind` and `connect` of these; [`socket2`](https://docs.rs/socket2) and `from_std` for what they do not offer |
@@ -349,4 +350,9 @@
     doc = "[of-stdio-next-line]: https://docs.rs/seedbed/latest/seedbed/stdio/struct.Input.html#method.next_line
 [of-stdio-stdin]: https://docs.rs/seedbed/latest/seedbed/stdio/fn.stdin.html
 [of-stdio-stdout]: https://docs.rs/seedbed/latest/seedbed/stdio/fn.stdout.html"
+)]
+#![cfg_attr(all(unix, not(loom), feature = "tls"), doc = "[of-tls]: mod@crate::tls")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "tls")),
+    doc = "[of-tls]: https://docs.rs/seedbed/latest/seedbed/tls/"
 )]

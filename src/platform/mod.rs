@@ -22,11 +22,14 @@
 //! | `virtual_clock` | the clock of tests, which jumps |
 //! | `counter` | the time calculated from the processor's counter |
 //! | `of_process` | values that each process has for itself |
+//! | `downcast` | a value as one of a certain type, if that is its type |
 //! | `part` | the parts of a run, each found through a thread-local of its own |
 
 pub(crate) mod clock;
 #[cfg(not(loom))]
 pub(crate) mod counter;
+#[cfg(all(unix, not(loom), any(feature = "hyper", feature = "tls")))]
+pub(crate) mod downcast;
 #[cfg(loom)]
 mod model;
 #[cfg(not(loom))]

@@ -13,6 +13,8 @@ use crate::serve::connection::Serving;
 use crate::serve::connections::Open;
 use crate::serve::until_ending::until_ending;
 use crate::world::net::closing::{LIMIT, PATIENCE, Parting};
+#[cfg(feature = "tls")]
+use crate::world::tls::TlsFailed;
 
 /// Discards what the client still sends, until it has ended its side or [`LIMIT`] has passed. A
 /// server that is ending waits only for [`PATIENCE`] if the client sends nothing.
@@ -56,6 +58,10 @@ pub(super) fn is_clients_doing(error: &Error) -> bool {
     if let Some(error) = error.find::<hyper::Error>() {
         // hyper passes on the error of a handler as the cause of an error of this kind.
         return !error.is_user();
+    }
+    #[cfg(feature = "tls")]
+    if let Some(error) = error.find::<TlsFailed>() {
+        return error.is_peers_doing();
     }
     error.find::<io::Error>().is_some_and(|error| {
         matches!(

@@ -11,6 +11,7 @@
 //! | `fs/` | files and directories |
 //! | `process/` | child processes |
 //! | `stdio/` | standard input and output |
+//! | `tls/` | TLS over any stream |
 //! | `tokio_io` | tokio's I/O traits for streams and pipes |
 
 #[cfg(all(unix, not(loom)))]
@@ -33,5 +34,7 @@ pub mod signal;
 pub(crate) mod signal;
 #[cfg(all(unix, not(loom), feature = "stdio"))]
 pub mod stdio;
+#[cfg(all(unix, not(loom), feature = "tls"))]
+pub mod tls;
 #[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;

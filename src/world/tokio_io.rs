@@ -1,5 +1,5 @@
-//! tokio's [`AsyncRead`] and [`AsyncWrite`] for streams, their halves and pipes (feature `tokio-io`), so
-//! that libraries that need tokio's traits, but not its runtime, work over them.
+//! tokio's [`AsyncRead`] and [`AsyncWrite`] for streams, their halves, pipes and TLS (feature
+//! `tokio-io`), so that libraries that need tokio's traits, but not its runtime, work over them.
 //!
 //! These are the functions of `futures_io` under other names, and are checkpoints too: a
 //! [`Cancelled`](crate::Cancelled) comes inside the [`io::Error`].
@@ -85,3 +85,19 @@ writes!(
     [] &pipe::Sender, false;
     [] pipe::Sender, false
 );
+
+#[cfg(feature = "tls")]
+mod over_tls {
+    use super::*;
+    use crate::world::tls::TlsStream;
+
+    reads!(
+        [S: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin] &TlsStream<S>,
+        [S: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin] TlsStream<S>
+    );
+
+    writes!(
+        [S: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin] &TlsStream<S>, true;
+        [S: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin] TlsStream<S>, true
+    );
+}

@@ -1,4 +1,4 @@
-//! An HTTP server: HTTP/1 and HTTP/2 on one port, on one thread or on several.
+//! An HTTP server: HTTP/1 and HTTP/2 on one port, on one thread or on several, with TLS or without.
 //!
 //! ```text
 //! cargo run --release -p http_server -- --port 8080 --cores 2
@@ -7,12 +7,21 @@
 //! curl -i 'localhost:8080/slow?ms=300'      # 200; with ms=3000, 504 after a second
 //! curl -i localhost:8080/fanout             # 200; with ?fail=2, 502 and what went wrong where
 //! curl -N 'localhost:8080/stream?lines=5'   # a line every half second
+//!
+//! cargo run --release -p http_server -- --port 8443 --tls
+//! curl -i --cacert localhost.pem https://localhost:8443/  # HTTP/2; with --http1.1, HTTP/1
 //! ```
+//!
+//! `--tls` makes a certificate for `localhost` when it is first used, and keeps it with its key in
+//! the file `localhost.pem`.
 //!
 //! Ctrl-C or SIGTERM stops it, on all cores, once every request that has arrived is answered.
 
+mod certificate;
+
 use std::cell::Cell;
 use std::num::NonZero;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -24,7 +33,7 @@ use seedbed::hyper::header::{CONTENT_TYPE, HeaderValue};
 use seedbed::hyper::{Body, Method, Request, Response, Server, StatusCode};
 use seedbed::net::{TcpListener, TcpSocket};
 use seedbed::signal::{Signal, Signals};
-use seedbed::{Error, Result, TooSlow, cancellable, fail_after, nursery, sleep};
+use seedbed::{Error, Result, TooSlow, cancellable, fail_after, nursery, sleep, tls};
 
 /// How long an answer may take to make.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -40,7 +49,11 @@ struct App {
 
 fn main() -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Options { port, cores } = options()?;
+    let Options { port, cores, tls } = options()?;
+    let tls = match tls {
+        true => Some(certificate::config(Path::new("localhost.pem"))?),
+        false => None,
+    };
     let reserved = reserve(port)?;
     let address = reserved.local_addr()?;
     // Core 0 is told when to stop, and then drops its end, for which the others wait.
@@ -63,15 +76,19 @@ fn main() -> Result<()> {
         };
         let listener = TcpListener::bind_reuse_port(address).await?;
         if core == 0 {
-            println!("listening on http://{address}");
+            println!("listening on http{}://{address}", if tls.is_some() { "s" } else { "" });
         }
 
         // Slow and silent clients are bounded: see `seedbed::hyper::Limits`.
-        Server::new(listener)
-            .shutdown_on(shutdown)
-            .grace(GRACE)
-            .serve(async |request| answer(&app, request).await)
-            .await?;
+        let server = Server::new(listener).shutdown_on(shutdown).grace(GRACE);
+        let answer = async |request| answer(&app, request).await;
+        match &tls {
+            Some(config) => {
+                let server = server.on_accept(async |stream, _| tls::accept(config, stream).await);
+                server.serve(answer).await?;
+            }
+            None => server.serve(answer).await?,
+        }
         Ok(app.hits.get())
     })?;
 
@@ -97,17 +114,21 @@ fn reserve(port: u16) -> Result<TcpSocket> {
 struct Options {
     port: u16,
     cores: usize,
+    tls: bool,
 }
 
-/// `--port N`, or 8080; 0 lets the system choose. `--cores N`, or 1.
+/// `--port N`, or 8080; 0 lets the system choose. `--cores N`, or 1. `--tls`.
 fn options() -> Result<Options> {
-    let mut options = Options { port: 8080, cores: 1 };
+    let mut options = Options { port: 8080, cores: 1, tls: false };
     let mut arguments = std::env::args().skip(1);
+    let usage = || Error::msg("usage: http_server [--port N] [--cores N] [--tls]");
     while let Some(option) = arguments.next() {
-        match (option.as_str(), arguments.next()) {
-            ("--port", Some(port)) => options.port = port.parse()?,
-            ("--cores", Some(cores)) => options.cores = cores.parse::<NonZero<usize>>()?.get(),
-            _ => return Err(Error::msg("usage: http_server [--port N] [--cores N]")),
+        let mut value = || arguments.next().ok_or_else(usage);
+        match option.as_str() {
+            "--port" => options.port = value()?.parse()?,
+            "--cores" => options.cores = value()?.parse::<NonZero<usize>>()?.get(),
+            "--tls" => options.tls = true,
+            _ => return Err(usage()),
         }
     }
     Ok(options)

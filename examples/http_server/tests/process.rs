@@ -3,12 +3,17 @@
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use seedbed::net::TcpStream;
-use seedbed::{Result, nursery, run, sleep};
+use seedbed::{Result, nursery, run, sleep, tls};
 
 struct Server {
     process: Child,
@@ -20,17 +25,23 @@ impl Server {
     /// Returns when it listens. `limit` is on its descriptors.
     fn start(cores: usize, limit: Option<u32>) -> Server {
         let limit = limit.map_or(String::new(), |limit| format!("ulimit -n {limit}; "));
+        Server::run(format!("{limit}exec \"$0\" --port 0 --cores {cores}"), Path::new("."))
+    }
+
+    fn run(command: String, folder: &Path) -> Server {
         let mut process = Command::new("sh")
             .arg("-c")
-            .arg(format!("{limit}exec \"$0\" --port 0 --cores {cores}"))
+            .arg(command)
             .arg(env!("CARGO_BIN_EXE_http_server"))
+            .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect("it listens");
+        let address = line.trim().strip_prefix("listening on http").expect("it listens");
+        let address = address.trim_start_matches(['s', ':', '/']);
         Server { process, output, address: address.to_owned() }
     }
 
@@ -174,4 +185,42 @@ fn r05_a_second_signal_ends_the_http_servers_grace() {
         // What comes after the server still runs.
         assert!(server.end().starts_with("answered "));
     }
+}
+
+#[test]
+fn w06_the_http_server_speaks_tls_with_a_certificate_that_it_keeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut certificates = Vec::new();
+    for _ in 0..2 {
+        let server = Server::run("exec \"$0\" --tls --port 0".into(), folder.path());
+        let certificate =
+            CertificateDer::from_pem_file(folder.path().join("localhost.pem")).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        certificates.push(certificate);
+        let config =
+            ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+        let config = Arc::new(config);
+        run(async {
+            for name in ["localhost", "127.0.0.1", "[::1]"] {
+                let stream = TcpStream::connect(&server.address).await?;
+                let stream = tls::connect(&config, name, stream).await?;
+                let request = b"GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n";
+                stream.write_all(request).await?;
+                let mut answer = Vec::new();
+                stream.read_to_end(&mut answer).await?;
+                assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+                stream.close().await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        server.kill(Signal::TERM);
+        assert_eq!(server.end(), "answered 3 requests\n");
+    }
+    assert_eq!(certificates[0], certificates[1]);
 }

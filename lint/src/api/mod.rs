@@ -187,6 +187,8 @@ pub const FUNCTIONS: &[Function] = &[
     other("testing::explore", &[]),
     other("testing::statistics", &[]),
     other("thread_channel", &[]),
+    operation("tls::accept", &[]),
+    operation("tls::connect", &[]),
     operation("to_thread", &[]),
     operation("until_stopped", &[body(0, Inside("a section that is idle"))]),
     operation("with", &[body(1, InManager)]),
@@ -261,6 +263,9 @@ const FILE: &[&str] = &[
     "write_at",
 ];
 
+const TLS: &[&str] =
+    &["close", "flush", "read", "read_exact", "read_to_end", "shutdown", "write", "write_all"];
+
 /// The terminal operations.
 const FLOW: &[&str] =
     &["collect", "count", "first", "fold", "for_each", "for_each_concurrent", "last", "open"];
@@ -330,6 +335,7 @@ pub const TYPES: &[Methods] = &[
     has("sync::oneshot::Sender", &["closed"]),
     has("sync::watch::Receiver", &["changed", "wait_for"]),
     has("sync::watch::Sender", &["closed"]),
+    has("tls::TlsStream", TLS),
 ];
 
 /// What the methods of followed types do with a body.
@@ -363,6 +369,7 @@ pub fn returned(of: Type, method: &str) -> Option<Type> {
         (Type::Nursery, "handle" | "named") => Some(Type::Nursery),
         (Type::Nursery, "scope") => Some(Type::Scope),
         (Type::Other("Server" | "hyper::Server" | "hyper::Connection"), _) => Some(of),
+        (Type::Other("tls::TlsStream"), "limit") => Some(of),
         _ => None,
     }
 }
@@ -374,6 +381,7 @@ pub fn made_by(function: &str) -> Option<Type> {
         "fs::read_dir" | "generator" => Some(GENERATOR),
         "interval" | "interval_at" => Some(Type::Other("Interval")),
         "flow" => Some(Type::Flow),
+        "tls::accept" | "tls::connect" => Some(Type::Other("tls::TlsStream")),
         _ => match function.rsplit_once("::")? {
             ("flow", _) => Some(Type::Flow),
             // `Event::new()`, `TcpStream::connect(…).await?`

@@ -25,6 +25,7 @@ const MODULES: &[&str] = &[
     "sync",
     "tcp",
     "testing",
+    "tls",
     "unix",
     "watch",
 ];
@@ -100,6 +101,7 @@ fn leaves(tree: &UseTree) -> Vec<String> {
     match tree {
         // Those of other crates.
         UseTree::Path(path) if path.ident == "hyper" => Vec::new(),
+        UseTree::Name(name) if name.ident == "rustls" => Vec::new(),
         UseTree::Path(path) => leaves(&path.tree),
         UseTree::Name(name) => vec![name.ident.to_string()],
         UseTree::Rename(rename) => vec![rename.rename.to_string()],

@@ -10,13 +10,13 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use crate::error::{Error, Result};
+use crate::platform::downcast::downcast;
 use crate::scope::move_on_after;
 use crate::serve::Listener;
 use crate::serve::hyper::Limits;
 use crate::serve::hyper::answer::body::IntoBody;
 use crate::serve::hyper::connection::serve_connection::{Connection, Mark, OnError, mark};
 use crate::serve::hyper::limits::FIRST_PATIENCE;
-use crate::serve::hyper::rt::io::downcast;
 use crate::serve::hyper::stage::{AsAccepted, OnAccept, Stage};
 use crate::serve::panicked::OnPanic;
 use crate::serve::reports::Reports;

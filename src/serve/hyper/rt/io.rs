@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::ptr;
 use std::rc::Rc;
 use std::slice;
 use std::task::{Context, Poll, ready};
@@ -13,12 +12,15 @@ use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use crate::error::{Error, Result};
+use crate::platform::downcast::downcast;
 use crate::serve::hyper::cancellation;
 use crate::serve::hyper::connection::state::State;
 use crate::serve::hyper::rt::on_thread::OnThread;
 use crate::serve::hyper::rt::shared::Shared;
 use crate::world::net::{TcpStream, UnixStream};
 use crate::world::reactor::chunks::ReadinessRef;
+#[cfg(feature = "tls")]
+use crate::world::tls::TlsStream;
 
 /// A stream that hyper can read and write, over any stream of this crate and anything else that
 /// implements [`AsyncRead`] and [`AsyncWrite`].
@@ -121,13 +123,6 @@ impl<S> Inner<S> {
     }
 }
 
-/// The stream as a `T`, if that is its type.
-pub(crate) fn downcast<S, T: 'static>(stream: &S) -> Option<&T> {
-    let is_same = typeid::of::<S>() == typeid::of::<T>();
-    // SAFETY: the types are the same, and `T` has no lifetimes.
-    is_same.then(|| unsafe { &*ptr::from_ref(stream).cast::<T>() })
-}
-
 /// What the kernel says about the other end of a stream of this crate.
 fn observe<S>(stream: &S) -> Option<Result<ReadinessRef>> {
     if let Some(stream) = downcast::<S, TcpStream>(stream) {
@@ -139,7 +134,29 @@ fn observe<S>(stream: &S) -> Option<Result<ReadinessRef>> {
     if let Some(stream) = downcast::<S, Shared<UnixStream>>(stream) {
         return Some(stream.borrow().observe());
     }
-    downcast::<S, UnixStream>(stream).map(UnixStream::observe)
+    if let Some(stream) = downcast::<S, UnixStream>(stream) {
+        return Some(stream.observe());
+    }
+    #[cfg(feature = "tls")]
+    return observe_under_tls(stream);
+    #[cfg(not(feature = "tls"))]
+    None
+}
+
+/// The same for a stream of TLS over one.
+#[cfg(feature = "tls")]
+fn observe_under_tls<S>(stream: &S) -> Option<Result<ReadinessRef>> {
+    if let Some(stream) = downcast::<S, Shared<TlsStream<TcpStream>>>(stream) {
+        return Some(stream.borrow().with_stream(TcpStream::observe));
+    }
+    if let Some(stream) = downcast::<S, TlsStream<TcpStream>>(stream) {
+        return Some(stream.with_stream(TcpStream::observe));
+    }
+    if let Some(stream) = downcast::<S, Shared<TlsStream<UnixStream>>>(stream) {
+        return Some(stream.borrow().with_stream(UnixStream::observe));
+    }
+    let stream = downcast::<S, TlsStream<UnixStream>>(stream)?;
+    Some(stream.with_stream(UnixStream::observe))
 }
 
 /// Reads from a stream of this crate, into memory that need not be initialized: hyper offers 8 KiB
@@ -147,7 +164,7 @@ fn observe<S>(stream: &S) -> Option<Result<ReadinessRef>> {
 /// for other streams.
 fn poll_read_ours<S>(
     stream: &S,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     unfilled: &mut [MaybeUninit<u8>],
 ) -> Option<Poll<io::Result<usize>>> {
     if let Some(stream) = downcast::<S, Shared<TcpStream>>(stream) {
@@ -159,7 +176,14 @@ fn poll_read_ours<S>(
     if let Some(stream) = downcast::<S, TcpStream>(stream) {
         return Some(stream.poll_read_uninit(cx, unfilled));
     }
-    downcast::<S, UnixStream>(stream).map(|stream| stream.poll_read_uninit(cx, unfilled))
+    if let Some(stream) = downcast::<S, UnixStream>(stream) {
+        return Some(stream.poll_read_uninit(cx, unfilled));
+    }
+    #[cfg(feature = "tls")]
+    if let Some(stream) = downcast::<S, Shared<TlsStream<TcpStream>>>(stream) {
+        return Some(stream.borrow().poll_read_uninit(cx, unfilled));
+    }
+    None
 }
 
 impl<S: AsyncRead + Unpin> Inner<S> {

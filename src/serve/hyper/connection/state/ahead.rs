@@ -1,7 +1,7 @@
 //! Reading while hyper does not, to find out whether the client is still there.
 //!
-//! For a stream of this crate the kernel tells. For any other, such as one of TLS, only a read
-//! tells, and in HTTP/1 hyper reads nothing while a request is being handled.
+//! For a stream of this crate, also under TLS, the kernel tells. For any other only a read tells,
+//! and in HTTP/1 hyper reads nothing while a request is being handled.
 
 use std::io;
 use std::pin::Pin;
