@@ -152,13 +152,14 @@ where
                         race.scope().cancel(Level::Full, reason, Some(place)); // foreign code
                         Ok(())
                     }
-                    Err(error) => match on_failure {
-                        OnFailure::PutAside if error.cancellation().is_none() => {
-                            ended.failures.borrow_mut().push((index, error));
-                            Ok(())
-                        }
-                        _ => Err(error),
-                    },
+                    Err(error) if on_failure == OnFailure::End => Err(error),
+                    Err(error) => {
+                        // A future that is cancelled may fail as well. Foreign code.
+                        let (cancelled, failed) =
+                            error.split(|error| error.cancellation().is_some());
+                        ended.failures.borrow_mut().extend(failed.map(|error| (index, error)));
+                        cancelled.map_or(Ok(()), Err)
+                    }
                 }
             });
         }

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::error::panic::FirstPanic;
-use crate::error::{Reason, Result};
+use crate::error::{Reason, Result, Spawned};
 use crate::nursery::Nursery;
 use crate::nursery::child::label::Label;
 use crate::nursery::core::{Core, LeftBehind, Turn};
@@ -29,7 +29,6 @@ use crate::scope::{Enter, enter};
 /// A handle to a service, made by [`Nursery::service`] and [`Nursery::start_service`].
 ///
 /// Dropping it changes nothing.
-#[derive(Debug)]
 pub struct Service<'scope> {
     state: Rc<State>,
     _scope: PhantomData<&'scope ()>,
@@ -39,7 +38,7 @@ pub struct Service<'scope> {
 struct State {
     /// The nursery whose others it serves.
     nursery: Rc<Core>,
-    place: &'static Location<'static>,
+    task: Spawned,
     scope: ScopeRef,
     /// Whether it is in its nursery. A service that is being started is not.
     serves: Cell<bool>,
@@ -154,7 +153,8 @@ impl Service<'_> {
     /// Has this service cancelled only when the other one has ended, at the end of the nursery in
     /// which both are.
     ///
-    /// A failure of the nursery cancels all its services at once nevertheless.
+    /// A failure of the nursery, or a cancellation that is not graceful, reaches all its services at
+    /// once nevertheless.
     ///
     /// # Panics
     ///
@@ -179,17 +179,15 @@ impl Service<'_> {
     pub fn after(self, other: &Service<'_>) -> Self {
         assert!(
             Rc::ptr_eq(&self.state.nursery, &other.state.nursery),
-            "the service spawned at {} cannot end after the one spawned at {}: \
-             they are in different nurseries",
-            self.state.place,
-            other.state.place,
+            "the service {} cannot end after the one {}: they are in different nurseries",
+            self.state.task,
+            other.state.task,
         );
         assert!(
             !other.state.ends_after(&self.state),
-            "the service spawned at {} cannot end after the one spawned at {}, \
-             which is to end after it",
-            self.state.place,
-            other.state.place,
+            "the service {} cannot end after the one {}, which is to end after it",
+            self.state.task,
+            other.state.task,
         );
         self.state.after.borrow_mut().push(other.state.clone());
         self
@@ -213,7 +211,7 @@ where
     F: Future<Output = Result<()>> + 'scope,
     L: Label,
 {
-    let service = Service::new(nursery, place);
+    let service = Service::new(nursery, label.spawned(place));
     service.state.serve();
     let future = Serving::new(service.state.clone(), future);
     // SAFETY: `'scope` outlasts the nursery's future, as in `Nursery::spawn`.
@@ -233,7 +231,7 @@ where
     V: 'scope,
     L: Label,
 {
-    let service = Service::new(nursery, place);
+    let service = Service::new(nursery, label.spawned(place));
     let kind = AsService { state: service.state.clone(), label };
     // SAFETY: `'scope` outlasts the nursery and the future made here, as in `Nursery::start`.
     let started = unsafe { start(nursery.core.clone(), child, place, kind) };
@@ -241,11 +239,11 @@ where
 }
 
 impl<'scope> Service<'scope> {
-    fn new(nursery: &'scope Nursery<'scope, '_>, place: &'static Location<'static>) -> Self {
+    fn new(nursery: &'scope Nursery<'scope, '_>, task: Spawned) -> Self {
         let state = State {
             nursery: nursery.core.clone(),
-            place,
-            scope: ScopeRef::new(place),
+            scope: ScopeRef::new(task.place()),
+            task,
             serves: Cell::new(false),
             has_ended: Cell::new(false),
             after: RefCell::default(),
@@ -338,18 +336,19 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for Service<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State")
-            .field("spawned_at", &self.place)
-            .field("is_finished", &self.has_ended.get())
-            .finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("name", &self.state.task.name())
+            .field("spawned_at", &self.state.task.place())
+            .field("is_finished", &self.is_finished())
+            .finish()
     }
 }
 
 impl LeftBehind for State {
     fn place(&self) -> &'static Location<'static> {
-        self.place
+        self.task.place()
     }
 
     fn is_finished(&self) -> bool {

@@ -1,5 +1,6 @@
 //! N12: names of tasks.
 
+use std::cell::RefCell;
 use std::future::pending;
 
 use seedbed::{Error, Result, Stuck, TaskCancelled, nursery, sleep_forever, yield_now};
@@ -146,4 +147,30 @@ fn n12_a_second_panic_is_reported_with_its_name() {
     let reports = events.with("a further panic in a nursery");
     assert_eq!(reports.len(), 1);
     assert!(reports[0].contains("task=\"second\""), "{reports:?}");
+}
+
+/// The value that nobody wants is dropped when the child has ended.
+#[test]
+fn n12_a_panic_in_dropping_a_value_is_the_tasks() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let why = RefCell::new(String::new());
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run(nursery::<_, ()>(async |n| {
+            n.spawn::<_, ()>(async {
+                let error = sleep_forever().await.unwrap_err();
+                *why.borrow_mut() = error.to_string();
+                Err(error)
+            });
+            yield_now().await?;
+            drop(n.named("maker").spawn(async { Ok(Panics) }));
+            Ok(())
+        }))
+    }));
+    assert!(outcome.is_err());
+    assert!(why.borrow().contains("the task \"maker\" spawned at"), "{why:?}");
 }

@@ -99,6 +99,35 @@ fn n15_the_second_form_puts_failures_aside() {
     assert_eq!((&*shape(&outcome.unwrap_err()), seconds), ("[1 is down 2 is down]", 2));
 }
 
+/// Of a loser that is cancelled and fails as well, the failure is put aside; that it was cancelled
+/// is no failure.
+#[test]
+fn n15_a_loser_that_is_several_tasks() {
+    let several = |fails_too: bool| async move {
+        nursery(async |n| {
+            n.spawn(sleep_forever());
+            n.spawn(async move {
+                let outcome = sleep_forever().await;
+                if fails_too { fails("late") } else { outcome }
+            });
+            Ok(())
+        })
+        .await?;
+        Ok(0_u8)
+    };
+    for fails_too in [false, true] {
+        let raced = run(race_ok([
+            Box::pin(async { sleep(SECOND).await.map(|()| 1_u8) }) as Any<'_, u8>,
+            Box::pin(several(fails_too)),
+        ]))
+        .unwrap();
+        let failures = raced.failures.iter().map(|(from, error)| (*from, shape(error)));
+        let failures: Vec<_> = failures.collect();
+        let expected: &[_] = if fails_too { &[(1, "[late]".into())] } else { &[] };
+        assert_eq!((raced.value, raced.winner, &*failures), (1, 0, expected));
+    }
+}
+
 /// A race that has been decided has happened.
 #[test]
 fn n15_a_value_is_not_lost_to_a_cancellation_of_the_caller() {

@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use seedbed::{
-    CancelScope, Reason, Result, cancel_scope, channel, checkpoint, finishing, idle, nursery,
-    sleep, sleep_forever, yield_now,
+    CancelScope, Reason, Result, Yielder, cancel_scope, channel, checkpoint, finishing, idle,
+    nursery, sleep, sleep_forever, yield_now,
 };
 
 use super::{Events, Log, SECOND, clean_up, fails, run, shielded, timed};
@@ -200,11 +200,12 @@ fn n13_several_end_together_or_in_order() {
 #[test]
 fn n13_an_order_that_cannot_be_is_refused() {
     run(nursery(async |n| {
-        let service = || n.service(sleep_forever());
-        let (a, b, c) = (service(), service(), service());
+        let service = |name| n.named(name).service(sleep_forever());
+        let (a, b, c) = (service("a"), service("b"), service("c"));
         let b = b.after(&a);
         let c = c.after(&b);
         let refused = catching(async { a.after(&c) }).await.map(drop).unwrap_err();
+        assert!(refused.starts_with("the service \"a\" spawned at"), "{refused}");
         assert!(refused.contains("which is to end after it"), "{refused}");
         nursery(async |inner| {
             let d = inner.service(sleep_forever());
@@ -380,4 +381,67 @@ fn n13_services_of_a_dropped_nursery_are_dropped() {
     assert!(dropped.get());
     let reports = events.with("a nursery was dropped before it had ended");
     assert!(reports.len() == 1 && reports[0].contains("children=1"), "{reports:?}");
+}
+
+/// They may use the service.
+#[test]
+fn n13_generators_that_were_left_behind_are_closed_before_it() {
+    let log = Log::default();
+    run(nursery(async |n| {
+        n.service(async {
+            let outcome = sleep_forever().await;
+            log.say("service");
+            outcome
+        });
+        let mut numbers = n.generator(async |y: Yielder<u8>| {
+            let outcome = y.yield_(1).await;
+            shielded(1).await;
+            log.say("generator");
+            outcome.map(drop)
+        });
+        assert_eq!(numbers.anext().await?, Some(1));
+        std::mem::forget(numbers);
+        Ok(())
+    }))
+    .unwrap();
+    log.assert("generator service");
+}
+
+#[test]
+fn n13_the_bodys_value_is_kept() {
+    let value = run(nursery(async |n| {
+        n.service(sleep_forever());
+        n.service(clean_up_ok(1));
+        Ok(7)
+    }));
+    assert_eq!(value.unwrap(), 7);
+}
+
+/// One that is made by another at the end serves as long as there is a child, and ends as well.
+#[test]
+fn n13_one_that_is_spawned_at_the_end() {
+    let log = Log::default();
+    let (outcome, seconds) = timed(nursery(async |n| {
+        let log = &log;
+        n.service(async move {
+            sleep_forever().await.unwrap_err();
+            n.service(async move {
+                let outcome = sleep_forever().await;
+                log.say("late");
+                outcome
+            });
+            n.spawn(async move {
+                sleep(SECOND * 2).await?;
+                log.say("child");
+                Ok(())
+            });
+            shielded(1).await;
+            log.say("first");
+            Ok(())
+        });
+        Ok(())
+    }));
+    outcome.unwrap();
+    assert_eq!(seconds, 2);
+    log.assert("first child late");
 }

@@ -303,11 +303,6 @@ impl Owned {
         ManuallyDrop::new(self).0
     }
 
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        // SAFETY: invariant 2.
-        unsafe { self.0.as_ref() }.place
-    }
-
     /// Where the child was spawned, and its name if it has one.
     pub(crate) fn spawned(&self) -> Spawned {
         // SAFETY: invariants 1 and 2.

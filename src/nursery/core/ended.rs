@@ -1,6 +1,6 @@
 //! What becomes of a child, or of the body, when it has ended: its value, its error or its panic.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
 use std::task::Poll;
 
@@ -78,9 +78,8 @@ impl Core {
     #[inline]
     pub(super) fn end_with_value(&self, unit: NonNull<Unit>) {
         let child = self.release(unit);
-        let place = child.place();
         if let Err(child) = child.free_at_once() {
-            self.drop_child(child, place);
+            self.drop_child(child);
         }
         if self.live.get() == 0
             && let Some(foreign) = self.finish_if_empty()
@@ -100,14 +99,13 @@ impl Core {
     /// Drops the future of a child, and the child.
     #[inline]
     fn end_without_value(&self, child: Owned, why: Why) {
-        let place = child.place();
         let why = if why == Why::Failed && child.is_wanted() { self.scope.why() } else { None };
         // Dropping the child's future runs foreign code.
         let dropped = catch_unwind(AssertUnwindSafe(|| child.fail(why)));
         if let Err(payload) = dropped {
             self.panicked(payload, child.spawned());
         }
-        self.drop_child(child, place);
+        self.drop_child(child);
         if let Some(foreign) = self.finish_if_empty() {
             foreign.wake();
         }
@@ -115,9 +113,10 @@ impl Core {
 
     /// Gives up a child that has ended. Dropping its value may run foreign code, and so may waking
     /// the task that waits for it.
-    fn drop_child(&self, child: Owned, place: &'static Location<'static>) {
+    fn drop_child(&self, child: Owned) {
+        let task = child.spawned();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {
-            self.panicked(payload, Spawned::At(place));
+            self.panicked(payload, task);
         }
     }
 
