@@ -20,6 +20,7 @@ use seedbed::{
 };
 
 use crate::client::{self, Plan};
+use crate::kinds::{self, KINDS};
 use crate::process::{Scarcity, descriptors, interrupt, memory};
 use crate::server::{Connection, Counted, handle};
 use crate::world::{Count, Life, Planned, Random};
@@ -90,6 +91,8 @@ struct Totals {
     panics: u64,
     not_accepted: u64,
     not_connected: u64,
+    /// For each kind of other work: done, cut, and without a descriptor.
+    kinds: [[u64; 3]; KINDS.len()],
 }
 
 pub fn main() -> ExitCode {
@@ -129,15 +132,27 @@ pub fn main() -> ExitCode {
         epochs += 1;
         totals.operations += OPERATION.load(Relaxed);
     }
-    let Totals { operations, connections, whole, short, panics, not_accepted, not_connected } =
-        totals;
+    let Totals {
+        operations,
+        connections,
+        whole,
+        short,
+        panics,
+        not_accepted,
+        not_connected,
+        kinds,
+    } = totals;
     println!(
         "test soak ... ok: {operations} operations in {epochs} epochs; {connections} connections, \
          {whole} whole answers, {short} short ones, {panics} panics; {not_accepted} times the \
          server, {not_connected} times a client was without a descriptor"
     );
     let all = [connections, whole, short, panics, not_accepted, not_connected];
-    assert!(one.is_some() || all.iter().all(|count| *count > 0), "all of it happens");
+    for (kind, [done, cut, starved]) in KINDS.iter().zip(kinds) {
+        println!("  {}: {done} done, {cut} cut, {starved} times without a descriptor", kind.name);
+    }
+    let all = all.into_iter().chain(kinds.into_iter().flatten());
+    assert!(one.is_some() || { all }.all(|count| count > 0), "all of it happens");
     ExitCode::SUCCESS
 }
 
@@ -163,6 +178,7 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
             // What a run keeps while it is busy goes when it has nothing to do.
             let be_idle = || sleep(Duration::from_millis(1));
             make_room().await?;
+            kinds::make_room().await?;
             be_idle().await?;
             let before = memory();
             for number in 0..LIVES {
@@ -303,6 +319,7 @@ async fn life(
         }
         yield_now().await?;
     }
+    kinds::settle().await?;
     assert_eq!((statistics()?, descriptors()), before, "after a life that ended by {end:?}");
     Ok(())
 }
@@ -324,6 +341,12 @@ fn account(life: &Life, end: End, most: usize, totals: &mut Totals) {
     if !matches!(end, End::Drop | End::HandlerPanic) {
         assert_eq!(life.panics.get(), life.panics_reported.get(), "panics are reported");
         assert_eq!(life.failures.get(), life.failures_reported.get(), "failures are reported");
+    }
+    kinds::account(life);
+    for (total, tally) in totals.kinds.iter_mut().zip(&life.kinds) {
+        for (total, count) in total.iter_mut().zip([&tally.done, &tally.cut, &tally.starved]) {
+            *total += count.get();
+        }
     }
     totals.connections += life.connected.get();
     totals.whole += life.whole_answers.get();
@@ -419,7 +442,8 @@ impl<'l> Driver<'l> {
             }
         };
         let random = &mut *self.random;
-        match random.below(16) {
+        match random.below(20) {
+            16..20 => drop(kinds::draw(random, life).map(|piece| n.spawn(piece))),
             0..7 => client(random, None),
             7 => (0..random.below(12)).for_each(|_| client(random, None)),
             8 => {

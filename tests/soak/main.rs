@@ -1,11 +1,13 @@
-//! A soak: servers under everything that can go wrong with their connections. In the end everything
-//! is given back.
+//! A soak: servers under everything that can go wrong with their connections, and beside them files
+//! and whatever else a program works with. In the end everything is given back.
 //!
 //! An *epoch* is one `run`, in which servers live one after another on a port of this machine, with
 //! their clients in the same process. While a server lives, *operations* are drawn: clients come,
 //! alone or many at once, read and write slowly, half-close, reset, or vanish half-way; handlers
 //! panic, fail, reset or stall; either side is cancelled, or its time is up; the clock jumps;
-//! descriptors run out; signals interrupt system calls. Then the life ends in one of many ways:
+//! descriptors run out; signals interrupt system calls. In between, pieces of other work are begun,
+//! on files for example, and cancelled or dropped half-way: each kind of it is a file in `kinds/`,
+//! which says how such work has to turn out. Then the life ends in one of many ways:
 //! when all clients have ended, gracefully, cancelled, dropped, or with a panic in the middle.
 //!
 //! What must hold:
@@ -24,9 +26,9 @@
 //!   life has.
 //!
 //! Without arguments, a number of epochs run with fixed seeds. Nothing depends on how long
-//! something takes.
+//! something takes. Kinds of work that need a feature are left out without it.
 //!
-//! - `cargo test --test soak -- SECONDS` begins new epochs with other seeds for that long; so does
+//! - `cargo test --release --all-features --test soak -- SECONDS` begins new epochs with other seeds for that long; so does
 //!   `SEEDBED_SOAK_SECONDS=SECONDS`.
 //! - `SEEDBED_SOAK_SEED=N` runs the epoch with that seed after the first one. A failure names its
 //!   seed.
@@ -35,6 +37,8 @@
 mod client;
 #[cfg(unix)]
 mod epoch;
+#[cfg(unix)]
+mod kinds;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]

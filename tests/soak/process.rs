@@ -3,7 +3,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{DirEntry, File};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
@@ -55,6 +56,26 @@ fn open() -> Vec<u64> {
 /// How many descriptors are open.
 pub fn descriptors() -> usize {
     open().len()
+}
+
+/// Waits until so many of the crate's threads are there, and sleep. One that has reported to a run
+/// has things of the run for another moment, and one that has ended takes a moment to go.
+pub fn wait_for_threads(number: usize) {
+    // Elsewhere nobody tells.
+    while cfg!(target_os = "linux") && threads() != vec!['S'; number] {
+        std::thread::yield_now();
+    }
+}
+
+/// The states of the crate's threads, such as `S` for one that sleeps.
+fn threads() -> Vec<char> {
+    let listed = std::fs::read_dir("/proc/self/task").expect("a process may look at its threads");
+    let state = |thread: io::Result<DirEntry>| {
+        // It may have gone by now.
+        let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+        stat.split_once("(seedbed worker) ")?.1.chars().next()
+    };
+    listed.filter_map(state).collect()
 }
 
 /// Interrupts the main thread's system calls, again and again, with a signal that means nothing.

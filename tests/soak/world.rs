@@ -1,4 +1,4 @@
-//! What the server and the clients of one life share: what they have counted, and what excuses an
+//! What the server, the clients and the other work of one life share: what they have counted, and what excuses an
 //! answer that is incomplete.
 
 use std::cell::{Cell, RefCell};
@@ -11,6 +11,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use seedbed::testing::VirtualClock;
 use seedbed::{CancelScope, Result, sleep, yield_now};
+
+use crate::kinds::{KINDS, Tally};
 
 /// SplitMix64.
 pub struct Random(pub u64);
@@ -100,6 +102,8 @@ pub struct Life {
     /// How often the server, or a client, found that there was no descriptor left.
     pub not_accepted: Count,
     pub not_connected: Count,
+    /// For each of [`KINDS`].
+    pub kinds: Vec<Tally>,
 }
 
 impl Life {
@@ -125,6 +129,7 @@ impl Life {
             short_answers: Count::default(),
             not_accepted: Count::default(),
             not_connected: Count::default(),
+            kinds: KINDS.iter().map(|_| Tally::default()).collect(),
         }
     }
 

@@ -1,0 +1,160 @@
+//! What else is done while a server lives: files, and whatever has a file here. Each piece of it is
+//! a task that may be cancelled or dropped at any time, and may find that there are no descriptors
+//! left.
+//!
+//! A further kind is a type that implements [`Kind`], in a file of its own, and a line in [`KINDS`].
+#![cfg_attr(not(feature = "fs"), allow(dead_code, reason = "each kind needs a feature"))]
+
+#[cfg(feature = "fs")]
+mod files;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Barrier};
+
+use seedbed::{CancelScope, CapacityLimiter, Error, Result, Token, nursery, to_thread, yield_now};
+
+use crate::process::wait_for_threads;
+use crate::world::{Count, CountDrop, Life, Random, is_exhaustion};
+
+/// All of them.
+pub const KINDS: &[Entry] = &[
+    #[cfg(feature = "fs")]
+    entry::<files::Files>(),
+];
+
+/// How many jobs all kinds together may have on other threads at once.
+const THREADS: usize = 16;
+
+/// A kind of work. A value is what one piece of it is to do.
+pub trait Kind: Sized + 'static {
+    const NAME: &'static str;
+
+    /// Draws what a piece does.
+    fn draw(random: &mut Random) -> Self;
+
+    /// Does it, and panics if anything is not as it has to be.
+    ///
+    /// If it is cancelled it says so, like every other future. It may also fail because there was
+    /// no descriptor left. It pauses by `life.rest`.
+    fn run(&self, life: &Life) -> impl Future<Output = Result<()>>;
+
+    /// Has as much of everything at a time as it ever will in this run, so that the run has made
+    /// room for it. With its jobs on other threads it stays below its share of [`THREADS`].
+    fn make_room() -> impl Future<Output = Result<()>> + 'static;
+
+    /// Waits until nothing is under way of what was dropped, and panics if it has left anything
+    /// that it should not have. A life has ended.
+    fn settle() -> impl Future<Output = Result<()>> + 'static;
+
+    /// Whether it has failed because there was no descriptor left.
+    fn is_starved(error: &Error) -> bool {
+        error.find().is_some_and(is_exhaustion)
+    }
+}
+
+type Work<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// A kind, in a table of all.
+pub struct Entry {
+    pub name: &'static str,
+    begin: for<'l> fn(&mut Random, &'l Life) -> Work<'l>,
+    make_room: fn() -> Work<'static>,
+    settle: fn() -> Work<'static>,
+    is_starved: fn(&Error) -> bool,
+}
+
+const fn entry<K: Kind>() -> Entry {
+    Entry {
+        name: K::NAME,
+        begin: |random, life| {
+            let piece = K::draw(random);
+            Box::pin(async move { piece.run(life).await })
+        },
+        make_room: || Box::pin(K::make_room()),
+        settle: || Box::pin(K::settle()),
+        is_starved: K::is_starved,
+    }
+}
+
+/// How the pieces of a kind have ended.
+#[derive(Default, Debug)]
+pub struct Tally {
+    begun: Count,
+    over: Count,
+    pub done: Count,
+    pub cut: Count,
+    /// There was no descriptor left.
+    pub starved: Count,
+}
+
+/// Draws a piece of some kind. Without features there is none.
+pub fn draw<'l>(
+    random: &mut Random,
+    life: &'l Life,
+) -> Option<impl Future<Output = Result<()>> + use<'l>> {
+    let at = random.below(KINDS.len().max(1) as u64) as usize;
+    let kind = KINDS.get(at)?;
+    let work = (kind.begin)(random, life);
+    let scope = CancelScope::new();
+    life.clients.borrow_mut().push(scope.clone());
+    let tally = &life.kinds[at];
+    Some(async move {
+        tally.begun.add();
+        let _over = CountDrop(&tally.over);
+        match scope.enter(async |_| work.await).await {
+            Ok(Some(())) => tally.done.add(),
+            Ok(None) => tally.cut.add(),
+            Err(error) if (kind.is_starved)(&error) => tally.starved.add(),
+            Err(error) if error.is_cancelled() => {
+                tally.cut.add();
+                return Err(error);
+            }
+            Err(error) => panic!("{}: {error}", kind.name),
+        }
+        Ok(())
+    })
+}
+
+/// Has all kinds make room.
+pub async fn make_room() -> Result<()> {
+    for kind in KINDS {
+        (kind.make_room)().await?;
+    }
+    // Threads report to the run, which may find many reports at a time.
+    let token = Token::current()?;
+    (0..128).for_each(|_| drop(token.run_sync_soon(|| ())));
+    settle().await
+}
+
+/// Waits until nothing is under way any more, and until there are as many threads as always: they
+/// have memory, and those that are idle for long would end.
+pub async fn settle() -> Result<()> {
+    for kind in KINDS {
+        (kind.settle)().await?;
+    }
+    if KINDS.is_empty() {
+        return Ok(());
+    }
+    let (limiter, all) = (CapacityLimiter::new(THREADS), Arc::new(Barrier::new(THREADS)));
+    nursery(async |n| {
+        for _ in 0..THREADS {
+            let all = all.clone();
+            let wait = move || {
+                all.wait();
+            };
+            n.spawn(to_thread(wait).limiter(&limiter));
+        }
+        Ok(())
+    })
+    .await?;
+    wait_for_threads(THREADS);
+    yield_now().await
+}
+
+/// What must hold of all kinds when a life is over.
+pub fn account(life: &Life) {
+    for (kind, tally) in KINDS.iter().zip(&life.kinds) {
+        assert_eq!(tally.begun.get(), tally.over.get(), "{} that have begun end", kind.name);
+    }
+}
