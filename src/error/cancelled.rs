@@ -119,6 +119,16 @@ impl Cancelled {
         Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, failed, stopped }))
     }
 
+    /// The same cancellation for others than what it has stopped, of which they are told nothing.
+    pub(crate) fn for_others(&self) -> Cancelled {
+        let Why { scope_place, cancelled_by, ref reason, ref failed, ref stopped } = *self.0;
+        if stopped.is_none() {
+            return self.clone();
+        }
+        let (reason, failed) = (reason.clone(), failed.clone());
+        Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, failed, stopped: None }))
+    }
+
     /// Why the scope was cancelled.
     ///
     /// ```

@@ -156,6 +156,42 @@ fn w04_a_call_of_several_steps_stops_between_two_and_says_how_far_it_came() {
     .unwrap();
 }
 
+/// How far a task came is its own business, although its siblings are cancelled for the same reason.
+#[test]
+fn w04_others_are_not_said_to_have_been_stopped() {
+    let folder = folder();
+    let fifo = make_fifo(&folder);
+    run(async {
+        let outcome = cancel_scope(async |scope| {
+            nursery(async |n| {
+                let reading = n.spawn(async { fs::read(&fifo).await });
+                let mut other = Fifo::write_to(&fifo).await?;
+                other.pass(b"abc").await?;
+                scope.cancel();
+                shielded(yield_now()).await?;
+                shielded(yield_now()).await?;
+                other.0.write_all(b"de")?;
+                shielded(async {
+                    while !reading.is_finished() {
+                        yield_now().await?;
+                    }
+                    Ok(())
+                })
+                .await?;
+                let error = checkpoint().await.unwrap_err();
+                assert!(error.find::<Failure>().is_none(), "{error}");
+                Err::<(), _>(error)
+            })
+            .await
+            .inspect_err(|error| assert!(error.find::<Failure>().is_some(), "{error}"))
+        })
+        .await?;
+        assert!(outcome.is_none());
+        Ok(())
+    })
+    .unwrap();
+}
+
 /// Each MiB is an operation: the first that is cancelled says what was written before.
 #[test]
 fn w04_a_write_that_is_cancelled_says_how_much_was_written() {

@@ -32,7 +32,7 @@ impl Core {
                 _ => Level::Full,
             };
             self.scope.cancel_because(level, || match error.cancellation() {
-                Some(why) => why.clone(),
+                Some(why) => why.for_others(),
                 None => {
                     Cancelled::by_failure(self.place, task.clone(), Reason::child_failed(&error))
                 }
