@@ -259,7 +259,7 @@
 //! | `PollSender` | a [`Sender`](crate::Sender) is a sink |
 //! | `PollSemaphore`, `ReusableBoxFuture` | none: a generator awaits where a `Stream` by hand has to poll |
 //! | `Either` | that of `futures` |
-//! | `context::TokioContext` | none: a library that needs tokio's runtime needs one on a thread of its own |
+//! | `context::TokioContext` | a runtime of tokio's that is [entered around `run`](#what-to-watch-for) |
 //!
 //! # `tokio-stream`
 //!
@@ -302,9 +302,14 @@
 //! * **Cancellations are errors too.** `let _ = sleep(…).await` and `.ok()` swallow a
 //!   [`Cancelled`](crate::Cancelled). The next checkpoint raises it again, so nothing breaks, but
 //!   the code in between runs when it should not.
-//! * **Libraries for tokio** that need tokio's reactor do not run here. Those that need only a
-//!   waker do: channels, `futures`, parsers. hyper works with the feature `hyper`, whose
-//!   `hyper::serve` is a server for HTTP/1 and HTTP/2 in one call.
+//! * **Libraries for tokio** that need only a waker run here: channels, `futures`, parsers. Those
+//!   that need tokio's runtime do while one is entered on the thread (`let _guard =
+//!   runtime.enter();` before [`run`](crate::run())), and works on threads of its own. Put each of
+//!   their futures into [`cancellable`](crate::cancellable). A
+//!   [virtual clock](crate::testing::VirtualClock), the detection of deadlocks and
+//!   [`explore`](crate::testing::explore()) know nothing of what such a runtime is doing. hyper
+//!   needs none with the feature `hyper`, whose `hyper::serve` is a server for HTTP/1 and HTTP/2
+//!   in one call.
 //! * **`Send`.** The future given to [`run`](crate::run()) need not be `Send`, and nurseries are
 //!   not. [`Error`](crate::Error) and wakers are.
 //!
