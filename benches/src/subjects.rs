@@ -22,6 +22,8 @@ pub const SUBJECTS: &[(&str, &str)] = &[
         HAND_WRITTEN,
         "no library: a Stream, or a loop on mio, written by hand for the case (the limit)",
     ),
+    (HAND_WRITTEN_MMSG, "the same, with many datagrams in a system call (sendmmsg, recvmmsg)"),
+    (HAND_WRITTEN_GSO, "the same, with one datagram that the system cuts and joins (GSO, GRO)"),
 ];
 
 pub const SEEDBED: &str = "seedbed";
@@ -41,6 +43,8 @@ pub const ASYNK_STRIM: &str = "asynk-strim";
 pub const GENAWAITER: &str = "genawaiter";
 pub const UNFOLD: &str = "unfold";
 pub const HAND_WRITTEN: &str = "hand-written";
+pub const HAND_WRITTEN_MMSG: &str = "hand-written-mmsg";
+pub const HAND_WRITTEN_GSO: &str = "hand-written-gso";
 
 /// Why a subject cannot run on this machine, if it cannot.
 pub fn unavailable(subject: &str) -> Option<String> {

@@ -19,6 +19,7 @@ mod spawn_join;
 pub mod tcp_echo;
 mod timeout;
 mod timers;
+mod udp;
 mod watch;
 mod yield_storm;
 
@@ -95,6 +96,7 @@ pub const CASES: &[Case] = &[
         rows: cancel_storm::rows,
     },
     Case { name: "tcp_echo", about: "a server that sends back what it gets", rows: tcp_echo::rows },
+    Case { name: "udp", about: "datagrams there and back, and many in a row", rows: udp::rows },
     Case { name: "http", about: "hyper, plain text, 64 connections", rows: http::rows },
     Case {
         name: "fairness",
