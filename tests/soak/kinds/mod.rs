@@ -5,6 +5,8 @@
 //! A further kind is a type that implements [`Kind`], in a file of its own, and a line in [`KINDS`].
 #![cfg_attr(not(feature = "fs"), allow(dead_code, reason = "each kind needs a feature"))]
 
+#[cfg(target_os = "linux")]
+mod datagrams;
 #[cfg(feature = "fs")]
 mod files;
 
@@ -19,6 +21,8 @@ use crate::world::{Count, CountDrop, Life, Random, is_exhaustion};
 
 /// All of them.
 pub const KINDS: &[Entry] = &[
+    #[cfg(target_os = "linux")]
+    entry::<datagrams::Datagrams>(),
     #[cfg(feature = "fs")]
     entry::<files::Files>(),
 ];
