@@ -103,6 +103,7 @@ impl CancelHandle {
     }
 
     /// Cancels the scope because of something that happened on another thread.
+    #[cfg(not(loom))]
     pub(crate) fn cancel_because(&self, reason: Reason, by: Option<&'static Location<'static>>) {
         self.ask(Level::Full, reason, None, by);
     }

@@ -8,8 +8,7 @@
 //! | `accept_error` | what happens when accepting fails |
 //! | `connection` | one connection: its handler, and what becomes of the handler's outcome |
 //! | `connections` | how many there are, and may be |
-//! | `shutdown` | the shutdown |
-//! | `ending_signal` | a signal that ends the shutdown's grace |
+//! | `shutdown` | how the shutdown begins, and a signal that ends its grace |
 //! | `until_ending` | what stops at once when the server is ending |
 //! | `parting` | a connection that is over for its handler, but not yet for its client |
 //! | `panicked` | handlers that panic |
@@ -20,8 +19,6 @@ mod accept;
 mod accept_error;
 mod connection;
 mod connections;
-#[cfg(feature = "signal")]
-mod ending_signal;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod listener;

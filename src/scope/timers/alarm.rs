@@ -29,6 +29,7 @@ impl Alarm {
         Alarm::new(now() + time)
     }
 
+    #[cfg(feature = "hyper")]
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -1,4 +1,4 @@
-//! Child processes, in the shape of [`std::process`]. This needs the feature `process`.
+//! Child processes, in the shape of [`std::process`].
 //!
 //! ```
 //! use seedbed::process::Command;

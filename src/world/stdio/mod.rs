@@ -1,5 +1,4 @@
-//! Standard input, output and error, and other descriptors that this process shares. This needs the
-//! feature `stdio`.
+//! Standard input, output and error, and other descriptors that this process shares.
 //!
 //! ```no_run
 //! use seedbed::{Result, move_on_after, stdio};

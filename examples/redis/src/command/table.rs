@@ -52,18 +52,26 @@ impl Command {
     }
 }
 
-/// The longest name of a command.
-const LONGEST: usize = 16;
-
 /// Finds a command by its name, in whatever case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Command> {
-    let mut capitals = [0; LONGEST];
-    let capitals = capitals.get_mut(..name.len())?;
-    capitals.copy_from_slice(name);
-    capitals.make_ascii_uppercase();
-    let found = TABLE.binary_search_by(|command| command.name.as_bytes().cmp(capitals)).ok()?;
-    Some(&TABLE[found])
+    let letter = usize::from(name.first()?.to_ascii_uppercase().checked_sub(b'A')?);
+    let (begin, end) = (BEGINNINGS.get(letter)?, BEGINNINGS.get(letter + 1)?);
+    let same_letter = &TABLE[usize::from(*begin)..usize::from(*end)];
+    same_letter.iter().find(|command| name.eq_ignore_ascii_case(command.name.as_bytes()))
 }
+
+/// Where the commands that begin with each letter begin in the table; and its end.
+static BEGINNINGS: [u8; 27] = {
+    let (mut beginnings, mut letter, mut command) = ([0; 27], 0, 0);
+    while letter < beginnings.len() {
+        while command < TABLE.len() && TABLE[command].name.as_bytes()[0] < b'A' + letter as u8 {
+            command += 1;
+        }
+        beginnings[letter] = command as u8;
+        letter += 1;
+    }
+    beginnings
+};
 
 macro_rules! table {
     ($($group:ident $arity:literal $name:literal $usage:literal $run:path, $summary:literal;)*) => {
@@ -152,10 +160,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_order_and_names_are_short() {
+    fn every_command_is_found_in_whatever_case_and_nothing_else() {
         assert!(TABLE.is_sorted_by(|one, next| one.name < next.name));
-        assert!(TABLE.iter().all(|command| command.name.len() <= LONGEST));
-        assert_eq!(find(b"gEt").map(|command| command.name), Some("GET"));
-        assert!(find(b"GETX").is_none() && find(b"").is_none() && find(&[b'A'; 99]).is_none());
+        for command in TABLE {
+            let found = find(command.name.to_lowercase().as_bytes()).expect("it is in the table");
+            assert_eq!(found.name, command.name);
+        }
+        for name in [&b""[..], b"GETX", b"GE", b"@", b"[", b"z", b"\xff", &[b'A'; 99]] {
+            assert!(find(name).is_none());
+        }
     }
 }

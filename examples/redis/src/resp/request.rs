@@ -128,10 +128,14 @@ impl Parser {
     }
 
     fn count(&mut self, bytes: &[u8]) -> Result<Option<()>, Malformed> {
-        let Some(line) = self.line(bytes, LONGEST_LENGTH)? else { return Ok(None) };
-        self.missing = number(line)
-            .filter(|count| *count <= MOST_ARGUMENTS)
-            .ok_or_else(|| Malformed::Count(line.into()))?;
+        if let Some((count, length)) = short_number(&bytes[self.at..]) {
+            (self.missing, self.at) = (count, self.at + length);
+        } else {
+            let Some(line) = self.line(bytes, LONGEST_LENGTH)? else { return Ok(None) };
+            self.missing = number(line)
+                .filter(|count| *count <= MOST_ARGUMENTS)
+                .ok_or_else(|| Malformed::Count(line.into()))?;
+        }
         self.step = if self.missing == 0 { Step::Over } else { Step::Length };
         Ok(Some(()))
     }
@@ -143,8 +147,16 @@ impl Parser {
             // Requests are not nested, so there is no depth to run out of.
             Some(other) => return Err(Malformed::NoString(*other)),
         }
-        let Some(line) = self.line(bytes, LONGEST_LENGTH)? else { return Ok(None) };
-        let length = number(&line[1..]).ok_or_else(|| Malformed::Length(line[1..].into()))?;
+        let length = match short_number(&bytes[self.at + 1..]) {
+            Some((number, length)) => {
+                self.at += 1 + length;
+                number
+            }
+            None => {
+                let Some(line) = self.line(bytes, LONGEST_LENGTH)? else { return Ok(None) };
+                number(&line[1..]).ok_or_else(|| Malformed::Length(line[1..].into()))?
+            }
+        };
         if length > self.longest.saturating_sub(self.at) {
             return Err(Malformed::TooLong { longest: self.longest });
         }
@@ -183,9 +195,31 @@ impl Parser {
     }
 }
 
-/// A number that is not negative. Thirty digits are a line at most, and overflow.
+/// A number on a line of its own, and the length of the line, if it is as short as nearly always and
+/// all there.
+fn short_number(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut number = 0;
+    for (index, byte) in bytes.iter().take(6).enumerate() {
+        match byte {
+            b'0'..=b'9' => number = 10 * number + usize::from(byte - b'0'),
+            b'\r' if index > 0 && bytes.get(index + 1) == Some(&b'\n') => {
+                return Some((number, index + 2));
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// A number that is not negative, and nothing but digits.
 fn number(digits: &[u8]) -> Option<usize> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0usize, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 /// A range of a request, which is no longer than [`LONGEST_REQUEST`].

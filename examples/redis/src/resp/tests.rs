@@ -72,6 +72,7 @@ fn what_is_no_request_is_told_at_once() {
         (b"*99999999999999999999999\r\n", Malformed::Count((*b"99999999999999999999999").into())),
         (b"*\r\n", Malformed::Count((*b"").into())),
         (b"*1\r\n$-1\r\n", Malformed::Length((*b"-1").into())),
+        (b"*+1\r\n", Malformed::Count((*b"+1").into())),
         (b"*1\r\n$1x\r\n", Malformed::Length((*b"1x").into())),
         (b"*1\r\n$536870912\r\n", Malformed::TooLong { longest: 1000 }),
         (b"*1\r\n$18446744073709551615\r\n", Malformed::TooLong { longest: 1000 }),

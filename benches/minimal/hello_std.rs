@@ -1,5 +1,0 @@
-//! The same without a task.
-
-fn main() {
-    println!("hello");
-}
