@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 
-use seedbed::process::{Command, Failed};
+use seedbed::process::{Command, Failed, NotStarted};
 use seedbed::{Error, nursery, run};
 
 use crate::shell;
@@ -27,6 +27,9 @@ fn w03_an_error_names_the_program_and_the_place() {
         let text = error.to_string();
         assert!(text.starts_with("starting `no-such-program`: No such file"), "{text}");
         assert_eq!(error.place().unwrap().line(), here);
+        let failure = error.find::<NotStarted>().unwrap();
+        assert_eq!(failure.program(), "no-such-program");
+        assert_eq!(failure.io_error().raw_os_error(), Some(libc::ENOENT));
         for error in [command.output().await.unwrap_err(), command.run().await.unwrap_err()] {
             assert!(error.place().unwrap().line() > here);
         }

@@ -257,7 +257,8 @@ impl Command {
     ///
     /// * [`Cancelled`](crate::Cancelled), once the process has been [put to an
     ///   end](super#cancellation) and reaped. [`Stopped`](super::Stopped) is inside.
-    /// * An [`io::Error`](std::io::Error) that names the program, if it cannot be started; if it is
+    /// * An [`io::Error`](std::io::Error) that names the program, if it cannot be
+    ///   [started](super::NotStarted); if it is
     ///   not known how it has ended, because this process ignores `SIGCHLD`; or that of another
     ///   system call.
     #[track_caller]
@@ -291,7 +292,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`](std::io::Error) that names the program, if it cannot be started.
+    /// An [`io::Error`](std::io::Error) that names the program, if it cannot be
+    /// [started](super::NotStarted).
     ///
     /// ```
     /// use seedbed::nursery;

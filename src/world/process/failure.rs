@@ -161,7 +161,7 @@ impl Unknown {
 /// The error for a program that could not be started.
 #[cold]
 pub(super) fn not_started(command: &std::process::Command, error: io::Error) -> io::Error {
-    let program = command.get_program().display();
+    let program = command.get_program().display().to_string();
     let text = match command.get_current_dir() {
         // The system does not tell a missing program from a missing directory.
         Some(directory) if !Path::new(directory).is_dir() => {
@@ -170,13 +170,45 @@ pub(super) fn not_started(command: &std::process::Command, error: io::Error) -> 
         Some(directory) => format!("starting `{program}` in `{}`", directory.display()),
         None => format!("starting `{program}`"),
     };
-    io::Error::new(error.kind(), NotStarted { text, error })
+    io::Error::new(error.kind(), NotStarted { program, text, error })
 }
 
+/// A program could not be started, and why.
+///
+/// It is inside the [`io::Error`], where [`Error::find`](crate::Error::find) finds it. The kinds of
+/// `io::Error` do not tell all reasons apart, such as that there are too many open files.
+///
+/// ```
+/// use seedbed::process::{Command, NotStarted};
+///
+/// seedbed::run(async {
+///     let error = Command::new("no-such-program").status().await.unwrap_err();
+///     let failure = error.find::<NotStarted>().unwrap();
+///     assert_eq!(failure.program(), "no-such-program");
+///     assert_eq!(failure.io_error().raw_os_error(), Some(2)); // ENOENT
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
 #[derive(Debug)]
-struct NotStarted {
+pub struct NotStarted {
+    program: String,
     text: String,
     error: io::Error,
+}
+
+impl NotStarted {
+    /// The program, as it was given to [`Command::new`](super::Command::new).
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// The system's error.
+    #[must_use]
+    pub fn io_error(&self) -> &io::Error {
+        &self.error
+    }
 }
 
 impl fmt::Display for NotStarted {

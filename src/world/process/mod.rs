@@ -102,5 +102,5 @@ pub use std::process::{ExitStatus, Output, Stdio};
 
 pub use child::Child;
 pub use command::Command;
-pub use failure::{Failed, Stopped};
+pub use failure::{Failed, NotStarted, Stopped};
 pub use pipes::{ChildOutput, ChildStdin};
