@@ -1,14 +1,19 @@
-//! What else is done while a server lives: files, and whatever has a file here. Each piece of it is
-//! a task that may be cancelled or dropped at any time, and may find that there are no descriptors
-//! left.
+//! What else is done while a server lives: files, processes, and whatever has a file here. Each
+//! piece of it is a task that may be cancelled or dropped at any time, and may find that there are
+//! no descriptors left.
 //!
 //! A further kind is a type that implements [`Kind`], in a file of its own, and a line in [`KINDS`].
-#![cfg_attr(not(feature = "fs"), allow(dead_code, reason = "each kind needs a feature"))]
+#![cfg_attr(
+    not(any(feature = "fs", feature = "process")),
+    allow(dead_code, reason = "each kind needs a feature")
+)]
 
 #[cfg(target_os = "linux")]
 mod datagrams;
 #[cfg(feature = "fs")]
 mod files;
+#[cfg(feature = "process")]
+mod processes;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,10 +30,13 @@ pub const KINDS: &[Entry] = &[
     entry::<datagrams::Datagrams>(),
     #[cfg(feature = "fs")]
     entry::<files::Files>(),
+    #[cfg(feature = "process")]
+    entry::<processes::Processes>(),
 ];
 
-/// How many jobs all kinds together may have on other threads at once.
-const THREADS: usize = 16;
+/// How many jobs all kinds together may have on other threads at once. A job that has ended counts
+/// until its report has come; for these there is room beside them, up to the next power of two.
+const THREADS: usize = 24;
 
 /// A kind of work. A value is what one piece of it is to do.
 pub trait Kind: Sized + 'static {
