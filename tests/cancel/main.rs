@@ -8,6 +8,8 @@ mod checkpoints;
 mod combinators;
 mod cost;
 mod deadlines;
+#[cfg(feature = "fs")]
+mod files;
 mod from_elsewhere;
 mod graceful;
 mod graceful_stop;

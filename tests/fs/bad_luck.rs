@@ -3,6 +3,7 @@
 //! Limits hold for a whole process, so some of these run themselves as a child that has them.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +34,9 @@ fn in_child(name: &str, resource: i32, limit: u64) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
 }
+
+/// The user who may do nothing.
+const NOBODY: libc::uid_t = 65534;
 
 fn is_child(name: &str) -> bool {
     std::env::var_os("SEEDBED_CHILD").is_some_and(|child| child == name)
@@ -130,6 +134,100 @@ fn w04_no_descriptors_left() {
         open[0].read_exact(&mut [0; 5]).await?;
         open.clear();
         assert_eq!(fs::read(&path).await?, b"hello", "nothing was lost");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// Whoever may do everything is somebody else in the child.
+#[test]
+fn w04_what_is_forbidden_is_named() {
+    const NAME: &str = "bad_luck::w04_what_is_forbidden_is_named";
+    if !is_child(NAME) {
+        return in_child(NAME, libc::RLIMIT_CORE as _, 0);
+    }
+    let folder = folder();
+    let [secret, locked] = ["secret", "locked"].map(|name| folder.path().join(name));
+    std::fs::write(&secret, "hello").unwrap();
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o0)).unwrap();
+    std::fs::create_dir(&locked).unwrap();
+    std::fs::write(locked.join("kept"), "").unwrap();
+    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o555)).unwrap();
+    let below = locked.join("new");
+    // SAFETY: this is a system call that takes numbers.
+    if unsafe { libc::geteuid() } == 0 {
+        for path in [folder.path(), &secret, &locked, &locked.join("kept")] {
+            std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        // SAFETY: likewise. There is no other thread yet than the harness's, which only waits.
+        assert_eq!(unsafe { libc::setgid(NOBODY) | libc::setuid(NOBODY) }, 0);
+    }
+    run(async {
+        let check = |error: seedbed::Error, text: &str, path: &std::path::Path| {
+            let kind = error.downcast_ref().map(io::Error::kind);
+            assert_eq!(kind, Some(io::ErrorKind::PermissionDenied), "{error}");
+            let failure = error.find::<Failure>().unwrap();
+            assert_eq!((failure.operation(), failure.path()), (text, path), "{error}");
+        };
+        check(fs::read(&secret).await.unwrap_err(), "reading", &secret);
+        check(fs::write(&secret, "J").await.unwrap_err(), "writing", &secret);
+        check(File::open(&secret).await.unwrap_err(), "opening", &secret);
+        check(fs::write(&below, "x").await.unwrap_err(), "writing", &below);
+        check(fs::create_dir(&below).await.unwrap_err(), "making the directory", &below);
+        let (error, kept) = (fs::remove_dir_all(&locked).await.unwrap_err(), locked.join("kept"));
+        check(error, "removing all of", &kept);
+        assert!(kept.exists());
+        fs::set_permissions(&locked, PermissionsExt::from_mode(0o755)).await?;
+        fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).await?;
+        assert_eq!(fs::read(&secret).await?, b"hello", "nothing was lost");
+        fs::remove_dir_all(&locked).await
+    })
+    .unwrap();
+}
+
+/// A disk of 256 KiB, which only the child sees.
+#[test]
+#[cfg(target_os = "linux")]
+fn w04_a_small_disk_becomes_full() {
+    const NAME: &str = "bad_luck::w04_a_small_disk_becomes_full";
+    if !is_child(NAME) {
+        let folder = folder();
+        let script = "mount -t tmpfs -o size=256k none \"$0\" || exit 77; exec \"$@\"";
+        let mut child = Command::new("unshare");
+        child.args(["-rm", "sh", "-c", script]).arg(folder.path());
+        child.arg(std::env::current_exe().unwrap());
+        child.args(["--exact", NAME, "--nocapture", "--test-threads=1"]);
+        child.env("SEEDBED_CHILD", NAME).env("SEEDBED_DISK", folder.path());
+        let Ok(output) = child.output() else { return eprintln!("there is no `unshare`") };
+        let said = String::from_utf8_lossy(&output.stdout);
+        if !said.contains("running 1 test") {
+            return eprintln!("nothing can be mounted here: {output:?}");
+        }
+        return assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
+    }
+    let disk = std::path::PathBuf::from(std::env::var_os("SEEDBED_DISK").unwrap());
+    let [one, two] = ["one", "two"].map(|name| disk.join(name));
+    run(async {
+        let bytes = vec![1; 1 << 20];
+        let error = fs::write(&one, &bytes).await.unwrap_err();
+        let kind = error.downcast_ref().map(io::Error::kind);
+        assert_eq!(kind, Some(io::ErrorKind::StorageFull), "{error}");
+        let done = error.find().map_or(0, Failure::done);
+        assert!(done > 0 && std::fs::metadata(&one)?.len() == done, "{error}");
+        let mut file = File::create(&two).await?;
+        assert!(file.write_all(b"x").await.is_err());
+        assert_eq!(file.position(), 0);
+        // When there is room again it goes on.
+        fs::remove_file(&one).await?;
+        file.write_all(&bytes[..100_000]).await?;
+        file.sync_all().await?;
+        let error = fs::copy(&two, &one).await;
+        assert_eq!(error?, 100_000);
+        let three = disk.join("three");
+        let error = fs::copy(&two, &three).await.unwrap_err();
+        let failure = error.find::<Failure>().unwrap();
+        assert_eq!((failure.path(), failure.to()), (&*two, Some(&*three)), "{error}");
+        assert_eq!(failure.done(), std::fs::metadata(&three)?.len(), "{error}");
         Ok(())
     })
     .unwrap();

@@ -71,6 +71,36 @@ fn w04_a_directory_is_closed_half_way() {
     .unwrap();
 }
 
+/// What is removed while a directory is read is no error: each entry is there once, or not.
+#[test]
+fn w04_files_that_are_removed_meanwhile() {
+    let folder = folder();
+    for i in 0..2500 {
+        std::fs::write(folder.path().join(i.to_string()), "").unwrap();
+    }
+    run(async {
+        let mut found = BTreeSet::new();
+        let mut entries = fs::read_dir(folder.path());
+        while let Some(entry) = entries.anext().await? {
+            assert!(found.insert(entry.file_name()), "{entry:?} comes twice");
+            if found.len() == 1 {
+                for i in 0..2500 {
+                    fs::remove_file(folder.path().join(i.to_string())).await?;
+                }
+                let error = entry.metadata().await.unwrap_err();
+                assert_eq!(error.find().map(Failure::path), Some(&*entry.path()), "{error}");
+                assert!(entry.file_type()?.is_file(), "it was read along with the name");
+            }
+        }
+        assert!(found.len() >= 1000, "what was read before");
+        fs::remove_dir(folder.path()).await?;
+        let error = entries.anext().await;
+        assert!(error?.is_none(), "it has ended");
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn w04_directories_are_made_and_removed() {
     let folder = folder();

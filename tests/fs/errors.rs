@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use seedbed::fs::{self, Failure, File};
-use seedbed::{Error, NotRunning, Result};
+use seedbed::{Error, NotRunning, Result, nursery, to_thread};
 
 use crate::folder;
 use crate::support::run;
@@ -20,6 +20,15 @@ fn is<T>(outcome: Result<T>, kind: ErrorKind, text: &str, path: &Path, line: u32
     assert!(system.is_some(), "{error}");
     assert_eq!(error.place().map(|place| place.line()), Some(line), "{error:?}");
     assert_eq!(error.place().map(|place| place.file()), Some(file!()), "{error:?}");
+}
+
+/// The error of the call has the system's number, and names the operation and the path.
+fn has_number<T>(outcome: Result<T>, number: i32, text: &str, path: &Path) {
+    let error = outcome.err().expect("it fails");
+    let failure = error.find::<Failure>().unwrap();
+    assert_eq!(failure.io_error().and_then(io::Error::raw_os_error), Some(number), "{error}");
+    assert_eq!((failure.operation(), failure.path()), (text, path));
+    assert!(error.to_string().starts_with(&format!("{text} `{}`", path.display())), "{error}");
 }
 
 #[test]
@@ -109,6 +118,91 @@ fn w04_a_file_that_may_not_be_written_or_read() {
     seedbed::run(program()).unwrap();
 }
 
+/// A link that leads to itself.
+#[test]
+fn w04_a_circle_of_links_is_named() {
+    let folder = folder();
+    let path = &*folder.path().join("circle");
+    std::os::unix::fs::symlink("circle", path).unwrap();
+    run(async {
+        for (outcome, text) in [
+            (fs::read(path).await.map(drop), "reading"),
+            (fs::write(path, "x").await, "writing"),
+            (File::open(path).await.map(drop), "opening"),
+            (fs::metadata(path).await.map(drop), "reading the metadata of"),
+            (fs::read_dir(path).anext().await.map(drop), "reading the directory"),
+        ] {
+            has_number(outcome, libc::ELOOP, text, path);
+        }
+        fs::remove_dir_all(path).await // which follows no link
+    })
+    .unwrap();
+    assert!(path.symlink_metadata().is_err());
+}
+
+#[test]
+fn w04_a_name_that_is_too_long_is_named() {
+    let folder = folder();
+    let path = &*folder.path().join("n".repeat(300));
+    run(async {
+        has_number(fs::read(path).await, libc::ENAMETOOLONG, "reading", path);
+        has_number(fs::write(path, "x").await, libc::ENAMETOOLONG, "writing", path);
+        has_number(fs::create_dir(path).await, libc::ENAMETOOLONG, "making the directory", path);
+        let old = &*folder.path().join("old");
+        fs::write(old, "kept").await?;
+        has_number(fs::rename(old, path).await, libc::ENAMETOOLONG, "renaming", old);
+        assert_eq!(fs::read(old).await?, b"kept");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// The system does not have such names, so it is the library that refuses them.
+#[test]
+fn w04_a_name_with_a_nul_in_it_is_refused() {
+    let path = Path::new("a\0b");
+    run(async {
+        for outcome in [
+            fs::read(path).await.map(drop),
+            fs::write(path, "x").await,
+            File::open(path).await.map(drop),
+            fs::rename(path, "b").await,
+            fs::remove_dir_all(path).await,
+            fs::create_dir_all(path).await,
+            fs::read_dir(path).anext().await.map(drop),
+        ] {
+            let error = outcome.unwrap_err();
+            let kind = error.downcast_ref().map(io::Error::kind);
+            assert_eq!(kind, Some(ErrorKind::InvalidInput), "{error}");
+            assert_eq!(error.find().map(Failure::path), Some(path), "{error}");
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// A name is bytes.
+#[test]
+#[cfg(target_os = "linux")]
+fn w04_a_name_that_is_not_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = folder();
+    let name = OsStr::from_bytes(b"a\xffb");
+    let path = &*folder.path().join(name);
+    run(async {
+        is(fs::read(path).await, ErrorKind::NotFound, "reading", path, line!());
+        fs::write(path, "hello").await?;
+        let entry = fs::read_dir(folder.path()).anext().await?.unwrap();
+        assert_eq!((entry.file_name().as_os_str(), &*entry.path()), (name, path));
+        assert_eq!(fs::read(entry.path()).await?, b"hello");
+        fs::remove_dir_all(folder.path()).await
+    })
+    .unwrap();
+    assert!(!folder.path().exists());
+}
+
 /// They have no positions.
 #[test]
 fn w04_a_pipe_is_no_file() {
@@ -137,6 +231,22 @@ fn w04_outside_of_a_run_there_are_no_threads() {
     fails(futures::executor::block_on(fs::read("Cargo.toml")));
     fails(futures::executor::block_on(File::open("Cargo.toml")));
     fails(fs::current_limiter());
+}
+
+/// A file system that hangs holds up other files, but no other work on threads.
+#[test]
+fn w04_files_that_hang_do_not_hold_up_other_threads() {
+    let folder = folder();
+    let fifo = crate::make_fifo(&folder);
+    run(nursery(async |n| {
+        let held = n.spawn(crate::hold_up(fifo.clone()));
+        crate::under_way(1).await?;
+        assert_eq!(to_thread(|| 7).await?, 7);
+        assert!(!held.is_finished());
+        drop(crate::Fifo::write_to(&fifo).await?);
+        held.await
+    }))
+    .unwrap();
 }
 
 #[test]

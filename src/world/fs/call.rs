@@ -186,7 +186,9 @@ pub(super) fn read_rest(mut file: &File, position: u64, steps: &mut Steps) -> io
         let read = if room <= PIECE {
             uninterrupted(|| Ok(rustix::io::read(file, spare_capacity(&mut bytes))?))?
         } else {
-            Read::by_ref(&mut file).take(PIECE as u64).read_to_end(&mut bytes)?
+            let before = bytes.len();
+            let piece = Read::by_ref(&mut file).take(PIECE as u64).read_to_end(&mut bytes);
+            piece.inspect_err(|_| steps.add((bytes.len() - before) as u64))?
         };
         if read == 0 {
             return Ok(bytes);

@@ -193,9 +193,17 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Call<u64> {
         loop {
             steps.next()?;
             // Within the system, where it can do that.
-            match io::copy(&mut (&from).take(PIECE as u64), &mut to)? {
-                0 => return Ok(steps.done()),
-                n => steps.add(n),
+            match io::copy(&mut (&from).take(PIECE as u64), &mut to) {
+                Ok(0) => return Ok(steps.done()),
+                Ok(n) => steps.add(n),
+                Err(error) => {
+                    // Some of the piece may have been copied. A pipe does not tell.
+                    let end = rustix::fs::tell(&to).unwrap_or(0);
+                    steps.add(end.saturating_sub(steps.done()));
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        return Err(error);
+                    }
+                }
             }
         }
     })
