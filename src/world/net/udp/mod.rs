@@ -50,6 +50,15 @@ use crate::world::reactor::readiness::{Reads, Writes};
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+///
+/// # Many datagrams in one system call
+///
+/// Each operation moves one datagram. `sendmmsg` and `recvmmsg` would save little. Segmentation by
+/// the system (GSO and GRO) saves much where many datagrams go to one peer, and is for a protocol
+/// that knows how to cut them, such as QUIC. A library for it, `quinn-udp` for example, makes its
+/// calls in [`read_with`](crate::fd::AsyncFd::read_with) and
+/// [`write_with`](crate::fd::AsyncFd::write_with) of an `AsyncFd` over the socket that
+/// [`into_std`](DatagramSocket::into_std) returns.
 pub type UdpSocket = DatagramSocket<net::UdpSocket>;
 
 impl DatagramSocket<net::UdpSocket> {
