@@ -86,17 +86,20 @@
 //!
 //! # Features
 //!
-//! | feature | adds |
-//! |---|---|
-//! | `anyhow` | conversions between [`Error`] and `anyhow::Error` |
-//! | `fs` | [files and directories][of-fs] |
-//! | `hyper` | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits |
-//! | `process` | [child processes][of-process] |
-//! | `stdio` | [standard input and output][of-stdio] |
-//! | `tls` | [TLS][of-tls] with rustls, over any stream |
-//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, [pipes](pipe), and files |
+//! Tasks, scopes, generators, channels, time, threads and tests need none. The default ones are
+//! those that the program above and the guide need.
 //!
-//! None is on by default.
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `net` | yes | [sockets](net), [any other descriptor](fd), [pipes](pipe), [`serve()`] |
+//! | `signal` | yes | [signals](signal), and that Ctrl-C cancels [`run`] instead of ending the process |
+//! | `fs` | | [files and directories][of-fs] |
+//! | `process` | | [child processes][of-process]; includes `signal` |
+//! | `stdio` | | [standard input and output][of-stdio] |
+//! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
+//! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
+//! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, [pipes](pipe), files and standard streams |
+//! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
 //!
 //! # Limits
 //!
@@ -132,6 +135,29 @@
     not(all(unix, not(loom), feature = "tls")),
     doc = "[of-tls]: https://docs.rs/seedbed/latest/seedbed/tls/"
 )]
+// A lower floor offers what a feature's room needs, whether or not the room is there: this way a
+// feature is a line in front of a `mod`, and not in front of every function that only it calls.
+// Whatever nobody calls costs the program nothing, and with all features nothing is unused.
+#![cfg_attr(
+    not(all(
+        unix,
+        not(loom),
+        feature = "fs",
+        feature = "hyper",
+        feature = "net",
+        feature = "process",
+        feature = "signal",
+        feature = "stdio",
+        feature = "tls"
+    )),
+    allow(dead_code, unused_imports)
+)]
+// The documentation that is published has all features. Where the default ones are missing, a link
+// may lead to nothing.
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "net", feature = "signal")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -145,7 +171,7 @@ mod platform;
 mod run;
 mod schedule;
 mod scope;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
 mod serve;
 pub mod testing;
 mod threads;
@@ -191,7 +217,8 @@ pub use scope::{
 #[cfg(all(unix, not(loom), feature = "hyper"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub use serve::hyper;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "net")))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use threads::{
     ThreadReceiver, ThreadSender, ToThread, Token, current_default_thread_limiter, thread_channel,
@@ -203,16 +230,20 @@ pub use world::fs;
 #[cfg(all(unix, not(loom), feature = "process"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
 pub use world::process;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
+pub use world::signal;
 #[cfg(all(unix, not(loom), feature = "stdio"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "stdio")))]
 pub use world::stdio;
 #[cfg(all(unix, not(loom), feature = "tls"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use world::tls;
-#[cfg(all(unix, not(loom)))]
-pub use world::{fd, net, pipe, signal};
+#[cfg(all(unix, not(loom), feature = "net"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "net")))]
+pub use world::{fd, net, pipe};
 
 /// The README's program compiles.
-#[cfg(all(doctest, unix))]
+#[cfg(all(doctest, unix, feature = "net"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

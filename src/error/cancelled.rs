@@ -111,7 +111,6 @@ impl Cancelled {
     }
 
     /// The same cancellation, which in addition says what it stopped half-way.
-    #[cfg(all(unix, not(loom), any(feature = "fs", feature = "process")))]
     pub(crate) fn having_stopped(&self, what: impl StdError + Send + Sync + 'static) -> Cancelled {
         let Why { scope_place, cancelled_by, ref reason, ref failed, .. } = *self.0;
         let (reason, failed) = (reason.clone(), failed.clone());

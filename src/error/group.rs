@@ -256,7 +256,6 @@ pub(crate) enum Absorbed {
 
 impl Absorbed {
     /// The rest of the error.
-    #[cfg(all(unix, not(loom)))] // only servers ask
     pub(crate) fn rest(self) -> Option<Error> {
         match self {
             Absorbed::Nothing(rest) | Absorbed::Part(rest) => Some(rest),

@@ -39,7 +39,6 @@ mod group;
 mod misuse;
 mod nursery;
 pub(crate) mod panic;
-#[cfg(all(unix, not(loom)))]
 mod placed;
 mod render;
 mod retries;
@@ -49,7 +48,6 @@ mod tests;
 mod time_limit;
 
 pub use cancelled::{Cancelled, Interrupted, Reason};
-#[cfg(all(unix, not(loom), feature = "hyper"))]
 pub(crate) use foreign::disguise::{Disguise, recognise};
 pub use generator::{
     AsendError, BodyPanicked, ContextManagerMisused, GeneratorExit, GeneratorMisused,
@@ -65,7 +63,6 @@ pub use misuse::{
 };
 pub use nursery::{EmptyRace, NoValue, TaskCancelled};
 pub(crate) use nursery::{Named, Spawned};
-#[cfg(all(unix, not(loom)))]
 pub(crate) use placed::placed;
 pub use retries::RetriesExhausted;
 pub(crate) use stuck::{Asks, Exclusive};
@@ -210,7 +207,6 @@ impl Error {
     }
 
     /// The same error. If it is a cancellation, it says in addition what it stopped half-way.
-    #[cfg(all(unix, not(loom), any(feature = "fs", feature = "process")))]
     pub(crate) fn having_stopped(self, what: impl StdError + Send + Sync + 'static) -> Error {
         match self.0 {
             Repr::Cancelled(cancelled) => Error(Repr::Cancelled(cancelled.having_stopped(what))),

@@ -97,6 +97,9 @@
 //!
 //! | tokio | here |
 //! |---|---|
+//! | the features `rt`, `sync`, `time` and `macros` | what is there without any |
+//! | the features `net`, `signal`, `fs`, `process`, `io-std` | [`net`, `signal`, `fs`, `process`, `stdio`](crate#features); the first two are on by default |
+//! | the feature `full` | none |
 //! | `#[tokio::main]`, `Runtime::block_on` | [`run`](crate::run()) in an ordinary `main` |
 //! | `#[tokio::test]` | [`run`](crate::run()) or [`explore`](crate::testing::explore()) in a `#[test]` |
 //! | `Builder::new_current_thread`, `new_multi_thread` | [`Builder::run`](crate::Builder::run), [`Builder::run_on_cores`](crate::Builder::run_on_cores) |

@@ -231,8 +231,8 @@
 //!   loom does not see, it does not explore. It does see [`to_thread`](crate::to_thread()), tokens
 //!   and cancel handles;
 //! * time is that of a [`VirtualClock`](crate::testing::VirtualClock);
-//! * networking, signals, serving, and the features `hyper` and `tokio-io` are missing, because
-//!   loom cannot explore what the kernel does;
+//! * the features add nothing (networking, serving, signals, files and so on), because loom cannot
+//!   explore what the kernel does;
 //! * there are at most five threads, including those of `to_thread`. A thread that calls `run` must
 //!   be joined before the model ends; others need not be;
 //! * the time a model takes multiplies with every lock that is taken. Two threads that do one thing

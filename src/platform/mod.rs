@@ -28,7 +28,6 @@
 pub(crate) mod clock;
 #[cfg(not(loom))]
 pub(crate) mod counter;
-#[cfg(all(unix, not(loom), any(feature = "hyper", feature = "tls")))]
 pub(crate) mod downcast;
 #[cfg(loom)]
 mod model;

@@ -27,7 +27,8 @@ use crate::scope::tree::pool::ScopeRef;
 /// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
 /// [`Interrupted`](crate::Interrupted) when that has cleaned up. A second Ctrl-C ends the process
 /// at once, unless another library has a handler for it. Such handlers are also called, both during
-/// the run and after it. [`Builder::ctrl_c`] turns all this off.
+/// the run and after it. [`Builder::ctrl_c`] turns all this off. It needs the feature `signal`, which
+/// is on by default: without it, the first Ctrl-C ends the process.
 ///
 /// # Errors
 ///
@@ -129,7 +130,7 @@ impl Builder {
     }
 
     /// Sets whether Ctrl-C cancels the main future, as it does by default. This works only on the
-    /// main thread of the process.
+    /// main thread of the process, and only with the feature `signal`.
     pub fn ctrl_c(mut self, cancels: bool) -> Self {
         self.ctrl_c = cancels;
         self

@@ -60,7 +60,7 @@ use crate::threads::DefaultLimiter;
 use crate::threads::job::Jobs;
 #[cfg(all(unix, not(loom), feature = "fs"))]
 use crate::world::fs::call::Files;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
 use crate::world::net::names::Lookups;
 use crate::world::reactor::Reactor;
 use crate::world::signal::Interrupt;
@@ -97,7 +97,7 @@ pub(crate) struct Run {
     /// The jobs that other threads do for the run.
     jobs: Jobs,
     default_limiter: DefaultLimiter,
-    #[cfg(all(unix, not(loom)))]
+    #[cfg(all(unix, not(loom), feature = "net"))]
     lookups: Lookups,
     #[cfg(all(unix, not(loom), feature = "fs"))]
     files: Files,
@@ -144,7 +144,7 @@ impl Run {
             generators: Generators::default(),
             jobs: Jobs::new(),
             default_limiter: DefaultLimiter::default(),
-            #[cfg(all(unix, not(loom)))]
+            #[cfg(all(unix, not(loom), feature = "net"))]
             lookups: Lookups::default(),
             #[cfg(all(unix, not(loom), feature = "fs"))]
             files: Files::default(),

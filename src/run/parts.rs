@@ -19,7 +19,7 @@ use crate::threads::DEFAULT_LIMITER;
 use crate::threads::job::JOBS;
 #[cfg(all(unix, not(loom), feature = "fs"))]
 use crate::world::fs::call::FILES;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
 use crate::world::net::names::LOOKUPS;
 use crate::world::reactor::REACTOR;
 
@@ -42,7 +42,7 @@ impl Run {
             GENERATORS.lend(&self.generators),
             JOBS.lend(&self.jobs),
             DEFAULT_LIMITER.lend(&self.default_limiter),
-            #[cfg(all(unix, not(loom)))]
+            #[cfg(all(unix, not(loom), feature = "net"))]
             LOOKUPS.lend(&self.lookups),
             #[cfg(all(unix, not(loom), feature = "fs"))]
             FILES.lend(&self.files),

@@ -103,7 +103,6 @@ impl CancelHandle {
     }
 
     /// Cancels the scope because of something that happened on another thread.
-    #[cfg(not(loom))]
     pub(crate) fn cancel_because(&self, reason: Reason, by: Option<&'static Location<'static>>) {
         self.ask(Level::Full, reason, None, by);
     }

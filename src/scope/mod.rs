@@ -227,7 +227,6 @@ impl CancelScope {
 
     /// Does the same as [`cancel_gracefully`](Self::cancel_gracefully), with a reason and on behalf
     /// of `by`.
-    #[cfg(all(unix, not(loom)))] // servers end so
     pub(crate) fn end_gracefully(
         &self,
         reason: &'static str,
@@ -240,7 +239,6 @@ impl CancelScope {
     }
 
     /// Does the same as [`cancel_with`](Self::cancel_with), on behalf of `by`.
-    #[cfg(all(unix, not(loom)))]
     pub(crate) fn end_at_once(&self, reason: Cow<'static, str>, by: &'static Location<'static>) {
         self.scope.cancel(Level::Full, Reason::Requested(Some(reason)), Some(by));
     }
@@ -369,7 +367,6 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 }
 
 /// Whether the present code is cancelled, or would be if it were not finishing its work.
-#[cfg(all(not(loom), any(unix, feature = "hyper")))]
 pub(crate) fn is_ending() -> bool {
     with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::world::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// A source from which a [`Server`](crate::Server) accepts connections: a [`TcpListener`], a
-/// [`UnixListener`], or a wrapper around one.
+/// [`UnixListener`], or a wrapper around one. This needs the feature `net`, which is on by default.
 ///
 /// Whatever else a connection needs before it can be used, such as a TLS handshake, belongs in the
 /// handler: here, one slow client would keep all others waiting.

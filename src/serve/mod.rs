@@ -8,7 +8,8 @@
 //! | `accept_error` | what happens when accepting fails |
 //! | `connection` | one connection: its handler, and what becomes of the handler's outcome |
 //! | `connections` | how many there are, and may be |
-//! | `shutdown` | how the shutdown begins, and a signal that ends its grace |
+//! | `shutdown` | the shutdown |
+//! | `ending_signal` | a signal that ends the shutdown's grace |
 //! | `until_ending` | what stops at once when the server is ending |
 //! | `parting` | a connection that is over for its handler, but not yet for its client |
 //! | `panicked` | handlers that panic |
@@ -19,6 +20,8 @@ mod accept;
 mod accept_error;
 mod connection;
 mod connections;
+#[cfg(feature = "signal")]
+mod ending_signal;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod listener;

@@ -16,7 +16,8 @@ pub(crate) enum OnPanic {
 }
 
 /// The error for a connection whose handler panicked. See
-/// [`Server::on_error`](crate::Server::on_error).
+/// [`Server::on_error`](crate::Server::on_error). This needs the feature `net`, which is on by
+/// default.
 ///
 /// ```
 /// fn is_a_bug(error: &seedbed::Error) -> bool {

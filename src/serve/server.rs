@@ -23,7 +23,8 @@ use crate::serve::until_ending::until_ending;
 type Signal<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// Runs `handler` for each connection, until it is cancelled. Short for
-/// `Server::new(listener).serve(handler)`: see [`Server`].
+/// `Server::new(listener).serve(handler)`: see [`Server`]. This needs the feature `net`, which is
+/// on by default.
 ///
 /// # Errors
 ///
@@ -67,7 +68,8 @@ where
     Server::new(listener).serve(handler)
 }
 
-/// A server: a listener, and how its connections are [served](Self::serve).
+/// A server: a listener, and how its connections are [served](Self::serve). This needs the feature
+/// `net`, which is on by default.
 ///
 /// # Shutdown
 ///
@@ -284,8 +286,11 @@ impl<'a, L: Listener> Server<'a, L> {
                 outcome = shutdown.begin_after(error);
                 if !is_cancelled() {
                     connections.drain();
-                    let signal = shutdown.end_grace_on_signal();
-                    n.spawn(draining.enter(async move |_| signal.await));
+                    #[cfg(feature = "signal")]
+                    {
+                        let signal = shutdown.end_grace_on_signal();
+                        n.spawn(draining.enter(async move |_| signal.await));
+                    }
                 }
                 accept::last(listener, connections, &serve).await;
                 // If this is cancelled meanwhile, so are the connections.

@@ -1,4 +1,4 @@
-//! The shutdown of a server: how it begins, and a signal that ends its grace.
+//! The shutdown of a server.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -6,29 +6,20 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::operation::time::sleep;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{CancelScope, is_ending};
 use crate::serve::until_ending::until_ending;
-use crate::world::signal::{Signal, Signals};
 
 /// How long connections may take to finish, unless [`Server::grace`](crate::Server::grace) says
 /// otherwise.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
-
-/// The signals that end the grace at once: those that tell a process to end.
-const ENDING: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::QUIT];
-
-/// How long to wait before trying to listen again: a server that is draining may well have used up
-/// its descriptors, and frees them one by one.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The shutdown of a server, with the error that it was begun with, if any.
 pub(super) struct Shutdown {
     /// The scope of the server.
     pub(super) scope: CancelScope,
     grace: Duration,
-    place: &'static Location<'static>,
+    pub(super) place: &'static Location<'static>,
     failure: Cell<Option<Error>>,
 }
 
@@ -64,31 +55,6 @@ impl Shutdown {
         }
         self.begin(Some(error.at(self.place)));
         Ok(())
-    }
-
-    /// Ends the grace when one of the signals that end the program comes. The program has already
-    /// received the first one, or has begun to end for another reason. This listens from the moment
-    /// it is called.
-    pub(super) fn end_grace_on_signal(&self) -> impl Future<Output = Result<()>> {
-        let mut listening = Signals::of_drain(ENDING);
-        async move {
-            let signals = loop {
-                match listening {
-                    Ok(Some(signals)) => break signals,
-                    Ok(None) => return Ok(()),
-                    Err(error) => {
-                        tracing::debug!(%error, "cannot listen to signals; will try again");
-                        sleep(PAUSE).await?;
-                        listening = Signals::of_drain(ENDING);
-                    }
-                }
-            };
-            let signal = signals.recv().await?;
-            tracing::info!(%signal, server = %self.place, "a signal ends a server's grace at once");
-            let reason = format!("{signal} arrived while the server was shutting down");
-            self.scope.end_at_once(reason.into(), self.place);
-            Ok(())
-        }
     }
 
     /// The server's error, if it has failed.

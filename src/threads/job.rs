@@ -21,13 +21,9 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use crate::error::Asks;
 use crate::error::panic::{Payload, quietly};
-#[cfg(all(unix, not(loom), feature = "process"))]
-use crate::error::{NotRunning, Result};
-#[cfg(all(unix, not(loom), feature = "process"))]
-use crate::operation::sync::limiter::CapacityLimiter;
-use crate::operation::sync::limiter::Permit;
+use crate::error::{Asks, NotRunning, Result};
+use crate::operation::sync::limiter::{CapacityLimiter, Permit};
 use crate::platform::clock::Nanos;
 use crate::platform::part::part;
 use crate::platform::thread_static;
@@ -113,7 +109,6 @@ impl Report {
 /// # Errors
 ///
 /// [`NotRunning`], or the system's if no thread can be started. Then `f` was dropped.
-#[cfg(all(unix, not(loom), feature = "process"))]
 pub(crate) fn leave_behind(
     f: impl FnOnce() + Send + 'static,
     place: &'static Location<'static>,

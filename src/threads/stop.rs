@@ -1,6 +1,5 @@
 //! Asking a function on another thread to stop.
 
-#[cfg(all(unix, not(loom), feature = "fs"))]
 use std::io;
 use std::sync::OnceLock;
 
@@ -14,13 +13,7 @@ pub(crate) struct Stop(OnceLock<Unwanted>);
 /// Why nobody wants the rest of a function's work.
 enum Unwanted {
     /// The task that waits for it was cancelled.
-    Cancelled(
-        #[cfg_attr(
-            not(all(unix, not(loom), feature = "fs")),
-            expect(dead_code, reason = "only file operations look")
-        )]
-        Cancelled,
-    ),
+    Cancelled(Cancelled),
     /// The future that waited for it was dropped.
     Dropped,
 }
@@ -32,7 +25,6 @@ impl Stop {
     ///
     /// The [`Cancelled`] of the task that waits, inside an [`io::Error`], from which `?` takes it
     /// out again. Nobody sees the error if that task has dropped the future.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
     pub(crate) fn check(&self) -> io::Result<()> {
         match self.0.get() {
             None => Ok(()),

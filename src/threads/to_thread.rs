@@ -130,7 +130,6 @@ enum Limited {
     ByDefault,
     By(CapacityLimiter),
     /// The one that the present run has for functions of this kind.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
     ByPart(fn() -> Option<CapacityLimiter>),
 }
 
@@ -230,7 +229,6 @@ impl<T> ToThread<T> {
 
     /// Sets the limiter to one that is found when the function is about to begin. It keeps its
     /// permits.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
     pub(crate) fn limited_by_part(mut self, find: fn() -> Option<CapacityLimiter>) -> Self {
         (self.limited, self.abandoned) = (Limited::ByPart(find), Abandoned::KeepsPermit);
         self
@@ -238,14 +236,12 @@ impl<T> ToThread<T> {
 
     /// Sets how the function is asked to stop when this is cancelled or dropped. A cancellation is
     /// still waited for, until the function has noticed.
-    #[cfg(all(unix, not(loom), feature = "fs"))]
     pub(crate) fn stopped_by(mut self, stop: Arc<Stop>) -> Self {
         self.stop = Some(stop);
         self
     }
 
     /// Whether a thread has the function.
-    #[cfg(all(unix, not(loom), any(feature = "fs", feature = "stdio")))]
     pub(crate) fn has_begun(&self) -> bool {
         matches!(self.stage, Stage::Started(_))
     }
@@ -254,7 +250,6 @@ impl<T> ToThread<T> {
         let limiter = match &self.limited {
             Limited::ByDefault => return Ok(default_limiter()?.acquire_for(self.place)),
             Limited::By(limiter) => limiter.clone(),
-            #[cfg(all(unix, not(loom), feature = "fs"))]
             Limited::ByPart(find) => find().ok_or(NotRunning)?,
         };
         Ok(limiter.acquire_for(self.place))

@@ -14,13 +14,13 @@
 //! | `tls/` | TLS over any stream |
 //! | `tokio_io` | tokio's I/O traits for streams and pipes |
 
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
 pub mod fd;
 #[cfg(all(unix, not(loom), feature = "fs"))]
 pub mod fs;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
 pub mod net;
-#[cfg(all(unix, not(loom)))]
+#[cfg(all(unix, not(loom), feature = "net"))]
 pub mod pipe;
 #[cfg(all(unix, not(loom), feature = "process"))]
 pub mod process;
@@ -28,13 +28,10 @@ pub mod process;
 pub(crate) mod reactor;
 #[cfg(loom)]
 pub(crate) use crate::platform::reactor;
-#[cfg(all(unix, not(loom)))]
 pub mod signal;
-#[cfg(not(all(unix, not(loom))))]
-pub(crate) mod signal;
 #[cfg(all(unix, not(loom), feature = "stdio"))]
 pub mod stdio;
 #[cfg(all(unix, not(loom), feature = "tls"))]
 pub mod tls;
-#[cfg(all(unix, not(loom), feature = "tokio-io"))]
+#[cfg(all(unix, not(loom), feature = "net", feature = "tokio-io"))]
 mod tokio_io;

@@ -15,6 +15,8 @@ pub fn example(name: &str) -> PathBuf {
         ("anyhow", cfg!(feature = "anyhow")),
         ("fs", cfg!(feature = "fs")),
         ("hyper", cfg!(feature = "hyper")),
+        ("process", cfg!(feature = "process")),
+        ("stdio", cfg!(feature = "stdio")),
         ("tokio-io", cfg!(feature = "tokio-io")),
     ];
     let mut build = Command::new(env!("CARGO"));

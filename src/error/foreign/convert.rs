@@ -11,7 +11,6 @@ use std::io;
 use std::panic::Location;
 
 use crate::error::foreign::causes::{Walk, cause};
-#[cfg(all(unix, not(loom), feature = "hyper"))]
 use crate::error::foreign::disguise;
 use crate::error::{BoxedError, Cancelled, Error, Group, NoValue, Repr, Result};
 
@@ -172,7 +171,6 @@ impl Error {
     pub fn from_boxed(error: Box<dyn StdError + Send + Sync + 'static>) -> Error {
         match reclaim(error) {
             Ok(ours) => ours.at(Location::caller()),
-            #[cfg(all(unix, not(loom), feature = "hyper"))]
             Err(foreign) if let Some(cancelled) = disguise::see_through(&*foreign) => {
                 Error(Repr::Cancelled(cancelled))
             }

@@ -9,5 +9,4 @@
 
 pub(super) mod causes;
 pub(super) mod convert;
-#[cfg(all(unix, not(loom), feature = "hyper"))]
 pub(crate) mod disguise;

@@ -22,7 +22,6 @@ impl Waiting {
     pub(crate) const NONE: Waiting =
         Waiting { watch: Watch::new(), waker: KeptWaker::Unit(UnitId::NONE) };
 
-    #[cfg(not(loom))] // for sockets
     /// For a waker whose operation learns of a cancellation in another way. This runs foreign code.
     pub(crate) fn unwatched(waker: &Waker) -> Self {
         let waker = match waker::unit_of(waker) {
@@ -32,7 +31,6 @@ impl Waiting {
         Waiting { watch: Watch::new(), waker }
     }
 
-    #[cfg(not(loom))] // for sockets
     /// Whether this wakes the same as `waker`. Runs no foreign code.
     pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
         match &self.waker {

@@ -29,7 +29,6 @@ impl Alarm {
         Alarm::new(now() + time)
     }
 
-    #[cfg(feature = "hyper")]
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -1,4 +1,5 @@
-//! Any descriptor that can be polled: what other crates build on.
+//! Any descriptor that can be polled: what other crates build on. This needs the feature `net`,
+//! which is on by default.
 //!
 //! [`AsyncFd`] waits for a descriptor that this crate knows nothing about. This is a timer of Linux
 //! as an operation like those of this crate: it is a checkpoint, it can be cancelled, and a

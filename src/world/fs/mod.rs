@@ -1,4 +1,4 @@
-//! Files and directories, in the shape of [`std::fs`].
+//! Files and directories, in the shape of [`std::fs`]. This needs the feature `fs`.
 //!
 //! ```
 //! use seedbed::{Result, fs};

@@ -16,7 +16,6 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::error::Result;
-#[cfg(feature = "hyper")]
 use crate::scope::is_ending;
 use crate::scope::move_on_after;
 use crate::world::net::stream::transfer::{receive_uninit, shutdown};
@@ -55,7 +54,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// [`Cancelled`](crate::Cancelled). The connection has been dropped even then.
-#[cfg(feature = "hyper")]
 pub(crate) async fn end<T>(stream: T) -> Result<()> {
     if HEIR.with_borrow(Option::is_some) {
         drop(stream);

@@ -1,4 +1,5 @@
-//! The network: TCP, UDP, and sockets of the Unix domain.
+//! The network: TCP, UDP, and sockets of the Unix domain. This needs the feature `net`, which is on
+//! by default.
 //!
 //! Everything here can be made and kept outside [`run`](crate::run), and can move from one `run` on
 //! a thread to the next. Operations take a stream by `&`, so two tasks can borrow the same stream,

@@ -1,4 +1,4 @@
-//! Child processes, in the shape of [`std::process`].
+//! Child processes, in the shape of [`std::process`]. This needs the feature `process`.
 //!
 //! ```
 //! use seedbed::process::Command;

@@ -85,7 +85,6 @@ impl<B> ReadinessRef<B> {
     }
 
     /// Another reference.
-    #[cfg(feature = "hyper")]
     pub(super) fn share<C>(&self, beside: C) -> ReadinessRef<C> {
         let owners = self.owners.get().checked_add(1).expect("few look at one connection");
         self.owners.set(owners);

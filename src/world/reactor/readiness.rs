@@ -226,13 +226,11 @@ impl Readiness {
     }
 
     /// Whether the other end will send no more: its input has ended, or all of it.
-    #[cfg(feature = "hyper")]
     pub(crate) fn has_input_ended(&self) -> bool {
         self.other_end.get() >= OtherEnd::InputEnded
     }
 
     /// Whether the other end has gone: it neither sends nor takes anything any more.
-    #[cfg(feature = "hyper")]
     pub(crate) fn has_hung_up(&self) -> bool {
         self.other_end.get() == OtherEnd::HungUp
     }

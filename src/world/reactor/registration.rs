@@ -77,7 +77,6 @@ impl<S: AsFd> Registration<S> {
     }
 
     /// Returns what is reported about the other end, from now on even while no operation waits.
-    #[cfg(feature = "hyper")]
     pub(crate) fn observe(&self) -> Result<ReadinessRef> {
         self.register()?;
         Ok(self.readiness.share(()))

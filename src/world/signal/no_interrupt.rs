@@ -1,4 +1,5 @@
-//! Ctrl-C on systems where this crate cannot respond to it: it has its default effect.
+//! Ctrl-C where this crate does not respond to it, because of the system, or because it was built
+//! without the feature `signal`: it has its default effect.
 
 use crate::error::Result;
 use crate::scope::tree::pool::ScopeRef;

@@ -1,4 +1,5 @@
-//! Standard input, output and error, and other descriptors that this process shares.
+//! Standard input, output and error, and other descriptors that this process shares. This needs the
+//! feature `stdio`.
 //!
 //! ```no_run
 //! use seedbed::{Result, move_on_after, stdio};

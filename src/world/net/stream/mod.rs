@@ -15,10 +15,8 @@ pub(super) mod transfer;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem;
-#[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-#[cfg(feature = "hyper")]
 use std::task::Context;
 use std::task::{Poll, ready};
 
@@ -29,7 +27,6 @@ use crate::error::Result;
 use crate::error::placed;
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::closing;
-#[cfg(feature = "hyper")]
 use crate::world::net::stream::transfer::receive_uninit;
 use crate::world::net::stream::transfer::{at_once, receive, send, send_vectored};
 use crate::world::reactor::readiness::{Kind, Reads, Side, Writes};
@@ -401,14 +398,12 @@ impl<S: Socket> SocketStream<S> {
     }
 
     /// The kernel's reports about the other end, even while no operation is waiting.
-    #[cfg(feature = "hyper")]
     pub(crate) fn observe(&self) -> Result<crate::world::reactor::chunks::ReadinessRef> {
         self.io.observe()
     }
 
     /// Like [`AsyncRead::poll_read`](futures_io::AsyncRead::poll_read), but into memory that need
     /// not be initialized. The bytes that were read are at its beginning, and are initialized.
-    #[cfg(feature = "hyper")]
     pub(crate) fn poll_read_uninit(
         &self,
         cx: &Context<'_>,

@@ -1,0 +1,5 @@
+//! The same without a task.
+
+fn main() {
+    println!("hello");
+}
