@@ -202,6 +202,7 @@
 //! | `into_split`, `OwnedReadHalf::reunite` | [the same](crate::net::OwnedReadHalf), or a `&` of the stream in each task |
 //! | a stream that is dropped, whose last bytes may be cut off | [closed by the server](crate::net#how-a-connection-ends), so that they arrive |
 //! | `lookup_host`, `ToSocketAddrs`, names in `connect` | [the same](crate::net::lookup_host), [`Address`](crate::net::Address), with Happy Eyeballs |
+//! | resolvers of hyper-util and reqwest | [`Builder::resolver`](crate::Builder::resolver), for every connection of a run |
 //! | `tokio-rustls`: a stream that two tasks share through a lock | [`tls`][of-tls], with the feature of that name: two tasks use a stream by `&` |
 //! | `UdpSocket`, `UnixDatagram`, where the rest of a long datagram is lost silently | [`net::UdpSocket`](crate::net::UdpSocket), [`net::UnixDatagram`](crate::net::UnixDatagram), where it is an [error](crate::net::Truncated) |
 //! | `UnixListener`, `UnixStream` | [the same](crate::net::unix) |

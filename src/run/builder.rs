@@ -2,8 +2,12 @@
 
 use std::cell::Cell;
 use std::future::Future;
+#[cfg(all(unix, not(loom), feature = "net"))]
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
+#[cfg(all(unix, not(loom), feature = "net"))]
+use std::sync::Arc;
 
 use crate::error::{AlreadyRunning, Error, Result};
 use crate::nursery::system::{SYSTEM, System};
@@ -16,6 +20,8 @@ use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
 use crate::scope::tree::pool::ScopeRef;
+#[cfg(all(unix, not(loom), feature = "net"))]
+use crate::world::net::resolver::Resolver;
 
 /// Runs a future, and everything spawned under it, to the end, and returns its value or its error.
 ///
@@ -68,6 +74,8 @@ pub struct Builder {
     pub(super) ctrl_c: bool,
     pub(super) detect_deadlock: bool,
     pub(super) fail_when_stuck: bool,
+    #[cfg(all(unix, not(loom), feature = "net"))]
+    pub(super) resolver: Option<Resolver>,
 }
 
 impl Builder {
@@ -82,6 +90,8 @@ impl Builder {
             ctrl_c: true,
             detect_deadlock: false,
             fail_when_stuck: false,
+            #[cfg(all(unix, not(loom), feature = "net"))]
+            resolver: None,
         }
     }
 
@@ -180,6 +190,48 @@ impl Builder {
     /// ```
     pub fn fail_when_stuck(mut self, fail: bool) -> Self {
         self.fail_when_stuck = fail;
+        self
+    }
+
+    /// Has names looked up by a function, and not by the system. It is called with the host and the
+    /// port of what [`TcpStream::connect`](crate::net::TcpStream::connect),
+    /// [`TcpListener::bind`](crate::net::TcpListener::bind) or
+    /// [`lookup_host`](crate::net::lookup_host) was given, unless that is numeric, and returns the
+    /// addresses in the order in which to try them.
+    ///
+    /// A test can give names to its own servers in this way, and a program can keep what it has
+    /// looked up, or ask a server of its choice. The function runs in the task that asks, and is
+    /// cancelled with it. The system can be asked by
+    /// [`system_lookup`](crate::net::system_lookup); asking itself is an error. With
+    /// [`run_on_cores`](Self::run_on_cores) all cores use it, so it has to be `Send` and `Sync`;
+    /// what it returns need not be.
+    ///
+    /// If it fails with an [`io::Error`](std::io::Error), the error names the host; any other error
+    /// is passed on as it is.
+    ///
+    /// ```
+    /// use seedbed::net::system_lookup;
+    /// use seedbed::Builder;
+    /// use std::net::SocketAddr;
+    ///
+    /// let ours: SocketAddr = "127.0.0.1:7001".parse()?;
+    /// let resolver = async move |host: &str, port: u16| match host {
+    ///     "api.example.org" => Ok(vec![ours]), // whatever the port
+    ///     _ => system_lookup(host, port).await,
+    /// };
+    /// Builder::new().resolver(resolver).run(async {
+    ///     let found = seedbed::net::lookup_host("api.example.org:443").await?;
+    ///     assert_eq!(found, [ours]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(all(unix, not(loom), feature = "net"))]
+    pub fn resolver(
+        mut self,
+        resolver: impl AsyncFn(&str, u16) -> Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.resolver = Some(Arc::new(resolver));
         self
     }
 

@@ -110,6 +110,8 @@ impl Builder {
             ctrl_c,
             detect_deadlock,
             fail_when_stuck,
+            #[cfg(all(unix, not(loom), feature = "net"))]
+            resolver,
         } = self;
         if clock.is_some() || detect_deadlock {
             let choice = if detect_deadlock { "detect_deadlock" } else { "clock" };
@@ -128,7 +130,15 @@ impl Builder {
         };
         let shared = &Shared::new(place, cores - 1);
         let run = |core| {
-            let builder = Builder { seed, budget, ctrl_c, fail_when_stuck, ..Builder::new() };
+            let builder = Builder {
+                seed,
+                budget,
+                ctrl_c,
+                fail_when_stuck,
+                #[cfg(all(unix, not(loom), feature = "net"))]
+                resolver: resolver.clone(),
+                ..Builder::new()
+            };
             shared.run(core, builder, async { main(core).await })
         };
         let outcomes: io::Result<Vec<_>> = thread::scope(|threads| {

@@ -145,7 +145,7 @@ impl Run {
             jobs: Jobs::new(),
             default_limiter: DefaultLimiter::default(),
             #[cfg(all(unix, not(loom), feature = "net"))]
-            lookups: Lookups::default(),
+            lookups: Lookups::new(choices.resolver.clone()),
             #[cfg(all(unix, not(loom), feature = "fs"))]
             files: Files::default(),
         })

@@ -9,6 +9,7 @@ mod connecting;
 mod foreign_traits;
 mod look_ups;
 mod passing;
+mod resolver;
 mod several_runs;
 mod sockets;
 mod streams;

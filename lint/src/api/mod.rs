@@ -159,6 +159,7 @@ pub const FUNCTIONS: &[Function] = &[
     operation("net::UnixStream::connect", &[]),
     operation("net::UnixStream::connect_addr", &[]),
     operation("net::lookup_host", &[]),
+    operation("net::system_lookup", &[]),
     other("now", &[]),
     operation("nursery", &[closure(0, Inside(NURSERY), Type::Nursery)]),
     operation("pipe::Receiver::open", &[]),

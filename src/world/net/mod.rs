@@ -140,7 +140,8 @@
 //! # Names
 //!
 //! [`TcpStream::connect`] and [`TcpListener::bind`] take host names as well as numeric addresses:
-//! see [`Address`]. [`lookup_host`] only looks a name up. The names of sockets in the Unix domain
+//! see [`Address`]. [`lookup_host`] only looks a name up. The system is asked, or what was given
+//! to [`Builder::resolver`](crate::Builder::resolver). The names of sockets in the Unix domain
 //! are described at [`unix`].
 //!
 //! | file or folder | concept |
@@ -152,6 +153,7 @@
 //! | `closing` | closing a connection so that nothing written to it is cut off |
 //! | `address` | the names of one end of a connection |
 //! | `names` | looking up hosts by name |
+//! | `resolver` | doing so in the program's own way |
 //! | `happy_eyeballs/` | connecting to whichever of several addresses answers first |
 //! | `doing` | errors that say what was being done, and with which address |
 
@@ -162,6 +164,7 @@ mod datagram;
 mod doing;
 mod happy_eyeballs;
 pub(crate) mod names;
+pub(crate) mod resolver;
 mod stream;
 pub mod tcp;
 mod udp;
@@ -169,7 +172,7 @@ pub mod unix;
 
 pub use address::Address;
 pub use datagram::{DatagramSocket, Datagrams, Truncated};
-pub use names::lookup_host;
+pub use names::{lookup_host, system_lookup};
 pub use stream::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Socket, SocketStream, WriteHalf,
 };

@@ -14,21 +14,28 @@ use crate::threads::job::Abandoned;
 use crate::threads::to_thread;
 use crate::world::net::address::Address;
 use crate::world::net::address::sealed::Named;
+use crate::world::net::doing::doing;
+use crate::world::net::resolver::{Resolver, ask};
 
 /// How many names a `run` looks up at once.
 const MOST_LOOKUPS: usize = 100;
 
-/// The limiter for the look-ups of a run, all of which may hang at once.
-pub(crate) struct Lookups(CapacityLimiter);
+/// How a run looks names up.
+pub(crate) struct Lookups {
+    /// The limiter for the look-ups by the system, all of which may hang at once.
+    limiter: CapacityLimiter,
+    /// What is asked instead of the system.
+    resolver: Option<Resolver>,
+}
 
-impl Default for Lookups {
-    fn default() -> Self {
-        Lookups(CapacityLimiter::new(MOST_LOOKUPS))
+impl Lookups {
+    pub(crate) fn new(resolver: Option<Resolver>) -> Self {
+        Lookups { limiter: CapacityLimiter::new(MOST_LOOKUPS), resolver }
     }
 }
 
 part! {
-    /// The limiter for the look-ups of the present run.
+    /// How the present run looks names up.
     pub(crate) const LOOKUPS: Lookups;
 }
 
@@ -39,13 +46,8 @@ part! {
 /// [`TcpStream::connect`](super::TcpStream::connect) and
 /// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
 ///
-/// This asks the system (`getaddrinfo`), which knows its files, services and caches, but offers no
-/// way to ask without blocking. So it runs in a thread ([`to_thread`]), which is
-/// [abandoned](crate::ToThread::abandon_on_cancel) on cancellation: the thread is busy until the
-/// system gives up, and nobody waits for it. Each `run` looks up as many as 100 names at once,
-/// under a limiter of their own: look-ups that hang do not delay other blocking work, and vice
-/// versa. An abandoned look-up counts towards the 100 only when more than 400 threads of the run
-/// are left behind.
+/// The system is asked, as by [`system_lookup`], or whatever was given to
+/// [`Builder::resolver`](crate::Builder::resolver).
 ///
 /// # Errors
 ///
@@ -83,19 +85,59 @@ pub(super) async fn addresses(address: &impl Address) -> Result<Cow<'_, [SocketA
 }
 
 async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    let resolver = LOOKUPS.with(|lookups| Some(lookups?.resolver.clone())).ok_or(NotRunning)?;
+    let found = match resolver {
+        Some(resolver) => ask(&*resolver, host, port).await,
+        None => by_system(host, port).await,
+    };
+    let found = found.and_then(|addresses| match addresses.is_empty() {
+        true => Err(io::Error::new(io::ErrorKind::NotFound, "the host has no addresses").into()),
+        false => Ok(addresses),
+    });
+    found.map_err(doing("looking up", format_args!("`{host}:{port}`")))
+}
+
+/// Looks up a host's addresses with the system, in the order in which it recommends trying them.
+/// This is what [`lookup_host`] does, unless there is a
+/// [`Builder::resolver`](crate::Builder::resolver), which may use this. It is a
+/// [checkpoint](crate::checkpoint()).
+///
+/// The system (`getaddrinfo`) knows its files, services and caches, but offers no way to ask
+/// without blocking. So it runs in a thread ([`to_thread`]), which is
+/// [abandoned](crate::ToThread::abandon_on_cancel) on cancellation: the thread is busy until the
+/// system gives up, and nobody waits for it. Each `run` looks up as many as 100 names at once,
+/// under a limiter of their own: look-ups that hang do not delay other blocking work, and vice
+/// versa. An abandoned look-up counts towards the 100 only when more than 400 threads of the run
+/// are left behind.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled); [`NotRunning`](crate::NotRunning) outside [`run`](crate::run);
+/// the system's [`io::Error`], which does not name the host.
+///
+/// ```
+/// use seedbed::net::system_lookup;
+///
+/// seedbed::run(async {
+///     let addresses = system_lookup("localhost", 80).await?;
+///     assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
+#[track_caller]
+pub fn system_lookup(host: &str, port: u16) -> impl Future<Output = Result<Vec<SocketAddr>>> {
+    placed(by_system(host, port))
+}
+
+async fn by_system(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let asked = (host.to_owned(), port);
     let asking = to_thread(move || asked.to_socket_addrs()).abandon_on_cancel(true);
     let answer = asking.limited(limiter()?, Abandoned::GivesPermitBack).await?;
-    let found = answer.map(Vec::from_iter).and_then(|addresses| match addresses.is_empty() {
-        true => Err(io::Error::new(io::ErrorKind::NotFound, "the host has no addresses")),
-        false => Ok(addresses),
-    });
-    Ok(found.map_err(|error| {
-        io::Error::new(error.kind(), format!("looking up `{host}:{port}`: {error}"))
-    })?)
+    Ok(answer?.collect())
 }
 
-/// The limiter for the look-ups of the present run.
+/// The limiter for the system's look-ups of the present run.
 fn limiter() -> Result<CapacityLimiter> {
-    LOOKUPS.with(|lookups| Ok(lookups.ok_or(NotRunning)?.0.clone()))
+    LOOKUPS.with(|lookups| Ok(lookups.ok_or(NotRunning)?.limiter.clone()))
 }
