@@ -70,6 +70,7 @@
 //! | [`guide::flows`] | operators on streams, futurelock, closing what was opened |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
+//! | [`guide::https`] | asking a server over HTTPS, in fifty lines |
 //! | [`guide::other_runtimes`] | for readers who know tokio, async-std or smol |
 //!
 //! # Three rules

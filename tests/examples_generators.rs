@@ -3,7 +3,8 @@
 #![cfg(unix)]
 #![allow(dead_code, reason = "the examples' `main` functions")]
 
-#[path = "../examples/pagination.rs"]
+#[cfg(all(feature = "hyper", feature = "tls"))]
+#[path = "../examples/pagination/main.rs"]
 mod pagination;
 #[path = "../examples/ticker.rs"]
 mod ticker;
@@ -21,6 +22,7 @@ fn ticker_ticks() {
     assert_eq!(lines, ["0", "1", "2", "sums: 3, 10", "ten times as fast: Some(1)"]);
 }
 
+#[cfg(all(feature = "hyper", feature = "tls"))]
 #[test]
 fn pagination_fetches_what_is_asked_for() {
     let (books, requests) = pagination::demonstrate().unwrap();

@@ -4,6 +4,7 @@ pub mod cancellation;
 pub mod errors;
 pub mod flows;
 pub mod generators;
+pub mod https;
 pub mod nurseries;
 pub mod other_runtimes;
 pub mod scheduling;

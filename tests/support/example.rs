@@ -17,6 +17,7 @@ pub fn example(name: &str) -> PathBuf {
         ("hyper", cfg!(feature = "hyper")),
         ("process", cfg!(feature = "process")),
         ("stdio", cfg!(feature = "stdio")),
+        ("tls", cfg!(feature = "tls")),
         ("tokio-io", cfg!(feature = "tokio-io")),
     ];
     let mut build = Command::new(env!("CARGO"));

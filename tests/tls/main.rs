@@ -5,6 +5,8 @@
 mod support;
 
 mod certificates;
+#[cfg(feature = "hyper")]
+mod client;
 mod closing;
 mod cut;
 mod halves;
