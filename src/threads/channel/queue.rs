@@ -21,27 +21,47 @@ pub(super) enum Sleeper {
 
 /// Those that were served while the channel was locked, to be woken afterwards.
 #[must_use = "they sleep until they are woken"]
-pub(super) struct Wakes(Vec<Sleeper>);
+pub(super) struct Wakes {
+    first: Option<Sleeper>,
+    /// Only where a channel ends is there more than one.
+    others: Vec<Sleeper>,
+}
 
 impl Wakes {
     pub(super) const fn new() -> Self {
-        Wakes(Vec::new())
+        Wakes { first: None, others: Vec::new() }
+    }
+
+    fn add(&mut self, sleeper: Option<Sleeper>) {
+        if self.first.is_none() {
+            self.first = sleeper;
+        } else {
+            self.others.extend(sleeper);
+        }
     }
 
     /// Wakes them all. Whoever served them has done so in any case, so the panic of a foreign waker
     /// is only reported.
     pub(super) fn wake(self) {
-        if self.0.is_empty() {
-            return;
+        let Wakes { first, others } = self;
+        match first {
+            None => {}
+            Some(Sleeper::Thread(thread)) if others.is_empty() => thread.notify_one(),
+            Some(first) => wake_all(first, others),
         }
-        let mut panic = FirstPanic::new();
-        panic.catch_each(&mut self.0.into_iter(), |sleeper| match sleeper {
-            Sleeper::Task(waker) => waker.wake(),
-            Sleeper::Thread(thread) => thread.notify_one(),
-        });
-        if let Some(payload) = panic.take() {
-            discard(payload);
-        }
+    }
+}
+
+fn wake_all(first: Sleeper, others: Vec<Sleeper>) {
+    let wake = |sleeper| match sleeper {
+        Sleeper::Task(waker) => waker.wake(), // foreign code
+        Sleeper::Thread(thread) => thread.notify_one(),
+    };
+    let mut panic = FirstPanic::new();
+    panic.catch(|| wake(first));
+    panic.catch_each(&mut others.into_iter(), wake);
+    if let Some(payload) = panic.take() {
+        discard(payload);
     }
 }
 
@@ -79,14 +99,14 @@ impl<V> Queue<V> {
     pub(super) fn serve(&mut self, given: V, wakes: &mut Wakes) -> V {
         let key = self.order.pop_front().expect("somebody waits");
         let place = &mut self.places[key];
-        wakes.0.extend(place.sleeper.take());
+        wakes.add(place.sleeper.take());
         std::mem::replace(&mut place.value, given)
     }
 
     /// Serves all with what they brought.
     pub(super) fn serve_all(&mut self, wakes: &mut Wakes) {
         for key in self.order.drain(..) {
-            wakes.0.extend(self.places[key].sleeper.take());
+            wakes.add(self.places[key].sleeper.take());
         }
     }
 

@@ -85,10 +85,15 @@ impl<T> Operation for Receiving<'_, T> {
         let sleeper = Sleeper::Task(cx.waker().clone()); // foreign code
         let mut state = self.shared.lock();
         if let Some(given) = state.receivers.fetch(wait.key) {
+            let mut wakes = Wakes::new();
+            if given.is_some() {
+                state.arrives(&mut wakes);
+            }
             drop(state);
+            wakes.wake();
             quietly(|| drop(sleeper)); // foreign code
             wait.end();
-            return Look::Got(self.receive(given));
+            return Look::Got(given);
         }
         let former = state.receivers.stay(wait.key, sleeper);
         drop(state);
