@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use seedbed::fd::AsyncFd;
 use seedbed::net::{UdpSocket, UnixDatagram};
-use seedbed::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch};
+use seedbed::sync::{
+    Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
+};
 use seedbed::{
-    CancelScope, Event, Result, cancel_scope, cancellable, channel, checkpoint, fail_after,
-    finishing, interval, move_on_after, now, nursery, pipe, sleep, sleep_forever, sleep_until,
-    thread_channel, yield_now,
+    CancelScope, CapacityLimiter, Event, Result, cancel_scope, cancellable, channel, checkpoint,
+    fail_after, finishing, interval, move_on_after, now, nursery, pipe, sleep, sleep_forever,
+    sleep_until, thread_channel, yield_now,
 };
 
 use crate::support::{builder, is_cancelled, run, secs};
@@ -56,6 +58,13 @@ fn is_a_checkpoint(name: &str, op: impl AsyncFn() -> Result<()>) {
     assert_eq!(turns_of_others(20, 12, &op), 0, "{name} with a budget of 20");
 }
 
+/// The same with something before it that counts as one, and lets nobody run.
+fn is_a_checkpoint_after(name: &str, op: impl AsyncFn() -> Result<()>) {
+    assert_eq!(turns_of_others(2, 12, &op), 12, "{name} with a budget of 2");
+    assert_eq!(turns_of_others(8, 12, &op), 3, "{name} with a budget of 8");
+    assert_eq!(turns_of_others(40, 12, &op), 0, "{name} with a budget of 40");
+}
+
 fn is_no_checkpoint(name: &str, op: impl AsyncFn() -> Result<()>) {
     assert_eq!(turns_of_others(1, 12, &op), 0, "{name}");
 }
@@ -86,7 +95,34 @@ fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     let (barrier, cell) = (Barrier::new(1), OnceCell::from(1));
     is_a_checkpoint("Barrier::wait", async || barrier.wait().await.map(drop));
     is_a_checkpoint("OnceCell", async || cell.get_or_init(async || Ok(2)).await.map(drop));
+    let (notify, limiter) = (Notify::new(), CapacityLimiter::new(1));
+    is_a_checkpoint("CapacityLimiter::acquire", async || limiter.acquire().await.map(drop));
+    is_a_checkpoint_after("Notify::notified", async || {
+        notify.notify_one();
+        notify.notified().await
+    });
+    is_a_checkpoint_after("oneshot::Receiver", async || {
+        let (sender, receiver) = oneshot::channel();
+        sender.send(()).unwrap();
+        receiver.await
+    });
+    is_a_checkpoint("oneshot::Sender::closed", async || {
+        let (mut sender, receiver) = oneshot::channel::<()>();
+        drop(receiver);
+        sender.closed().await
+    });
+    let (sender, receiver) = broadcast::channel(100, broadcast::WhenFull::Wait);
+    is_a_checkpoint("broadcast send", async || Ok(sender.send(1).await?));
+    is_a_checkpoint("broadcast recv", async || {
+        let mut receiver = receiver.clone();
+        receiver.recv().await.map(drop)
+    });
+    let (sender, _) = watch::channel(());
+    is_a_checkpoint("watch::Sender::closed", async || sender.closed().await);
     let (_sender, seen) = watch::channel(());
+    is_a_checkpoint("watch::Receiver::wait_for", async || {
+        seen.clone().wait_for(|()| true).await.map(drop)
+    });
     is_a_checkpoint("watch::Receiver::changed", async || {
         let mut receiver = seen.clone();
         receiver.mark_changed();

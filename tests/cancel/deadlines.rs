@@ -10,7 +10,7 @@ use seedbed::{
     nursery, sleep, sleep_forever, yield_now,
 };
 
-use super::reason;
+use super::{Waits, reason};
 use crate::support::{is_cancelled, run, secs, shape};
 
 // C3 · Deadlines.
@@ -217,6 +217,20 @@ fn c07_move_on_after_gives_none_on_its_own_expiry() {
         assert_eq!(now() - start, secs(3));
         let error = move_on_after(secs(2), async { Err::<(), _>(Error::msg("A")) }).await;
         assert_eq!(shape(&error.unwrap_err()), "A");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn c07_a_time_limit_ends_every_operation_that_waits() {
+    run(async {
+        let waits = Waits::new();
+        for (name, op) in waits.all() {
+            let start = now();
+            assert_eq!(move_on_after(secs(2), op).await?, None, "{name}");
+            assert_eq!(now() - start, secs(2), "{name}");
+        }
         Ok(())
     })
     .unwrap();

@@ -17,9 +17,11 @@ mod levels;
 mod reasons;
 mod shields;
 
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 
+use futures::{Sink, TryStreamExt};
 use seedbed::fd::AsyncFd;
 use seedbed::net::{UdpSocket, UnixDatagram};
 use seedbed::pipe;
@@ -27,8 +29,8 @@ use seedbed::sync::{
     Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
 use seedbed::{
-    Cancelled, Error, Event, Reason, Result, cancel_scope, cancellable, channel, finishing, now,
-    nursery, sleep, sleep_forever, sleep_until, thread_channel,
+    Cancelled, CapacityLimiter, Error, Event, Reason, Result, cancel_scope, cancellable, channel,
+    finishing, now, nursery, sleep, sleep_forever, sleep_until, thread_channel,
 };
 
 use crate::support::secs;
@@ -97,6 +99,21 @@ impl Waits {
             ("write", Box::pin(async { self.written.write().await.map(drop) })),
             ("semaphore", Box::pin(async { self.permits.acquire_many(2).await.map(drop) })),
             (
+                "owned semaphore",
+                Box::pin(async {
+                    let semaphore = Rc::new(Semaphore::new(0));
+                    semaphore.acquire_owned().await.map(drop)
+                }),
+            ),
+            (
+                "limiter",
+                Box::pin(async {
+                    let limiter = CapacityLimiter::new(1);
+                    let _only = limiter.try_acquire();
+                    limiter.acquire().await.map(drop)
+                }),
+            ),
+            (
                 "once_cell",
                 Box::pin(async {
                     self.cell.get_or_init(async || sleep_forever().await).await.map(drop)
@@ -113,6 +130,13 @@ impl Waits {
                 Box::pin(async {
                     let mutex = Mutex::new(());
                     self.condition.wait(mutex.lock().await?).await.map(drop)
+                }),
+            ),
+            (
+                "condition with a predicate",
+                Box::pin(async {
+                    let mutex = Mutex::new(());
+                    self.condition.wait_while(mutex.lock().await?, |()| true).await.map(drop)
                 }),
             ),
             ("barrier", Box::pin(async { self.barrier.wait().await.map(drop) })),
@@ -173,6 +197,51 @@ impl Waits {
                 Box::pin(async {
                     let (_sender, receiver) = thread_channel::<()>(1);
                     receiver.recv().await.map(drop)
+                }),
+            ),
+            (
+                "thread recv_many",
+                Box::pin(async {
+                    let (_sender, receiver) = thread_channel::<()>(1);
+                    receiver.recv_many(&mut Vec::new(), 2).await.map(drop)
+                }),
+            ),
+            (
+                "recv_many",
+                Box::pin(async {
+                    let (_sender, receiver) = channel::<()>(1);
+                    receiver.recv_many(&mut Vec::new(), 2).await.map(drop)
+                }),
+            ),
+            (
+                "a receiver as a stream",
+                Box::pin(async {
+                    let (_sender, mut receiver) = channel::<()>(1);
+                    receiver.try_next().await.map(drop)
+                }),
+            ),
+            (
+                "a sender as a sink",
+                Box::pin(async {
+                    let (sender, _receiver) = channel(1);
+                    sender.try_send(()).unwrap();
+                    let mut sender = pin!(sender);
+                    poll_fn(|cx| sender.as_mut().poll_ready(cx)).await
+                }),
+            ),
+            (
+                "broadcast closed",
+                Box::pin(async {
+                    let (sender, _receiver) =
+                        broadcast::channel::<()>(1, broadcast::WhenFull::Wait);
+                    sender.closed().await
+                }),
+            ),
+            (
+                "watch wait_for",
+                Box::pin(async {
+                    let (_sender, mut receiver) = watch::channel(());
+                    receiver.wait_for(|()| false).await.map(drop)
                 }),
             ),
             (

@@ -8,7 +8,7 @@ use seedbed::sync::{
     oneshot, unbounded_channel, watch,
 };
 use seedbed::testing::explore;
-use seedbed::{CancelScope, Result, channel, checkpoint, nursery};
+use seedbed::{CancelScope, Result, channel, checkpoint, nursery, thread_channel};
 
 /// Two tasks do `work`, the first in a scope that a third one cancels. Returns whether the first
 /// was cancelled.
@@ -426,6 +426,113 @@ fn d02_a_semaphore_that_three_want() {
     });
 }
 
+/// The same as with two, and whoever makes the value is the last that has to.
+#[test]
+fn d02_a_once_cell_that_three_want() {
+    explored(async || {
+        let (cell, made, begun) = (OnceCell::new(), Cell::new(0), Cell::new(0));
+        let cancelled = cancelling_one_of_three(async |task| {
+            let make = async || {
+                assert_eq!(begun.replace(1), 0, "one at a time makes it");
+                let outcome = checkpoint().await;
+                begun.set(0);
+                outcome?;
+                made.set(made.get() + 1);
+                Ok(task)
+            };
+            cell.get_or_init(make).await.map(drop)
+        })
+        .await?;
+        assert_eq!(made.get(), 1, "it is made once");
+        assert!(!cancelled || cell.get().is_some());
+        Ok(())
+    });
+}
+
+/// Whoever goes on notifies the next of three, one of which is cancelled: the others go on. One that
+/// is cancelled after it was notified has gone on all the same, or another goes on instead.
+#[test]
+fn d02_a_notification_that_three_pass_on() {
+    explored(async || {
+        let (notify, went_on) = (Notify::new(), Cell::new(0));
+        notify.notify_one();
+        let cancelled = cancelling_one_of_three(async |_| {
+            notify.notified().await?;
+            went_on.set(went_on.get() + 1);
+            notify.notify_one();
+            Ok(())
+        })
+        .await?;
+        assert_eq!(went_on.get(), 3 - i32::from(cancelled));
+        Ok(())
+    });
+}
+
+/// All that wait go on, and nobody who comes later.
+#[test]
+fn d02_a_notification_for_all_of_two() {
+    explored(async || {
+        let (notify, came, went_on) = (Notify::new(), Cell::new(0), Cell::new(0));
+        let (scope, there) = (CancelScope::new(), Cell::new(0));
+        let waits = async || {
+            let notified = notify.notified();
+            came.set(came.get() + 1);
+            notified.await?;
+            went_on.set(went_on.get() + 1);
+            Ok(())
+        };
+        nursery(async |n| {
+            n.spawn(scope.enter(async |_| {
+                nursery(async |n| {
+                    n.spawn(waits());
+                    n.spawn(waits());
+                    Ok(())
+                })
+                .await
+            }));
+            checkpoint().await?;
+            notify.notify_waiters();
+            there.set(came.get());
+            checkpoint().await?;
+            scope.cancel();
+            Ok(())
+        })
+        .await?;
+        assert!(went_on.get() <= there.get());
+        assert_eq!(scope.cancelled_caught(), went_on.get() < 2);
+        Ok(())
+    });
+}
+
+/// Three wait for a change that two are told of one at a time, and the third with all others.
+#[test]
+fn d02_a_condition_that_three_wait_for() {
+    explored(async || {
+        let (mutex, condition, scope) = (Mutex::new(0), Condition::new(), CancelScope::new());
+        let takes = async || {
+            let items = mutex.lock().await?;
+            let mut items = condition.wait_while(items, |items| *items == 0).await?;
+            *items -= 1;
+            Ok(())
+        };
+        nursery(async |n| {
+            let cut = n.spawn(scope.enter(async |_| takes().await));
+            n.spawn(takes());
+            n.spawn(takes());
+            *mutex.lock().await? += 1;
+            condition.notify_one();
+            scope.cancel();
+            let taken = cut.await?.is_some();
+            *mutex.lock().await? += 1 + usize::from(taken);
+            condition.notify_all();
+            Ok(())
+        })
+        .await?;
+        assert_eq!(*mutex.try_lock().expect("it is unlocked"), 0);
+        Ok(())
+    });
+}
+
 // Channels.
 
 /// One that sends with a permit and is cancelled, and one that sends without: every message that
@@ -536,4 +643,76 @@ fn d02_a_conflated_channel_does_not_lose_the_latest() {
         assert!(got == [1, 2] || got == [2], "{got:?}");
         Ok(())
     });
+}
+
+/// Between tasks, the channel for threads is like any other: one that sends and one that receives.
+#[test]
+fn d02_a_channel_for_threads_between_two() {
+    for capacity in [0, 1] {
+        explored(async || {
+            let (sender, receiver) = thread_channel(capacity);
+            let (scope, back) = (CancelScope::new(), Cell::new(0));
+            let got = Cell::new(0);
+            nursery(async |n| {
+                n.spawn(async {
+                    let sent = scope.enter(async |_| {
+                        let sent = sender.send(1).await;
+                        back.set(sent.as_ref().map_or(1, |()| 0));
+                        Ok(sent?)
+                    });
+                    sent.await.map(drop)?;
+                    drop(sender);
+                    Ok(())
+                });
+                n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                });
+                while receiver.recv().await?.is_some() {
+                    got.set(got.get() + 1);
+                }
+                Ok(())
+            })
+            .await?;
+            assert_eq!(got.get() + back.get(), 1, "it is received or comes back");
+            Ok(())
+        });
+    }
+}
+
+/// One that sends and two that receive, one of which is cancelled and receives again afterwards.
+#[test]
+fn d02_a_channel_for_threads_between_three() {
+    for capacity in [0, 1] {
+        explored(async || {
+            let (sender, receiver) = thread_channel(capacity);
+            let (scope, got) = (CancelScope::new(), RefCell::new(Vec::new()));
+            let receives = async || {
+                while let Some(message) = receiver.recv().await? {
+                    got.borrow_mut().push(message);
+                }
+                Ok(())
+            };
+            nursery(async |n| {
+                n.spawn(async {
+                    scope.enter(async |_| receives().await).await?;
+                    receives().await
+                });
+                n.spawn(receives());
+                n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                });
+                sender.send(1).await?;
+                sender.send(2).await?;
+                drop(sender);
+                Ok(())
+            })
+            .await?;
+            let mut got = got.take();
+            got.sort();
+            assert_eq!(got, [1, 2]);
+            Ok(())
+        });
+    }
 }

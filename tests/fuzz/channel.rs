@@ -1,5 +1,6 @@
 //! A channel with several senders and receivers that are cancelled and dropped at any time,
-//! compared with a model: bounded, unbounded and conflated, with places that are reserved.
+//! compared with a model: bounded, unbounded and conflated, with places that are reserved; and
+//! bounded for threads, used by tasks.
 //!
 //! The first byte is the kind of channel. Each further byte is a step: what is done, and to which
 //! of a few operations. Each operation has a scope of its own and is polled by hand.
@@ -16,8 +17,8 @@ use std::task::{Context, Poll, Wake};
 use seedbed::sync::{conflated_channel, unbounded_channel};
 use seedbed::testing::{VirtualClock, statistics};
 use seedbed::{
-    Builder, CancelScope, Closed, Receiver, Result, SendPermit, Sender, TryRecvError, TrySendError,
-    channel, checkpoint,
+    Builder, CancelScope, Closed, Receiver, Result, SendError, SendPermit, Sender, ThreadReceiver,
+    ThreadSender, TryRecvError, TrySendError, channel, checkpoint, thread_channel,
 };
 
 const OPERATIONS: usize = 8;
@@ -28,6 +29,61 @@ struct Wakes(AtomicU32);
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The two ends of a channel.
+enum Ends {
+    Tasks(Sender<u32>, Receiver<u32>),
+    Threads(ThreadSender<u32>, ThreadReceiver<u32>),
+}
+
+impl Ends {
+    async fn send(&self, message: u32) -> Result<(), SendError<u32>> {
+        match self {
+            Ends::Tasks(sender, _) => sender.send(message).await,
+            Ends::Threads(sender, _) => sender.send(message).await,
+        }
+    }
+
+    async fn recv(&self) -> Result<Option<u32>> {
+        match self {
+            Ends::Tasks(_, receiver) => receiver.recv().await,
+            Ends::Threads(_, receiver) => receiver.recv().await,
+        }
+    }
+
+    async fn reserve(&self) -> Result<SendPermit<'_, u32>> {
+        let Ends::Tasks(sender, _) = self else { unreachable!("threads reserve nothing") };
+        sender.reserve().await
+    }
+
+    fn try_send(&self, message: u32) -> Result<(), TrySendError<u32>> {
+        match self {
+            Ends::Tasks(sender, _) => sender.try_send(message),
+            Ends::Threads(sender, _) => sender.try_send(message),
+        }
+    }
+
+    fn try_recv(&self) -> Result<u32, TryRecvError> {
+        match self {
+            Ends::Tasks(_, receiver) => receiver.try_recv(),
+            Ends::Threads(_, receiver) => receiver.try_recv(),
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Ends::Tasks(sender, _) => sender.close(),
+            Ends::Threads(sender, _) => sender.close(),
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        match self {
+            Ends::Tasks(sender, _) => sender.capacity(),
+            Ends::Threads(sender, _) => sender.capacity(),
+        }
     }
 }
 
@@ -77,6 +133,9 @@ enum Served {
 struct Model {
     capacity: usize,
     is_conflated: bool,
+    /// Whether it is for threads, too. Then it knows nothing of scopes: a waiter that was cancelled
+    /// and has not noticed yet is served like any other.
+    is_for_threads: bool,
     /// By the order of acceptance.
     buffer: BTreeMap<u64, u32>,
     /// Places for messages that have not been sent.
@@ -89,20 +148,19 @@ struct Model {
 }
 
 struct Pair<'a> {
-    sender: &'a Sender<u32>,
-    receiver: &'a Receiver<u32>,
+    ends: &'a Ends,
     permits: Permits<'a>,
     operations: Vec<Option<Operation<'a>>>,
     model: Model,
     /// Messages are numbered.
     messages: u32,
     /// What has become of each: `None` while it is under way.
-    ends: Vec<Option<&'static str>>,
+    fates: Vec<Option<&'static str>>,
 }
 
-async fn send(scope: CancelScope, sender: &Sender<u32>, message: u32) -> Outcome {
+async fn send(scope: CancelScope, ends: &Ends, message: u32) -> Outcome {
     let mut back = None;
-    let sent = scope.enter(async |_| match sender.send(message).await {
+    let sent = scope.enter(async |_| match ends.send(message).await {
         Ok(()) => Ok(Outcome::Sent),
         Err(error) if error.error().is_cancelled() => {
             back = Some(error.into_inner());
@@ -114,8 +172,8 @@ async fn send(scope: CancelScope, sender: &Sender<u32>, message: u32) -> Outcome
     sent.await.expect("nothing but the cancellation").unwrap_or(Outcome::Cancelled(back))
 }
 
-async fn reserve<'a>(scope: CancelScope, sender: &'a Sender<u32>, permits: Permits<'a>) -> Outcome {
-    let reserved = scope.enter(async |_| match sender.reserve().await {
+async fn reserve<'a>(scope: CancelScope, ends: &'a Ends, permits: Permits<'a>) -> Outcome {
+    let reserved = scope.enter(async |_| match ends.reserve().await {
         Ok(permit) => {
             permits.borrow_mut().push(permit);
             Ok(Outcome::Reserved)
@@ -126,8 +184,8 @@ async fn reserve<'a>(scope: CancelScope, sender: &'a Sender<u32>, permits: Permi
     reserved.await.expect("nothing but the cancellation").unwrap_or(Outcome::Cancelled(None))
 }
 
-async fn receive(scope: CancelScope, receiver: &Receiver<u32>) -> Outcome {
-    let received = scope.enter(async |_| Ok(Outcome::Received(receiver.recv().await?)));
+async fn receive(scope: CancelScope, ends: &Ends) -> Outcome {
+    let received = scope.enter(async |_| Ok(Outcome::Received(ends.recv().await?)));
     received.await.expect("nothing but the cancellation").unwrap_or(Outcome::Cancelled(None))
 }
 
@@ -136,6 +194,7 @@ impl<'a> Pair<'a> {
         let at = usize::from(step) % OPERATIONS;
         match usize::from(step) / OPERATIONS % 16 {
             0..3 => self.begin(at, Kind::Sends),
+            3 if self.model.is_for_threads => self.begin(at, Kind::Sends),
             3 => self.begin(at, Kind::Reserves),
             4..8 => self.begin(at, Kind::Receives),
             8 => self.cancel(at),
@@ -156,23 +215,23 @@ impl<'a> Pair<'a> {
     }
 
     fn message(&mut self) -> u32 {
-        self.ends.push(None);
+        self.fates.push(None);
         self.messages += 1;
         self.messages - 1
     }
 
     fn end(&mut self, message: u32, how: &'static str) {
-        let before = self.ends[message as usize].replace(how);
+        let before = self.fates[message as usize].replace(how);
         assert_eq!(before, None, "message {message} was {how}");
     }
 
     /// The first of these that waits and was not cancelled. It leaves its queue.
     fn first(&mut self, kinds: &[Kind]) -> Option<usize> {
-        let Model { senders, receivers, .. } = &mut self.model;
+        let Model { senders, receivers, is_for_threads, .. } = &mut self.model;
         let queue = if kinds == [Kind::Receives] { receivers } else { senders };
         let is_it = |at: &usize| {
             let operation = self.operations[*at].as_ref().expect("who waits is there");
-            kinds.contains(&operation.kind) && !operation.scope.cancel_called()
+            kinds.contains(&operation.kind) && (*is_for_threads || !operation.scope.cancel_called())
         };
         let place = queue.iter().position(is_it)?;
         queue.remove(place)
@@ -280,9 +339,9 @@ impl<'a> Pair<'a> {
         let scope = CancelScope::new();
         let message = (kind == Kind::Sends).then(|| self.message());
         let future: Pin<Box<dyn Future<Output = Outcome> + 'a>> = match (kind, message) {
-            (Kind::Sends, Some(message)) => Box::pin(send(scope.clone(), self.sender, message)),
-            (Kind::Receives, _) => Box::pin(receive(scope.clone(), self.receiver)),
-            _ => Box::pin(reserve(scope.clone(), self.sender, self.permits.clone())),
+            (Kind::Sends, Some(message)) => Box::pin(send(scope.clone(), self.ends, message)),
+            (Kind::Receives, _) => Box::pin(receive(scope.clone(), self.ends)),
+            _ => Box::pin(reserve(scope.clone(), self.ends, self.permits.clone())),
         };
         let mut operation =
             Operation { future, scope, wakes: Arc::default(), kind, message, served: None };
@@ -409,7 +468,7 @@ impl<'a> Pair<'a> {
 
     fn try_send(&mut self) {
         let message = self.message();
-        let outcome = self.sender.try_send(message);
+        let outcome = self.ends.try_send(message);
         let expected = if self.model.closed {
             Err(TrySendError::Closed(message))
         } else if self.put(message) {
@@ -424,7 +483,7 @@ impl<'a> Pair<'a> {
     }
 
     fn try_recv(&mut self) {
-        let outcome = self.receiver.try_recv();
+        let outcome = self.ends.try_recv();
         let expected = match self.take() {
             Some(message) => Ok(message),
             None if self.has_ended() => Err(TryRecvError::Ended),
@@ -437,7 +496,7 @@ impl<'a> Pair<'a> {
     }
 
     fn close(&mut self) {
-        self.sender.close();
+        self.ends.close();
         self.model.closed = true;
         while let Some(at) = self.first(&[Kind::Sends, Kind::Reserves]) {
             self.serve(at, Served::Closed);
@@ -463,21 +522,28 @@ pub fn run(bytes: &[u8]) {
     let builder = Builder::new().clock(&VirtualClock::new()).budget(u32::MAX).ctrl_c(false);
     let all = async {
         let before = statistics()?;
-        let ((sender, receiver), is_conflated) = match kind % 6 {
-            4 => (unbounded_channel(), false),
-            5 => (conflated_channel(), true),
-            capacity => (channel(usize::from(capacity)), false),
+        let of_tasks = |(sender, receiver)| Ends::Tasks(sender, receiver);
+        let of_threads = |(sender, receiver)| Ends::Threads(sender, receiver);
+        let ends = match kind % 10 {
+            4 => of_tasks(unbounded_channel()),
+            5 => of_tasks(conflated_channel()),
+            capacity @ 6.. => of_threads(thread_channel(usize::from(capacity - 6))),
+            capacity => of_tasks(channel(usize::from(capacity))),
         };
-        let capacity = sender.capacity();
+        let model = Model {
+            capacity: ends.capacity(),
+            is_conflated: kind % 10 == 5,
+            is_for_threads: matches!(ends, Ends::Threads(..)),
+            ..Model::default()
+        };
         let permits = Permits::default();
         let mut pair = Pair {
-            sender: &sender,
-            receiver: &receiver,
+            ends: &ends,
             permits: permits.clone(),
             operations: (0..OPERATIONS).map(|_| None).collect(),
-            model: Model { capacity, is_conflated, ..Model::default() },
+            model,
             messages: 0,
-            ends: Vec::new(),
+            fates: Vec::new(),
         };
         for step in steps {
             pair.step(*step);
@@ -490,7 +556,7 @@ pub fn run(bytes: &[u8]) {
             pair.try_recv();
         }
         pair.try_recv();
-        assert!(pair.ends.iter().all(Option::is_some), "nothing is lost: {:?}", pair.ends);
+        assert!(pair.fates.iter().all(Option::is_some), "nothing is lost: {:?}", pair.fates);
         assert_eq!(statistics()?, before);
         Ok(())
     };
