@@ -17,6 +17,7 @@ mod remote_wake;
 mod scope;
 mod spawn_join;
 pub mod tcp_echo;
+mod thread_channel;
 mod timeout;
 mod timers;
 mod udp;
@@ -105,6 +106,11 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "generator", about: "items from a generator", rows: generator::rows },
     Case { name: "remote_wake", about: "a thread wakes a task", rows: remote_wake::rows },
+    Case {
+        name: "thread_channel",
+        about: "messages between a thread and a task",
+        rows: thread_channel::rows,
+    },
     Case { name: "memory", about: "what one that is idle takes", rows: memory::rows },
     Case { name: "growth", about: "whether the cost depends on how many", rows: growth::rows },
 ];
