@@ -1,4 +1,5 @@
-//! The tables of promises in `tests/README.md`, and the tests whose names begin with their ids.
+//! The tables of promises in `tests/README.md`, and the tests whose names begin with their ids; and
+//! the list of decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -90,4 +91,22 @@ fn every_file_that_is_named_is_there() {
             assert!(tests.join(name).exists(), "{id} names {name}");
         }
     }
+}
+
+#[test]
+fn every_decision_has_a_number_of_its_own_and_a_line_in_the_list() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions");
+    let list = fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut numbers = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(Ok(number)) = name.split_once('-').map(|(number, _)| number.parse::<u32>()) else {
+            continue; // the list itself
+        };
+        assert!(numbers.insert(number), "another decision has the number of {name}");
+        let mut lines = list.lines().filter(|line| line.contains(&format!("({name})")));
+        let line = lines.next().unwrap_or_default();
+        assert!(line.starts_with(&format!("| {number} |")), "the list has no such line for {name}");
+    }
+    assert!(numbers.len() > 90, "only {} decisions were found", numbers.len());
 }

@@ -23,10 +23,11 @@
 //! }
 //!
 //! impl Timer {
+//!     /// The first time after one period, which must not be zero: that would stop the timer.
 //!     fn every(period: Duration) -> Result<Timer> {
 //!         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
 //!         let timer = timerfd_create(TimerfdClockId::Monotonic, flags).map_err(io::Error::from)?;
-//!         let period = Timespec { tv_sec: 0, tv_nsec: period.subsec_nanos().into() };
+//!         let period = Timespec::try_from(period).map_err(io::Error::other)?;
 //!         let times = Itimerspec { it_interval: period, it_value: period };
 //!         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &times).map_err(io::Error::from)?;
 //!         Ok(Timer { fd: AsyncFd::new(timer)? })
