@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use seedbed::Result;
 use seedbed::fs::{self, File};
-use seedbed::{CancelScope, Result, nursery, yield_now};
 
+use crate::cancelled_after;
 use crate::support::run;
 
 /// Does `op` in a folder where there is a file `old`, with `hello` in it, and cancels it after so
@@ -20,18 +21,8 @@ fn is_all_or_nothing(
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         std::fs::write(at.join("old"), "hello").unwrap();
-        let scope = CancelScope::new();
-        run(nursery(async |n| {
-            let task = n.spawn(scope.enter(async |_| op(at).await));
-            for _ in 0..rounds {
-                yield_now().await?;
-            }
-            scope.cancel();
-            let outcome = task.await?;
-            assert_eq!(outcome.is_some(), has_happened(at), "{name} after {rounds} rounds");
-            Ok(())
-        }))
-        .unwrap();
+        let outcome = run(cancelled_after(rounds, op(at))).unwrap();
+        assert_eq!(outcome.is_some(), has_happened(at), "{name} after {rounds} rounds");
     }
 }
 
@@ -68,22 +59,13 @@ fn c10_the_cursor_is_where_a_cancelled_write_has_come_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let mut file = File::from(std::fs::File::create(&path).unwrap());
-        let scope = CancelScope::new();
-        let write = async |_: &CancelScope| {
+        let write = async {
             for _ in 0..20 {
                 file.write_all(&[7; 1000]).await?;
             }
             Ok(())
         };
-        let all = run(nursery(async |n| {
-            let task = n.spawn(scope.enter(write));
-            for _ in 0..rounds {
-                yield_now().await?;
-            }
-            scope.cancel();
-            task.await
-        }))
-        .unwrap();
+        let all = run(cancelled_after(rounds, write)).unwrap();
         assert_eq!(file.position(), std::fs::metadata(&path).unwrap().len());
         assert_eq!(all.is_some(), file.position() == 20_000);
     }

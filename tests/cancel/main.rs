@@ -14,8 +14,12 @@ mod from_elsewhere;
 mod graceful;
 mod graceful_stop;
 mod levels;
+#[cfg(all(feature = "process", target_os = "linux"))]
+mod processes;
 mod reasons;
 mod shields;
+#[cfg(all(feature = "stdio", unix))]
+mod streams;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,8 +33,9 @@ use seedbed::sync::{
     Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
 use seedbed::{
-    Cancelled, CapacityLimiter, Error, Event, Reason, Result, cancel_scope, cancellable, channel,
-    finishing, now, nursery, sleep, sleep_forever, sleep_until, thread_channel,
+    CancelScope, Cancelled, CapacityLimiter, Error, Event, Reason, Result, cancel_scope,
+    cancellable, channel, finishing, now, nursery, sleep, sleep_forever, sleep_until,
+    thread_channel, yield_now,
 };
 
 use crate::support::secs;
@@ -309,6 +314,24 @@ impl Waits {
         all.extend(self.descriptors());
         all
     }
+}
+
+/// Does `op`, and cancels it after so many rounds.
+#[allow(dead_code, reason = "it needs a feature")]
+async fn cancelled_after<T>(
+    rounds: usize,
+    op: impl Future<Output = Result<T>>,
+) -> Result<Option<T>> {
+    let scope = CancelScope::new();
+    nursery(async |n| {
+        let task = n.spawn(scope.enter(async |_| op.await));
+        for _ in 0..rounds {
+            yield_now().await?;
+        }
+        scope.cancel();
+        task.await
+    })
+    .await
 }
 
 fn first_error(outcomes: Vec<Result<()>>) -> Result<()> {

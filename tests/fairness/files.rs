@@ -6,41 +6,22 @@ use std::cell::Cell;
 use futures::AsyncReadExt;
 use seedbed::fs::{self, File};
 use seedbed::net::UnixStream;
-use seedbed::{Builder, Result, checkpoint, nursery, yield_now};
+use seedbed::{Nursery, checkpoint, nursery};
 
-/// How often a sibling runs while `op` is done a hundred times, with a budget of 4.
-fn turns_of_others(op: impl AsyncFn(&mut File) -> Result<()>) -> usize {
-    let (turns, during) = (Cell::new(0), Cell::new(0));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, vec![7; 10_000]).unwrap();
-    // On the system's clock, on which what is in memory is read at once.
-    let outcome = Builder::new().budget(4).run(nursery(async |n| {
-        n.spawn::<_, ()>(async {
-            loop {
-                turns.set(turns.get() + 1);
-                yield_now().await?;
-            }
-        });
-        let mut file = File::open(&file).await?;
-        let before = turns.get();
-        for _ in 0..100 {
-            op(&mut file).await?;
-        }
-        during.set(turns.get() - before);
-        n.cancel();
-        Ok(())
-    }));
-    outcome.unwrap();
-    during.get()
-}
+use crate::turns_of_others;
 
 #[test]
 fn r07_reads_of_what_is_in_memory_let_others_run() {
-    assert!(turns_of_others(async |file| file.read_at(&mut [0; 10], 0).await.map(drop)) >= 24);
-    assert!(turns_of_others(async |file| file.read(&mut [0; 10]).await.map(drop)) >= 24);
+    let temporary = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&temporary, vec![7; 10_000]).unwrap();
+    let open = async |_: &Nursery<'_, '_>| File::open(&temporary).await;
+    let at = async |file: &mut File| file.read_at(&mut [0; 10], 0).await.map(drop);
+    assert!(turns_of_others(open, at) >= 24);
+    let next = async |file: &mut File| file.read(&mut [0; 10]).await.map(drop);
+    assert!(turns_of_others(open, next) >= 24);
     let foreign =
         async |file: &mut File| Ok(AsyncReadExt::read(file, &mut [0; 10]).await.map(drop)?);
-    assert!(turns_of_others(foreign) >= 24);
+    assert!(turns_of_others(open, foreign) >= 24);
 }
 
 /// Files, a socket and tasks that are always ready: each of them goes on.

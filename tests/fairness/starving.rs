@@ -28,10 +28,10 @@ use seedbed::{
 };
 
 /// The default budget, of a unit in one poll.
-const BUDGET: u64 = 128;
+pub const BUDGET: u64 = 128;
 
 /// How many budgets each ready task has, at most, before a task that waits for the world goes on.
-const FEW: u64 = 4;
+pub const FEW: u64 = 4;
 
 /// What greedy tasks have in common.
 #[derive(Default)]

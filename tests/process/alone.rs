@@ -16,6 +16,7 @@ use seedbed::process::{Command, Stdio, Stopped};
 use seedbed::testing::statistics;
 use seedbed::{Result, move_on_after, nursery, run, sleep};
 
+use crate::support;
 use crate::support::alone::{alone, descriptors, interrupted_all_the_time, with_descriptors};
 use crate::{is_reaped, ready, shell};
 
@@ -53,7 +54,8 @@ fn further_than(before: &BTreeMap<u64, PathBuf>) -> Option<(u64, PathBuf)> {
 /// were enough. Nothing is left of it.
 fn failures_until_there_are_enough(start: fn(&mut Command) -> Option<Result<()>>) -> usize {
     let is_started = |more| {
-        let started = run(async {
+        // On a virtual clock, a poll that lasts does not let others run before it has started this.
+        let started = support::run(async {
             // The run has its own descriptors by now.
             assert!(shell("").status().await?.success());
             let before = (statistics()?, descriptors());

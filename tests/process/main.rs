@@ -11,6 +11,8 @@ mod support;
 mod alone;
 mod background;
 mod cancellation;
+#[cfg(target_os = "linux")]
+mod debuggers;
 mod dropped;
 mod errors;
 mod foreign_traits;

@@ -68,7 +68,7 @@ impl Process {
         let why = match killed {
             // On a virtual clock no time has passed for the process.
             Ok(()) if CLOCK.with(|clock| clock.is_some_and(Clock::is_virtual)) => return,
-            Ok(()) => String::from("the system does not let it end yet"),
+            Ok(()) => String::from("the system, or a debugger, does not let it go yet"),
             Err(error) => format!("it cannot be killed: {error}"),
         };
         let (program, id, started) = (&self.program, self.id, self.place);

@@ -1,4 +1,4 @@
-//! A descriptor that becomes readable when a process ends.
+//! A descriptor that becomes readable when a process ends, and can be reaped.
 //!
 //! On Linux it is a pidfd. Where there is none (before Linux 5.3, in a sandbox that forbids it, on
 //! other systems) a thread waits for the process, and closes the other end of a socket when it has
@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 
 use crate::platform::spawn_thread;
 
@@ -52,8 +52,25 @@ impl Exit {
         Ok(Exit::Thread(ours.into()))
     }
 
-    /// Fails with [`WouldBlock`](io::ErrorKind::WouldBlock) while the process runs.
+    /// Fails with [`WouldBlock`](io::ErrorKind::WouldBlock) until the process has ended and can be
+    /// reaped.
+    ///
+    /// One that a debugger holds has ended, and its descriptor is readable, but only the debugger
+    /// can see how it has ended. When that lets go, the descriptor has news once more.
     pub(super) fn has_come(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let Exit::Pidfd(descriptor) = self {
+            match look(WaitId::PidFd(descriptor.as_fd())) {
+                Ok(None) => return Err(io::ErrorKind::WouldBlock.into()),
+                // If there is no child, somebody else has reaped it.
+                Ok(Some(_)) | Err(Errno::CHILD) => return Ok(()),
+                Err(_) => {} // Linux 5.3 cannot wait for a descriptor
+            }
+        }
+        self.is_readable()
+    }
+
+    fn is_readable(&self) -> io::Result<()> {
         let mut readable = [PollFd::new(self, PollFlags::IN)];
         match rustix::event::poll(&mut readable, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
             0 => Err(io::ErrorKind::WouldBlock.into()),
@@ -88,11 +105,16 @@ impl AsFd for Exit {
 
 /// Whether the process can still be reaped.
 pub(super) fn presence(process: Pid) -> Presence {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    match rustix::process::waitid(WaitId::Pid(process), options) {
+    match look(WaitId::Pid(process)) {
         Err(Errno::CHILD) => Presence::Gone,
         _ => Presence::Here,
     }
+}
+
+/// How a child has ended, if it can be reaped. It is not.
+fn look(child: WaitId<'_>) -> rustix::io::Result<Option<WaitIdStatus>> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    rustix::process::waitid(child, options)
 }
 
 fn wait_without_reaping(process: Pid) {

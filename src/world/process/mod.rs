@@ -32,7 +32,8 @@
 //!    `SIGKILL`. Its outputs are read until it has ended, so that it does not hang in writing its
 //!    last words.
 //! 3. It is reaped. If it does not end even then, as in a system call that cannot be interrupted,
-//!    it is waited for all the same, and after 5 seconds a warning says so through `tracing`.
+//!    it is waited for all the same, and after 5 seconds a warning says so through `tracing`. So it
+//!    is with one that has ended and that a debugger holds, from which nobody else learns how.
 //!
 //! The [`Cancelled`](crate::Cancelled) then has [`Stopped`] inside, which says how the process has
 //! ended. With [`own_group`](Command::own_group) all this is done to the process's group.

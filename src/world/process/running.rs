@@ -108,7 +108,7 @@ impl Drop for Owner {
 }
 
 impl Process {
-    /// Waits until the process has ended. It is not reaped.
+    /// Waits until the process has ended, and can be reaped. It is not.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl Process {
     pub(super) fn reap(&self) -> Result<ExitStatus> {
         let child = self.child.take();
         if let Some(mut child) = child {
-            // It has ended, so this does not block, unless a debugger holds it.
+            // It can be reaped, so this does not block. (No debugger can begin to hold it now.)
             self.end(child.wait().map_err(|_| Unknown::ReapedElsewhere));
         }
         self.outcome().expect("it has just been reaped")
