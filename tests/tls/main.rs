@@ -9,6 +9,7 @@ mod certificates;
 mod client;
 mod closing;
 mod cut;
+mod every_step;
 mod halves;
 mod handshake;
 #[cfg(feature = "hyper")]

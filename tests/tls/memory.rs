@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures::{AsyncRead, AsyncWrite};
+use seedbed::CancelScope;
 
 /// One end of a connection.
 pub struct Memory {
@@ -29,6 +30,8 @@ pub struct Pipe {
     pub at_once: Cell<usize>,
     /// If not 0, some operations let others run first, at random.
     pub unrest: Cell<u64>,
+    /// What is cancelled, and at which operation from now.
+    pub cancels: RefCell<Option<(usize, CancelScope)>>,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
@@ -43,6 +46,7 @@ impl Pipe {
             passed: Cell::new(0),
             at_once: Cell::new(usize::MAX),
             unrest: Cell::new(0),
+            cancels: RefCell::default(),
             reader: RefCell::default(),
             writer: RefCell::default(),
         })
@@ -63,6 +67,16 @@ impl Pipe {
 
     /// Whether an operation lets others run first.
     fn is_restless(&self, cx: &Context<'_>) -> bool {
+        let mut cancels = self.cancels.borrow_mut();
+        if let Some((left, scope)) = &mut *cancels {
+            if *left == 0 {
+                scope.cancel();
+                *cancels = None;
+            } else {
+                *left -= 1;
+            }
+        }
+        drop(cancels);
         let x = self.unrest.get();
         if x == 0 {
             return false;
