@@ -207,7 +207,10 @@ impl Builder {
     /// what it returns need not be.
     ///
     /// If it fails with an [`io::Error`](std::io::Error), the error names the host; any other error
-    /// is passed on as it is.
+    /// is passed on as it is. There is an [example][dns] that asks servers of DNS itself, with the
+    /// messages of `hickory-proto`.
+    ///
+    /// [dns]: https://docs.rs/crate/seedbed/latest/source/examples/resolver/src/lib.rs
     ///
     /// ```
     /// use seedbed::net::system_lookup;
