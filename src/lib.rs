@@ -99,14 +99,15 @@
 //! | `stdio` | | [standard input and output][of-stdio] |
 //! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
 //! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
-//! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, [pipes](pipe), files and standard streams |
+//! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, TLS, [pipes](pipe), files and standard streams |
 //! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
 //!
 //! # Limits
 //!
 //! A [`run`] uses one thread. [`run_on_cores()`] starts a run on each of several threads, and no
-//! task moves from one to another. Networking and signals need Unix, and are tested on Linux.
-//! Pointers must be 64 bits wide. The crate is not at 1.0: names may change.
+//! task moves from one to another. The network, signals, files, processes and standard streams need
+//! Unix, and are tested on Linux. Pointers must be 64 bits wide. The crate is not at 1.0: names may
+//! change.
 //!
 #![cfg_attr(all(unix, not(loom), feature = "fs"), doc = "[of-fs]: mod@crate::world::fs")]
 #![cfg_attr(

@@ -1,5 +1,5 @@
-//! The world outside the program: the network, pipes and other descriptors, signals, processes, the
-//! reactor that waits for them, and files.
+//! The world outside the program: the network and TLS, pipes and other descriptors, signals,
+//! processes, standard input and output, the reactor that waits for them, and files.
 //!
 //! | file or folder | concept |
 //! |---|---|

@@ -52,9 +52,10 @@ use shared::Shared;
 /// use seedbed::{nursery, thread_channel, to_thread};
 ///
 /// seedbed::run(async {
-///     let (numbers, to_square) = thread_channel(8);
-///     let (squared, squares) = thread_channel(8);
 ///     nursery(async |n| {
+///         // They belong to the body: if it fails they are dropped, and the thread does not hang.
+///         let (numbers, to_square) = thread_channel(8);
+///         let (squared, squares) = thread_channel(8);
 ///         let square = to_thread(move || {
 ///             // on another thread
 ///             while let Some(number) = to_square.blocking_recv()? {

@@ -4,7 +4,7 @@
 //! use seedbed::{Result, fs};
 //!
 //! /// Replaces a file by one with a further line, as a whole: whoever reads it sees the old one or
-//! /// the new one.
+//! /// the new one. It must not be called twice at the same time, as both would write the same file.
 //! async fn add_line(path: &str, line: &str) -> Result<()> {
 //!     let mut text = fs::read_to_string(path).await?;
 //!     text.push_str(line);

@@ -20,7 +20,8 @@ const AT_ONCE: usize = 8 * 1024;
 
 /// Returns the standard input, as something to read from.
 ///
-/// Lines are read ahead of, and what is read ahead is in the [`Input`]. So make it once.
+/// Reading a line may read more than the line, and the rest stays in the [`Input`]. So make one, and
+/// keep it.
 ///
 /// # Errors
 ///

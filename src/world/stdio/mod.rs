@@ -2,17 +2,24 @@
 //! feature `stdio`.
 //!
 //! ```no_run
-//! use seedbed::{Result, move_on_after, stdio};
+//! use seedbed::stdio::{self, Input};
+//! use seedbed::{Result, move_on_after};
 //! use std::time::Duration;
 //!
 //! /// Asks a question, and takes the default if nobody answers in time.
-//! async fn ask(question: &str, default: &str) -> Result<String> {
+//! async fn ask(input: &mut Input, question: &str, default: &str) -> Result<String> {
 //!     stdio::stdout()?.write_all(format!("{question} [{default}] ").as_bytes()).await?;
-//!     let mut input = stdio::stdin()?;
 //!     let answer = move_on_after(Duration::from_secs(10), input.next_line()).await?;
 //!     Ok(answer.flatten().filter(|line| !line.is_empty()).unwrap_or_else(|| default.into()))
 //! }
-//! # seedbed::run(async { ask("Colour?", "red").await.map(drop) })?;
+//!
+//! seedbed::run(async {
+//!     let mut input = stdio::stdin()?; // one for all questions: it reads ahead
+//!     let name = ask(&mut input, "Who are you?", "nobody").await?;
+//!     let colour = ask(&mut input, "Which colour do you like?", "red").await?;
+//!     println!("{name} likes {colour}.");
+//!     Ok(())
+//! })?;
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
@@ -24,8 +31,8 @@
 //!
 //! # The descriptor's flags
 //!
-//! Whether a descriptor blocks is said by a flag that all processes share which have it open: the
-//! shell, for example, whose terminal it is. That flag is left alone:
+//! Whether a descriptor blocks is said by a flag that is shared by all processes which have it open,
+//! such as the shell whose terminal it is. That flag is left alone:
 //!
 //! | the descriptor leads to | it is read and written |
 //! |---|---|

@@ -24,7 +24,7 @@ use crate::world::tls::peer::Peer;
 /// use seedbed::Error;
 /// use seedbed::tls::{TlsFailed, rustls};
 ///
-/// /// Whether trying again may help.
+/// /// Whether the server's certificate was refused. Trying again does not help then.
 /// fn is_certificate_bad(error: &Error) -> bool {
 ///     let tls = error.find::<TlsFailed>().and_then(TlsFailed::error);
 ///     matches!(tls, Some(rustls::Error::InvalidCertificate(_)))

@@ -45,6 +45,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// use seedbed::tls::{self, rustls::ClientConfig};
 /// use std::sync::Arc;
 ///
+/// /// The configuration has no `alpn_protocols`, so the server expects HTTP/1.
 /// async fn ask(config: &Arc<ClientConfig>) -> seedbed::Result<Vec<u8>> {
 ///     let stream = TcpStream::connect("example.org:443").await?;
 ///     let stream = tls::connect(config, "example.org", stream).await?;

@@ -206,8 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// Writes some of `bytes`, and waits while the stream underneath takes none. Returns the number
     /// of bytes written.
     ///
-    /// If the stream has not taken all of what that became when encrypted, the rest goes out with
-    /// the next write, flush or close, and also while the connection is being read.
+    /// If the stream underneath has not taken all of the ciphertext, the rest goes out with the next
+    /// write, flush or close, and also while the connection is being read.
     ///
     /// This is a [checkpoint](crate::checkpoint()).
     ///

@@ -59,7 +59,8 @@ use crate::world::fs::file::in_memory::Offers;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("greeting");
 /// seedbed::run(async {
-///     let mut file = File::options().read(true).write(true).create(true).open(&path).await?;
+///     let mut options = File::options();
+///     let mut file = options.read(true).write(true).create(true).truncate(true).open(&path).await?;
 ///     file.write_all(b"hello, world").await?;
 ///     file.write_all_at(b"W", 7).await?;
 ///     file.seek(SeekFrom::Start(7)).await?;

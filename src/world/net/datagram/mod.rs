@@ -42,16 +42,16 @@ use crate::world::reactor::would_block;
 /// That a datagram could not be delivered becomes known later, if at all, and only to a socket that
 /// is connected. The system reports it as an error of whatever the socket does next: of a `recv`,
 /// for example, that has nothing to do with it. The error says so. It comes once, and never ends the
-/// socket: the next call goes on as if nothing had happened. So a loop that receives should not end
-/// with such an error:
+/// socket: the next call goes on as if nothing had happened. So a loop that receives should report
+/// such an error, and go on. This is one:
 ///
 /// ```
 /// use seedbed::net::UdpSocket;
 /// use std::io::ErrorKind;
 ///
 /// seedbed::run(async {
-///     let nobody = UdpSocket::bind("127.0.0.1:0").await?.local_addr()?; // closed again
 ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+///     let nobody = UdpSocket::bind("127.0.0.1:0").await?.local_addr()?; // closed again
 ///     socket.connect(nobody).await?;
 ///     socket.send(b"is anybody there?").await?; // it was sent
 ///     let error = socket.recv(&mut [0; 100]).await.unwrap_err();

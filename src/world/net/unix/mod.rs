@@ -4,10 +4,10 @@
 //! # Names
 //!
 //! [`UnixListener::bind`], [`UnixDatagram::bind`] and whatever connects or sends to these take the
-//! path of a file, which binding creates. On Linux and Android a name that begins with a NUL byte, such as `"\0name"`, is
-//! abstract: it belongs to no file, and disappears with its socket. An empty name, a path with a
-//! NUL byte in it, and a name that is too long (on Linux a path has at most 107 bytes, and an
-//! abstract name 108 including its NUL) are errors of the kind
+//! path of a file, which binding creates. On Linux and Android a name that begins with a NUL byte,
+//! such as `"\0name"`, is abstract: it belongs to no file, and disappears with its socket. An empty
+//! name, a path with a NUL byte in it, and a name that is too long (on Linux a path has at most 107
+//! bytes, and an abstract name 108 including its NUL) are errors of the kind
 //! [`InvalidInput`](std::io::ErrorKind::InvalidInput).
 //!
 //! # Descriptors and credentials
