@@ -94,9 +94,8 @@ pub fn until_stopped<T>(
             Some(Level::Full) => checkpoint().await?,
             Some(Level::None) | None => {}
         }
-        let waiting = scope.clone();
-        let tell = |_: Pin<&mut _>, cause: Cancelled| {
-            waiting.cancel_because(Level::Graceful, || cause);
+        let tell = |scope: &ScopeRef, _: Pin<&mut _>, cause: Cancelled| {
+            scope.cancel_because(Level::Graceful, || cause);
         };
         // A timer that is due fires only after the kernel has been asked for news.
         wind_down(scope, future, Duration::from_nanos(1), tell).await

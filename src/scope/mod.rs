@@ -367,6 +367,7 @@ impl<T, F: Future<Output = Result<T>>> Future for Enter<F> {
 }
 
 /// Whether the present code is cancelled, or would be if it were not finishing its work.
+#[inline]
 pub(crate) fn is_ending() -> bool {
     with_scope(|scope| scope.is_some_and(Scope::is_ending))
 }

@@ -19,10 +19,9 @@ pub(crate) async fn until_ending<T>(
     place: &'static Location<'static>,
 ) -> Result<T> {
     let scope = ScopeRef::new(place);
-    let inner = scope.clone();
     let mut why = None;
-    let stop = |_: Pin<&mut _>, cause: Cancelled| {
-        inner.cancel_because(Level::Graceful, || cause.clone());
+    let stop = |scope: &ScopeRef, _: Pin<&mut _>, cause: Cancelled| {
+        scope.cancel_because(Level::Graceful, || cause.clone());
         why = Some(cause);
     };
     match wind_down(scope, future, patience, stop).await? {

@@ -28,7 +28,7 @@ use seedbed::sync::broadcast::{self, WhenFull};
 use seedbed::sync::{Mutex, Notify, Semaphore, oneshot, watch};
 use seedbed::{
     Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, flow, generator,
-    iterate, nursery, sleep, sync_generator, yield_now,
+    idle, iterate, nursery, sleep, sync_generator, yield_now,
 };
 
 struct Path {
@@ -87,6 +87,12 @@ const PATHS: &[Path] = &[
         name: "fail_after",
         item: "a time limit around what is ready",
         run: |n| seedbed::run(limits(n)),
+        items: MANY,
+    },
+    Path {
+        name: "idle",
+        item: "a wait for work, as a server's for the next request, around what is ready",
+        run: |n| seedbed::run(waits_for_work(n)),
         items: MANY,
     },
     Path {
@@ -364,6 +370,13 @@ async fn checkpoints(n: usize) -> Result<()> {
 async fn limits(n: usize) -> Result<()> {
     for i in 0..n {
         assert_eq!(fail_after(HOUR, async { Ok(black_box(i)) }).await?, i);
+    }
+    Ok(())
+}
+
+async fn waits_for_work(n: usize) -> Result<()> {
+    for i in 0..n {
+        assert_eq!(idle(async { Ok(black_box(i)) }).await?, i);
     }
     Ok(())
 }

@@ -113,7 +113,9 @@ impl Scope {
     /// Says what the scope makes of a graceful cancellation from above.
     pub(crate) fn set_patience(&self, patience: Patience) {
         self.patience.set(patience);
-        self.refresh();
+        if self.is_entered() {
+            self.refresh();
+        } // else there is nothing above yet
     }
 
     // The effective cancellation in this scope.
