@@ -12,16 +12,19 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::{Either, select};
+use rustix::net::{SendFlags, send};
 use seedbed::net::{TcpListener, TcpSocket, UnixStream};
 use seedbed::testing::{VirtualClock, statistics};
 use seedbed::{
     Builder, CancelScope, Error, Event, HandlerPanicked, Nursery, Result, Server, TooSlow, Yielder,
-    cancel_scope, fail_after, generator, nursery, sleep, yield_now,
+    cancel_scope, fail_after, generator, now, nursery, sleep_until, to_thread, yield_now,
 };
 
 use crate::client::{self, Plan};
 use crate::kinds::{self, KINDS};
-use crate::process::{Scarcity, descriptors, interrupt, memory};
+use crate::process::{
+    Scarcity, descriptors, interrupt, memory, wait_for_main_thread, wait_for_threads,
+};
 use crate::server::{Connection, Counted, handle};
 use crate::world::{Count, Life, Planned, Random};
 
@@ -175,8 +178,6 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
             builder = builder.budget(1 + random.below(8) as u32);
         }
         let outcome = builder.run(async {
-            // What a run keeps while it is busy goes when it has nothing to do.
-            let be_idle = || sleep(Duration::from_millis(1));
             make_room().await?;
             kinds::make_room().await?;
             be_idle().await?;
@@ -194,6 +195,14 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
     let after = (memory(), descriptors());
     assert_eq!(after.1, before.1, "descriptors");
     assert!(first || after.0 == before.0, "{} bytes are left", after.0 - before.0);
+}
+
+/// Has the run sleep: what it keeps only while it is busy goes when it has nothing to do. A timer
+/// would not make sure of that, because it may be due before the run gets so far.
+async fn be_idle() -> Result<()> {
+    to_thread(wait_for_main_thread).await?;
+    wait_for_threads(kinds::THREADS);
+    Ok(())
 }
 
 /// Has more of everything at a time than any life will, so that the run has made room for it.
@@ -226,9 +235,10 @@ async fn make_room() -> Result<()> {
         Ok(())
     })
     .await?;
-    // Timers are sorted when they come due.
+    // Timers are sorted when they come due, and all of these are set before they do.
+    let due = now() + Duration::from_millis(20);
     nursery(async |n| {
-        (0..256).for_each(|_| drop(n.spawn(sleep(Duration::from_millis(1)))));
+        (0..256).for_each(|_| drop(n.spawn(sleep_until(due))));
         Ok(())
     })
     .await?;
@@ -242,10 +252,14 @@ async fn make_room() -> Result<()> {
                 numbers.aclose().await
             });
         }
-        yield_now().await?;
-        for (_, writer) in &pairs {
-            writer.write_all(&[0]).await?;
+        // They have a budget, and may let others run before they wait.
+        for _ in 0..8 {
+            yield_now().await?;
         }
+        // Without letting others run: one look finds news of all of them.
+        pairs
+            .iter()
+            .try_for_each(|(_, writer)| send(writer, &[0], SendFlags::empty()).map(drop))?;
         Ok(())
     })
     .await

@@ -78,6 +78,22 @@ fn threads() -> Vec<char> {
     listed.filter_map(state).collect()
 }
 
+/// Waits until the main thread sleeps, because the run on it has nothing to do. To be called on
+/// another thread, the only one that does anything.
+pub fn wait_for_main_thread() {
+    if !cfg!(target_os = "linux") {
+        // Nobody tells. This will nearly always do.
+        return std::thread::sleep(Duration::from_millis(1));
+    }
+    let sleeps = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").expect("it is there");
+        stat.rsplit_once(") ").expect("its name is in parentheses").1.starts_with('S')
+    };
+    while !sleeps() {
+        std::thread::yield_now();
+    }
+}
+
 /// Interrupts the main thread's system calls, again and again, with a signal that means nothing.
 pub fn interrupt() {
     let seen = Arc::new(AtomicBool::new(false));

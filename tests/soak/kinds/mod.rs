@@ -36,7 +36,7 @@ pub const KINDS: &[Entry] = &[
 
 /// How many jobs all kinds together may have on other threads at once. A job that has ended counts
 /// until its report has come; for these there is room beside them, up to the next power of two.
-const THREADS: usize = 24;
+pub const THREADS: usize = 24;
 
 /// A kind of work. A value is what one piece of it is to do.
 pub trait Kind: Sized + 'static {
