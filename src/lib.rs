@@ -223,8 +223,8 @@ pub use serve::hyper;
 #[cfg_attr(docsrs, doc(cfg(feature = "net")))]
 pub use serve::{HandlerPanicked, Listener, Server, serve};
 pub use threads::{
-    ThreadReceiver, ThreadSender, ToThread, Token, current_default_thread_limiter, thread_channel,
-    to_thread,
+    ThreadReceiver, ThreadSender, ThreadSink, ThreadStream, ToThread, Token,
+    current_default_thread_limiter, thread_channel, to_thread,
 };
 #[cfg(all(unix, not(loom), feature = "fs"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "fs")))]

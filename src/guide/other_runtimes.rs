@@ -257,7 +257,7 @@
 //! | `io::SyncIoBridge` | `into_std` and [`to_thread`](crate::to_thread()) |
 //! | `compat` | not needed: streams have the traits of `futures_io` |
 //! | `net::Listener` | [`Listener`](crate::Listener) |
-//! | `PollSender` | a [`Sender`](crate::Sender) is a sink |
+//! | `PollSender` | a [`Sender`](crate::Sender) is a sink; a `ThreadSender` [becomes one](crate::ThreadSender::into_sink) |
 //! | `PollSemaphore`, `ReusableBoxFuture` | none: a generator awaits where a `Stream` by hand has to poll |
 //! | `Either` | that of `futures` |
 //! | `context::TokioContext` | a runtime of tokio's that is [entered around `run`](#what-to-watch-for) |
@@ -275,7 +275,9 @@
 //! | `StreamNotifyClose` | none: a child's loop ends, and the code after it runs |
 //! | `iter`, `once`, `empty`, `pending` | [`flow::from_iter`](crate::flow::from_iter()); those of `futures` |
 //! | `ReceiverStream`, `UnboundedReceiverStream` | a [`Receiver`](crate::Receiver) is a stream |
-//! | `BroadcastStream`, `WatchStream`, `IntervalStream`, `SignalStream` | a loop around `recv`, `changed` or `tick`, or a generator with that in it |
+//! | `BroadcastStream`, with `Lagged` as an item | a [`broadcast::Receiver`](crate::sync::broadcast::Receiver) is a stream |
+//! | `WatchStream::from_changes` | a [`watch::Receiver`](crate::sync::watch::Receiver) is a stream; after [`mark_changed`](crate::sync::watch::Receiver::mark_changed) it begins with the present value, as with `WatchStream::new` |
+//! | `IntervalStream`, `SignalStream` | a loop around `tick` or `recv`, or a generator with that in it |
 //! | `TcpListenerStream`, `LinesStream`, `ReadDirStream` | [`serve`](crate::serve()); `lines` of `futures::io` is a stream; [`fs::read_dir`][of-fs-dir] is a generator |
 //!
 //! # smol and async-std
@@ -291,6 +293,7 @@
 //! | `Timer` | [`sleep`](crate::sleep()), [`sleep_until`](crate::sleep_until()), [`interval`](crate::interval()) |
 //! | `or`, `race` of `futures-lite` | [`race`](crate::race()) |
 //! | `async-lock`, `async-channel` | [`sync`](crate::sync), [`channel`](fn@crate::channel) |
+//! | `async-channel` and `flume` between threads, as a `Stream` or `Sink` | [`thread_channel`](crate::thread_channel), [`into_stream`](crate::ThreadReceiver::into_stream), [`into_sink`](crate::ThreadSender::into_sink) |
 //! | `async-process`, `async-fs`, `async-signal` | [`process`][of-process], [`fs`][of-fs], [`signal`](crate::signal) |
 //! | `future::timeout` | [`fail_after`](crate::fail_after) |
 //!

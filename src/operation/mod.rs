@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `skeleton` | the steps of every operation, and the one place where all of them wait |
 //! | `queued` | an operation that waits in a queue |
+//! | `streaming` | an operation that is polled as a stream or a sink |
 //! | `waiters` | the queue of operations that wait for the same thing |
 //! | `handed` | exclusive things delivered to operations that have not fetched them yet |
 //! | `checkpoint` | the operation that does nothing else |
@@ -52,6 +53,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod handed;
 pub(crate) mod queued;
 pub(crate) mod skeleton;
+pub(crate) mod streaming;
 pub mod sync;
 pub(crate) mod time;
 pub(crate) mod until_stopped;

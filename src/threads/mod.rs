@@ -19,7 +19,7 @@ pub(crate) mod stop;
 mod to_thread;
 mod token;
 
-pub use channel::{ThreadReceiver, ThreadSender, thread_channel};
+pub use channel::{ThreadReceiver, ThreadSender, ThreadSink, ThreadStream, thread_channel};
 pub(crate) use to_thread::{DEFAULT_LIMITER, DefaultLimiter};
 pub use to_thread::{ToThread, current_default_thread_limiter, to_thread};
 pub use token::Token;

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use futures::{SinkExt, Stream, StreamExt};
 use seedbed::sync::{
     Barrier, Condition, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, conflated_channel,
     oneshot, unbounded_channel, watch,
@@ -572,6 +573,144 @@ fn d03_what_is_reserved_is_used_or_free_again() {
             .await?;
             assert_eq!(got.get(), sent.get());
             assert_eq!(sent.get(), 2 - i32::from(scope.cancelled_caught()));
+            Ok(())
+        });
+    }
+}
+
+/// A stream that is cancelled, one that is not, and what comes after: every message is an item once,
+/// and the end comes after one `Cancelled`.
+#[test]
+fn d03_streams_lose_nothing_to_a_cancellation() {
+    let all = async |stream: &mut (dyn Stream<Item = Result<i32>> + Unpin), into: &mut Vec<i32>| {
+        while let Some(item) = stream.next().await {
+            match item {
+                Ok(item) => into.push(item),
+                Err(error) => {
+                    assert!(error.is_cancelled() && stream.next().await.is_none());
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    };
+    explored(async || {
+        let (sender, mut receiver) = broadcast::channel(1, broadcast::WhenFull::Wait);
+        let (scope, mut got) = (CancelScope::new(), Vec::new());
+        nursery(async |n| {
+            n.spawn(async {
+                scope.enter(async |_| all(&mut receiver, &mut got).await).await?;
+                while let Some(message) = receiver.recv().await? {
+                    got.push(message);
+                }
+                Ok(())
+            });
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            sender.send(1).await?;
+            sender.send(2).await?;
+            drop(sender);
+            Ok(())
+        })
+        .await?;
+        assert_eq!(got, [1, 2]);
+        Ok(())
+    });
+    explored(async || {
+        let (sender, mut receiver) = watch::channel(0);
+        let (scope, mut got) = (CancelScope::new(), Vec::new());
+        nursery(async |n| {
+            n.spawn(async {
+                scope.enter(async |_| all(&mut receiver, &mut got).await).await?;
+                while receiver.changed().await?.is_some() {
+                    got.push(*receiver.borrow());
+                }
+                Ok(())
+            });
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            checkpoint().await?;
+            sender.send(1)?;
+            drop(sender);
+            Ok(())
+        })
+        .await?;
+        assert_eq!(got, [1]);
+        Ok(())
+    });
+    for capacity in [0, 1] {
+        explored(async || {
+            let (sender, receiver) = thread_channel(capacity);
+            let (scope, mut got) = (CancelScope::new(), Vec::new());
+            nursery(async |n| {
+                n.spawn(async {
+                    let mut stream = receiver.clone().into_stream();
+                    scope.enter(async |_| all(&mut stream, &mut got).await).await?;
+                    drop(stream);
+                    all(&mut receiver.into_stream(), &mut got).await
+                });
+                n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                });
+                let mut sink = sender.into_sink();
+                sink.send(1).await?;
+                sink.send(2).await
+            })
+            .await?;
+            assert_eq!(got, [1, 2]);
+            Ok(())
+        });
+    }
+}
+
+/// A sink that is cancelled between two senders: what was accepted is received, what was refused is
+/// not, and the end comes.
+#[test]
+fn d03_a_sink_for_threads_loses_nothing_and_doubles_nothing() {
+    for capacity in [0, 1] {
+        explored(async || {
+            let (sender, receiver) = thread_channel(capacity);
+            let (sent, got) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+            let scope = CancelScope::new();
+            nursery(async |n| {
+                let (mut first, mut second) = (sender.clone().into_sink(), sender.into_sink());
+                n.spawn(async {
+                    let scoped = scope.enter(async |_| {
+                        first.send(1).await?;
+                        sent.borrow_mut().push(1);
+                        Ok(())
+                    });
+                    scoped.await?;
+                    drop(first);
+                    Ok(())
+                });
+                n.spawn(async {
+                    scope.cancel();
+                    Ok(())
+                });
+                n.spawn(async {
+                    let mut messages = receiver.into_stream();
+                    while let Some(message) = messages.next().await {
+                        got.borrow_mut().push(message?);
+                    }
+                    Ok(())
+                });
+                second.send(2).await?;
+                sent.borrow_mut().push(2);
+                drop(second);
+                Ok(())
+            })
+            .await?;
+            let (mut sent, mut got) = (sent.take(), got.take());
+            sent.sort();
+            got.sort();
+            assert_eq!(got, sent);
+            assert_eq!(sent.len(), 2 - usize::from(scope.cancelled_caught()));
             Ok(())
         });
     }

@@ -13,6 +13,7 @@ mod loss;
 mod meetings;
 mod random;
 mod reserve;
+mod streams;
 
 use std::cell::Cell;
 

@@ -5,11 +5,14 @@
 //! | `shared` | the messages, and what may be done with them, behind one lock |
 //! | `queue` | those that wait at one end: tasks and threads |
 //! | `send`, `recv` | the two ends, each for tasks and for threads |
+//! | `sink`, `stream` | the two ends as a sink and a stream, for tasks |
 
 mod queue;
 mod recv;
 mod send;
 mod shared;
+mod sink;
+mod stream;
 
 use std::fmt;
 use std::future::Future;
@@ -24,6 +27,8 @@ use crate::platform::Arc;
 use crate::schedule::{budget, current};
 use crate::scope::watch::Watch;
 use shared::Shared;
+pub use sink::ThreadSink;
+pub use stream::ThreadStream;
 
 /// Makes a channel between tasks and other threads that stores up to `capacity` messages. With a
 /// capacity of 0 it is a rendezvous: sending waits until a receiver takes the message.
@@ -31,7 +36,8 @@ use shared::Shared;
 /// Both ends can be cloned and sent to any thread, and both can be used in two ways: tasks
 /// [`send`](ThreadSender::send) and [`recv`](ThreadReceiver::recv), which are awaited and can be
 /// cancelled; threads without a `run` of their own [`blocking_send`](ThreadSender::blocking_send)
-/// and [`blocking_recv`](ThreadReceiver::blocking_recv), which block. So the same channel leads from
+/// and [`blocking_recv`](ThreadReceiver::blocking_recv), which block. In a task they can also be a
+/// [sink](ThreadSender::into_sink) and a [stream](ThreadReceiver::into_stream). So the same channel leads from
 /// a thread to a task, from a task to a thread, or from one `run` to another.
 ///
 /// Messages are received in the order in which they were sent, and whoever has waited longest is

@@ -103,6 +103,24 @@ impl<V> Queue<V> {
         std::mem::replace(&mut place.value, given)
     }
 
+    /// Serves the first in the queue for whom `fits` says so of what it brought, which is to be
+    /// exchanged for what it is given.
+    pub(super) fn serve_like(
+        &mut self,
+        fits: impl Fn(&V) -> bool,
+        wakes: &mut Wakes,
+    ) -> Option<&mut V> {
+        let first = self.order.iter().position(|&key| fits(&self.places[key].value))?;
+        let place = &mut self.places[self.order.remove(first)?];
+        wakes.add(place.sleeper.take());
+        Some(&mut place.value)
+    }
+
+    /// Whether somebody waits for whom `fits` says so of what it brought.
+    pub(super) fn has_like(&self, fits: impl Fn(&V) -> bool) -> bool {
+        self.order.iter().any(|&key| fits(&self.places[key].value))
+    }
+
     /// Serves all with what they brought.
     pub(super) fn serve_all(&mut self, wakes: &mut Wakes) {
         for key in self.order.drain(..) {

@@ -18,9 +18,9 @@ use crate::threads::channel::{Waits, refuse_on_a_run};
 #[must_use = "futures do nothing unless awaited"]
 pub(super) struct RecvFuture<'a, T>(Doing<Receiving<'a, T>>);
 
-struct Receiving<'a, T> {
-    shared: &'a Shared<T>,
-    place: &'static Location<'static>,
+pub(super) struct Receiving<'a, T> {
+    pub(super) shared: &'a Shared<T>,
+    pub(super) place: &'static Location<'static>,
 }
 
 impl<T> Receiving<'_, T> {

@@ -1,35 +1,43 @@
 //! Sending: by a task, which awaits room, and by a thread, which blocks until there is room.
 
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::panic::quietly;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exclusive, Result};
 use crate::operation::skeleton::{Doing, Look, Operation, Registered, Tried, When};
-use crate::operation::sync::channel::{Closed, SendError, TrySendError};
+use crate::operation::sync::channel::{Closed, Offered, SendError, TrySendError};
 use crate::operation::waiters::Kept;
 use crate::scope::watch::Watch;
 use crate::threads::channel::queue::{Sleeper, Wakes};
-use crate::threads::channel::shared::{Shared, block_in};
+use crate::threads::channel::shared::{Shared, State, block_in};
 use crate::threads::channel::{Waits, refuse_on_a_run};
 
 /// The future of [`ThreadSender::send`](super::ThreadSender::send).
 #[must_use = "futures do nothing unless awaited"]
 pub(super) struct SendFuture<'a, T>(Doing<Sending<'a, T>>);
 
-struct Sending<'a, T> {
+/// The operation that sends a message, or reserves a place for one.
+pub(super) struct Sending<'a, T> {
     shared: &'a Shared<T>,
-    /// The message, while it is not on its way.
-    message: Option<T>,
+    offered: Offered<T>,
     place: &'static Location<'static>,
 }
 
-impl<T> Sending<'_, T> {
-    /// Whether the message was sent. If not, it has come back.
-    fn sent(&self) -> Result<(), Closed> {
-        if self.message.is_none() { Ok(()) } else { Err(Closed) }
+impl<'a, T> Sending<'a, T> {
+    pub(super) fn reserving(shared: &'a Shared<T>, place: &'static Location<'static>) -> Self {
+        Sending { shared, offered: Offered::Reservation, place }
+    }
+
+    /// What has become of what was offered, once it has been served.
+    fn outcome(&self) -> Result<(), Closed> {
+        match self.offered {
+            Offered::Nothing | Offered::Reserved => Ok(()),
+            Offered::Message(_) | Offered::Reservation => Err(Closed),
+        }
     }
 }
 
@@ -45,18 +53,12 @@ impl<T> Operation for Sending<'_, T> {
     }
 
     fn attempt(&mut self, _: When, _: &mut Context<'_>) -> Tried<Result<(), Closed>> {
-        let message = self.message.take().expect("it was not sent yet");
-        match self.shared.with(|state, wakes| state.put(message, wakes)) {
-            Ok(()) => Tried::Done(Ok(())),
-            Err(TrySendError::Closed(message)) => {
-                self.message = Some(message);
-                Tried::Done(Err(Closed))
-            }
-            Err(TrySendError::Full(message)) => {
-                self.message = Some(message);
-                Tried::Waits
-            }
-        }
+        let sent = self.shared.with(|state, wakes| state.send(&mut self.offered, wakes));
+        sent.map_or(Tried::Waits, Tried::Done)
+    }
+
+    fn pause(&mut self, _: &Result<(), Closed>) -> Option<Exclusive> {
+        matches!(self.offered, Offered::Reserved).then_some(Exclusive::Permit)
     }
 
     fn register(&mut self, cx: &Context<'_>, _: &mut Kept) -> Registered<Waits> {
@@ -64,11 +66,12 @@ impl<T> Operation for Sending<'_, T> {
         let watch = Watch::armed(cx); // foreign code
         let mut state = self.shared.lock();
         // Another thread may have made room in the meantime.
-        if state.can_send() {
+        if state.can_send(&self.offered) {
             drop(state);
             return Registered::LooksAgain;
         }
-        let key = state.senders.join(self.message.take(), sleeper);
+        let offered = mem::replace(&mut self.offered, Offered::Nothing);
+        let key = state.senders.join(offered, sleeper);
         Registered::Waits(Waits { key, watch })
     }
 
@@ -78,26 +81,36 @@ impl<T> Operation for Sending<'_, T> {
         if let Some(given) = state.senders.fetch(wait.key) {
             drop(state);
             quietly(|| drop(sleeper)); // foreign code
-            self.message = given;
+            self.offered = given;
             wait.end();
-            return Look::Got(self.sent());
+            return Look::Got(self.outcome());
         }
         let former = state.senders.stay(wait.key, sleeper);
         drop(state);
         drop(former); // foreign code
         let Some(error) = wait.cancelled(cx) else { return Look::Waits };
-        let (message, left) = self.shared.lock().senders.leave(wait.key);
-        self.message = message;
+        let (offered, left) = self.shared.lock().senders.leave(wait.key);
+        self.offered = offered;
         // It may have been served a moment ago.
         let is_served = left.is_none();
         quietly(|| drop(left)); // foreign code
         wait.end();
-        if is_served { Look::Got(self.sent()) } else { Look::Cancelled(error, None) }
+        if is_served { Look::Got(self.outcome()) } else { Look::Cancelled(error, None) }
     }
 
     fn leave(&mut self, wait: &mut Waits) {
-        let left = self.shared.lock().senders.leave(wait.key);
-        drop(left); // foreign code
+        let (offered, left) = self.shared.lock().senders.leave(wait.key);
+        if let Offered::Reserved = offered {
+            self.shared.with(State::release);
+        }
+        drop((offered, left)); // foreign code
+    }
+
+    /// What was sent stays sent, but a place is free again.
+    fn give_back(&mut self, got: Result<(), Closed>) {
+        if got.is_ok() && !matches!(self.offered, Offered::Nothing) {
+            self.shared.with(State::release);
+        }
     }
 }
 
@@ -107,7 +120,7 @@ impl<'a, T> SendFuture<'a, T> {
         message: T,
         place: &'static Location<'static>,
     ) -> Self {
-        SendFuture(Doing::new(Sending { shared, message: Some(message), place }))
+        SendFuture(Doing::new(Sending { shared, offered: Offered::Message(message), place }))
     }
 }
 
@@ -123,7 +136,7 @@ impl<T> Future for SendFuture<'_, T> {
             Poll::Ready(Ok(Err(closed))) => Error::from(closed),
             Poll::Ready(Err(why)) => why,
         };
-        let message = doing.work.message.take().expect("the message was not sent");
+        let message = doing.work.offered.take().expect("the message was not sent");
         Poll::Ready(Err(SendError::new(message, why)))
     }
 }
@@ -145,8 +158,9 @@ pub(super) fn block<T>(
         Err(TrySendError::Closed(message)) => Err(message),
         Err(TrySendError::Full(message)) => {
             let came_back;
-            (state, came_back) = block_in(state, |state| &mut state.senders, Some(message));
-            came_back.map_or(Ok(()), Err)
+            let offered = Offered::Message(message);
+            (state, came_back) = block_in(state, |state| &mut state.senders, offered);
+            came_back.into_message().map_or(Ok(()), Err)
         }
     };
     drop(state);

@@ -4,13 +4,16 @@
 //! given to the receiver that has waited longest, under the lock, so there is one order of all
 //! that happens; a receiver that does not want it any more puts it back where it was.
 //!
+//! A sink reserves a place before it has a message, by the rules of channels between tasks (see
+//! `operation/sync/channel/reserve`).
+//!
 //! No foreign code runs while the channel is locked: wakers are cloned before, and woken and
 //! dropped afterwards, and so are messages.
 
 use std::collections::VecDeque;
 use std::mem;
 
-use crate::operation::sync::channel::TrySendError;
+use crate::operation::sync::channel::{Closed, Offered, TrySendError};
 use crate::platform::{Arc, Condvar, Mutex, MutexGuard};
 use crate::threads::channel::queue::{Queue, Sleeper, Wakes};
 
@@ -29,8 +32,9 @@ pub(super) struct State<T> {
     capacity: usize,
     /// Sorted by number. If messages were put back there may be more than `capacity`.
     pub(super) buffer: VecDeque<Numbered<T>>,
-    /// Each has its message, which is taken when it is served, unless the channel was closed.
-    pub(super) senders: Queue<Option<T>>,
+    /// Each has its message, which is taken when it is served, or wants a place, which it is given
+    /// then; unless the channel was closed.
+    pub(super) senders: Queue<Offered<T>>,
     /// Each is given a message, or nothing at the end.
     pub(super) receivers: Queue<Option<Numbered<T>>>,
     open_senders: usize,
@@ -39,6 +43,8 @@ pub(super) struct State<T> {
     accepted: u64,
     /// How many messages were given to receivers that may still put them back.
     under_way: usize,
+    /// How many places are reserved for messages that have not been sent.
+    reserved: usize,
 }
 
 impl<T> Shared<T> {
@@ -53,6 +59,7 @@ impl<T> Shared<T> {
             closed: false,
             accepted: 0,
             under_way: 0,
+            reserved: 0,
         };
         Shared { capacity, state: Mutex::new(state) }
     }
@@ -127,17 +134,59 @@ pub(super) fn block_in<'a, T, V>(
 impl<T> State<T> {
     /// Whether no more messages can come.
     pub(super) fn has_ended(&self) -> bool {
-        self.closed && self.under_way == 0 && self.buffer.is_empty()
+        self.closed && self.under_way == 0 && self.reserved == 0 && self.buffer.is_empty()
     }
 
-    /// Whether [`put`](Self::put) would not give the message back for lack of room.
-    pub(super) fn can_send(&self) -> bool {
-        self.closed || !self.receivers.is_empty() || self.buffer.len() < self.capacity
+    /// How many messages are stored, or will be.
+    fn used(&self) -> usize {
+        self.buffer.len() + self.reserved
+    }
+
+    /// How many messages may be stored or reserved when a place is reserved: a rendezvous has one
+    /// place, for that alone.
+    fn places(&self) -> usize {
+        self.capacity.max(1)
+    }
+
+    /// Whether [`send`](Self::send) would not have to wait.
+    pub(super) fn can_send(&self, offered: &Offered<T>) -> bool {
+        if offered.is_message() {
+            self.closed || !self.receivers.is_empty() || self.used() < self.capacity
+        } else {
+            self.closed || self.used() < self.places()
+        }
+    }
+
+    /// Sends a message or reserves a place, if that is possible now. What is left in `offered` says
+    /// what it was.
+    pub(super) fn send(
+        &mut self,
+        offered: &mut Offered<T>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<(), Closed>> {
+        if let Some(message) = offered.take() {
+            let (message, outcome) = match self.put(message, wakes) {
+                Ok(()) => return Some(Ok(())),
+                Err(TrySendError::Closed(message)) => (message, Some(Err(Closed))),
+                Err(TrySendError::Full(message)) => (message, None),
+            };
+            *offered = Offered::Message(message);
+            return outcome;
+        }
+        *offered = Offered::Reservation;
+        if self.closed {
+            return Some(Err(Closed));
+        }
+        self.can_send(offered).then(|| {
+            self.reserved += 1;
+            *offered = Offered::Reserved;
+            Ok(())
+        })
     }
 
     /// Whether there is a message to [take](Self::take), or there will be none.
     pub(super) fn can_receive(&self) -> bool {
-        !self.buffer.is_empty() || !self.senders.is_empty() || self.has_ended()
+        !self.buffer.is_empty() || self.senders.has_like(Offered::is_message) || self.has_ended()
     }
 
     fn accept(&mut self, message: T) -> Numbered<T> {
@@ -155,7 +204,7 @@ impl<T> State<T> {
             let accepted = self.accept(message);
             self.sets_out();
             self.receivers.serve(Some(accepted), wakes);
-        } else if self.buffer.len() < self.capacity {
+        } else if self.used() < self.capacity {
             let accepted = self.accept(message);
             self.buffer.push_back(accepted);
         } else {
@@ -166,20 +215,56 @@ impl<T> State<T> {
 
     /// Takes the next message, from the buffer or from a sender that waits.
     pub(super) fn take(&mut self, wakes: &mut Wakes) -> Option<Numbered<T>> {
-        let first = self.buffer.pop_front();
-        // There may be more in the buffer than its capacity, if some were put back.
-        let is_full = first.is_some() && self.buffer.len() >= self.capacity;
-        if is_full || self.senders.is_empty() {
-            return first;
+        if let Some(first) = self.buffer.pop_front() {
+            self.serve_room(wakes);
+            return Some(first);
         }
-        let sent = self.senders.serve(None, wakes);
-        let sent = self.accept(sent.expect("who waits to send has a message"));
-        match first {
-            Some(first) => {
-                self.buffer.push_back(sent);
-                Some(first)
+        // It needs no place, so those that wait for one are passed over.
+        let sent = self.senders.serve_like(Offered::is_message, wakes)?.take()?;
+        Some(self.accept(sent))
+    }
+
+    /// Gives the room there is to those that have waited longest for it.
+    fn serve_room(&mut self, wakes: &mut Wakes) {
+        // There may be more in the buffer than its capacity, if some were put back.
+        while self.used() < self.places() {
+            let for_messages = self.used() < self.capacity;
+            let fits = |offered: &Offered<T>| for_messages || !offered.is_message();
+            let Some(served) = self.senders.serve_like(fits, wakes) else { return };
+            if let Some(message) = served.take() {
+                let accepted = self.accept(message);
+                self.buffer.push_back(accepted);
+            } else {
+                *served = Offered::Reserved;
+                self.reserved += 1;
             }
-            None => Some(sent),
+        }
+    }
+
+    /// Sends a message for which a place was reserved. It comes back only if no receiver is left.
+    pub(super) fn send_reserved(&mut self, message: T, wakes: &mut Wakes) -> Result<(), T> {
+        self.reserved -= 1;
+        if self.open_receivers == 0 {
+            return Err(message);
+        }
+        let accepted = self.accept(message);
+        if self.receivers.is_empty() {
+            self.buffer.push_back(accepted);
+        } else {
+            self.sets_out();
+            self.receivers.serve(Some(accepted), wakes);
+            self.serve_room(wakes); // it was not stored, so its place is free
+        }
+        Ok(())
+    }
+
+    /// Gives up a place that was reserved.
+    pub(super) fn release(&mut self, wakes: &mut Wakes) {
+        self.reserved -= 1;
+        if self.closed {
+            self.tell_end(wakes);
+        } else {
+            self.serve_room(wakes);
         }
     }
 

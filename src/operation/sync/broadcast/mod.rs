@@ -37,11 +37,13 @@
 // |---|---|
 // | `sender` | sending to all, and what is known of the receivers |
 // | `receiver` | receiving, from where this receiver is |
+// | `stream` | a receiver as a stream |
 // | `stored` | the messages that some have yet to receive |
 
 mod receiver;
 mod sender;
 mod stored;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;

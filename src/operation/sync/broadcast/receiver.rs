@@ -12,10 +12,11 @@ use std::task::{Context, Poll};
 use crate::error::panic::{FirstPanic, quietly};
 use crate::error::{Error, Result};
 use crate::operation::skeleton::Doing;
+use crate::operation::streaming::Streaming;
 use crate::operation::sync::broadcast::Shared;
 use crate::operation::sync::broadcast::stored::Next;
 use crate::operation::sync::until::{Awaited, Until, until};
-use crate::operation::waiters::{Told, Waiters};
+use crate::operation::waiters::{Ticket, Told, Waiters};
 use crate::schedule::budget;
 
 /// The end of a [`channel`](super::channel()) that receives. A clone has received what the original
@@ -24,6 +25,7 @@ pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
     /// The number of the message that is next.
     next: Cell<u64>,
+    pub(super) streaming: Streaming<Ticket, ()>,
 }
 
 impl<T> Receiver<T> {
@@ -36,7 +38,7 @@ impl<T> Receiver<T> {
     fn from(next: u64, shared: Rc<Shared<T>>) -> Self {
         shared.receivers.set(shared.receivers.get() + 1);
         shared.stored.borrow_mut().join(next);
-        Receiver { shared, next: Cell::new(next) }
+        Receiver { shared, next: Cell::new(next), streaming: Streaming::new() }
     }
 
     /// How many messages there are for this receiver. It has missed others if it lags behind.
@@ -64,16 +66,16 @@ impl<T> Receiver<T> {
         Rc::ptr_eq(&self.shared, &other.shared)
     }
 
-    fn has_ended(&self) -> bool {
-        self.shared.senders.get() == 0
+    /// What there is for it to wait for, and what it waits with as a stream.
+    #[inline]
+    pub(super) fn parts(&mut self) -> (News<'_, T>, &mut Streaming<Ticket, ()>) {
+        let Receiver { shared, next, streaming } = self;
+        (News { shared, next }, streaming)
     }
 
     #[inline]
-    fn take(&self) -> Next<T> {
-        let mut number = self.next.get();
-        let next = self.shared.stored.borrow_mut().take(&mut number);
-        self.next.set(number);
-        next
+    fn news(&self) -> News<'_, T> {
+        News { shared: &self.shared, next: &self.next }
     }
 }
 
@@ -90,7 +92,7 @@ impl<T: Clone> Receiver<T> {
     /// has received them. After that it goes on with the oldest that is left.
     #[track_caller]
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<T>>> + Unpin {
-        Recv(until(News(self), Location::caller()))
+        Recv(until(self.news(), Location::caller()))
     }
 
     /// Receives the next message, if it is there. This is not a checkpoint.
@@ -100,28 +102,13 @@ impl<T: Clone> Receiver<T> {
     /// [`TryRecvError`].
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         budget::count();
-        match self.take() {
-            Next::Message(message) => Ok(self.received(message)),
-            Next::Missed(missed) => Err(TryRecvError::Lagged(self.lagged(missed))),
-            Next::Nothing if self.has_ended() => Err(TryRecvError::Ended),
+        let news = self.news();
+        match news.take() {
+            Next::Message(message) => Ok(news.received(message)),
+            Next::Missed(missed) => Err(TryRecvError::Lagged(news.lagged(missed))),
+            Next::Nothing if news.have_ended() => Err(TryRecvError::Ended),
             Next::Nothing => Err(TryRecvError::Empty),
         }
-    }
-
-    /// A message was taken.
-    #[inline]
-    fn received(&self, message: Rc<T>) -> T {
-        // If a sender's waker panics, the message must not be lost.
-        if self.shared.has_writers() {
-            quietly(|| self.shared.serve_writers());
-        }
-        Rc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone()) // foreign code
-    }
-
-    #[cold]
-    fn lagged(&self, missed: u64) -> Lagged {
-        let Shared { made, capacity, .. } = *self.shared;
-        Lagged { missed, made, capacity }
     }
 }
 
@@ -133,10 +120,14 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        let mut panic = FirstPanic::new();
+        panic.catch(|| {
+            let (news, streaming) = self.parts();
+            streaming.stop(&mut Until { awaited: news, place: Location::caller() });
+        });
         let shared = &*self.shared;
         shared.receivers.set(shared.receivers.get() - 1);
         let unread = shared.stored.borrow_mut().leave(self.next.get());
-        let mut panic = FirstPanic::new();
         panic.catch(|| shared.serve_writers());
         if shared.receivers.get() == 0 {
             panic.catch(|| shared.no_receivers.serve_present(|_| {}));
@@ -166,32 +157,83 @@ impl<T: Clone> Future for Recv<'_, T> {
         polled.map(|told| {
             told?;
             // Only now: if this was dropped earlier, nothing was received.
-            let receiver = doing.work.awaited.0;
-            match receiver.take() {
-                Next::Message(message) => Ok(Some(receiver.received(message))),
-                Next::Missed(missed) => {
-                    Err(Error::from(receiver.lagged(missed)).at(doing.work.place))
-                }
-                Next::Nothing => Ok(None),
-            }
+            let Until { awaited, place } = doing.work;
+            awaited.next(place).transpose()
         })
     }
 }
 
-struct News<'a, T>(&'a Receiver<T>);
+/// What is new to a receiver.
+pub(super) struct News<'a, T> {
+    shared: &'a Shared<T>,
+    next: &'a Cell<u64>,
+}
+
+impl<T> Clone for News<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for News<'_, T> {}
+
+impl<T> News<'_, T> {
+    pub(super) fn have_ended(self) -> bool {
+        self.shared.senders.get() == 0
+    }
+
+    #[inline]
+    fn take(self) -> Next<T> {
+        let mut number = self.next.get();
+        let next = self.shared.stored.borrow_mut().take(&mut number);
+        self.next.set(number);
+        next
+    }
+
+    /// Receives the next message, if there is one, for a call at `place`.
+    #[inline]
+    pub(super) fn next(self, place: &'static Location<'static>) -> Option<Result<T>>
+    where
+        T: Clone,
+    {
+        match self.take() {
+            Next::Message(message) => Some(Ok(self.received(message))),
+            Next::Missed(missed) => Some(Err(Error::from(self.lagged(missed)).at(place))),
+            Next::Nothing => None,
+        }
+    }
+
+    /// A message was taken.
+    #[inline]
+    fn received(self, message: Rc<T>) -> T
+    where
+        T: Clone,
+    {
+        // If a sender's waker panics, the message must not be lost.
+        if self.shared.has_writers() {
+            quietly(|| self.shared.serve_writers());
+        }
+        Rc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone()) // foreign code
+    }
+
+    #[cold]
+    fn lagged(self, missed: u64) -> Lagged {
+        let Shared { made, capacity, .. } = *self.shared;
+        Lagged { missed, made, capacity }
+    }
+}
 
 impl<T> Awaited for News<'_, T> {
     const NAME: &'static str = "broadcast::Receiver::recv";
 
     #[inline(always)]
     fn queue(&self) -> &Waiters<Told> {
-        &self.0.shared.reading
+        &self.shared.reading
     }
 
     #[inline(always)]
     fn is_so(&self) -> bool {
-        let Receiver { shared, next } = self.0;
-        next.get() != shared.stored.borrow().end() || self.0.has_ended()
+        self.next.get() != self.shared.stored.borrow().end() || self.have_ended()
     }
 }
 

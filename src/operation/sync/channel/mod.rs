@@ -20,16 +20,16 @@ use std::rc::Rc;
 
 use crate::error::panic::{FirstPanic, in_destructor, quietly};
 use crate::error::{Exclusive, Result};
-use crate::operation::waiters::{Next, Waiters};
+use crate::operation::streaming::{Sinking, Streaming};
+use crate::operation::waiters::{Next, Ticket, Waiters};
 use crate::schedule::budget;
 pub use errors::{Closed, SendError, TryRecvError, TrySendError};
 pub use kinds::{conflated_channel, unbounded_channel};
 pub use recv::Recv;
 pub use reserve::SendPermit;
+pub(crate) use send::Offered;
 pub use send::Sending;
-pub(super) use send::{Offer, Offered, Outlet};
-use sink::Sinking;
-use stream::Streaming;
+pub(super) use send::{Offer, Outlet};
 
 /// Makes a channel for messages of type `T` that stores up to `capacity` of them. With a capacity
 /// of 0 it is a rendezvous: sending waits until the receiver takes the message.
@@ -300,7 +300,7 @@ fn hand<T>(mut receiver: Next<'_, Option<Numbered<T>>>, message: Numbered<T>) {
 /// messages in it.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
-    sinking: Sinking,
+    sinking: Sinking<Ticket>,
 }
 
 impl<T> Sender<T> {
@@ -384,7 +384,7 @@ impl<T> Drop for Sender<T> {
 /// messages in the channel are dropped.
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
-    streaming: Streaming<T>,
+    streaming: Streaming<Ticket, Option<Numbered<T>>>,
 }
 
 impl<T> Receiver<T> {

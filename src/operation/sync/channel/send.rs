@@ -58,7 +58,7 @@ impl<T> Offered<T> {
     }
 
     #[inline(always)]
-    fn into_message(self) -> Option<T> {
+    pub(crate) fn into_message(self) -> Option<T> {
         match self {
             Offered::Message(message) => Some(message),
             Offered::Nothing | Offered::Reservation | Offered::Reserved => None,

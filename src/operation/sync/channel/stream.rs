@@ -5,30 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::error::Result;
-use crate::operation::skeleton::Steps;
+use crate::operation::sync::channel::Receiver;
 use crate::operation::sync::channel::recv::Receiving;
-use crate::operation::sync::channel::{Numbered, Receiver};
-use crate::operation::waiters::Ticket;
-
-/// What a receiver remembers between two polls as a stream.
-pub(super) struct Streaming<T> {
-    steps: Steps<Ticket, Option<Numbered<T>>>,
-    next: Next,
-}
-
-/// What the stream does next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Receives,
-    /// It has failed, so it ends: whoever skips errors would otherwise never come to an end.
-    Ends,
-}
-
-impl<T> Streaming<T> {
-    pub(super) const fn new() -> Self {
-        Streaming { steps: Steps::new(), next: Next::Receives }
-    }
-}
 
 impl<T> Receiver<T> {
     /// Receives the next message, as [`recv`](Receiver::recv) does, on behalf of a call at `place`.
@@ -40,15 +18,14 @@ impl<T> Receiver<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<T>>> {
         let Receiver { shared, streaming } = self;
-        let received = ready!(streaming.steps.poll(&mut Receiving { shared, place }, cx));
-        streaming.steps = Steps::new();
+        let received = ready!(streaming.poll_one(&mut Receiving { shared, place }, cx));
         Poll::Ready(received.map(|received| received.map(|numbered| numbered.message)))
     }
 
     /// To be called when the receiver is dropped.
     pub(super) fn stop_streaming(&mut self) {
         let Receiver { shared, streaming } = self;
-        streaming.steps.drop(&mut Receiving { shared, place: Location::caller() });
+        streaming.stop(&mut Receiving { shared, place: Location::caller() });
     }
 }
 
@@ -79,14 +56,10 @@ impl<T> futures_core::Stream for Receiver<T> {
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let this = self.get_mut();
-        if this.streaming.next == Next::Ends {
-            return Poll::Ready(None);
-        }
-        let received = ready!(this.poll_recv(Location::caller(), cx));
-        if received.is_err() {
-            this.streaming.next = Next::Ends;
-        }
-        Poll::Ready(received.transpose())
+        let place = Location::caller();
+        let Receiver { shared, streaming } = self.get_mut();
+        let received = ready!(streaming.poll_next(&mut Receiving { shared, place }, cx));
+        let message = received.and_then(Result::transpose);
+        Poll::Ready(message.map(|received| received.map(|numbered| numbered.message)))
     }
 }

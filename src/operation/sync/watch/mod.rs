@@ -31,9 +31,11 @@
 // |---|---|
 // | `sender` | changing the value, and what is known of the receivers |
 // | `receiver` | looking at the value, and waiting for it to change |
+// | `stream` | a receiver as a stream |
 
 mod receiver;
 mod sender;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -9,10 +9,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::Result;
+use crate::error::panic::FirstPanic;
 use crate::operation::skeleton::Doing;
+use crate::operation::streaming::Streaming;
 use crate::operation::sync::until::{Awaited, Until, until};
 use crate::operation::sync::watch::{Ref, Shared};
-use crate::operation::waiters::{Told, Waiters};
+use crate::operation::waiters::{Ticket, Told, Waiters};
 
 /// The end of a [`channel`](super::channel()) that looks at the value. A clone has seen what the
 /// original has seen.
@@ -20,6 +22,7 @@ pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
     /// The version of the latest value that was seen.
     seen: Cell<u64>,
+    streaming: Streaming<Ticket, ()>,
 }
 
 impl<T> Receiver<T> {
@@ -31,7 +34,7 @@ impl<T> Receiver<T> {
 
     fn that_has_seen(seen: u64, shared: Rc<Shared<T>>) -> Self {
         shared.receivers.set(shared.receivers.get() + 1);
-        Receiver { shared, seen: Cell::new(seen) }
+        Receiver { shared, seen: Cell::new(seen), streaming: Streaming::new() }
     }
 
     /// The present value. It still counts as not seen, if it was not seen before.
@@ -78,7 +81,7 @@ impl<T> Receiver<T> {
     }
 
     fn changed_for(&self, place: &'static Location<'static>) -> Changed<'_, T> {
-        Changed(until(Change(self), place))
+        Changed(until(Change { shared: &self.shared, seen: &self.seen }, place))
     }
 
     /// Waits until `is_right` says so of the value, and returns that value. `None` means that the
@@ -108,6 +111,12 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// What it waits for, and what it waits with as a stream.
+    pub(super) fn parts(&mut self) -> (Change<'_, T>, &mut Streaming<Ticket, ()>) {
+        let Receiver { shared, seen, streaming } = self;
+        (Change { shared, seen }, streaming)
+    }
+
     /// Whether both belong to the same channel.
     #[must_use]
     pub fn same_channel(&self, other: &Self) -> bool {
@@ -123,10 +132,16 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        let mut panic = FirstPanic::new();
+        panic.catch(|| {
+            let (change, streaming) = self.parts();
+            streaming.stop(&mut Until { awaited: change, place: Location::caller() });
+        });
         self.shared.receivers.set(self.shared.receivers.get() - 1);
         if self.shared.receivers.get() == 0 {
-            self.shared.no_receivers.serve_present(|_| {}); // foreign code
+            panic.catch(|| self.shared.no_receivers.serve_present(|_| {})); // foreign code
         }
+        panic.resume();
     }
 }
 
@@ -148,25 +163,60 @@ impl<T> Future for Changed<'_, T> {
         let polled = Pin::new(&mut *doing).poll(cx);
         polled.map_ok(|()| {
             // Only now: if this was dropped earlier, the value was not seen.
-            let Receiver { shared, seen } = doing.work.awaited.0;
+            let Change { shared, seen } = doing.work.awaited;
             let version = shared.version.get();
             (seen.replace(version) != version).then_some(())
         })
     }
 }
 
-struct Change<'a, T>(&'a Receiver<T>);
+/// A value that a receiver has not seen.
+pub(super) struct Change<'a, T> {
+    shared: &'a Shared<T>,
+    seen: &'a Cell<u64>,
+}
+
+impl<T> Clone for Change<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Change<'_, T> {}
+
+impl<T> Change<'_, T> {
+    fn is_there(self) -> bool {
+        self.seen.get() != self.shared.version.get()
+    }
+
+    pub(super) fn was_the_last(self) -> bool {
+        !self.is_there() && self.shared.senders.get() == 0
+    }
+
+    /// A clone of the present value, which counts as seen from then on; if it was not seen yet.
+    pub(super) fn take(self) -> Option<T>
+    where
+        T: Clone,
+    {
+        let version = self.shared.version.get();
+        self.is_there().then(|| {
+            let value = T::clone(&self.shared.snapshot()); // foreign code
+            self.seen.set(version);
+            value
+        })
+    }
+}
 
 impl<T> Awaited for Change<'_, T> {
     const NAME: &'static str = "watch::Receiver::changed";
 
     #[inline(always)]
     fn queue(&self) -> &Waiters<Told> {
-        &self.0.shared.changes
+        &self.shared.changes
     }
 
     #[inline(always)]
     fn is_so(&self) -> bool {
-        self.0.has_changed() || self.0.shared.senders.get() == 0
+        self.is_there() || self.shared.senders.get() == 0
     }
 }
