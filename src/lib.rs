@@ -95,7 +95,7 @@
 //! | `net` | yes | [sockets](net), [any other descriptor](fd), [pipes](pipe), [`serve()`] |
 //! | `signal` | yes | [signals](signal), and that Ctrl-C cancels [`run`] instead of ending the process |
 //! | `fs` | | [files and directories][of-fs] |
-//! | `process` | | [child processes][of-process]; includes `signal` |
+//! | `process` | | [child processes][of-process], [pipes](pipe); includes `signal` |
 //! | `stdio` | | [standard input and output][of-stdio] |
 //! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
 //! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
@@ -229,6 +229,9 @@ pub use threads::{
 #[cfg(all(unix, not(loom), feature = "fs"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "fs")))]
 pub use world::fs;
+#[cfg(all(unix, not(loom), any(feature = "net", feature = "process")))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "net", feature = "process"))))]
+pub use world::pipe;
 #[cfg(all(unix, not(loom), feature = "process"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
 pub use world::process;
@@ -243,7 +246,7 @@ pub use world::stdio;
 pub use world::tls;
 #[cfg(all(unix, not(loom), feature = "net"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "net")))]
-pub use world::{fd, net, pipe};
+pub use world::{fd, net};
 
 /// The README's program compiles.
 #[cfg(all(doctest, unix, feature = "net"))]

@@ -233,7 +233,7 @@
 //! | `process_group` | `own_group`, which is signalled as a whole |
 //! | `Child::start_kill`, `kill` | [`cancel`][of-child-cancel], or `signal` |
 //! | `wait_with_output` | `Command::output` |
-//! | `ChildStdin`, `ChildStdout`, `ChildStderr` | [`ChildStdin` and `ChildOutput`][of-process] |
+//! | `ChildStdin`, `ChildStdout`, `ChildStderr` | [`ChildStdin`][of-process] and [`pipe::Receiver`](crate::pipe::Receiver) |
 //! | `signal::ctrl_c` | it cancels the main scope by itself |
 //! | `signal::unix::signal(SignalKind::…)`, one listener for each | [`signal::Signals`](crate::signal::Signals), for any number |
 //! | `signal::windows` | none |

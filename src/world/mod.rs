@@ -12,7 +12,7 @@
 //! | `process/` | child processes |
 //! | `stdio/` | standard input and output |
 //! | `tls/` | TLS over any stream |
-//! | `tokio_io` | tokio's I/O traits for streams and pipes |
+//! | `tokio_io` | tokio's I/O traits for all of these |
 
 #[cfg(all(unix, not(loom), feature = "net"))]
 pub mod fd;
@@ -20,7 +20,7 @@ pub mod fd;
 pub mod fs;
 #[cfg(all(unix, not(loom), feature = "net"))]
 pub mod net;
-#[cfg(all(unix, not(loom), feature = "net"))]
+#[cfg(all(unix, not(loom), any(feature = "net", feature = "process")))]
 pub mod pipe;
 #[cfg(all(unix, not(loom), feature = "process"))]
 pub mod process;
@@ -33,5 +33,5 @@ pub mod signal;
 pub mod stdio;
 #[cfg(all(unix, not(loom), feature = "tls"))]
 pub mod tls;
-#[cfg(all(unix, not(loom), feature = "net", feature = "tokio-io"))]
+#[cfg(all(unix, not(loom), feature = "tokio-io"))]
 mod tokio_io;

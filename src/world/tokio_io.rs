@@ -1,5 +1,6 @@
-//! tokio's [`AsyncRead`] and [`AsyncWrite`] for streams, their halves, pipes and TLS (feature
-//! `tokio-io`), so that libraries that need tokio's traits, but not its runtime, work over them.
+//! tokio's [`AsyncRead`] and [`AsyncWrite`] (feature `tokio-io`) for streams, their halves, TLS,
+//! pipes, files, processes and standard streams, so that libraries that need tokio's traits, but not
+//! its runtime, work over them.
 //!
 //! These are the functions of `futures_io` under other names, and are checkpoints too: a
 //! [`Cancelled`](crate::Cancelled) comes inside the [`io::Error`].
@@ -9,9 +10,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::world::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Socket, SocketStream, WriteHalf};
-use crate::world::pipe;
 
 macro_rules! reads {
     ($([$($generics:tt)*] $reader:ty),*) => {$(
@@ -31,15 +29,6 @@ macro_rules! reads {
         }
     )*};
 }
-
-reads!(
-    [S: Socket] &SocketStream<S>,
-    [S: Socket] SocketStream<S>,
-    [S: Socket] ReadHalf<'_, S>,
-    [S: Socket] OwnedReadHalf<S>,
-    [] &pipe::Receiver,
-    [] pipe::Receiver
-);
 
 macro_rules! writes {
     ($([$($generics:tt)*] $writer:ty, $vectored:expr);*) => {$(
@@ -77,17 +66,64 @@ macro_rules! writes {
     )*};
 }
 
-writes!(
-    [S: Socket] &SocketStream<S>, true;
-    [S: Socket] SocketStream<S>, true;
-    [S: Socket] WriteHalf<'_, S>, true;
-    [S: Socket] OwnedWriteHalf<S>, true;
-    [] &pipe::Sender, false;
-    [] pipe::Sender, false
-);
+#[cfg(feature = "net")]
+mod of_net {
+    use super::*;
+    use crate::world::net::{
+        OwnedReadHalf, OwnedWriteHalf, ReadHalf, Socket, SocketStream, WriteHalf,
+    };
+
+    reads!(
+        [S: Socket] &SocketStream<S>,
+        [S: Socket] SocketStream<S>,
+        [S: Socket] ReadHalf<'_, S>,
+        [S: Socket] OwnedReadHalf<S>
+    );
+
+    writes!(
+        [S: Socket] &SocketStream<S>, true;
+        [S: Socket] SocketStream<S>, true;
+        [S: Socket] WriteHalf<'_, S>, true;
+        [S: Socket] OwnedWriteHalf<S>, true
+    );
+}
+
+#[cfg(any(feature = "net", feature = "process"))]
+mod of_pipes {
+    use super::*;
+    use crate::world::pipe::{Receiver, Sender};
+
+    reads!([] &Receiver, [] Receiver);
+    writes!([] &Sender, false; [] Sender, false);
+}
+
+#[cfg(feature = "process")]
+mod of_processes {
+    use super::*;
+
+    writes!([] crate::world::process::ChildStdin, false);
+}
+
+#[cfg(feature = "fs")]
+mod of_files {
+    use super::*;
+    use crate::world::fs::File;
+
+    reads!([] File);
+    writes!([] File, false);
+}
+
+#[cfg(feature = "stdio")]
+mod of_standard_streams {
+    use super::*;
+    use crate::world::stdio::{Input, Output};
+
+    reads!([] Input);
+    writes!([] Output, false);
+}
 
 #[cfg(feature = "tls")]
-mod over_tls {
+mod of_tls {
     use super::*;
     use crate::world::tls::TlsStream;
 

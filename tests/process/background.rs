@@ -100,7 +100,7 @@ fn w03_cancelling_a_process_leaves_its_nursery_alone() {
 fn w03_the_output_of_one_process_is_the_input_of_another() -> Result<()> {
     run(nursery(async |n| {
         let mut first = Command::new("printf").arg("b\\na\\n").stdout(Stdio::piped()).spawn(n)?;
-        let words = first.stdout.take().unwrap().into_owned_fd()?;
+        let words = first.stdout.take().unwrap().into_blocking()?;
         let mut second = Command::new("sort");
         let mut second = second.stdin(Stdio::from(words)).stdout(Stdio::piped()).spawn(n)?;
         assert_eq!(rest(&second.stdout.take().unwrap()).await?, "a\nb\n");

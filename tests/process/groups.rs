@@ -4,7 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use seedbed::nursery;
-use seedbed::process::{ChildOutput, ExitStatus};
+use seedbed::pipe::Receiver;
+use seedbed::process::ExitStatus;
 
 use crate::{LONG, ready, rest, shell};
 
@@ -12,7 +13,7 @@ use crate::{LONG, ready, rest, shell};
 /// wrote then. The end comes when none of them is left.
 fn ended(script: &str, grace: Duration) -> (ExitStatus, String) {
     seedbed::run(async {
-        let mut left: Option<(seedbed::process::Child, ChildOutput)> = None;
+        let mut left: Option<(seedbed::process::Child, Receiver)> = None;
         nursery(async |n| {
             left = Some(ready(n, shell(script).own_group().grace(grace)).await?);
             n.cancel();

@@ -24,7 +24,8 @@ mod whole;
 use std::io;
 use std::time::Duration;
 
-use seedbed::process::{Child, ChildOutput, Command, Stdio};
+use seedbed::pipe::Receiver;
+use seedbed::process::{Child, Command, Stdio};
 use seedbed::{Nursery, Result};
 
 /// Longer than any test takes.
@@ -40,14 +41,14 @@ fn shell(script: &str) -> Command {
 async fn ready<'scope>(
     n: &'scope Nursery<'scope, '_>,
     command: &mut Command,
-) -> Result<(Child, ChildOutput)> {
+) -> Result<(Child, Receiver)> {
     let mut child = command.stdout(Stdio::piped()).spawn(n)?;
     let stdout = child.stdout.take().unwrap();
     assert_eq!(line(&stdout).await?, "ready");
     Ok((child, stdout))
 }
 
-async fn line(output: &ChildOutput) -> Result<String> {
+async fn line(output: &Receiver) -> Result<String> {
     let mut line = String::new();
     let mut byte = [0];
     while output.read(&mut byte).await? == 1 && byte != [b'\n'] {
@@ -56,7 +57,7 @@ async fn line(output: &ChildOutput) -> Result<String> {
     Ok(line)
 }
 
-async fn rest(output: &ChildOutput) -> Result<String> {
+async fn rest(output: &Receiver) -> Result<String> {
     let mut bytes = Vec::new();
     output.read_to_end(&mut bytes).await?;
     Ok(String::from_utf8(bytes).unwrap())

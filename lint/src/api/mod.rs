@@ -317,7 +317,6 @@ pub const TYPES: &[Methods] = &[
     has("pipe::Receiver", &["read", "read_to_end", "readable"]),
     has("pipe::Sender", &["writable", "write", "write_all"]),
     has("process::Child", &["wait"]),
-    has("process::ChildOutput", &["read", "read_to_end"]),
     has("process::ChildStdin", &["write", "write_all"]),
     has("process::Command", &["output", "run", "status"]),
     has("signal::Signals", &["recv"]),

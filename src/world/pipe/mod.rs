@@ -1,5 +1,5 @@
 //! Pipes: one process, or one task, writes, and another reads. This needs the feature `net`, which
-//! is on by default.
+//! is on by default, or `process`.
 //!
 //! [`pipe`] makes one without a name. [`Sender::open`] and [`Receiver::open`] open an end of one
 //! that has a path, a FIFO (`mkfifo`). An end that comes from elsewhere, a child's output for

@@ -29,6 +29,11 @@ impl Receiver {
         Receiver { io: Registration::new(fd) }
     }
 
+    /// Of any pipe, which is put into non-blocking mode.
+    pub(in crate::world) fn of_pipe(fd: OwnedFd) -> io::Result<Receiver> {
+        Ok(Receiver::new(prepare(fd)?))
+    }
+
     /// Reads whatever is available, at most `buffer.len()` bytes, and waits while there is nothing.
     /// Returns the number of bytes; 0 means the end: nobody has the other end open any more.
     ///
@@ -55,14 +60,14 @@ impl Receiver {
     /// The same as for [`read`](Self::read).
     #[track_caller]
     pub fn read_to_end(&self, buffer: &mut Vec<u8>) -> impl Future<Output = Result<usize>> {
-        /// A pipe of Linux holds that much, unless it was told otherwise.
-        const CHUNK: usize = 64 * 1024;
+        /// There is at least so much room for each read. It grows with what was read.
+        const ROOM: usize = 4096;
         let before = buffer.len();
         let mut operation = Operation::new(&self.io, Reads);
         poll_fn(move |cx| {
             loop {
                 let read = |io: &Registration<OwnedFd>| {
-                    buffer.reserve(CHUNK);
+                    buffer.reserve(ROOM);
                     unless_too_early(io, rustix::io::read(io, spare_capacity(buffer))?)
                 };
                 if ready!(operation.poll(cx, read))? == 0 {
@@ -164,6 +169,6 @@ impl TryFrom<OwnedFd> for Receiver {
 
     #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {
-        Ok(Receiver::new(prepare(fd)?))
+        Ok(Receiver::of_pipe(fd)?)
     }
 }

@@ -30,6 +30,11 @@ impl Sender {
         Sender { io: Registration::new(fd) }
     }
 
+    /// Of any pipe, which is put into non-blocking mode.
+    pub(in crate::world) fn of_pipe(fd: OwnedFd) -> io::Result<Sender> {
+        Ok(Sender::new(prepare(fd)?))
+    }
+
     /// Writes as much of `bytes` as there is room for, and waits while there is none. Returns the
     /// number of bytes written. At most `PIPE_BUF` bytes are written whole or not at all.
     ///
@@ -167,6 +172,6 @@ impl TryFrom<OwnedFd> for Sender {
 
     #[track_caller]
     fn try_from(fd: OwnedFd) -> Result<Self> {
-        Ok(Sender::new(prepare(fd)?))
+        Ok(Sender::of_pipe(fd)?)
     }
 }

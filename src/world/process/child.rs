@@ -10,9 +10,10 @@ use rustix::process::Signal as SystemSignal;
 
 use crate::error::{Result, placed};
 use crate::scope::CancelScope;
+use crate::world::pipe::Receiver;
 use crate::world::process::exchange::Pipes;
-use crate::world::process::pipes::{ChildOutput, ChildStdin};
 use crate::world::process::running::Process;
+use crate::world::process::stdin::ChildStdin;
 use crate::world::signal::Signal;
 
 /// A handle to a process in the background, which [`Command::spawn`](super::Command::spawn) has
@@ -23,6 +24,7 @@ use crate::world::signal::Signal;
 /// `trio.Process`.
 ///
 /// ```
+/// use futures::{AsyncBufReadExt, TryStreamExt, io::BufReader};
 /// use seedbed::nursery;
 /// use seedbed::process::{Command, Stdio};
 ///
@@ -30,11 +32,11 @@ use crate::world::signal::Signal;
 ///     nursery(async |n| {
 ///         let mut cat = Command::new("cat");
 ///         let mut cat = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn(n)?;
-///         let mut buffer = [0; 16];
+///         let mut answers = BufReader::new(cat.stdout.take().unwrap()).lines();
 ///         for word in ["one", "two"] {
-///             cat.stdin.as_ref().unwrap().write_all(word.as_bytes()).await?;
-///             let n = cat.stdout.as_ref().unwrap().read(&mut buffer).await?;
-///             assert_eq!(&buffer[..n], word.as_bytes());
+///             let question = format!("{word}\n");
+///             cat.stdin.as_ref().unwrap().write_all(question.as_bytes()).await?;
+///             assert_eq!(answers.try_next().await?.as_deref(), Some(word));
 ///         }
 ///         assert!(cat.wait().await?.success()); // closes its input first
 ///         Ok(())
@@ -43,13 +45,37 @@ use crate::world::signal::Signal;
 /// })?;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
+///
+/// The output of one process may be the input of another. It has to block then, as programs expect:
+///
+/// ```
+/// use seedbed::nursery;
+/// use seedbed::process::{Command, Stdio};
+///
+/// seedbed::run(async {
+///     let sorted = nursery(async |n| {
+///         let mut printf = Command::new("printf");
+///         let mut printf = printf.arg("b\\na\\n").stdout(Stdio::piped()).spawn(n)?;
+///         let words = printf.stdout.take().unwrap().into_blocking()?;
+///         Command::new("sort").stdin(Stdio::from(words)).run().await
+///     })
+///     .await?;
+///     assert_eq!(sorted.stdout, b"a\nb\n");
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
 pub struct Child {
     /// Leads to the standard input, if that is [`Stdio::piped`](super::Stdio::piped).
     pub stdin: Option<ChildStdin>,
     /// Leads from the standard output, if that is [`Stdio::piped`](super::Stdio::piped).
-    pub stdout: Option<ChildOutput>,
+    ///
+    /// Its end comes when every process that has the other end has closed it or has ended. These may
+    /// be more than the process itself: see [what outlives
+    /// it](super#what-outlives-the-process).
+    pub stdout: Option<Receiver>,
     /// Leads from the standard error, if that is [`Stdio::piped`](super::Stdio::piped).
-    pub stderr: Option<ChildOutput>,
+    pub stderr: Option<Receiver>,
     process: Rc<Process>,
     /// In which somebody waits for the process.
     scope: CancelScope,

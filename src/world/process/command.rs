@@ -13,11 +13,12 @@ use crate::error::{Result, placed};
 use crate::nursery::Nursery;
 use crate::operation::checkpoint::checkpoint;
 use crate::scope::CancelScope;
+use crate::world::pipe::{Receiver, Sender};
 use crate::world::process::child::Child;
 use crate::world::process::exchange::{Pipes, exchange, feed};
 use crate::world::process::failure::{Failed, not_started};
-use crate::world::process::pipes::{ChildOutput, ChildStdin};
 use crate::world::process::running::{Owner, Reach};
+use crate::world::process::stdin::ChildStdin;
 
 /// How long a process that was asked to end may take, unless the program says otherwise. It is
 /// Trio's default.
@@ -352,9 +353,12 @@ impl Command {
                 (child.stdin.take(), child.stdout.take(), child.stderr.take());
             let owner = Owner::new(child, self.name(), self.reach, self.grace, place)?;
             let pipes = Pipes {
-                stdin: stdin.map(|end| ChildStdin::new(end.into())).transpose()?,
-                stdout: stdout.map(|end| ChildOutput::new(end.into())).transpose()?,
-                stderr: stderr.map(|end| ChildOutput::new(end.into())).transpose()?,
+                stdin: stdin
+                    .map(|end| Sender::of_pipe(end.into()))
+                    .transpose()?
+                    .map(ChildStdin::new),
+                stdout: stdout.map(|end| Receiver::of_pipe(end.into())).transpose()?,
+                stderr: stderr.map(|end| Receiver::of_pipe(end.into())).transpose()?,
             };
             Ok((owner, pipes))
         });

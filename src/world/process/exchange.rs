@@ -10,14 +10,15 @@ use std::task::{Context, Poll};
 use crate::error::{Error, Result};
 use crate::scope::CancelScope;
 use crate::scope::tree::pool::ScopeRef;
-use crate::world::process::pipes::{ChildOutput, ChildStdin};
+use crate::world::pipe::Receiver;
 use crate::world::process::running::Process;
+use crate::world::process::stdin::ChildStdin;
 
 /// The pipes that lead to a process and back, as far as there are any.
 pub(super) struct Pipes {
     pub(super) stdin: Option<ChildStdin>,
-    pub(super) stdout: Option<ChildOutput>,
-    pub(super) stderr: Option<ChildOutput>,
+    pub(super) stdout: Option<Receiver>,
+    pub(super) stderr: Option<Receiver>,
 }
 
 /// Gives the process its input and reads its outputs until these end and the process has ended, and
@@ -66,7 +67,7 @@ pub(super) async fn feed(stdin: Option<ChildStdin>, input: &[u8]) -> Result<()> 
     }
 }
 
-async fn drain(output: Option<ChildOutput>, bytes: &mut Vec<u8>) -> Result<()> {
+async fn drain(output: Option<Receiver>, bytes: &mut Vec<u8>) -> Result<()> {
     if let Some(output) = output {
         output.read_to_end(bytes).await?;
     }

@@ -85,7 +85,7 @@
 //! | `ending` | how a process that is not wanted any more is put to an end |
 //! | `exit` | a descriptor that becomes readable when a process ends |
 //! | `group` | who is left in a process group |
-//! | `pipes` | the ends of the pipes that lead to a process and back |
+//! | `stdin` | the pipe that leads to a process |
 //! | `exchange` | input and both outputs at the same time |
 //! | `failure` | errors that name the program |
 
@@ -96,12 +96,12 @@ mod exchange;
 mod exit;
 mod failure;
 mod group;
-mod pipes;
 mod running;
+mod stdin;
 
 pub use std::process::{ExitStatus, Output, Stdio};
 
 pub use child::Child;
 pub use command::Command;
 pub use failure::{Failed, NotStarted, Stopped};
-pub use pipes::{ChildOutput, ChildStdin};
+pub use stdin::ChildStdin;
