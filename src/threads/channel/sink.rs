@@ -34,26 +34,27 @@ impl<T> ThreadSender<T> {
     /// can go to any thread, and what a task waits with cannot, so it is not a sink itself.)
     ///
     /// ```
-    /// use futures::{SinkExt, stream};
-    /// use seedbed::{thread_channel, to_thread};
+    /// use futures::{SinkExt, StreamExt, stream};
+    /// use seedbed::{nursery, thread_channel, to_thread};
     ///
     /// seedbed::run(async {
     ///     let (sender, receiver) = thread_channel(2);
-    ///     let sums = to_thread(move || {
-    ///         let mut sum = 0;
-    ///         while let Some(number) = receiver.blocking_recv()? {
-    ///             sum += number;
-    ///         }
-    ///         seedbed::Result::Ok(sum)
-    ///     });
-    ///     let sends = async move {
-    ///         let mut sink = sender.into_sink();
-    ///         sink.send_all(&mut futures::StreamExt::map(stream::iter(1..=5), Ok)).await
-    ///     };
-    ///     let (sum, sent) = futures::join!(sums, sends);
-    ///     sent?;
-    ///     assert_eq!(sum??, 15);
-    ///     Ok(())
+    ///     nursery(async |n| {
+    ///         n.spawn(async move {
+    ///             let mut sink = sender.into_sink();
+    ///             sink.send_all(&mut stream::iter(1..=5).map(Ok)).await
+    ///         });
+    ///         let sum = to_thread(move || -> seedbed::Result<i32> {
+    ///             let mut sum = 0;
+    ///             while let Some(number) = receiver.blocking_recv()? {
+    ///                 sum += number;
+    ///             }
+    ///             Ok(sum)
+    ///         });
+    ///         assert_eq!(sum.await??, 15);
+    ///         Ok(())
+    ///     })
+    ///     .await
     /// })?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```

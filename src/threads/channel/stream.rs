@@ -30,14 +30,20 @@ impl<T> ThreadReceiver<T> {
     ///
     /// ```
     /// use futures::TryStreamExt;
-    /// use seedbed::{thread_channel, to_thread};
+    /// use seedbed::{nursery, thread_channel, to_thread};
     ///
     /// seedbed::run(async {
     ///     let (sender, receiver) = thread_channel(2);
-    ///     let sends = to_thread(move || (1..=3).try_for_each(|i| sender.blocking_send(i)));
-    ///     let all: (_, Vec<_>) = futures::join!(sends, receiver.into_stream().try_collect());
-    ///     assert_eq!(all.1?, [1, 2, 3]);
-    ///     Ok(())
+    ///     nursery(async |n| {
+    ///         n.spawn(async {
+    ///             to_thread(move || (1..=3).try_for_each(|i| sender.blocking_send(i))).await??;
+    ///             Ok(())
+    ///         });
+    ///         let all: Vec<_> = receiver.into_stream().try_collect().await?;
+    ///         assert_eq!(all, [1, 2, 3]);
+    ///         Ok(())
+    ///     })
+    ///     .await
     /// })?;
     /// # Ok::<(), seedbed::Error>(())
     /// ```
