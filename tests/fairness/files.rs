@@ -2,26 +2,49 @@
 //! beside those who are always ready.
 
 use std::cell::Cell;
+use std::os::unix::fs::FileExt;
 
-use futures::AsyncReadExt;
+use futures::{AsyncReadExt, AsyncWriteExt};
 use seedbed::fs::{self, File};
 use seedbed::net::UnixStream;
-use seedbed::{Nursery, checkpoint, nursery};
+use seedbed::{Nursery, Result, checkpoint, nursery};
 
 use crate::turns_of_others;
 
+/// Does `op` to a file on a disk, and to one that is nowhere but in memory.
+fn lets_others_run(op: impl AsyncFn(&mut File) -> Result<()>) {
+    let mut files = vec![tempfile::tempfile().unwrap()];
+    #[cfg(target_os = "linux")]
+    files.push({
+        use std::os::fd::FromRawFd;
+
+        // SAFETY: the name ends with a NUL, and the descriptor is nobody else's.
+        unsafe {
+            let descriptor = libc::memfd_create(c"test".as_ptr(), 0);
+            assert!(descriptor >= 0, "{}", std::io::Error::last_os_error());
+            std::fs::File::from_raw_fd(descriptor)
+        }
+    });
+    for file in files {
+        file.write_all_at(&[7; 10_000], 0).unwrap();
+        let open = async |_: &Nursery<'_, '_>| Ok(File::from(file.try_clone()?));
+        assert!(turns_of_others(open, &op) >= 24);
+    }
+}
+
 #[test]
 fn r07_reads_of_what_is_in_memory_let_others_run() {
-    let temporary = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&temporary, vec![7; 10_000]).unwrap();
-    let open = async |_: &Nursery<'_, '_>| File::open(&temporary).await;
-    let at = async |file: &mut File| file.read_at(&mut [0; 10], 0).await.map(drop);
-    assert!(turns_of_others(open, at) >= 24);
-    let next = async |file: &mut File| file.read(&mut [0; 10]).await.map(drop);
-    assert!(turns_of_others(open, next) >= 24);
-    let foreign =
-        async |file: &mut File| Ok(AsyncReadExt::read(file, &mut [0; 10]).await.map(drop)?);
-    assert!(turns_of_others(open, foreign) >= 24);
+    lets_others_run(async |file| file.read_at(&mut [0; 10], 0).await.map(drop));
+    lets_others_run(async |file| file.read(&mut [0; 10]).await.map(drop));
+    lets_others_run(async |file| Ok(AsyncReadExt::read(file, &mut [0; 10]).await.map(drop)?));
+}
+
+#[test]
+fn r07_writes_to_what_is_in_memory_let_others_run() {
+    lets_others_run(async |file| file.write_at(&[0; 10], 0).await.map(drop));
+    lets_others_run(async |file| file.write_all_at(&[0; 10], 0).await);
+    lets_others_run(async |file| file.write(&[0; 10]).await.map(drop));
+    lets_others_run(async |file| Ok(AsyncWriteExt::write(file, &[0; 10]).await.map(drop)?));
 }
 
 /// Files, a socket and tasks that are always ready: each of them goes on.

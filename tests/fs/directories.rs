@@ -161,6 +161,24 @@ fn w04_making_directories_says_how_many_were_made_and_which_one_not() {
 }
 
 #[test]
+fn w04_removing_directories_says_how_many_entries_were_removed_and_which_one_not() {
+    let folder = folder();
+    let top = folder.path().join("top");
+    std::fs::create_dir_all(top.join("a")).unwrap();
+    std::fs::write(top.join("a/file"), "").unwrap();
+    run(async {
+        // A directory cannot be removed by this name, but everything in it can.
+        let error = fs::remove_dir_all(top.join(".")).await.unwrap_err();
+        let failure = error.find::<Failure>().unwrap();
+        assert_eq!((failure.done(), failure.path()), (2, &*top.join(".")));
+        assert_eq!(error.downcast_ref().map(io::Error::kind), Some(io::ErrorKind::InvalidInput));
+        assert_eq!(std::fs::read_dir(&top)?.count(), 0);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn w04_names_and_links() {
     let folder = folder();
     let [one, two, three] = ["one", "two", "three"].map(|name| folder.path().join(name));

@@ -14,6 +14,8 @@ mod directories;
 mod dropped;
 mod errors;
 mod foreign_traits;
+#[cfg(target_os = "linux")]
+mod in_memory;
 mod positions;
 mod whole;
 

@@ -1,6 +1,6 @@
 //! Reading and writing at positions.
 
-use std::io::{self, Seek};
+use std::io::{self, Seek, SeekFrom};
 
 use seedbed::fs::{Failure, File};
 use seedbed::nursery;
@@ -120,6 +120,34 @@ fn w04_a_file_opened_to_append_has_no_positions_to_write_at() {
         Ok(())
     })
     .unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"hello");
+}
+
+/// To the system the last of all numbers means its own position.
+#[test]
+fn w04_what_is_no_position_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "hello").unwrap();
+    let program = async || {
+        let mut file = File::options().read(true).write(true).open(&path).await?;
+        let is_refused = |error: seedbed::Error| {
+            let kind = error.downcast_ref().map(io::Error::kind);
+            assert_eq!(kind, Some(io::ErrorKind::InvalidInput), "{error}");
+        };
+        for position in [u64::MAX, u64::MAX - 1, 1 << 63] {
+            is_refused(file.read_at(&mut [0; 5], position).await.unwrap_err());
+            is_refused(file.write_at(b"J", position).await.unwrap_err());
+            file.seek(SeekFrom::Start(position)).await?;
+            is_refused(file.read(&mut [0; 5]).await.unwrap_err());
+            is_refused(file.read_to_end(&mut Vec::new()).await.unwrap_err());
+            is_refused(file.write_all(b"J").await.unwrap_err());
+            assert_eq!(file.position(), position);
+        }
+        Ok(())
+    };
+    run(program()).unwrap();
+    seedbed::run(program()).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"hello");
 }
 

@@ -33,14 +33,20 @@
 //! [limiter](current_limiter) of their own, so that a file system that hangs does not hold up other
 //! blocking work.
 //!
-//! On Linux, what a read asks for is taken at once, on this thread, if the system has it in memory
-//! (`preadv2` with `RWF_NOWAIT`), as ext4, XFS and Btrfs offer; so many small reads cost little. A
-//! run that is to be repeatable, on a [virtual clock](crate::testing::VirtualClock), with a seed or
-//! in [`explore`](crate::testing::explore()), leaves this out, since what is in memory is chance.
-//! Elsewhere, and for writes, each call goes to a thread and back, which takes some ten
-//! microseconds: put a `futures::io::BufReader` or `BufWriter` around a [`File`] that is read or
-//! written in small pieces. Nothing here buffers by itself: a file is read no further than asked,
-//! and there is nothing to flush.
+//! On Linux, a [`File`] does without a thread what the system can do in memory, so many small reads
+//! cost little:
+//!
+//! * A read takes at once what the system has in memory, where the file system offers that
+//!   (`preadv2` with `RWF_NOWAIT`), as ext4, XFS and Btrfs do.
+//! * A file of a `tmpfs`, such as `/dev/shm`, or of `memfd_create` is nowhere but in memory. It is
+//!   also written at once, unless it was opened to append.
+//!
+//! A run that is to be repeatable, on a [virtual clock](crate::testing::VirtualClock), with a seed
+//! or in [`explore`](crate::testing::explore()), leaves this out, since what is in memory is chance.
+//! Otherwise each call goes to a thread and back, which takes some ten microseconds: put a
+//! `futures::io::BufReader` or `BufWriter` around a [`File`] that is read or written in small pieces.
+//! Nothing here buffers by itself: a file is read no further than asked, and there is nothing to
+//! flush.
 //!
 //! # Cancellation
 //!

@@ -12,7 +12,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, unlinkat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::world::fs::call::{Call, Steps};
 use crate::world::fs::failure::{Doing, Unit};
@@ -22,7 +22,8 @@ use crate::world::fs::failure::{Doing, Unit};
 ///
 /// This is a [checkpoint](crate::checkpoint()). It takes several system calls: if it is cancelled
 /// it stops between two, and the rest of the tree is left. [`Failure::done`](super::Failure::done)
-/// is the number of files and directories that were removed.
+/// is the number of files and directories that were removed, without those that somebody else has
+/// removed meanwhile.
 ///
 /// # Errors
 ///
@@ -57,17 +58,26 @@ fn remove(root: &Path, steps: &mut Steps) -> io::Result<()> {
         let outcome = match level.entries.read() {
             Some(Ok(entry)) if matches!(entry.file_name().to_bytes(), b"." | b"..") => Ok(None),
             Some(Ok(entry)) => {
-                let (name, kind) = (entry.file_name(), entry.file_type());
-                let outcome = enter_or_remove(level.entries.fd()?, name, kind, steps);
+                let (parent, name) = (level.entries.fd()?, entry.file_name());
+                steps.next()?;
+                let outcome = match enter(parent, name, entry.file_type()) {
+                    Ok(Entry::Directory(below)) => Ok(Some(below)),
+                    Ok(Entry::Gone) => Ok(None),
+                    Ok(Entry::Other) => {
+                        steps.next()?;
+                        remove_entry(parent, name, AtFlags::empty(), steps).map(|()| None)
+                    }
+                    Err(error) => Err(error),
+                };
                 outcome.map_err(|error| (error, Some(name.to_owned())))
             }
             Some(Err(error)) => Err((error.into(), None)),
             None => {
+                steps.next()?;
                 let Level { entries, name } = levels.pop().expect("it is the last one");
                 drop(entries);
                 let parent = levels.last().map_or(Ok(CWD), |level| level.entries.fd())?;
-                let removed = gone_is_fine(unlinkat(parent, &name, AtFlags::REMOVEDIR));
-                steps.add(1);
+                let removed = remove_entry(parent, &name, AtFlags::REMOVEDIR, steps);
                 removed.map(|()| None).map_err(|error| (error, Some(name)))
             }
         };
@@ -85,38 +95,49 @@ fn remove(root: &Path, steps: &mut Steps) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes an entry, or opens it if it is a directory.
-fn enter_or_remove(
+/// What an entry turns out to be.
+enum Entry {
+    Directory(Level),
+    Gone,
+    Other,
+}
+
+/// Opens an entry if it is a directory.
+fn enter(parent: BorrowedFd<'_>, name: &CStr, kind: FileType) -> io::Result<Entry> {
+    if !matches!(kind, FileType::Directory | FileType::Unknown) {
+        return Ok(Entry::Other);
+    }
+    match open(parent, name) {
+        Ok(below) => {
+            let entries = Dir::new(below)?;
+            Ok(Entry::Directory(Level { entries, name: name.to_owned() }))
+        }
+        Err(Errno::NOENT) => Ok(Entry::Gone),
+        // It is something else, perhaps only now.
+        Err(Errno::NOTDIR | Errno::LOOP) => Ok(Entry::Other),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes an entry, or finds that somebody else has: others may remove the same things. What they
+/// have removed is not counted.
+fn remove_entry(
     parent: BorrowedFd<'_>,
     name: &CStr,
-    kind: FileType,
+    flags: AtFlags,
     steps: &mut Steps,
-) -> io::Result<Option<Level>> {
-    if matches!(kind, FileType::Directory | FileType::Unknown) {
-        match open(parent, name) {
-            Ok(below) => {
-                return Ok(Some(Level { entries: Dir::new(below)?, name: name.to_owned() }));
-            }
-            Err(Errno::NOENT) => return Ok(None),
-            // It is something else, perhaps only now.
-            Err(Errno::NOTDIR | Errno::LOOP) => steps.next()?,
-            Err(error) => return Err(error.into()),
+) -> io::Result<()> {
+    match unlinkat(parent, name, flags) {
+        Ok(()) => {
+            steps.add(1);
+            Ok(())
         }
+        Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
     }
-    gone_is_fine(unlinkat(parent, name, AtFlags::empty()))?;
-    steps.add(1);
-    Ok(None)
 }
 
 fn open(parent: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent, name, flags, Mode::empty())
-}
-
-/// Others may remove the same things.
-fn gone_is_fine(outcome: rustix::io::Result<()>) -> io::Result<()> {
-    match outcome {
-        Err(Errno::NOENT) => Ok(()),
-        outcome => Ok(outcome?),
-    }
+    retry_on_intr(|| openat(parent, name, flags, Mode::empty()))
 }

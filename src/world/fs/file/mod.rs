@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `options` | how a file is opened |
 //! | `positional` | reading and writing at positions |
-//! | `in_memory` | reading at once what the system has in memory |
+//! | `in_memory` | reading and writing at once what the system has in memory |
 //! | `cursor` | the position that reads and writes move |
 //! | `reading`, `writing` | reads and writes at the cursor |
 //! | `foreign` | the traits of other libraries |
@@ -35,7 +35,7 @@ use crate::platform::Mutex;
 use crate::world::fs::call::Call;
 use crate::world::fs::failure::{Doing, Unit, path_of_descriptor};
 use crate::world::fs::file::cursor::Cursor;
-use crate::world::fs::file::in_memory::Offers;
+use crate::world::fs::file::in_memory::{Offers, Storage};
 
 /// An open file: [`std::fs::File`].
 ///
@@ -80,9 +80,8 @@ use crate::world::fs::file::in_memory::Offers;
 /// * A read that is cancelled or dropped leaves it where it was.
 /// * A write that is cancelled has not happened, and leaves it too; a `write_all` says [how far it
 ///   came](super::Failure::done), and that is where the cursor is.
-/// * A write that is **dropped** while a thread is writing happens all the same. The next operation
-///   at the cursor first waits for it, and begins where it has ended. If it failed nobody learns of
-///   that.
+/// * A write that is **dropped** when it has begun happens all the same. The next operation at the
+///   cursor first waits for it, and begins where it has ended. If it failed nobody learns of that.
 ///
 /// If the file was opened to [append](OpenOptions::append), each write goes to the end of the file
 /// at that moment, and the cursor is put behind it. Such a file has no positions to write at:
@@ -107,6 +106,7 @@ struct Opened {
     file: fs::File,
     path: Arc<Path>,
     writes: Writes,
+    storage: Storage,
     /// Held by a thread that uses the position which the system keeps.
     own_position: Mutex<()>,
 }
@@ -127,9 +127,11 @@ impl Writes {
 }
 
 impl File {
-    fn new(file: fs::File, path: Arc<Path>, writes: Writes, position: u64) -> File {
+    fn new(file: fs::File, path: Arc<Path>, position: u64) -> File {
+        let (writes, storage) = (Writes::of(&file), Storage::of(&file));
+        let own_position = Mutex::new(());
         File {
-            opened: Arc::new(Opened { file, path, writes, own_position: Mutex::new(()) }),
+            opened: Arc::new(Opened { file, path, writes, storage, own_position }),
             cursor: Cursor::at(position),
             offers: Cell::new(Offers::Perhaps),
             spare: Cell::default(),
@@ -309,8 +311,7 @@ impl From<fs::File> for File {
     fn from(file: fs::File) -> File {
         let position = rustix::fs::tell(&file).unwrap_or(0);
         let path = path_of_descriptor(file.as_raw_fd()).into();
-        let writes = Writes::of(&file);
-        File::new(file, path, writes, position)
+        File::new(file, path, position)
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use crate::error::Result;
 use crate::world::fs::call::{Call, uninterrupted};
 use crate::world::fs::failure::Doing;
-use crate::world::fs::file::{File, Writes};
+use crate::world::fs::file::File;
 
 /// How a file is opened: [`std::fs::OpenOptions`].
 ///
@@ -89,8 +89,7 @@ impl OpenOptions {
         let doing = Doing::new("opening", path.as_ref());
         Opening(Call::one(doing, Location::caller(), move |doing| {
             let file = uninterrupted(|| options.open(&doing.path))?;
-            let writes = Writes::of(&file);
-            Ok((file, doing.path.clone(), writes))
+            Ok((file, doing.path.clone()))
         }))
     }
 }
@@ -99,14 +98,14 @@ impl OpenOptions {
 /// nothing.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct Opening(Call<(fs::File, Arc<Path>, Writes)>);
+pub struct Opening(Call<(fs::File, Arc<Path>)>);
 
 impl Future for Opening {
     type Output = Result<File>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<File>> {
         let opened = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(opened.map(|(file, path, writes)| File::new(file, path, writes, 0)))
+        Poll::Ready(opened.map(|(file, path)| File::new(file, path, 0)))
     }
 }
 

@@ -85,6 +85,9 @@ impl File {
             if bytes.is_empty() {
                 return checkpoint().await.map(|()| 0);
             }
+            if let Some(written) = self.write_if_in_memory(bytes, position, place).await? {
+                return Ok(written);
+            }
             let copy = self.copy(bytes);
             let (copy, written) = self.write_once_at(copy, position, place).await?;
             self.spare.set(copy);
@@ -109,10 +112,33 @@ impl File {
             if bytes.is_empty() {
                 return checkpoint().await;
             }
-            let write = |piece, done| self.write_once_at(piece, position + done, place);
-            let (spare, outcome) = in_pieces(bytes, self.spare.take(), write).await;
-            self.spare.set(spare);
-            outcome.map_err(|(error, done)| having_done(error, done, || self.doing("writing")))
+            let mut done = 0;
+            let outcome = self.write_all_from(&mut done, bytes, position, place).await;
+            outcome.map_err(|error| having_done(error, done, || self.doing("writing")))
+        })
+    }
+
+    async fn write_all_from(
+        &self,
+        done: &mut u64,
+        mut bytes: &[u8],
+        mut position: u64,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        while let Some(written) = self.write_if_in_memory(bytes, position, place).await? {
+            *done += written as u64;
+            position += written as u64;
+            bytes = &bytes[written..];
+            if bytes.is_empty() {
+                return Ok(());
+            }
+        }
+        let write = |piece, before| self.write_once_at(piece, position + before, place);
+        let (spare, outcome) = in_pieces(bytes, self.spare.take(), write).await;
+        self.spare.set(spare);
+        outcome.map_err(|(error, before)| {
+            *done += before;
+            error
         })
     }
 

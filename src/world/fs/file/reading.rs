@@ -7,12 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::error::{Result, placed};
-use crate::schedule::budget::{self, Share};
 use crate::scope;
 use crate::world::fs::call::{Call, read_rest};
 use crate::world::fs::failure::Unit;
 use crate::world::fs::file::File;
-use crate::world::fs::file::cursor::{Begun, Paid};
+use crate::world::fs::file::cursor::Begun;
 use crate::world::fs::whole::text;
 
 impl File {
@@ -134,12 +133,7 @@ impl File {
             ready!(self.poll_settle(cx));
             let here = self.cursor.position;
             if self.may_be_in_memory() && scope::check().is_ok() {
-                if self.cursor.paid == Paid::No && budget::spend() == Share::UsedUp {
-                    self.cursor.paid = Paid::Yes;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                self.cursor.paid = Paid::No;
+                ready!(self.poll_paid(cx));
                 if let Some(read) = self.read_from_memory(buffer, here) {
                     self.cursor.position += read as u64;
                     return Poll::Ready(Ok(read));

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
+use crate::scope;
 use crate::world::fs::call::{Call, MOST_AT_ONCE, uninterrupted};
 use crate::world::fs::failure::having_done;
 use crate::world::fs::file::cursor::Begun;
@@ -79,6 +80,9 @@ impl File {
         place: &'static Location<'static>,
     ) -> Result<usize> {
         self.settle().await;
+        if let Some(written) = self.write_at_cursor_if_in_memory(bytes, place).await? {
+            return Ok(written);
+        }
         self.begin_writing(bytes, place);
         let writing = Writing(self);
         poll_fn(|cx| writing.0.poll_written(cx)).await
@@ -121,6 +125,12 @@ impl File {
         let piece = &bytes[..bytes.len().min(MOST_AT_ONCE)];
         if !matches!(&self.cursor.begun, Some(Begun::Write { bytes, .. }) if **bytes == piece) {
             ready!(self.poll_settle(cx));
+            if self.is_in_memory() && scope::check().is_ok() {
+                ready!(self.poll_paid(cx));
+                if let Some(written) = self.write_to_memory_at_cursor(piece) {
+                    return Poll::Ready(Ok(written));
+                }
+            }
             self.begin_writing(piece, Location::caller());
         }
         self.poll_written(cx)
