@@ -5,7 +5,8 @@ use std::cell::Cell;
 use std::io::Write;
 
 use seedbed::net::UnixStream;
-use seedbed::process::{Child, ChildOutput, ChildStdin, Command, Stdio};
+use seedbed::pipe::Receiver;
+use seedbed::process::{Child, ChildStdin, Command, Stdio};
 use seedbed::{Nursery, Result, nursery};
 
 use crate::starving::{BUDGET, FEW};
@@ -22,19 +23,18 @@ fn zeros<'scope>(
 #[test]
 fn r07_reads_of_what_a_process_has_written_let_others_run() {
     /// Everything is in the pipe when the process has ended.
-    async fn open<'scope>(n: &'scope Nursery<'scope, '_>) -> Result<ChildOutput> {
+    async fn open<'scope>(n: &'scope Nursery<'scope, '_>) -> Result<Receiver> {
         let mut head = zeros("head", &["-c", "10000"], n)?;
         assert!(head.wait().await?.success());
         Ok(head.stdout.unwrap())
     }
-    let read = async |output: &mut ChildOutput| output.read(&mut [0; 10]).await.map(drop);
+    let read = async |output: &mut Receiver| output.read(&mut [0; 10]).await.map(drop);
     assert!(turns_of_others(open, read) >= 24);
-    let foreign = async |output: &mut ChildOutput| {
+    let foreign = async |output: &mut Receiver| {
         Ok(futures::AsyncReadExt::read(output, &mut [0; 10]).await.map(drop)?)
     };
     assert!(turns_of_others(open, foreign) >= 24);
-    let the_end =
-        async |output: &mut ChildOutput| output.read_to_end(&mut Vec::new()).await.map(drop);
+    let the_end = async |output: &mut Receiver| output.read_to_end(&mut Vec::new()).await.map(drop);
     assert!(turns_of_others(open, the_end) >= 24);
 }
 
@@ -63,7 +63,7 @@ fn r07_a_socket_waits_for_a_few_budgets_of_each_who_reads_endless_output() {
     const WHEN: u64 = 2 * BUDGET * READERS;
     let (reads, served) = (Cell::new(0), Cell::new(None));
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let read_on = async |output: ChildOutput| {
+    let read_on = async |output: Receiver| {
         while served.get().is_none() {
             assert_eq!(output.read(&mut [0]).await?, 1);
             reads.set(reads.get() + 1);
