@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
-use seedbed::process::{ChildOutput, ChildStdin, Command, Stdio, Stopped};
+use seedbed::pipe::Receiver;
+use seedbed::process::{ChildStdin, Command, Stdio, Stopped};
 use seedbed::testing::statistics;
 use seedbed::{Error, Result, nursery};
 
@@ -126,7 +127,7 @@ async fn through_a_process(rounds: usize, input: &[u8]) -> Result<Vec<u8>> {
         }
         Ok(())
     };
-    let drain = async |stdout: ChildOutput| {
+    let drain = async |stdout: Receiver| {
         let (mut read, mut buffer) = (Vec::new(), [0; 10_000]);
         loop {
             match cancelled_after(rounds, stdout.read(&mut buffer)).await? {
