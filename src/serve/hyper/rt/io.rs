@@ -180,8 +180,13 @@ fn poll_read_ours<S>(
         return Some(stream.poll_read_uninit(cx, unfilled));
     }
     #[cfg(feature = "tls")]
-    if let Some(stream) = downcast::<S, Shared<TlsStream<TcpStream>>>(stream) {
-        return Some(stream.borrow().poll_read_uninit(cx, unfilled));
+    {
+        if let Some(stream) = downcast::<S, Shared<TlsStream<TcpStream>>>(stream) {
+            return Some(stream.borrow().poll_read_uninit(cx, unfilled));
+        }
+        if let Some(stream) = downcast::<S, TlsStream<TcpStream>>(stream) {
+            return Some(stream.poll_read_uninit(cx, unfilled));
+        }
     }
     None
 }
