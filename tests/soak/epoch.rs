@@ -17,14 +17,12 @@ use seedbed::net::{TcpListener, TcpSocket, UnixStream};
 use seedbed::testing::{VirtualClock, statistics};
 use seedbed::{
     Builder, CancelScope, Error, Event, HandlerPanicked, Nursery, Result, Server, TooSlow, Yielder,
-    cancel_scope, fail_after, generator, now, nursery, sleep_until, to_thread, yield_now,
+    cancel_scope, fail_after, generator, now, nursery, sleep_until, yield_now,
 };
 
 use crate::client::{self, Plan};
 use crate::kinds::{self, KINDS};
-use crate::process::{
-    Scarcity, descriptors, interrupt, memory, wait_for_main_thread, wait_for_threads,
-};
+use crate::process::{Scarcity, descriptors, interrupt, memory};
 use crate::server::{Connection, Counted, handle};
 use crate::world::{Count, Life, Planned, Random};
 
@@ -180,11 +178,11 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
         let outcome = builder.run(async {
             make_room().await?;
             kinds::make_room().await?;
-            be_idle().await?;
+            kinds::be_idle().await?;
             let before = memory();
             for number in 0..LIVES {
                 life(&mut random, clock.as_ref(), totals).await?;
-                be_idle().await?;
+                kinds::be_idle().await?;
                 let left = memory() - before;
                 assert!(first || left == 0, "{left} bytes are left of life {number}");
             }
@@ -195,14 +193,6 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
     let after = (memory(), descriptors());
     assert_eq!(after.1, before.1, "descriptors");
     assert!(first || after.0 == before.0, "{} bytes are left", after.0 - before.0);
-}
-
-/// Has the run sleep: what it keeps only while it is busy goes when it has nothing to do. A timer
-/// would not make sure of that, because it may be due before the run gets so far.
-async fn be_idle() -> Result<()> {
-    to_thread(wait_for_main_thread).await?;
-    wait_for_threads(kinds::THREADS);
-    Ok(())
 }
 
 /// Has more of everything at a time than any life will, so that the run has made room for it.

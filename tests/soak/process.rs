@@ -58,11 +58,18 @@ pub fn descriptors() -> usize {
     open().len()
 }
 
-/// Waits until so many of the crate's threads are there, and sleep. One that has reported to a run
-/// has things of the run for another moment, and one that has ended takes a moment to go.
-pub fn wait_for_threads(number: usize) {
-    // Elsewhere nobody tells.
-    while cfg!(target_os = "linux") && threads() != vec!['S'; number] {
+/// Waits until all of the crate's threads sleep, and returns how many there are; `None` where nobody
+/// tells. One that has reported to a run has things of the run for another moment, and one that has
+/// ended takes a moment to go.
+pub fn wait_for_threads() -> Option<usize> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    loop {
+        let states = threads();
+        if states.iter().all(|state| *state == 'S') {
+            return Some(states.len());
+        }
         std::thread::yield_now();
     }
 }

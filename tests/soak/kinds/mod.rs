@@ -19,9 +19,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Barrier};
 
-use seedbed::{CancelScope, CapacityLimiter, Error, Result, Token, nursery, to_thread, yield_now};
+use seedbed::{CancelScope, CapacityLimiter, Error, Result, Token, nursery, to_thread};
 
-use crate::process::wait_for_threads;
+use crate::process::{wait_for_main_thread, wait_for_threads};
 use crate::world::{Count, CountDrop, Life, Random, is_exhaustion};
 
 /// All of them.
@@ -36,7 +36,7 @@ pub const KINDS: &[Entry] = &[
 
 /// How many jobs all kinds together may have on other threads at once. A job that has ended counts
 /// until its report has come; for these there is room beside them, up to the next power of two.
-pub const THREADS: usize = 24;
+const THREADS: usize = 24;
 
 /// A kind of work. A value is what one piece of it is to do.
 pub trait Kind: Sized + 'static {
@@ -140,28 +140,41 @@ pub async fn make_room() -> Result<()> {
 }
 
 /// Waits until nothing is under way any more, and until there are as many threads as always: they
-/// have memory, and those that are idle for long would end.
+/// have memory, and those that are idle for long end.
 pub async fn settle() -> Result<()> {
     for kind in KINDS {
         (kind.settle)().await?;
     }
-    if KINDS.is_empty() {
-        return Ok(());
-    }
-    let (limiter, all) = (CapacityLimiter::new(THREADS), Arc::new(Barrier::new(THREADS)));
-    nursery(async |n| {
-        for _ in 0..THREADS {
-            let all = all.clone();
-            let wait = move || {
-                all.wait();
-            };
-            n.spawn(to_thread(wait).limiter(&limiter));
+    be_idle().await
+}
+
+/// Has the run sleep, beside as many threads as always: what it keeps only while it is busy goes
+/// when it has nothing to do. A timer would not make sure of that, because it may be due before the
+/// run gets so far.
+///
+/// Threads that are idle end after a while, which may be too many of them if this machine is slow,
+/// and there may have been more of them. Then this begins anew.
+pub async fn be_idle() -> Result<()> {
+    let threads = if KINDS.is_empty() { 1 } else { THREADS };
+    let limiter = CapacityLimiter::new(threads);
+    loop {
+        let all = Arc::new(Barrier::new(threads));
+        nursery(async |n| {
+            for _ in 0..threads {
+                let all = all.clone();
+                let wait = move || {
+                    all.wait();
+                };
+                n.spawn(to_thread(wait).limiter(&limiter));
+            }
+            Ok(())
+        })
+        .await?;
+        to_thread(wait_for_main_thread).await?;
+        if wait_for_threads().is_none_or(|asleep| asleep == threads) {
+            return Ok(());
         }
-        Ok(())
-    })
-    .await?;
-    wait_for_threads(THREADS);
-    yield_now().await
+    }
 }
 
 /// What must hold of all kinds when a life is over.
