@@ -250,3 +250,23 @@ async fn ends_somehow(random: u64) -> Result<End> {
     }
     Ok(way)
 }
+
+#[test]
+fn w03_what_a_program_writes_takes_no_memory_where_it_is_thrown_away() {
+    /// The most memory that this process has had, in kilobytes.
+    fn peak() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+    alone("alone::w03_what_a_program_writes_takes_no_memory_where_it_is_thrown_away", || {
+        run(async {
+            let before = peak();
+            let mut program = shell("head -c 134217728 /dev/zero");
+            assert!(program.stdout(Stdio::piped()).status().await?.success());
+            assert!(peak() - before < 65536, "{} kB", peak() - before);
+            Ok(())
+        })
+        .unwrap();
+    });
+}

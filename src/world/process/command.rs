@@ -15,7 +15,7 @@ use crate::operation::checkpoint::checkpoint;
 use crate::scope::CancelScope;
 use crate::world::pipe::{Receiver, Sender};
 use crate::world::process::child::Child;
-use crate::world::process::exchange::{Pipes, exchange, feed};
+use crate::world::process::exchange::{Pipes, Written, exchange, feed};
 use crate::world::process::failure::{Failed, not_started};
 use crate::world::process::running::{Owner, Reach};
 use crate::world::process::stdin::ChildStdin;
@@ -265,22 +265,25 @@ impl Command {
     #[track_caller]
     pub fn status(&mut self) -> impl Future<Output = Result<ExitStatus>> {
         let place = Location::caller();
-        placed(async move { Ok(self.complete(INHERITED, place).await?.status) })
+        placed(
+            async move { Ok(self.complete(INHERITED, Written::ThrownAway, place).await?.status) },
+        )
     }
 
     async fn capture(&mut self, place: &'static Location<'static>) -> Result<Output> {
-        self.complete(CAPTURED, place).await
+        self.complete(CAPTURED, Written::Kept, place).await
     }
 
     /// Runs the program to its end.
     async fn complete(
         &mut self,
         defaults: Defaults,
+        written: Written,
         place: &'static Location<'static>,
     ) -> Result<Output> {
         checkpoint().await?;
         let (process, pipes) = self.start(defaults, place)?;
-        exchange(&process, pipes, self.input.as_deref().unwrap_or_default()).await
+        exchange(&process, pipes, self.input.as_deref().unwrap_or_default(), written).await
     }
 
     /// Starts the program in the background: the process is a child of this nursery, which does not

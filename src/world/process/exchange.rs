@@ -21,6 +21,13 @@ pub(super) struct Pipes {
     pub(super) stderr: Option<Receiver>,
 }
 
+/// What becomes of what a process writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    Kept,
+    ThrownAway,
+}
+
 /// Gives the process its input and reads its outputs until these end and the process has ended, and
 /// reaps it.
 ///
@@ -29,15 +36,20 @@ pub(super) struct Pipes {
 ///
 /// The process is reaped when its outputs have ended. As long as others of its group hold them, a
 /// cancellation can end those, too.
-pub(super) async fn exchange(process: &Process, pipes: Pipes, input: &[u8]) -> Result<Output> {
+pub(super) async fn exchange(
+    process: &Process,
+    pipes: Pipes,
+    input: &[u8],
+    written: Written,
+) -> Result<Output> {
     let Pipes { stdin, stdout, stderr } = pipes;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let scope = CancelScope::of(ScopeRef::new(process.place)).with_shield();
     let exchanged = {
         let mut transfer = pin!(scope.enter(async |_| {
             let feeding = pin!(feed(stdin, input));
-            let out = pin!(drain(stdout, &mut out));
-            let err = pin!(drain(stderr, &mut err));
+            let out = pin!(drain(stdout, &mut out, written));
+            let err = pin!(drain(stderr, &mut err, written));
             all([feeding, out, err]).await
         }));
         let mut beside = Beside { future: transfer.as_mut(), outcome: None };
@@ -67,9 +79,16 @@ pub(super) async fn feed(stdin: Option<ChildStdin>, input: &[u8]) -> Result<()> 
     }
 }
 
-async fn drain(output: Option<Receiver>, bytes: &mut Vec<u8>) -> Result<()> {
-    if let Some(output) = output {
-        output.read_to_end(bytes).await?;
+async fn drain(output: Option<Receiver>, bytes: &mut Vec<u8>, written: Written) -> Result<()> {
+    /// How much is thrown away at a time: what a pipe holds.
+    const AT_ONCE: usize = 64 * 1024;
+    let Some(output) = output else { return Ok(()) };
+    match written {
+        Written::Kept => drop(output.read_to_end(bytes).await?),
+        Written::ThrownAway => {
+            let mut buffer = vec![0; AT_ONCE];
+            while output.read(&mut buffer).await? > 0 {}
+        }
     }
     Ok(())
 }
