@@ -152,7 +152,7 @@
         feature = "stdio",
         feature = "tls"
     )),
-    allow(dead_code, unused_imports)
+    allow(dead_code, unused_imports, unused_macros)
 )]
 // The documentation that is published has all features. Where the default ones are missing, a link
 // may lead to nothing.

@@ -113,6 +113,7 @@ impl Core {
 
     /// Gives up a child that has ended. Dropping its value may run foreign code, and so may waking
     /// the task that waits for it.
+    #[inline]
     fn drop_child(&self, child: Owned) {
         let task = child.spawned();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(child))) {

@@ -163,7 +163,7 @@ impl<T: Given> Next<'_, T> {
 
     /// The waiter has what it waited for. Returns the waker to wake when nothing is borrowed.
     #[must_use]
-    #[inline]
+    #[inline(always)] // on the way of each hand-over, and too often used to be inlined unasked
     pub(crate) fn serve(mut self) -> KeptWaker {
         self.slot.state = State::Handed;
         let waiting = mem::take(&mut self.slot.waiting);
@@ -262,7 +262,7 @@ impl<T: Given> Waiters<T> {
 
     /// Like [`next`](Self::next), if that waiter brought something like this. Otherwise it stays
     /// the first.
-    #[inline]
+    #[inline(always)] // on the way of each hand-over, and too often used to be inlined unasked
     pub(crate) fn next_if(&self, is_like: impl FnOnce(&T) -> bool) -> Option<Next<'_, T>> {
         let mut places = self.places.borrow_mut();
         let head = places.first_not_cancelled();

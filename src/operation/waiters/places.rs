@@ -157,7 +157,7 @@ impl<T: Given> Places<T> {
 
     /// Frees a place that is not in the queue and from which `waiting` has been taken. Returns the
     /// value in it.
-    #[inline]
+    #[inline(always)] // on the way of each hand-over, and too often used to be inlined unasked
     pub(super) fn release(&mut self, place: u32) -> T {
         let slot = self.slot(place);
         debug_assert_ne!(slot.state, State::Free, "a ticket is good for as long as its operation");
