@@ -400,7 +400,7 @@ fn n13_generators_that_were_left_behind_are_closed_before_it() {
             outcome.map(drop)
         });
         assert_eq!(numbers.anext().await?, Some(1));
-        std::mem::forget(numbers);
+        drop(numbers);
         Ok(())
     }))
     .unwrap();
