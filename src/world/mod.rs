@@ -12,8 +12,11 @@
 //! | `process/` | child processes |
 //! | `stdio/` | standard input and output |
 //! | `tls/` | TLS over any stream |
+//! | `by_reference` | the I/O traits of `futures`, for those whose `&` has them |
 //! | `tokio_io` | tokio's I/O traits for all of these |
 
+#[cfg(all(unix, not(loom), any(feature = "net", feature = "process")))]
+mod by_reference;
 #[cfg(all(unix, not(loom), feature = "net"))]
 pub mod fd;
 #[cfg(all(unix, not(loom), feature = "fs"))]

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::world::by_reference::{reads_by_reference, writes_by_reference};
 use crate::world::fd::AsyncFd;
 
 /// Reads as `T` does, and is a [checkpoint](crate::checkpoint()).
@@ -49,38 +50,6 @@ where
     }
 }
 
-/// The same as for a `&` of it.
-impl<T: AsFd> AsyncRead for AsyncFd<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buffer)
-    }
-}
+reads_by_reference!([T: AsFd] AsyncFd<T> where for<'a> &'a T: Read);
 
-/// The same as for a `&` of it.
-impl<T: AsFd> AsyncWrite for AsyncFd<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+writes_by_reference!([T: AsFd] AsyncFd<T> where for<'a> &'a T: Write);

@@ -11,6 +11,7 @@ use futures_io::AsyncRead;
 use rustix::buffer::spare_capacity;
 
 use crate::error::{Error, Result};
+use crate::world::by_reference::reads_by_reference;
 use crate::world::pipe::{into_blocking, prepare};
 use crate::world::reactor::readiness::{Reads, Side};
 use crate::world::reactor::registration::{Operation, Registration};
@@ -126,16 +127,7 @@ impl AsyncRead for &Receiver {
     }
 }
 
-/// The same as for a `&` of it.
-impl AsyncRead for Receiver {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buffer)
-    }
-}
+reads_by_reference!([] Receiver);
 
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::AsyncWrite;
 
 use crate::error::{Error, Result};
+use crate::world::by_reference::writes_by_reference;
 use crate::world::pipe::{into_blocking, prepare};
 use crate::world::reactor::readiness::{Side, Writes};
 use crate::world::reactor::registration::{Operation, Registration};
@@ -121,24 +122,7 @@ impl AsyncWrite for &Sender {
     }
 }
 
-/// The same as for a `&` of it.
-impl AsyncWrite for Sender {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+writes_by_reference!([] Sender);
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
