@@ -17,6 +17,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use rustix::net::SocketAddrAny;
 use socket2::SockRef;
 
 pub use kind::Datagrams;
@@ -80,6 +81,21 @@ impl<S: Datagrams> DatagramSocket<S> {
 
     pub(super) fn options(&self) -> SockRef<'_> {
         SockRef::from(self.io.source())
+    }
+
+    /// Waits for a datagram, and returns its length and its sender, in the form in which this kind
+    /// of socket has addresses.
+    #[track_caller]
+    pub(super) fn receive_from<A>(
+        &self,
+        buffer: &mut [u8],
+        takes: Takes,
+        sender: fn(Option<SocketAddrAny>) -> io::Result<A>,
+    ) -> impl Future<Output = Result<(usize, A)>> {
+        self.io.operate(Reads, move |io| {
+            let (length, from) = receive(io, buffer, takes)?.whole()?;
+            Ok((length, sender(from)?))
+        })
     }
 
     /// Takes over a socket of the standard library, and puts it into non-blocking mode.

@@ -18,10 +18,10 @@ use crate::error::{Error, Result, placed};
 use crate::operation::checkpoint::checkpoint;
 use crate::world::net::address::{self, Address};
 use crate::world::net::datagram::DatagramSocket;
-use crate::world::net::datagram::transfer::{Takes, receive, send_to};
+use crate::world::net::datagram::transfer::{Takes, send_to};
 use crate::world::net::doing::doing;
 use crate::world::net::names;
-use crate::world::reactor::readiness::{Reads, Writes};
+use crate::world::reactor::readiness::Writes;
 
 /// A UDP socket. It can be [connected](Self::connect) to a peer, or exchange datagrams with
 /// [anybody](Self::send_to).
@@ -135,10 +135,7 @@ impl DatagramSocket<net::UdpSocket> {
         &self,
         buffer: &mut [u8],
     ) -> impl Future<Output = Result<(usize, SocketAddr)>> {
-        self.registration().operate(Reads, |io| {
-            let (length, from) = receive(io, buffer, Takes::It)?.whole()?;
-            Ok((length, sender(from)?))
-        })
+        self.receive_from(buffer, Takes::It, sender)
     }
 
     /// Like [`recv_from`](Self::recv_from), but leaves the datagram in the queue, also if it does
@@ -152,10 +149,7 @@ impl DatagramSocket<net::UdpSocket> {
         &self,
         buffer: &mut [u8],
     ) -> impl Future<Output = Result<(usize, SocketAddr)>> {
-        self.registration().operate(Reads, |io| {
-            let (length, from) = receive(io, buffer, Takes::Nothing)?.whole()?;
-            Ok((length, sender(from)?))
-        })
+        self.receive_from(buffer, Takes::Nothing, sender)
     }
 
     /// The address that the socket is bound to.

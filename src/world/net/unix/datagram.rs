@@ -15,10 +15,9 @@ use crate::error::{Error, Result, placed};
 use crate::operation::checkpoint::checkpoint;
 use crate::operation::time::sleep;
 use crate::world::net::datagram::DatagramSocket;
-use crate::world::net::datagram::transfer::{Takes, receive, sending_failed};
+use crate::world::net::datagram::transfer::{Takes, sending_failed};
 use crate::world::net::doing::doing;
 use crate::world::net::unix::{address, listener};
-use crate::world::reactor::readiness::Reads;
 
 /// A socket for datagrams between processes on the same machine. They arrive in order, and none is
 /// lost: whoever sends waits for room in the receiver's queue.
@@ -228,10 +227,7 @@ impl DatagramSocket<net::UnixDatagram> {
         &self,
         buffer: &mut [u8],
     ) -> impl Future<Output = Result<(usize, SocketAddr)>> {
-        self.registration().operate(Reads, |io| {
-            let (length, from) = receive(io, buffer, Takes::It)?.whole()?;
-            Ok((length, sender(from)?))
-        })
+        self.receive_from(buffer, Takes::It, sender)
     }
 
     /// Like [`recv_from`](Self::recv_from), but leaves the datagram in the queue, also if it does
@@ -245,10 +241,7 @@ impl DatagramSocket<net::UnixDatagram> {
         &self,
         buffer: &mut [u8],
     ) -> impl Future<Output = Result<(usize, SocketAddr)>> {
-        self.registration().operate(Reads, |io| {
-            let (length, from) = receive(io, buffer, Takes::Nothing)?.whole()?;
-            Ok((length, sender(from)?))
-        })
+        self.receive_from(buffer, Takes::Nothing, sender)
     }
 
     /// The address of the socket, if it has one.
