@@ -10,15 +10,20 @@
 //! where temporary files go, and is in the system's memory when it is read; so this measures what it
 //! costs to get there, and not the disk. It takes 4 GiB of memory, and 1 GiB of the disk.
 
+#[path = "../clock.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
+mod clock;
+#[path = "../turns.rs"]
+mod turns;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::LazyLock;
-use std::time::Instant;
 use std::{env, fs, process};
 
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use turns::{Turns, Work};
 
 const FILES: usize = 10_000;
 const TASKS: usize = 16;
@@ -27,15 +32,6 @@ const SMALL: usize = 64 << 10;
 const LARGE: usize = 1 << 20;
 const ENTRIES: usize = 100_000;
 const CONTENTS: &[u8] = &[7; 1000];
-
-type Subject = (&'static str, fn(&Place));
-
-/// A piece of work, done by each subject.
-struct Work {
-    name: &'static str,
-    title: &'static str,
-    subjects: [Subject; 4],
-}
 
 /// Where it is done.
 struct Place {
@@ -50,6 +46,7 @@ macro_rules! work {
         Work {
             name: concat!(stringify!($name) $(, "_", stringify!($size))?),
             title: $title,
+            count: 1,
             subjects: [
                 ("seedbed", |place| run_seedbed(seedbed_::$name$(::<$size>)?(place))),
                 ("tokio", |place| run_tokio(tokio_::$name$(::<$size>)?(place))),
@@ -60,7 +57,7 @@ macro_rules! work {
     };
 }
 
-const WORKS: &[Work] = &[
+const WORKS: &[Work<Place>] = &[
     work!(write_small, "10,000 files of 1,000 bytes written, one after the other"),
     work!(read_small, "… read"),
     work!(read_small_in_tasks, "… read by 16 tasks"),
@@ -376,7 +373,7 @@ mod std_ {
 }
 
 impl Place {
-    fn at(within: &Path, work: &Work) -> Place {
+    fn at(within: &Path, work: &Work<Place>) -> Place {
         let small = (0..FILES).map(|i| within.join("small").join(i.to_string())).collect();
         let is_needed = work.name.starts_with("write") && work.name != "write_small";
         let bytes = if is_needed { vec![1; GIB] } else { Vec::new() };
@@ -395,85 +392,22 @@ impl Place {
     }
 }
 
-/// Does a subject's work twice, and returns the milliseconds that the second time took.
-fn measure(work: &Work, subject: &str, within: &Path, clock: fn() -> f64) -> f64 {
-    let place = Place::at(within, work);
-    let (_, run) = work.subjects.iter().find(|(name, _)| *name == subject).expect("a subject");
-    let mut time = 0.0;
-    for _ in 0..2 {
-        if work.name == "write_small" {
-            // To replace a file makes some file systems wait for the disk.
-            place.small.iter().for_each(|path| fs::remove_file(path).unwrap());
-        }
-        let begin = clock();
-        run(&place);
-        time = clock() - begin;
-    }
-    time * 1000.0
-}
-
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
-}
-
-fn wall_time() -> f64 {
-    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    BEGIN.elapsed().as_secs_f64()
-}
-
-/// The time that all threads of the process have run.
-fn cpu_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is there to be written to.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
 fn main() {
-    let mut rounds = 5;
-    let (mut only, mut subject, mut clock) = (None, None, "--wall-time".to_owned());
-    let mut folder = env::temp_dir();
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match &*argument {
-            "--rounds" => rounds = arguments.next().and_then(|n| n.parse().ok()).expect("a number"),
-            "--only" => only = arguments.next(),
-            "--subject" => subject = arguments.next(),
-            "--wall-time" | "--cpu-time" => clock = argument,
-            _ => folder = argument.into(),
-        }
-    }
-    let chosen = |work: &&Work| only.as_ref().is_none_or(|only| work.name == only);
-    let works: Vec<_> = WORKS.iter().filter(chosen).collect();
-    if let Some(subject) = subject {
-        let clock = if clock == "--cpu-time" { cpu_time } else { wall_time };
-        return print!("{}", measure(works[0], &subject, &folder, clock));
+    let turns = Turns::from_arguments();
+    let folder = turns.rest.as_ref().map_or_else(env::temp_dir, PathBuf::from);
+    if let Some((work, run)) = turns.here(WORKS) {
+        let place = Place::at(&folder, work);
+        let prepare = || {
+            if work.name == "write_small" {
+                // To replace a file makes some file systems wait for the disk.
+                place.small.iter().for_each(|path| fs::remove_file(path).unwrap());
+            }
+        };
+        return work.measure(1e3, prepare, || run(&place));
     }
     let folder = folder.join(format!("seedbed-files-{}", process::id()));
     Place::make(&folder);
-    println!(
-        "| milliseconds | seedbed | tokio | async-fs | std, in place |\n|---|---|---|---|---|"
-    );
-    for work in works {
-        let mut samples = [const { Vec::new() }; 4];
-        for round in 0..rounds {
-            for turn in 0..4 {
-                let index = (turn + round) % 4; // none is always first
-                let mut child = Command::new(env::current_exe().unwrap());
-                let subject = work.subjects[index].0;
-                child.args(["--only", work.name, "--subject", subject, &clock]).arg(&folder);
-                let output = child.output().unwrap();
-                assert!(output.status.success(), "{output:?}");
-                samples[index].push(String::from_utf8_lossy(&output.stdout).parse().unwrap());
-            }
-        }
-        let [ours, others @ ..] = samples.map(|mut samples| median(&mut samples));
-        print!("| {} | {ours:.0} |", work.title);
-        for other in others {
-            print!(" {other:.0} ({:.2}) |", other / ours);
-        }
-        println!();
-    }
+    let head = "| milliseconds | seedbed | tokio | async-fs | std, in place |";
+    turns.take(WORKS, head, Some(folder.to_str().expect("a name in Unicode")));
     fs::remove_dir_all(folder).unwrap();
 }

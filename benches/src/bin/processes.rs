@@ -9,24 +9,20 @@
 //! that process, without its children, in place of wall time: what each adds to what the children
 //! take, which is the same for all.
 
-use std::env;
+#[path = "../clock.rs"]
+#[allow(dead_code, reason = "the other benchmarks need more of it")]
+mod clock;
+#[path = "../turns.rs"]
+mod turns;
+
 use std::process::Command;
-use std::sync::LazyLock;
-use std::time::Instant;
+
+use turns::{Turns, Work};
 
 const PROCESSES: usize = 400;
 const TASKS: usize = 16;
 const MIB: usize = 1 << 20;
 const OUTPUTS: usize = 50;
-
-/// A piece of work, done by each subject.
-struct Work {
-    name: &'static str,
-    title: &'static str,
-    /// How many processes there are in it.
-    count: usize,
-    subjects: [(&'static str, fn()); 4],
-}
 
 macro_rules! work {
     ($name:ident, $count:ident, $title:literal) => {
@@ -35,18 +31,18 @@ macro_rules! work {
             title: $title,
             count: $count,
             subjects: [
-                ("seedbed", || seedbed::run(seedbed_::$name()).unwrap()),
-                ("tokio", || run_tokio(tokio_::$name())),
-                ("async-process", || {
+                ("seedbed", |()| seedbed::run(seedbed_::$name()).unwrap()),
+                ("tokio", |()| run_tokio(tokio_::$name())),
+                ("async-process", |()| {
                     futures_lite::future::block_on(async_process_::$name()).unwrap()
                 }),
-                ("std", std_::$name),
+                ("std", |()| std_::$name()),
             ],
         }
     };
 }
 
-const WORKS: &[Work] = &[
+const WORKS: &[Work<()>] = &[
     work!(status, PROCESSES, "`true`, one after the other"),
     work!(status_in_tasks, PROCESSES, "`true`, by 16 tasks"),
     work!(output, OUTPUTS, "the output of a MiB"),
@@ -187,73 +183,14 @@ mod std_ {
     }
 }
 
-/// Does a subject's work twice, and returns how many microseconds each process took the second time.
-fn measure(work: &Work, subject: &str, clock: fn() -> f64) -> f64 {
-    let (_, run) = work.subjects.iter().find(|(name, _)| *name == subject).expect("a subject");
-    run();
-    let begin = clock();
-    run();
-    (clock() - begin) * 1e6 / work.count as f64
-}
-
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
-}
-
-fn wall_time() -> f64 {
-    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    BEGIN.elapsed().as_secs_f64()
-}
-
-/// The time that all threads of the process have run.
-fn cpu_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is there to be written to.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
 fn main() {
-    let mut rounds = 5;
-    let (mut only, mut subject, mut clock) = (None, None, "--wall-time".to_owned());
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match &*argument {
-            "--rounds" => rounds = arguments.next().and_then(|n| n.parse().ok()).expect("a number"),
-            "--only" => only = arguments.next(),
-            "--subject" => subject = arguments.next(),
-            "--wall-time" | "--cpu-time" => clock = argument,
-            _ => panic!("what is `{argument}`?"),
-        }
+    let turns = Turns::from_arguments();
+    if let Some(argument) = &turns.rest {
+        panic!("what is `{argument}`?");
     }
-    let chosen = |work: &&Work| only.as_ref().is_none_or(|only| work.name == only);
-    let works: Vec<_> = WORKS.iter().filter(chosen).collect();
-    if let Some(subject) = subject {
-        let clock = if clock == "--cpu-time" { cpu_time } else { wall_time };
-        return print!("{}", measure(works[0], &subject, clock));
+    if let Some((work, run)) = turns.here(WORKS) {
+        return work.measure(1e6, || (), || run(&()));
     }
-    println!(
-        "| microseconds for each | seedbed | tokio | async-process | std, in place |\n\
-         |---|---|---|---|---|"
-    );
-    for work in works {
-        let mut samples = [const { Vec::new() }; 4];
-        for round in 0..rounds {
-            for turn in 0..4 {
-                let index = (turn + round) % 4; // none is always first
-                let mut child = Command::new(env::current_exe().unwrap());
-                child.args(["--only", work.name, "--subject", work.subjects[index].0, &clock]);
-                let output = child.output().unwrap();
-                assert!(output.status.success(), "{output:?}");
-                samples[index].push(String::from_utf8_lossy(&output.stdout).parse().unwrap());
-            }
-        }
-        let [ours, others @ ..] = samples.map(|mut samples| median(&mut samples));
-        print!("| {} | {ours:.0} |", work.title);
-        for other in others {
-            print!(" {other:.0} ({:.2}) |", other / ours);
-        }
-        println!();
-    }
+    let head = "| microseconds for each | seedbed | tokio | async-process | std, in place |";
+    turns.take(WORKS, head, None);
 }
