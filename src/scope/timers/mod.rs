@@ -5,7 +5,7 @@ pub(crate) mod wheel;
 
 use std::cell::RefCell;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
@@ -21,7 +21,7 @@ use crate::scope::tree::pool::ScopeRef;
 #[must_use]
 pub fn now() -> Instant {
     CLOCK.with(|clock| match clock {
-        Some(clock) => clock.base() + Duration::from_nanos(clock.now()),
+        Some(clock) => clock.instant(),
         None => Instant::now(),
     })
 }
