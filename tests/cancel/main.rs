@@ -20,6 +20,8 @@ mod reasons;
 mod shields;
 #[cfg(all(feature = "stdio", unix))]
 mod streams;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -312,6 +314,8 @@ impl Waits {
         all.extend(self.locks());
         all.extend(self.notices());
         all.extend(self.descriptors());
+        #[cfg(feature = "tls")]
+        all.extend(tls::waits());
         all
     }
 }

@@ -8,6 +8,8 @@ mod processes;
 mod starving;
 #[cfg(all(feature = "stdio", unix))]
 mod streams;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::cell::Cell;
 

@@ -33,6 +33,10 @@
 //! - `SEEDBED_SOAK_SEED=N` runs the epoch with that seed after the first one. A failure names its
 //!   seed.
 
+#[cfg(all(feature = "tls", unix))]
+#[path = "../support/tls.rs"]
+mod tls;
+
 #[cfg(unix)]
 mod client;
 #[cfg(unix)]

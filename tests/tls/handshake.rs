@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rustls::version::TLS12;
 use rustls::{Connection, ProtocolVersion};
 use seedbed::net::{TcpListener, TcpStream, UnixStream};
 use seedbed::testing::VirtualClock;
 use seedbed::tls::{self, TlsFailed};
-use seedbed::{CancelScope, NotRunning, Result, TooSlow, fail_after, nursery, sleep};
+use seedbed::{CancelScope, Deadlock, NotRunning, Result, TooSlow, fail_after, nursery, sleep};
 
 use super::memory::{Memory, pair};
 use super::support::{run, run_on, secs, shape};
@@ -128,6 +129,34 @@ fn w06_a_handshake_that_is_slow_ends_with_its_limit() {
         let handshake = tls::connect(&configs.client, NAME, near);
         let error = fail_after(secs(1), handshake).await.unwrap_err();
         assert!(error.is::<TooSlow>());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn w06_a_handshake_may_have_no_limit() {
+    let clock = VirtualClock::new();
+    let outcome = run_on(&clock, async {
+        let (near, _far) = pair(1 << 20);
+        tls::accept(&Configs::new().server, near).limit(Duration::MAX).await
+    });
+    // It waits without a timer.
+    assert!(outcome.unwrap_err().is::<Deadlock>());
+    assert_eq!(clock.elapsed(), Duration::ZERO);
+}
+
+/// Before TLS 1.3 the server has the last word, and its client waits for that.
+#[test]
+fn w06_a_server_of_old_tls_leaves_no_part_of_the_handshake_unsent() {
+    run(async {
+        let configs = Configs::speaking(&[&TLS12]);
+        for capacity in [1, 10, 50, 1 << 20] {
+            let (client, server) = configs.pair(capacity).await?;
+            let version = client.with_connection(|connection| connection.protocol_version());
+            assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
+            greet(&client, &server).await?;
+        }
         Ok(())
     })
     .unwrap();

@@ -14,6 +14,7 @@ mod halves;
 mod handshake;
 #[cfg(feature = "hyper")]
 mod http;
+#[path = "../support/memory.rs"]
 mod memory;
 mod refusals;
 
@@ -24,7 +25,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{
+    ClientConfig, DEFAULT_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
 use seedbed::tls::{self, TlsStream};
 use seedbed::{Error, Result, nursery};
 
@@ -82,10 +85,14 @@ impl Authority {
 
     /// What a client that trusts it has.
     fn client(&self) -> ClientConfig {
+        self.client_speaking(DEFAULT_VERSIONS)
+    }
+
+    fn client_speaking(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth()
@@ -125,6 +132,14 @@ impl Configs {
         let (mut client, mut server) = (authority.client(), authority.sign(named(NAME)).server());
         change(&mut client, &mut server);
         Configs { client: Arc::new(client), server: Arc::new(server) }
+    }
+
+    /// With a client that knows only these versions.
+    fn speaking(versions: &[&'static SupportedProtocolVersion]) -> Configs {
+        let authority = Authority::new();
+        let client = authority.client_speaking(versions);
+        let server = authority.sign(named(NAME)).server();
+        Configs { client: client.into(), server: server.into() }
     }
 
     /// Does both handshakes.

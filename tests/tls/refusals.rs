@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustls::version::TLS12;
 use rustls::{ClientConnection, PeerMisbehaved, ProtocolVersion};
 use seedbed::net::TcpListener;
 use seedbed::tls::{self, TlsFailed, TlsStream};
@@ -168,15 +169,7 @@ fn w06_keys_may_change_all_the_time_between_bytes() {
 #[test]
 fn w06_an_old_client_cannot_ask_for_another_handshake_without_end() {
     run(async {
-        let authority = super::Authority::new();
-        let server = authority.sign(super::named(NAME)).server();
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(authority.certificate.clone())?;
-        let client = rustls::ClientConfig::builder_with_provider(super::provider())
-            .with_protocol_versions(&[&rustls::version::TLS12])?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let configs = Configs { client: client.into(), server: server.into() };
+        let configs = Configs::speaking(&[&TLS12]);
         let (client, server) = configs.pair(1 << 20).await?;
         let version = client.with_connection(|connection| connection.protocol_version());
         assert_eq!(version, Some(ProtocolVersion::TLSv1_2));

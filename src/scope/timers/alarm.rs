@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::platform::clock::{self, CLOCK};
+use crate::platform::clock::{self, CLOCK, NEVER};
 use crate::scope::timers::{Timer, now};
 
 /// A future that is ready from a certain instant on, cancelled or not.
@@ -24,9 +24,12 @@ impl Alarm {
         Alarm { deadline, timer: Timer::NONE }
     }
 
-    /// An alarm that is ready when this much time has passed.
+    /// An alarm that is ready when this much time has passed; never, if that is too much for an
+    /// `Instant`.
     pub(crate) fn after(time: Duration) -> Alarm {
-        Alarm::new(now() + time)
+        const LONG: Duration = Duration::from_nanos(NEVER);
+        let now = now();
+        Alarm::new(now.checked_add(time).unwrap_or(now + LONG))
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -45,6 +48,9 @@ impl Future for Alarm {
         CLOCK.with(|clock| {
             let clock = clock.expect("a timer was polled outside `seedbed::run`");
             let deadline = clock::nanos_of(clock, this.deadline);
+            if deadline == NEVER {
+                return Poll::Pending;
+            }
             if clock.now() >= deadline {
                 std::mem::replace(&mut this.timer, Timer::NONE).clear();
                 return Poll::Ready(());

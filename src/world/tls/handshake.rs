@@ -146,7 +146,7 @@ impl<S> Handshake<S> {
     }
 
     /// Sets how long it may take, counted from when it is first polled. After that it fails with an
-    /// error of the kind [`TimedOut`](io::ErrorKind::TimedOut).
+    /// error of the kind [`TimedOut`](io::ErrorKind::TimedOut). [`Duration::MAX`] means no limit.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

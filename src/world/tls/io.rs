@@ -108,9 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             }
             let session = borrow(&self.session)?;
             if !session.connection().is_handshaking() {
-                // A server has only tickets left to send. They may wait: perhaps the client does
-                // not read before it has written something.
-                let is_done = sent.is_ready() || session.is_server();
+                let is_done = sent.is_ready() || session.has_only_tickets();
                 return if is_done { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             drop(session);

@@ -7,7 +7,7 @@
 
 use std::io::{self, BufRead, IoSlice, Write};
 
-use rustls::Connection;
+use rustls::{Connection, ProtocolVersion};
 
 use crate::world::tls::buffer::Buffer;
 use crate::world::tls::failure::Broken;
@@ -62,8 +62,12 @@ impl Session {
         self.direction
     }
 
-    pub(super) fn is_server(&self) -> bool {
+    /// Whether what is left to be sent, once the handshake is done, may wait: perhaps the client
+    /// does not read its tickets before it has written something. Before TLS 1.3 it is the last part
+    /// of the handshake, which the client waits for.
+    pub(super) fn has_only_tickets(&self) -> bool {
         matches!(self.connection, Connection::Server(_))
+            && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
     pub(super) fn broken(&self) -> Option<&Broken> {

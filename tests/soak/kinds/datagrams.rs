@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use seedbed::fd::AsyncFd;
 use seedbed::net::{Truncated, UdpSocket, UnixDatagram, UnixStream};
-use seedbed::{Error, Result, move_on_after, nursery, pipe};
+use seedbed::{Result, move_on_after, nursery, pipe};
 
-use super::Kind;
-use crate::world::{Life, Random, is_exhaustion, network};
+use super::{Kind, bytes};
+use crate::world::{Life, Random, network};
 
 /// The longest datagram of UDP over IPv4.
 const LONGEST: usize = 65_507;
@@ -69,12 +69,6 @@ impl Kind for Datagrams {
     /// Nothing goes on without its task.
     async fn settle() -> Result<()> {
         Ok(())
-    }
-
-    fn is_starved(error: &Error) -> bool {
-        // An error that names the address has only the text of the system's.
-        let exhausted = io::Error::from(Errno::MFILE).to_string();
-        error.find().is_some_and(is_exhaustion) || error.to_string().contains(&exhausted)
     }
 }
 
@@ -261,11 +255,4 @@ fn is_truncated(error: &io::Error, room: usize, length: usize) -> bool {
         assert_eq!((truncated.kept(), truncated.length()), (room, Some(length)));
         true
     })
-}
-
-fn bytes(seed: u64, length: usize) -> Vec<u8> {
-    let words = (0..length.div_ceil(8) as u64).map(|at| Random(seed.wrapping_add(at)).next());
-    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
-    bytes.truncate(length);
-    bytes
 }

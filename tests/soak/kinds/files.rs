@@ -11,7 +11,7 @@ use rustix::io::ioctl_fionread;
 use seedbed::fs::{self, Failure, File};
 use seedbed::{CancelScope, Error, Result, nursery, yield_now};
 
-use super::Kind;
+use super::{Kind, bytes};
 use crate::world::{Life, Random, is_exhaustion};
 
 /// How many operations there are at once.
@@ -86,7 +86,7 @@ impl Kind for Files {
             let name = path.file_name().and_then(|name| name.to_str()).expect("it is one of ours");
             if let Some(seed) = name.strip_prefix("whole-") {
                 let (seed, found) = (seed.parse().expect("a seed"), std::fs::read(&path)?);
-                assert!(found == contents(seed, found.len()), "{path:?} is not what was written");
+                assert!(found == bytes(seed, found.len()), "{path:?} is not what was written");
             }
         }
         Ok(std::fs::remove_dir_all(folder())?)
@@ -100,14 +100,6 @@ impl Kind for Files {
 
 fn folder() -> PathBuf {
     std::env::temp_dir().join(format!("seedbed-soak-{}", std::process::id()))
-}
-
-/// What is written to a file, from its start.
-fn contents(seed: u64, length: usize) -> Vec<u8> {
-    let words = (0..length.div_ceil(8) as u64).map(|at| Random(seed.wrapping_add(at)).next());
-    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
-    bytes.truncate(length);
-    bytes
 }
 
 /// If it has failed, the file has as many bytes as the error says.
@@ -126,7 +118,7 @@ impl Files {
 
     async fn whole(&self, life: &Life, length: usize) -> Result<()> {
         let [path, copy] = ["whole", "copy"].map(|kind| self.path(kind));
-        let bytes = contents(self.seed, length);
+        let bytes = bytes(self.seed, length);
         judge(fs::write(&path, &bytes).await, &path)?;
         life.rest(self.pause).await?;
         assert!(fs::read(&path).await? == bytes, "{path:?} has other contents");
@@ -150,7 +142,7 @@ impl Files {
             let mut buffer = vec![0; length];
             match random.below(7) {
                 0 => {
-                    let bytes = contents(random.next(), length);
+                    let bytes = bytes(random.next(), length);
                     let outcome = file.write_all(&bytes).await;
                     let done = match &outcome {
                         Ok(()) => length,
@@ -167,7 +159,7 @@ impl Files {
                     outcome?;
                 }
                 1 => {
-                    let bytes = contents(random.next(), length);
+                    let bytes = bytes(random.next(), length);
                     file.write_all_at(&bytes, place as u64).await?;
                     put(&mut model, place, &bytes);
                 }
@@ -238,7 +230,7 @@ impl Files {
     async fn pipe(&self, length: usize) -> Result<()> {
         let path = self.path("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RWXU, 0)?;
-        let bytes = contents(self.seed, length);
+        let bytes = bytes(self.seed, length);
         let mut end = OtherEnd::open(&path)?;
         nursery(async |n| {
             let reading = n.spawn(fs::read(&path));

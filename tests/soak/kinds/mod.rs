@@ -1,10 +1,10 @@
-//! What else is done while a server lives: files, processes, and whatever has a file here. Each
+//! What else is done while a server lives: files, processes, TLS, and whatever has a file here. Each
 //! piece of it is a task that may be cancelled or dropped at any time, and may find that there are
 //! no descriptors left.
 //!
 //! A further kind is a type that implements [`Kind`], in a file of its own, and a line in [`KINDS`].
 #![cfg_attr(
-    not(any(feature = "fs", feature = "process")),
+    not(any(feature = "fs", feature = "process", feature = "tls")),
     allow(dead_code, reason = "each kind needs a feature")
 )]
 
@@ -14,11 +14,15 @@ mod datagrams;
 mod files;
 #[cfg(feature = "process")]
 mod processes;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Barrier};
 
+use rustix::io::Errno;
 use seedbed::{CancelScope, CapacityLimiter, Error, Result, Token, nursery, to_thread};
 
 use crate::process::{wait_for_main_thread, wait_for_threads};
@@ -32,6 +36,8 @@ pub const KINDS: &[Entry] = &[
     entry::<files::Files>(),
     #[cfg(feature = "process")]
     entry::<processes::Processes>(),
+    #[cfg(feature = "tls")]
+    entry::<tls::Tls>(),
 ];
 
 /// How many jobs all kinds together may have on other threads at once. A job that has ended counts
@@ -61,7 +67,9 @@ pub trait Kind: Sized + 'static {
 
     /// Whether it has failed because there was no descriptor left.
     fn is_starved(error: &Error) -> bool {
-        error.find().is_some_and(is_exhaustion)
+        // An error that names the address has only the text of the system's.
+        let exhausted = io::Error::from(Errno::MFILE).to_string();
+        error.find().is_some_and(is_exhaustion) || error.to_string().contains(&exhausted)
     }
 }
 
@@ -175,6 +183,14 @@ pub async fn be_idle() -> Result<()> {
             return Ok(());
         }
     }
+}
+
+/// What is made up from a seed.
+fn bytes(seed: u64, length: usize) -> Vec<u8> {
+    let words = (0..length.div_ceil(8) as u64).map(|at| Random(seed.wrapping_add(at)).next());
+    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    bytes.truncate(length);
+    bytes
 }
 
 /// What must hold of all kinds when a life is over.

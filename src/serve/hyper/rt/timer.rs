@@ -31,10 +31,7 @@ pub struct Timer;
 
 impl rt::Timer for Timer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
-        // Nobody waits until a time that does not fit into an `Instant`: 30 years will do.
-        const LONG: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-        let now = now();
-        self.sleep_until(now.checked_add(duration).unwrap_or(now + LONG))
+        Box::pin(Sleep(Alarm::after(duration)))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn rt::Sleep>> {

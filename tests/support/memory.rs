@@ -1,5 +1,6 @@
 //! Streams in memory, which know nothing of this crate, and keep only the last waker of each
 //! direction.
+#![allow(dead_code, reason = "not every test binary needs all of it")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
