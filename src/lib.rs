@@ -212,6 +212,7 @@ pub use operation::{Cancellable, cancellable, until_stopped};
 pub use run::run_on_cores;
 pub use run::{Builder, run};
 pub use scope::frame::{PreventYields, prevent_yields};
+pub use scope::local::Local;
 pub use scope::{
     CancelHandle, CancelScope, cancel_scope, current_effective_deadline, fail_after, fail_at,
     finishing, idle, move_on_after, move_on_at,

@@ -279,6 +279,44 @@
 //! and spawns `'static` futures. Once the nursery has closed, spawning fails and gives the future
 //! back.
 //!
+//! # What is set around a nursery
+//!
+//! A child is polled by its nursery. So whatever is set around the nursery, and holds while
+//! something is being polled, holds for the child as well, for its clean-up and for its destructors:
+//! a [`Local`](crate::Local) of this crate, a span of `tracing` (`.instrument(…)`), a `task_local!`
+//! of tokio's. Nothing has to be handed on, nor cloned for each child.
+//!
+//! ```
+//! use seedbed::{Local, nursery};
+//!
+//! static REQUEST: Local<u64> = Local::new();
+//!
+//! # seedbed::run(async {
+//! let handler = async {
+//!     nursery(async |n| {
+//!         n.spawn(async { Ok(assert_eq!(REQUEST.get(), Some(7))) });
+//!         Ok(())
+//!     })
+//!     .await
+//! };
+//! REQUEST.scope(7, handler).await
+//! # })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! What is set around the *spawner* is not inherited, if that is further in than the nursery, or
+//! elsewhere: the child may outlast it. It is the same with scopes. A child of
+//! [`start`](#a-child-that-says-when-it-is-up) is an exception for as long as it belongs to its
+//! caller; when it has said that it is up, it has what is around the nursery. Whatever a child
+//! should keep from its spawner, it takes along and sets around itself:
+//! `n.spawn(work().instrument(Span::current()))`.
+//!
+//! [`Local`](crate::Local#who-has-which-value) has a table of what has which value. Two things are
+//! worth knowing about other libraries. A function given to
+//! [`Token::run_sync_soon`](crate::Token::run_sync_soon) has no value of a `Local`, but may find the
+//! span or the `task_local!` of whatever task was running just then; it should set its own. And a
+//! guard such as `span.enter()` must not be held across an `.await`, here as anywhere.
+//!
 //! # Memory
 //!
 //! A child takes one node in the run's table, which is free for the next child when this one has

@@ -83,7 +83,7 @@
 //! | `yield_now`, `coop::consume_budget` | [`yield_now`](crate::yield_now()), [`checkpoint`](crate::checkpoint()) |
 //! | `coop::cooperative`, `poll_proceed` | [`cancellable`](crate::cancellable) makes any future an operation of this crate |
 //! | `coop::unconstrained`, `has_budget_remaining` | not needed: whatever is ready counts, and only the budget of the whole task ends its poll |
-//! | `task_local!` | a value outside the nursery, borrowed by the children |
+//! | `task_local!`, which a spawned task does not inherit | [`Local`](crate::Local), which children inherit; so they do a `task_local!` [around their nursery](crate::guide::nurseries#what-is-set-around-a-nursery). Mostly a value outside the nursery will do, which the children borrow |
 //! | `join!`, `try_join!` | a nursery; `join!` of `futures` works, with both in one task |
 //! | `join_all`, `try_join_all` of `futures` | [`gather`](crate::gather()), or a [flow](crate::guide::flows) with a limit on how many run at once |
 //! | `select!` over futures of one kind | [`race`](crate::race()), which waits for the losers and hands over what they still end with; [`race_ok`](crate::race_ok()) for the first that succeeds |

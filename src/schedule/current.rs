@@ -35,6 +35,9 @@ pub(crate) struct Thread {
     /// they are.
     pub(crate) scope: Cell<*const ()>,
     pub(crate) frame: Cell<*const ()>,
+    /// The values that hold for what is being polled: see `scope::local`, which alone knows what
+    /// they are.
+    pub(crate) locals: Cell<*const ()>,
     pub(crate) unit: Cell<UnitId>,
     /// The unit itself, while it is being polled.
     pub(crate) polled: Cell<*const Unit>,
@@ -77,6 +80,7 @@ thread_static! {
         table: Cell::new(ptr::null()),
         scope: Cell::new(ptr::null()),
         frame: Cell::new(ptr::null()),
+        locals: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
         polled: Cell::new(ptr::null()),
         polled_for: Cell::new(PolledFor::Nurseries),
@@ -162,20 +166,27 @@ pub(crate) fn polled_unit() -> *const Unit {
     THREAD.with(|thread| thread.polled.get())
 }
 
-/// Runs `f` as if from the run loop, in no scope, frame or unit: what comes from outside does not
-/// belong to anything that is being polled.
+/// Runs `f` as if from the run loop, in no scope, frame or unit, and with no local values: what
+/// comes from outside does not belong to anything that is being polled.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
     struct Restore {
         _host: Host,
         scope: *const (),
+        locals: *const (),
     }
     impl Drop for Restore {
         fn drop(&mut self) {
-            THREAD.with(|thread| thread.scope.set(self.scope));
+            THREAD.with(|thread| {
+                thread.scope.set(self.scope);
+                thread.locals.set(self.locals);
+            });
         }
     }
-    let _restore = THREAD
-        .with(|thread| Restore { _host: Host::new(), scope: thread.scope.replace(ptr::null()) });
+    let _restore = THREAD.with(|thread| Restore {
+        _host: Host::new(),
+        scope: thread.scope.replace(ptr::null()),
+        locals: thread.locals.replace(ptr::null()),
+    });
     THREAD.with(|thread| {
         thread.unit.set(UnitId::NONE);
         thread.frame.set(ptr::null());

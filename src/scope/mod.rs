@@ -5,6 +5,7 @@
 //! | `tree` | the tree of scopes: how a cancellation travels down it, how a scope is entered and left |
 //! | `current` | the scope and the frame that are being polled |
 //! | `frame` | the bodies of generators, in which open scopes are counted |
+//! | `local` | values that hold for all that runs below |
 //! | `deadline` | when a scope is cancelled by the clock |
 //! | `timers` | the timers of a run |
 //! | `timeout` | scopes around one future, with a time limit |
@@ -21,6 +22,7 @@ pub(crate) mod current;
 mod deadline;
 pub(crate) mod frame;
 pub(crate) mod graceful;
+pub(crate) mod local;
 mod timeout;
 pub(crate) mod timers;
 pub(crate) mod tree;

@@ -91,7 +91,8 @@ impl Token {
     /// It can be called anywhere, including on a signal handler's thread and on the run's own
     /// thread, and never blocks. The function runs between tasks and in no cancel scope, so it
     /// should be short: set an [`Event`](crate::Event), cancel a scope, spawn through a
-    /// [`NurseryHandle`](crate::NurseryHandle). If this returns `Ok`, the function will be called,
+    /// [`NurseryHandle`](crate::NurseryHandle). It has no value of a [`Local`](crate::Local). (It may
+    /// be called deep inside of what is being polled, so a span of `tracing` may be anybody's.) If this returns `Ok`, the function will be called,
     /// even if the run is just ending. The exception is a run that itself fails (with a
     /// [`Deadlock`](crate::Deadlock), or because its reactor is broken): it drops the functions it
     /// has not got to.
@@ -186,7 +187,8 @@ impl Token {
     /// Trio's `from_thread.run`.
     ///
     /// The closure is sent to that thread; its future need not be `Send`. The task belongs to the
-    /// run, is in none of the program's scopes, and is cancelled when the main future has ended.
+    /// run, is in none of the program's scopes, and is cancelled when the main future has ended. It
+    /// has the values of each [`Local`](crate::Local) that is set around [`run`](crate::run()).
     ///
     /// # Errors
     ///

@@ -287,6 +287,8 @@ pub const TYPES: &[Methods] = &[
     has("Generator", &["aclose", "anext", "asend", "athrow"]),
     has("Items", &["anext", "asend", "athrow"]),
     has("Interval", &["tick"]),
+    // It is what its future is.
+    has("Local", &["scope"]),
     has("Receiver", &["recv", "recv_many"]),
     has("Sender", &["reserve", "send"]),
     has("Server", &["serve"]),
@@ -352,6 +354,7 @@ pub fn method(of: Type, name: &str) -> Option<Body> {
             Some(body(1, Task))
         }
         (Type::Flow, "map_latest" | "then") => Some(body(0, Task)),
+        (Type::Other("Local"), "scope") => Some(body(1, Here)),
         (Type::Other("Server" | "hyper::Connection" | "hyper::Server"), "serve") => {
             Some(body(0, Task))
         }
