@@ -37,7 +37,7 @@
 //! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`Nursery::service`], [`Nursery::named`], [`NurseryHandle`] |
 //! | run several futures | [`race`], [`race_ok`], [`gather`] |
-//! | cancel | [`cancel_scope`], [`Task::cancel`], [`CancelScope`], [`cancellable`], [`Cancelled`], [`Reason`] |
+//! | cancel | [`cancel_scope`], [`Task::cancel`], [`CancelScope`], [`cancellable`], [`cancellable_stream`], [`Cancelled`], [`Reason`] |
 //! | stop gracefully | [`CancelScope::cancel_gracefully`], [`finishing`], [`idle`], [`until_stopped`] |
 //! | limit time | [`fail_after`], [`fail_at`], [`move_on_after`], [`move_on_at`], [`TooSlow`], [`current_effective_deadline`] |
 //! | fail | [`Error`], [`Result`], [`Group`] |
@@ -71,6 +71,7 @@
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
 //! | [`guide::https`] | asking a server over HTTPS, in fifty lines |
+//! | [`guide::websockets`] | WebSockets: time limits, stopping, keeping them alive |
 //! | [`guide::other_runtimes`] | for readers who know tokio, async-std or smol |
 //!
 //! # Three rules
@@ -207,7 +208,9 @@ pub use operation::sync::limiter::{Acquire, CapacityLimiter, Permit};
 pub use operation::time::{
     Interval, MissedTicks, Sleep, interval, interval_at, now, sleep, sleep_forever, sleep_until,
 };
-pub use operation::{Cancellable, cancellable, until_stopped};
+pub use operation::{
+    Cancellable, CancellableStream, cancellable, cancellable_stream, until_stopped,
+};
 #[cfg(not(loom))]
 pub use run::run_on_cores;
 pub use run::{Builder, run};

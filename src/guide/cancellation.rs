@@ -167,6 +167,9 @@
 //! nothing about scopes. [`cancellable`](crate::cancellable) drops such a future when the scope is
 //! cancelled, and fails with `Cancelled` in its place. If a cancelled scope stays open because of
 //! such a future, [a warning says so](crate::guide::scheduling#a-stuck-task-says-so).
+//! [`cancellable_stream`](crate::cancellable_stream) is for streams and sinks of other crates, such as
+//! [WebSockets](crate::guide::websockets): each item is a checkpoint, and after a cancellation they go
+//! on where they were.
 //!
 //! ```
 //! use seedbed::{move_on_after, sleep, sleep_forever};

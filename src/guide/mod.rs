@@ -9,3 +9,4 @@ pub mod nurseries;
 pub mod other_runtimes;
 pub mod scheduling;
 pub mod testing;
+pub mod websockets;

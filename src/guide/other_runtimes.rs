@@ -256,6 +256,7 @@
 //! | `io::ReaderStream`, `StreamReader`, `SinkWriter`, `InspectReader` | they work over streams with the feature `tokio-io`; `into_async_read` of `futures` |
 //! | `io::SyncIoBridge` | `into_std` and [`to_thread`](crate::to_thread()) |
 //! | `compat` | not needed: streams have the traits of `futures_io` |
+//! | `tokio-tungstenite` | [`async-tungstenite`](crate::guide::websockets), which needs no runtime; either in a [`cancellable_stream`](crate::cancellable_stream) |
 //! | `net::Listener` | [`Listener`](crate::Listener) |
 //! | `PollSender` | a [`Sender`](crate::Sender) is a sink; a `ThreadSender` [becomes one](crate::ThreadSender::into_sink) |
 //! | `PollSemaphore`, `ReusableBoxFuture` | none: a generator awaits where a `Stream` by hand has to poll |

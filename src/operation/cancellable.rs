@@ -27,7 +27,9 @@ pin_project! {
 /// the future is dropped and `Cancelled` is raised in its place.
 ///
 /// This is how cancellation works elsewhere in Rust, with the same consequences: the future does
-/// not clean up, and half-finished work is lost. Operations of this crate do not need it.
+/// not clean up, and half-finished work is lost. Operations of this crate do not need it. For a
+/// stream or a sink that is used again afterwards, there is
+/// [`cancellable_stream`](crate::cancellable_stream).
 ///
 /// # Errors
 ///

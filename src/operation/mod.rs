@@ -8,7 +8,9 @@
 //! | `waiters` | the queue of operations that wait for the same thing |
 //! | `handed` | exclusive things delivered to operations that have not fetched them yet |
 //! | `checkpoint` | the operation that does nothing else |
+//! | `paid` | an operation through a trait of another library |
 //! | `cancellable` | a future from another library as an operation |
+//! | `cancellable_stream` | a stream or a sink from another library, each of whose items is one |
 //! | `until_stopped` | waiting until a graceful stop begins |
 //! | `sync/` | events, channels, limiters, locks and the like |
 //! | `time/` | sleeping |
@@ -49,8 +51,10 @@
 //! ```
 
 pub(crate) mod cancellable;
+pub(crate) mod cancellable_stream;
 pub(crate) mod checkpoint;
 pub(crate) mod handed;
+pub(crate) mod paid;
 pub(crate) mod queued;
 pub(crate) mod skeleton;
 pub(crate) mod streaming;
@@ -60,4 +64,5 @@ pub(crate) mod until_stopped;
 pub(crate) mod waiters;
 
 pub use cancellable::{Cancellable, cancellable};
+pub use cancellable_stream::{CancellableStream, cancellable_stream};
 pub use until_stopped::until_stopped;

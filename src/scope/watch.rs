@@ -96,6 +96,12 @@ impl Watch {
         drop(self.arm_with(foreign));
     }
 
+    /// Whether there is a wait to watch over.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether this foreign waker is left with the present scope.
     pub(crate) fn is_left(&self, waker: &Waker) -> bool {
         self.0.as_ref().is_some_and(|armed| {

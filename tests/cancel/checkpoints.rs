@@ -5,15 +5,17 @@ use std::future::{pending, ready};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::once;
 use seedbed::fd::AsyncFd;
 use seedbed::net::{UdpSocket, UnixDatagram};
 use seedbed::sync::{
     Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, oneshot, watch,
 };
 use seedbed::{
-    CancelScope, CapacityLimiter, Event, Result, cancel_scope, cancellable, channel, checkpoint,
-    fail_after, finishing, interval, move_on_after, now, nursery, pipe, sleep, sleep_forever,
-    sleep_until, thread_channel, yield_now,
+    CancelScope, CapacityLimiter, Error, Event, Result, cancel_scope, cancellable,
+    cancellable_stream, channel, checkpoint, fail_after, finishing, interval, move_on_after, now,
+    nursery, pipe, sleep, sleep_forever, sleep_until, thread_channel, yield_now,
 };
 
 use crate::support::{builder, is_cancelled, run, secs};
@@ -87,6 +89,9 @@ fn c02_every_operation_counts_also_when_it_could_finish_at_once() {
     is_a_checkpoint("thread send", async || Ok(sender.send(1).await?));
     is_a_checkpoint("thread recv", async || receiver.recv().await.map(drop));
     is_a_checkpoint("cancellable", async || cancellable(ready(())).await);
+    is_a_checkpoint("cancellable_stream", async || {
+        cancellable_stream(once(ready(Ok::<_, Error>(())))).next().await.transpose().map(drop)
+    });
     let (mutex, lock, semaphore) = (Mutex::new(()), RwLock::new(()), Semaphore::new(3));
     is_a_checkpoint("Mutex::lock", async || mutex.lock().await.map(drop));
     is_a_checkpoint("RwLock::read", async || lock.read().await.map(drop));
@@ -319,6 +324,9 @@ fn c02_failing_operations_count() {
     in_cancelled("send", async || Ok(sender.send(1).await?));
     in_cancelled("recv", async || receiver.recv().await.map(drop));
     in_cancelled("cancellable", async || cancellable(pending()).await);
+    in_cancelled("cancellable_stream", async || {
+        cancellable_stream(once(pending::<Result<()>>())).next().await.transpose().map(drop)
+    });
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod cost;
 mod deadlines;
 #[cfg(feature = "fs")]
 mod files;
+mod foreign_streams;
 mod from_elsewhere;
 mod graceful;
 mod graceful_stop;
@@ -27,7 +28,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 
-use futures::{Sink, TryStreamExt};
+use futures::{Sink, TryStreamExt, stream};
 use seedbed::fd::AsyncFd;
 use seedbed::net::{UdpSocket, UnixDatagram};
 use seedbed::pipe;
@@ -36,8 +37,8 @@ use seedbed::sync::{
 };
 use seedbed::{
     CancelScope, Cancelled, CapacityLimiter, Error, Event, Reason, Result, cancel_scope,
-    cancellable, channel, finishing, now, nursery, sleep, sleep_forever, sleep_until,
-    thread_channel, yield_now,
+    cancellable, cancellable_stream, channel, finishing, now, nursery, sleep, sleep_forever,
+    sleep_until, thread_channel, yield_now,
 };
 
 use crate::support::secs;
@@ -225,6 +226,13 @@ impl Waits {
                 Box::pin(async {
                     let (_sender, mut receiver) = channel::<()>(1);
                     receiver.try_next().await.map(drop)
+                }),
+            ),
+            (
+                "another library's stream",
+                Box::pin(async {
+                    let mut stream = cancellable_stream(stream::pending::<Result<()>>());
+                    stream.try_next().await.map(drop)
                 }),
             ),
             (

@@ -22,9 +22,10 @@ use seedbed::sync::{
 };
 use seedbed::testing::VirtualClock;
 use seedbed::{
-    Builder, CapacityLimiter, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
-    cancellable, channel, checkpoint, context_manager, fail_after, finishing, generator, idle,
-    iterate, move_on_after, nursery, sleep, sync_generator, thread_channel, with, yield_now,
+    Builder, CapacityLimiter, Error, Event, Result, Task, Token, Yielder, aclosing, cancel_scope,
+    cancellable, cancellable_stream, channel, checkpoint, context_manager, fail_after, finishing,
+    generator, idle, iterate, move_on_after, nursery, sleep, sync_generator, thread_channel, with,
+    yield_now,
 };
 
 /// The default budget, of a unit in one poll.
@@ -213,6 +214,12 @@ fn greedy_tasks() -> Vec<(&'static str, Greedy)> {
         greedy!("cancellable", |greed| {
             while greed.goes_on() {
                 cancellable(async {}).await?;
+            }
+        }),
+        greedy!("cancellable_stream", |greed| {
+            let mut stream = cancellable_stream(stream::repeat(()).map(Ok::<_, Error>));
+            while greed.goes_on() {
+                stream.next().await.transpose()?;
             }
         }),
         greedy!("a nursery with nothing in it", |greed| {

@@ -94,6 +94,7 @@ pub const FUNCTIONS: &[Function] = &[
     operation("aclosing", &[closure(1, Here, GENERATOR)]),
     operation("cancel_scope", &[closure(0, Inside(SCOPE), Type::Scope)]),
     operation("cancellable", &[]),
+    other("cancellable_stream", &[]),
     other("channel", &[]),
     operation("checkpoint", &[]),
     other("context_manager", &[closure(0, Manager, Type::Yielder)]),

@@ -1,6 +1,5 @@
 //! A connection whose handshake is done.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
@@ -13,12 +12,11 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Result, placed};
-use crate::operation::checkpoint::pass;
-use crate::schedule::budget::{self, Share};
+use crate::operation::paid::Paid;
 use crate::schedule::current;
 use crate::scope::current::in_scope;
+use crate::scope::move_on_after;
 use crate::scope::tree::pool::ScopeRef;
-use crate::scope::{self, move_on_after};
 use crate::world::net::closing::LIMIT;
 use crate::world::tls::io::Io;
 use crate::world::tls::transfer::Transfer;
@@ -52,7 +50,8 @@ use crate::world::tls::transfer::Transfer;
 /// A `TlsStream`, and a `&` of one, implements [`AsyncRead`] and [`AsyncWrite`] of the `futures`
 /// crate, and with the feature `tokio-io` those of tokio. Whatever is written through these has to
 /// be flushed. They are checkpoints; but while they wait, it is the stream underneath that has to
-/// notice a cancellation, as those of this crate do.
+/// notice a cancellation, as those of this crate do. A state machine such as a WebSocket goes into a
+/// [`cancellable_stream`](crate::cancellable_stream), because an error ends it.
 ///
 /// ```
 /// use futures::AsyncReadExt;
@@ -394,33 +393,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 impl<S> fmt::Debug for TlsStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream").field("peer", self.io.peer()).finish_non_exhaustive()
-    }
-}
-
-/// Whether an operation of one direction has been counted against the budget.
-#[derive(Default)]
-struct Paid(Cell<bool>);
-
-impl Paid {
-    /// Looks for cancellation, and counts the operation, once; then polls it.
-    fn operate<T>(
-        &self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if self.0.get() || !pass() {
-            let is_new = !self.0.replace(true);
-            if is_new && budget::spend() == Share::UsedUp && current::is_running() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            if let Err(error) = scope::check() {
-                self.0.set(false);
-                return Poll::Ready(Err(error.into()));
-            }
-        }
-        let polled = poll(cx);
-        self.0.set(polled.is_pending()); // others run in the meantime
-        polled
     }
 }

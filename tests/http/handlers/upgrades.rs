@@ -98,28 +98,55 @@ fn s04_bytes_of_the_other_protocol_that_come_early_are_not_lost() {
     });
 }
 
-#[test]
-fn s04_the_key_of_a_websocket_is_answered() {
+/// The answer to a request with these headers. What it upgrades to ends at once.
+fn answer_to(headers: &'static str) -> String {
+    let mut answer = String::new();
     run_virtually(async || {
         let (client, stream) = UnixStream::pair()?;
         nursery(async |n| {
             n.spawn(serve_connection(stream, "test", async |request| {
                 Ok::<_, Error>(upgrade(request, async |_| Ok(())))
             }));
-            // The example of RFC 6455, 1.2.
-            let request =
-                b"GET /chat HTTP/1.1\r\nhost: server.example.com\r\nupgrade: websocket\r\n\
-                connection: Upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-            client.write_all(request).await?;
-            let mut answer = String::new();
+            let head = format!("GET /chat HTTP/1.1\r\nhost: server.example.com\r\n{headers}\r\n");
+            client.write_all(head.as_bytes()).await?;
+            client.shutdown(Shutdown::Write)?;
             (&client).read_to_string(&mut answer).await?;
-            let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
-            assert!(answer.starts_with("HTTP/1.1 101") && answer.contains(accept), "{answer}");
-            assert!(answer.contains("upgrade: websocket\r\n"), "{answer}");
             Ok(())
         })
         .await
     });
+    answer
+}
+
+/// The example of RFC 6455, 1.2.
+const WEBSOCKET: &str = "upgrade: websocket\r\nconnection: keep-alive, Upgrade\r\n\
+    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n";
+
+#[test]
+fn s04_the_key_of_a_websocket_is_answered() {
+    let answer = answer_to(WEBSOCKET);
+    let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    assert!(answer.starts_with("HTTP/1.1 101") && answer.contains(accept), "{answer}");
+    assert!(answer.contains("upgrade: websocket\r\n"), "{answer}");
+}
+
+#[test]
+fn s04_a_websocket_of_another_version_or_without_its_key_is_refused() {
+    let other = answer_to(WEBSOCKET.replace("version: 13", "version: 8").leak());
+    assert!(other.starts_with("HTTP/1.1 426"), "{other}");
+    assert!(other.contains("sec-websocket-version: 13\r\n"), "{other}");
+    for (complete, lacking) in [
+        ("sec-websocket-key", "x"),
+        ("sec-websocket-version", "x"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ=="),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j=Q=="),
+    ] {
+        let answer = answer_to(WEBSOCKET.replace(complete, lacking).leak());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{lacking}: {answer}");
+    }
+    // What a proxy would have to take out is not for us.
+    let passed_on = answer_to(WEBSOCKET.replace("keep-alive, Upgrade", "keep-alive").leak());
+    assert!(passed_on.starts_with("HTTP/1.1 426"), "{passed_on}");
 }
 
 #[test]

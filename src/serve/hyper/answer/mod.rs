@@ -7,7 +7,7 @@
 //! | `outgoing` | a body on its way through hyper |
 //! | `cut_off` | what hyper is told when an answer fails |
 //! | `upgrade` | answers after which the connection goes on with another protocol |
-//! | `websocket` | the answer to a WebSocket's key |
+//! | `websocket` | the answer to a client that asks for a WebSocket |
 
 pub(crate) mod body;
 pub(crate) mod cut_off;

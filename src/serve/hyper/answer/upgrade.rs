@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use hyper::rt::{Read, ReadBuf, Write};
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -18,9 +20,15 @@ use crate::serve::hyper::answer::websocket;
 /// Answers a request to go on with another protocol, and runs `talk` with the stream once the
 /// answer has been sent.
 ///
-/// The answer is 101, or 200 to a `CONNECT`. The key of a WebSocket is answered too, so the stream
-/// can be given to a library that speaks WebSocket, as one whose handshake is done. A request that
-/// does not ask for an upgrade is answered with 426, and `talk` is dropped.
+/// The answer is 101, or 200 to a `CONNECT`. A request that does not ask for an upgrade is answered
+/// with 426, and `talk` is dropped.
+///
+/// A WebSocket's handshake is done as RFC 6455 says, so the stream can be given to a library that
+/// speaks the protocol, as one whose handshake is done: see [`guide::websockets`]. A request for one
+/// that lacks its key is answered with 400, and one for another version with 426. Whether the page
+/// that asks may do so (its `Origin`) is for the handler to decide, before it calls this.
+///
+/// [`guide::websockets`]: crate::guide::websockets
 ///
 /// `talk` is part of the request: it runs in a task of the connection, and may borrow whatever the
 /// handler may. Like a handler, it is [finishing](crate::finishing()) its work: a graceful stop of
@@ -51,19 +59,10 @@ where
 {
     let mut request = request;
     let mut answer = Response::new(Body::empty());
-    let protocol = request.headers().get(UPGRADE).cloned();
-    match protocol {
-        _ if request.method() == Method::CONNECT => {}
-        Some(protocol) => {
-            *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            answer.headers_mut().insert(UPGRADE, protocol);
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            if let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY) {
-                answer.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, websocket::accept(key));
-            }
-        }
-        None => {
-            *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
+    match agree(&request, answer.headers_mut()) {
+        Ok(status) => *answer.status_mut() = status,
+        Err(status) => {
+            *answer.status_mut() = status;
             return answer;
         }
     }
@@ -77,10 +76,41 @@ where
     })
 }
 
+/// Agrees to what the client asks for, or fails because it asks for nothing, or in a wrong way.
+/// Either is a status. The headers say which protocol it is, or should be.
+fn agree<B>(request: &Request<B>, headers: &mut HeaderMap) -> Result<StatusCode, StatusCode> {
+    if request.method() == Method::CONNECT {
+        return Ok(StatusCode::OK);
+    }
+    let protocol = request.headers().get(UPGRADE).filter(|_| asks_for_upgrade(request.headers()));
+    let protocol = protocol.ok_or(StatusCode::UPGRADE_REQUIRED)?;
+    headers.insert(UPGRADE, protocol.clone());
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    if websocket::is(protocol) {
+        let version = HeaderValue::from_static(websocket::VERSION);
+        let accept = websocket::accept(request).inspect_err(|_| {
+            headers.insert(SEC_WEBSOCKET_VERSION, version);
+        })?;
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    Ok(StatusCode::SWITCHING_PROTOCOLS)
+}
+
+/// Whether the header is for this connection, and not one that a proxy has passed on.
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = options.flat_map(|value| value.split(','));
+    options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
+}
+
 /// The stream of a connection that goes on with another protocol. See [`upgrade`].
 ///
 /// It implements [`AsyncRead`] and [`AsyncWrite`] of the `futures` crate and, with the feature
-/// `tokio-io`, those of tokio. Dropping it closes the connection.
+/// `tokio-io`, those of tokio. They are checkpoints. A WebSocket over it goes into a
+/// [`cancellable_stream`](crate::cancellable_stream): see [`guide::websockets`]. Dropping the stream
+/// closes the connection.
+///
+/// [`guide::websockets`]: crate::guide::websockets
 pub struct Upgraded(hyper::upgrade::Upgraded);
 
 impl Upgraded {

@@ -1,9 +1,41 @@
-//! The answer to a WebSocket's key, which shows a client that it was understood (RFC 6455, 1.3).
+//! The answer to a client that asks for a WebSocket (RFC 6455, 4.2).
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION};
+use hyper::{Method, Request, StatusCode};
 
-/// The `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key`.
-pub(super) fn accept(key: &HeaderValue) -> HeaderValue {
+/// The version of the protocol that is spoken.
+pub(super) const VERSION: &str = "13";
+
+/// Whether this is the protocol.
+pub(super) fn is(protocol: &HeaderValue) -> bool {
+    protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+}
+
+/// The `Sec-WebSocket-Accept` that shows the client that it was understood, or the status if its
+/// request is not what the protocol says.
+pub(super) fn accept<B>(request: &Request<B>) -> Result<HeaderValue, StatusCode> {
+    let headers = request.headers();
+    if headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version != VERSION) {
+        return Err(StatusCode::UPGRADE_REQUIRED);
+    }
+    let is_complete =
+        request.method() == Method::GET && headers.contains_key(SEC_WEBSOCKET_VERSION);
+    match key(headers) {
+        Some(key) if is_complete => Ok(answer_to(key)),
+        _ => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// The client's key: 16 bytes in base64, once.
+fn key(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let key = keys.next()?;
+    let letters = key.as_bytes().strip_suffix(b"==")?;
+    let is_base64 = |letter: &u8| letter.is_ascii_alphanumeric() || b"+/".contains(letter);
+    (letters.len() == 22 && letters.iter().all(is_base64) && keys.next().is_none()).then_some(key)
+}
+
+fn answer_to(key: &HeaderValue) -> HeaderValue {
     let text = [key.as_bytes(), b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"].concat();
     HeaderValue::try_from(base64(&sha1(&text))).expect("it is made of letters")
 }

@@ -51,6 +51,8 @@ use crate::world::reactor::would_block;
 /// [`AsyncWrite`](futures_io::AsyncWrite) of the `futures` crate, and with the feature `tokio-io`
 /// those of tokio. Their operations are checkpoints too: a [`Cancelled`](crate::Cancelled) comes
 /// out inside an [`io::Error`], which `?` turns back into the [`Error`](crate::Error) that it was.
+/// A state machine of another crate, such as a WebSocket, takes that for the end of the stream: put
+/// it into a [`cancellable_stream`](crate::cancellable_stream), and it goes on.
 ///
 /// ```
 /// use futures::AsyncReadExt;
