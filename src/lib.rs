@@ -100,6 +100,7 @@
 //! | `stdio` | | [standard input and output][of-stdio] |
 //! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
 //! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
+//! | `tower` | | [services of the crate `tower`, such as axum's routers][of-tower], in place of a handler; includes `hyper` |
 //! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, TLS, [pipes](pipe), files and standard streams |
 //! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
 //!
@@ -138,6 +139,14 @@
     not(all(unix, not(loom), feature = "tls")),
     doc = "[of-tls]: https://docs.rs/seedbed/latest/seedbed/tls/"
 )]
+#![cfg_attr(
+    all(unix, not(loom), feature = "tower"),
+    doc = "[of-tower]: crate::serve::hyper::Server::serve_tower"
+)]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "tower")),
+    doc = "[of-tower]: https://docs.rs/seedbed/latest/seedbed/hyper/struct.Server.html#method.serve_tower"
+)]
 // A lower floor offers what a feature's room needs, whether or not the room is there: this way a
 // feature is a line in front of a `mod`, and not in front of every function that only it calls.
 // Whatever nobody calls costs the program nothing, and with all features nothing is unused.
@@ -151,7 +160,8 @@
         feature = "process",
         feature = "signal",
         feature = "stdio",
-        feature = "tls"
+        feature = "tls",
+        feature = "tower"
     )),
     allow(dead_code, unused_imports, unused_macros)
 )]

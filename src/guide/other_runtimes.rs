@@ -298,6 +298,39 @@
 //! | `async-process`, `async-fs`, `async-signal` | [`process`][of-process], [`fs`][of-fs], [`signal`](crate::signal) |
 //! | `future::timeout` | [`fail_after`](crate::fail_after) |
 //!
+//! # axum, and other services of tower
+//!
+//! With the feature `tower`, an axum router is served [in one call][of-tower], with the limits and the
+//! graceful stop of a server of this crate. axum needs no runtime for that: it is used without its
+//! default features. Its handlers have to be `Send`; a future that awaits this crate becomes so by
+//! [`local`][of-tower-local], and so does the router's state:
+//!
+//! ```text
+//! // axum = { version = "0.8", default-features = false, features = ["json"] }
+//! let router = Router::new()
+//!     .route("/orders", get(list))                               // awaits nothing of this crate
+//!     .route("/orders/{id}", post(|app, id| local(pay(app, id)))) // awaits this crate
+//!     .with_state(local(Rc::new(app)));
+//! hyper::Server::new(listener).shutdown_on(signals.recv()).serve_tower(router).await
+//! ```
+//!
+//! When the client has gone, `pay` sees a [`Cancelled`](crate::Cancelled) at its `await` and rolls
+//! back, and so it does when a layer drops it half-way. What is not in `local` is dropped, as there.
+//! `examples/axum_app` is a whole application.
+//!
+//! | axum on tokio | here |
+//! |---|---|
+//! | `axum::serve(listener, router)` | [`hyper::serve_tower`][of-tower-serve], or [`Server::serve_tower`][of-tower] |
+//! | `with_graceful_shutdown`, which waits for every connection | `shutdown_on`, with a grace; connections that have nothing under way are closed |
+//! | `State(Arc<…>)`, with locks | `State(OnThread<Rc<…>>)`, made by [`local`][of-tower-local] |
+//! | `ConnectInfo<SocketAddr>` | `Server::with_peers`, and the extractor `Extension<Peer<SocketAddr>>` |
+//! | `tokio::spawn` in a handler | a [`NurseryHandle`](crate::NurseryHandle) in the state |
+//! | `Sse::new(stream)` | the same, with a [generator](crate::generator()) in `local`, whose loop waits in [`until_stopped`](crate::until_stopped) to end when the server stops |
+//! | `Sse::keep_alive` | [`move_on_after`](crate::move_on_after) around the wait for the next event, and a comment |
+//! | `Body::from_stream` | the same, with the stream in `local`; or `hyper::Body::stream`, whose code is a task, in [`local_answer`][of-tower-answer] |
+//! | `WebSocketUpgrade` | `hyper::upgrade` in [`local_answer`][of-tower-answer]: see [WebSockets](crate::guide::websockets) |
+//! | layers that have a timer or spawn: `TimeoutLayer`, `Buffer` | a runtime beside the run; for a limit, `middleware::from_fn` and [`fail_after`](crate::fail_after) around `cancellable(next.run(request))` |
+//!
 //! # What to watch for
 //!
 //! * **`fail_after` waits.** The future inside it is not dropped when time is up. It is cancelled,
@@ -368,4 +401,18 @@
 #![cfg_attr(
     not(all(unix, not(loom), feature = "tls")),
     doc = "[of-tls]: https://docs.rs/seedbed/latest/seedbed/tls/"
+)]
+#![cfg_attr(
+    all(unix, not(loom), feature = "tower"),
+    doc = "[of-tower]: crate::hyper::Server::serve_tower
+[of-tower-answer]: crate::hyper::local_answer
+[of-tower-local]: crate::hyper::local
+[of-tower-serve]: crate::hyper::serve_tower"
+)]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "tower")),
+    doc = "[of-tower]: https://docs.rs/seedbed/latest/seedbed/hyper/struct.Server.html#method.serve_tower
+[of-tower-answer]: https://docs.rs/seedbed/latest/seedbed/hyper/fn.local_answer.html
+[of-tower-local]: https://docs.rs/seedbed/latest/seedbed/hyper/fn.local.html
+[of-tower-serve]: https://docs.rs/seedbed/latest/seedbed/hyper/fn.serve_tower.html"
 )]

@@ -61,6 +61,9 @@
 //! * **Bodies** made by [`Body::stream`] and [`Body::generator`] are tasks in the same way. Any
 //!   other body belongs to hyper, and is dropped.
 //!
+//! A service of the crate `tower`, such as an axum router, may be in a handler's place, with the
+//! feature `tower`: see [axum][of-tower].
+//!
 //! # Slow and silent clients, and stopping
 //!
 //! For each way in which a client can be slow or silent there is a [limit](Limits) with a default:
@@ -77,6 +80,8 @@
 //! Whatever is cancelled here ends with its [`Cancelled`](crate::Cancelled), even if that went
 //! through hyper: an error that comes back can simply be passed on with `?`.
 //!
+//! [of-tower]: crate::guide::other_runtimes#axum-and-other-services-of-tower
+//!
 //! | file or folder | concept |
 //! |---|---|
 //! | `server` | a server: the entry point |
@@ -85,6 +90,7 @@
 //! | `connection/` | one connection, served or driven to its end |
 //! | `request/` | a request: the tasks that run for it, and hyper's view of it |
 //! | `answer/` | answers, their bodies, and how they get to hyper |
+//! | `tower/` | services of the crate `tower`, in place of a handler |
 //! | `rt/` | hyper's runtime traits: a stream, sleeping, spawning |
 //! | `gracefully` | driving a connection that was set up by hand |
 //! | `closing` | telling clients of HTTP/1 that their connection is about to end |
@@ -100,6 +106,8 @@ mod request;
 mod rt;
 mod server;
 mod stage;
+#[cfg(feature = "tower")]
+mod tower;
 
 #[doc(no_inline)]
 pub use ::hyper::{Method, Request, Response, StatusCode, Uri, Version, body, header};
@@ -116,3 +124,10 @@ pub use rt::io::Io;
 pub use rt::timer::Timer;
 pub use server::{Server, serve};
 pub use stage::{AsAccepted, OnAccept, Stage};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use tower::{
+    local_answer::local_answer,
+    on_thread::{OnThread, local},
+    serve::serve_tower,
+};

@@ -4,6 +4,8 @@ mod departures;
 mod failures;
 mod hyper_by_hand;
 mod server_end;
+#[cfg(feature = "tower")]
+mod tower;
 mod upgrades;
 mod versions;
 

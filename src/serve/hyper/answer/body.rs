@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::generator::{Generator, aclosing};
 use crate::serve::hyper::answer::frames::{Frames, Sender, Taker};
 
-type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+pub(crate) type Boxed<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// The body of an answer: either complete, or made piece by piece while the client reads it.
 ///
@@ -212,7 +212,8 @@ pub(crate) enum Rest<'a> {
     Nothing,
     /// The future sends the body through these frames.
     Made(Frames, Boxed<'a>),
-    Upgrade(Boxed<'a>),
+    /// The future talks another protocol.
+    Task(Boxed<'a>),
 }
 
 pub(crate) mod sealed {
@@ -221,6 +222,12 @@ pub(crate) mod sealed {
     pub trait Sealed {
         /// The body that hyper is given.
         type Given: HttpBody<Error: Into<Box<dyn StdError + Send + Sync>>> + 'static;
+
+        /// What a service has left behind, to be done whether or not somebody waits for the answer.
+        #[doc(hidden)]
+        fn take_left(&mut self) -> Vec<Boxed<'static>> {
+            Vec::new()
+        }
 
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "nobody else calls it")]
@@ -256,7 +263,7 @@ pub(crate) mod sealed {
                     (given, Rest::Made(frames, making))
                 }
                 Repr::Foreign(body) => (Given(Kind::Foreign(body)), Rest::Nothing),
-                Repr::Upgrade(upgrade) => (Given(Kind::Whole(None)), Rest::Upgrade(upgrade)),
+                Repr::Upgrade(upgrade) => (Given(Kind::Whole(None)), Rest::Task(upgrade)),
             }
         }
     }

@@ -91,8 +91,9 @@ where
             });
             Some(item?.map_err(|error| {
                 let error = Error::from_boxed(error.into());
-                // The task that makes a body reports its own failure.
-                if !error.is::<CutOff>() && !error.is_cancelled() {
+                // The task that makes a body reports its own failure, which may have come through
+                // another library.
+                if error.find::<CutOff>().is_none() && !error.is_cancelled() {
                     counted.under_way.state().fail(error);
                 }
                 CutOff

@@ -3,18 +3,21 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use hyper::Response;
 use pin_project_lite::pin_project;
 
 use crate::error::{Error, Result};
+use crate::nursery::Nursery;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{self, Enter};
 use crate::serve::HandlerPanicked;
+use crate::serve::hyper::answer::body::{Boxed, sealed::Sealed};
 use crate::serve::hyper::answer::frames::{End, Frames};
 use crate::serve::hyper::connection::giving_up::Rounds;
-use crate::serve::hyper::connection::state::UnderWay;
+use crate::serve::hyper::connection::state::{State, UnderWay, Work};
 use crate::serve::hyper::request::failures::Failures;
 use crate::serve::panicked::OnPanic;
 
@@ -140,30 +143,59 @@ impl<T, E: Into<Error>, F: Future<Output = Result<T, E>>> Future for AsOurs<F> {
 
 pin_project! {
     /// The task of a handler.
-    pub(super) struct Handle<'env, F> {
+    pub(super) struct Handle<'scope, 'env, F> {
         #[pin]
         pub(super) job: Job<'env, F>,
+        pub(super) tasks: Tasks<'scope, 'env>,
     }
 }
 
-impl<B, F: Future<Output = Result<Response<B>>>> Future for Handle<'_, F> {
+impl<B: Sealed, F: Future<Output = Result<Response<B>>>> Future for Handle<'_, '_, F> {
     type Output = Result<Answer<B>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Answer<B>>> {
-        Poll::Ready(Ok(match ready!(self.project().job.poll(cx)) {
-            Done::Value(answer) => Answer::Given(answer),
+        let this = self.project();
+        Poll::Ready(Ok(match ready!(this.job.poll(cx)) {
+            Done::Value(mut answer) => {
+                // At once: it may be that nobody waits for the answer any more.
+                for left in answer.body_mut().take_left() {
+                    this.tasks.spawn(left, None);
+                }
+                Answer::Given(answer)
+            }
             Done::Failed => Answer::Failed,
             Done::Cancelled => Answer::None,
         }))
     }
 }
 
+/// Where the tasks of a request run.
+#[derive(Clone)]
+pub(super) struct Tasks<'scope, 'env> {
+    pub(super) nursery: &'scope Nursery<'scope, 'env>,
+    pub(super) failures: &'env Failures<'env>,
+    pub(super) state: Rc<State>,
+}
+
+impl<'scope, 'env> Tasks<'scope, 'env> {
+    /// Spawns work that is left to do for a request, in a scope of its own. If it makes the body of
+    /// the answer, it does so through these frames.
+    pub(super) fn spawn(&self, work: Boxed<'scope>, frames: Option<Frames>) {
+        let scope = ScopeRef::new(self.state.place());
+        if let Some(frames) = &frames {
+            frames.set_scope(scope.clone());
+        }
+        let job = Job::new(work, scope, self.state.begin(Work::Task), self.failures);
+        drop(self.nursery.spawn(Make { job, frames }));
+    }
+}
+
 pin_project! {
-    /// The task that makes the body of an answer.
-    pub(super) struct Make<'env, F> {
+    /// The task that makes the body of an answer, or does other work for it.
+    struct Make<'env, F> {
         #[pin]
-        pub(super) job: Job<'env, F>,
-        pub(super) frames: Option<Frames>,
+        job: Job<'env, F>,
+        frames: Option<Frames>,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::serve::hyper::answer::outgoing::Outgoing;
 use crate::serve::hyper::closing::say_end;
 use crate::serve::hyper::connection::state::{State, Work};
 use crate::serve::hyper::request::failures::{self, Failures};
-use crate::serve::hyper::request::job::{Answer, Handle, Job, Make};
+use crate::serve::hyper::request::job::{Answer, Handle, Job, Tasks};
 
 /// The service that hyper calls for each request of a connection.
 pub(crate) struct Requests<'scope, 'env, H> {
@@ -58,17 +58,14 @@ where
         let handler = self.handler;
         // The call is part of the task, in case it panics.
         let handling = async move { handler(request).await };
+        let under_way = self.state.begin(Work::Task);
+        let tasks =
+            Tasks { nursery: self.nursery, failures: self.failures, state: self.state.clone() };
         let task = self.nursery.spawn(Handle {
-            job: Job::new(handling, scope.clone(), self.state.begin(Work::Task), self.failures),
+            job: Job::new(handling, scope.clone(), under_way, self.failures),
+            tasks: tasks.clone(),
         });
-        Answering {
-            task,
-            scope: Some(scope),
-            wants,
-            nursery: self.nursery,
-            failures: self.failures,
-            state: self.state.clone(),
-        }
+        Answering { task, scope: Some(scope), wants, tasks }
     }
 }
 
@@ -87,9 +84,7 @@ pub(crate) struct Answering<'scope, 'env, B> {
     /// The handler's scope, until the handler has ended.
     scope: Option<ScopeRef>,
     wants: Wants,
-    nursery: &'scope Nursery<'scope, 'env>,
-    failures: &'env Failures<'env>,
-    state: Rc<State>,
+    tasks: Tasks<'scope, 'env>,
 }
 
 impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
@@ -98,10 +93,10 @@ impl<'scope, B: Sealed + 'scope> Future for Answering<'scope, '_, B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         // A cancellation is the handler's business: its answer may still get through.
-        let answer = ready!(this.state.calmly(|| Pin::new(&mut this.task).poll(cx)));
+        let Tasks { state, failures, .. } = &this.tasks;
+        let answer = ready!(state.calmly(|| Pin::new(&mut this.task).poll(cx)));
         this.scope = None;
-        let outgoing =
-            |body| Outgoing::new(body, this.state.begin(Work::Answer), this.failures.on_panic);
+        let outgoing = |body| Outgoing::new(body, state.begin(Work::Answer), failures.on_panic);
         let mut answer = match answer {
             Ok(Answer::Given(answer)) => {
                 let (head, body) = answer.into_parts();
@@ -131,17 +126,8 @@ impl<'scope, B> Answering<'scope, '_, B> {
             Rest::Nothing => {}
             // The future is dropped before it has begun.
             Rest::Made(frames, _) if self.wants.no_body => frames.end(End::Complete),
-            Rest::Made(frames, making) => {
-                let scope = ScopeRef::new(self.state.place());
-                frames.set_scope(scope.clone());
-                let job = Job::new(making, scope, self.state.begin(Work::Task), self.failures);
-                drop(self.nursery.spawn(Make { job, frames: Some(frames) }));
-            }
-            Rest::Upgrade(upgrade) => {
-                let scope = ScopeRef::new(self.state.place());
-                let job = Job::new(upgrade, scope, self.state.begin(Work::Task), self.failures);
-                drop(self.nursery.spawn(Make { job, frames: None }));
-            }
+            Rest::Made(frames, making) => self.tasks.spawn(making, Some(frames)),
+            Rest::Task(task) => self.tasks.spawn(task, None),
         }
     }
 }
@@ -153,7 +139,7 @@ impl<B> Drop for Answering<'_, '_, B> {
         if let Some(scope) = self.scope.take()
             && !scope.is_cancelled()
         {
-            self.state.cancel(&scope);
+            self.tasks.state.cancel(&scope);
         }
     }
 }

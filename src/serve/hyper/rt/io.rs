@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::platform::downcast::downcast;
 use crate::serve::hyper::cancellation;
 use crate::serve::hyper::connection::state::State;
-use crate::serve::hyper::rt::on_thread::OnThread;
 use crate::serve::hyper::rt::shared::Shared;
+use crate::serve::hyper::rt::thread_bound::ThreadBound;
 use crate::world::net::{TcpStream, UnixStream};
 use crate::world::reactor::chunks::ReadinessRef;
 #[cfg(feature = "tls")]
@@ -42,7 +42,7 @@ use crate::world::tls::TlsStream;
 /// # Ok::<(), seedbed::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Io<S>(OnThread<Inner<S>>);
+pub struct Io<S>(ThreadBound<Inner<S>>);
 
 struct Inner<S> {
     stream: S,
@@ -63,7 +63,7 @@ impl<S> Io<S> {
     /// protocol its peer speaks. hyper reads them first.
     pub fn with_prefix(stream: S, read: Vec<u8>) -> Self {
         cancellation::recognise();
-        Io(OnThread::new(Inner { stream, prefix: read, prefix_read: 0, state: None }))
+        Io(ThreadBound::new(Inner { stream, prefix: read, prefix_read: 0, state: None }))
     }
 
     /// Returns the stream. The rest of the prefix is lost.

@@ -3,13 +3,13 @@
 //! | file | concept |
 //! |---|---|
 //! | `io` | reading and writing a stream |
-//! | `on_thread` | a stream that stays on its thread, though hyper wants it to be `Send` |
+//! | `thread_bound` | what stays on its thread, inside a type that others require to be `Send` |
 //! | `shared` | a stream that hyper shares with whoever drives the connection |
 //! | `timer` | sleeping |
 //! | `executor` | spawning |
 
 pub(crate) mod executor;
 pub(crate) mod io;
-mod on_thread;
 pub(crate) mod shared;
+pub(crate) mod thread_bound;
 pub(crate) mod timer;

@@ -1,4 +1,4 @@
-//! Something that stays on its thread, inside a type that hyper requires to be `Send`.
+//! Something that stays on its thread, inside a type that others require to be `Send`.
 //!
 //! # Invariant
 //!
@@ -12,14 +12,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A value that can be carried to another thread, where it is of no use.
 ///
 /// hyper puts the stream of a connection that may be upgraded into a box that is `Send`. No stream
-/// of this crate is `Send`.
-pub(super) struct OnThread<T> {
+/// of this crate is `Send`. The same goes for what the handlers of an axum router await.
+///
+/// A value that is pinned must not disappear without its destructor, so it has to be in a box, which
+/// is leaked with it.
+pub(crate) struct ThreadBound<T> {
     value: ManuallyDrop<T>,
     thread: u64,
 }
 
 // SAFETY: the module's invariant.
-unsafe impl<T> Send for OnThread<T> {}
+unsafe impl<T> Send for ThreadBound<T> {}
+// SAFETY: the module's invariant. A shared reference leads nowhere either.
+unsafe impl<T> Sync for ThreadBound<T> {}
 
 /// A number that no other thread has, or ever will have.
 fn this_thread() -> u64 {
@@ -28,12 +33,12 @@ fn this_thread() -> u64 {
     THIS.with(|this| *this)
 }
 
-impl<T> OnThread<T> {
-    pub(super) fn new(value: T) -> OnThread<T> {
-        OnThread { value: ManuallyDrop::new(value), thread: this_thread() }
+impl<T> ThreadBound<T> {
+    pub(crate) fn new(value: T) -> ThreadBound<T> {
+        ThreadBound { value: ManuallyDrop::new(value), thread: this_thread() }
     }
 
-    fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         self.thread == this_thread()
     }
 
@@ -42,23 +47,27 @@ impl<T> OnThread<T> {
     /// On another thread.
     #[track_caller]
     fn check(&self) {
-        assert!(self.is_here(), "a stream for hyper was used on a thread other than its own");
+        assert!(
+            self.is_here(),
+            "a stream for hyper, or what was given to `hyper::local`, was used on a thread other \
+             than its own"
+        );
     }
 
     #[track_caller]
-    pub(super) fn get(&self) -> &T {
+    pub(crate) fn get(&self) -> &T {
         self.check();
         &self.value
     }
 
     #[track_caller]
-    pub(super) fn get_mut(&mut self) -> &mut T {
+    pub(crate) fn get_mut(&mut self) -> &mut T {
         self.check();
         &mut self.value
     }
 
     #[track_caller]
-    pub(super) fn into_inner(self) -> T {
+    pub(crate) fn into_inner(self) -> T {
         self.check();
         let mut this = ManuallyDrop::new(self);
         // SAFETY: the value is not used again, and not dropped with `this`.
@@ -66,7 +75,7 @@ impl<T> OnThread<T> {
     }
 }
 
-impl<T> Drop for OnThread<T> {
+impl<T> Drop for ThreadBound<T> {
     fn drop(&mut self) {
         if self.is_here() {
             // SAFETY: the value is not used again.
@@ -75,7 +84,7 @@ impl<T> Drop for OnThread<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for OnThread<T> {
+impl<T: fmt::Debug> fmt::Debug for ThreadBound<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.is_here() {
             true => self.value.fmt(f),
