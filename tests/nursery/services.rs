@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use seedbed::{
-    CancelScope, Reason, Result, Yielder, cancel_scope, channel, checkpoint, finishing, idle,
-    nursery, sleep, sleep_forever, yield_now,
+    Builder, CancelScope, Reason, Result, Yielder, cancel_scope, channel, checkpoint, finishing,
+    idle, nursery, sleep, sleep_forever, yield_now,
 };
 
 use super::{Events, Log, SECOND, clean_up, fails, run, shielded, timed};
@@ -444,4 +444,18 @@ fn n13_one_that_is_spawned_at_the_end() {
     outcome.unwrap();
     assert_eq!(seconds, 2);
     log.assert("first child late");
+}
+
+/// Even if the body lets others run when it ends, and the service comes before it in each round.
+#[test]
+fn n13_one_that_is_always_ready_does_not_hold_up_the_end() {
+    let outcome = Builder::new().budget(1).run(nursery(async |n| {
+        n.service(async {
+            loop {
+                yield_now().await?;
+            }
+        });
+        yield_now().await
+    }));
+    outcome.unwrap();
 }

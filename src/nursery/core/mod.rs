@@ -234,7 +234,10 @@ impl Core {
     pub(crate) fn discount_service(&self) -> Option<Foreign> {
         self.live.set(self.live.get() - 1);
         self.serving.set(self.serving.get() + 1);
-        self.finish_if_empty()
+        // Making the body ready again would put it off, in each round anew if the service is always
+        // ready. SAFETY: the body is attached, if there is one.
+        let is_told = unsafe { self.roster.body().as_ref() }.is_some_and(Unit::is_queued);
+        if is_told { None } else { self.finish_if_empty() }
     }
 
     /// Counts the services too, because they are about to be dropped.
