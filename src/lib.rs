@@ -52,6 +52,7 @@
 //! | talk to the world | [`net`], [`tls`][of-tls], [`fs`][of-fs], [`pipe`], [`signal`], [`process`][of-process], [`stdio`][of-stdio] |
 //! | wait for any other descriptor | [`fd::AsyncFd`] |
 //! | serve | [`serve()`], [`Server`], [`hyper`][of-hyper] |
+//! | use libraries that need tokio | [`tokio`][of-tokio] |
 //! | yield values | [`generator()`], [`Generator`], [`Nursery::generator`], [`aclosing`], [`sync_generator`] |
 //! | do something with each item of a stream | [`flow`](mod@flow), [`flow::Flow`], [`flow::merge`] |
 //! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
@@ -70,6 +71,7 @@
 //! | [`guide::flows`] | operators on streams, futurelock, closing what was opened |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
+//! | [`guide::any_crate`] | libraries that need tokio's runtime |
 //! | [`guide::https`] | asking a server over HTTPS, in fifty lines |
 //! | [`guide::websockets`] | WebSockets: time limits, stopping, keeping them alive |
 //! | [`guide::other_runtimes`] | for readers who know tokio, async-std or smol |
@@ -100,6 +102,7 @@
 //! | `stdio` | | [standard input and output][of-stdio] |
 //! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
 //! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
+//! | `tokio` | | [libraries that need tokio's runtime][of-tokio] |
 //! | `tower` | | [services of the crate `tower`, such as axum's routers][of-tower], in place of a handler; includes `hyper` |
 //! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, TLS, [pipes](pipe), files and standard streams |
 //! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
@@ -147,6 +150,11 @@
     not(all(unix, not(loom), feature = "tower")),
     doc = "[of-tower]: https://docs.rs/seedbed/latest/seedbed/hyper/struct.Server.html#method.serve_tower"
 )]
+#![cfg_attr(all(not(loom), feature = "tokio"), doc = "[of-tokio]: mod@crate::tokio")]
+#![cfg_attr(
+    not(all(not(loom), feature = "tokio")),
+    doc = "[of-tokio]: https://docs.rs/seedbed/latest/seedbed/tokio/"
+)]
 // A lower floor offers what a feature's room needs, whether or not the room is there: this way a
 // feature is a line in front of a `mod`, and not in front of every function that only it calls.
 // Whatever nobody calls costs the program nothing, and with all features nothing is unused.
@@ -161,6 +169,7 @@
         feature = "signal",
         feature = "stdio",
         feature = "tls",
+        feature = "tokio",
         feature = "tower"
     )),
     allow(dead_code, unused_imports, unused_macros)
@@ -188,6 +197,9 @@ mod scope;
 mod serve;
 pub mod testing;
 mod threads;
+#[cfg(all(not(loom), feature = "tokio"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod tokio;
 mod world;
 
 pub use error::{

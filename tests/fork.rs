@@ -14,6 +14,9 @@ mod cases {
 
     use seedbed::{AlreadyRunning, Refusal, Token, nursery, run, to_thread};
 
+    #[cfg(feature = "tokio")]
+    use seedbed::tokio::{Companion, call};
+
     const CASES: &[(&str, fn())] = &[
         ("r08_idle_threads_stay_behind", idle_threads_stay_behind),
         ("r08_busy_threads_stay_behind", busy_threads_stay_behind),
@@ -22,6 +25,8 @@ mod cases {
         ("r08_the_parents_runs_have_ended", the_parents_runs_have_ended),
         ("r08_forked_inside_of_a_run", forked_inside_of_a_run),
         ("r08_forked_while_others_use_the_pool", forked_while_others_use_the_pool),
+        #[cfg(feature = "tokio")]
+        ("x01_forked_in_a_run_with_a_companion", forked_in_a_run_with_a_companion),
     ];
 
     pub fn main() -> ExitCode {
@@ -156,6 +161,48 @@ mod cases {
             .await
         });
         assert_eq!(refused.unwrap(), 0);
+    }
+
+    /// The child has neither the companion's threads nor its tasks, and does not wait for them. A
+    /// run of its own has a companion of its own.
+    #[cfg(feature = "tokio")]
+    fn forked_in_a_run_with_a_companion() {
+        let answers = || {
+            let companion = Companion::new();
+            let answer = seedbed::Builder::new()
+                .tokio(companion)
+                .run(async { call(tokio::spawn(async { 42 })).await });
+            answer.is_ok_and(|answer| answer == 42)
+        };
+        assert!(answers());
+        in_child(answers);
+        let companion = Companion::new().grace(std::time::Duration::MAX);
+        let outcome = seedbed::Builder::new().tokio(companion).run(async {
+            let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+            tokio::spawn(receiver);
+            // SAFETY: as in `in_child`.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: as above.
+                unsafe { libc::alarm(60) };
+                let refused = call(tokio::spawn(async { 42 })).await.unwrap_err();
+                return Ok(Err(refused.to_string()));
+            }
+            let mut status = 0;
+            // SAFETY: as above.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            drop(sender);
+            Ok(Ok(status))
+        });
+        match outcome.unwrap() {
+            Ok(status) => assert_eq!(status, 0, "the child failed, or hung"),
+            Err(refused) => {
+                let is_clear = refused.contains("`tokio::call` at") && refused.contains("forked");
+                let well = is_clear && answers();
+                // SAFETY: as above.
+                unsafe { libc::_exit(if well { 0 } else { 1 }) }
+            }
+        }
     }
 
     /// Whatever a thread is doing when the process is forked, a lock that it has stays locked in

@@ -255,14 +255,39 @@ impl fmt::Display for ScopeReused {
 
 impl StdError for ScopeReused {}
 
-/// The error of a `to_thread` at `place` in a process that was forked inside the run at `run`.
+/// The error of a call of `function` at `place` in a process that was forked inside the run at
+/// `run`.
+#[track_caller]
 pub(crate) fn used_in_a_fork(
+    function: &str,
     place: &'static Location<'static>,
     run: &'static Location<'static>,
 ) -> Error {
     let text = format!(
-        "`to_thread` at {place} was used in a process that was forked inside of the run at {run}, \
+        "`{function}` at {place} was used in a process that was forked inside of the run at {run}, \
          which goes on only in its parent: fork outside of `run`",
+    );
+    std::io::Error::other(text).into()
+}
+
+/// The error of a call at `place` that leaves something to another runtime, in a program that is
+/// explored.
+#[track_caller]
+pub(crate) fn not_to_be_explored(place: &'static Location<'static>) -> Error {
+    let text = format!(
+        "the `tokio::call` at {place} cannot be explored, because what another runtime does cannot \
+         be repeated; have the program be given what it calls, and give it a stand-in here that \
+         needs no other runtime, or test this part in a plain `run`",
+    );
+    std::io::Error::other(text).into()
+}
+
+/// The error of a call at `place` that needs a tokio runtime, where none has been entered.
+#[track_caller]
+pub(crate) fn without_companion(place: &'static Location<'static>) -> Error {
+    let text = format!(
+        "the `tokio::call` at {place} needs a tokio runtime, and this run has none; give it one, as \
+         in `Builder::new().tokio(Companion::new()).run(…)`",
     );
     std::io::Error::other(text).into()
 }

@@ -56,11 +56,11 @@ pub use generator::{
 pub(crate) use generator::{Impossible, Misuse, Yields};
 pub use group::Group;
 pub(crate) use group::{Absorbed, Member, Origin};
-pub(crate) use misuse::used_in_a_fork;
 pub use misuse::{
     AlreadyRunning, CallRefused, NotRun, NotRunning, NotSpawned, NotStarted, NurseryClosed,
     Refusal, ScopeReused,
 };
+pub(crate) use misuse::{not_to_be_explored, used_in_a_fork, without_companion};
 pub use nursery::{EmptyRace, NoValue, TaskCancelled};
 pub(crate) use nursery::{Named, Spawned};
 pub(crate) use placed::placed;

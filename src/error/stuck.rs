@@ -181,7 +181,8 @@ impl fmt::Display for Stuck {
                 self.write_tasks(f)?;
                 f.write_str(
                     " does not respond to that: wrap a future of another crate in \
-                     `seedbed::cancellable`, and do not keep a future of this one unpolled",
+                     `seedbed::cancellable`, or in `seedbed::tokio::call` if it needs tokio, and do \
+                     not keep a future of this one unpolled",
                 )
             }
             What::CleanUp(why) => write!(
@@ -244,7 +245,7 @@ impl fmt::Display for Deadlock {
             Some(asks) => asks.fmt(f),
             None => f.write_str(
                 "look for an event that nobody sets, or a channel whose other end is kept but not \
-                 used",
+                 used; what another runtime does is seen only in `seedbed::tokio::call`",
             ),
         }
     }

@@ -1,5 +1,6 @@
 //! How to use this crate, chapter by chapter. This module contains only text.
 
+pub mod any_crate;
 pub mod cancellation;
 pub mod errors;
 pub mod flows;

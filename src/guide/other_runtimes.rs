@@ -81,7 +81,7 @@
 //! | `spawn_blocking`, whose work goes on when the caller is cancelled | [`to_thread`](crate::to_thread()), which [waits for it](crate::guide::scheduling#blocking-work) |
 //! | `block_in_place` | [`to_thread`](crate::to_thread()): whatever blocks here blocks the whole run |
 //! | `yield_now`, `coop::consume_budget` | [`yield_now`](crate::yield_now()), [`checkpoint`](crate::checkpoint()) |
-//! | `coop::cooperative`, `poll_proceed` | [`cancellable`](crate::cancellable) makes any future an operation of this crate |
+//! | `coop::cooperative`, `poll_proceed` | [`cancellable`](crate::cancellable) makes any future an operation of this crate, and [`tokio::call`](crate::guide::any_crate#calls) one that waits for tokio |
 //! | `coop::unconstrained`, `has_budget_remaining` | not needed: whatever is ready counts, and only the budget of the whole task ends its poll |
 //! | `task_local!`, which a spawned task does not inherit | [`Local`](crate::Local), which children inherit; so they do a `task_local!` [around their nursery](crate::guide::nurseries#what-is-set-around-a-nursery). Mostly a value outside the nursery will do, which the children borrow |
 //! | `join!`, `try_join!` | a nursery; `join!` of `futures` works, with both in one task |
@@ -111,7 +111,7 @@
 //! | `event_interval`, `global_queue_interval`, `disable_lifo_slot` | [`Builder::budget`](crate::Builder::budget); the rest is [promised](crate::guide::scheduling#the-budget) |
 //! | `unhandled_panic` | a panic always continues in the parent |
 //! | `on_task_spawn`, `on_before_task_poll`, `on_thread_park` and the like | none yet |
-//! | `Handle::current`, `try_current`, `Runtime::enter` | not needed: a nursery says where a task goes; [`Token::current`](crate::Token::current) for other threads |
+//! | `Handle::current`, `try_current`, `Runtime::enter` | for libraries that need them a [companion](crate::guide::any_crate); otherwise not needed: a nursery says where a task goes; [`Token::current`](crate::Token::current) for other threads |
 //! | `Handle::spawn` and `Handle::block_on` on another thread | [`Token`](crate::Token): `run_sync_soon`, `run_sync`, `run` |
 //! | `Runtime::shutdown_timeout` | a run ends when all in it has; [`cancel_gracefully`](crate::CancelScope::cancel_gracefully) bounds how long that takes |
 //! | `Runtime::shutdown_background` | none: nothing goes on in the background |
@@ -340,14 +340,10 @@
 //! * **Cancellations are errors too.** `let _ = sleep(…).await` and `.ok()` swallow a
 //!   [`Cancelled`](crate::Cancelled). The next checkpoint raises it again, so nothing breaks, but
 //!   the code in between runs when it should not.
-//! * **Libraries for tokio** that need only a waker run here: channels, `futures`, parsers. Those
-//!   that need tokio's runtime do while one is entered on the thread (`let _guard =
-//!   runtime.enter();` before [`run`](crate::run())), and works on threads of its own. Put each of
-//!   their futures into [`cancellable`](crate::cancellable). A
-//!   [virtual clock](crate::testing::VirtualClock), the detection of deadlocks and
-//!   [`explore`](crate::testing::explore()) know nothing of what such a runtime is doing. hyper
-//!   needs none with the feature `hyper`, whose `hyper::serve` is a server for HTTP/1 and HTTP/2
-//!   in one call.
+//! * **Libraries for tokio** that need only a waker run here: channels, `futures`, parsers. Those that
+//!   need tokio's runtime run beside a companion, with the feature `tokio`:
+//!   [any crate](crate::guide::any_crate) says how. hyper needs none with the feature `hyper`, whose
+//!   `hyper::serve` is a server for HTTP/1 and HTTP/2 in one call.
 //! * **`Send`.** The future given to [`run`](crate::run()) need not be `Send`, and nurseries are
 //!   not. [`Error`](crate::Error) and wakers are.
 //!

@@ -55,6 +55,13 @@ pub fn cancellable<F: Future>(future: F) -> Cancellable<F> {
     Cancellable { future: Some(future), steps: Steps::new(), place: Location::caller() }
 }
 
+impl<F: Future> Cancellable<F> {
+    /// Returns the future, which has not begun.
+    pub(crate) fn into_inner(self) -> F {
+        self.future.expect("it has not ended")
+    }
+}
+
 /// The future, which is dropped as soon as it has ended or is cancelled.
 struct Polling<'a, F> {
     future: Pin<&'a mut Option<F>>,

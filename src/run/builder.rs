@@ -6,20 +6,21 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
-#[cfg(all(unix, not(loom), feature = "net"))]
-use std::sync::Arc;
 
 use crate::error::{AlreadyRunning, Error, Result};
 use crate::nursery::system::{SYSTEM, System};
+use crate::platform::Arc;
 use crate::platform::clock::Clock;
 use crate::platform::on_large_stack;
 use crate::platform::virtual_clock::VirtualClock;
 use crate::run::Run;
+use crate::run::companion::{Accompany, Beside};
 use crate::run::look::Interruptible;
 use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
 use crate::scope::tree::pool::ScopeRef;
+use crate::threads::surroundings::Surroundings;
 #[cfg(all(unix, not(loom), feature = "net"))]
 use crate::world::net::resolver::Resolver;
 
@@ -74,6 +75,7 @@ pub struct Builder {
     pub(super) ctrl_c: bool,
     pub(super) detect_deadlock: bool,
     pub(super) fail_when_stuck: bool,
+    pub(super) companion: Option<Rc<dyn Accompany>>,
     #[cfg(all(unix, not(loom), feature = "net"))]
     pub(super) resolver: Option<Resolver>,
 }
@@ -90,6 +92,7 @@ impl Builder {
             ctrl_c: true,
             detect_deadlock: false,
             fail_when_stuck: false,
+            companion: None,
             #[cfg(all(unix, not(loom), feature = "net"))]
             resolver: None,
         }
@@ -258,22 +261,27 @@ impl Builder {
         place: &'static Location<'static>,
         main: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        self.run_in(ScopeRef::new(place), &|| (), main)
+        not_running(place)?;
+        let beside = Beside::begin(self.companion.as_deref(), place)?;
+        self.run_in(ScopeRef::new(place), beside.surroundings(), &|| (), main)
     }
 
-    /// Runs a future with this as its main scope. `interrupted` is called when Ctrl-C cancels it.
+    /// Runs a future with this as its main scope, on a thread where nothing runs yet, in
+    /// surroundings. `interrupted` is called when Ctrl-C cancels it.
     pub(super) fn run_in<T>(
         self,
         scope: ScopeRef,
+        surroundings: Option<Arc<dyn Surroundings>>,
         interrupted: &dyn Fn(),
         main: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let place = scope.place();
-        not_running(place)?;
+        // Left when everything of the run has been dropped.
+        let _entered = surroundings.as_ref().map(|surroundings| surroundings.enter());
         let clock = self.clock.clone().map_or_else(Clock::default_of_run, Clock::Virtual);
         on_large_stack(|| {
-            let run =
-                Run::new(clock, &self, place).map_err(|error| Error::from(error).at(place))?;
+            let run = Run::new(clock, &self, surroundings.clone(), place)
+                .map_err(|error| Error::from(error).at(place))?;
             let _parts = run.lend_parts();
             let _entered = current::enter(&run.table);
             let interruptible = self.ctrl_c.then(|| Interruptible::new(&run, &scope));

@@ -14,13 +14,15 @@ use std::thread;
 
 use crate::error::panic::{Payload, catch_panic, quietly};
 use crate::error::{Error, Group, Interrupted, Member, Origin, Reason, Result};
-use crate::platform::Mutex;
+use crate::platform::{Arc, Mutex};
 use crate::run::Builder;
 use crate::run::builder::not_running;
+use crate::run::companion::Beside;
 use crate::scope::current::with_scope;
 use crate::scope::tree::Scope;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{CancelHandle, CancelScope, Uncancellable};
+use crate::threads::surroundings::Surroundings;
 
 /// Runs `main(core)` on each of `cores` threads, with core 0 on this thread, and returns their
 /// values in the order of the cores. If `cores` is 0, it uses as many as the machine has for this
@@ -110,6 +112,7 @@ impl Builder {
             ctrl_c,
             detect_deadlock,
             fail_when_stuck,
+            companion,
             #[cfg(all(unix, not(loom), feature = "net"))]
             resolver,
         } = self;
@@ -124,6 +127,7 @@ impl Builder {
             )
             .into());
         }
+        let beside = Beside::begin(companion.as_deref(), place)?; // all of them together
         let cores = match cores {
             0 => thread::available_parallelism().map_or(1, NonZero::get),
             cores => cores,
@@ -139,7 +143,7 @@ impl Builder {
                 resolver: resolver.clone(),
                 ..Builder::new()
             };
-            shared.run(core, builder, async { main(core).await })
+            shared.run(core, builder, beside.surroundings(), async { main(core).await })
         };
         let outcomes: io::Result<Vec<_>> = thread::scope(|threads| {
             let run = &run;
@@ -208,13 +212,14 @@ impl Shared {
         &self,
         core: usize,
         builder: Builder,
+        surroundings: Option<Arc<dyn Surroundings>>,
         main: impl Future<Output = Result<T>>,
     ) -> Result<Option<T>> {
         let scope = ScopeRef::new(self.place);
         self.begin(core, CancelScope::of(scope.clone()).cancel_handle());
         let interrupted = || self.cancel_others(core, Reason::Interrupted);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            builder.run_in(scope, &interrupted, self.watch(core, main))
+            builder.run_in(scope, surroundings, &interrupted, self.watch(core, main))
         }));
         // A failure of the body has been reported already; this is about the rest of its run.
         match outcome {

@@ -9,12 +9,14 @@
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `flood` | what a run does in a flood of wakes from other threads |
 //! | `cores` | a run on each of several cores |
+//! | `companion` | what accompanies a run |
 //! | `stuck` | finding stuck code |
 //! | `withheld_messages` | finding tasks that were given something and do not take it |
 //! | `overdue_jobs` | reporting which functions on other threads a run waits for |
 //! | `outside` | things that may still come to a run in which nothing can go on |
 
 mod builder;
+pub(crate) mod companion;
 #[cfg(not(loom))]
 mod cores;
 mod flood;
@@ -44,6 +46,7 @@ use crate::generator::finalize::Generators;
 use crate::nursery::child::own_scope::OwnScope;
 use crate::nursery::system::System;
 use crate::operation::handed::Far;
+use crate::platform::Arc;
 use crate::platform::clock::{Clock, Nanos};
 use crate::run::flood::Flood;
 use crate::run::look::Outlook;
@@ -58,6 +61,7 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::scope::without_checkpoint::WithoutCheckpoint;
 use crate::threads::DefaultLimiter;
 use crate::threads::job::Jobs;
+use crate::threads::surroundings::Surroundings;
 #[cfg(all(unix, not(loom), feature = "fs"))]
 use crate::world::fs::call::Files;
 #[cfg(all(unix, not(loom), feature = "net"))]
@@ -111,7 +115,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn new(clock: Clock, choices: &Builder, place: &'static Location<'static>) -> io::Result<Run> {
+    fn new(
+        clock: Clock,
+        choices: &Builder,
+        surroundings: Option<Arc<dyn Surroundings>>,
+        place: &'static Location<'static>,
+    ) -> io::Result<Run> {
         #[cfg(not(loom))]
         crate::threads::affinity::remember();
         let (reactor, waker) = Reactor::new()?;
@@ -142,7 +151,7 @@ impl Run {
             fail_when_stuck: choices.fail_when_stuck,
             system: System::new(place),
             generators: Generators::default(),
-            jobs: Jobs::new(),
+            jobs: Jobs::new(surroundings),
             default_limiter: DefaultLimiter::default(),
             #[cfg(all(unix, not(loom), feature = "net"))]
             lookups: Lookups::new(choices.resolver.clone()),

@@ -10,10 +10,11 @@
 //! | a job of `to_thread` | yes | yes |
 //! | a job that was abandoned | yes: it may at least give back its permit | no: it may never end |
 //! | a job that waits for this run | no | no |
+//! | another runtime, for a future that says so | yes | yes |
 //! | descriptors, signals | yes | only if the clock is told to wait for them |
 //!
-//! A future that another thread completes is not seen, because nothing distinguishes it from one of
-//! the run's own.
+//! Any other future that another thread completes is not seen, because nothing distinguishes it from
+//! one of the run's own.
 
 use super::Run;
 
@@ -26,9 +27,10 @@ pub(super) struct Outside {
 
 impl Run {
     pub(super) fn outside(&self) -> Outside {
+        let elsewhere = self.jobs.elsewhere.is_any_awaited();
         Outside {
-            at_work: self.jobs.is_any_awaited_going_on(),
-            is_silent: !self.reactor.has_sources() && !self.jobs.is_any_going_on(),
+            at_work: elsewhere || self.jobs.is_any_awaited_going_on(),
+            is_silent: !elsewhere && !self.reactor.has_sources() && !self.jobs.is_any_going_on(),
         }
     }
 }

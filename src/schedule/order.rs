@@ -7,9 +7,10 @@
 //! | decided | [`testing::explore`](crate::testing::explore), through [`Decide`] |
 
 use std::cell::Cell;
+use std::panic::Location;
 use std::rc::Rc;
 
-use crate::error::Result;
+use crate::error::{Result, not_to_be_explored};
 
 /// How many ready units a drawn order chooses from: few, so that drawing one takes constant time.
 const DRAWN_FROM: usize = 64;
@@ -26,6 +27,10 @@ pub(crate) trait Decide {
     ///
     /// If, in the round `tick`, the run has used more rounds than it was given.
     fn check_rounds(&self, tick: u32) -> Result<()>;
+
+    /// Called when the program at `place` is about to do something whose outcome is not decided
+    /// here.
+    fn leave_to_others(&self, place: &'static Location<'static>);
 }
 
 /// How a run chooses.
@@ -74,6 +79,21 @@ impl Order {
         match self {
             Order::Decided(decided) => decided.decide(2) == 1,
             _ => false,
+        }
+    }
+
+    /// To be called when the program at `place` is about to leave something to another runtime.
+    ///
+    /// # Errors
+    ///
+    /// If its outcome would have to be decided, which it cannot be.
+    pub(crate) fn leave_to_others(&self, place: &'static Location<'static>) -> Result<()> {
+        match self {
+            Order::Decided(by) => {
+                by.leave_to_others(place);
+                Err(not_to_be_explored(place))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The decisions of one run: those that it is told to make, and those that it has made.
 
 use std::cell::{Cell, RefCell};
+use std::panic::Location;
 
 use super::failure::Livelock;
 use super::schedule::{Deviation, Schedule};
@@ -28,6 +29,8 @@ pub(crate) struct Decisions {
     max_rounds: u32,
     /// For how many rounds due timers have been passed over since the last one fired.
     timers_waited: Cell<u32>,
+    /// Where the program first left something to another runtime.
+    left_to_others: Cell<Option<&'static Location<'static>>>,
 }
 
 /// A decision that was made.
@@ -65,6 +68,7 @@ impl Decisions {
             first_round: THREAD.with(|thread| thread.rounds.tick.get()),
             max_rounds,
             timers_waited: Cell::new(0),
+            left_to_others: Cell::new(None),
         }
     }
 
@@ -90,6 +94,11 @@ impl Decisions {
 
     fn go_astray(&self, told: Deviation, ways: u32) {
         self.astray.set(self.astray.get().or(Some(Astray { told, ways })));
+    }
+
+    /// Where the program first left something to another runtime, if it did.
+    pub(super) fn left_to_others(&self) -> Option<&'static Location<'static>> {
+        self.left_to_others.get()
     }
 
     /// Returns the decisions that were made, and where they first differed from what was told.
@@ -146,6 +155,10 @@ impl Decide for Decisions {
     fn check_rounds(&self, tick: u32) -> Result<()> {
         let rounds = tick.wrapping_sub(self.first_round);
         if rounds <= self.max_rounds { Ok(()) } else { Err(Livelock(self.max_rounds).into()) }
+    }
+
+    fn leave_to_others(&self, place: &'static Location<'static>) {
+        self.left_to_others.set(self.left_to_others.get().or(Some(place)));
     }
 }
 

@@ -11,7 +11,7 @@ use super::panic_reports::without_panic_reports;
 use super::schedule::{Schedule, VARIABLE};
 use super::search::Search;
 use super::shorten::shorten;
-use crate::error::Result;
+use crate::error::{Result, not_to_be_explored};
 use crate::run::Builder;
 use crate::schedule::order;
 
@@ -243,6 +243,11 @@ impl<F: AsyncFn() -> Result<()>> Trials<F> {
         let outcome = match outcome {
             Ok(outcome) => outcome.map_err(Cause::Error),
             Err(payload) => Err(Cause::of_panic(payload)),
+        };
+        // Whatever the program has made of that error.
+        let outcome = match decisions.left_to_others() {
+            Some(place) => Err(Cause::Error(not_to_be_explored(place))),
+            None => outcome,
         };
         let (met, astray) = decisions.finish();
         Trial { outcome, met, astray }

@@ -24,13 +24,16 @@ use slab::Slab;
 use crate::error::panic::{Payload, quietly};
 use crate::error::{Asks, NotRunning, Result};
 use crate::operation::sync::limiter::{CapacityLimiter, Permit};
+use crate::platform::Arc;
 use crate::platform::clock::Nanos;
 use crate::platform::part::part;
 use crate::platform::thread_static;
 use crate::schedule::remote::calls::Call;
 use crate::scope::current::current_scope;
 use crate::scope::tree::pool::ScopeRef;
+use crate::threads::elsewhere::Elsewhere;
 use crate::threads::pool;
+use crate::threads::surroundings::{Surroundings, surrounded};
 use crate::threads::token::Token;
 
 thread_static! {
@@ -172,16 +175,20 @@ pub(crate) struct Jobs {
     without_permit: Cell<usize>,
     /// Woken when `awaited` reaches zero.
     none_awaited: Cell<Option<Waker>>,
+    surroundings: Option<Arc<dyn Surroundings>>,
+    pub(crate) elsewhere: Elsewhere,
 }
 
 impl Jobs {
-    pub(crate) fn new() -> Jobs {
+    pub(crate) fn new(surroundings: Option<Arc<dyn Surroundings>>) -> Jobs {
         Jobs {
             under_way: RefCell::new(Slab::new()),
             awaited: Cell::new(0),
             asking: Cell::new(0),
             without_permit: Cell::new(0),
             none_awaited: Cell::new(None),
+            surroundings,
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -290,6 +297,10 @@ impl Jobs {
             },
             token,
         });
+        let work = match &self.surroundings {
+            Some(surroundings) => surrounded(surroundings.clone(), work),
+            None => work,
+        };
         let key = self.under_way.borrow_mut().insert(entry.clone());
         self.awaited.set(self.awaited.get() + 1);
         pool::submit(Job { work, token, key }).inspect_err(|_| {

@@ -7,15 +7,19 @@
 //! | `job` | the work on its way to a thread, and its outcome on the way back |
 //! | `pool` | the threads of the process |
 //! | `affinity` | the cores these run on |
+//! | `surroundings` | what surrounds a run's code there |
+//! | `elsewhere` | what other runtimes do for a run, on threads of theirs |
 //! | `token` | the way back to a run from any thread |
 //! | `channel` | messages from any thread to a task, and back |
 
 #[cfg(not(loom))]
 pub(crate) mod affinity;
 mod channel;
+pub(crate) mod elsewhere;
 pub(crate) mod job;
 mod pool;
 pub(crate) mod stop;
+pub(crate) mod surroundings;
 mod to_thread;
 mod token;
 

@@ -325,7 +325,7 @@ impl<T: 'static> Running<'_, T> {
         let (work, permit) = self.job.take().expect("it has its permit");
         let place = self.place;
         if let Some(run) = system::forked_from() {
-            return Err(used_in_a_fork(place, run));
+            return Err(used_in_a_fork("to_thread", place, run));
         }
         let token = Token::here().expect("the check has passed");
         let started = JOBS.with(|jobs| {

@@ -195,6 +195,7 @@ pub const FUNCTIONS: &[Function] = &[
     operation("tls::accept", &[]),
     operation("tls::connect", &[]),
     operation("to_thread", &[]),
+    operation("tokio::call", &[]),
     operation("until_stopped", &[body(0, Inside("a section that is idle"))]),
     operation("with", &[body(1, InManager)]),
     operation("yield_now", &[]),
@@ -342,6 +343,7 @@ pub const TYPES: &[Methods] = &[
     has("sync::watch::Receiver", &["changed", "wait_for"]),
     has("sync::watch::Sender", &["closed"]),
     has("tls::TlsStream", TLS),
+    has("tokio::Call", &["on_cancel", "on_cancel_within"]),
 ];
 
 /// What the methods of followed types do with a body.
@@ -377,6 +379,7 @@ pub fn returned(of: Type, method: &str) -> Option<Type> {
         (Type::Nursery, "scope") => Some(Type::Scope),
         (Type::Other("Server" | "hyper::Server" | "hyper::Connection"), _) => Some(of),
         (Type::Other("tls::TlsStream"), "limit") => Some(of),
+        (Type::Other("tokio::Call"), "on" | "output") => Some(of),
         _ => None,
     }
 }
@@ -388,6 +391,7 @@ pub fn made_by(function: &str) -> Option<Type> {
         "fs::read_dir" | "generator" => Some(GENERATOR),
         "interval" | "interval_at" => Some(Type::Other("Interval")),
         "flow" => Some(Type::Flow),
+        "tokio::call" => Some(Type::Other("tokio::Call")),
         "tls::accept" | "tls::connect" => Some(Type::Other("tls::TlsStream")),
         _ => match function.rsplit_once("::")? {
             ("flow", _) => Some(Type::Flow),

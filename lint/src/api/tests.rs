@@ -26,6 +26,7 @@ const MODULES: &[&str] = &[
     "tcp",
     "testing",
     "tls",
+    "tokio",
     "unix",
     "watch",
 ];

@@ -14,7 +14,11 @@ mod fairness;
 mod listeners;
 mod others;
 mod servers;
+#[cfg(feature = "tokio")]
+mod tokio;
 
+#[cfg(feature = "tokio")]
+use self::tokio::*;
 use broken_pipe::*;
 use ctrl_c::*;
 use fairness::*;
@@ -30,8 +34,8 @@ struct Case {
 }
 
 macro_rules! cases {
-    ($($name:ident)*) => {
-        const CASES: &[Case] = &[$(Case {
+    ($($(#[$meta:meta])* $name:ident)*) => {
+        const CASES: &[Case] = &[$($(#[$meta])* Case {
             name: stringify!($name),
             test: $name::test,
             process: $name::process,
@@ -79,6 +83,10 @@ cases! {
     c10_a_signal_that_was_not_received_has_its_effect
     c11_a_listener_in_a_combinator_is_reached
     signals_that_cannot_be_listened_to
+    #[cfg(feature = "tokio")] x01_ctrl_c_is_tokios_after_a_run
+    #[cfg(feature = "tokio")] x01_ctrl_c_is_tokios_in_a_run_that_leaves_it_alone
+    #[cfg(feature = "tokio")] x01_ctrl_c_reaches_tokio_and_cancels_the_run
+    #[cfg(feature = "tokio")] x01_a_companion_ends_with_an_interrupted_run
 }
 
 pub fn main() -> ExitCode {
