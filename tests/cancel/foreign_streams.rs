@@ -11,7 +11,7 @@ use futures::future::join;
 use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use seedbed::{
-    CancelScope, Reason, cancel_scope, cancellable_stream, move_on_after, nursery, sleep,
+    CancelScope, Reason, cancel_scope, cancellable_stream, channel, move_on_after, nursery, sleep,
     sleep_forever, yield_now,
 };
 
@@ -255,6 +255,30 @@ fn c11_a_stream_that_cancels_its_own_scope_while_it_is_polled_is_reached() {
             stream.next().await.transpose()
         });
         assert_eq!(some.await?, Some(Some(1)));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn c11_what_is_inside_does_not_see_a_cancellation_that_it_has_caused() {
+    run(async {
+        let cancels = RefCell::new(None::<CancelScope>);
+        let (sender, mut receiver) = channel(1);
+        // A receiver ends for good when it is cancelled.
+        let mut stream = cancellable_stream(stream::poll_fn(|cx| {
+            if let Some(scope) = cancels.take() {
+                scope.cancel();
+            }
+            receiver.poll_next_unpin(cx)
+        }));
+        let none = cancel_scope(async |scope| {
+            cancels.replace(Some(scope.clone()));
+            stream.next().await.transpose()
+        });
+        assert_eq!(none.await?, None);
+        sender.send(1).await?;
+        assert_eq!(stream.next().await.transpose()?, Some(1));
         Ok(())
     })
     .unwrap();

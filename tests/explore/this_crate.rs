@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
+use futures::StreamExt;
+use futures::channel::mpsc;
 use seedbed::testing::explore;
 use seedbed::{
-    CancelScope, Cancelled, Error, Event, Yielder, cancel_scope, channel, checkpoint, fail_after,
-    iterate, move_on_after, nursery, sleep,
+    CancelScope, Cancelled, Error, Event, Yielder, cancel_scope, cancellable_stream, channel,
+    checkpoint, fail_after, iterate, move_on_after, nursery, sleep,
 };
 
 use super::{outcomes, secs};
@@ -54,6 +56,46 @@ fn c10_no_message_is_lost_or_doubled() {
         let report = explore(program);
         assert!(report.is_complete(), "capacity {capacity}: {report}");
     }
+}
+
+/// A stream of another library, whose reader gives up at some point and then goes on.
+#[test]
+fn c11_a_foreign_stream_that_is_cancelled_loses_and_doubles_nothing() {
+    let report = explore(|| async {
+        let (sender, receiver) = mpsc::unbounded();
+        let mut stream = cancellable_stream(receiver.map(Ok::<_, Error>));
+        let mut got = Vec::new();
+        let scope = CancelScope::new();
+        nursery(async |n| {
+            n.spawn(async {
+                for message in [1, 2] {
+                    checkpoint().await?;
+                    sender.unbounded_send(message)?;
+                }
+                sender.close_channel();
+                Ok(())
+            });
+            n.spawn(async {
+                scope.cancel();
+                Ok(())
+            });
+            let reading = scope.enter(async |_| {
+                while let Some(message) = stream.next().await.transpose()? {
+                    got.push(message);
+                }
+                Ok(())
+            });
+            reading.await?;
+            while let Some(message) = stream.next().await.transpose()? {
+                got.push(message);
+            }
+            Ok(())
+        })
+        .await?;
+        assert_eq!(got, [1, 2]);
+        Ok(())
+    });
+    assert!(report.is_complete(), "{report}");
 }
 
 /// A rendezvous and a timeout at the same moment: both ends tell the same story.

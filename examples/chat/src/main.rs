@@ -7,8 +7,8 @@
 //! Open <http://localhost:8080/> in two windows. A room has an address, such as
 //! <http://localhost:8080/#tea>. Ctrl-C or SIGTERM stops the server: each page is told, and says so.
 //!
-//! Behind a proxy, or for pages of another site, `--origin https://example.org` allows that site's
-//! pages to open a WebSocket.
+//! Behind a proxy, or for the pages of another site, `--origin https://example.org` allows that
+//! site's pages to open a WebSocket.
 
 use chat::{Chat, Limits};
 use seedbed::net::TcpListener;

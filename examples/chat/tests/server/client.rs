@@ -19,7 +19,7 @@ pub struct Client {
 }
 
 /// The head of a request for a WebSocket, up to further headers.
-const HEAD: &str = "GET /socket HTTP/1.1\r\nhost: chat\r\nupgrade: websocket\r\n\
+const HEAD: &str = "GET /socket HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n\
     connection: upgrade\r\nsec-websocket-version: 13\r\n\
     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 

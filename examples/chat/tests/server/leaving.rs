@@ -31,6 +31,10 @@ fn who_hangs_up_has_left() {
         eve.stream.write_all(&[0x81, 0xfe, 0x10]).await?;
         drop(eve);
         assert_eq!(ann.event_of("left").await?["name"], "Eve");
+        // And who only ends his side, since a WebSocket is of no use with one.
+        let half = server.join("tea", "Half").await?;
+        half.stream.shutdown(std::net::Shutdown::Write)?;
+        assert_eq!(ann.event_of("left").await?["name"], "Half");
         assert_eq!(server.elapsed().as_secs(), 0);
         Ok(())
     });

@@ -127,7 +127,7 @@ fn there_are_so_many_rooms_and_those_that_are_empty_make_place() {
 #[test]
 fn the_page_and_its_policy() {
     serving(Limits::default(), async |server: &Server| {
-        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: chat\r\n\r\n");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let head = server.connect().await?.ask(&get("/")).await?;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
@@ -145,7 +145,7 @@ fn the_page_and_its_policy() {
 fn a_page_of_another_site_gets_no_websocket() {
     serving(Limits::default(), async |server: &Server| {
         for (origin, status) in [
-            ("http://chat", "101"),
+            ("http://localhost", "101"),
             ("https://friend.example", "101"),
             ("https://evil.example", "403"),
             ("null", "403"),

@@ -234,6 +234,50 @@ fn x04_a_websocket_over_tls_goes_on_wherever_an_operation_is_cancelled() {
     );
 }
 
+#[test]
+fn x04_a_send_that_is_cancelled_has_sent_its_message_once_or_not_at_all() {
+    for polls in 0.. {
+        let cancelled = run(async {
+            let (ours, theirs) = UnixStream::pair()?;
+            let ours = web_socket(Trickle::new(ours), Role::Server).await;
+            let mut ours = cancellable_stream(ours);
+            let mut theirs = cancellable_stream(web_socket(theirs, Role::Client).await);
+            nursery(async |n| {
+                let received = n.spawn(async move {
+                    let mut received = Vec::new();
+                    loop {
+                        match theirs.next().await.unwrap()? {
+                            Message::Text(text) if text == "end" => return Ok(received),
+                            other => received.push(other),
+                        }
+                    }
+                });
+                let (mut sent, mut unsure) = (Vec::new(), Vec::new());
+                for number in 0..MESSAGES {
+                    let message = Message::text(text(number));
+                    match after_polls(polls, ours.send(message.clone())).await? {
+                        Some(()) => sent.push(message),
+                        None => unsure.push(message),
+                    }
+                }
+                ours.send(Message::text("end")).await?;
+                let mut received = received.await?;
+                let all = (0..MESSAGES).map(|number| Message::text(text(number)));
+                let in_order: Vec<_> = all.filter(|one| received.contains(one)).collect();
+                assert_eq!(received, in_order, "in order, and once");
+                received.retain(|one| !unsure.contains(one));
+                assert_eq!(received, sent);
+                Ok(unsure.len())
+            })
+            .await
+        });
+        if cancelled == 0 {
+            assert!(polls > 5, "only {polls} polls");
+            break;
+        }
+    }
+}
+
 /// A limit that expires while nothing comes, between the halves of a message.
 async fn read_under_a_limit<T>(next: impl Future<Output = Result<T>>) -> Result<Option<T>> {
     move_on_after(Duration::from_secs(1), next).await
