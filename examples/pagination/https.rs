@@ -1,5 +1,6 @@
 // A client of HTTPS, as the guide has it: `seedbed::guide::https`.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +24,35 @@ const MOST: usize = 1 << 20;
 /// Gets what is at `url`. That can be asked for twice without harm, so a failure of the network is
 /// no reason to give up.
 pub async fn get(config: &Arc<ClientConfig>, url: &Uri) -> Result<Response<Bytes>> {
-    for pause in PAUSES {
+    let mut pauses = PAUSES.into_iter();
+    loop {
         match fail_after(LIMIT, get_once(config, url)).await {
-            Err(error) if may_pass(&error) => sleep(pause).await?,
+            Err(error)
+                if may_pass(&error)
+                    && let Some(pause) = pauses.next() =>
+            {
+                sleep(pause).await?
+            }
+            Err(error) if !error.is_cancelled() => return Err(NoAnswer(url.clone(), error).into()),
             outcome => return outcome,
         }
     }
-    fail_after(LIMIT, get_once(config, url)).await
+}
+
+/// Says who has not answered: the errors of HTTP do not.
+#[derive(Debug)]
+struct NoAnswer(Uri, Error);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer from {}: {}", self.0, self.1)
+    }
+}
+
+impl std::error::Error for NoAnswer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.1.as_dyn())
+    }
 }
 
 /// Whether it may be different the next time: not if the certificate is bad, for example.

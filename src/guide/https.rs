@@ -23,6 +23,7 @@
 //! * **An answer that is cut off is an error.** If HTTP says how long the body is, hyper notices;
 //!   if not, the connection has to end with TLS's own message.
 //! * **An answer has an end.** `Limited` gives up on one that is too long.
+//! * **An error says who has not answered.** Those of HTTP do not know it.
 //! * **A redirect** is an answer like any other. Whoever follows it counts how often.
 //!
 //! The configuration says whom to trust: certificates of authorities from the system

@@ -18,6 +18,8 @@ mod generators;
 mod primitives;
 mod scenario;
 mod timers;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -109,4 +111,10 @@ fn scenario() {
 #[test]
 fn timers() {
     check(timers::run, 500);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls() {
+    check(tls::run, 200);
 }

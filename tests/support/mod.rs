@@ -10,10 +10,11 @@
 //! | `alone` | a process of its own for a test: few descriptors, many signals |
 //! | `forbidden` | system calls that are refused, as in a sandbox |
 //! | `example` | the crate's examples as programs |
+//! | `live` | how much memory a thread has in use |
 //! | `memory` | streams in memory, as of another library |
 //! | `tls` | both sides of TLS, with a certificate |
 //!
-//! The last three are not modules of this one: a test that needs one includes that file by itself.
+//! The last four are not modules of this one: a test that needs one includes that file by itself.
 #![allow(dead_code, unused_imports, reason = "not every test binary needs all of it")]
 
 #[cfg(target_os = "linux")]

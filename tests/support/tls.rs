@@ -1,4 +1,5 @@
 //! Both sides of TLS, with a certificate that is made once.
+#![allow(dead_code, reason = "not every test binary needs all of it")]
 
 use std::sync::{Arc, OnceLock};
 

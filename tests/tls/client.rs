@@ -12,7 +12,7 @@ use seedbed::hyper::Server;
 use seedbed::net::{TcpListener, TcpStream};
 use seedbed::testing::VirtualClock;
 use seedbed::tls::{self, TlsFailed, TlsStream};
-use seedbed::{Builder, Error, Result, TooSlow, move_on_after, nursery, sleep_forever};
+use seedbed::{Builder, Error, Result, TooSlow, move_on_after, nursery, sleep, sleep_forever};
 
 use super::support::{run_on, secs};
 use super::{Configs, NAME};
@@ -120,7 +120,8 @@ fn w06_a_server_that_is_silent_is_given_up_each_time() {
         nursery(async |n| {
             n.spawn(seedbed::serve(listener, async |_stream, _| sleep_forever().await));
             let error = https::get(&configs.client, &url).await.unwrap_err();
-            assert!(error.is::<TooSlow>(), "{error}");
+            assert!(error.find::<TooSlow>().is_some(), "{error}");
+            assert!(error.to_string().starts_with(&format!("no answer from {url}: ")), "{error}");
             n.cancel();
             Ok(())
         })
@@ -212,14 +213,32 @@ fn w06_answers_that_are_garbage_or_without_end_are_errors() {
     {
         let error = refused(answer);
         assert!(error.find::<hyper::Error>().is_some(), "{error:?}");
+        assert!(error.to_string().starts_with("no answer from https://server.test/: "), "{error}");
     }
+    // Half a body, each time.
+    let error = refused(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+    assert!(error.to_string().contains("https://server.test/"), "{error}");
     // A body without an end, as fast as it is taken.
     let (outcome, _) = getting(&configs, async |stream| {
         say(&stream, b"HTTP/1.1 200 OK\r\n\r\n").await?;
         while stream.write_all(&[b'x'; 10_000]).await.is_ok() {}
         Ok(())
     });
-    assert!(outcome.unwrap_err().to_string().contains("length limit"), "it is too long");
+    let text = outcome.unwrap_err().to_string();
+    assert!(text.starts_with("no answer from https://server.test/: "), "{text}");
+    assert!(text.ends_with("length limit exceeded"), "{text}");
+    // And one that comes slowly.
+    let (outcome, connections) = getting(&configs, async |stream| {
+        say(&stream, b"HTTP/1.1 200 OK\r\n\r\n").await?;
+        loop {
+            stream.write_all(b"x").await?;
+            sleep(secs(1)).await?;
+        }
+    });
+    let error = outcome.unwrap_err();
+    assert!(error.find::<TooSlow>().is_some(), "{error}");
+    assert!(error.to_string().contains("https://server.test/"), "{error}");
+    assert_eq!(connections, 3);
 }
 
 #[test]
@@ -236,7 +255,7 @@ fn w06_a_url_without_a_host_is_refused() {
     run_on(&VirtualClock::new(), async {
         let config: &Arc<ClientConfig> = &Configs::new().client;
         let error = https::get(config, &"/only/a/path".parse().unwrap()).await.unwrap_err();
-        assert_eq!(error.to_string(), "a URL without a host");
+        assert_eq!(error.to_string(), "no answer from /only/a/path: a URL without a host");
         Ok(())
     })
     .unwrap();

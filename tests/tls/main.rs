@@ -10,10 +10,13 @@ mod client;
 mod closing;
 mod cut;
 mod every_step;
+mod floods;
 mod halves;
 mod handshake;
 #[cfg(feature = "hyper")]
 mod http;
+#[path = "../support/live.rs"]
+mod live;
 #[path = "../support/memory.rs"]
 mod memory;
 mod refusals;
@@ -85,15 +88,19 @@ impl Authority {
 
     /// What a client that trusts it has.
     fn client(&self) -> ClientConfig {
-        self.client_speaking(DEFAULT_VERSIONS)
+        self.client_with(provider(), DEFAULT_VERSIONS)
     }
 
-    fn client_speaking(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    fn client_with(
+        &self,
+        provider: Arc<CryptoProvider>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        ClientConfig::builder_with_provider(provider())
+        ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
-            .unwrap()
+            .expect("there is a suite for one of them")
             .with_root_certificates(roots)
             .with_no_client_auth()
     }
@@ -101,8 +108,12 @@ impl Authority {
 
 impl Identity {
     fn server(&self) -> ServerConfig {
+        self.server_with(provider())
+    }
+
+    fn server_with(&self, provider: Arc<CryptoProvider>) -> ServerConfig {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
-        ServerConfig::builder_with_provider(provider())
+        ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
@@ -137,7 +148,7 @@ impl Configs {
     /// With a client that knows only these versions.
     fn speaking(versions: &[&'static SupportedProtocolVersion]) -> Configs {
         let authority = Authority::new();
-        let client = authority.client_speaking(versions);
+        let client = authority.client_with(provider(), versions);
         let server = authority.sign(named(NAME)).server();
         Configs { client: client.into(), server: server.into() }
     }

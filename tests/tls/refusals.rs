@@ -1,23 +1,14 @@
-//! Peers that do not speak TLS, speak it badly, or without end.
+//! Peers that do not speak TLS, or speak it badly.
 
 use std::io;
 
-use rustls::version::TLS12;
-use rustls::{ClientConnection, PeerMisbehaved, ProtocolVersion};
+use rustls::version::{TLS12, TLS13};
 use seedbed::net::TcpListener;
-use seedbed::tls::{self, TlsFailed, TlsStream};
-use seedbed::{Error, Result, nursery};
+use seedbed::tls::{self, TlsFailed};
 
 use super::memory::{Memory, pair};
 use super::support::run;
 use super::{Configs, NAME, kind_of};
-
-fn misbehaved(error: &Error) -> PeerMisbehaved {
-    match error.find::<TlsFailed>().and_then(TlsFailed::error) {
-        Some(rustls::Error::PeerMisbehaved(what)) => what.clone(),
-        _ => panic!("another error: {error}"),
-    }
-}
 
 #[test]
 fn w06_plain_text_is_told_from_tls() {
@@ -79,109 +70,6 @@ fn w06_errors_of_a_server_name_the_clients_address() {
     .unwrap();
 }
 
-/// A client that is rustls and nothing else, over one end of a connection in memory.
-struct Bare {
-    connection: ClientConnection,
-    stream: Memory,
-}
-
-impl Bare {
-    /// Does the handshake with a server.
-    async fn connect(configs: &Configs) -> Result<(Bare, TlsStream<Memory>)> {
-        let name = NAME.try_into().unwrap();
-        let connection = ClientConnection::new(configs.client.clone(), name)?;
-        let (stream, far) = pair(1 << 30);
-        let mut bare = Bare { connection, stream };
-        let server = nursery(async |n| {
-            let accepting = n.spawn(tls::accept(&configs.server, far));
-            while bare.connection.is_handshaking() {
-                bare.send();
-                seedbed::yield_now().await?;
-                bare.receive()?;
-            }
-            bare.send();
-            accepting.await
-        })
-        .await?;
-        Ok((bare, server))
-    }
-
-    fn send(&mut self) {
-        let mut bytes = Vec::new();
-        while self.connection.wants_write() {
-            self.connection.write_tls(&mut bytes).unwrap();
-        }
-        self.stream.outgoing().put(&bytes);
-    }
-
-    fn receive(&mut self) -> Result<()> {
-        let bytes = self.stream.incoming().take();
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            self.connection.read_tls(&mut rest)?;
-            self.connection.process_new_packets()?;
-        }
-        Ok(())
-    }
-}
-
-#[test]
-fn w06_keys_that_change_without_end_are_refused() {
-    run(async {
-        let (mut client, server) = Bare::connect(&Configs::new()).await?;
-        for _ in 0..1_000 {
-            client.connection.refresh_traffic_keys()?;
-            client.send();
-        }
-        let error = server.read(&mut [0]).await.unwrap_err();
-        assert_eq!(misbehaved(&error), PeerMisbehaved::TooManyKeyUpdateRequests);
-        // It stays so, in both directions.
-        assert_eq!(kind_of(&server.read(&mut [0]).await.unwrap_err()), io::ErrorKind::InvalidData);
-        let error = server.write(b"x").await.unwrap_err();
-        assert_eq!(misbehaved(&error), PeerMisbehaved::TooManyKeyUpdateRequests);
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn w06_keys_may_change_all_the_time_between_bytes() {
-    run(async {
-        let (mut client, server) = Bare::connect(&Configs::new()).await?;
-        client.receive()?; // tickets
-        for i in 0..1_000 {
-            client.connection.refresh_traffic_keys()?;
-            std::io::Write::write_all(&mut client.connection.writer(), &[i as u8])?;
-            client.send();
-            let mut byte = [0];
-            server.read_exact(&mut byte).await?;
-            assert_eq!(byte, [i as u8]);
-            // No answer is heaped up for each.
-            assert_eq!(client.stream.incoming().take(), []);
-        }
-        server.write_all(b"x").await?;
-        client.receive()?;
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn w06_an_old_client_cannot_ask_for_another_handshake_without_end() {
-    run(async {
-        let configs = Configs::speaking(&[&TLS12]);
-        let (client, server) = configs.pair(1 << 20).await?;
-        let version = client.with_connection(|connection| connection.protocol_version());
-        assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
-        // In the clear, where it is not allowed any more.
-        let pipe = client.with_stream(Memory::outgoing);
-        pipe.put(&[0x16, 3, 3, 0, 4, 0, 0, 0, 0]);
-        assert_eq!(kind_of(&server.read(&mut [0]).await.unwrap_err()), io::ErrorKind::InvalidData);
-        Ok(())
-    })
-    .unwrap();
-}
-
 #[test]
 fn w06_a_record_that_was_changed_is_refused_and_both_sides_know() {
     run(async {
@@ -201,6 +89,26 @@ fn w06_a_record_that_was_changed_is_refused_and_both_sides_know() {
         assert_eq!(tls, Some(&rustls::Error::DecryptError));
         let error = client.read(&mut buffer).await.unwrap_err();
         assert!(error.to_string().contains("BadRecordMac"), "{error}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn w06_a_record_that_was_changed_is_an_error_also_after_this_side_has_ended() {
+    run(async {
+        for versions in [&[&TLS12], &[&TLS13]] {
+            let (client, server) = Configs::speaking(versions).pair(1 << 20).await?;
+            let mut buffer = [0; 8];
+            server.write_all(b"one").await?;
+            client.shutdown().await?;
+            let pipe = server.with_stream(Memory::outgoing);
+            pipe.put(&[0x17, 3, 3, 0, 3, 1, 2, 3]);
+            assert_eq!(client.read(&mut buffer).await?, 3);
+            let error = client.read(&mut buffer).await.unwrap_err();
+            assert_eq!(kind_of(&error), io::ErrorKind::InvalidData);
+            assert!(error.to_string().contains("`server.test`"), "{error}");
+        }
         Ok(())
     })
     .unwrap();

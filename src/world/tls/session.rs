@@ -6,6 +6,7 @@
 //! fails from there on.
 
 use std::io::{self, BufRead, IoSlice, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use rustls::{Connection, ProtocolVersion};
 
@@ -146,6 +147,9 @@ impl Session {
                 self.received = None;
                 return;
             }
+            Ok(_) if cfg!(debug_assertions) && self.direction == Direction::Ended => {
+                process_after_end(&mut self.connection)
+            }
             Ok(_) => self.connection.process_new_packets().map(drop),
             Err(error) => Err(rustls::Error::General(error.to_string())),
         };
@@ -210,4 +214,18 @@ impl Session {
     pub(super) fn take_late_error(&mut self) -> Option<io::Error> {
         self.late_error.take()
     }
+}
+
+/// Has rustls process what comes after our close_notify. If that is not as it should be, rustls
+/// tells the peer. But it has meant to send nothing more, and asserts that in builds with assertions
+/// ([its issue 959](https://github.com/rustls/rustls/issues/959)).
+#[cold]
+fn process_after_end(connection: &mut Connection) -> Result<(), rustls::Error> {
+    let process = AssertUnwindSafe(|| connection.process_new_packets().map(drop));
+    catch_unwind(process).unwrap_or_else(|payload| match payload.downcast_ref::<&str>() {
+        Some(text) if text.contains("sent_fatal_alert") => {
+            Err(rustls::Error::General("the peer has sent something that is not TLS".to_owned()))
+        }
+        _ => resume_unwind(payload),
+    })
 }
