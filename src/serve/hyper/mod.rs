@@ -60,6 +60,8 @@
 //!   the client can tell.
 //! * **Bodies** made by [`Body::stream`] and [`Body::generator`] are tasks in the same way. Any
 //!   other body belongs to hyper, and is dropped.
+//! * **Another protocol**, such as a WebSocket, takes over the connection by [`upgrade`]: see
+//!   [the guide](crate::guide::websockets).
 //!
 //! A service of the crate `tower`, such as an axum router, may be in a handler's place, with the
 //! feature `tower`: see [axum][of-tower].
