@@ -10,11 +10,13 @@
 //! are the same, and so is the certificate (ECDSA over P-256). Handshakes are whole ones: nothing is
 //! resumed. A figure is the median of the rounds; running time is the server's alone.
 
+#[path = "../served.rs"]
+mod served;
+
 use std::convert::Infallible;
 use std::env;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use seedbed::net::TcpStream;
 use seedbed::{Result, nursery, tls};
+use served::{Server, median};
 
 const SUBJECTS: [&str; 2] = ["seedbed", "tokio"];
 const CONNECTIONS: usize = 64;
@@ -73,11 +76,6 @@ fn main() {
             "| {subject} | {requests:.0} | {of_request:.2} | {shaken:.0} | {of_handshake:.0} |"
         );
     }
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 // ---- The clients -------------------------------------------------------------------------------
@@ -143,51 +141,6 @@ async fn at_once(tasks: usize, work: impl AsyncFn(Instant) -> Result<u64>) -> Re
 }
 
 // ---- The servers -------------------------------------------------------------------------------
-
-struct Server {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(subject: &str, pem: &str) -> Server {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args(["--inside", subject])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        process.stdin.take().unwrap().write_all(pem.as_bytes()).unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Server { process, address: line.trim().parse().expect("an address") }
-    }
-
-    /// Counts something, and the server's running time meanwhile.
-    fn count(&self, count: impl FnOnce() -> Result<u64>) -> (f64, Duration) {
-        let before = self.cpu_time();
-        let counted = count().expect("the server serves");
-        (counted as f64, self.cpu_time() - before)
-    }
-
-    fn cpu_time(&self) -> Duration {
-        let (mut id, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
-        // SAFETY: these write to `id` and to `time` only.
-        let outcome = unsafe {
-            libc::clock_getcpuclockid(self.process.id() as libc::pid_t, &mut id)
-                | libc::clock_gettime(id, &mut time)
-        };
-        assert_eq!(outcome, 0, "the process has ended");
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// The inside of a server's process: serves until it is killed.
 fn serve(subject: &str) {

@@ -73,7 +73,11 @@ where
                 let (mut service, request) = this.uncalled.take().expect("it was there");
                 this.future.set(Some(service.call(request)));
             }
-            this.future.as_mut().as_pin_mut().expect("it was called").poll(cx)
+            let polled = this.future.as_mut().as_pin_mut().expect("it was called").poll(cx);
+            if polled.is_ready() {
+                this.future.set(None);
+            }
+            polled
         })
     }
 }
@@ -88,7 +92,6 @@ where
         if self.end.is_none() {
             let end = match self.as_mut().poll_service(cx) {
                 Poll::Ready(Ok(answer)) => {
-                    self.as_mut().drop_service();
                     return Poll::Ready(Ok(Answer::new(answer, mem::take(self.project().left))));
                 }
                 Poll::Ready(Err(error)) => Error::from_boxed(error.into()),
