@@ -35,9 +35,6 @@ pub(crate) struct Thread {
     /// they are.
     pub(crate) scope: Cell<*const ()>,
     pub(crate) frame: Cell<*const ()>,
-    /// The values that hold for what is being polled: see `scope::local`, which alone knows what
-    /// they are.
-    pub(crate) locals: Cell<*const ()>,
     pub(crate) unit: Cell<UnitId>,
     /// The unit itself, while it is being polled.
     pub(crate) polled: Cell<*const Unit>,
@@ -48,6 +45,10 @@ pub(crate) struct Thread {
     /// How far the scheduler has got.
     pub(crate) rounds: Rounds,
     pub(crate) counts: Counts,
+
+    /// The values that hold for what is being polled: see `scope::local`, which alone knows what
+    /// they are.
+    pub(crate) locals: Cell<*const ()>,
 }
 
 /// Why the unit that is being polled, and all hosts above it, are polled.
@@ -80,13 +81,13 @@ thread_static! {
         table: Cell::new(ptr::null()),
         scope: Cell::new(ptr::null()),
         frame: Cell::new(ptr::null()),
-        locals: Cell::new(ptr::null()),
         unit: Cell::new(UnitId::NONE),
         polled: Cell::new(ptr::null()),
         polled_for: Cell::new(PolledFor::Nurseries),
         turn: Turn::new(),
         rounds: Rounds::new(),
         counts: Counts::new(),
+        locals: Cell::new(ptr::null()),
     };
 }
 

@@ -268,7 +268,9 @@ pin_project! {
     impl<T: 'static, F> PinnedDrop for Scoped<T, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.local.bind(this.value, || this.future.set(None));
+            if this.future.is_some() {
+                this.local.bind(this.value, || this.future.set(None)); // foreign code
+            }
         }
     }
 }

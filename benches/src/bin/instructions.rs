@@ -27,8 +27,8 @@ use futures_core::Stream;
 use seedbed::sync::broadcast::{self, WhenFull};
 use seedbed::sync::{Mutex, Notify, Semaphore, oneshot, watch};
 use seedbed::{
-    Generator, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, flow, generator,
-    idle, iterate, nursery, sleep, sync_generator, yield_now,
+    Generator, Local, Result, Yielder, cancel_scope, channel, checkpoint, fail_after, flow,
+    generator, idle, iterate, nursery, sleep, sync_generator, yield_now,
 };
 
 struct Path {
@@ -93,6 +93,12 @@ const PATHS: &[Path] = &[
         name: "idle",
         item: "a wait for work, as a server's for the next request, around what is ready",
         run: |n| seedbed::run(waits_for_work(n)),
+        items: MANY,
+    },
+    Path {
+        name: "local",
+        item: "a value of a Local, set around a future that reads it",
+        run: |n| seedbed::run(locals(n)),
         items: MANY,
     },
     Path {
@@ -370,6 +376,14 @@ async fn checkpoints(n: usize) -> Result<()> {
 async fn limits(n: usize) -> Result<()> {
     for i in 0..n {
         assert_eq!(fail_after(HOUR, async { Ok(black_box(i)) }).await?, i);
+    }
+    Ok(())
+}
+
+async fn locals(n: usize) -> Result<()> {
+    static NUMBER: Local<usize> = Local::new();
+    for i in 0..n {
+        assert_eq!(NUMBER.scope(i, async { black_box(NUMBER.get()) }).await, Some(i));
     }
     Ok(())
 }
