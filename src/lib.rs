@@ -58,6 +58,7 @@
 //! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
+//! | see what a program is doing | [`inspect::dump`](inspect::dump()), [`Token::dump`] |
 //! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`], [`testing::statistics`](testing::statistics()) |
 //!
 //! The [`guide`] explains how these fit together:
@@ -70,6 +71,7 @@
 //! | [`guide::generators`] | bodies that yield, why they must not do so inside a scope, the three ways out, closing |
 //! | [`guide::flows`] | operators on streams, futurelock, closing what was opened |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
+//! | [`guide::what_is_it_doing`] | looking inside a program that is running: dumps |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
 //! | [`guide::any_crate`] | libraries that need tokio's runtime |
 //! | [`guide::https`] | asking a server over HTTPS, in fifty lines |
@@ -187,6 +189,7 @@ pub mod guide;
 
 mod error;
 mod generator;
+pub mod inspect;
 mod nursery;
 mod operation;
 mod platform;

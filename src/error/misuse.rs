@@ -320,6 +320,8 @@ pub enum Refusal {
     /// The caller would have to wait for the answer on a thread with a `run` of its own. That run
     /// would stand still, and it might be the one that has to answer.
     WouldBlock,
+    /// The run's thread did not come to answer: something there computes or blocks.
+    Busy,
 }
 
 impl CallRefused {
@@ -350,6 +352,11 @@ impl fmt::Display for CallRefused {
                 "the call at {place} would block a thread that has a `run` of its own to do; make \
                  the call in `to_thread`, or use what does not block: `run_sync_soon` of a token, \
                  `send` and `recv` of a channel"
+            ),
+            Refusal::Busy => write!(
+                f,
+                "the call at {place} was not answered: the thread of the run is held up by a task \
+                 that computes or blocks, and nothing else runs there meanwhile"
             ),
         }
     }

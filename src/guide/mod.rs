@@ -11,3 +11,4 @@ pub mod other_runtimes;
 pub mod scheduling;
 pub mod testing;
 pub mod websockets;
+pub mod what_is_it_doing;

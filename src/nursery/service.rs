@@ -22,6 +22,7 @@ use crate::nursery::child::label::Label;
 use crate::nursery::core::{Core, LeftBehind, Turn};
 use crate::nursery::start::{Kind, OnMove, Started, start};
 use crate::schedule::foreign::Foreign;
+use crate::schedule::units::parked;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::tree::{Level, Patience};
 use crate::scope::{Enter, enter};
@@ -330,6 +331,7 @@ impl State {
             let mut waiting = self.waiting.borrow_mut();
             waiting.retain(|other| !other.will_wake(&waker));
             waiting.push(waker);
+            parked::leave(const { parked::What::of("the end of a service") }, self.scope.place());
             Poll::Pending
         })
         .await;

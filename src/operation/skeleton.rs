@@ -36,12 +36,14 @@ use crate::operation::checkpoint::{Checkpoint, checkpoint};
 use crate::operation::handed::Delivery;
 use crate::operation::waiters::{Kept, Leftover};
 use crate::schedule::budget::{self, Share};
+use crate::schedule::current::THREAD;
+use crate::schedule::units::parked::{self, Parked, What};
 use crate::scope::{self, frame};
 
 /// The work of an operation.
 pub(crate) trait Operation {
     /// The name of the function that the user called, for errors and for showing what a task waits
-    /// for.
+    /// for. It is listed in `schedule::units::parked`.
     const NAME: &'static str;
     /// What is shown when somebody asks what a generator is awaiting.
     const IS_SHOWN: Shown = Shown::Itself;
@@ -225,6 +227,7 @@ impl<W, G> Steps<W, G> {
     #[inline(always)]
     pub(crate) fn drop<O: Operation<Wait = W, Got = G>>(&mut self, work: &mut O) {
         if let Step::Wait(wait) = &mut self.0 {
+            parked::take_back();
             work.leave(wait);
         } else if let Step::Rare(_) = self.0 {
             self.give_back(work);
@@ -464,12 +467,18 @@ pub(crate) fn polled_after_it_was_ready<O: Operation>(work: &O) -> ! {
     panic!("`{}` at {} was polled after it was ready", O::NAME, work.place())
 }
 
-/// Every operation that has to wait returns from here. Tells the current frame, if there is one,
-/// the operation's name. The argument only says which operation it is.
+/// Every operation that has to wait returns from here. Leaves what the operation is with the unit,
+/// and its name with the current frame, if there is one.
 #[inline(always)]
-fn waits<O: Operation, T>(_work: &O) -> Poll<T> {
-    if O::IS_SHOWN == Shown::Itself {
-        frame::awaits(O::NAME);
+fn waits<O: Operation, T>(work: &O) -> Poll<T> {
+    match O::IS_SHOWN {
+        Shown::Itself => THREAD.with(|thread| {
+            thread.leave_parked(Parked::new(const { What::of(O::NAME) }, Some(work.place())));
+            if thread.is_in_frame() {
+                frame::awaits(O::NAME);
+            }
+        }),
+        Shown::Inside => parked::leave_outside(const { What::of(O::NAME) }, work.place()),
     }
     Poll::Pending
 }

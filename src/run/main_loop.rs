@@ -206,6 +206,7 @@ impl Run {
     /// Lets in whatever comes from outside, and waits for it if nothing can run without it. Returns
     /// when there is something to run.
     fn look_around(&self, system: &Core, interrupted: &dyn Fn()) -> Result<()> {
+        self.history.note(&self.clock);
         self.scheduler.check_rounds()?;
         self.scheduler.have_loop();
         if let Some(payload) = self.panicked.take() {

@@ -55,6 +55,7 @@ use crate::run::withheld_messages::Withheld;
 use crate::schedule::remote::inbox::Batch;
 use crate::schedule::remote::registry::Tenant;
 use crate::schedule::rounds::Scheduler;
+use crate::schedule::turn::history::History;
 use crate::schedule::units::table::Table;
 use crate::scope::timers::TimersOfRun;
 use crate::scope::tree::pool::ScopeRef;
@@ -88,6 +89,7 @@ pub(crate) struct Run {
     /// The scopes that other threads have handles to.
     handled_scopes: RefCell<Slab<ScopeRef>>,
     scheduler: Scheduler,
+    history: History,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
     /// Records of deliveries to operations for which the thread had no place.
@@ -144,6 +146,7 @@ impl Run {
             flood: Flood::default(),
             handled_scopes: RefCell::new(Slab::new()),
             scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook),
+            history: History::new(),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
             handed: Far::default(),

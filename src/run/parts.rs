@@ -11,6 +11,7 @@ use crate::run::Run;
 use crate::run::look::RUN;
 use crate::schedule::remote::registry::TENANT;
 use crate::schedule::rounds::SCHEDULER;
+use crate::schedule::turn::history::HISTORY;
 use crate::scope::cancel_handle::HANDLED;
 use crate::scope::timers::TIMERS;
 use crate::scope::tree::pool;
@@ -30,6 +31,7 @@ impl Run {
         (
             RUN.lend(self),
             SCHEDULER.lend(&self.scheduler),
+            HISTORY.lend(&self.history),
             CLOCK.lend(&self.clock),
             TIMERS.lend(&self.timers),
             REACTOR.lend(&self.reactor),

@@ -21,6 +21,7 @@ use crate::schedule::counts::Counts;
 use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::rounds::Rounds;
 use crate::schedule::turn::{Budget, Turn};
+use crate::schedule::units::parked::Parked;
 use crate::schedule::units::table::Table;
 use crate::schedule::units::unit::Unit;
 
@@ -39,6 +40,8 @@ pub(crate) struct Thread {
     /// The unit itself, while it is being polled.
     pub(crate) polled: Cell<*const Unit>,
     polled_for: Cell<PolledFor>,
+    /// What that unit waits for, as far as is known by now.
+    pub(in crate::schedule) parked: Cell<Parked>,
 
     /// How much may be done before others have their turn.
     pub(crate) turn: Turn,
@@ -68,6 +71,12 @@ impl Thread {
         unsafe { self.table.get().as_ref() }
     }
 
+    /// To be called where an operation parks: see [`parked`](crate::schedule::units::parked).
+    #[inline(always)]
+    pub(crate) fn leave_parked(&self, parked: Parked) {
+        self.parked.set(parked);
+    }
+
     /// Whether what is being polled has a frame.
     #[inline]
     pub(crate) fn is_in_frame(&self) -> bool {
@@ -84,6 +93,7 @@ thread_static! {
         unit: Cell::new(UnitId::NONE),
         polled: Cell::new(ptr::null()),
         polled_for: Cell::new(PolledFor::Nurseries),
+        parked: Cell::new(Parked::NOTHING),
         turn: Turn::new(),
         rounds: Rounds::new(),
         counts: Counts::new(),
@@ -226,6 +236,7 @@ pub(crate) struct Host {
     frame: *const (),
     budget: Cell<Budget>,
     polled_for: PolledFor,
+    parked: Parked,
 }
 
 impl Host {
@@ -236,6 +247,7 @@ impl Host {
             frame: thread.frame.get(),
             budget: Cell::new(thread.turn.budget()),
             polled_for: thread.polled_for.get(),
+            parked: thread.parked.get(),
         })
     }
 
@@ -243,7 +255,8 @@ impl Host {
     ///
     /// # Safety
     ///
-    /// The unit is alive until [`polled`](Self::polled) is called, or the `Host` goes.
+    /// The unit is alive until [`polled`](Self::polled) is called, the next unit is polled, or the
+    /// `Host` goes.
     #[inline(always)]
     pub(crate) unsafe fn poll(&self, this: *const Unit, budget: BudgetOf) -> UnitId {
         // SAFETY: the caller's promise.
@@ -252,6 +265,7 @@ impl Host {
             let id = unit.id(thread.run.get());
             thread.unit.set(id);
             thread.polled.set(this);
+            thread.parked.set(Parked::NOTHING);
             match budget {
                 BudgetOf::Unit => thread.turn.begin_poll(),
                 BudgetOf::Host => thread.turn.set_budget(self.budget.get()),
@@ -287,6 +301,16 @@ impl Host {
         THREAD.with(|thread| thread.frame.set(ptr::null()));
     }
 
+    /// To be called when the poll of a unit is over and the unit has not ended. It stays the current
+    /// one until [`polled`](Self::polled) is called or the next one is polled, so that this costs
+    /// nothing where one follows on another.
+    #[inline]
+    pub(crate) fn waits(&self, unit: &Unit) {
+        if !unit.is_queued() {
+            unit.set_parked(THREAD.with(|thread| thread.parked.get()));
+        } // else it is ready again already
+    }
+
     /// To be called when the poll of a unit is over. From then on the unit may be freed.
     #[inline]
     pub(crate) fn polled(&self) {
@@ -306,6 +330,7 @@ impl Drop for Host {
             thread.frame.set(self.frame);
             thread.turn.set_budget(self.budget.get());
             thread.polled_for.set(self.polled_for);
+            thread.parked.set(self.parked);
         });
     }
 }

@@ -122,6 +122,11 @@ impl UnitId {
         (self.0 >> (INDEX_BITS + GENERATION_BITS)) as u16
     }
 
+    /// The number without the run's.
+    pub(crate) fn in_run(self) -> u64 {
+        self.0 as u64 & ((1 << (INDEX_BITS + GENERATION_BITS)) - 1)
+    }
+
     #[inline]
     pub(crate) fn index(self) -> u32 {
         (self.0 >> GENERATION_BITS) as u32 & INDEX_MASK

@@ -171,6 +171,15 @@ impl Scope {
         }
     }
 
+    /// When the deadline of an open scope is. This changes nothing.
+    pub(crate) fn deadline_to_show(&self) -> Option<Nanos> {
+        if !self.has_deadline() {
+            return None;
+        }
+        let at = CLOCK.with(|clock| clock.map(|clock| self.deadline.get().resolve(clock)));
+        at.filter(|&at| at != NEVER)
+    }
+
     /// The deadline as an instant, if it is known.
     pub(crate) fn deadline_instant(&self) -> Option<Instant> {
         self.settle_deadline();

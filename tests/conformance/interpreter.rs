@@ -21,6 +21,11 @@ pub type Trace = BTreeMap<String, Vec<Value>>;
 /// When the scope around `main` gives up, in seconds.
 const HORIZON: u64 = 10_000_000;
 
+thread_local! {
+    /// Called with a task's name whenever the task is about to log something.
+    pub static AT_EACH_STEP: Cell<fn(&str)> = const { Cell::new(|_| ()) };
+}
+
 /// Why a scenario cannot be run in which all wait for ever, hidden from the horizon by a shield.
 pub const HANGS: &str = "the scenario hangs";
 
@@ -290,6 +295,7 @@ impl Frame {
     }
 
     fn log(&self, line: Value) {
+        AT_EACH_STEP.get()(&self.who);
         let mut line = line;
         let time = self.world.clock.elapsed().as_secs();
         line.as_array_mut().expect("a line is an array").insert(0, json!(time));

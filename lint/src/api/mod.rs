@@ -144,6 +144,7 @@ pub const FUNCTIONS: &[Function] = &[
     operation("hyper::serve_tower", &[]),
     other("hyper::upgrade", &[body(1, Task)]),
     operation("idle", &[body(0, Inside("a section that is idle"))]),
+    other("inspect::dump", &[]),
     other("interval", &[]),
     other("interval_at", &[]),
     operation(

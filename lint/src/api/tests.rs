@@ -16,6 +16,7 @@ const MODULES: &[&str] = &[
     "flow",
     "fs",
     "hyper",
+    "inspect",
     "net",
     "oneshot",
     "pipe",

@@ -117,10 +117,14 @@ impl Core {
                 if ended.is_ready() {
                     return Poll::Ready(());
                 }
-                if may_be_over && scheduler.end_turn(&self.roster) == Onward::Up {
-                    return Poll::Pending;
+                if may_be_over {
+                    host.polled();
+                    if scheduler.end_turn(&self.roster) == Onward::Up {
+                        return Poll::Pending;
+                    }
                 }
             }
+            host.polled();
             if self.roster.queue.is_idle()
                 || scheduler.next_round(&self.roster, passage) == Onward::Up
             {
@@ -159,24 +163,28 @@ impl Core {
     #[inline]
     fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
         // SAFETY: a node is alive while it is attached, and by invariant 4 only this nursery takes
-        // the child out, when the poll is over.
+        // the child out, when the poll is over. If the child has not ended, it stays the current
+        // unit until the next one is polled or `drain` looks elsewhere; nothing foreign runs before.
         let waker = waker::waker(unsafe { host.poll(unit.as_ptr(), BudgetOf::Unit) });
         host.hide_frame();
         // SAFETY: an attached child has not ended; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
-        host.polled();
         if self.is_moving.get() {
+            host.polled();
             host.show_frame();
             return self.after_poll(unit, Ok(polled));
         }
         // The child is taken out first, because much of what follows is foreign code.
         match polled {
-            Poll::Pending => {}
+            // SAFETY: as above.
+            Poll::Pending => host.waits(unsafe { unit.as_ref() }),
             Poll::Ready(Ok(())) => {
+                host.polled();
                 host.show_frame();
                 self.end_with_value(unit);
             }
             Poll::Ready(Err(error)) => {
+                host.polled();
                 host.show_frame();
                 self.end_with_error(unit, error);
             }
@@ -196,6 +204,10 @@ impl Core {
         let waker = waker::waker(unsafe { host.poll(self.roster.body(), budget) });
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
+        if outcome.is_pending() {
+            // SAFETY: as above.
+            host.waits(unsafe { &*self.roster.body() });
+        }
         // Leaving a nursery costs as much as an operation that could finish at once.
         let yields = outcome.is_ready() && self.live.get() == 0 && budget::spend() == Share::UsedUp;
         if visit == Visit::First {

@@ -46,6 +46,7 @@ use crate::error::{Member, Result, Spawned};
 use crate::nursery::child::label::Label;
 use crate::nursery::child::{self, Child, Handle, Owned};
 use crate::schedule::foreign::{Foreign, wake_all};
+use crate::schedule::units::parked::{self, What};
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::unit::Unit;
 use crate::schedule::wake;
@@ -143,7 +144,11 @@ impl Core {
     pub(crate) async fn empty(&self) {
         poll_fn(|_| {
             self.tell_body.set(!self.is_empty());
-            if self.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+            if self.is_empty() {
+                return Poll::Ready(());
+            }
+            parked::leave(const { What::of("the end of its tasks") }, self.place);
+            Poll::Pending
         })
         .await;
     }
@@ -326,6 +331,11 @@ impl Core {
     /// The tick in which the first of the ready units became ready.
     pub(crate) fn ready_since(&self) -> Option<u32> {
         self.roster.queue.ready_since()
+    }
+
+    /// Whether the nursery's body is running.
+    pub(crate) fn body_is_running(&self) -> bool {
+        self.body_running.get()
     }
 
     /// Whether anything is running in the nursery. If not, something outside keeps it open.

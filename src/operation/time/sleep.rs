@@ -11,6 +11,7 @@ use crate::operation::skeleton::{Look, Operation, Registered, Steps, Tried, When
 use crate::operation::waiters::Kept;
 use crate::platform::clock::{self, CLOCK, NEVER, Nanos};
 use crate::schedule::current;
+use crate::schedule::units::parked;
 use crate::scope;
 use crate::scope::timers::Timer;
 use crate::scope::watch::Watch;
@@ -282,6 +283,7 @@ impl Drop for Sleep {
         if let Stage::Begun(steps) = &self.stage
             && let Some(wait) = steps.waits()
         {
+            parked::take_back();
             wait.timer.clear();
         }
     }

@@ -10,11 +10,13 @@
 //! |---|---|
 //! | `operations` | counting an operation: the allowance and the rest of the budget |
 //! | `time` | reading the time: how often, and how long something lasts |
+//! | `history` | when the rounds of a run were |
 //!
 //! An operation counts down one integer, `allowance`. Mostly this covers only a few operations and
 //! not the whole budget. When they are used up, the rest of the budget is checked, the turn is
 //! charged, and the time is read. So fairness costs an operation no more than a budget alone would.
 
+pub(crate) mod history;
 mod operations;
 mod time;
 

@@ -233,7 +233,7 @@ impl Chunk {
     fn take_unused(&self) -> NonNull<Unit> {
         let node = NonNull::new(self.unused.get().cast_mut()).expect("there is an unused node");
         // SAFETY: invariant 2.
-        self.unused.set(unsafe { node.as_ref() }.next_unused());
+        self.unused.set(unsafe { node.as_ref() }.take_next_unused());
         node
     }
 

@@ -7,8 +7,10 @@
 //! | `queue` | the ready units of one nursery |
 //! | `table` | the units of one run: from a waker's number to the unit it stands for |
 //! | `chunk` | the memory for units |
+//! | `parked` | what a unit waits for, as far as this crate knows |
 
 pub(crate) mod chunk;
+pub(crate) mod parked;
 pub(crate) mod queue;
 pub(crate) mod roster;
 pub(crate) mod table;

@@ -181,7 +181,8 @@ impl Queue {
     /// Takes out a unit that comes right after `before`, or first.
     #[inline]
     fn unlink(&self, before: *const Unit, unit: &Unit) {
-        let next = unit.next_ready.get();
+        // It is emptied: invariant 3 of `units::unit`.
+        let next = unit.next_ready.replace(ptr::null());
         // SAFETY: invariant 1.
         match unsafe { before.as_ref() } {
             Some(before) => before.next_ready.set(next),

@@ -91,9 +91,10 @@ impl Table {
 
     #[cold]
     fn allocate_chunk(self: &Rc<Self>, layout: NodeLayout) -> NonNull<Unit> {
-        // SAFETY (both): invariant 3: nobody else accesses them meanwhile.
-        let chunks = unsafe { &mut *self.chunks.get() };
+        // SAFETY (all): invariant 3: nobody else accesses them meanwhile. Nothing is borrowed where
+        // this panics, because a hook may look at the table.
         let number = unsafe { &mut *self.free_numbers.get() }.pop().unwrap_or_else(|| {
+            let chunks = unsafe { &mut *self.chunks.get() };
             chunks.push(Nodes::NONE);
             chunks.len() as u32 - 1
         });
@@ -103,6 +104,7 @@ impl Table {
         let chunk = Chunk::allocate(self.clone(), number, generation, layout);
         // SAFETY: it was just made.
         let chunk = unsafe { &*chunk };
+        let chunks = unsafe { &mut *self.chunks.get() };
         chunks[number as usize] = chunk.nodes();
         if layout.is_alone() {
             return chunk.take_only();
@@ -203,6 +205,19 @@ pub(crate) fn node(index: u32) -> Option<*const Unit> {
 /// nodes.
 pub(crate) fn find(which: fn(&Unit) -> bool) -> Vec<*const Unit> {
     THREAD.with(|thread| thread.table().map_or_else(Vec::new, |table| table.find(which)))
+}
+
+/// Gives the units of the present run that have been idle for at least so many rounds the number of
+/// the last of these, before it recurs.
+pub(in crate::schedule) fn give_up_ticks(now: u32, rounds: u32) {
+    THREAD.with(|thread| {
+        if let Some(table) = thread.table() {
+            table.find(|_| true).into_iter().for_each(|unit| {
+                // SAFETY: the table has it.
+                unsafe { &*unit }.give_up_tick(now, rounds);
+            });
+        }
+    });
 }
 
 /// Whether the unit with this number exists and is in a ready queue.

@@ -41,7 +41,9 @@
 //!    left its queue.
 //! 2. `roster` is null, or points to the roster that the unit is attached to, which outlives the
 //!    attachment.
-//! 3. Everything here belongs to one thread: raw pointers keep all types of this file from being
+//! 3. The word `next_ready` is a link of a list while the node is unused or queued. Otherwise it is
+//!    null, or what [`Parked`] has left: whoever takes a node out of its list empties the word.
+//! 4. Everything here belongs to one thread: raw pointers keep all types of this file from being
 //!    `Send` or `Sync`. Wakes from other threads go through `remote::inbox`.
 //!
 //! [`Table::allocate`]: crate::schedule::units::table::Table::allocate
@@ -51,13 +53,15 @@ use std::cell::Cell;
 use std::ptr;
 
 use crate::schedule::ids::{RunId, UnitId};
+use crate::schedule::units::parked::Parked;
 use crate::schedule::units::roster::Roster;
 
 /// A piece of work with a waker of its own. See the module's documentation.
 #[repr(C)]
 pub(crate) struct Unit {
     pub(super) roster: Cell<*const Roster>,
-    /// The next one in the ready queue; while the node is unused, the next unused one of its chunk.
+    /// The next one in the ready queue; while the node is unused, the next unused one of its chunk;
+    /// otherwise what the unit waits for, if that is known. See [invariant 3](self#invariants).
     pub(super) next_ready: Cell<*const Unit>,
     /// The indices of its neighbours among the children.
     pub(super) prev: Cell<u32>,
@@ -152,8 +156,9 @@ impl Unit {
         self.generation.get()
     }
 
-    pub(super) fn next_unused(&self) -> *const Unit {
-        self.next_ready.get()
+    /// Takes the node out of the list of unused ones. Returns the next one there.
+    pub(super) fn take_next_unused(&self) -> *const Unit {
+        self.next_ready.replace(ptr::null())
     }
 
     /// Takes the node into use for a child.
@@ -222,6 +227,37 @@ impl Unit {
     #[inline]
     pub(super) fn is_ghost(&self) -> bool {
         self.roster.get().is_null()
+    }
+
+    // What it waits for.
+
+    /// Keeps what the unit, which is not queued, waits for after a poll that has not ended it.
+    #[inline]
+    pub(in crate::schedule) fn set_parked(&self, parked: Parked) {
+        debug_assert!(!self.is_queued(), "then this would be a link");
+        self.next_ready.set(parked.as_ptr().cast());
+    }
+
+    /// What the unit, which is in use and not being polled, has waited for since its latest poll,
+    /// as far as that is known.
+    pub(crate) fn parked(&self) -> Parked {
+        match self.is_queued() {
+            true => Parked::NOTHING,
+            // SAFETY: invariant 3: it is in use, and not queued.
+            false => unsafe { Parked::from_ptr(self.next_ready.get().cast()) },
+        }
+    }
+
+    /// The round in which it became ready last.
+    pub(crate) fn tick(&self) -> u32 {
+        self.tick.get()
+    }
+
+    /// If it has been idle for at least so many rounds, this is from now on all that is known.
+    pub(super) fn give_up_tick(&self, now: u32, rounds: u32) {
+        if !self.is_queued() && now.wrapping_sub(self.tick.get()) >= rounds {
+            self.tick.set(now.wrapping_sub(rounds));
+        }
     }
 
     /// Whether it has been ready since this round.

@@ -2,7 +2,7 @@
 //! scope, a poll that comes through the scope takes the mark away, and `run::stuck` looks for those
 //! that stay.
 
-use super::{Handed, Scope};
+use super::{Handed, Patience, Scope};
 use crate::error::Cancelled;
 use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
@@ -57,6 +57,20 @@ impl Scope {
             return None;
         }
         self.parent().filter(|parent| parent.is_cancelled())?.cause()
+    }
+
+    /// The scope that this one is in, or null.
+    pub(crate) fn around(&self) -> *const Scope {
+        self.parent.get()
+    }
+
+    /// Why this scope itself was cancelled, if that can be looked at.
+    pub(crate) fn why_to_show(&self) -> Option<Cancelled> {
+        self.rare.get()?.why.try_borrow().ok()?.clone()
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience.get()
     }
 
     /// Counts an operation that ignores a cancellation.

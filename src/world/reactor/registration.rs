@@ -21,6 +21,7 @@ use crate::operation::skeleton::{self, Look, Registered, Steps, Tried, When};
 use crate::operation::waiters::{Kept, Ticket};
 use crate::schedule::budget::{self, Share};
 use crate::schedule::ids::RunId;
+use crate::schedule::units::parked::{self, What};
 use crate::schedule::{current, waker};
 use crate::scope;
 use crate::world::reactor::REACTOR;
@@ -321,6 +322,7 @@ impl<S: AsFd, D> Drop for Operation<'_, S, D> {
     #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.steps.waits() {
+            parked::take_back();
             self.registration.readiness.leave(*ticket);
         }
     }
@@ -435,6 +437,7 @@ fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
         readiness.watch(side, cx);
     }
     readiness.leave_waker(side, cx.waker());
+    parked::leave_without_place(const { What::of("I/O") });
 }
 
 /// Called when such an operation has ended.

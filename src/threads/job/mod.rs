@@ -8,8 +8,14 @@
 //!        └─ out of the table; permit given back; the waiting task woken
 //! ```
 //!
+//! | file | concept |
+//! |---|---|
+//! | `seen` | what there is to see of the jobs |
+//!
 //! An outcome belongs to one thread at any time, so no lock guards it. If it is dropped because
 //! nobody wants it any more, its panic is reported.
+
+mod seen;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -19,13 +25,14 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+pub(crate) use seen::Seen;
 use slab::Slab;
 
 use crate::error::panic::{Payload, quietly};
 use crate::error::{Asks, NotRunning, Result};
 use crate::operation::sync::limiter::{CapacityLimiter, Permit};
 use crate::platform::Arc;
-use crate::platform::clock::Nanos;
+use crate::platform::clock::{CLOCK, Clock, Nanos};
 use crate::platform::part::part;
 use crate::platform::thread_static;
 use crate::schedule::remote::calls::Call;
@@ -291,6 +298,7 @@ impl Jobs {
             status: Status {
                 stage: Cell::new(Stage::Awaited),
                 place,
+                began: CLOCK.with(|clock| clock.map_or(0, Clock::now_or_later)),
                 scope: current_scope(),
                 unwanted: Cell::new(Unwanted::No),
                 asks: Cell::new(None),
@@ -373,6 +381,8 @@ struct Status {
     stage: Cell<Stage>,
     /// Where `to_thread` was called.
     place: &'static Location<'static>,
+    /// When it was given to a thread.
+    began: Nanos,
     /// The scope in which it is waited for, or was at first.
     scope: Option<ScopeRef>,
     unwanted: Cell<Unwanted>,

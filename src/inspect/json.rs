@@ -1,0 +1,340 @@
+//! A dump as JSON.
+
+use std::fmt::{Display, Write};
+
+use crate::error::Reason;
+use crate::generator::GeneratorState;
+use crate::inspect::dump::{Body, Dump, Place, Role, Scope, State, Task, What};
+use crate::platform::clock::Nanos;
+use crate::schedule::turn::history::LastPoll;
+use crate::scope::tree::{Level, Patience};
+
+impl Dump {
+    /// Writes the dump as JSON, on one line.
+    ///
+    /// Times are in seconds, as numbers with a fraction; places are strings, `"src/main.rs:7:9"`. A
+    /// member that would say nothing is left out. Further members, and further values of those that
+    /// name a kind, may be added in later versions; if anything else changes, so does `schema`.
+    ///
+    /// | member of the whole | value |
+    /// |---|---|
+    /// | `schema` | 1 |
+    /// | `run`, `place` | the number of the run in its process, and where it was called |
+    /// | `time` | how long the run had been going on |
+    /// | `ending` | `true` when the main future has ended |
+    /// | `tree` | what is in the run: an array of nodes |
+    /// | `generators` | an array: `name`, `made_at`, `state` (`suspended` or `running`), `suspended_at`, `awaiting` |
+    /// | `jobs` | functions on other threads, an array: `called_at`, `for`, `asks_at` if it waits for this run, `abandoned` |
+    /// | `missing` | what could not be looked at, an array of strings |
+    ///
+    /// | member of a node | of which `kind` | value |
+    /// |---|---|---|
+    /// | `kind` | all | `task`, `body` (of a nursery), `scope`, `nursery`, `apart` (a nursery that is not reached from the main future) |
+    /// | `children` | all | an array of nodes |
+    /// | `id` | task, body | a number that no other task that exists has |
+    /// | `role` | task | `main`, `child`, or `system` for a task of the run itself |
+    /// | `name` | task | its name, if it has one |
+    /// | `spawned_at` | task | the place |
+    /// | `state` | task, body | `running`, `polls`, `ready`, `waits`, `nursery`, `elsewhere`: in the order of [the table](crate::inspect#what-it-says-of-a-task) |
+    /// | `operation`, `at` | task, body, if it `waits` | the operation and the place of its call |
+    /// | `for` | task, body | how long it has been ready, or was last polled ago |
+    /// | `at_least` | task, body | `true` if it may have been longer |
+    /// | `opened_at` | scope, nursery, apart | the place |
+    /// | `body_ended` | nursery | `true` when only the tasks are left |
+    /// | `deadline_in` | scope, nursery | how long it has left; negative when that has passed |
+    /// | `shield` | scope, nursery | `true` if it hides cancellations from outside |
+    /// | `patience` | scope, nursery | `finishes` or `serves`: what it does in a graceful cancellation |
+    /// | `level` | scope, nursery | how far it is cancelled, by itself or from outside: `spared`, `graceful`, `full` |
+    /// | `cancelled` | scope, nursery | if it was cancelled itself: `reason` (`deadline`, `child_failed`, `requested`, `grace_over`, `shutdown`, `interrupted`), `by` and `text` |
+    ///
+    /// ```
+    /// use seedbed::inspect;
+    ///
+    /// seedbed::run(async {
+    ///     let json = inspect::dump()?.to_json();
+    ///     assert!(json.starts_with("{\"schema\":1,"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut json = Json { text: String::new(), first: true };
+        json.object(|json| {
+            json.raw("schema", 1);
+            json.raw("run", self.run);
+            json.string("place", self.place);
+            json.time("time", self.now);
+            json.flag("ending", self.is_ending);
+            json.key("tree");
+            self.write_tree(json);
+            json.array("generators", &self.generators, |json, generator| {
+                json.string("name", &generator.name);
+                json.string("made_at", generator.place);
+                match generator.state {
+                    GeneratorState::Running => json.string("state", "running"),
+                    _ => json.string("state", "suspended"),
+                }
+                json.place("suspended_at", generator.suspended_at);
+                if let Some(awaiting) = generator.awaiting {
+                    json.string("awaiting", awaiting);
+                }
+            });
+            json.array("jobs", &self.jobs, |json, job| {
+                json.string("called_at", job.place);
+                json.time("for", self.now.saturating_sub(job.began));
+                json.place("asks_at", job.asks);
+                json.flag("abandoned", job.is_abandoned);
+            });
+            json.key("missing");
+            json.text.push('[');
+            json.first = true;
+            for missing in &self.missing {
+                json.comma();
+                json.quote(missing);
+            }
+            json.text.push(']');
+            json.first = false;
+        });
+        json.text
+    }
+
+    /// There is no recursion, because nurseries may be nested deeply.
+    fn write_tree(&self, json: &mut Json) {
+        json.text.push('[');
+        json.first = true;
+        let mut open = 0;
+        for (at, item) in self.items.iter().enumerate() {
+            json.comma();
+            json.text.push('{');
+            json.first = true;
+            self.write_node(json, &item.what);
+            let depth = item.depth;
+            let next = self.items.get(at + 1).map_or(0, |next| next.depth);
+            if next > depth {
+                json.key("children");
+                json.text.push('[');
+                json.first = true;
+                open += 1;
+                continue;
+            }
+            json.text.push('}');
+            for _ in next..depth {
+                json.text.push_str("]}");
+                open -= 1;
+            }
+            json.first = false;
+        }
+        debug_assert_eq!(open, 0, "each node is closed");
+        json.text.push(']');
+        json.first = false;
+    }
+
+    fn write_node(&self, json: &mut Json, what: &What) {
+        match what {
+            What::Task(task) => self.write_task(json, task),
+            What::Scope(scope) => {
+                json.string("kind", "scope");
+                self.write_scope(json, scope);
+            }
+            What::Nursery(scope, body) => {
+                json.string("kind", "nursery");
+                json.flag("body_ended", *body == Body::HasEnded);
+                self.write_scope(json, scope);
+            }
+            What::Apart(place) => {
+                json.string("kind", "apart");
+                json.string("opened_at", place);
+            }
+        }
+    }
+
+    fn write_task(&self, json: &mut Json, task: &Task) {
+        let role = match task.role {
+            Role::Body => None,
+            Role::Main => Some("main"),
+            Role::Child => Some("child"),
+            Role::System => Some("system"),
+        };
+        json.string("kind", if role.is_some() { "task" } else { "body" });
+        json.raw("id", task.id);
+        if let Some(role) = role {
+            json.string("role", role);
+            if let Some(name) = task.spawned.name() {
+                json.string("name", name);
+            }
+            json.string("spawned_at", task.spawned.place());
+        }
+        match task.state {
+            State::Running => json.string("state", "running"),
+            State::PollsNursery => json.string("state", "polls"),
+            State::InNursery => json.string("state", "nursery"),
+            State::Ready(since) => {
+                json.string("state", "ready");
+                json.time("for", self.now.saturating_sub(since));
+            }
+            State::Waits(kind, place, last) => {
+                json.string("state", "waits");
+                json.string("operation", kind.name());
+                json.place("at", place);
+                self.write_last(json, last);
+            }
+            State::Elsewhere(last) => {
+                json.string("state", "elsewhere");
+                self.write_last(json, last);
+            }
+        }
+    }
+
+    fn write_last(&self, json: &mut Json, last: LastPoll) {
+        json.time("for", self.waited(last));
+        json.flag("at_least", matches!(last, LastPoll::Before(_)));
+    }
+
+    fn write_scope(&self, json: &mut Json, scope: &Scope) {
+        json.string("opened_at", scope.place);
+        if let Some(deadline) = scope.deadline {
+            match deadline.checked_sub(self.now) {
+                Some(left) => json.time("deadline_in", left),
+                None => json.raw("deadline_in", format_args!("-{}", Seconds(self.now - deadline))),
+            }
+        }
+        json.flag("shield", scope.shield);
+        match scope.patience {
+            Patience::None => {}
+            Patience::Finishes => json.string("patience", "finishes"),
+            Patience::Serves => json.string("patience", "serves"),
+        }
+        match scope.level {
+            Level::None => {}
+            Level::Spared => json.string("level", "spared"),
+            Level::Graceful => json.string("level", "graceful"),
+            Level::Full => json.string("level", "full"),
+        }
+        let Some(why) = &scope.why else { return };
+        json.key("cancelled");
+        json.object(|json| {
+            json.string(
+                "reason",
+                match why.reason() {
+                    Reason::Deadline => "deadline",
+                    Reason::ChildFailed(_) => "child_failed",
+                    Reason::Requested(_) => "requested",
+                    Reason::GraceOver => "grace_over",
+                    Reason::Shutdown => "shutdown",
+                    Reason::Interrupted => "interrupted",
+                },
+            );
+            json.place("by", why.cancelled_by());
+            match why.reason() {
+                Reason::ChildFailed(text) => json.string("text", text),
+                Reason::Requested(Some(text)) => json.string("text", text),
+                _ => {}
+            }
+        });
+    }
+}
+
+/// JSON that is being written.
+struct Json {
+    text: String,
+    /// Whether nothing stands before, in this object or array.
+    first: bool,
+}
+
+impl Json {
+    fn comma(&mut self) {
+        if !std::mem::replace(&mut self.first, false) {
+            self.text.push(',');
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        self.comma();
+        self.quote(key);
+        self.text.push(':');
+    }
+
+    fn object(&mut self, write: impl FnOnce(&mut Json)) {
+        self.text.push('{');
+        self.first = true;
+        write(self);
+        self.text.push('}');
+        self.first = false;
+    }
+
+    fn array<T>(&mut self, key: &str, of: &[T], write: impl Fn(&mut Json, &T)) {
+        self.key(key);
+        self.text.push('[');
+        self.first = true;
+        for each in of {
+            self.comma();
+            self.object(|json| write(json, each));
+        }
+        self.text.push(']');
+        self.first = false;
+    }
+
+    /// A member whose value is written as it is.
+    fn raw(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        let _ = write!(self.text, "{value}"); // a `String` takes everything
+    }
+
+    fn string(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        self.quote(value);
+    }
+
+    fn place(&mut self, key: &str, place: Option<Place>) {
+        if let Some(place) = place {
+            self.string(key, place);
+        }
+    }
+
+    fn time(&mut self, key: &str, time: Nanos) {
+        self.raw(key, Seconds(time));
+    }
+
+    /// A member that is there only if it is true.
+    fn flag(&mut self, key: &str, is_set: bool) {
+        if is_set {
+            self.raw(key, true);
+        }
+    }
+
+    fn quote(&mut self, value: impl Display) {
+        self.text.push('"');
+        let _ = write!(Escaped(&mut self.text), "{value}"); // as above
+        self.text.push('"');
+    }
+}
+
+/// Seconds, with a fraction down to the microsecond.
+struct Seconds(Nanos);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:06}", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1000)
+    }
+}
+
+/// Writes text as the inside of a string in JSON, in such a way that it may also stand in HTML.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        for c in text.chars() {
+            match c {
+                '"' => self.0.push_str("\\\""),
+                '\\' => self.0.push_str("\\\\"),
+                '\n' => self.0.push_str("\\n"),
+                '\0'..='\x1f' | '\x7f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                    write!(self.0, "\\u{:04x}", u32::from(c))?;
+                }
+                c => self.0.push(c),
+            }
+        }
+        Ok(())
+    }
+}
