@@ -11,6 +11,13 @@ pub mod seedbed {
     pub fn run<T>(main: impl Future<Output = Result<T>>) -> T {
         seedbed::run(main).expect("a benchmark does not fail")
     }
+
+    #[cfg(feature = "companion")]
+    #[track_caller]
+    pub fn run_with_companion<T>(main: impl Future<Output = Result<T>>) -> T {
+        let builder = seedbed::Builder::new().tokio(seedbed::tokio::Companion::new());
+        builder.run(main).expect("a benchmark does not fail")
+    }
 }
 
 /// How a runtime talks to the kernel, where it has a choice.
@@ -21,22 +28,33 @@ pub enum Driver {
     Uring,
 }
 
-#[cfg(feature = "peers")]
+#[cfg(feature = "companion")]
 pub mod tokio {
-    use ::tokio::runtime::{Builder, LocalOptions};
-    use ::tokio::task::LocalSet;
+    use ::tokio::runtime::Builder;
+    #[cfg(feature = "peers")]
+    use ::tokio::{runtime::LocalOptions, task::LocalSet};
 
+    #[cfg(feature = "peers")]
     pub fn run<T>(main: impl Future<Output = T>) -> T {
         let runtime =
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         runtime.expect("tokio runs").block_on(main)
     }
 
+    /// Everything runs on the worker.
+    pub fn run_worker<T: Send + 'static>(main: impl Future<Output = T> + Send + 'static) -> T {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("tokio runs");
+        runtime.block_on(runtime.spawn(main)).expect("a benchmark does not panic")
+    }
+
+    #[cfg(feature = "peers")]
     pub fn run_local_set<T>(main: impl Future<Output = T>) -> T {
         let runtime = Builder::new_current_thread().enable_all().build().expect("tokio runs");
         LocalSet::new().block_on(&runtime, main)
     }
 
+    #[cfg(feature = "peers")]
     pub fn run_send<T>(main: impl Future<Output = T>) -> T {
         Builder::new_current_thread().enable_all().build().expect("tokio runs").block_on(main)
     }

@@ -3,9 +3,11 @@
 /// The names of the subjects, and what they are.
 pub const SUBJECTS: &[(&str, &str)] = &[
     (SEEDBED, "this crate"),
+    (SEEDBED_COMPANION, "this crate, over what belongs to a tokio runtime beside the run"),
     (TOKIO, "tokio, LocalRuntime (one thread, tasks need not be Send), JoinSet"),
     (TOKIO_LOCAL_SET, "tokio, current-thread runtime with a LocalSet, as before LocalRuntime"),
     (TOKIO_SEND, "tokio, current-thread runtime with tokio::spawn (tasks are Send), JoinHandles"),
+    (TOKIO_WORKER, "tokio, multi-thread runtime with one worker"),
     (SMOL, "smol's LocalExecutor (async-executor) with async-io"),
     (FUTURES_UNORDERED, "futures' FuturesUnordered, under its block_on"),
     (MORO_LOCAL, "moro-local's scopes, under futures' block_on"),
@@ -27,9 +29,11 @@ pub const SUBJECTS: &[(&str, &str)] = &[
 ];
 
 pub const SEEDBED: &str = "seedbed";
+pub const SEEDBED_COMPANION: &str = "seedbed-companion";
 pub const TOKIO: &str = "tokio";
 pub const TOKIO_LOCAL_SET: &str = "tokio-localset";
 pub const TOKIO_SEND: &str = "tokio-send";
+pub const TOKIO_WORKER: &str = "tokio-worker";
 pub const SMOL: &str = "smol";
 pub const FUTURES_UNORDERED: &str = "futures-unordered";
 pub const MORO_LOCAL: &str = "moro-local";

@@ -138,6 +138,7 @@
 //! | a panic: *`EnterGuard` values dropped out of order* | two tasks hold guards of `Handle::enter` across awaits: use [`call(…).on(&handle)`][of-on], which enters at each poll |
 //! | a panic: *`spawn_local` called from outside* | it needs a `LocalSet` of tokio's; spawn a child in a nursery |
 //! | a panic: *Cannot start a runtime from within a runtime* | `block_on` in a task of tokio's; in a run, await it |
+//! | a warning: *`seedbed::run` was called in a task of tokio's* | the program is tokio's: make the run a guest there, or call it in `spawn_blocking` |
 //! | everything waits, though nothing is wrong | `Handle::block_on` in a task blocks the run: await, or use [`to_thread`](crate::to_thread()) |
 //!
 //! # Ctrl-C

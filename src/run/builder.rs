@@ -16,6 +16,8 @@ use crate::platform::virtual_clock::VirtualClock;
 use crate::run::Run;
 use crate::run::companion::{Accompany, Beside};
 use crate::run::look::Interruptible;
+#[cfg(all(not(loom), feature = "tokio"))]
+use crate::run::within_tokio;
 use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
@@ -262,6 +264,8 @@ impl Builder {
         main: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         not_running(place)?;
+        #[cfg(all(not(loom), feature = "tokio"))]
+        within_tokio::tell_if_polled(place);
         let beside = Beside::begin(self.companion.as_deref(), place)?;
         self.run_in(ScopeRef::new(place), beside.surroundings(), &|| (), main)
     }

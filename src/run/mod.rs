@@ -14,6 +14,7 @@
 //! | `withheld_messages` | finding tasks that were given something and do not take it |
 //! | `overdue_jobs` | reporting which functions on other threads a run waits for |
 //! | `outside` | things that may still come to a run in which nothing can go on |
+//! | `within_tokio` | telling a program that calls `run` in a task of tokio's |
 
 mod builder;
 pub(crate) mod companion;
@@ -27,6 +28,8 @@ mod overdue_jobs;
 mod parts;
 mod stuck;
 mod withheld_messages;
+#[cfg(all(not(loom), feature = "tokio"))]
+mod within_tokio;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -1,12 +1,13 @@
 //! Waiting for another runtime.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::tokio::runtime::Handle;
+use ::tokio::task::unconstrained;
 use pin_project_lite::pin_project;
 
 use crate::error::{Error, NotRunning, Result, used_in_a_fork, without_companion};
@@ -176,7 +177,10 @@ impl<F: Future> Call<F> {
                 return Poll::Ready(Err(error.at(this.place)));
             }
         }
-        let polled = this.inner.poll(cx);
+        // If tokio polls the run itself, its budget is for as long as the run: one that is spent would
+        // never be renewed. Ours counts.
+        let mut inner = this.inner;
+        let polled = pin!(unconstrained(poll_fn(|cx| inner.as_mut().poll(cx)))).poll(cx);
         *this.stage = match (&polled, std::mem::replace(this.stage, Stage::Begun)) {
             (Poll::Ready(_), _) => Stage::Begun,
             (Poll::Pending, Stage::Waits { _at_work }) => Stage::Waits { _at_work },

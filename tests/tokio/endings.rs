@@ -127,11 +127,7 @@ fn x01_a_function_that_blocks_is_told_and_goes_on() {
         Ok(())
     });
     outcome.unwrap();
-    assert_eq!(
-        said(&records, "have not ended") + said(&records, "had not ended"),
-        1,
-        "{records:?}"
-    );
+    assert_eq!(records.len(), 1, "{records:?}");
     assert_eq!(said(&records, "spawn_blocking"), 1, "{records:?}");
     go_on.send(()).unwrap();
 }

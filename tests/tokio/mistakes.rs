@@ -10,6 +10,8 @@ use seedbed::testing::VirtualClock;
 use seedbed::tokio::{Companion, call};
 use seedbed::{Builder, NotRunning, Stuck, cancel_scope, nursery, yield_now};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
 
 use super::run;
 use crate::support::{panics, recording, said};
@@ -20,6 +22,57 @@ fn x01_a_call_without_a_companion_says_what_to_do() {
     let text = error.to_string();
     assert!(text.contains("mistakes.rs") && text.contains("Builder::new().tokio("), "{text}");
     assert!(error.place().unwrap().file().ends_with("mistakes.rs"), "{error:?}");
+}
+
+/// Runs in this place, and says how often a warning tells where else to.
+fn told(place: impl FnOnce(&Runtime, fn())) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let calls_run = || {
+        let sum = run(async {
+            // More than tokio's budget.
+            let (sender, mut receiver) = mpsc::channel(1000);
+            (0..1000).for_each(|i| sender.try_send(i).unwrap());
+            drop(sender);
+            let mut sum = 0;
+            while let Some(i) = call(receiver.recv()).output().await? {
+                sum += i;
+            }
+            Ok(sum)
+        });
+        assert_eq!(sum.unwrap(), 999 * 500);
+    };
+    let ((), records) = recording(|| place(&runtime, calls_run));
+    for record in &records {
+        assert!(record.field("run_at").contains("tests/tokio"), "{record:?}");
+        assert!(record.message().contains("Builder::guest"), "it says what to do");
+    }
+    records.len()
+}
+
+#[test]
+fn x01_a_run_that_holds_a_thread_of_tokios_is_told() {
+    assert_eq!(told(|_, run| run()), 0);
+    assert_eq!(told(|runtime, run| runtime.block_on(async { run() })), 1);
+    assert_eq!(
+        told(|runtime, run| runtime.block_on(LocalSet::new().run_until(async { run() }))),
+        1
+    );
+    let in_a_task = |runtime: &Runtime, run: fn()| {
+        LocalSet::new()
+            .block_on(runtime, async { spawn_local(async move { run() }).await.unwrap() });
+    };
+    assert_eq!(told(in_a_task), 1);
+    let entered = |runtime: &Runtime, run: fn()| {
+        let _entered = runtime.enter();
+        run();
+    };
+    assert_eq!(told(entered), 0);
+    let on_a_thread_for_that = |runtime: &Runtime, run: fn()| {
+        let recorded = runtime.spawn_blocking(move || recording(run).1);
+        let records = runtime.block_on(recorded).unwrap();
+        assert!(records.is_empty(), "{records:?}");
+    };
+    assert_eq!(told(on_a_thread_for_that), 0);
 }
 
 /// It is enough that one has been entered, in whichever way.

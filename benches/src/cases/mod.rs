@@ -3,6 +3,7 @@
 
 mod broadcast;
 mod cancel_storm;
+mod companion;
 mod fairness;
 mod fan_in;
 mod generator;
@@ -97,6 +98,11 @@ pub const CASES: &[Case] = &[
         rows: cancel_storm::rows,
     },
     Case { name: "tcp_echo", about: "a server that sends back what it gets", rows: tcp_echo::rows },
+    Case {
+        name: "companion",
+        about: "the same, over tokio's streams beside a run",
+        rows: companion::rows,
+    },
     Case { name: "udp", about: "datagrams there and back, and many in a row", rows: udp::rows },
     Case { name: "http", about: "hyper, plain text, 64 connections", rows: http::rows },
     Case {

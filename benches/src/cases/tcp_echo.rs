@@ -30,12 +30,8 @@ pub fn rows(size: Size) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, bytes) in messages {
         for &connections in connections {
-            let figures = vec![
-                Figure::new("", "messages/s", Better::More),
-                Figure::new("/cpu", "ns of CPU/message", Better::Less),
-            ];
             let mut row =
-                Row::new(format!("tcp_echo/{connections}x{name}"), figures).rounds_divided_by(2);
+                Row::new(format!("tcp_echo/{connections}x{name}"), figures()).rounds_divided_by(2);
             for subject in SERVERS {
                 row = row.sample(subject, move || measure(subject, connections, bytes, time));
             }
@@ -45,7 +41,14 @@ pub fn rows(size: Size) -> Vec<Row> {
     rows
 }
 
-fn measure(subject: &str, connections: usize, bytes: usize, time: Duration) -> Vec<f64> {
+pub fn figures() -> Vec<Figure> {
+    vec![
+        Figure::new("", "messages/s", Better::More),
+        Figure::new("/cpu", "ns of CPU/message", Better::Less),
+    ]
+}
+
+pub fn measure(subject: &str, connections: usize, bytes: usize, time: Duration) -> Vec<f64> {
     let (server, address) = process::start_server(&["tcp_echo", subject, &BUFFER.to_string()]);
     let message: Vec<u8> = (0..bytes).map(|i| i as u8).collect();
     let check = |answer: &[u8]| answer == message;
@@ -82,6 +85,10 @@ pub fn inside(subject: &str, buffer: usize) {
         HAND_WRITTEN => hand_written(listener, buffer),
         #[cfg(feature = "peers")]
         TOKIO => peers::tokio(listener, buffer),
+        #[cfg(feature = "companion")]
+        TOKIO_WORKER => super::companion::tokio(listener, buffer),
+        #[cfg(feature = "companion")]
+        SEEDBED_COMPANION => super::companion::seedbed(listener, buffer),
         #[cfg(feature = "peers")]
         SMOL => peers::smol(listener, buffer),
         #[cfg(feature = "peers")]
