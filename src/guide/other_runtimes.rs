@@ -329,7 +329,9 @@
 //! | `Sse::keep_alive` | [`move_on_after`](crate::move_on_after) around the wait for the next event, and a comment |
 //! | `Body::from_stream` | the same, with the stream in `local`; or `hyper::Body::stream`, whose code is a task, in [`local_answer`][of-tower-answer] |
 //! | `WebSocketUpgrade` | `hyper::upgrade` in [`local_answer`][of-tower-answer]: see [WebSockets](crate::guide::websockets) |
-//! | layers that have a timer or spawn: `TimeoutLayer`, `Buffer` | a runtime beside the run; for a limit, `middleware::from_fn` and [`fail_after`](crate::fail_after) around `cancellable(next.run(request))` |
+//! | layers that have a timer, such as `TimeoutLayer` | the same, with a [companion](crate::guide::any_crate); or `middleware::from_fn`, and [`fail_after`](crate::fail_after) around `cancellable(next.run(request))` |
+//! | layers that spawn, such as `Buffer` | the same, with a companion, if nothing behind them is in `local`: they poll it on another thread, which panics |
+//! | a client of HTTP/1 that closes its connection: the handler is dropped | it may have closed only its side: it is served on for `Limits::half_closed`. One that resets the connection, or goes away in HTTP/2, is noticed at once |
 //!
 //! # What to watch for
 //!

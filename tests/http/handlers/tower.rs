@@ -445,6 +445,38 @@ fn x04_what_a_layer_drops_half_way_cleans_up_in_a_task_of_the_request() {
     }
 }
 
+#[cfg(feature = "tokio")]
+#[test]
+fn x04_a_layer_with_one_of_tokios_timers_has_it_in_a_companion() {
+    let log = Rc::new(Log::default());
+    let shared = local(log.clone());
+    let service = Function(move |_| {
+        let log = shared.clone();
+        handler(async move {
+            let inner = local(async move { log.transaction(sleep_forever()).await });
+            match tokio::time::timeout(Duration::from_millis(1), inner).await {
+                Ok(done) => done.map(|()| text("done")),
+                Err(_) => Ok(text("too late")),
+            }
+        })
+    });
+    let main = async {
+        let (client, stream) = UnixStream::pair()?;
+        nursery(async |n| {
+            n.spawn(Connection::new(stream, "test").serve_tower(service));
+            let get = b"GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n";
+            client.write_all(get).await?;
+            let mut answer = [0; 1024];
+            let read = client.read(&mut answer).await?;
+            assert!(answer[..read].ends_with(b"too late"));
+            Ok(())
+        })
+        .await
+    };
+    seedbed::Builder::new().tokio(seedbed::tokio::Companion::new()).run(main).unwrap();
+    assert_eq!(log.lines.take(), CLEANED_UP);
+}
+
 #[test]
 fn x04_what_a_layer_of_this_crate_drops_when_it_is_cancelled_cleans_up() {
     for how in WAYS {

@@ -54,8 +54,9 @@ impl<L: Listener, A> Server<'_, L, A> {
     /// cleans up, as long as its scopes are open. The rest knows nothing of scopes, and is dropped, as
     /// in `axum::serve`.
     ///
-    /// **Services that need tokio's runtime**, those with a timer for example, need one
-    /// [beside the run](crate::guide::other_runtimes).
+    /// **Layers that need tokio's runtime**, for a timer for example, have it in a
+    /// [companion](crate::guide::any_crate). What they spawn runs on a thread of the companion's, where
+    /// whatever is in `local` panics when it is polled.
     ///
     /// ```
     /// use hyper::{Request, Response, body::Incoming};
