@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::{Cancelled, Spawned};
 
@@ -225,16 +226,31 @@ impl fmt::Display for Asks {
 
 /// Every task waits, and nothing in sight can wake one. See
 /// [`Builder::detect_deadlock`](crate::Builder::detect_deadlock).
+///
+/// ```
+/// use seedbed::{Builder, Deadlock, Event};
+///
+/// let error = Builder::new().detect_deadlock(true).run(async { Event::new().wait().await });
+/// let deadlock: &Deadlock = error.as_ref().unwrap_err().find().unwrap();
+/// assert!(deadlock.dump().contains("in `Event::wait` at"));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Deadlock {
     /// A function on another thread that waits for the run, if there is one.
     asks: Option<Asks>,
+    dump: Arc<str>,
 }
 
 impl Deadlock {
-    pub(crate) fn new(asks: Option<Asks>) -> Deadlock {
-        Deadlock { asks }
+    /// `dump` is the text of a dump of the run.
+    pub(crate) fn new(asks: Option<Asks>, dump: String) -> Deadlock {
+        Deadlock { asks, dump: dump.into() }
+    }
+
+    /// What each task was waiting for: the text of a [dump](crate::inspect).
+    pub fn dump(&self) -> &str {
+        &self.dump
     }
 }
 

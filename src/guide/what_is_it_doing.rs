@@ -21,6 +21,8 @@
 //! | in a task | [`inspect::dump()`](crate::inspect::dump()) |
 //! | on another thread | [`Token::dump`](crate::Token::dump) |
 //! | in a panic hook | `inspect::dump()`, which never panics itself |
+//! | from a shell | `kill -QUIT`, or Ctrl-\, if the run was begun with [`Builder::dump_on`](crate::Builder::dump_on) |
+//! | in a test that hangs | [`Deadlock::dump`](crate::Deadlock::dump) |
 //!
 //! `{}` writes it as above, `{:#}` each task by itself, and [`to_json`](crate::inspect::Dump::to_json)
 //! is for programs.

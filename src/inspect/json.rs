@@ -324,17 +324,25 @@ struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        for c in text.chars() {
-            match c {
-                '"' => self.0.push_str("\\\""),
-                '\\' => self.0.push_str("\\\\"),
-                '\n' => self.0.push_str("\\n"),
-                '\0'..='\x1f' | '\x7f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                    write!(self.0, "\\u{:04x}", u32::from(c))?;
-                }
-                c => self.0.push(c),
+        let is_special = |c: char| {
+            let is_control = c < ' ' || c == '\x7f';
+            is_control || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
+        };
+        let mut rest = text;
+        while let Some(at) = rest.find(is_special) {
+            let (plain, from) = rest.split_at(at);
+            self.0.push_str(plain);
+            let mut characters = from.chars();
+            match characters.next() {
+                Some('"') => self.0.push_str("\\\""),
+                Some('\\') => self.0.push_str("\\\\"),
+                Some('\n') => self.0.push_str("\\n"),
+                Some(c) => write!(self.0, "\\u{:04x}", u32::from(c))?,
+                None => {}
             }
+            rest = characters.as_str();
         }
+        self.0.push_str(rest);
         Ok(())
     }
 }

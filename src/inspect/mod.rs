@@ -2,8 +2,8 @@
 //!
 //! A [`Dump`] is a picture of a whole run: its tasks and nurseries, its scopes with their deadlines
 //! and cancellations, and for each task what it waits for, where, and since when. It is text to be
-//! read in a terminal, and JSON. [`dump`] takes one inside the run, and [`Token::dump`] from any
-//! other thread.
+//! read in a terminal, and JSON. [`dump`] takes one inside the run, [`Token::dump`] from any other
+//! thread, and [`Builder::dump_on`] when a signal comes.
 //!
 //! Taking a dump reads what is there and changes nothing: no future is polled, and the schedule
 //! stays the same. Nothing has to be turned on for it, and until it is asked for it costs next to
@@ -63,10 +63,13 @@
 // | `alike` | which parts of a dump are alike |
 // | `json` | a dump as JSON |
 // | `remote` | a dump from another thread |
+// | `on_signal` | a dump when a signal comes |
 
 mod alike;
 mod dump;
 mod json;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+pub(crate) mod on_signal;
 mod remote;
 mod scopes;
 mod take;
@@ -75,4 +78,4 @@ mod text;
 pub use dump::{Dump, dump};
 
 #[cfg(doc)]
-use crate::Token;
+use crate::{Builder, Token};

@@ -5,9 +5,13 @@ use std::future::Future;
 #[cfg(all(unix, not(loom), feature = "net"))]
 use std::net::SocketAddr;
 use std::panic::Location;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::error::{AlreadyRunning, Error, Result};
+#[cfg(all(unix, not(loom), feature = "signal"))]
+use crate::inspect::on_signal::{OnSignal, To};
 use crate::nursery::system::{SYSTEM, System};
 use crate::platform::Arc;
 use crate::platform::clock::Clock;
@@ -25,6 +29,8 @@ use crate::scope::tree::pool::ScopeRef;
 use crate::threads::surroundings::Surroundings;
 #[cfg(all(unix, not(loom), feature = "net"))]
 use crate::world::net::resolver::Resolver;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+use crate::world::signal::Signal;
 
 /// Runs a future, and everything spawned under it, to the end, and returns its value or its error.
 ///
@@ -80,6 +86,8 @@ pub struct Builder {
     pub(super) companion: Option<Rc<dyn Accompany>>,
     #[cfg(all(unix, not(loom), feature = "net"))]
     pub(super) resolver: Option<Resolver>,
+    #[cfg(all(unix, not(loom), feature = "signal"))]
+    pub(super) dump_on: Option<(Signal, To)>,
 }
 
 impl Builder {
@@ -97,6 +105,8 @@ impl Builder {
             companion: None,
             #[cfg(all(unix, not(loom), feature = "net"))]
             resolver: None,
+            #[cfg(all(unix, not(loom), feature = "signal"))]
+            dump_on: None,
         }
     }
 
@@ -243,6 +253,42 @@ impl Builder {
         self
     }
 
+    /// Has a [dump](crate::inspect) of the run written to standard error whenever this signal comes:
+    /// by convention [`Signal::QUIT`](crate::signal::Signal::QUIT), which `Ctrl-\` sends. It needs the
+    /// feature `signal`.
+    ///
+    /// A thread of its own waits for the signal and asks the run. If the run's thread is held up and
+    /// does not answer within a second, it writes that. With
+    /// [`run_on_cores`](Self::run_on_cores), every run writes a dump. While the run goes on, the
+    /// signal has no other effect; a run that has to be killed still can be, by any other signal.
+    ///
+    /// If the signal cannot be listened to, [`run`](Self::run) fails, as
+    /// [`Signals::new`](crate::signal::Signals::new) does.
+    ///
+    /// ```
+    /// use seedbed::{Builder, signal::Signal, sleep};
+    /// use std::time::Duration;
+    ///
+    /// Builder::new().dump_on(Signal::QUIT).run(async {
+    ///     sleep(Duration::from_millis(1)).await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
+    #[cfg(all(unix, not(loom), feature = "signal"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
+    pub fn dump_on(mut self, signal: Signal) -> Self {
+        self.dump_on = Some((signal, To::Stderr));
+        self
+    }
+
+    /// Does the same as [`dump_on`](Self::dump_on), and appends the dumps to a file.
+    #[cfg(all(unix, not(loom), feature = "signal"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
+    pub fn dump_to(mut self, signal: Signal, file: impl Into<PathBuf>) -> Self {
+        self.dump_on = Some((signal, To::File(file.into())));
+        self
+    }
+
     /// Runs a future with these settings, as [`run`] does.
     ///
     /// # Errors
@@ -288,6 +334,13 @@ impl Builder {
                 .map_err(|error| Error::from(error).at(place))?;
             let _parts = run.lend_parts();
             let _entered = current::enter(&run.table);
+            #[cfg(all(unix, not(loom), feature = "signal"))]
+            let _dumps = self
+                .dump_on
+                .clone()
+                .map(|(signal, to)| OnSignal::begin(signal, to))
+                .transpose()
+                .map_err(|error| Error::from(error).at(place))?;
             let interruptible = self.ctrl_c.then(|| Interruptible::new(&run, &scope));
             let _interruptible = interruptible.transpose()?;
             run.run_main(scope, main, interrupted)

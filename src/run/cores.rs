@@ -115,6 +115,8 @@ impl Builder {
             companion,
             #[cfg(all(unix, not(loom), feature = "net"))]
             resolver,
+            #[cfg(all(unix, not(loom), feature = "signal"))]
+            dump_on,
         } = self;
         if clock.is_some() || detect_deadlock {
             let choice = if detect_deadlock { "detect_deadlock" } else { "clock" };
@@ -141,6 +143,8 @@ impl Builder {
                 fail_when_stuck,
                 #[cfg(all(unix, not(loom), feature = "net"))]
                 resolver: resolver.clone(),
+                #[cfg(all(unix, not(loom), feature = "signal"))]
+                dump_on: dump_on.clone(),
                 ..Builder::new()
             };
             shared.run(core, builder, beside.surroundings(), async { main(core).await })

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::error::panic::{FirstPanic, catch_panic, discard, quietly, report};
 use crate::error::{Deadlock, Interrupted, Reason, Result};
 use crate::generator::finalize::{abandon_all, finalize_all};
+use crate::inspect::dump;
 use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock;
 use crate::run::Run;
@@ -297,7 +298,8 @@ impl Run {
         };
         if self.detect_deadlock && nothing_comes {
             let asks = self.jobs.asking().pop().map(|(_, asks)| asks);
-            return Err(Deadlock::new(asks).into());
+            let dump = dump().map_or_else(|error| error.to_string(), |dump| dump.to_string());
+            return Err(Deadlock::new(asks, dump).into());
         }
         let passed_over = self.look_for_withheld();
         let looks = stuck.into_iter().chain(passed_over).chain(self.look_for_overdue()).min();

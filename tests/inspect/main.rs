@@ -5,6 +5,8 @@ mod support;
 
 mod changes_nothing;
 mod json;
+#[cfg(all(unix, feature = "signal"))]
+mod on_signal;
 mod other_threads;
 mod tree;
 mod waits;

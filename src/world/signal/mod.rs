@@ -7,6 +7,7 @@
 //! | `no_interrupt` | Ctrl-C where this crate does not respond to it |
 //! | `signals` | signals that a program waits for itself |
 //! | `listening` | listening to one signal, and what becomes of it if nobody receives it |
+//! | `outside` | waiting for a signal on a thread that has no run |
 //! | `handler` | the handler that the system calls when a signal comes |
 
 #[cfg(all(unix, not(loom), feature = "signal"))]
@@ -15,6 +16,8 @@ mod handler;
 mod interrupt;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 mod listening;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+pub(crate) mod outside;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 mod signals;
 

@@ -214,7 +214,7 @@ impl fmt::Debug for Signals {
 
 /// Fails for what is no signal with a name, and for signals that cannot be caught, or come again as
 /// soon as the handler returns.
-fn check(signal: c_int) -> io::Result<()> {
+pub(super) fn check(signal: c_int) -> io::Result<()> {
     let forbidden = [SIGKILL, SIGSTOP, SIGILL, SIGFPE, SIGSEGV].contains(&signal);
     match signal_name(signal) {
         Some(_) if !forbidden => Ok(()),
