@@ -55,7 +55,9 @@ fn id_in(line: &str) -> Option<String> {
 fn ids_of_tests() -> BTreeSet<String> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut ids = BTreeSet::new();
-    for folder in ["src", "tests", "lint/tests", "loom-tests/tests", "examples"] {
+    for folder in
+        ["src", "tests", "lint/tests", "loom-tests/tests", "companion-tests/tests", "examples"]
+    {
         ids_below(&crate_folder.join(folder), &mut ids);
     }
     ids
@@ -82,7 +84,9 @@ fn every_file_that_is_named_is_there() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     // Some of the tests are not part of the package.
     let is_here = |name: &str| {
-        let other = ["../lint", "../loom-tests"].into_iter().find(|other| name.starts_with(other));
+        let other = ["../companion-tests", "../lint", "../loom-tests"]
+            .into_iter()
+            .find(|other| name.starts_with(other));
         other.is_none_or(|other| tests.join(other).exists())
     };
     for (id, cell) in rows() {
