@@ -19,13 +19,12 @@ pub(crate) struct Job {
 impl Job {
     /// A job from a line such as `27`, or `27 500`, which waits for half a second.
     pub(crate) fn of_line(line: &str) -> Result<Job> {
-        let mut words = line.split_whitespace();
-        let number = words.next().unwrap_or_default().parse()?;
-        let waits = words.next().unwrap_or("0").parse()?;
-        if number == 0 || words.next().is_some() {
-            return Err(Error::msg(format!("no job: `{line}`")));
+        let words: Vec<_> = line.split_whitespace().map(str::parse).collect();
+        match words[..] {
+            [Ok(number)] if number > 0 => Ok(Job { number, waits: 0 }),
+            [Ok(number), Ok(waits)] if number > 0 => Ok(Job { number, waits }),
+            _ => Err(Error::msg(format!("no job: `{line}`"))),
         }
-        Ok(Job { number, waits })
     }
 
     /// The number of steps from the job's number to 1, where an even number is halved, and an odd one

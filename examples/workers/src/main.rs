@@ -25,6 +25,10 @@ use std::io;
 use seedbed::signal::{Signal, Signals};
 use seedbed::tokio::Companion;
 use seedbed::{Builder, Result, nursery};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 use crate::job::Job;
 use crate::options::{Options, What, Working};
@@ -34,10 +38,12 @@ use crate::worker::Worker;
 fn main() -> Result<()> {
     let Options { server, lease, what } = Options::of_command_line()?;
     let verbosity = match &what {
-        What::Work(working) if working.is_verbose => tracing::Level::DEBUG,
-        _ => tracing::Level::INFO,
+        What::Work(working) if working.is_verbose => Level::DEBUG,
+        _ => Level::INFO,
     };
-    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(verbosity).init();
+    // The libraries are not more talkative for that.
+    let levels = Targets::new().with_default(Level::INFO).with_target("workers", verbosity);
+    tracing_subscriber::registry().with(fmt::layer().with_writer(io::stderr)).with(levels).init();
     // async-nats needs tokio, which runs beside this.
     Builder::new().tokio(Companion::new()).run(async {
         let queue = Queue::open(&server, lease).await?;

@@ -55,7 +55,9 @@ pub(crate) enum Recorded {
 
 impl Queue {
     pub(crate) async fn open(server: &str, lease: Duration) -> Result<Queue> {
-        let client = call(async_nats::connect(server)).await?;
+        let connected = call(async_nats::connect(server)).output().await?;
+        let client =
+            connected.map_err(|error| Error::msg(format!("connecting to {server}: {error}")))?;
         let jetstream = jetstream::new(client);
         let jobs = stream::Config {
             name: "JOBS".into(),
