@@ -34,6 +34,7 @@
 //! | to | see |
 //! |---|---|
 //! | run a program | [`run`], [`Builder`] |
+//! | run inside a program of tokio's, or of another executor | [`Guest`], [`Builder::guest_on`], [`Host`] |
 //! | use several cores | [`run_on_cores()`], [`net::TcpListener::bind_reuse_port`] |
 //! | run tasks | [`nursery`], [`Nursery::spawn`], [`Task`], [`Nursery::start`], [`Nursery::service`], [`Nursery::named`], [`NurseryHandle`] |
 //! | run several futures | [`race`], [`race_ok`], [`gather`] |
@@ -76,6 +77,7 @@
 //! | [`guide::any_crate`] | libraries that need tokio's runtime |
 //! | [`guide::https`] | asking a server over HTTPS, in fifty lines |
 //! | [`guide::websockets`] | WebSockets: time limits, stopping, keeping them alive |
+//! | [`guide::inside_tokio`] | a run as a future, which a tokio program awaits |
 //! | [`guide::other_runtimes`] | for readers who know tokio, async-std or smol |
 //!
 //! # Three rules
@@ -104,7 +106,7 @@
 //! | `stdio` | | [standard input and output][of-stdio] |
 //! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
 //! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
-//! | `tokio` | | [libraries that need tokio's runtime][of-tokio] |
+//! | `tokio` | | [libraries that need tokio's runtime][of-tokio]; runs [inside tokio's programs](guide::inside_tokio) |
 //! | `tower` | | [services of the crate `tower`, such as axum's routers][of-tower], in place of a handler; includes `hyper` |
 //! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, TLS, [pipes](pipe), files and standard streams |
 //! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
@@ -239,6 +241,8 @@ pub use operation::{
 #[cfg(not(loom))]
 pub use run::run_on_cores;
 pub use run::{Builder, run};
+#[cfg(all(unix, not(loom)))]
+pub use run::{Guest, Host};
 pub use scope::frame::{PreventYields, prevent_yields};
 pub use scope::local::Local;
 pub use scope::{

@@ -161,8 +161,15 @@ impl<F> From<NotSpawned<F>> for Error {
 /// ```
 #[derive(Clone, Debug)]
 pub struct AlreadyRunning {
+    inner: Inner,
     place: &'static Location<'static>,
     outer: &'static Location<'static>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Inner {
+    Run,
+    Guest,
 }
 
 impl AlreadyRunning {
@@ -171,10 +178,18 @@ impl AlreadyRunning {
         place: &'static Location<'static>,
         outer: &'static Location<'static>,
     ) -> AlreadyRunning {
-        AlreadyRunning { place, outer }
+        AlreadyRunning { inner: Inner::Run, place, outer }
     }
 
-    /// Where the inner `run` was called.
+    /// The same for a guest that was made at `place`.
+    pub(crate) fn of_guest(
+        place: &'static Location<'static>,
+        outer: &'static Location<'static>,
+    ) -> AlreadyRunning {
+        AlreadyRunning { inner: Inner::Guest, place, outer }
+    }
+
+    /// Where the inner `run` was called, or the guest was made.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
@@ -182,12 +197,19 @@ impl AlreadyRunning {
 
 impl fmt::Display for AlreadyRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the `seedbed::run` at {} was called inside the one at {}; \
-             await the future there instead, or run it on a thread of its own",
-            self.place, self.outer
-        )
+        let AlreadyRunning { inner, place, outer } = self;
+        match inner {
+            Inner::Run => write!(
+                f,
+                "the `seedbed::run` at {place} was called inside the one at {outer}; \
+                 await the future there instead, or run it on a thread of its own"
+            ),
+            Inner::Guest => write!(
+                f,
+                "the guest made at {place} was polled inside the `seedbed::run` or guest at {outer}; \
+                 await its future there instead, without a guest"
+            ),
+        }
     }
 }
 

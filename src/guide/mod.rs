@@ -6,6 +6,7 @@ pub mod errors;
 pub mod flows;
 pub mod generators;
 pub mod https;
+pub mod inside_tokio;
 pub mod nurseries;
 pub mod other_runtimes;
 pub mod scheduling;

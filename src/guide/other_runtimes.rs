@@ -12,6 +12,7 @@
 //! | clean-up is what `Drop` can do | clean-up is code, and may await: see [cancellation](crate::guide::cancellation#clean-up) |
 //! | “cancel safety”, function by function | an operation [has happened or was cancelled](crate::guide::cancellation#it-has-happened-or-it-was-cancelled), never both |
 //! | a task that the others need, stopped by hand when they have gone | a [service](crate::Nursery::service) |
+//! | a program is tokio's, from `main` on | [one function](crate::guide::inside_tokio) may be, in a program that stays tokio's |
 //! | many threads that share tasks; a current-thread runtime and a `LocalSet` on each core | a run on each of several threads: [`run_on_cores`](crate::run_on_cores()) |
 //!
 //! # A loop around `select!`
@@ -100,7 +101,7 @@
 //! | the features `rt`, `sync`, `time` and `macros` | what is there without any |
 //! | the features `net`, `signal`, `fs`, `process`, `io-std` | [`net`, `signal`, `fs`, `process`, `stdio`](crate#features); the first two are on by default |
 //! | the feature `full` | none |
-//! | `#[tokio::main]`, `Runtime::block_on` | [`run`](crate::run()) in an ordinary `main` |
+//! | `#[tokio::main]`, `Runtime::block_on` | [`run`](crate::run()) in an ordinary `main`; or a [guest](crate::guide::inside_tokio) in what is there |
 //! | `#[tokio::test]` | [`run`](crate::run()) or [`explore`](crate::testing::explore()) in a `#[test]` |
 //! | `Builder::new_current_thread`, `new_multi_thread` | [`Builder::run`](crate::Builder::run), [`Builder::run_on_cores`](crate::Builder::run_on_cores) |
 //! | `enable_io`, `enable_time`, `enable_all` | always there |

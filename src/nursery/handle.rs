@@ -55,7 +55,8 @@ impl NurseryHandle {
         if !self.core.is_open() {
             return Err(NotSpawned::new(future, self.core.place(), Location::caller()));
         }
-        Ok(Task::new(self.core.spawn_static(future, Location::caller())))
+        let place = Location::caller();
+        Ok(Task::new(self.core.in_its_run(|| self.core.spawn_static(future, place))))
     }
 
     /// Whether the nursery still accepts children.

@@ -22,11 +22,17 @@ pub(crate) struct System {
     /// Where `run` was called.
     place: &'static Location<'static>,
     is_ending: Cell<bool>,
+    is_abandoned: Cell<bool>,
 }
 
 impl System {
     pub(crate) fn new(place: &'static Location<'static>) -> System {
-        System { core: Core::new(place), place, is_ending: Cell::new(false) }
+        System {
+            core: Core::new(place),
+            place,
+            is_ending: Cell::new(false),
+            is_abandoned: Cell::new(false),
+        }
     }
 
     pub(crate) fn core(&self) -> &Rc<Core> {
@@ -45,6 +51,13 @@ impl System {
     /// To be called when the main future has ended, or the run has failed.
     pub(crate) fn begin_to_end(&self) {
         self.is_ending.set(true);
+    }
+
+    /// To be called when everything is about to be dropped as it is, which was reported for all of
+    /// it.
+    pub(crate) fn abandon(&self) {
+        self.begin_to_end();
+        self.is_abandoned.set(true);
     }
 
     /// Whether the nursery still takes tasks. It no longer does when it has closed and the rest of
@@ -68,6 +81,11 @@ impl System {
     pub(crate) async fn empty(&self) {
         self.core.empty().await;
     }
+}
+
+/// Whether the present run is being dropped as it is, so that nothing is reported of its parts.
+pub(crate) fn is_abandoned() -> bool {
+    SYSTEM.with(|system| system.is_some_and(|system| system.is_abandoned.get()))
 }
 
 /// Where `run` was called, if that was in another process, from which this one was forked.

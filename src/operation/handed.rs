@@ -22,6 +22,7 @@ use crate::platform::part::part;
 use crate::platform::thread_static;
 use crate::schedule::current::{self, THREAD};
 use crate::schedule::ids::{RunId, UnitId};
+use crate::schedule::remote::away;
 
 /// Something that was delivered to an operation and not fetched.
 #[derive(Clone, Copy)]
@@ -44,18 +45,31 @@ struct Near {
     places: [Cell<Option<HandedOver>>; NEAR as usize],
 }
 
-/// The records for which no place was left.
-pub(crate) type Far = RefCell<Slab<HandedOver>>;
+/// The records of a run that are not in its thread's places.
+#[derive(Default)]
+pub(crate) struct Records {
+    /// Those for which no place was left.
+    far: RefCell<Slab<HandedOver>>,
+    /// Those that were in the thread's places, with their keys, while the run is not the present
+    /// one.
+    near: RefCell<Vec<(u32, HandedOver)>>,
+}
 
 part! {
-    /// Records of the present run for which no place was left. Absent if the run keeps no records.
-    const FAR: Far;
+    /// The records of the present run. Absent if it keeps none.
+    const RECORDS: Records;
 }
 
 impl Near {
     /// As long as no run keeps records, all places are taken.
     const fn closed() -> Near {
         Near { taken: Cell::new(u64::MAX), places: [const { Cell::new(None) }; NEAR as usize] }
+    }
+
+    /// What is in the places, each with its key.
+    fn records(&self) -> impl Iterator<Item = (u32, HandedOver)> {
+        let is_taken = |key: &u32| self.taken.get() >> key & 1 == 1;
+        (0..NEAR).filter(is_taken).filter_map(|key| Some((key, self.places[key as usize].get()?)))
     }
 }
 
@@ -64,36 +78,61 @@ thread_static! {
 }
 
 /// As long as the returned value lives, each delivery in the present run is recorded until it is
-/// fetched.
-pub(crate) fn keep(far: &Far) -> impl Drop {
-    struct Kept<T>(#[allow(dead_code, reason = "it is dropped")] T);
-    impl<T> Drop for Kept<T> {
+/// fetched, if the run keeps records.
+pub(crate) fn keep(records: Option<&Records>) -> impl Drop {
+    struct Kept<'a, T> {
+        lent: Option<T>,
+        records: Option<&'a Records>,
+    }
+    impl<T> Drop for Kept<'_, T> {
         fn drop(&mut self) {
-            HERE.with(|near| near.taken.set(u64::MAX));
+            self.records.inspect(|records| records.close());
+            self.lent = None;
+            RECORDS.with(|former| former.map(Records::open));
         }
     }
-    HERE.with(|near| near.taken.set(0));
-    Kept(FAR.lend(far))
+    RECORDS.with(|former| former.map(Records::close));
+    let lent = RECORDS.lend_or_hide(records);
+    records.inspect(|records| records.open());
+    Kept { lent: Some(lent), records }
+}
+
+impl Records {
+    /// Takes the places of the thread.
+    fn open(&self) {
+        HERE.with(|Near { taken, places }| {
+            taken.set(0);
+            for (key, handed) in self.near.borrow_mut().drain(..) {
+                taken.set(taken.get() | 1 << key);
+                places[key as usize].set(Some(handed));
+            }
+        });
+    }
+
+    /// Clears the thread's places.
+    fn close(&self) {
+        HERE.with(|near| {
+            self.near.borrow_mut().extend(near.records());
+            near.taken.set(u64::MAX);
+        });
+    }
 }
 
 /// Whether the present run has a record of anything that was delivered and not fetched.
 #[inline]
 pub(crate) fn is_any() -> bool {
-    FAR.with(|far| {
+    RECORDS.with(|records| {
         let is_near = || HERE.with(|near| near.taken.get() != 0);
-        far.is_some_and(|far| is_near() || !far.borrow().is_empty())
+        records.is_some_and(|Records { far, .. }| is_near() || !far.borrow().is_empty())
     })
 }
 
 /// Everything that has not been fetched in the present run, each with a key.
 pub(crate) fn all() -> Vec<(u32, HandedOver)> {
-    HERE.with(|Near { taken, places }| {
-        let is_taken = |key: &u32| taken.get() >> key & 1 == 1;
-        let near =
-            (0..NEAR).filter(is_taken).filter_map(|key| Some((key, places[key as usize].get()?)));
-        let mut all: Vec<_> = near.collect();
-        FAR.with(|far| {
-            let Some(far) = far else { return };
+    HERE.with(|near| {
+        let mut all: Vec<_> = near.records().collect();
+        RECORDS.with(|records| {
+            let Some(Records { far, .. }) = records else { return };
             let far = far.borrow();
             all.extend(far.iter().map(|(key, handed)| (NEAR + key as u32, *handed)));
         });
@@ -203,8 +242,8 @@ impl Delivery {
 
     #[cold]
     fn far(handed: HandedOver) -> Delivery {
-        FAR.with(|far| match far {
-            Some(far) => {
+        RECORDS.with(|records| match records {
+            Some(Records { far, .. }) => {
                 let key = far.borrow_mut().insert(handed);
                 Delivery { run: current::current_run(), key: NEAR + key as u32 }
             }
@@ -212,10 +251,20 @@ impl Delivery {
         })
     }
 
+    /// Does so in the run that has the record. If that has ended, the record is gone.
+    #[cold]
+    fn fetch_elsewhere(&self) {
+        away::in_run(self.run, || {
+            if current::current_run() == self.run {
+                drop(Delivery { ..*self });
+            }
+        });
+    }
+
     #[cold]
     fn fetch_far(&self) {
-        FAR.with(|far| {
-            if let Some(far) = far {
+        RECORDS.with(|records| {
+            if let Some(Records { far, .. }) = records {
                 far.borrow_mut().remove((self.key - NEAR) as usize);
             }
         });
@@ -230,7 +279,7 @@ impl Drop for Delivery {
         }
         THREAD.with(|thread| {
             if thread.run.get() != self.run {
-                return; // that run has ended, and the record is gone
+                return self.fetch_elsewhere();
             }
             if self.key >= NEAR {
                 return self.fetch_far();

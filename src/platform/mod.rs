@@ -23,6 +23,7 @@
 //! | `counter` | the time calculated from the processor's counter |
 //! | `of_process` | values that each process has for itself |
 //! | `downcast` | a value as one of a certain type, if that is its type |
+//! | `swap_cells` | exchanging the contents of two values that are made of cells |
 //! | `part` | the parts of a run, each found through a thread-local of its own |
 
 pub(crate) mod clock;
@@ -36,6 +37,7 @@ mod native;
 #[cfg(not(loom))]
 mod of_process;
 pub(crate) mod part;
+pub(crate) mod swap_cells;
 
 /// How a wait for a limited time ended. Without a limit, it is always notified.
 #[derive(Clone, Copy, PartialEq, Eq)]

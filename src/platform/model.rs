@@ -254,10 +254,13 @@ pub(crate) mod reactor {
     }
 
     impl Reactor {
-        pub(crate) fn new() -> io::Result<(Reactor, Interrupter)> {
+        pub(crate) fn new() -> io::Result<Reactor> {
             let sleep = Sleep { interrupted: Mutex::new(false), changed: Condvar::new() };
-            let sleep = Arc::new(sleep);
-            Ok((Reactor(sleep.clone()), Interrupter(sleep)))
+            Ok(Reactor(Arc::new(sleep)))
+        }
+
+        pub(crate) fn interrupter(&self) -> io::Result<Interrupter> {
+            Ok(Interrupter(self.0.clone()))
         }
 
         /// Sleeps until interrupted. There is no timeout, because a virtual clock never sleeps for
@@ -270,6 +273,14 @@ pub(crate) mod reactor {
             }
             *interrupted = false;
             Ok(())
+        }
+
+        pub(crate) fn poll_all(&self) -> io::Result<()> {
+            unreachable!("a model has no guests")
+        }
+
+        pub(crate) fn may_have_more(&self) -> bool {
+            false
         }
 
         pub(crate) fn has_sources(&self) -> bool {

@@ -5,8 +5,8 @@
 //! # Invariants
 //!
 //! 1. A part's pointer is null, or points to what the [`Lent`] that set it borrows. A `Lent` is
-//!    dropped before that borrow ends, in the stack frame that made it: `run` holds on to each
-//!    `Lent` and never leaks one.
+//!    dropped before that borrow ends, in the stack frame that made it: `Run::within` holds on to
+//!    each `Lent` and never leaks one.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -36,12 +36,18 @@ impl<T> Part<T> {
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
         let part = self.0.with(|pointer| pointer.0.get());
-        // SAFETY: invariant 1: `run`, further up the stack, has lent it.
+        // SAFETY: invariant 1: `Run::within`, further up the stack, has lent it.
         f(unsafe { part.as_ref() })
     }
 
     /// Makes this the part of the present run until the returned value is dropped.
     pub(crate) fn lend<'a>(&self, part: &'a T) -> Lent<'a, T> {
+        self.lend_or_hide(Some(part))
+    }
+
+    /// Does the same for a part that the present run may not have.
+    pub(crate) fn lend_or_hide<'a>(&self, part: Option<&'a T>) -> Lent<'a, T> {
+        let part = part.map_or(ptr::null(), ptr::from_ref);
         let former = self.0.with(|pointer| pointer.0.replace(part));
         Lent { pointer: self.0, former, part: PhantomData }
     }

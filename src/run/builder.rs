@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::panic::Location;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 use crate::error::{AlreadyRunning, Error, Result};
 #[cfg(all(unix, not(loom), feature = "signal"))]
@@ -17,13 +19,14 @@ use crate::platform::Arc;
 use crate::platform::clock::Clock;
 use crate::platform::on_large_stack;
 use crate::platform::virtual_clock::VirtualClock;
-use crate::run::Run;
 use crate::run::companion::{Accompany, Beside};
+#[cfg(all(debug_assertions, unix, not(loom)))]
+use crate::run::guest;
 use crate::run::look::Interruptible;
 #[cfg(all(not(loom), feature = "tokio"))]
 use crate::run::within_tokio;
+use crate::run::{Run, Runs};
 use crate::schedule::budget::DEFAULT_BUDGET;
-use crate::schedule::current;
 use crate::schedule::order::{Decide, Order};
 use crate::scope::tree::pool::ScopeRef;
 use crate::threads::surroundings::Surroundings;
@@ -329,22 +332,44 @@ impl Builder {
         // Left when everything of the run has been dropped.
         let _entered = surroundings.as_ref().map(|surroundings| surroundings.enter());
         let clock = self.clock.clone().map_or_else(Clock::default_of_run, Clock::Virtual);
+        #[cfg(all(debug_assertions, unix, not(loom)))]
+        if guest::suite::is_wanted() {
+            return guest::suite::run(self, clock, surroundings.clone(), scope, interrupted, main);
+        }
         on_large_stack(|| {
-            let run = Run::new(clock, &self, surroundings.clone(), place)
+            let run = Run::new(clock, &self, Runs::Alone, surroundings.clone(), place)
                 .map_err(|error| Error::from(error).at(place))?;
-            let _parts = run.lend_parts();
-            let _entered = current::enter(&run.table);
-            #[cfg(all(unix, not(loom), feature = "signal"))]
-            let _dumps = self
-                .dump_on
-                .clone()
-                .map(|(signal, to)| OnSignal::begin(signal, to))
-                .transpose()
-                .map_err(|error| Error::from(error).at(place))?;
-            let interruptible = self.ctrl_c.then(|| Interruptible::new(&run, &scope));
-            let _interruptible = interruptible.transpose()?;
-            run.run_main(scope, main, interrupted)
+            run.within(|| {
+                let whole = pin!(run.run_whole(&self, scope, interrupted, main));
+                match whole.poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => unreachable!("it sleeps by itself"),
+                }
+            })
         })
+    }
+}
+
+impl Run {
+    /// Polls the main future to its end, and then everything it leaves behind. Meanwhile Ctrl-C
+    /// cancels it, if that is wanted.
+    pub(super) async fn run_whole<T>(
+        &self,
+        choices: &Builder,
+        scope: ScopeRef,
+        interrupted: &dyn Fn(),
+        main: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        #[cfg(all(unix, not(loom), feature = "signal"))]
+        let _dumps = choices
+            .dump_on
+            .clone()
+            .map(|(signal, to)| OnSignal::begin(signal, to))
+            .transpose()
+            .map_err(|error| Error::from(error).at(scope.place()))?;
+        let interruptible = choices.ctrl_c.then(|| Interruptible::new(self, &scope));
+        let _interruptible = interruptible.transpose()?;
+        self.run_main(scope, main, interrupted).await
     }
 }
 

@@ -1,9 +1,12 @@
 //! The loop: polls the main future while it is ready, looks around when a turn is over, and sleeps
 //! when there is nothing to do.
+//!
+//! It is a future, which for a guest is pending while its host sleeps or runs others. For `run`,
+//! which does that itself, it is ready at its first poll.
 
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
@@ -12,11 +15,12 @@ use crate::error::{Deadlock, Interrupted, Reason, Result};
 use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::inspect::dump;
 use crate::nursery::core::{Body, Core, Guard, Runs};
-use crate::platform::clock;
+use crate::platform::clock::{self, Nanos};
 use crate::run::Run;
 use crate::run::stuck::Idle;
 use crate::schedule::current::THREAD;
 use crate::schedule::order::Others;
+use crate::schedule::remote::inbox::Asleep;
 use crate::schedule::rounds::{Length, Visit};
 use crate::schedule::waker;
 use crate::scope::tree::pool::ScopeRef;
@@ -30,7 +34,7 @@ impl Run {
     ///
     /// Everything runs in one nursery, the system's. Its body is the main future, followed by the
     /// closing of generators that are left. Its children close generators that were dropped.
-    pub(super) fn run_main<T>(
+    pub(super) async fn run_main<T>(
         &self,
         scope: ScopeRef,
         main: impl Future<Output = Result<T>>,
@@ -45,9 +49,8 @@ impl Run {
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
                 self.end().await;
             });
-            let driven = catch_unwind(AssertUnwindSafe(|| {
-                self.drive_system(&system, interrupted, &mut |cx| body.as_mut().poll(cx).map(Ok))
-            }));
+            let mut poll_body = |cx: &mut Context<'_>| body.as_mut().poll(cx).map(Ok);
+            let driven = catch_panic(self.drive_system(&system, interrupted, &mut poll_body)).await;
             if !matches!(driven, Ok(Ok(()))) {
                 panic.catch(|| abandon_all(&self.generators));
             }
@@ -57,12 +60,12 @@ impl Run {
         match driven {
             Ok(Ok(())) => self.end_well(&scope, system, outcome.expect("the body has run"), panic),
             Ok(Err(error)) => {
-                self.break_down(system, &mut panic);
+                self.break_down(system, &mut panic).await;
                 panic.resume();
                 Err(error)
             }
             Err(payload) => {
-                self.break_down(system, &mut panic);
+                self.break_down(system, &mut panic).await;
                 if let Some(further) = panic.take() {
                     discard(further);
                 }
@@ -103,9 +106,11 @@ impl Run {
 
     /// Drops everything left of a run that fails as a whole, or in whose loop a foreign waker has
     /// panicked.
-    fn break_down(&self, system: Guard, panic: &mut FirstPanic) {
+    async fn break_down(&self, system: Guard, panic: &mut FirstPanic) {
         panic.catch(|| drop(system));
-        panic.catch(|| self.end_in_failure());
+        if let Err(payload) = catch_panic(self.end_in_failure()).await {
+            panic.add(payload);
+        }
     }
 
     /// Ends everything that belongs to the run. To be called when the main future has ended.
@@ -139,7 +144,7 @@ impl Run {
 
     /// Waits for the jobs that other threads do for a run that has failed as a whole. Anything that
     /// these may be waiting for has been dropped.
-    fn end_in_failure(&self) {
+    async fn end_in_failure(&self) {
         self.system.begin_to_end();
         self.remote.inbox.refuse_calls();
         loop {
@@ -150,7 +155,7 @@ impl Run {
             if let Some(asleep) = self.remote.inbox.fall_asleep() {
                 let overdue = self.look_for_overdue().filter(|_| !self.clock.is_virtual());
                 let time = overdue.map(|at| Duration::from_nanos(at.saturating_sub(self.now())));
-                let slept = self.reactor.poll(time);
+                let slept = self.park(time, None).await;
                 drop(asleep);
                 if slept.is_err() {
                     return; // the reactor itself has failed
@@ -172,27 +177,65 @@ impl Run {
         }
     }
 
-    fn drive_system(
+    async fn drive_system(
         &self,
         system: &Guard,
         interrupted: &dyn Fn(),
         body: &mut Body<'_>,
     ) -> Result<()> {
+        self.scheduler.begin_run(&self.clock);
+        let (mut visit, mut wait) = (Visit::First, Wait::default());
+        let mut at = At::Turn;
+        loop {
+            match self.go_on(system, interrupted, body, &mut visit, &mut wait, at)? {
+                Step::Ended => return Ok(()),
+                Step::LetHostRun => {
+                    self.let_host_run().await;
+                    at = At::Look;
+                }
+                Step::Park { asleep, time, next } => {
+                    let slept = self.park(time, next).await;
+                    drop(asleep);
+                    slept?;
+                    at = At::LookOn;
+                }
+            }
+        }
+    }
+
+    /// Goes on until everything has ended, or the run has to wait for its host. It has none in
+    /// `run`, which sleeps right here.
+    fn go_on(
+        &self,
+        system: &Guard,
+        interrupted: &dyn Fn(),
+        body: &mut Body<'_>,
+        visit: &mut Visit,
+        wait: &mut Wait,
+        mut at: At,
+    ) -> Result<Step<'_>> {
         // Nothing polls the system's nursery except this loop, which checks by itself.
         let nobody = waker::of_nobody();
         let mut cx = Context::from_waker(&nobody);
         let core = system.core();
-        let mut visit = Visit::First;
-        self.scheduler.begin_run(&self.clock);
         loop {
-            let driven = self.scheduler.run_turn(self.turn_length(), core.roster(), || {
-                let visit = mem::replace(&mut visit, Visit::Later);
-                system.drive(&self.scheduler, &mut cx, visit, body)
-            });
-            if driven.is_ready() {
-                return Ok(());
+            if at == At::Turn {
+                let driven = self.scheduler.run_turn(self.turn_length(), core.roster(), || {
+                    let visit = mem::replace(visit, Visit::Later);
+                    system.drive(&self.scheduler, &mut cx, visit, body)
+                });
+                if driven.is_ready() {
+                    return Ok(Step::Ended);
+                }
+                if self.guest.is_some() && !core.is_idle() {
+                    return Ok(Step::LetHostRun);
+                }
+                at = At::Look;
             }
-            self.look_around(core, interrupted)?;
+            if let Some(step) = self.look_around(core, interrupted, wait, at)? {
+                return Ok(step);
+            }
+            at = At::Turn;
         }
     }
 
@@ -205,20 +248,31 @@ impl Run {
     }
 
     /// Lets in whatever comes from outside, and waits for it if nothing can run without it. Returns
-    /// when there is something to run.
-    fn look_around(&self, system: &Core, interrupted: &dyn Fn()) -> Result<()> {
-        self.history.note(&self.clock);
-        self.scheduler.check_rounds()?;
-        self.scheduler.have_loop();
-        if let Some(payload) = self.panicked.take() {
-            resume_unwind(payload);
+    /// when there is something to run, or with what a guest has to wait for.
+    #[inline(always)]
+    fn look_around(
+        &self,
+        system: &Core,
+        interrupted: &dyn Fn(),
+        wait: &mut Wait,
+        at: At,
+    ) -> Result<Option<Step<'_>>> {
+        let mut listing = None;
+        if at == At::Look {
+            *wait = Wait::default();
+            self.history.note(&self.clock);
+            self.scheduler.check_rounds()?;
+            self.scheduler.have_loop();
+            if let Some(payload) = self.panicked.take() {
+                resume_unwind(payload);
+            }
+            // If nothing is ready, there is nothing to go ahead of.
+            listing = (!system.is_idle()).then(|| self.scheduler.list_ready());
+            if !system.is_idle() {
+                self.ask_reactor(wait)?;
+            }
         }
-        // If nothing is ready, there is nothing to go ahead of.
-        let _listing = (!system.is_idle()).then(|| self.scheduler.list_ready());
-        let mut wait = Wait::default();
-        if !system.is_idle() {
-            self.ask_reactor(&mut wait)?;
-        }
+        let _listing = listing;
         loop {
             match system.is_idle() {
                 true => {
@@ -239,22 +293,23 @@ impl Run {
             if !system.is_idle() {
                 // Timers that are always due must not keep the network waiting.
                 if !wait.has_asked {
-                    self.ask_reactor(&mut wait)?;
+                    self.ask_reactor(wait)?;
                 }
                 self.look_for_withheld();
                 self.look_for_overdue();
-                return Ok(());
+                return Ok(None);
             }
             if self.clock.is_virtual() {
                 // Whatever has already arrived comes before the clock moves.
-                self.ask_reactor(&mut wait)?;
+                self.ask_reactor(wait)?;
                 if !system.is_idle() {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
-            if let Some(asleep) = self.remote.inbox.fall_asleep() {
-                self.sleep(&mut wait)?;
-                drop(asleep);
+            if let Some(asleep) = self.remote.inbox.fall_asleep()
+                && let Some(step) = self.sleep(asleep, wait)?
+            {
+                return Ok(Some(step));
             }
         }
     }
@@ -269,27 +324,28 @@ impl Run {
     }
 
     /// Sleeps until something comes from outside, or a timer is due. The inbox knows about the
-    /// sleep.
-    fn sleep(&self, wait: &mut Wait) -> Result<()> {
+    /// sleep. A guest has to park for it.
+    fn sleep<'a>(&self, asleep: Asleep<'a>, wait: &mut Wait) -> Result<Option<Step<'a>>> {
         self.without_checkpoint.clear();
         self.scheduler.ahead.forget();
-        let slept = match self.idle(wait)? {
-            Some(clock::Idle::Sleep(time)) => {
-                wait.has_asked = true;
-                self.reactor.poll(time)
-            }
-            Some(clock::Idle::Jumped) | None => Ok(()),
-        };
-        Ok(slept?)
+        let Some((clock::Idle::Sleep(time), next)) = self.idle(wait)? else { return Ok(None) };
+        wait.has_asked = true;
+        if self.guest.is_some() {
+            return Ok(Some(Step::Park { asleep, time, next }));
+        }
+        let slept = self.reactor.poll(time);
+        drop(asleep);
+        slept?;
+        Ok(None)
     }
 
-    /// Decides what to do when nothing can run: nothing, if something was found to be stuck,
-    /// because reporting that may have made anything ready.
+    /// Decides what to do when nothing can run, and until when: nothing, if something was found to
+    /// be stuck, because reporting that may have made anything ready.
     ///
     /// # Errors
     ///
     /// [`Stuck`](crate::Stuck) or [`Deadlock`], if the run is set to fail with that.
-    fn idle(&self, wait: &mut Wait) -> Result<Option<clock::Idle>> {
+    fn idle(&self, wait: &mut Wait) -> Result<Option<(clock::Idle, Option<Nanos>)>> {
         let next = self.timers.timers.borrow().next_deadline();
         let outside = self.outside();
         let nothing_comes = next.is_none() && outside.is_silent;
@@ -309,8 +365,8 @@ impl Run {
         let stands_still = self.clock.is_virtual() && outside.at_work;
         let next = next.into_iter().chain(looks).min().filter(|_| !stands_still);
         Ok(Some(match next.and_then(|_| self.wait_for_io(wait)) {
-            Some(time) => clock::Idle::Sleep(Some(time)),
-            None => self.clock.idle(next),
+            Some(time) => (clock::Idle::Sleep(Some(time)), None),
+            None => (self.clock.idle(next), next),
         }))
     }
 
@@ -321,6 +377,28 @@ impl Run {
         }
         self.clock.wait_for_io(|| *wait.idle_since.get_or_insert_with(Instant::now))
     }
+}
+
+/// Where the loop goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// It runs a turn.
+    Turn,
+    /// It looks around.
+    Look,
+    /// It looks around once more, after a sleep.
+    LookOn,
+}
+
+/// Why the loop does not go on by itself.
+enum Step<'a> {
+    /// Everything has ended.
+    Ended,
+    /// The run is a guest, and has more to do, but it is the host's turn.
+    LetHostRun,
+    /// The run is a guest and sleeps, for so long at most, and until then on its clock. The inbox
+    /// knows about it.
+    Park { asleep: Asleep<'a>, time: Option<Duration>, next: Option<Nanos> },
 }
 
 /// What the loop has done since it began to look around.

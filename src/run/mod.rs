@@ -4,7 +4,8 @@
 //! | file | concept |
 //! |---|---|
 //! | `builder` | the settings for a run |
-//! | `parts` | how code on this thread finds the parts of a run |
+//! | `parts` | making a run the present one of its thread |
+//! | `guest/` | a run that another library's executor polls |
 //! | `main_loop` | the loop |
 //! | `look` | a look at the network, other threads, the clock and Ctrl-C |
 //! | `flood` | what a run does in a flood of wakes from other threads |
@@ -21,6 +22,7 @@ pub(crate) mod companion;
 #[cfg(not(loom))]
 mod cores;
 mod flood;
+mod guest;
 mod look;
 mod main_loop;
 mod outside;
@@ -43,25 +45,30 @@ use slab::Slab;
 pub use builder::{Builder, run};
 #[cfg(not(loom))]
 pub use cores::run_on_cores;
+#[cfg(all(unix, not(loom)))]
+pub use guest::{Guest, Host};
 
 use crate::error::panic::Payload;
 use crate::generator::finalize::Generators;
 use crate::nursery::child::own_scope::OwnScope;
 use crate::nursery::system::System;
-use crate::operation::handed::Far;
+use crate::operation::handed::Records;
 use crate::platform::Arc;
 use crate::platform::clock::{Clock, Nanos};
 use crate::run::flood::Flood;
+use crate::run::guest::park::Hosted;
 use crate::run::look::Outlook;
 use crate::run::stuck::Lookout;
 use crate::run::withheld_messages::Withheld;
-use crate::schedule::remote::inbox::Batch;
+use crate::schedule::current::Progress;
+use crate::schedule::remote::away;
+use crate::schedule::remote::inbox::{Alarm, Batch};
 use crate::schedule::remote::registry::Tenant;
-use crate::schedule::rounds::Scheduler;
+use crate::schedule::rounds::{LooksFrom, Scheduler};
 use crate::schedule::turn::history::History;
 use crate::schedule::units::table::Table;
 use crate::scope::timers::TimersOfRun;
-use crate::scope::tree::pool::ScopeRef;
+use crate::scope::tree::pool::{self, ScopeRef};
 use crate::scope::without_checkpoint::WithoutCheckpoint;
 use crate::threads::DefaultLimiter;
 use crate::threads::job::Jobs;
@@ -72,6 +79,15 @@ use crate::world::fs::call::Files;
 use crate::world::net::names::Lookups;
 use crate::world::reactor::Reactor;
 use crate::world::signal::Interrupt;
+
+/// How a run sleeps, and who looks at the world when.
+enum Runs {
+    /// It has the thread for itself.
+    Alone,
+    /// It is polled by a host, which is made from the descriptor of the reactor.
+    #[cfg(all(unix, not(loom)))]
+    AsGuest(guest::host::MakeHost),
+}
 
 /// Everything that belongs to one `run`.
 pub(crate) struct Run {
@@ -96,7 +112,7 @@ pub(crate) struct Run {
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
     /// Records of deliveries to operations for which the thread had no place.
-    handed: Far,
+    handed: Records,
     withheld: Withheld,
     fail_when_stuck: bool,
     /// The nursery in which everything runs.
@@ -117,23 +133,42 @@ pub(crate) struct Run {
     interrupt: RefCell<Option<(Interrupt, ScopeRef)>>,
     /// Whether Ctrl-C has come, and the caller of `run` has yet to be told.
     interrupted: Cell<bool>,
+    /// How far the run has got, while it is not the present one.
+    progress: Progress,
+    /// What only a run has that is a guest.
+    guest: Option<Hosted>,
+    _pool: pool::Opened,
 }
 
 impl Run {
     fn new(
         clock: Clock,
         choices: &Builder,
+        how: Runs,
         surroundings: Option<Arc<dyn Surroundings>>,
         place: &'static Location<'static>,
-    ) -> io::Result<Run> {
+    ) -> io::Result<Rc<Run>> {
         #[cfg(not(loom))]
         crate::threads::affinity::remember();
-        let (reactor, waker) = Reactor::new()?;
-        let remote = Tenant::new(waker)?;
+        let reactor = Reactor::new()?;
+        let (alarm, looks_from, guest) = match how {
+            Runs::Alone => {
+                let interrupter = Arc::new(reactor.interrupter()?);
+                (Alarm::Reactor(interrupter), LooksFrom::Anywhere, None)
+            }
+            #[cfg(all(unix, not(loom)))]
+            Runs::AsGuest(host) => {
+                // Nobody has to be woken before the host has polled it.
+                let nobody = Arc::new(Waker::noop().clone());
+                let guest = Hosted::new(host(reactor.descriptor()?)?);
+                (Alarm::Host(nobody), LooksFrom::TheLoop, Some(guest))
+            }
+        };
+        let remote = Tenant::new(alarm)?;
         let table = Table::new(remote.run);
         let immediate = clock.is_virtual() || choices.fail_when_stuck;
         let number = table.run();
-        Ok(Run {
+        let run = Rc::new(Run {
             table,
             joiners: RefCell::default(),
             own_scopes: RefCell::default(),
@@ -148,11 +183,11 @@ impl Run {
             batch: Cell::default(),
             flood: Flood::default(),
             handled_scopes: RefCell::new(Slab::new()),
-            scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook),
+            scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook, looks_from),
             history: History::new(),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
-            handed: Far::default(),
+            handed: Records::default(),
             withheld: Withheld::default(),
             fail_when_stuck: choices.fail_when_stuck,
             system: System::new(place),
@@ -163,10 +198,23 @@ impl Run {
             lookups: Lookups::new(choices.resolver.clone()),
             #[cfg(all(unix, not(loom), feature = "fs"))]
             files: Files::default(),
-        })
+            progress: Progress::new(),
+            guest,
+            _pool: pool::open(),
+        });
+        let resident = Rc::downgrade(&run);
+        away::move_in(number, resident);
+        Ok(run)
     }
 
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        away::move_out(self.table.run());
+        self.table.close();
     }
 }

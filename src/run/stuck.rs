@@ -229,6 +229,9 @@ impl Run {
 /// since and has not fetched the thing, or it is ready but nothing polls its nursery or one further
 /// up.
 pub(super) fn is_passed_over(unit: UnitId, since: u32) -> bool {
+    if !THREAD.with(|thread| thread.run.get().may_have(unit)) {
+        return false; // it was given to a guest on the same thread, which is polled by its host
+    }
     let Some(unit) = table::lookup(unit) else { return true };
     // SAFETY (all): units that the table finds are alive, and no foreign code runs in here.
     let mut unit = unsafe { &*unit };

@@ -97,6 +97,11 @@ impl Ahead {
         }
     }
 
+    /// Cuts the round, because the loop has to look at the world.
+    pub(super) fn cut(&self) {
+        self.is_cutting.set(true);
+    }
+
     /// Whether everything on the stack is to return to the run loop.
     #[inline]
     pub(crate) fn is_cutting(&self) -> bool {

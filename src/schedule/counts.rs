@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use crate::platform::swap_cells::swap_cells;
+
 pub(crate) struct Counts {
     /// The open scopes that have been given something and have not been polled since.
     pub(crate) handed: Cell<usize>,
@@ -24,11 +26,8 @@ impl Counts {
         }
     }
 
-    /// To be called when a run begins.
-    pub(super) fn begin_run(&self) {
-        self.handed.set(0);
-        self.cancelled.set(0);
-        self.starts.set(0);
-        self.scopes.set(0);
+    /// Exchanges them for those of another run.
+    pub(super) fn swap(&self, other: &Counts) {
+        swap_cells!(self, other: handed, cancelled, starts, scopes);
     }
 }

@@ -8,11 +8,13 @@
 //! # Invariants
 //!
 //! 1. `table` is null or points to the table that an [`Entered`] of this thread borrows. When the
-//!    `Entered` is dropped, it sets the pointer back to null.
+//!    `Entered` is dropped, it sets the pointer back to what it was before.
 //! 2. `polled` is null, or points to the unit that a nursery further up this thread's stack is
-//!    polling and keeps alive meanwhile.
+//!    polling and keeps alive meanwhile. So it is null in a [`Progress`] unless a nursery of that run
+//!    is being polled further up the stack.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ptr;
 use std::rc::Rc;
 
@@ -132,28 +134,75 @@ pub(crate) fn is_running() -> bool {
 }
 
 /// Makes the run with these units the present one of this thread until the returned value is
-/// dropped.
+/// dropped, and then the one before.
 pub(crate) fn enter(table: &Rc<Table>) -> Entered<'_> {
-    THREAD.with(|thread| {
-        thread.run.set(table.run());
-        thread.table.set(Rc::as_ptr(table));
-        thread.rounds.clear();
-        thread.counts.begin_run();
-    });
-    Entered(table)
+    THREAD.with(|thread| Entered {
+        former_run: thread.run.replace(table.run()),
+        former_table: thread.table.replace(Rc::as_ptr(table)),
+        table: PhantomData,
+    })
 }
 
 /// As long as this lives, a run is the present one of its thread.
-pub(crate) struct Entered<'a>(&'a Table);
+pub(crate) struct Entered<'a> {
+    former_run: RunId,
+    former_table: *const Table,
+    table: PhantomData<&'a Table>,
+}
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         THREAD.with(|thread| {
-            thread.run.set(RunId::NONE);
-            thread.table.set(ptr::null());
-            thread.rounds.clear();
+            thread.run.set(self.former_run);
+            thread.table.set(self.former_table);
         });
-        self.0.close();
+    }
+}
+
+/// How far a run has got: what is being polled in it, and the state of its scheduler. While the run
+/// is the present one, this is in the [`Thread`]. Local values are not in here: those that are set
+/// around the poll of a run hold in it.
+pub(crate) struct Progress {
+    scope: Cell<*const ()>,
+    frame: Cell<*const ()>,
+    unit: Cell<UnitId>,
+    polled: Cell<*const Unit>,
+    polled_for: Cell<PolledFor>,
+    parked: Cell<Parked>,
+    turn: Turn,
+    rounds: Rounds,
+    counts: Counts,
+}
+
+impl Progress {
+    /// That of a run which has yet to begin.
+    pub(crate) const fn new() -> Progress {
+        Progress {
+            scope: Cell::new(ptr::null()),
+            frame: Cell::new(ptr::null()),
+            unit: Cell::new(UnitId::NONE),
+            polled: Cell::new(ptr::null()),
+            polled_for: Cell::new(PolledFor::Nurseries),
+            parked: Cell::new(Parked::NOTHING),
+            turn: Turn::new(),
+            rounds: Rounds::new(),
+            counts: Counts::new(),
+        }
+    }
+
+    /// Exchanges this for what the thread has.
+    pub(crate) fn swap(&self) {
+        THREAD.with(|thread| {
+            self.scope.swap(&thread.scope);
+            self.frame.swap(&thread.frame);
+            self.unit.swap(&thread.unit);
+            self.polled.swap(&thread.polled);
+            self.polled_for.swap(&thread.polled_for);
+            self.parked.swap(&thread.parked);
+            self.turn.swap(&thread.turn);
+            self.rounds.swap(&thread.rounds);
+            self.counts.swap(&thread.counts);
+        });
     }
 }
 
@@ -203,6 +252,18 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
         thread.frame.set(ptr::null());
         thread.turn.begin_poll();
     });
+    f()
+}
+
+/// Runs `f` with no local values.
+pub(crate) fn without_locals<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(*const ());
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            THREAD.with(|thread| thread.locals.set(self.0));
+        }
+    }
+    let _restore = THREAD.with(|thread| Restore(thread.locals.replace(ptr::null())));
     f()
 }
 

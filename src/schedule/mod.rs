@@ -14,7 +14,7 @@
 //! | `waker` | a `std::task::Waker` that is a number |
 //! | `foreign` | wakers from other libraries that are kept |
 //! | `counts` | counters that a run keeps up to date |
-//! | `remote/` | wakes and calls from other threads |
+//! | `remote/` | wakes and calls from other threads; runs that are not the present one |
 //!
 //! # Rounds
 //!
@@ -50,7 +50,9 @@
 //!    the network, other threads, the clock and Ctrl-C. When it is over, the world is looked at
 //!    right there, between any two polls and at any depth ([`World`](rounds::World)). Units that
 //!    this makes ready join the queues, and the round goes on. So the bound is the same whether one
-//!    unit is ready or a thousand, and nobody's place in a round changes.
+//!    unit is ready or a thousand, and nobody's place in a round changes. (A run that is a guest
+//!    cannot look at its host's world: there, the round is cut, the loop returns to the host, and
+//!    the round continues when the host polls the run again.)
 //! 8. **Units that a look has made ready go ahead** if the round takes too long ([`ahead`]).
 //!
 //! With a budget of 1 every operation lets others run, which is exactly Trio's schedule. With a

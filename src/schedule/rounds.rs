@@ -8,11 +8,12 @@ use std::task::Poll;
 use crate::error::Result;
 use crate::platform::clock::Clock;
 use crate::platform::part::part;
+use crate::platform::swap_cells::swap_cells;
 use crate::schedule::ahead::{Ahead, Way};
 use crate::schedule::current::{self, PolledFor, THREAD};
 use crate::schedule::ids::UnitId;
 use crate::schedule::order::Order;
-use crate::schedule::turn::{TURN, Turn};
+use crate::schedule::turn::{TURN, TURN_TIME, TURN_TIME_OF_GUEST, Turn};
 use crate::schedule::units::roster::{HostWaker, Roster};
 
 /// How often the world may be looked at from inside a nursery that is polled round after round.
@@ -43,6 +44,16 @@ pub(crate) enum Onward {
     Here,
     /// With whatever polls it: it returns.
     Up,
+}
+
+/// Where the world is looked at when a turn is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LooksFrom {
+    /// Right there, wherever that is.
+    Anywhere,
+    /// The run loop, to which everything returns, because it has to return further: to the host of
+    /// the run.
+    TheLoop,
 }
 
 /// How long a turn may last.
@@ -111,10 +122,9 @@ impl Rounds {
         }
     }
 
-    /// To be called when a run begins or has ended.
-    pub(super) fn clear(&self) {
-        self.ready_queues.set(0);
-        self.lists_ready.set(false);
+    /// Exchanges them for those of another run.
+    pub(super) fn swap(&self, other: &Rounds) {
+        swap_cells!(self, other: tick, ready_queues, went_up, looks, lists_ready);
     }
 
     /// Begins the next round.
@@ -136,21 +146,31 @@ pub(crate) struct Scheduler {
     /// How many operations a unit may finish at once in one poll.
     pub(crate) budget: u32,
     world: &'static dyn World,
+    looks_from: LooksFrom,
     /// Whether there is something that only the loop can attend to. If so, no round begins before
     /// it has.
     is_loop_wanted: Cell<bool>,
 }
 
 impl Scheduler {
-    pub(crate) fn new(order: Order, budget: u32, world: &'static dyn World) -> Scheduler {
+    pub(crate) fn new(
+        order: Order,
+        budget: u32,
+        world: &'static dyn World,
+        looks_from: LooksFrom,
+    ) -> Scheduler {
         let (ahead, is_loop_wanted) = (Ahead::default(), Cell::new(false));
-        Scheduler { order, ahead, budget, world, is_loop_wanted }
+        Scheduler { order, ahead, budget, world, looks_from, is_loop_wanted }
     }
 
     // Called by the loop.
 
     pub(crate) fn begin_run(&self, clock: &Clock) {
-        THREAD.with(|thread| thread.turn.begin_run(self.budget, &self.order, clock));
+        let longest = match self.looks_from {
+            LooksFrom::Anywhere => TURN_TIME,
+            LooksFrom::TheLoop => TURN_TIME_OF_GUEST,
+        };
+        THREAD.with(|thread| thread.turn.begin_run(self.budget, longest, &self.order, clock));
     }
 
     /// Polls the root nursery, round after round, until the loop has to look at the world. `Ready`
@@ -306,7 +326,7 @@ impl Scheduler {
     #[cold]
     fn has_looked(&self, roster: &Roster, turn: &Turn) -> bool {
         // With any other order, this is left to the loop.
-        if self.order.is_first_in_first_out() {
+        if self.order.is_first_in_first_out() && self.looks_from == LooksFrom::Anywhere {
             self.look_from_inside(roster);
         }
         !turn.is_done() && !self.is_loop_wanted.get()
@@ -324,6 +344,12 @@ impl Scheduler {
         THREAD.with(|thread| {
             if !thread.turn.is_over() {
                 return Onward::Here;
+            }
+            if self.looks_from == LooksFrom::TheLoop {
+                self.want_loop();
+                self.ahead.cut();
+                thread.turn.end_now();
+                return Onward::Up;
             }
             self.look_from_inside(roster);
             if thread.turn.is_timed() {

@@ -13,6 +13,7 @@ use crate::platform::part::part;
 use crate::platform::{Arc, Mutex};
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 use crate::schedule::remote::registry;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
@@ -192,12 +193,14 @@ pub(crate) fn leave(shared: &Shared) {
     };
     drop(requests);
     if let Stage::Inside(run, key) = stage {
-        HANDLED.with(|handled| {
-            // The scope may be dropped in a later run, or outside any.
-            if let Some(handled) = handled.filter(|_| current::current_run() == run) {
-                let gone = handled.borrow_mut().try_remove(key);
-                drop(gone);
-            }
+        away::in_run(run, || {
+            HANDLED.with(|handled| {
+                // The scope may be dropped in a later run, or outside any.
+                if let Some(handled) = handled.filter(|_| current::current_run() == run) {
+                    let gone = handled.borrow_mut().try_remove(key);
+                    drop(gone);
+                }
+            });
         });
     }
 }

@@ -48,6 +48,7 @@ pub(crate) use uncancellable::Uncancellable;
 use crate::error::{Error, NotRunning, Reason, Result};
 use crate::platform::clock::{self, CLOCK, NEVER};
 use crate::schedule::budget;
+use crate::schedule::remote::away;
 use crate::scope::current::{in_scope, with_scope};
 use crate::scope::deadline::Deadline;
 use crate::scope::tree::pool::ScopeRef;
@@ -141,6 +142,12 @@ impl CancelScope {
         CancelScope { scope }
     }
 
+    /// Calls `f` in the run that the scope was entered in, if that goes on.
+    #[inline]
+    fn in_its_run<R>(&self, f: impl FnOnce(&ScopeRef) -> R) -> R {
+        away::in_run_of(self.scope.host(), || f(&self.scope))
+    }
+
     /// Sets the deadline of the scope.
     #[must_use]
     pub fn with_deadline(self, deadline: Instant) -> Self {
@@ -188,15 +195,16 @@ impl CancelScope {
     /// fully cancelled or has been left.
     #[track_caller]
     pub fn cancel(&self) {
-        self.scope.cancel(Level::Full, Reason::Requested(None), Some(Location::caller()));
+        let by = Some(Location::caller());
+        self.in_its_run(|scope| scope.cancel(Level::Full, Reason::Requested(None), by));
     }
 
     /// Does the same as [`cancel`](Self::cancel), and says why: each
     /// [`Cancelled`](crate::Cancelled) has the text.
     #[track_caller]
     pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) {
-        let reason = Reason::Requested(Some(reason.into()));
-        self.scope.cancel(Level::Full, reason, Some(Location::caller()));
+        let (reason, by) = (Reason::Requested(Some(reason.into())), Some(Location::caller()));
+        self.in_its_run(|scope| scope.cancel(Level::Full, reason, by));
     }
 
     /// Cancels everything in the scope at once, except sections marked as [`finishing`] their work,
@@ -223,8 +231,10 @@ impl CancelScope {
     #[track_caller]
     pub fn cancel_gracefully(&self, grace: Duration) {
         let by = Some(Location::caller());
-        self.scope.cancel(Level::Graceful, Reason::Requested(None), by);
-        self.scope.limit_grace(clock::nanos(grace));
+        self.in_its_run(|scope| {
+            scope.cancel(Level::Graceful, Reason::Requested(None), by);
+            scope.limit_grace(clock::nanos(grace));
+        });
     }
 
     /// Does the same as [`cancel_gracefully`](Self::cancel_gracefully), with a reason and on behalf
@@ -270,19 +280,20 @@ impl CancelScope {
     /// deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.scope.deadline_instant()
+        self.in_its_run(|scope| scope.deadline_instant())
     }
 
     /// Moves the deadline, or removes it. A deadline that has passed cancels an open scope at once.
     /// This has no effect once the scope has been left.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
-        self.scope.set_deadline(deadline.map_or(Deadline::Never, Deadline::Instant));
+        let deadline = deadline.map_or(Deadline::Never, Deadline::Instant);
+        self.in_its_run(|scope| scope.set_deadline(deadline));
     }
 
     /// Moves the deadline to this long from now, or, if the scope has not been entered yet, to this
     /// long after it is.
     pub fn set_timeout(&self, timeout: Duration) {
-        self.scope.set_deadline(Deadline::AfterEntry(clock::nanos(timeout)));
+        self.in_its_run(|scope| scope.set_deadline(Deadline::AfterEntry(clock::nanos(timeout))));
     }
 
     /// Whether cancellations from outside are hidden.
@@ -294,7 +305,7 @@ impl CancelScope {
     /// Raises or lowers the shield. Lowering it lets in a cancellation from outside that it had
     /// hidden.
     pub fn set_shield(&self, shield: bool) {
-        self.scope.set_shield(shield);
+        self.in_its_run(|scope| scope.set_shield(shield));
     }
 }
 

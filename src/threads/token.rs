@@ -10,6 +10,7 @@ use crate::nursery::system::SYSTEM;
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 use crate::schedule::remote::calls::Call;
 use crate::schedule::remote::registry;
 use crate::threads::job::{self, Asking};
@@ -45,6 +46,11 @@ pub struct Token {
 }
 
 impl Token {
+    /// The number of its run.
+    pub(crate) fn run_id(self) -> RunId {
+        self.run
+    }
+
     /// The token of the run on this thread, if there is one.
     pub(crate) fn here() -> Option<Token> {
         current::is_running().then(|| Token { run: current::current_run() })
@@ -253,7 +259,7 @@ impl Token {
         F: Send + 'static,
         T: Send + 'static,
     {
-        if current::is_running() {
+        if away::is_any_here() {
             return Err(NotRun::new(f, place, Refusal::WouldBlock));
         }
         let answer = Arc::new(Answer { state: Mutex::new(State::Asked(f)), given: Condvar::new() });

@@ -28,11 +28,14 @@
 //! | `companion` | the runtime: it begins and ends with a run, and surrounds its code |
 //! | `call` | a future that waits for such a runtime |
 //! | `on_cancel` | undoing a call that was cancelled |
+//! | `host` | a tokio runtime as the host of a guest, a run inside a program of tokio's |
 //! | `contents` | what is inside a call: any output, polled in the context of any runtime |
 
 mod call;
 mod companion;
 mod contents;
+#[cfg(unix)]
+mod host;
 mod on_cancel;
 
 pub use call::{Call, call};

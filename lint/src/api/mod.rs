@@ -287,6 +287,7 @@ pub const TYPES: &[Methods] = &[
     followed("PreventYields", Type::Guard, &[]),
     followed("Yielder", Type::Yielder, &[]),
     followed("flow::Flow", Type::Flow, FLOW),
+    has("Builder", &["guest", "guest_on"]),
     has("CapacityLimiter", &["acquire"]),
     has("Event", &["wait"]),
     has("Feed", &["yield_"]),

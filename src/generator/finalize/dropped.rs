@@ -9,8 +9,9 @@ use crate::generator::finalize::{
     Closable, DROPPED, FinalizerHook, Registration, Unfinished, close_quietly, get_asyncgen_hooks,
     give_up,
 };
-use crate::nursery::system::SYSTEM;
+use crate::nursery::system::{self, SYSTEM};
 use crate::operation::checkpoint::yield_now;
+use crate::schedule::remote::away;
 
 /// The finalizer of a generator that borrows nothing: the thread's hook, or else the run.
 #[derive(Default)]
@@ -32,7 +33,7 @@ impl OfThread {
         let hook = self.hook.borrow().clone();
         match hook {
             Some(hook) => call(&hook, generator),
-            None => close_in_background(generator),
+            None => away::in_run(generator.run(), || close_in_background(generator)),
         }
     }
 }
@@ -52,6 +53,9 @@ fn call(hook: &FinalizerHook, generator: Rc<dyn Closable>) {
 fn close_in_background(generator: Rc<dyn Closable>) {
     let mut panic = FirstPanic::new();
     panic.catch(|| {
+        if system::is_abandoned() {
+            return;
+        }
         tracing::warn!(
             generator = %generator.qualname(),
             made_at = %generator.place(),
@@ -66,7 +70,7 @@ fn close_in_background(generator: Rc<dyn Closable>) {
         SYSTEM.with(|system| match system {
             // A run that is being dropped takes no more tasks, because nothing would keep them
             // alive.
-            Some(system) if system.takes_tasks() => {
+            Some(system) if system.takes_tasks() && !system::is_abandoned() => {
                 system.spawn(async move {
                     // One round later than in a child, as in Trio, where the finalizer goes through
                     // the entry queue. (It may be cancelled if another finalizer has panicked.)

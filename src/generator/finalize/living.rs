@@ -15,6 +15,7 @@ use crate::nursery::system::System;
 use crate::platform::part::part;
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 
 /// The generators of a run that were iterated and have not ended.
 #[derive(Default)]
@@ -69,10 +70,17 @@ impl Registration {
     }
 
     pub(in crate::generator) fn remove(&self) {
-        if self.run == current::current_run() {
-            let gone = GENERATORS.with(|all| all?.0.borrow_mut().try_remove(self.key));
-            drop(gone);
-        }
+        away::in_run(self.run, || {
+            if self.run == current::current_run() {
+                let gone = GENERATORS.with(|all| all?.0.borrow_mut().try_remove(self.key));
+                drop(gone);
+            }
+        });
+    }
+
+    /// The run that has the generator on its list.
+    pub(in crate::generator) fn run(&self) -> RunId {
+        self.run
     }
 }
 

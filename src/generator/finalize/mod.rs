@@ -37,6 +37,8 @@ use crate::generator::calls::Closing;
 use crate::generator::state::Phase;
 use crate::generator::{Deregistered, GeneratorState, Inner};
 use crate::nursery::core::LeftBehind;
+use crate::nursery::system;
+use crate::schedule::ids::RunId;
 use crate::scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
@@ -63,6 +65,8 @@ pub(super) trait Closable: LeftBehind {
     fn exit_again(&self);
     /// Drops the body as it is.
     fn abandon(&self);
+    /// The run that will close it in the end; [`RunId::NONE`] if there is none.
+    fn run(&self) -> RunId;
 }
 
 impl<T, S> Closable for Inner<'_, T, S> {
@@ -122,6 +126,10 @@ impl<T, S> Closable for Inner<'_, T, S> {
 
     fn abandon(&self) {
         self.finish();
+    }
+
+    fn run(&self) -> RunId {
+        self.registered.get().map_or(RunId::NONE, |registration| registration.run())
     }
 }
 
@@ -184,6 +192,9 @@ fn give_up(generator: &dyn Closable, why: &str) {
     // This is called in a destructor.
     let mut panic = FirstPanic::new();
     panic.catch(|| {
+        if system::is_abandoned() {
+            return;
+        }
         tracing::error!(
             generator = %generator.qualname(),
             made_at = %generator.place(),

@@ -10,6 +10,7 @@ use std::task::Waker;
 use crate::error::{Reason, Result, Spawned};
 use crate::nursery::child::{Child, own_scope};
 use crate::platform::part::part;
+use crate::schedule::remote::away;
 use crate::schedule::units::unit::{Flag, NO_INDEX};
 use crate::schedule::{wake, waker};
 
@@ -66,6 +67,20 @@ impl Handle {
     /// runs foreign code.
     #[cold]
     pub(crate) fn cancel(&self, reason: Reason, by: &'static Location<'static>) {
+        self.in_its_run(|| self.cancel_here(reason, by));
+    }
+
+    /// Calls `f` in the run of the child, if the child is attached.
+    #[inline]
+    fn in_its_run<R>(&self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: what a unit is attached to is alive (invariant 2 of `schedule::units::unit`).
+        match unsafe { self.child().unit.roster().as_ref() } {
+            Some(roster) => away::in_run(roster.run(), f),
+            None => f(),
+        }
+    }
+
+    fn cancel_here(&self, reason: Reason, by: &'static Location<'static>) {
         let child = self.child();
         // One that is no longer attached has ended, or is being dropped.
         let (Some(in_scope), false) = (child.vtable.get().in_scope, child.unit.roster().is_null())
@@ -90,6 +105,11 @@ impl Handle {
 
     /// Sets the waker to wake when the child ends.
     pub(crate) fn set_joiner(&self, waker: &Waker) -> Joined {
+        self.in_its_run(|| self.set_joiner_here(waker))
+    }
+
+    #[inline]
+    fn set_joiner_here(&self, waker: &Waker) -> Joined {
         let Some(index) = waker::index_here(waker) else { return self.set_foreign_joiner(waker) };
         let old = self.child().take_foreign_joiner();
         self.child().unit.joiner.set(index);
@@ -118,8 +138,9 @@ impl Handle {
 
     #[cold]
     fn drop_slowly(&mut self) {
+        // Foreign code, dropped last.
+        let _joiner = self.in_its_run(|| self.child().take_foreign_joiner());
         let child = self.child();
-        let _joiner = child.take_foreign_joiner(); // foreign code, dropped last
         child.unit.clear(Flag::TASK);
         if !child.unit.has(Flag::OWNED) {
             // SAFETY: it was the last owner.

@@ -7,9 +7,11 @@ use std::task::{Context, Poll};
 use crate::error::panic::FirstPanic;
 use crate::error::{Cancelled, Reason, Result, Spawned};
 use crate::nursery::core::{Body, Core};
+use crate::nursery::system;
 use crate::schedule::current::THREAD;
 use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 use crate::schedule::rounds::{Scheduler, Visit};
 use crate::schedule::units::roster::Roster;
 use crate::scope::tree::Entered;
@@ -35,13 +37,15 @@ impl KeepOpen {
 impl Drop for KeepOpen {
     fn drop(&mut self) {
         let KeepOpen { core, run } = self;
-        core.live.set(core.live.get() - 1);
-        THREAD.with(|thread| {
-            if thread.run.get() == *run {
-                thread.counts.starts.set(thread.counts.starts.get().saturating_sub(1));
-            }
+        away::in_run(*run, || {
+            core.live.set(core.live.get() - 1);
+            THREAD.with(|thread| {
+                if thread.run.get() == *run {
+                    thread.counts.starts.set(thread.counts.starts.get().saturating_sub(1));
+                }
+            });
+            wake_all(core.finish_if_empty().into_iter().collect()); // foreign code, in a destructor
         });
-        wake_all(core.finish_if_empty().into_iter().collect()); // foreign code, in a destructor
     }
 }
 
@@ -105,38 +109,54 @@ impl Guard {
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
-        let core = &self.core;
-        core.open.set(false);
-        core.roster.detach_body();
-        core.count_services();
-        let mut why = None;
-        // Subscribers, children, wakers and payloads are foreign code.
-        let mut panic = FirstPanic::new();
-        if core.live.get() > 0 || core.body_running.get() {
-            panic.catch(|| {
-                tracing::warn!(
-                    nursery = %core.place,
-                    children = core.live.get(),
-                    "a nursery was dropped before it had ended: what ran in it was dropped without cleaning up"
-                );
-            });
+        if THREAD.with(|thread| thread.run.get() == self.core.roster.run()) {
+            drop_children(&self.core);
+        } else {
+            drop_elsewhere(&self.core);
         }
-        if let Some(payload) = core.panic.take() {
-            core.discard(payload, &Spawned::At(core.place)); // a dropped nursery cannot pass it on
-        }
-        while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
-            let child = core.release(unit);
-            let why = why.get_or_insert_with(|| {
-                let reason = Reason::Requested(Some("its nursery was dropped".into()));
-                Cancelled::new(core.place, None, reason)
-            });
-            panic.catch(|| child.fail(Some(why.clone())));
-            panic.catch(|| drop(child));
-        }
-        // SAFETY: nothing is attached any more.
-        unsafe { core.scope.set_roster(ptr::null()) };
-        core.roster.close();
-        panic.resume();
     }
+}
+
+/// Drops what is left in a nursery of a run that is not the present one.
+#[cold]
+fn drop_elsewhere(core: &Rc<Core>) {
+    core.in_its_run(|| drop_children(core));
+}
+
+/// Drops what is left in a nursery.
+#[inline]
+fn drop_children(core: &Rc<Core>) {
+    core.open.set(false);
+    core.roster.detach_body();
+    core.count_services();
+    let mut why = None;
+    // Subscribers, children, wakers and payloads are foreign code.
+    let mut panic = FirstPanic::new();
+    if (core.live.get() > 0 || core.body_running.get()) && !system::is_abandoned() {
+        panic.catch(|| {
+            tracing::warn!(
+                nursery = %core.place,
+                children = core.live.get(),
+                "a nursery was dropped before it had ended: what ran in it was dropped without cleaning up"
+            );
+        });
+    }
+    if let Some(payload) = core.panic.take() {
+        core.discard(payload, &Spawned::At(core.place)); // a dropped nursery cannot pass it on
+    }
+    while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
+        let child = core.release(unit);
+        let why = why.get_or_insert_with(|| {
+            let reason = Reason::Requested(Some("its nursery was dropped".into()));
+            Cancelled::new(core.place, None, reason)
+        });
+        panic.catch(|| child.fail(Some(why.clone())));
+        panic.catch(|| drop(child));
+    }
+    // SAFETY: nothing is attached any more.
+    unsafe { core.scope.set_roster(ptr::null()) };
+    core.roster.close();
+    panic.resume();
 }

@@ -46,6 +46,7 @@ use crate::error::{Member, Result, Spawned};
 use crate::nursery::child::label::Label;
 use crate::nursery::child::{self, Child, Handle, Owned};
 use crate::schedule::foreign::{Foreign, wake_all};
+use crate::schedule::remote::away;
 use crate::schedule::units::parked::{self, What};
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::unit::Unit;
@@ -128,6 +129,12 @@ impl Core {
     /// Whether nothing in this nursery is ready.
     pub(crate) fn is_idle(&self) -> bool {
         self.roster.queue.is_idle()
+    }
+
+    /// Calls `f` in the run of this nursery, if that goes on.
+    #[inline]
+    pub(crate) fn in_its_run<R>(&self, f: impl FnOnce() -> R) -> R {
+        away::in_run(self.roster.run(), f)
     }
 
     /// Whether the units of both nurseries are in one table. A child's links to its siblings are

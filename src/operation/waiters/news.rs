@@ -21,8 +21,8 @@ impl<T: Given> Waiters<T> {
         self.take_out(is_for, |waiting| woken.push(waiting.hand()));
     }
 
-    /// Forgets all the waiters. They will look again, and are not woken. Dropping the returned
-    /// value runs foreign code.
+    /// Forgets all the waiters that are left, without waking them. Dropping the returned value runs
+    /// foreign code.
     #[must_use]
     pub(crate) fn forget_all(&self) -> impl Drop + use<T> {
         struct Forgotten(Vec<Waiting>);

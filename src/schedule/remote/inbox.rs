@@ -16,6 +16,7 @@
 //!    sleep opens it.
 
 use std::mem;
+use std::task::Waker;
 
 use crate::platform::{
     Arc, AtomicBool, AtomicUsize, Condvar, Interrupter, Mutex, MutexGuard, Ordering,
@@ -47,12 +48,21 @@ pub(crate) struct Inbox {
 }
 
 struct Contents {
-    /// Interrupts the reactor. `None` while no run uses the inbox.
-    interrupter: Option<Arc<Interrupter>>,
+    /// What ends the run's sleep. `None` while no run uses the inbox.
+    alarm: Option<Alarm>,
     /// The run sleeps, or is about to. Whoever clears this interrupts the sleep, so each sleep
     /// costs at most one system call.
     asleep: bool,
     woken: Wakes,
+}
+
+/// What ends a run's sleep.
+#[derive(Clone)]
+pub(crate) enum Alarm {
+    /// The run sleeps in its reactor.
+    Reactor(Arc<Interrupter>),
+    /// Its host sleeps for it.
+    Host(Arc<Waker>),
 }
 
 /// The contents taken out of an inbox.
@@ -73,7 +83,7 @@ impl Drop for Asleep<'_> {
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        let contents = Contents { interrupter: None, asleep: false, woken: Wakes::new() };
+        let contents = Contents { alarm: None, asleep: false, woken: Wakes::new() };
         Inbox {
             first: AtomicUsize::new(CLOSED),
             hint: AtomicBool::new(false),
@@ -86,9 +96,9 @@ impl Inbox {
     // Called by the run.
 
     /// A run moves in.
-    pub(super) fn open(&self, run: RunId, interrupter: Interrupter) {
+    pub(super) fn open(&self, run: RunId, alarm: Alarm) {
         let mut contents = self.contents.lock();
-        contents.interrupter = Some(Arc::new(interrupter));
+        contents.alarm = Some(alarm);
         self.calls.open(run);
         self.first.swap(EMPTY, Ordering::Relaxed);
     }
@@ -143,6 +153,33 @@ impl Inbox {
         }
     }
 
+    /// Has this waker of the host's end the sleep that was announced. Returns false if the sleep
+    /// has ended already. This runs foreign code.
+    pub(crate) fn sleep_until_woken(&self, waker: &Waker) -> bool {
+        let is_known = |alarm: &Option<Alarm>| matches!(alarm, Some(Alarm::Host(host)) if host.will_wake(waker));
+        {
+            let contents = self.contents.lock();
+            if is_known(&contents.alarm) {
+                return contents.asleep;
+            }
+        }
+        let alarm = Alarm::Host(Arc::new(waker.clone())); // foreign code, and so is dropping one
+        let mut contents = self.contents.lock();
+        let former = contents.alarm.replace(alarm);
+        let asleep = contents.asleep;
+        drop(contents);
+        drop(former);
+        asleep
+    }
+
+    /// Ends the sleep of the run, if it sleeps: something has become ready that was not left here.
+    pub(crate) fn end_sleep(&self) {
+        let contents = self.contents.lock();
+        if contents.asleep {
+            self.interrupt(contents, UnitId::NONE);
+        }
+    }
+
     /// Takes no more requests. The calls that were let in stay, and reports and wakes still come.
     pub(crate) fn refuse_calls(&self) {
         self.calls.refuse_requests();
@@ -163,12 +200,12 @@ impl Inbox {
         self.calls.refuse_all();
         let mut contents = self.wait_for_those_inside();
         self.first.swap(CLOSED, Ordering::Relaxed);
-        let interrupter = contents.interrupter.take();
+        let alarm = contents.alarm.take();
         contents.woken = Wakes::new();
         let mut calls = Vec::new();
         self.calls.take(&mut calls);
         drop(contents);
-        drop((interrupter, calls)); // a system call, and foreign code
+        drop((alarm, calls)); // a system call, and foreign code
     }
 
     // Called by other threads.
@@ -187,7 +224,7 @@ impl Inbox {
     #[cold]
     fn wake_locked(&self, id: UnitId) {
         let mut contents = self.contents.lock();
-        if contents.interrupter.is_none() || !self.calls.run().may_have(id) {
+        if contents.alarm.is_none() || !self.calls.run().may_have(id) {
             return; // the run is gone
         }
         if contents.asleep {
@@ -232,11 +269,13 @@ impl Inbox {
         contents.asleep = false;
         self.calls.wake_up();
         self.first.swap(first.0, Ordering::Release);
-        let interrupter = contents.interrupter.clone();
+        let alarm = contents.alarm.clone();
         drop(contents); // the run wants the lock when it has woken up
-        if let Some(interrupter) = interrupter {
+        match alarm {
             // There is no one to tell if this fails, and it cannot while the descriptor is open.
-            let _ = interrupter.wake();
+            Some(Alarm::Reactor(interrupter)) => drop(interrupter.wake()),
+            Some(Alarm::Host(waker)) => waker.wake_by_ref(), // foreign code
+            None => {}
         }
     }
 }

@@ -10,11 +10,11 @@
 
 use std::io;
 
+use crate::platform;
 use crate::platform::part::part;
-use crate::platform::{self, Interrupter};
 use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::remote::calls::Call;
-use crate::schedule::remote::inbox::Inbox;
+use crate::schedule::remote::inbox::{Alarm, Inbox};
 use places::{InboxRef, inbox, inbox_here};
 
 /// A run's place among those of the process, until it is dropped.
@@ -47,12 +47,12 @@ pub(crate) fn report(run: RunId, call: Call) -> Result<(), Call> {
 }
 
 impl Tenant {
-    pub(crate) fn new(interrupter: Interrupter) -> io::Result<Tenant> {
+    pub(crate) fn new(alarm: Alarm) -> io::Result<Tenant> {
         let slot = places::take();
         let slot = slot.ok_or_else(|| io::Error::other("too many runtimes in one process"))?;
         let run = RunId::begin(slot);
         let inbox = inbox(slot).expect("it was taken");
-        inbox.open(run, interrupter);
+        inbox.open(run, alarm);
         Ok(Tenant { inbox, run, process: platform::process() })
     }
 

@@ -28,6 +28,7 @@ use time::ASSUMED_SPEED;
 use crate::platform::clock::Clock;
 #[cfg(not(loom))]
 use crate::platform::counter;
+use crate::platform::swap_cells::swap_cells;
 use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::order::Order;
 
@@ -43,7 +44,10 @@ const OPERATION: i32 = 2;
 const POLL: i32 = 1;
 
 /// How many milliseconds a turn may last.
-const TURN_TIME: u64 = 5;
+pub(super) const TURN_TIME: u64 = 5;
+
+/// The same for a run that is a guest: its host's timers wait for the end of the turn.
+pub(super) const TURN_TIME_OF_GUEST: u64 = 1;
 
 /// The bounds of the work on this thread, in the present run.
 pub(crate) struct Turn {
@@ -69,6 +73,8 @@ pub(crate) struct Turn {
     /// Whether a test decides at each operation.
     is_decided: Cell<bool>,
 
+    /// How many milliseconds of a turn's time are taken to have gone by when it begins.
+    head_start: Cell<u64>,
     /// How much work is left in the turn. Below 0 a look is overdue.
     work: Cell<i32>,
     /// When no more than this is left, it has to be found out whether the turn is over.
@@ -131,6 +137,7 @@ impl Turn {
             calm_stride: Cell::new(u32::MAX),
             budget: Cell::new(0),
             how: Cell::new(How::Counted),
+            head_start: Cell::new(0),
             work: Cell::new(0),
             check: Cell::new(0),
             millisecond: Cell::new(0),
@@ -142,8 +149,9 @@ impl Turn {
         }
     }
 
-    /// A run begins.
-    pub(crate) fn begin_run(&self, budget: u32, order: &Order, clock: &Clock) {
+    /// A run begins, whose turns may last for so many milliseconds.
+    pub(crate) fn begin_run(&self, budget: u32, longest: u64, order: &Order, clock: &Clock) {
+        self.head_start.set(TURN_TIME - longest);
         let exploring = order.is_decided();
         self.how.set(match order {
             _ if exploring || budget == 1 => How::Exact,
@@ -169,6 +177,16 @@ impl Turn {
             self.read.set(self.now());
         }
         self.begin_poll();
+    }
+
+    /// Exchanges these bounds for those of another run. What is known about the processor's counter
+    /// stays with the thread.
+    pub(crate) fn swap(&self, other: &Turn) {
+        swap_cells!(self, other:
+            allowance, rest, first, first_rest, stride, calm, calm_stride, budget, how, is_decided,
+            head_start, work, check, read, poll_began, turn_began;
+            millisecond, by_counter, is_speed_known
+        );
     }
 
     // Polls.
@@ -219,7 +237,8 @@ impl Turn {
                 }
                 let now = self.now();
                 self.read.set(now);
-                self.turn_began.set(now);
+                let head_start = self.head_start.get() * self.millisecond.get();
+                self.turn_began.set(now.saturating_sub(head_start));
                 self.check.set(work.wrapping_sub_unsigned(self.stride.get()));
             }
             How::Counted => self.check.set(0),

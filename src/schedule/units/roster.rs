@@ -15,7 +15,7 @@ use std::task::Waker;
 
 use crate::schedule::current;
 use crate::schedule::foreign::Foreign;
-use crate::schedule::ids::UnitId;
+use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::units::chunk::NodeLayout;
 use crate::schedule::units::queue::Queue;
 use crate::schedule::units::table::{self, Table};
@@ -125,6 +125,12 @@ impl Roster {
     /// Allocates memory for a child.
     pub(crate) fn allocate(&self, layout: NodeLayout) -> NonNull<Unit> {
         self.table.get().expect("it was opened").allocate(layout)
+    }
+
+    /// The run that the units belong to.
+    #[inline]
+    pub(crate) fn run(&self) -> RunId {
+        self.table.get().map_or(RunId::NONE, |table| table.run())
     }
 
     /// Whether the units of both are in one table.

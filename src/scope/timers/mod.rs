@@ -12,6 +12,7 @@ use slab::Slab;
 use crate::platform::clock::{CLOCK, Nanos};
 use crate::platform::part::part;
 use crate::schedule::ids::{RunId, RunTag, UnitId};
+use crate::schedule::remote::away;
 use crate::schedule::{wake, waker};
 use crate::scope::timers::wheel::{TimerKey, Wheel};
 use crate::scope::tree::pool::ScopeRef;
@@ -225,7 +226,7 @@ impl Timer {
         self.run == RunTag::NONE
     }
 
-    /// Clears the timer, if it has not fired and its run is the present one.
+    /// Clears the timer, if it has not fired and its run goes on.
     #[inline]
     pub(crate) fn clear(self) {
         if !self.is_none() {
@@ -235,10 +236,23 @@ impl Timer {
 
     /// Takes the two parts of a timer, as they come in registers.
     fn remove(key: TimerKey, run: RunTag) {
-        Timer { key, run }.in_its_run(|timers| {
-            let target = timers.borrow_mut().remove(key);
+        let timer = Timer { key, run };
+        if timer.remove_here().is_none() {
+            timer.remove_elsewhere();
+        }
+    }
+
+    #[cold]
+    fn remove_elsewhere(self) {
+        away::in_tagged_run(self.run, || self.remove_here());
+    }
+
+    #[inline(always)]
+    fn remove_here(self) -> Option<()> {
+        self.in_its_run(|timers| {
+            let target = timers.borrow_mut().remove(self.key);
             drop(target); // foreign code, run when the wheel is no longer borrowed
-        });
+        })
     }
 
     /// Calls `f` with the timers of the timer's run, if that is the present one.

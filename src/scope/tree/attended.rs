@@ -14,9 +14,14 @@ impl Scope {
     pub(crate) fn hand(&self) {
         let scope = self.forward().map_or(self, |to| to);
         if scope.handed.get() == Handed::No && scope.is_entered() && scope.roster().is_none() {
-            scope.handed.set(Handed::Yes);
-            scope.mark();
-            THREAD.with(|thread| thread.counts.handed.set(thread.counts.handed.get() + 1));
+            THREAD.with(|thread| {
+                // One of another run is not counted here, so it would not be looked for there.
+                if thread.run.get().may_have(scope.host.get()) {
+                    scope.handed.set(Handed::Yes);
+                    scope.mark();
+                    thread.counts.handed.set(thread.counts.handed.get() + 1);
+                }
+            });
         }
     }
 

@@ -8,6 +8,7 @@ use crate::error::{Absorbed, NotRunning, ScopeReused};
 use crate::schedule::current::{self, THREAD};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 use crate::scope::aside::Aside;
 use crate::scope::cancel_handle;
 use crate::scope::frame::hold_in_current;
@@ -216,6 +217,11 @@ impl Entered {
         wake_all(foreign); // foreign code, run when the scope has been left
     }
 
+    #[inline(never)]
+    fn close_in_its_run(&mut self) {
+        away::in_run(self.run, || self.close());
+    }
+
     #[inline]
     fn closed(&mut self) {
         let scope = &*self.scope;
@@ -233,7 +239,7 @@ impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
         if self.is_inside() {
-            self.close();
+            self.close_in_its_run();
         }
     }
 }

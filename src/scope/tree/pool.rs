@@ -6,7 +6,8 @@
 //! 1. A node is alive while `refs` is not 0: it belongs to the holders of its [`ScopeRef`]s. A
 //!    `*const Scope` made from one is valid for as long.
 //! 2. A node without references is reset and in the pool, and nothing points to it. Nodes in the
-//!    pool are as good as new. The pool belongs to the thread, and is emptied when a run ends.
+//!    pool are as good as new. The pool belongs to the thread, and is emptied when its last run
+//!    ends.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -159,17 +160,19 @@ thread_static! {
     static SPARE: Pool = Pool::new();
 }
 
-/// To be called when a run begins on this thread. Scopes are reused until the returned value is
-/// dropped.
-pub(crate) fn open() -> impl Drop {
-    struct Opened;
-    impl Drop for Opened {
-        fn drop(&mut self) {
-            SPARE.with(Pool::close);
-        }
-    }
+/// As long as this lives, scopes are reused on this thread.
+pub(crate) struct Opened(());
+
+/// To be called when a run begins on this thread.
+pub(crate) fn open() -> Opened {
     SPARE.with(Pool::open);
-    Opened
+    Opened(())
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        SPARE.with(Pool::close);
+    }
 }
 
 /// The unused scopes of a thread.
@@ -177,11 +180,13 @@ struct Pool {
     first: Cell<*const Node>,
     /// How many more it takes: none unless there is a run that will empty it.
     room: Cell<usize>,
+    /// How many runs there are.
+    runs: Cell<usize>,
 }
 
 impl Pool {
     const fn new() -> Pool {
-        Pool { first: Cell::new(ptr::null()), room: Cell::new(0) }
+        Pool { first: Cell::new(ptr::null()), room: Cell::new(0), runs: Cell::new(0) }
     }
 
     #[inline]
@@ -206,11 +211,17 @@ impl Pool {
     }
 
     fn open(&self) {
-        self.room.set(KEPT);
+        if self.runs.replace(self.runs.get() + 1) == 0 {
+            self.room.set(KEPT);
+        }
     }
 
-    /// Frees everything in the pool, which takes nothing more.
+    /// Frees everything in the pool, which takes nothing more, if this was the last run.
     fn close(&self) {
+        self.runs.set(self.runs.get() - 1);
+        if self.runs.get() > 0 {
+            return;
+        }
         while let Some(node) = self.take() {
             free(node);
         }

@@ -24,7 +24,8 @@ use crate::error::{CallRefused, Error, Refusal, Result};
 use crate::operation::checkpoint::checkpoint;
 use crate::operation::sync::channel::{SendError, TryRecvError, TrySendError};
 use crate::platform::Arc;
-use crate::schedule::{budget, current};
+use crate::schedule::budget;
+use crate::schedule::remote::away;
 use crate::scope::watch::Watch;
 use shared::Shared;
 pub use sink::ThreadSink;
@@ -116,7 +117,7 @@ impl Waits {
 
 /// Fails on a thread that must not block, because it has a run to do.
 fn refuse_on_a_run(place: &'static Location<'static>) -> Result<()> {
-    if current::is_running() {
+    if away::is_any_here() {
         return Err(Error::from(CallRefused::new(place, Refusal::WouldBlock)).at(place));
     }
     Ok(())

@@ -35,6 +35,7 @@ use crate::platform::Arc;
 use crate::platform::clock::{CLOCK, Clock, Nanos};
 use crate::platform::part::part;
 use crate::platform::thread_static;
+use crate::schedule::remote::away;
 use crate::schedule::remote::calls::Call;
 use crate::scope::current::current_scope;
 use crate::scope::tree::pool::ScopeRef;
@@ -441,6 +442,10 @@ impl<T> Entry<T> {
 
     /// Stops waiting for the job: from now on neither its task nor the end of the run does.
     pub(super) fn abandon(&self) {
+        away::in_run(self.token.run_id(), || self.abandon_here());
+    }
+
+    fn abandon_here(&self) {
         JOBS.with(|jobs| {
             // This may be called in a later run, or in none, if its own has failed.
             let jobs = jobs.filter(|_| Token::here() == Some(self.token));

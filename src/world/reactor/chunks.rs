@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 use crate::world::reactor::REACTOR;
 use crate::world::reactor::numbers::Numbers;
 use crate::world::reactor::readiness::{Key, Readiness};
@@ -123,11 +124,16 @@ fn give_back(chunk: &Rc<Chunk>, nth: u8) {
     let left = chunk.place(nth.into()).clear();
     let was_full = chunk.is_full();
     chunk.unused.set(chunk.unused.get() | 1 << nth);
-    if (was_full || chunk.is_empty()) && chunk.is_of_current_run() {
-        REACTOR.with(|reactor| {
-            if let Some(reactor) = reactor {
-                reactor.chunks.borrow_mut().put_back(chunk);
+    if was_full || chunk.is_empty() {
+        away::in_run(chunk.run.get(), || {
+            if !chunk.is_of_current_run() {
+                return;
             }
+            REACTOR.with(|reactor| {
+                if let Some(reactor) = reactor {
+                    reactor.chunks.borrow_mut().put_back(chunk);
+                }
+            });
         });
     }
     drop(left); // foreign code

@@ -26,6 +26,8 @@ pub(crate) mod would_block;
 
 use std::cell::{Cell, RefCell};
 use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use mio::event::Source;
@@ -61,20 +63,28 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    /// Makes a reactor, and the waker that interrupts it.
-    pub(crate) fn new() -> io::Result<(Reactor, mio::Waker)> {
+    pub(crate) fn new() -> io::Result<Reactor> {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
-        let waker = mio::Waker::new(&registry, REMOTE)?;
-        let reactor = Reactor {
+        Ok(Reactor {
             queue: RefCell::new(Queue::new(poll)),
             registry,
             chunks: RefCell::new(Chunks::new()),
             sources: Cell::new(0),
             quiet: Cell::new(None),
             woken: RefCell::new(Vec::new()),
-        };
-        Ok((reactor, waker))
+        })
+    }
+
+    /// Makes what interrupts a sleep in the reactor.
+    pub(crate) fn interrupter(&self) -> io::Result<mio::Waker> {
+        mio::Waker::new(&self.registry, REMOTE)
+    }
+
+    /// A descriptor that is readable when the kernel has events.
+    #[cfg(unix)]
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.registry.as_fd().try_clone_to_owned()
     }
 
     /// Waits for events, for `timeout` at most, and wakes whatever they are for.
@@ -97,6 +107,22 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             other => other,
         }
+    }
+
+    /// Takes all events that there are, without waiting. Whoever waits for the descriptor hears of
+    /// new events only if no older ones are left.
+    pub(crate) fn poll_all(&self) -> io::Result<()> {
+        loop {
+            self.poll(Some(Duration::ZERO))?;
+            if !self.may_have_more() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether as many events came as are taken at once when they were last taken.
+    pub(crate) fn may_have_more(&self) -> bool {
+        self.queue.borrow().is_full()
     }
 
     /// Whether any source could have news.

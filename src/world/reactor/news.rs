@@ -40,6 +40,11 @@ impl Queue {
         Queue { poll, events: Vec::with_capacity(EVENTS) }
     }
 
+    /// Whether as many events came the last time as are taken at once.
+    pub(super) fn is_full(&self) -> bool {
+        self.events.len() >= EVENTS
+    }
+
     /// Waits for news, for `timeout` at most, and reports each piece with the source's number.
     pub(super) fn wait(
         &mut self,
@@ -84,6 +89,11 @@ impl News {
 impl Queue {
     pub(super) fn new(poll: Poll) -> Queue {
         Queue { poll, events: Events::with_capacity(EVENTS) }
+    }
+
+    /// Whether as many events came the last time as are taken at once.
+    pub(super) fn is_full(&self) -> bool {
+        self.events.iter().count() >= EVENTS
     }
 
     /// Waits for news, for `timeout` at most, and reports each piece with the source's number.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::mem;
 use std::task::{Context, Waker};
 
+use crate::error::panic::FirstPanic;
 use crate::operation::handed::Anybody;
 use crate::operation::skeleton::{Look, Registered};
 use crate::operation::waiters::{Given, Kept, Outcome, Ticket, Waiters};
@@ -283,7 +284,13 @@ impl Readiness {
         self.read.reset();
         self.write.reset();
         self.other_end.set(OtherEnd::Open);
-        drop(self.waiters.forget_all()); // foreign code
+        let mut woken = Vec::new();
+        self.waiters.serve_those(&mut woken, |_| true);
+        let forgotten = self.waiters.forget_all();
+        let mut panic = FirstPanic::new(); // foreign code
+        panic.catch_each(&mut woken.into_iter(), KeptWaker::wake);
+        panic.catch(|| drop(forgotten));
+        panic.resume();
     }
 
     /// Makes this as good as new, when nobody has it any more. Dropping what is returned runs

@@ -21,6 +21,7 @@ use crate::operation::skeleton::{self, Look, Registered, Steps, Tried, When};
 use crate::operation::waiters::{Kept, Ticket};
 use crate::schedule::budget::{self, Share};
 use crate::schedule::ids::RunId;
+use crate::schedule::remote::away;
 use crate::schedule::units::parked::{self, What};
 use crate::schedule::{current, waker};
 use crate::scope;
@@ -83,14 +84,20 @@ impl<S: AsFd> Registration<S> {
         Ok(self.readiness.share(()))
     }
 
-    /// Forgets what an earlier `run` knew about the source.
+    /// Forgets what another `run` knew about the source.
     #[inline]
     fn renew(&self) {
-        let run = &self.readiness.run;
-        if run.get() != current::current_run() && !run.get().is_none() {
-            run.set(RunId::NONE);
-            self.readiness.reset();
+        let run = self.readiness.run.get();
+        if run != current::current_run() && !run.is_none() {
+            self.forget_other_run();
         }
+    }
+
+    #[cold]
+    fn forget_other_run(&self) {
+        self.deregister(); // it may go on, beside this one
+        self.readiness.run.set(RunId::NONE);
+        self.readiness.reset();
     }
 
     #[inline]
@@ -117,15 +124,21 @@ impl<S: AsFd> Registration<S> {
 
     fn deregister(&self) {
         let run = self.readiness.run.get();
-        // The reactor of any earlier run is closed, and has forgotten its sources.
-        if !run.is_none() && run == current::current_run() {
+        if run.is_none() {
+            return;
+        }
+        away::in_run(run, || {
+            // The reactor of a run that has ended is closed, and has forgotten its sources.
+            if run != current::current_run() {
+                return;
+            }
             let fd = self.as_fd().as_raw_fd(); // foreign code, for a source of the user's
             REACTOR.with(|reactor| {
                 if let Some(reactor) = reactor {
                     reactor.deregister(&mut SourceFd(&fd), &self.readiness);
                 }
             });
-        }
+        });
     }
 
     /// To be called when an operation got less than it asked for, on a source where that means that
