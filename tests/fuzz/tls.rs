@@ -382,7 +382,10 @@ impl Between {
             }
             _ => {
                 for side in [Side::Client, Side::Server] {
-                    self.from(side).set(if much % 2 == 0 { State::Reset } else { State::Cut });
+                    self.from(side).set(match much.is_multiple_of(2) {
+                        true => State::Reset,
+                        false => State::Cut,
+                    });
                 }
                 bad();
             }

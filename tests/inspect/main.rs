@@ -40,7 +40,7 @@ fn simplify_line(line: &str) -> String {
     while let Some(at) = rest.find("tests/inspect/") {
         let (before, from) = rest.split_at(at);
         simple += before;
-        let end = from.find(|c: char| c == ' ' || c == ',' || c == ')').unwrap_or(from.len());
+        let end = from.find([' ', ',', ')']).unwrap_or(from.len());
         let place = from[..end].trim_end_matches([':', ';']);
         simple += &source_at(place);
         rest = &from[place.len()..];

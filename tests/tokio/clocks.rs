@@ -136,13 +136,13 @@ fn x02_explore_says_that_it_cannot() {
 #[test]
 fn x02_an_exploration_fails_even_if_the_program_does_not() {
     let failure = Explore::new().run(async || {
-        let _ = call(async { io::Result::Ok(()) }).await;
+        let _ = call(async { io::Result::Ok(()) }).await; // seedbed-lint: allow(swallowed-cancellation)
         Ok(())
     });
     assert!(failure.unwrap_err().to_string().contains("cannot be explored"));
     let panic = crate::support::panics(|| {
         explore(async || {
-            let _ = call(async { io::Result::Ok(()) }).await;
+            let _ = call(async { io::Result::Ok(()) }).await; // seedbed-lint: allow(swallowed-cancellation)
             Ok(())
         })
     });
