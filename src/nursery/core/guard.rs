@@ -111,7 +111,8 @@ impl Guard {
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
-        if THREAD.with(|thread| thread.run.get() == self.core.roster.run()) {
+        // A model has no guests, and when it has failed, its threads have nothing to look at.
+        if cfg!(loom) || THREAD.with(|thread| thread.run.get() == self.core.roster.run()) {
             drop_children(&self.core);
         } else {
             drop_elsewhere(&self.core);
@@ -134,8 +135,11 @@ fn drop_children(core: &Rc<Core>) {
     let mut why = None;
     // Subscribers, children, wakers and payloads are foreign code.
     let mut panic = FirstPanic::new();
-    if (core.live.get() > 0 || core.body_running.get()) && !system::is_abandoned() {
+    if core.live.get() > 0 || core.body_running.get() {
         panic.catch(|| {
+            if system::is_abandoned() {
+                return;
+            }
             tracing::warn!(
                 nursery = %core.place,
                 children = core.live.get(),
