@@ -345,7 +345,7 @@ pub const TYPES: &[Methods] = &[
     has("sync::watch::Receiver", &["changed", "wait_for"]),
     has("sync::watch::Sender", &["closed"]),
     has("tls::TlsStream", TLS),
-    has("tokio::Call", &["on_cancel", "on_cancel_within"]),
+    has("tokio::Call", &["on", "on_cancel", "on_cancel_within", "output"]),
 ];
 
 /// What the methods of followed types do with a body.

@@ -88,7 +88,12 @@ impl Walker {
     fn is_select(&self, invocation: &Macro) -> bool {
         match self.names.resolve(&invocation.path, self.table) {
             Target::External(path) => {
-                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                let mut path: Vec<&str> = path.iter().map(String::as_str).collect();
+                // After `use seedbed::*`, `tokio` looks like the module of that name, which has no
+                // macros.
+                if path[0] == "seedbed" {
+                    path.remove(0);
+                }
                 SELECTS.iter().any(|(of, name)| path == [*of, *name])
             }
             _ => false,
