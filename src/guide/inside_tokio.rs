@@ -44,7 +44,7 @@
 //! # runtime.block_on(async {
 //! let pages = ["one".to_owned(), "two".to_owned()];
 //! assert_eq!(fetch_all(&pages).await?, 6);
-//! # seedbed::Result::Ok(())
+//! # seedbed::Result::<()>::Ok(())
 //! # })?;
 //! # Ok::<(), seedbed::Error>(())
 //! ```
