@@ -15,7 +15,7 @@ use seedbed::net::UnixStream as Stream;
 use seedbed::process::Command;
 use seedbed::testing::statistics;
 use seedbed::{
-    Builder, Result, Yielder, generator, nursery, sleep, sleep_forever, to_thread, yield_now,
+    Builder, Guest, Result, Yielder, generator, nursery, sleep, sleep_forever, to_thread, yield_now,
 };
 
 use crate::support::alone::{alone, descriptors};
@@ -87,15 +87,7 @@ fn cut_after(polls: u32) -> u32 {
                 polled(program(&drops, ours), || counts.set(statistics().unwrap().tasks)).await
             };
             let mut guest = Box::pin(Builder::new().guest(main));
-            let mut polled = 0;
-            poll_fn(|cx| {
-                if polled == polls {
-                    return Poll::Ready(());
-                }
-                polled += 1;
-                guest.as_mut().poll(cx).map(|outcome| outcome.unwrap())
-            })
-            .await;
+            let polled = poll_times(polls, guest.as_mut()).await;
             drop(guest);
             assert!(statistics().is_err());
             Builder::new().guest(async { yield_now().await }).await.unwrap();
@@ -273,19 +265,25 @@ fn x03_a_guest_has_three_descriptors_and_leaves_none() {
                     Ok(())
                 };
                 let mut guest = Box::pin(Builder::new().guest(main));
-                let mut polled = 0;
-                poll_fn(|cx| {
-                    if polled == polls {
-                        return Poll::Ready(());
-                    }
-                    polled += 1;
-                    guest.as_mut().poll(cx).map(|outcome| outcome.unwrap())
-                })
-                .await;
+                poll_times(polls, guest.as_mut()).await;
                 drop(guest);
                 assert_eq!(descriptors().len(), before, "after {polls} polls");
             }
         });
         assert!(process::id() > 0);
     });
+}
+
+/// Polls a guest so many times, or to its end. Returns how many times that was.
+async fn poll_times(polls: u32, mut guest: Pin<&mut Guest<'_, ()>>) -> u32 {
+    let mut polled = 0;
+    poll_fn(|cx| {
+        if polled == polls {
+            return Poll::Ready(());
+        }
+        polled += 1;
+        guest.as_mut().poll(cx).map(|outcome| outcome.unwrap())
+    })
+    .await;
+    polled
 }
