@@ -200,6 +200,7 @@ mod schedule;
 mod scope;
 #[cfg(all(unix, not(loom), feature = "net"))]
 mod serve;
+mod snapshot;
 pub mod testing;
 mod threads;
 #[cfg(all(not(loom), feature = "tokio"))]

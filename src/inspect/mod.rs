@@ -54,28 +54,7 @@
 //!
 //! None runs while a dump is taken. Its text is made when it is written.
 
-// | file | concept |
-// |---|---|
-// | `dump` | a dump, as a list |
-// | `take` | taking it: reading what a run consists of |
-// | `scopes` | the scopes of a run, by what they are in |
-// | `text` | a dump as text, in which what is alike is folded |
-// | `alike` | which parts of a dump are alike |
-// | `json` | a dump as JSON |
-// | `remote` | a dump from another thread |
-// | `on_signal` | a dump when a signal comes |
-
-mod alike;
-mod dump;
-mod json;
-#[cfg(all(unix, not(loom), feature = "signal"))]
-pub(crate) mod on_signal;
-mod remote;
-mod scopes;
-mod take;
-mod text;
-
-pub use dump::{Dump, dump};
+pub use crate::snapshot::dump::{Dump, dump};
 
 #[cfg(doc)]
 use crate::{Builder, Token};

@@ -12,8 +12,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{AlreadyRunning, Error, Result};
-#[cfg(all(unix, not(loom), feature = "signal"))]
-use crate::inspect::on_signal::{OnSignal, To};
 use crate::nursery::system::{SYSTEM, System};
 use crate::platform::Arc;
 use crate::platform::clock::Clock;
@@ -29,6 +27,8 @@ use crate::run::{Run, Runs};
 use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::order::{Decide, Order};
 use crate::scope::tree::pool::ScopeRef;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+use crate::snapshot::on_signal::{OnSignal, To};
 use crate::threads::surroundings::Surroundings;
 #[cfg(all(unix, not(loom), feature = "net"))]
 use crate::world::net::resolver::Resolver;

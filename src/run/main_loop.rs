@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use crate::error::panic::{FirstPanic, catch_panic, discard, quietly, report};
 use crate::error::{Deadlock, Interrupted, Reason, Result};
 use crate::generator::finalize::{abandon_all, finalize_all};
-use crate::inspect::dump;
 use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock::{self, Nanos};
 use crate::run::Run;
@@ -28,6 +27,7 @@ use crate::scope::{
     self,
     tree::{Level, Scope},
 };
+use crate::snapshot::dump::dump;
 
 impl Run {
     /// Polls the main future to its end, and then everything it leaves behind.

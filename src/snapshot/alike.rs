@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::inspect::dump::{Item, Place, Scope, State, What};
+use crate::snapshot::dump::{Item, Place, Scope, State, What};
 
 /// For each item of a dump: where what is in it ends in the list, and a number that is the same for
 /// all that look like it, with what is in them.

@@ -4,10 +4,10 @@ use std::fmt::{Display, Write};
 
 use crate::error::Reason;
 use crate::generator::GeneratorState;
-use crate::inspect::dump::{Body, Dump, Place, Role, Scope, State, Task, What};
 use crate::platform::clock::Nanos;
 use crate::schedule::turn::history::LastPoll;
 use crate::scope::tree::{Level, Patience};
+use crate::snapshot::dump::{Body, Dump, Place, Role, Scope, State, Task, What};
 
 impl Dump {
     /// Writes the dump as JSON, on one line.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::error::{Cancelled, NotRunning, Result, Spawned};
 use crate::generator::finalize;
-use crate::inspect::take::take;
 use crate::platform::clock::Nanos;
 use crate::schedule::turn::history::LastPoll;
 use crate::schedule::units::parked;
 use crate::scope::tree::{Level, Patience};
+use crate::snapshot::take::take;
 use crate::threads::job;
 
 pub(super) type Place = &'static Location<'static>;

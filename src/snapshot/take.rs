@@ -10,8 +10,6 @@ use std::ptr::{self, NonNull};
 
 use crate::error::Spawned;
 use crate::generator::finalize::{GENERATORS, Generators};
-use crate::inspect::dump::{Body, Dump, Item, Place, Role, Scope as ScopeSeen, State, Task, What};
-use crate::inspect::scopes::{Hosts, Scopes};
 use crate::nursery::child::Child;
 use crate::nursery::core::Core;
 use crate::nursery::system::{SYSTEM, System};
@@ -21,6 +19,8 @@ use crate::schedule::turn::history::{HISTORY, History};
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
 use crate::scope::tree::{Level, Patience, Scope};
+use crate::snapshot::dump::{Body, Dump, Item, Place, Role, Scope as ScopeSeen, State, Task, What};
+use crate::snapshot::scopes::{Hosts, Scopes};
 use crate::threads::job::{JOBS, Jobs};
 
 /// Takes a dump of the run on this thread, if there is one.

@@ -5,11 +5,11 @@ use std::fmt;
 
 use crate::error::Spawned;
 use crate::generator::GeneratorState;
-use crate::inspect::alike::Alike;
-use crate::inspect::dump::{Body, Dump, Item, Role, Scope, State, Task, What};
 use crate::platform::clock::Nanos;
 use crate::schedule::turn::history::LastPoll;
 use crate::scope::tree::{Level, Patience};
+use crate::snapshot::alike::Alike;
+use crate::snapshot::dump::{Body, Dump, Item, Role, Scope, State, Task, What};
 
 /// How many tasks have to look alike to be folded together.
 const MANY: usize = 3;

@@ -4,10 +4,10 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::error::{CallRefused, Refusal, Result};
-use crate::inspect::dump::{Dump, dump};
-use crate::inspect::take::take;
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
+use crate::snapshot::dump::{Dump, dump};
+use crate::snapshot::take::take;
 use crate::threads::Token;
 
 /// How long a run has to answer.

@@ -1,0 +1,24 @@
+//! Taking a picture of a run: reading what it consists of, without polling anything.
+//!
+//! It reads through the parts that each room below lends, and does not know the run.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `dump` | a dump, as a list |
+//! | `take` | taking it: reading what a run consists of |
+//! | `scopes` | the scopes of a run, by what they are in |
+//! | `text` | a dump as text, in which what is alike is folded |
+//! | `alike` | which parts of a dump are alike |
+//! | `json` | a dump as JSON |
+//! | `remote` | a dump from another thread |
+//! | `on_signal` | a dump when a signal comes |
+
+mod alike;
+pub(crate) mod dump;
+mod json;
+#[cfg(all(unix, not(loom), feature = "signal"))]
+pub(crate) mod on_signal;
+mod remote;
+mod scopes;
+mod take;
+mod text;
