@@ -6,7 +6,9 @@ use seedbed::process::{Child, Command};
 use seedbed::{Nursery, Result};
 use std::process::Stdio;
 
+/// A program that is tested.
 pub struct Program {
+    /// It ends with its nursery.
     pub process: Child,
 }
 

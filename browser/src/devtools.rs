@@ -1,6 +1,7 @@
-//! Telling a browser what to do, by the Chrome DevTools protocol: over a WebSocket in this crate.
+//! Telling a browser what to do, by the Chrome DevTools protocol.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::{Message, Role};
@@ -8,9 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::{SinkExt, StreamExt};
 use seedbed::net::TcpStream;
-use seedbed::{CancellableStream, Error, Result, cancellable_stream};
+use seedbed::{CancellableStream, Error, Result, cancellable_stream, fail_after};
 use serde_json::{Value, json};
 
+/// Far more than an answer takes, so that one that never comes is an error which says what was asked.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A connection to a browser.
 pub struct DevTools {
     socket: CancellableStream<WebSocketStream<TcpStream>>,
     calls: u64,
@@ -46,10 +51,14 @@ impl DevTools {
         Ok(DevTools { socket, calls: 0, events: VecDeque::new() })
     }
 
-    /// Opens a page in a new tab, and returns when it is loaded.
+    /// Opens a page, and returns when it is loaded. It shares nothing with other pages: neither
+    /// cookies nor the process that runs it.
     pub async fn open(&mut self, address: &str) -> Result<Page> {
-        let target =
-            self.call(None, "Target.createTarget", json!({ "url": "about:blank" })).await?;
+        let context = self.call(None, "Target.createBrowserContext", json!({})).await?;
+        let target = json!({
+            "url": "about:blank", "browserContextId": context["browserContextId"],
+        });
+        let target = self.call(None, "Target.createTarget", target).await?;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = self.call(None, "Target.attachToTarget", attach).await?;
         let page = Page { session: attached["sessionId"].as_str().unwrap().to_owned() };
@@ -80,22 +89,29 @@ impl DevTools {
         }
     }
 
-    /// Waits until a condition holds in the page, which is looked at whenever the page changes.
+    /// Waits until a condition holds in the page, which is looked at whenever the page changes, or
+    /// what has the focus.
     pub async fn until(&mut self, page: &Page, condition: &str) -> Result<()> {
         let promise = format!(
             "new Promise((done) => {{
-                const look = () => {{ if ({condition}) {{ observer.disconnect(); done(true); }} }};
+                const look = () => {{
+                    if (!({condition})) return;
+                    observer.disconnect();
+                    document.removeEventListener('focusin', look);
+                    done(true);
+                }};
                 const observer = new MutationObserver(look);
                 observer.observe(document, {{
                     subtree: true, childList: true, attributes: true, characterData: true
                 }});
+                document.addEventListener('focusin', look);
                 look();
             }})"
         );
         self.evaluate(page, &promise).await.map(drop)
     }
 
-    /// Types a text.
+    /// Types a text where the focus is.
     pub async fn insert(&mut self, page: &Page, text: &str) -> Result<()> {
         self.ask(page, "Input.insertText", json!({ "text": text })).await.map(drop)
     }
@@ -122,6 +138,7 @@ impl DevTools {
         Ok(())
     }
 
+    /// What the page looks like, as PNG.
     pub async fn picture(&mut self, page: &Page) -> Result<Vec<u8>> {
         let answer = self.ask(page, "Page.captureScreenshot", json!({ "format": "png" })).await?;
         Ok(STANDARD.decode(answer["data"].as_str().unwrap())?)
@@ -149,18 +166,28 @@ impl DevTools {
 
     /// Asks for something, and returns the answer. Events that come meanwhile are kept.
     async fn call(&mut self, page: Option<&Page>, method: &str, params: Value) -> Result<Value> {
-        let id = self.send(page, method, params).await?;
-        loop {
-            let mut message = self.receive().await?;
-            if message["id"] != id {
-                self.events.push_back(message);
-                continue;
+        let asked = format!("{method} {params}");
+        let answer = fail_after(LIMIT, async {
+            let id = self.send(page, method, params).await?;
+            loop {
+                let mut message = self.receive().await?;
+                if message["id"] != id {
+                    self.events.push_back(message);
+                    continue;
+                }
+                if let Some(error) = message.get("error") {
+                    return Err(Error::msg(error));
+                }
+                return Ok(message["result"].take());
             }
-            if let Some(error) = message.get("error") {
-                return Err(Error::msg(format_args!("{method}: {error}")));
-            }
-            return Ok(message["result"].take());
-        }
+        });
+        answer.await.map_err(|error| self.because(&asked, &error))
+    }
+
+    /// Says what went wrong when this was asked, and what the browser has said since the last answer.
+    fn because(&self, asked: &str, error: &Error) -> Error {
+        let events: Vec<_> = self.events.iter().rev().take(20).map(Value::to_string).collect();
+        Error::msg(format_args!("{asked}: {error}; the last events were: {events:#?}"))
     }
 
     async fn send(&mut self, page: Option<&Page>, method: &str, params: Value) -> Result<u64> {
@@ -179,13 +206,16 @@ impl DevTools {
         if let Some(index) = self.events.iter().position(is_it) {
             return Ok(self.events.remove(index).expect("it is there"));
         }
-        loop {
-            let message = self.receive().await?;
-            if is_it(&message) {
-                return Ok(message);
+        let event = fail_after(LIMIT, async {
+            loop {
+                let message = self.receive().await?;
+                if is_it(&message) {
+                    return Ok(message);
+                }
+                self.events.push_back(message);
             }
-            self.events.push_back(message);
-        }
+        });
+        event.await.map_err(|error| self.because(method, &error))
     }
 
     async fn receive(&mut self) -> Result<Value> {

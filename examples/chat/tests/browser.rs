@@ -1,25 +1,17 @@
 //! The page in a real browser, and the server as a process.
 #![cfg(target_os = "linux")]
 
-mod chromium;
-mod devtools;
-mod program;
-
 use std::path::Path;
-use std::time::Duration;
 
-use chromium::Chromium;
-use devtools::{DevTools, Page};
-use program::Program;
+use browser::{Chromium, DevTools, Page, Program};
 use seedbed::process::Command;
 use seedbed::signal::Signal;
-use seedbed::{Result, fail_after, nursery};
+use seedbed::{Result, nursery};
 
-/// Far more than this takes, so that a test that hangs says so.
-const LIMIT: Duration = Duration::from_secs(120);
-
-/// What a person would do with nothing but a keyboard: the name has the focus, then comes the room.
+/// What a person would do with nothing but a keyboard: the name has the focus as soon as the page
+/// is drawn, then comes the room.
 async fn join(browser: &mut DevTools, page: &Page, name: &str, room: &str) -> Result<()> {
+    browser.until(page, "document.activeElement?.id === 'name'").await?;
     browser.insert(page, name).await?;
     browser.press(page, "Tab").await?;
     browser.insert(page, room).await?;
@@ -43,16 +35,15 @@ async fn hears(browser: &mut DevTools, page: &Page, name: &str, text: &str) -> R
 
 #[test]
 fn two_pages_talk_one_is_killed_and_the_server_says_goodbye() {
-    let folder = tempfile::tempdir().unwrap();
-    seedbed::run(fail_after(LIMIT, converse(folder.path()))).unwrap();
+    seedbed::run(converse()).unwrap();
 }
 
-async fn converse(folder: &Path) -> Result<()> {
+async fn converse() -> Result<()> {
     nursery(async |n| {
         let mut chat = Command::new(env!("CARGO_BIN_EXE_chat"));
         let (mut server, line) = Program::start(n, chat.args(["--port", "0"])).await?;
         let address = line.strip_prefix("listening on ").expect("it listens").to_owned();
-        let chromium = Chromium::start(n, folder).await?;
+        let chromium = Chromium::start(n).await?;
         let browser = &mut DevTools::connect(&chromium.devtools).await?;
 
         let ann = browser.open(&format!("{address}#tea")).await?;
