@@ -1,7 +1,7 @@
 //! An application with axum on seedbed: notes, which are kept in memory, and what becomes of them.
 //!
 //! ```text
-//! cargo run --release -p axum_app -- --port 8080       # or with --tls FILE, a certificate and its key
+//! cargo run --release -p axum_app -- --port 8080       # or with --tls FILE
 //! curl -i localhost:8080/notes -H 'content-type: application/json' -d '{"text":"buy milk"}'
 //! curl -i localhost:8080/notes                         # JSON
 //! curl -i 'localhost:8080/notes?contains=milk'
@@ -13,6 +13,8 @@
 //! websocat ws://localhost:8080/talk                    # each line is a note
 //! ```
 //!
+//! `--tls` names the file of a certificate and its key, which are made if it is not there.
+//!
 //! axum is used without its feature `tokio`: there is no other runtime. Handlers that await seedbed
 //! are in `local`, because axum wants them to be `Send`. Stopped by Ctrl-C or SIGTERM, the server
 //! ends once every request that has arrived is answered, and tells those who listen.
@@ -23,7 +25,6 @@ mod handlers;
 mod layers;
 mod talk;
 
-use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,14 +32,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use seedbed::hyper::{Server, local};
 use seedbed::net::TcpListener;
 use seedbed::signal::{Signal, Signals};
-use seedbed::{Error, Result, tls};
+use seedbed::tls::{self, rustls::ServerConfig};
+use seedbed::{Error, Result};
 
 use crate::app::{App, Shared};
 
@@ -96,22 +94,9 @@ fn options() -> Result<Options> {
         let value = arguments.next().ok_or_else(usage)?;
         match option.as_str() {
             "--port" => options.port = value.parse()?,
-            "--tls" => options.tls = Some(config(Path::new(&value))?),
+            "--tls" => options.tls = Some(certificate::server(Path::new(&value))?),
             _ => return Err(usage()),
         }
     }
     Ok(options)
-}
-
-fn config(file: &Path) -> Result<Arc<ServerConfig>> {
-    let unusable = |error| Error::msg(format_args!("{}: {error}", file.display()));
-    let pem = fs::read(file)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(unusable)?;
-    let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain.map_err(unusable)?, key)?;
-    config.alpn_protocols = vec!["h2".into(), "http/1.1".into()];
-    Ok(Arc::new(config))
 }

@@ -3,9 +3,8 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_tungstenite::WebSocketStream;
@@ -19,8 +18,6 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response, StatusCode};
 use rustix::net::sockopt::set_socket_linger;
 use rustix::process::{Pid, Signal, kill_process};
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
 use seedbed::hyper::Io;
 use seedbed::net::TcpStream;
 use seedbed::{Result, fail_after, nursery, run, tls};
@@ -291,19 +288,10 @@ fn x04_an_axum_application_that_is_stopped_answers_what_has_begun_and_ends_what_
 
 #[test]
 fn x04_an_axum_application_speaks_tls() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    write!(file, "{}{}", made.cert.pem(), made.signing_key.serialize_pem()).unwrap();
-    let app = App::start(&["--tls", file.path().to_str().unwrap()]);
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(made.cert)).unwrap();
-    let config =
-        ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    let config = Arc::new(config);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.pem");
+    let app = App::start(&["--tls", file.to_str().unwrap()]);
+    let config = certificate::client(&file).unwrap();
     run(limited(async {
         let stream = tls::connect(&config, "localhost", app.connect().await?).await?;
         let (status, text) = ask_over(stream, empty("GET", "/notes"), whole).await?;

@@ -17,8 +17,6 @@
 //!
 //! Ctrl-C or SIGTERM stops it, on all cores, once every request that has arrived is answered.
 
-mod certificate;
-
 use std::cell::Cell;
 use std::num::NonZero;
 use std::path::Path;
@@ -51,7 +49,7 @@ fn main() -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let Options { port, cores, tls } = options()?;
     let tls = match tls {
-        true => Some(certificate::config(Path::new("localhost.pem"))?),
+        true => Some(certificate::server(Path::new("localhost.pem"))?),
         false => None,
     };
     let reserved = reserve(port)?;

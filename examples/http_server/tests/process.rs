@@ -5,13 +5,9 @@ use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use seedbed::net::TcpStream;
 use seedbed::{Result, nursery, run, sleep, tls};
 
@@ -193,18 +189,9 @@ fn w06_the_http_server_speaks_tls_with_a_certificate_that_it_keeps() {
     let mut certificates = Vec::new();
     for _ in 0..2 {
         let server = Server::run("exec \"$0\" --tls --port 0".into(), folder.path());
-        let certificate =
-            CertificateDer::from_pem_file(folder.path().join("localhost.pem")).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        certificates.push(certificate);
-        let config =
-            ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-        let config = Arc::new(config);
+        let file = folder.path().join("localhost.pem");
+        certificates.push(std::fs::read(&file).unwrap());
+        let config = certificate::client(&file).unwrap();
         run(async {
             for name in ["localhost", "127.0.0.1", "[::1]"] {
                 let stream = TcpStream::connect(&server.address).await?;
