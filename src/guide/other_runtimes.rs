@@ -317,7 +317,8 @@
 //!
 //! When the client has gone, `pay` sees a [`Cancelled`](crate::Cancelled) at its `await` and rolls
 //! back, and so it does when a layer drops it half-way. What is not in `local` is dropped, as there.
-//! `examples/axum_app` is a whole application.
+//! `examples/axum_app` is a whole application. tonic's services are served in the same way, as the
+//! tower service `Routes::new(service).prepare()`.
 //!
 //! | axum on tokio | here |
 //! |---|---|
@@ -329,7 +330,7 @@
 //! | `Sse::new(stream)` | the same, with a [generator](crate::generator()) in `local`, whose loop waits in [`until_stopped`](crate::until_stopped) to end when the server stops |
 //! | `Sse::keep_alive` | [`move_on_after`](crate::move_on_after) around the wait for the next event, and a comment |
 //! | `Body::from_stream` | the same, with the stream in `local`; or `hyper::Body::stream`, whose code is a task, in [`local_answer`][of-tower-answer] |
-//! | `WebSocketUpgrade` | `hyper::upgrade` in [`local_answer`][of-tower-answer]: see [WebSockets](crate::guide::websockets) |
+//! | `WebSocketUpgrade` | `hyper::upgrade` in [`local_answer`][of-tower-answer]: see [WebSockets](crate::guide::websockets). axum's own does not work, even with a companion: it talks in a task of tokio's, on another thread, where the stream panics, and the client waits in vain |
 //! | layers that have a timer, such as `TimeoutLayer` | the same, with a [companion](crate::guide::any_crate); or `middleware::from_fn`, and [`fail_after`](crate::fail_after) around `cancellable(next.run(request))` |
 //! | layers that spawn, such as `Buffer` | the same, with a companion, if nothing behind them is in `local`: they poll it on another thread, which panics |
 //! | a client of HTTP/1 that closes its connection: the handler is dropped | it may have closed only its side: it is served on for `Limits::half_closed`. One that resets the connection, or goes away in HTTP/2, is noticed at once |

@@ -1,4 +1,4 @@
-//! X1: tonic, client and server, both on tokio's runtime.
+//! X1: tonic, client and server, both on tokio's runtime; and its services in a server of this crate.
 //!
 //! | file | what |
 //! |---|---|
@@ -9,10 +9,12 @@ mod service;
 use std::sync::Arc;
 use std::time::Duration;
 
+use seedbed::hyper::serve_tower;
 use seedbed::{CancelScope, Result, finishing, nursery, sleep_forever, until_stopped};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tonic::Status;
+use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 
@@ -77,7 +79,7 @@ pub async fn once(go: &impl Go) -> Result<()> {
     .await
 }
 
-/// One connection. It takes four tasks of tokio's, two of them the server's.
+/// One connection. It takes four tasks of tokio's, one of them the server's.
 #[test]
 fn x01_tonic_is_cancelled_anywhere() {
     alone("grpc::x01_tonic_is_cancelled_anywhere", async || {
@@ -94,6 +96,34 @@ fn x01_tonic_is_cancelled_anywhere() {
             before.until(NOTHING, async || Ok(connections(port))).await?;
             let channel = endpoint(port).connect_lazy();
             let kept = Left { tasks: 4, connections: 1, descriptors: 2 };
+            everywhere(
+                "a call",
+                async || ask(&channel).await,
+                async |_| {
+                    assert_eq!(call(ask(&channel)).await?, SUM);
+                    before.until(kept, async || Ok(connections(port))).await
+                },
+            )
+            .await?;
+            drop(channel);
+            before.until(NOTHING, async || Ok(connections(port))).await
+        })
+        .await
+    });
+}
+
+/// The services are a tower service, so they need no server of tonic's. All three tasks are the client's.
+#[test]
+fn x01_services_of_tonic_are_served_by_this_crate() {
+    alone("grpc::x01_services_of_tonic_are_served_by_this_crate", async || {
+        let listener = seedbed::net::TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        nursery(async |n| {
+            let services = Routes::new(Counter { permits: unlimited() });
+            n.service(serve_tower(listener, services.prepare()));
+            let before = Before::now();
+            let channel = endpoint(port).connect_lazy();
+            let kept = Left { tasks: 3, connections: 1, descriptors: 2 };
             everywhere(
                 "a call",
                 async || ask(&channel).await,
