@@ -59,7 +59,7 @@
 //! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | see what a program is doing | [`inspect::dump`](inspect::dump()), [`Token::dump`] |
+//! | see what a program is doing | [`inspect::dump`](inspect::dump()), [`Token::dump`], [the page][of-page] |
 //! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`], [`testing::statistics`](testing::statistics()) |
 //!
 //! The [`guide`] explains how these fit together:
@@ -105,6 +105,7 @@
 //! | `process` | | [child processes][of-process], [pipes](pipe); includes `signal` |
 //! | `stdio` | | [standard input and output][of-stdio] |
 //! | `hyper` | | [servers for HTTP/1 and HTTP/2][of-hyper], and hyper's runtime traits; includes `net` |
+//! | `inspect` | | [a page][of-page] that shows what a run is doing; includes `hyper` |
 //! | `tls` | | [TLS][of-tls] with rustls, over any stream; includes `net` |
 //! | `tokio` | | [libraries that need tokio's runtime][of-tokio]; runs [inside tokio's programs](guide::inside_tokio) |
 //! | `tower` | | [services of the crate `tower`, such as axum's routers][of-tower], in place of a handler; includes `hyper` |
@@ -127,6 +128,11 @@
 #![cfg_attr(
     not(all(unix, not(loom), feature = "hyper")),
     doc = "[of-hyper]: https://docs.rs/seedbed/latest/seedbed/hyper/"
+)]
+#![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: crate::inspect::Server")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "inspect")),
+    doc = "[of-page]: https://docs.rs/seedbed/latest/seedbed/inspect/struct.Server.html"
 )]
 #![cfg_attr(
     all(unix, not(loom), feature = "process"),
@@ -168,6 +174,7 @@
         not(loom),
         feature = "fs",
         feature = "hyper",
+        feature = "inspect",
         feature = "net",
         feature = "process",
         feature = "signal",

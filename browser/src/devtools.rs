@@ -68,8 +68,7 @@ impl DevTools {
         // As if it was the one in front.
         let focus = json!({ "enabled": true });
         self.ask(&page, "Emulation.setFocusEmulationEnabled", focus).await?;
-        let size = json!({ "width": 900, "height": 520, "deviceScaleFactor": 1, "mobile": false });
-        self.ask(&page, "Emulation.setDeviceMetricsOverride", size).await?;
+        self.resize(&page, 900, 520).await?;
         self.ask(&page, "Page.navigate", json!({ "url": address })).await?;
         self.event(&page, "Page.loadEventFired").await?;
         Ok(page)
@@ -116,9 +115,20 @@ impl DevTools {
         self.ask(page, "Input.insertText", json!({ "text": text })).await.map(drop)
     }
 
-    /// Presses a key: Tab or Enter.
+    /// Presses a key: one of those with a name, or that of a character.
     pub async fn press(&mut self, page: &Page, key: &str) -> Result<()> {
-        let (code, text) = if key == "Enter" { (13, "\r") } else { (9, "") };
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            "Escape" => (27, ""),
+            "End" => (35, ""),
+            "Home" => (36, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
+            character => (0, character),
+        };
         for kind in ["keyDown", "keyUp"] {
             let mut event = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
@@ -136,6 +146,13 @@ impl DevTools {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
         self.ask(page, "Emulation.setEmulatedMedia", json!({ "features": [feature] })).await?;
         Ok(())
+    }
+
+    /// Sets how large the window is, in pixels.
+    pub async fn resize(&mut self, page: &Page, width: u32, height: u32) -> Result<()> {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.ask(page, "Emulation.setDeviceMetricsOverride", size).await.map(drop)
     }
 
     /// What the page looks like, as PNG.

@@ -3,7 +3,8 @@
 //! A [`Dump`] is a picture of a whole run: its tasks and nurseries, its scopes with their deadlines
 //! and cancellations, and for each task what it waits for, where, and since when. It is text to be
 //! read in a terminal, and JSON. [`dump`] takes one inside the run, [`Token::dump`] from any other
-//! thread, and [`Builder::dump_on`] when a signal comes.
+//! thread, and [`Builder::dump_on`] when a signal comes. A [page in the browser][of-page] shows it
+//! live.
 //!
 //! Taking a dump reads what is there and changes nothing: no future is polled, and the schedule
 //! stays the same. Nothing has to be turned on for it, and until it is asked for it costs next to
@@ -53,6 +54,23 @@
 //! # Foreign code
 //!
 //! None runs while a dump is taken. Its text is made when it is written.
+//!
+#![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: Server")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "inspect")),
+    doc = "[of-page]: https://docs.rs/seedbed/latest/seedbed/inspect/struct.Server.html"
+)]
+//!
+//! | folder | concept |
+//! |---|---|
+//! | `page/` | a page in the browser that shows what a run is doing |
+
+#[cfg(all(unix, not(loom), feature = "inspect"))]
+mod page;
+
+#[cfg(all(unix, not(loom), feature = "inspect"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "inspect")))]
+pub use page::{Listening, Server, serve};
 
 pub use crate::snapshot::dump::{Dump, dump};
 

@@ -62,7 +62,7 @@ fn hash(item: &Item, hasher: &mut DefaultHasher) {
 }
 
 fn hash_scope(scope: &Scope, hasher: &mut DefaultHasher) {
-    let Scope { place, deadline, shield, patience, level, why } = scope;
+    let Scope { address: _, place, deadline, shield, patience, level, why } = scope;
     (address(place), deadline.is_some(), shield).hash(hasher);
     (*patience as u8, *level as u8).hash(hasher);
     if let Some(why) = why {

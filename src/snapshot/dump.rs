@@ -88,6 +88,8 @@ pub(super) enum State {
 
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
+    /// What no other scope that exists has.
+    pub(super) address: usize,
     pub(super) place: Place,
     /// When it will be cancelled.
     pub(super) deadline: Option<Nanos>,

@@ -3,11 +3,12 @@
 use std::fmt::{Display, Write};
 
 use crate::error::Reason;
-use crate::generator::GeneratorState;
+use crate::generator::{GeneratorState, finalize};
 use crate::platform::clock::Nanos;
 use crate::schedule::turn::history::LastPoll;
 use crate::scope::tree::{Level, Patience};
 use crate::snapshot::dump::{Body, Dump, Place, Role, Scope, State, Task, What};
+use crate::threads::job;
 
 impl Dump {
     /// Writes the dump as JSON, on one line.
@@ -68,35 +69,45 @@ impl Dump {
             json.flag("ending", self.is_ending);
             json.key("tree");
             self.write_tree(json);
-            json.array("generators", &self.generators, |json, generator| {
-                json.string("name", &generator.name);
-                json.string("made_at", generator.place);
-                match generator.state {
-                    GeneratorState::Running => json.string("state", "running"),
-                    _ => json.string("state", "suspended"),
-                }
-                json.place("suspended_at", generator.suspended_at);
-                if let Some(awaiting) = generator.awaiting {
-                    json.string("awaiting", awaiting);
-                }
-            });
+            json.array("generators", &self.generators, Dump::write_generator);
             json.array("jobs", &self.jobs, |json, job| {
-                json.string("called_at", job.place);
                 json.time("for", self.now.saturating_sub(job.began));
-                json.place("asks_at", job.asks);
-                json.flag("abandoned", job.is_abandoned);
+                Dump::write_job(json, job);
             });
-            json.key("missing");
-            json.text.push('[');
-            json.first = true;
-            for missing in &self.missing {
-                json.comma();
-                json.quote(missing);
-            }
-            json.text.push(']');
-            json.first = false;
+            self.write_missing(json);
         });
         json.text
+    }
+
+    pub(super) fn write_generator(json: &mut Json, generator: &finalize::Seen) {
+        json.string("name", &generator.name);
+        json.string("made_at", generator.place);
+        match generator.state {
+            GeneratorState::Running => json.string("state", "running"),
+            _ => json.string("state", "suspended"),
+        }
+        json.place("suspended_at", generator.suspended_at);
+        if let Some(awaiting) = generator.awaiting {
+            json.string("awaiting", awaiting);
+        }
+    }
+
+    pub(super) fn write_job(json: &mut Json, job: &job::Seen) {
+        json.string("called_at", job.place);
+        json.place("asks_at", job.asks);
+        json.flag("abandoned", job.is_abandoned);
+    }
+
+    pub(super) fn write_missing(&self, json: &mut Json) {
+        json.key("missing");
+        json.text.push('[');
+        json.first = true;
+        for missing in &self.missing {
+            json.comma();
+            json.quote(missing);
+        }
+        json.text.push(']');
+        json.first = false;
     }
 
     /// There is no recursion, because nurseries may be nested deeply.
@@ -130,7 +141,7 @@ impl Dump {
         json.first = false;
     }
 
-    fn write_node(&self, json: &mut Json, what: &What) {
+    pub(super) fn write_node(&self, json: &mut Json, what: &What) {
         match what {
             What::Task(task) => self.write_task(json, task),
             What::Scope(scope) => {
@@ -165,30 +176,35 @@ impl Dump {
             }
             json.string("spawned_at", task.spawned.place());
         }
-        match task.state {
+        self.write_state(json, &task.state);
+    }
+
+    pub(super) fn write_state(&self, json: &mut Json, state: &State) {
+        match *state {
             State::Running => json.string("state", "running"),
             State::PollsNursery => json.string("state", "polls"),
             State::InNursery => json.string("state", "nursery"),
-            State::Ready(since) => {
-                json.string("state", "ready");
-                json.time("for", self.now.saturating_sub(since));
-            }
-            State::Waits(kind, place, last) => {
+            State::Ready(_) => json.string("state", "ready"),
+            State::Waits(kind, place, _) => {
                 json.string("state", "waits");
                 json.string("operation", kind.name());
                 json.place("at", place);
-                self.write_last(json, last);
             }
-            State::Elsewhere(last) => {
-                json.string("state", "elsewhere");
-                self.write_last(json, last);
-            }
+            State::Elsewhere(_) => json.string("state", "elsewhere"),
         }
+        self.write_since(json, state);
     }
 
-    fn write_last(&self, json: &mut Json, last: LastPoll) {
-        json.time("for", self.waited(last));
-        json.flag("at_least", matches!(last, LastPoll::Before(_)));
+    /// How long it has been ready, or was last polled ago.
+    pub(super) fn write_since(&self, json: &mut Json, state: &State) {
+        match *state {
+            State::Running | State::PollsNursery | State::InNursery => {}
+            State::Ready(since) => json.time("for", self.now.saturating_sub(since)),
+            State::Waits(_, _, last) | State::Elsewhere(last) => {
+                json.time("for", self.waited(last));
+                json.flag("at_least", matches!(last, LastPoll::Before(_)));
+            }
+        }
     }
 
     fn write_scope(&self, json: &mut Json, scope: &Scope) {
@@ -236,26 +252,26 @@ impl Dump {
 }
 
 /// JSON that is being written.
-struct Json {
-    text: String,
+pub(crate) struct Json {
+    pub(crate) text: String,
     /// Whether nothing stands before, in this object or array.
-    first: bool,
+    pub(crate) first: bool,
 }
 
 impl Json {
-    fn comma(&mut self) {
+    pub(crate) fn comma(&mut self) {
         if !std::mem::replace(&mut self.first, false) {
             self.text.push(',');
         }
     }
 
-    fn key(&mut self, key: &str) {
+    pub(crate) fn key(&mut self, key: &str) {
         self.comma();
         self.quote(key);
         self.text.push(':');
     }
 
-    fn object(&mut self, write: impl FnOnce(&mut Json)) {
+    pub(crate) fn object(&mut self, write: impl FnOnce(&mut Json)) {
         self.text.push('{');
         self.first = true;
         write(self);
@@ -263,7 +279,7 @@ impl Json {
         self.first = false;
     }
 
-    fn array<T>(&mut self, key: &str, of: &[T], write: impl Fn(&mut Json, &T)) {
+    pub(crate) fn array<T>(&mut self, key: &str, of: &[T], write: impl Fn(&mut Json, &T)) {
         self.key(key);
         self.text.push('[');
         self.first = true;
@@ -276,34 +292,34 @@ impl Json {
     }
 
     /// A member whose value is written as it is.
-    fn raw(&mut self, key: &str, value: impl Display) {
+    pub(crate) fn raw(&mut self, key: &str, value: impl Display) {
         self.key(key);
         let _ = write!(self.text, "{value}"); // a `String` takes everything
     }
 
-    fn string(&mut self, key: &str, value: impl Display) {
+    pub(crate) fn string(&mut self, key: &str, value: impl Display) {
         self.key(key);
         self.quote(value);
     }
 
-    fn place(&mut self, key: &str, place: Option<Place>) {
+    pub(crate) fn place(&mut self, key: &str, place: Option<Place>) {
         if let Some(place) = place {
             self.string(key, place);
         }
     }
 
-    fn time(&mut self, key: &str, time: Nanos) {
+    pub(crate) fn time(&mut self, key: &str, time: Nanos) {
         self.raw(key, Seconds(time));
     }
 
     /// A member that is there only if it is true.
-    fn flag(&mut self, key: &str, is_set: bool) {
+    pub(crate) fn flag(&mut self, key: &str, is_set: bool) {
         if is_set {
             self.raw(key, true);
         }
     }
 
-    fn quote(&mut self, value: impl Display) {
+    pub(crate) fn quote(&mut self, value: impl Display) {
         self.text.push('"');
         let _ = write!(Escaped(&mut self.text), "{value}"); // as above
         self.text.push('"');

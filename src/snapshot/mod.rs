@@ -10,12 +10,14 @@
 //! | `text` | a dump as text, in which what is alike is folded |
 //! | `alike` | which parts of a dump are alike |
 //! | `json` | a dump as JSON |
+//! | `changes` | what has changed from one dump to the next, as JSON |
 //! | `remote` | a dump from another thread |
 //! | `on_signal` | a dump when a signal comes |
 
 mod alike;
+pub(crate) mod changes;
 pub(crate) mod dump;
-mod json;
+pub(crate) mod json;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 pub(crate) mod on_signal;
 mod remote;

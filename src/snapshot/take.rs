@@ -241,6 +241,7 @@ fn outermost(scope: &Scope) -> &Scope {
 
 fn see(scope: &Scope) -> ScopeSeen {
     ScopeSeen {
+        address: ptr::from_ref(scope).addr(),
         place: scope.place(),
         deadline: scope.deadline_to_show(),
         shield: scope.shield(),

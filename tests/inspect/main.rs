@@ -1,4 +1,4 @@
-//! L1: a dump shows the whole tree of a run, and what each task waits for.
+//! L1: a dump shows the whole tree of a run, and what each task waits for. L5: a page shows it.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -8,6 +8,8 @@ mod json;
 #[cfg(all(unix, feature = "signal"))]
 mod on_signal;
 mod other_threads;
+#[cfg(all(unix, feature = "inspect"))]
+mod page;
 mod tree;
 mod waits;
 

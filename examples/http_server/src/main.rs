@@ -10,10 +10,13 @@
 //!
 //! cargo run --release -p http_server -- --port 8443 --tls
 //! curl -i --cacert localhost.pem https://localhost:8443/  # HTTP/2; with --http1.1, HTTP/1
+//!
+//! cargo run --release -p http_server -- --inspect 6680     # http://localhost:6680 shows what it does
+//! curl localhost:6680/dump.txt
 //! ```
 //!
 //! `--tls` makes a certificate for `localhost` when it is first used, and keeps it with its key in
-//! the file `localhost.pem`.
+//! the file `localhost.pem`. Each core has a page of its own: that of core 1 is on the next port.
 //!
 //! Ctrl-C or SIGTERM stops it, on all cores, once every request that has arrived is answered.
 
@@ -31,7 +34,7 @@ use seedbed::hyper::header::{CONTENT_TYPE, HeaderValue};
 use seedbed::hyper::{Body, Method, Request, Response, Server, StatusCode};
 use seedbed::net::{TcpListener, TcpSocket};
 use seedbed::signal::{Signal, Signals};
-use seedbed::{Error, Result, TooSlow, cancellable, fail_after, nursery, sleep, tls};
+use seedbed::{Error, Result, TooSlow, cancellable, fail_after, inspect, nursery, sleep, tls};
 
 /// How long an answer may take to make.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -47,7 +50,7 @@ struct App {
 
 fn main() -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Options { port, cores, tls } = options()?;
+    let Options { port, cores, tls, inspect } = options()?;
     let tls = match tls {
         true => Some(certificate::server(Path::new("localhost.pem"))?),
         false => None,
@@ -80,13 +83,20 @@ fn main() -> Result<()> {
         // Slow and silent clients are bounded: see `seedbed::hyper::Limits`.
         let server = Server::new(listener).shutdown_on(shutdown).grace(GRACE);
         let answer = async |request| answer(&app, request).await;
-        match &tls {
-            Some(config) => {
-                let server = server.on_accept(async |stream, _| tls::accept(config, stream).await);
-                server.serve(answer).await?;
+        nursery(async |n| {
+            if let Some(port) = inspect {
+                // A service: it shows the shutdown to its end.
+                n.service(inspect::serve(page(port, core).await?));
             }
-            None => server.serve(answer).await?,
-        }
+            match &tls {
+                Some(config) => {
+                    let accept = async |stream, _| tls::accept(config, stream).await;
+                    server.on_accept(accept).serve(answer).await
+                }
+                None => server.serve(answer).await,
+            }
+        })
+        .await?;
         Ok(app.hits.get())
     })?;
 
@@ -109,23 +119,34 @@ fn reserve(port: u16) -> Result<TcpSocket> {
     Ok(socket)
 }
 
+/// Where the page of a core can be opened.
+async fn page(port: u16, core: usize) -> Result<TcpListener> {
+    let port = if port == 0 { 0 } else { port + u16::try_from(core)? };
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("core {core} can be looked at on http://{}", listener.local_addr()?);
+    Ok(listener)
+}
+
 struct Options {
     port: u16,
     cores: usize,
     tls: bool,
+    inspect: Option<u16>,
 }
 
-/// `--port N`, or 8080; 0 lets the system choose. `--cores N`, or 1. `--tls`.
+/// `--port N`, or 8080; 0 lets the system choose. `--cores N`, or 1. `--tls`. `--inspect N`: the
+/// port of the page that shows what the server does.
 fn options() -> Result<Options> {
-    let mut options = Options { port: 8080, cores: 1, tls: false };
+    let mut options = Options { port: 8080, cores: 1, tls: false, inspect: None };
     let mut arguments = std::env::args().skip(1);
-    let usage = || Error::msg("usage: http_server [--port N] [--cores N] [--tls]");
+    let usage = || Error::msg("usage: http_server [--port N] [--cores N] [--tls] [--inspect N]");
     while let Some(option) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(usage);
         match option.as_str() {
             "--port" => options.port = value()?.parse()?,
             "--cores" => options.cores = value()?.parse::<NonZero<usize>>()?.get(),
             "--tls" => options.tls = true,
+            "--inspect" => options.inspect = Some(value()?.parse()?),
             _ => return Err(usage()),
         }
     }

@@ -211,3 +211,24 @@ fn w06_the_http_server_speaks_tls_with_a_certificate_that_it_keeps() {
     }
     assert_eq!(certificates[0], certificates[1]);
 }
+
+#[test]
+fn l05_the_http_server_can_be_looked_at() {
+    let mut server = Server::run("exec \"$0\" --port 0 --inspect 0".into(), Path::new("."));
+    let mut line = String::new();
+    server.output.read_line(&mut line).unwrap();
+    let address =
+        line.trim().strip_prefix("core 0 can be looked at on http://").expect("it says so");
+    run(async {
+        let client = TcpStream::connect(address).await?;
+        client.write_all(b"GET /dump.txt HTTP/1.0\r\nhost: localhost\r\n\r\n").await?;
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await?;
+        let answer = String::from_utf8(answer)?;
+        assert!(answer.contains("main future: in the nursery below"), "{answer}");
+        Ok(())
+    })
+    .unwrap();
+    server.kill(Signal::TERM);
+    assert_eq!(server.end(), "answered 0 requests\n");
+}

@@ -145,6 +145,7 @@ pub const FUNCTIONS: &[Function] = &[
     other("hyper::upgrade", &[body(1, Task)]),
     operation("idle", &[body(0, Inside("a section that is idle"))]),
     other("inspect::dump", &[]),
+    operation("inspect::serve", &[]),
     other("interval", &[]),
     other("interval_at", &[]),
     operation(
@@ -310,6 +311,7 @@ pub const TYPES: &[Methods] = &[
     has("hyper::Connection", &["serve", "serve_tower"]),
     has("hyper::Sender", &["send", "send_trailers"]),
     has("hyper::Server", &["serve", "serve_tower"]),
+    has("inspect::Server", &["serve"]),
     has("net::DatagramSocket", DATAGRAMS),
     has("net::OwnedReadHalf", STREAM),
     has("net::OwnedWriteHalf", STREAM),

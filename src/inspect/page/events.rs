@@ -1,0 +1,55 @@
+//! What an open page is told: first of everything that there is, then of what has changed.
+//!
+//! The events are those of HTML's server-sent events:
+//!
+//! | event | data |
+//! |---|---|
+//! | `program` | `program`, `process` and `run`: what is looked at. Whatever was told before is void |
+//! | (none) | [changes](crate::snapshot::changes::Changes) |
+//! | `held` | the run has not answered `for` so many seconds |
+//! | `over` | the run or its server has ended |
+//!
+//! Nothing is stored for a page. Each is told of a dump when it has taken all it was told before,
+//! and each is compared with what this page knows; so one that is slow gets fewer, and larger,
+//! changes.
+
+use crate::error::Result;
+use crate::inspect::page::looking::{Looking, Shown};
+use crate::scope::idle;
+use crate::serve::hyper::Sender;
+use crate::snapshot::changes::Changes;
+
+/// Tells a page what happens, until it is closed or there is nothing more to tell.
+///
+/// # Errors
+///
+/// [`Cancelled`](crate::Cancelled).
+pub(super) async fn tell(looking: &Looking, program: &str, page: Sender) -> Result<()> {
+    let mut shown = looking.subscribe();
+    let mut changes = Changes::default();
+    // A browser tries again after so many milliseconds.
+    page.send(format!("retry: 1000\nevent: program\ndata: {program}\n\n")).await?;
+    loop {
+        looking.wanted.notify_one();
+        let stopped = match idle(shown.changed()).await {
+            Ok(changed) => changed.is_none(),
+            Err(_) => true, // perhaps only gracefully, and then this can still be told
+        };
+        let now = if stopped { Shown::Over } else { Shown::clone(&shown.borrow_and_update()) };
+        match now {
+            Shown::Nothing => {}
+            Shown::Dump(dump) => {
+                page.send("data: ").await?;
+                for piece in changes.until(&dump) {
+                    page.send(piece).await?;
+                }
+                page.send("\n\n").await?;
+            }
+            Shown::Held(time) => {
+                let time = time.as_secs_f64();
+                page.send(format!("event: held\ndata: {{\"for\":{time:.1}}}\n\n")).await?;
+            }
+            Shown::Over => return page.send("event: over\ndata: {}\n\n").await,
+        }
+    }
+}
