@@ -21,7 +21,7 @@
 //! | in a task | [`inspect::dump()`](crate::inspect::dump()) |
 //! | on another thread | [`Token::dump`](crate::Token::dump) |
 //! | in a panic hook | `inspect::dump()`, which never panics itself |
-//! | from a shell | `kill -QUIT`, or Ctrl-\, if the run was begun with [`Builder::dump_on`](crate::Builder::dump_on) |
+//! | from a shell | `kill -QUIT`, or Ctrl-\\, if the run was begun with [`Builder::dump_on`](crate::Builder::dump_on) |
 //! | in a test that hangs | [`Deadlock::dump`](crate::Deadlock::dump) |
 //!
 //! `{}` writes it as above, `{:#}` each task by itself, and [`to_json`](crate::inspect::Dump::to_json)
@@ -72,90 +72,120 @@
 //! that, begin with what it wrote.
 //!
 //! The rest of this chapter is practice. `examples/hangs` has a program for each of four hangs, as
-//! they happen in earnest; start one, and look at it before you read on:
+//! they happen in earnest. Start one, and look at it before you read on:
 //!
 //! ```text
-//! cargo run -p hangs -- futurelock
+//! cargo run -p hangs -- futurelock                 # then Ctrl-\, for a dump
+//! cargo run -p hangs -- futurelock --inspect 6680  # then http://localhost:6680
 //! ```
+//!
+//! The second way serves [the page][of-page], which shows the same as dumps do, live.
+//! `examples/hangs/README.md` has pictures of it, one for each of the four.
 //!
 //! # A futurelock
 //!
-//! *Seen from outside: a few customers of a shop have got no price, and from then on nobody gets any.
-//! The process takes no processor time.* Ctrl-\\ has the dump written:
+//! *A few customers of a shop get no price, and from then on nobody does. The process takes no
+//! processor time.* Ctrl-\\ has the dump written:
 //!
 //! ```text
-//! the run at examples/hangs/src/main.rs:23:39, 8.0 s after it began: 4 tasks
+//! the run at examples/hangs/src/main.rs:35:25, 8.0 s after it began: 4 tasks
 //!   main future: in the nursery below
 //!     nursery opened at examples/hangs/src/futurelock.rs:25:5, whose body has ended
 //!       3 tasks spawned at examples/hangs/src/futurelock.rs:29:53 ("customer 1", "customer 2", "customer 3"): all in `Mutex::lock` at examples/hangs/src/futurelock.rs:60:23, for 7.7 s to 7.9 s
 //! ```
 //!
-//! Everybody waits for the lock, and nobody is shown who has it: whoever had it would wait for
-//! something else, or run. So it was given to a future that is no longer polled. Such a future
-//! belongs to one of the tasks that wait, since nobody else could have polled it. Line 60 is in
-//! `quote`, which has another future in hand there that locks the prices, `fresh`.
+//! Everybody waits for the lock, and nobody is left who could have it: that would be a task that runs,
+//! or waits for something else. So it was given to a future that is no longer polled. Such a future
+//! belongs to one of the tasks that wait, since no other task could poll it. Line 60 is in `quote`,
+//! which has another future in hand there that locks the prices: `_fresh`.
 //!
-//! A second after the hang began, the log said so, with the line in `refresh` where the lock was asked
+//! A second after that had begun, the log said so, with the line in `refresh` where the lock was asked
 //! for:
 //!
 //! ```text
 //! stuck: nobody polls the operation at examples/hangs/src/futurelock.rs:66:29, which was given a lock that nobody else can have until it goes on; it is parked in a `select!`, a buffered stream or a variable while the task around it waits for something else: run it in a task of its own, or drop it first
 //! ```
 //!
+//! On the page the customers are red, and above the tree is a line that says for how long they have
+//! waited for the mutex.
+//!
 //! The remedy is [`move_on_after`](crate::move_on_after) in place of the `select`: when time is up,
 //! `refresh` is cancelled, and is no longer in line for the lock. If it is to go on, it needs a task of
-//! its own. The [guide to flows](crate::guide::flows#futurelock) has the same with `buffered`.
+//! its own. [Flows](crate::guide::flows#futurelock) has the same with `buffered`.
 //!
 //! # A task that ignores its cancellation
 //!
-//! *A program is told to end, and says that it does, but the process stays.* With Ctrl-C, and Ctrl-\\
-//! some seconds later:
+//! *A program is told to end, and says that it does, but the process stays.* Ctrl-C, and Ctrl-\\ some
+//! seconds later:
 //!
 //! ```text
-//! the run at examples/hangs/src/main.rs:24:36, 6.4 s after it began: 2 tasks
+//! the run at examples/hangs/src/main.rs:35:25, 6.4 s after it began: 2 tasks
 //!   main future: in the nursery below
 //!     nursery opened at examples/hangs/src/ignored.rs:25:5, whose body has ended: cancelled by examples/hangs/src/ignored.rs:30:19: SIGINT
 //!       task "commands" spawned at examples/hangs/src/ignored.rs:27:29: in a future of another crate, last polled 4.8 s ago
 //! ```
 //!
 //! Look for what is cancelled, and see what is left in it. The nursery says by which line it was
-//! cancelled, and why. One task is left, and it has not been polled since: it waits for something that
-//! knows nothing of scopes, so nothing woke it. Line 27 spawns `obey`, which has a single `await`, on
-//! a channel of the crate `futures`. The log had all that in one line:
+//! cancelled, and why. One task is left. It was polled when that happened, as all in the scope are, and
+//! goes on waiting for something that knows nothing of scopes. Line 27 spawns `obey`, which has a single
+//! `await`, on a channel of the crate `futures`. The log has all of that in one line:
 //!
 //! ```text
 //! stuck: the scope opened at examples/hangs/src/ignored.rs:25:5 is still open, though cancelled by examples/hangs/src/ignored.rs:30:19: SIGINT; what it awaits in the task spawned at examples/hangs/src/ignored.rs:27:29 ("commands") does not respond to that: wrap a future of another crate in `seedbed::cancellable`, or in `seedbed::tokio::call` if it needs tokio, and do not keep a future of this one unpolled
 //! ```
 //!
-//! The remedy is [`cancellable_stream(commands)`](crate::cancellable_stream), for a future that is no
-//! stream [`cancellable`](crate::cancellable()), or a channel of this crate: a
-//! [`thread_channel`](crate::thread_channel) has one end in a thread.
+//! On the page the nursery is red; choose it, and the details have the same.
 //!
-//! A task that waits in an operation of this crate, in a scope that is *shielded*, ignores its
-//! cancellation on purpose: see which operation it is, and give the shield a deadline. One that is
-//! `running` each time one looks swallows its `Cancelled` and tries again: look at its loop.
+//! The remedy is [`cancellable`](crate::cancellable()) around `commands.next()`, or a channel of this
+//! crate: a [`thread_channel`](crate::thread_channel) has one end on a thread. For streams in general
+//! there is [`cancellable_stream`](crate::cancellable_stream).
+//!
+//! There are two more ways to ignore a cancellation. A task in a scope that is *shielded* does so on
+//! purpose: see in which operation it waits, and give the shield a deadline. A task that is `running`
+//! or `ready` whenever one looks throws its `Cancelled` away and tries again: look at its loop.
 //!
 //! # A blocked thread
 //!
-//! *All clients wait, even those that only ask for the time; no timer fires.* A dump does not come:
+//! *All clients wait, no timer fires, and Ctrl-C does nothing. The process takes no processor time, or
+//! all of it.* No dump comes:
 //!
 //! ```text
 //! no dump: the call at src/snapshot/on_signal.rs:60:28 was not answered: the thread of the run is held up by a task that computes or blocks, and nothing else runs there meanwhile
 //! ```
 //!
+//! A run takes its own dump, between two tasks, and a task does not end its turn. The page is served by
+//! another thread, and says so as well; it still shows what every task did last. A debugger knows
+//! where the thread is: what `gdb -p PID -batch -ex bt` prints begins in the system's `write`, and the
+//! first of the program's own functions in it is `hangs::blocked::write`, which prints something.
+//! Whoever should read that has stopped doing so.
+//!
+//! The remedy is [`to_thread`](crate::to_thread()), with a queue in front of it, or for standard
+//! output in particular [`stdio`][of-stdio], which waits without blocking.
+//!
 //! # A leak of tasks
 //!
-//! *Nothing hangs, but memory grows, until it hangs.* Only the number of tasks is remarkable, and one
-//! line stands for nearly all of them:
+//! *Nothing hangs, but memory grows, until something does.* Only the number of tasks is remarkable, and
+//! one line of a dump stands for nearly all of them:
 //!
 //! ```text
 //!       381 tasks spawned at examples/hangs/src/leak.rs:36:7: all in `sleep` at examples/hangs/src/leak.rs:46:9, for 10 ms to 4.0 s
 //! ```
 //!
-//! A second dump a minute later has more of them, and the longest has waited for as long as the
-//! program has run: they come, and none goes. Line 36 spawns one for each visitor, in the nursery of
-//! all visitors; its visitors themselves are in another line, and few. A task ends with its nursery,
-//! not with the task that spawned it.
+//! A second dump, a minute later, has more of them: they come, and none goes. Line 36 spawns one for
+//! each visitor, into the nursery of all visitors. A task ends with its nursery, not with the task that
+//! has spawned it. On the page, the table of places has that line first, with how many tasks came
+//! since the page was opened, and after ten seconds of growth a line above the tree says so.
 //!
-//! The remedy is to give each visitor a nursery, and to make `keep_alive` a
+//! The remedy is to give each visitor a nursery of its own, and to make `keep_alive` a
 //! [service](crate::Nursery::service) there: it is cancelled when the visitor leaves.
+//!
+#![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: crate::inspect::Server")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "inspect")),
+    doc = "[of-page]: https://docs.rs/seedbed/latest/seedbed/inspect/struct.Server.html"
+)]
+#![cfg_attr(all(unix, not(loom), feature = "stdio"), doc = "[of-stdio]: mod@crate::stdio")]
+#![cfg_attr(
+    not(all(unix, not(loom), feature = "stdio")),
+    doc = "[of-stdio]: https://docs.rs/seedbed/latest/seedbed/stdio/"
+)]

@@ -43,7 +43,7 @@ async fn tick(text: &RefCell<String>) -> Result<()> {
 }
 
 async fn obey(mut commands: UnboundedReceiver<String>, text: &RefCell<String>) -> Result<()> {
-    // Here it hangs. This channel knows nothing of scopes, and the cancellation does not reach it.
+    // Here it hangs: this channel knows nothing of scopes, and goes on waiting.
     while let Some(command) = commands.next().await {
         text.replace(command);
     }

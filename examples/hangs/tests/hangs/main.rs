@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `program` | one of the programs, as a process |
 //! | `guide` | what the guide says that one sees of it |
+//! | `page` | the page that shows what it does, in a real browser |
 #![cfg(target_os = "linux")]
 
 mod guide;
+mod page;
 mod program;
 
 use std::fs;
@@ -20,12 +22,12 @@ use seedbed::signal::Signal;
 use seedbed::{Result, fail_after, nursery, run};
 
 /// Far more than this takes, so that a test that hangs says so.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs a program, and ends it when the test is over.
 fn with(name: &str, test: impl AsyncFnOnce(&mut Program) -> Result<()>) {
     let test = nursery(async |n| {
-        test(&mut Program::start(n, name)?).await?;
+        test(&mut Program::start(n, &[name])?).await?;
         n.cancel();
         Ok(())
     });

@@ -18,9 +18,10 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn start<'scope>(n: &'scope Nursery<'scope, '_>, name: &str) -> Result<Program> {
+    /// Starts it with these arguments.
+    pub fn start<'scope>(n: &'scope Nursery<'scope, '_>, arguments: &[&str]) -> Result<Program> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hangs"));
-        command.arg(name).grace(Duration::ZERO); // it hangs
+        command.args(arguments).grace(Duration::ZERO); // it hangs
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn(n)?;
         let output = Lines::of(process.stdout.take().expect("it is a pipe"));
