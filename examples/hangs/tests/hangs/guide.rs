@@ -26,7 +26,8 @@ pub fn texts(section: &str) -> Vec<String> {
     texts
 }
 
-/// Without what differs each time: numbers, and lengths of time.
+/// Without what differs each time, numbers and lengths of time, and the lines of the crate's own
+/// source.
 pub fn simplify(text: &str) -> String {
     text.lines().map(|line| simplify_line(line) + "\n").collect()
 }
@@ -52,6 +53,10 @@ fn simplify_line(line: &str) -> String {
             words.push(word.replace(core, "TIME"));
         } else if !core.is_empty() && core.chars().all(|c| c.is_ascii_digit() || c == '.') {
             words.push(word.replace(core, "N"));
+        } else if let Some((file, _)) = word.split_once(':')
+            && word.starts_with("src/")
+        {
+            words.push(file.to_owned());
         } else {
             words.push(word.to_owned());
         }
