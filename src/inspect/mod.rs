@@ -35,7 +35,10 @@
 //! # Ok::<(), seedbed::Error>(())
 //! ```
 //!
-//! # What it says of a task
+//! [`metrics`] are numbers that say how a run is doing, for a program to show, or for
+//! [Prometheus](Metrics::to_prometheus) to scrape. An [`Instrument`] is called at what happens.
+//!
+//! # What a dump says of a task
 //!
 //! | the text | what the task does |
 //! |---|---|
@@ -53,7 +56,8 @@
 //!
 //! # Foreign code
 //!
-//! None runs while a dump is taken. Its text is made when it is written.
+//! None runs while a dump is taken or metrics are read. The text of a dump is made when it is
+//! written.
 //!
 #![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: Server")]
 #![cfg_attr(
@@ -63,8 +67,12 @@
 //!
 //! | folder | concept |
 //! |---|---|
+//! | `instrument/` | functions of a program that are called at what happens |
+//! | `metrics/` | numbers that say how a run is doing |
 //! | `page/` | a page in the browser that shows what a run is doing |
 
+mod instrument;
+mod metrics;
 #[cfg(all(unix, not(loom), feature = "inspect"))]
 mod page;
 
@@ -72,6 +80,9 @@ mod page;
 #[cfg_attr(docsrs, doc(cfg(feature = "inspect")))]
 pub use page::{Listening, Server, serve};
 
+pub use crate::inspect::instrument::{AddedInstrument, Instrument, TaskInfo, add_instrument};
+pub use crate::inspect::metrics::prometheus::{PROMETHEUS, to_prometheus};
+pub use crate::inspect::metrics::{Cancellations, Counted, Metrics, enable, metrics};
 pub use crate::snapshot::dump::{Dump, dump};
 
 #[cfg(doc)]

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::Location;
+use std::ptr;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -81,6 +82,11 @@ impl System {
     pub(crate) async fn empty(&self) {
         self.core.empty().await;
     }
+}
+
+/// Whether this is the system's nursery of the present run.
+pub(crate) fn is_of_run(core: &Core) -> bool {
+    SYSTEM.with(|system| system.is_some_and(|system| ptr::eq(&**system.core(), core)))
 }
 
 /// Whether the present run is being dropped as it is, so that nothing is reported of its parts.

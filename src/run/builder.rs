@@ -26,6 +26,7 @@ use crate::run::within_tokio;
 use crate::run::{Run, Runs};
 use crate::schedule::budget::DEFAULT_BUDGET;
 use crate::schedule::order::{Decide, Order};
+use crate::schedule::seen::onlookers::{self, Attend};
 use crate::scope::tree::pool::ScopeRef;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 use crate::snapshot::on_signal::{OnSignal, To};
@@ -87,6 +88,7 @@ pub struct Builder {
     pub(super) detect_deadlock: bool,
     pub(super) fail_when_stuck: bool,
     pub(super) companion: Option<Rc<dyn Accompany>>,
+    pub(super) attends: Vec<Attend>,
     #[cfg(all(unix, not(loom), feature = "net"))]
     pub(super) resolver: Option<Resolver>,
     #[cfg(all(unix, not(loom), feature = "signal"))]
@@ -106,6 +108,7 @@ impl Builder {
             detect_deadlock: false,
             fail_when_stuck: false,
             companion: None,
+            attends: Vec::new(),
             #[cfg(all(unix, not(loom), feature = "net"))]
             resolver: None,
             #[cfg(all(unix, not(loom), feature = "signal"))]
@@ -121,6 +124,12 @@ impl Builder {
             .ctrl_c(false)
             .detect_deadlock(true)
             .fail_when_stuck(true)
+    }
+
+    /// Has somebody look on in the run, from before it begins.
+    pub(crate) fn attended(mut self, attend: Attend) -> Self {
+        self.attends.push(attend);
+        self
     }
 
     pub(super) fn order(&self) -> Order {
@@ -360,6 +369,8 @@ impl Run {
         interrupted: &dyn Fn(),
         main: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let _over = onlookers::tell_when_over();
+        choices.attends.iter().for_each(|attend| onlookers::add(attend()));
         #[cfg(all(unix, not(loom), feature = "signal"))]
         let _dumps = choices
             .dump_on

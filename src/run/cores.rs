@@ -81,7 +81,8 @@ impl Builder {
     ///
     /// This cannot be combined with a [`clock`](Self::clock), which jumps when its own thread has
     /// nothing to do, nor with [`detect_deadlock`](Self::detect_deadlock), which does not know what
-    /// other threads are about to do.
+    /// other threads are about to do, nor with an [`instrument`](Self::instrument), which stays on
+    /// its thread.
     ///
     /// # Errors
     ///
@@ -113,13 +114,19 @@ impl Builder {
             detect_deadlock,
             fail_when_stuck,
             companion,
+            attends,
             #[cfg(all(unix, not(loom), feature = "net"))]
             resolver,
             #[cfg(all(unix, not(loom), feature = "signal"))]
             dump_on,
         } = self;
-        if clock.is_some() || detect_deadlock {
-            let choice = if detect_deadlock { "detect_deadlock" } else { "clock" };
+        let senseless = match () {
+            () if detect_deadlock => Some("detect_deadlock"),
+            () if clock.is_some() => Some("clock"),
+            () if !attends.is_empty() => Some("instrument"),
+            () => None,
+        };
+        if let Some(choice) = senseless {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!(

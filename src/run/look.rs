@@ -16,6 +16,7 @@ use crate::schedule::order::Others;
 use crate::schedule::remote::calls::Call;
 use crate::schedule::remote::wakes::Generation;
 use crate::schedule::rounds::{Seen, World};
+use crate::schedule::seen::onlookers::{self, Happening};
 use crate::schedule::wake::{Which, wake_here};
 use crate::scope::tree::pool::ScopeRef;
 use crate::world::signal::Interrupt;
@@ -102,6 +103,7 @@ impl Run {
         let mut batch = self.batch.take();
         let mut panic = FirstPanic::new();
         self.remote.inbox.take(&mut batch);
+        onlookers::happened(Happening::WokenFromOutside(batch.woken.len()));
         // Calls that were taken are made, even if a foreign waker panics.
         panic.catch_each(&mut batch.woken.iter(), |woken| {
             wake_here(match woken.generation {

@@ -21,6 +21,7 @@ use crate::schedule::current::THREAD;
 use crate::schedule::order::Others;
 use crate::schedule::remote::inbox::Asleep;
 use crate::schedule::rounds::{Length, Visit};
+use crate::schedule::seen::onlookers;
 use crate::schedule::waker;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{
@@ -41,10 +42,12 @@ impl Run {
         interrupted: &dyn Fn(),
     ) -> Result<T> {
         let system = Guard::new(self.system.core().clone(), Runs::Body)?;
+        system.tell_begun();
         let mut outcome = None;
         let mut panic = FirstPanic::new();
         let driven = {
             let mut body = Box::pin(async {
+                let _ended = system.tell_when_ended();
                 outcome =
                     Some(catch_panic(scope::enter(scope.clone(), "the main scope", main)).await);
                 self.end().await;
@@ -196,6 +199,7 @@ impl Run {
                 Step::Park { asleep, time, next } => {
                     let slept = self.park(time, next).await;
                     drop(asleep);
+                    onlookers::slept();
                     slept?;
                     at = At::LookOn;
                 }
@@ -330,13 +334,42 @@ impl Run {
         self.scheduler.ahead.forget();
         let Some((clock::Idle::Sleep(time), next)) = self.idle(wait)? else { return Ok(None) };
         wait.has_asked = true;
+        if onlookers::is_looked_on() && self.announce_sleep(time) == Something::IsReady {
+            return Ok(None);
+        }
         if self.guest.is_some() {
             return Ok(Some(Step::Park { asleep, time, next }));
         }
         let slept = self.reactor.poll(time);
         drop(asleep);
+        onlookers::slept();
         slept?;
         Ok(None)
+    }
+
+    /// Tells those who look on that the run is about to sleep, or its clock to jump. They may make
+    /// something ready: then it does not.
+    #[cold]
+    fn announce_sleep(&self, longest: Option<Duration>) -> Something {
+        onlookers::about_to_sleep(longest);
+        if self.system.core().is_idle() {
+            return Something::IsAwaited;
+        }
+        onlookers::slept();
+        Something::IsReady
+    }
+
+    /// Has a clock jump, if it is one that does. `None` if there is something to do instead.
+    fn jump(&self, next: Option<Nanos>) -> Option<clock::Idle> {
+        let jumps = next.filter(|_| self.clock.is_virtual() && onlookers::is_looked_on());
+        let Some(next) = jumps else { return Some(self.clock.idle(next)) };
+        let time = Duration::from_nanos(next.saturating_sub(self.now()));
+        if self.announce_sleep(Some(time)) == Something::IsReady {
+            return None;
+        }
+        let idle = self.clock.idle(Some(next));
+        onlookers::slept();
+        Some(idle)
     }
 
     /// Decides what to do when nothing can run, and until when: nothing, if something was found to
@@ -364,10 +397,10 @@ impl Run {
         // Work outside takes real time, and a virtual clock must not run ahead of it.
         let stands_still = self.clock.is_virtual() && outside.at_work;
         let next = next.into_iter().chain(looks).min().filter(|_| !stands_still);
-        Ok(Some(match next.and_then(|_| self.wait_for_io(wait)) {
-            Some(time) => (clock::Idle::Sleep(Some(time)), None),
-            None => (self.clock.idle(next), next),
-        }))
+        Ok(match next.and_then(|_| self.wait_for_io(wait)) {
+            Some(time) => Some((clock::Idle::Sleep(Some(time)), None)),
+            None => self.jump(next).map(|idle| (idle, next)),
+        })
     }
 
     /// How long a virtual clock that is about to jump first waits for input.
@@ -388,6 +421,13 @@ enum At {
     Look,
     /// It looks around once more, after a sleep.
     LookOn,
+}
+
+/// Whether a run that was about to sleep has something to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Something {
+    IsReady,
+    IsAwaited,
 }
 
 /// Why the loop does not go on by itself.

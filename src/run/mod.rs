@@ -65,6 +65,7 @@ use crate::schedule::remote::away;
 use crate::schedule::remote::inbox::{Alarm, Batch};
 use crate::schedule::remote::registry::Tenant;
 use crate::schedule::rounds::{LooksFrom, Scheduler};
+use crate::schedule::seen::onlookers::Onlookers;
 use crate::schedule::turn::history::History;
 use crate::schedule::units::table::Table;
 use crate::scope::timers::TimersOfRun;
@@ -109,6 +110,7 @@ pub(crate) struct Run {
     handled_scopes: RefCell<Slab<ScopeRef>>,
     scheduler: Scheduler,
     history: History,
+    onlookers: Onlookers,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
     /// Records of deliveries to operations for which the thread had no place.
@@ -185,6 +187,7 @@ impl Run {
             handled_scopes: RefCell::new(Slab::new()),
             scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook, looks_from),
             history: History::new(),
+            onlookers: Onlookers::default(),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
             handed: Records::default(),

@@ -19,6 +19,7 @@ use crate::schedule::current::{self, Progress};
 use crate::schedule::remote::away::Resident;
 use crate::schedule::remote::registry::TENANT;
 use crate::schedule::rounds::SCHEDULER;
+use crate::schedule::seen::onlookers::ONLOOKERS;
 use crate::schedule::turn::history::HISTORY;
 use crate::scope::cancel_handle::HANDLED;
 use crate::scope::timers::TIMERS;
@@ -50,6 +51,7 @@ impl Run {
             RUN.lend(self),
             SCHEDULER.lend(&self.scheduler),
             HISTORY.lend(&self.history),
+            ONLOOKERS.lend(&self.onlookers),
             CLOCK.lend(&self.clock),
             TIMERS.lend(&self.timers),
             REACTOR.lend(&self.reactor),

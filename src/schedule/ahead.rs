@@ -17,6 +17,7 @@ use std::ptr::{self, NonNull};
 
 use crate::schedule::current::THREAD;
 use crate::schedule::ids::UnitId;
+use crate::schedule::seen::attention::By;
 use crate::schedule::units::roster::{HostWaker, Roster};
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
@@ -37,11 +38,21 @@ pub(crate) struct Ahead {
     tick: Cell<u32>,
     /// Until this time it is the others' turn.
     not_before: Cell<u64>,
-    is_cutting: Cell<bool>,
+    /// What nurseries have to heed before they poll anything: nearly always 0.
+    heed: Cell<u8>,
     /// The path to the unit that goes ahead, from its end: the unit, its nursery's host, and so on.
     way: RefCell<Vec<UnitId>>,
-    is_on_the_way: Cell<bool>,
 }
+
+/// The round is cut: everything on the stack is to return to the run loop.
+const CUTTING: u8 = 1 << 0;
+
+/// A unit that goes ahead has not been polled yet.
+const ON_THE_WAY: u8 = 1 << 1;
+
+/// Somebody [looks on](crate::schedule::seen::onlookers). This has nothing to do with going ahead,
+/// and is here because a nursery looks at nothing else.
+const LOOKED_ON: u8 = 1 << 2;
 
 /// Whether anything goes ahead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +62,39 @@ pub(super) enum Way {
 }
 
 impl Ahead {
+    /// Whether a nursery polls what is ready, as usual, and nobody looks on.
+    #[inline(always)]
+    pub(crate) fn is_as_usual(&self) -> bool {
+        self.heed.get() == 0
+    }
+
+    #[inline(always)]
+    fn has(&self, what: u8) -> bool {
+        self.heed.get() & what != 0
+    }
+
+    fn begin(&self, what: u8) {
+        self.heed.set(self.heed.get() | what);
+    }
+
+    fn cease(&self, what: u8) {
+        self.heed.set(self.heed.get() & !what);
+    }
+
+    /// Somebody has begun to look on, or nobody does any more.
+    pub(super) fn set_looked_on(&self, by: By) {
+        match by {
+            By::Somebody => self.begin(LOOKED_ON),
+            By::Nobody => self.cease(LOOKED_ON),
+        }
+    }
+
+    /// Whether somebody looks on.
+    #[inline(always)]
+    pub(crate) fn is_looked_on(&self) -> bool {
+        self.has(LOOKED_ON)
+    }
+
     // The list.
 
     /// Lists a unit that has been ready since the round `tick`.
@@ -93,25 +137,30 @@ impl Ahead {
         });
         if is_due {
             while listed.pop_front_if(|&mut (unit, tick)| !is_still_ready(unit, tick)).is_some() {}
-            self.is_cutting.set(!listed.is_empty());
+            match listed.is_empty() {
+                true => self.cease(CUTTING),
+                false => self.begin(CUTTING),
+            }
         }
     }
 
     /// Cuts the round, because the loop has to look at the world.
     pub(super) fn cut(&self) {
-        self.is_cutting.set(true);
+        self.begin(CUTTING);
     }
 
     /// Whether everything on the stack is to return to the run loop.
     #[inline]
     pub(crate) fn is_cutting(&self) -> bool {
-        self.is_cutting.get()
+        self.has(CUTTING)
     }
 
     /// Whether the round was cut. To be called when everything has returned.
     #[inline]
     pub(super) fn was_cut(&self) -> bool {
-        self.is_cutting.replace(false)
+        let was_cut = self.has(CUTTING);
+        self.cease(CUTTING);
+        was_cut
     }
 
     /// Called when the units that went ahead have been polled, which took the time since `began`.
@@ -119,7 +168,7 @@ impl Ahead {
     pub(super) fn end(&self, began: u64) {
         let now = THREAD.with(|thread| thread.turn.time());
         self.not_before.set(now.saturating_add(now.saturating_sub(began)));
-        self.is_on_the_way.set(false);
+        self.cease(ON_THE_WAY);
         drop(self.way.take());
     }
 
@@ -131,7 +180,7 @@ impl Ahead {
             let next = self.listed.borrow_mut().pop_front();
             let Some((unit, tick)) = next else { return Way::None };
             if is_still_ready(unit, tick) && self.find_way(unit, root) == Way::Found {
-                self.is_on_the_way.set(true);
+                self.begin(ON_THE_WAY);
                 return Way::Found;
             }
         }
@@ -162,7 +211,7 @@ impl Ahead {
     /// Whether a unit that goes ahead has not been polled yet.
     #[inline]
     pub(crate) fn is_on_the_way(&self) -> bool {
-        self.is_on_the_way.get()
+        self.has(ON_THE_WAY)
     }
 
     /// Returns the unit of this roster that is next on the path. If it is the one that goes ahead,
@@ -183,7 +232,7 @@ impl Ahead {
             (unit, is_last)
         };
         if is_last {
-            self.is_on_the_way.set(false);
+            self.cease(ON_THE_WAY);
             // SAFETY: as in `find_way`.
             if !unsafe { unit.as_ref() }.is_queued() {
                 return None;

@@ -19,9 +19,9 @@ use std::ptr;
 use std::rc::Rc;
 
 use crate::platform::thread_static;
-use crate::schedule::counts::Counts;
 use crate::schedule::ids::{RunId, UnitId};
 use crate::schedule::rounds::Rounds;
+use crate::schedule::seen::counts::Counts;
 use crate::schedule::turn::{Budget, Turn};
 use crate::schedule::units::parked::Parked;
 use crate::schedule::units::table::Table;

@@ -13,7 +13,7 @@
 //! | `wake` | making units ready |
 //! | `waker` | a `std::task::Waker` that is a number |
 //! | `foreign` | wakers from other libraries that are kept |
-//! | `counts` | counters that a run keeps up to date |
+//! | `seen/` | what others see of a run: counters, those who look on |
 //! | `remote/` | wakes and calls from other threads; runs that are not the present one |
 //!
 //! # Rounds
@@ -61,13 +61,13 @@
 
 pub(crate) mod ahead;
 pub(crate) mod budget;
-pub(crate) mod counts;
 pub(crate) mod current;
 pub(crate) mod foreign;
 pub(crate) mod ids;
 pub(crate) mod order;
 pub(crate) mod remote;
 pub(crate) mod rounds;
+pub(crate) mod seen;
 pub(crate) mod turn;
 pub(crate) mod units;
 pub(crate) mod wake;

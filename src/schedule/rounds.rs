@@ -13,6 +13,7 @@ use crate::schedule::ahead::{Ahead, Way};
 use crate::schedule::current::{self, PolledFor, THREAD};
 use crate::schedule::ids::UnitId;
 use crate::schedule::order::Order;
+use crate::schedule::seen::attention::Attention;
 use crate::schedule::turn::{TURN, TURN_TIME, TURN_TIME_OF_GUEST, Turn};
 use crate::schedule::units::roster::{HostWaker, Roster};
 
@@ -95,6 +96,14 @@ impl Passage {
     }
 }
 
+/// Whether units that become ready are listed, because they may go
+/// [ahead](crate::schedule::ahead).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lists {
+    Ready,
+    Nothing,
+}
+
 /// How far the scheduler of this thread has got.
 pub(crate) struct Rounds {
     /// The number of the present round. Units that become ready in it are polled in a later one.
@@ -106,9 +115,8 @@ pub(crate) struct Rounds {
     pub(super) went_up: Cell<UnitId>,
     /// How many more looks there may be from inside a nursery before the loop has to look.
     looks: Cell<u32>,
-    /// Whether units that become ready now are listed, because they may go
-    /// [ahead](crate::schedule::ahead).
-    pub(super) lists_ready: Cell<bool>,
+    /// What there is to do beyond the usual with units that become ready now.
+    pub(super) attention: Cell<Attention>,
 }
 
 impl Rounds {
@@ -118,13 +126,23 @@ impl Rounds {
             ready_queues: Cell::new(0),
             went_up: Cell::new(UnitId::NONE),
             looks: Cell::new(0),
-            lists_ready: Cell::new(false),
+            attention: Cell::new(Attention::NOTHING),
         }
     }
 
     /// Exchanges them for those of another run.
     pub(super) fn swap(&self, other: &Rounds) {
-        swap_cells!(self, other: tick, ready_queues, went_up, looks, lists_ready);
+        swap_cells!(self, other: tick, ready_queues, went_up, looks, attention);
+    }
+
+    /// Says whether units that become ready from now on are listed. Returns what was said before.
+    fn list_ready(&self, lists: Lists) -> Lists {
+        let before = self.attention.get();
+        self.attention.set(match lists {
+            Lists::Ready => before.with(Attention::LIST),
+            Lists::Nothing => before.without(Attention::LIST),
+        });
+        if before.has(Attention::LIST) { Lists::Ready } else { Lists::Nothing }
     }
 
     /// Begins the next round.
@@ -214,9 +232,9 @@ impl Scheduler {
         while self.ahead.next(root) == Way::Found {
             let driven = THREAD.with(|thread| {
                 thread.turn.begin(TURN);
-                thread.rounds.lists_ready.set(true);
+                thread.rounds.list_ready(Lists::Ready);
                 let driven = drive();
-                thread.rounds.lists_ready.set(false);
+                thread.rounds.list_ready(Lists::Nothing);
                 driven
             });
             self.ahead.was_cut(); // by one of these units; the others get their turn anyway
@@ -256,15 +274,16 @@ impl Scheduler {
     /// As long as the returned value lives, units that become ready are listed, because they may go
     /// ahead of others.
     pub(crate) fn list_ready(&self) -> impl Drop + use<> {
-        struct Listing(bool);
+        struct Listing(Lists);
         impl Drop for Listing {
             fn drop(&mut self) {
-                THREAD.with(|thread| thread.rounds.lists_ready.set(self.0));
+                THREAD.with(|thread| thread.rounds.list_ready(self.0));
             }
         }
         THREAD.with(|thread| {
             self.ahead.tidy(thread.rounds.tick.get());
-            Listing(thread.rounds.lists_ready.replace(thread.turn.is_timed()))
+            let lists = if thread.turn.is_timed() { Lists::Ready } else { Lists::Nothing };
+            Listing(thread.rounds.list_ready(lists))
         })
     }
 

@@ -32,6 +32,8 @@ use crate::schedule::foreign::Foreign;
 use crate::schedule::ids::UnitId;
 use crate::schedule::remote::registry;
 use crate::schedule::rounds::SCHEDULER;
+use crate::schedule::seen::attention::Attention;
+use crate::schedule::seen::onlookers::{self, Is};
 use crate::schedule::units::queue::Added;
 use crate::schedule::units::roster::{HostWaker, Roster};
 use crate::schedule::units::table;
@@ -147,12 +149,30 @@ fn make_ready_and_wake(unit: Option<*const Unit>) {
 #[inline]
 pub(crate) unsafe fn make_ready(this: *const Unit) -> Option<Foreign> {
     // SAFETY: the caller's promise.
+    unsafe { make_ready_as(this, Is::Known) }
+}
+
+/// Does the same with a child that has just been attached.
+///
+/// # Safety
+///
+/// As for [`make_ready`].
+#[must_use]
+#[inline]
+pub(crate) unsafe fn make_new_ready(this: *const Unit) -> Option<Foreign> {
+    // SAFETY: the caller's promise.
+    unsafe { make_ready_as(this, Is::New) }
+}
+
+#[inline(always)]
+unsafe fn make_ready_as(this: *const Unit, is: Is) -> Option<Foreign> {
+    // SAFETY: the caller's promise.
     let unit = unsafe { &*this };
     unit.set(Flag::WOKEN);
-    let (now, is_listed) =
-        THREAD.with(|thread| (thread.rounds.tick.get(), thread.rounds.lists_ready.get()));
-    if is_listed {
-        list_ahead(unit, now);
+    let (now, attention) =
+        THREAD.with(|thread| (thread.rounds.tick.get(), thread.rounds.attention.get()));
+    if attention.is_needed() {
+        attend_to(unit, now, attention, is);
     }
     if unit.is_queued() || unit.roster().is_null() {
         return None;
@@ -228,10 +248,14 @@ pub(crate) fn wake_now(waker: &Waker) {
 /// As for [`make_ready`].
 #[must_use]
 unsafe fn make_ready_now(this: *const Unit) -> Option<Foreign> {
-    let (before, current) = THREAD.with(|thread| {
+    let (before, current, attention) = THREAD.with(|thread| {
         let current = table::lookup(thread.unit.get()).unwrap_or(ptr::null());
-        (thread.rounds.tick.get().wrapping_sub(1), current)
+        (thread.rounds.tick.get().wrapping_sub(1), current, thread.rounds.attention.get())
     });
+    if attention.has(Attention::TELL) {
+        // SAFETY: the caller's promise.
+        tell_of_wake(unsafe { &*this }, Is::Known);
+    }
     let mut this = this;
     loop {
         // SAFETY: the caller's promise, and then invariant 1.
@@ -299,9 +323,25 @@ fn queue_polled(id: UnitId, why: Again) -> Queued {
     })
 }
 
+/// Does what there is to do beyond the usual with a unit that is about to be made ready.
+#[cold]
+fn attend_to(unit: &Unit, now: u32, attention: Attention, is: Is) {
+    if attention.has(Attention::LIST) {
+        list_ahead(unit, now);
+    }
+    if attention.has(Attention::TELL) {
+        tell_of_wake(unit, is);
+    }
+}
+
+fn tell_of_wake(unit: &Unit, is: Is) {
+    if !unit.is_queued() && !unit.roster().is_null() {
+        onlookers::woken(unit, is);
+    }
+}
+
 /// Lists a unit that has become ready, because it may go ahead of others, unless it is running and
 /// wakes itself.
-#[cold]
 fn list_ahead(unit: &Unit, now: u32) {
     let (is_polled, id) =
         THREAD.with(|thread| (ptr::eq(thread.polled.get(), unit), unit.id(thread.run.get())));

@@ -11,7 +11,7 @@
 //! | `alike` | which parts of a dump are alike |
 //! | `json` | a dump as JSON |
 //! | `changes` | what has changed from one dump to the next, as JSON |
-//! | `remote` | a dump from another thread |
+//! | `remote` | asking a run from another thread: a dump |
 //! | `on_signal` | a dump when a signal comes |
 
 mod alike;
@@ -20,7 +20,7 @@ pub(crate) mod dump;
 pub(crate) mod json;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 pub(crate) mod on_signal;
-mod remote;
+pub(crate) mod remote;
 mod scopes;
 mod take;
 mod text;

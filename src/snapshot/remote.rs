@@ -1,12 +1,12 @@
-//! A dump from another thread.
+//! Asking a run from another thread: for a dump, or for anything else that can be read at once.
 
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::error::{CallRefused, Refusal, Result};
+use crate::error::{CallRefused, NotRunning, Refusal, Result};
 use crate::platform::{Arc, Condvar, Mutex};
 use crate::schedule::current;
-use crate::snapshot::dump::{Dump, dump};
+use crate::snapshot::dump::Dump;
 use crate::snapshot::take::take;
 use crate::threads::Token;
 
@@ -14,22 +14,22 @@ use crate::threads::Token;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the run answers: nothing if it has dropped the question.
-struct Answer {
-    state: Mutex<State>,
+struct Answer<T> {
+    state: Mutex<State<T>>,
     given: Condvar,
 }
 
-enum State {
+enum State<T> {
     Awaited,
-    Dumped(Box<Dump>),
+    Given(Box<T>),
     Dropped,
 }
 
 /// The end that gives the answer.
-struct Answering(Arc<Answer>);
+struct Answering<T>(Arc<Answer<T>>);
 
-impl Answering {
-    fn give(&self, state: State) {
+impl<T> Answering<T> {
+    fn give(&self, state: State<T>) {
         let mut answer = self.0.state.lock();
         if let State::Awaited = &*answer {
             *answer = state;
@@ -38,7 +38,7 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl<T> Drop for Answering<T> {
     fn drop(&mut self) {
         self.give(State::Dropped);
     }
@@ -76,35 +76,49 @@ impl Token {
     /// ```
     #[track_caller]
     pub fn dump(&self) -> Result<Dump> {
-        let place = Location::caller();
-        let refused = |why| Err(CallRefused::new(place, why).into());
-        if Token::here() == Some(*self) {
-            return dump();
+        ask(*self, Location::caller(), take)
+    }
+}
+
+/// Asks a run, on behalf of the caller at `place`. `answer` is called on the run's thread, and runs no
+/// foreign code.
+///
+/// # Errors
+///
+/// [`CallRefused`](crate::CallRefused) if there is no answer, or not in time; [`NotRunning`] on this
+/// thread.
+pub(crate) fn ask<T: Send + 'static>(
+    token: Token,
+    place: &'static Location<'static>,
+    answer: fn() -> Option<T>,
+) -> Result<T> {
+    let refused = |why| Err(CallRefused::new(place, why).into());
+    if Token::here() == Some(token) {
+        return Ok(answer().ok_or(NotRunning)?);
+    }
+    if current::is_running() {
+        return refused(Refusal::WouldBlock);
+    }
+    let given = Arc::new(Answer { state: Mutex::new(State::Awaited), given: Condvar::new() });
+    let answering = Answering(given.clone());
+    let asked = token.call(Box::new(move || {
+        answering.give(answer().map_or(State::Dropped, |answer| State::Given(Box::new(answer))));
+    }));
+    // Dropping a call that came back answers too.
+    drop(asked);
+    let until = Instant::now() + PATIENCE;
+    let mut state = given.state.lock();
+    loop {
+        match std::mem::replace(&mut *state, State::Awaited) {
+            State::Given(answer) => return Ok(*answer),
+            State::Dropped => return refused(Refusal::RunFinished),
+            State::Awaited => {}
         }
-        if current::is_running() {
-            return refused(Refusal::WouldBlock);
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // Nobody takes a late answer out any more, and it goes with the call.
+            return refused(Refusal::Busy);
         }
-        let answer = Arc::new(Answer { state: Mutex::new(State::Awaited), given: Condvar::new() });
-        let answering = Answering(answer.clone());
-        let asked = self.call(Box::new(move || {
-            answering.give(take().map_or(State::Dropped, |dump| State::Dumped(Box::new(dump))));
-        }));
-        // Dropping a call that came back answers too.
-        drop(asked);
-        let until = Instant::now() + PATIENCE;
-        let mut state = answer.state.lock();
-        loop {
-            match std::mem::replace(&mut *state, State::Awaited) {
-                State::Dumped(dump) => return Ok(*dump),
-                State::Dropped => return refused(Refusal::RunFinished),
-                State::Awaited => {}
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                // Nobody takes a late answer out any more, and it goes with the call.
-                return refused(Refusal::Busy);
-            }
-            (state, _) = answer.given.wait_for(state, left);
-        }
+        (state, _) = given.given.wait_for(state, left);
     }
 }

@@ -39,6 +39,7 @@ use crate::generator::{Deregistered, GeneratorState, Inner};
 use crate::nursery::core::LeftBehind;
 use crate::nursery::system;
 use crate::schedule::ids::RunId;
+use crate::schedule::seen::onlookers::{self, Happening};
 use crate::scope;
 use crate::scope::tree::Level;
 use crate::scope::tree::pool::ScopeRef;
@@ -164,6 +165,7 @@ impl<'a> Finalizer<'a> {
 
     /// Called when the generator was dropped with its body suspended.
     pub(super) fn dropped(&self, generator: Rc<dyn Closable + 'a>) {
+        onlookers::happened(Happening::GeneratorAbandoned);
         match self {
             Finalizer::OfThread(thread, shown) => thread.dropped(shown(generator)),
             Finalizer::OfNursery(nursery) => nursery.dropped(generator),
@@ -181,6 +183,7 @@ async fn close_quietly(generator: Unfinished<'_>, why: Reason) -> Result<()> {
     around.set_shield(true);
     around.cancel(Level::Full, why, None);
     let outcome = scope::enter(around, "a finalizer", generator.close()).await;
+    onlookers::happened(Happening::GeneratorFinalized);
     if let Err(error) = outcome {
         report!(error, generator = %name, made_at = %place, %error, "a generator failed while it was finalized");
     }

@@ -10,9 +10,11 @@ use crate::error::Result;
 use crate::nursery::child::Child;
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
+use crate::nursery::system;
 use crate::schedule::budget::{self, Share};
 use crate::schedule::current::{BudgetOf, Host, THREAD};
 use crate::schedule::rounds::{Onward, Passage, Scheduler, Visit};
+use crate::schedule::seen::onlookers::{self, Ended, Looks, Nobody, Occasion, Somebody};
 use crate::schedule::units::roster::Roster;
 use crate::schedule::units::unit::Unit;
 use crate::schedule::wake::{self, Again};
@@ -28,6 +30,11 @@ pub(super) enum Left {
     Nothing,
     /// Yes: the body or a child, or else others have to run before the nursery ends.
     Something,
+}
+
+/// Why a unit is polled whose nursery was polled before.
+fn occasion(unit: &Unit) -> Occasion {
+    if unit.is_woken() { Occasion::Woken } else { Occasion::Nurseries }
 }
 
 /// A nursery's body.
@@ -97,21 +104,88 @@ impl Core {
     ) -> Poll<()> {
         let passage = Passage::begin(visit, host.polled_for());
         if visit == Visit::First {
-            let left = self.poll_body(host, visit, body);
-            THREAD.with(|thread| thread.turn.end_poll());
-            if self.end_if(left).is_ready() {
+            if scheduler.ahead.is_looked_on() {
+                return self.drain_first_looked_on(host, scheduler, passage, body);
+            }
+            if self.poll_body_first::<Nobody>(host, body).is_ready() {
                 return Poll::Ready(());
             }
         }
+        if !scheduler.ahead.is_as_usual() {
+            return self.drain_unusually(host, scheduler, passage, body);
+        }
+        self.drain_ready::<Nobody>(host, scheduler, passage, body)
+    }
+
+    /// Does the same as [`drain`](Self::drain) for a nursery that was just opened, and somebody looks
+    /// on.
+    #[cold]
+    fn drain_first_looked_on(
+        self: &Rc<Self>,
+        host: &Host,
+        scheduler: &Scheduler,
+        passage: Passage,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
+        match self.poll_body_first::<Somebody>(host, body) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => self.drain_unusually(host, scheduler, passage, body),
+        }
+    }
+
+    /// Does the same as [`drain_ready`](Self::drain_ready) if a unit goes ahead, the round is cut, or
+    /// somebody looks on.
+    #[cold]
+    fn drain_unusually(
+        self: &Rc<Self>,
+        host: &Host,
+        scheduler: &Scheduler,
+        passage: Passage,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
         if scheduler.ahead.is_on_the_way() {
-            return self.drain_ahead(host, scheduler, body);
+            self.drain_ahead(host, scheduler, body)
+        } else if scheduler.ahead.is_cutting() {
+            Poll::Pending
+        } else {
+            self.drain_looked_on(host, scheduler, passage, body)
         }
-        if scheduler.ahead.is_cutting() {
-            return Poll::Pending;
-        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drain_looked_on(
+        self: &Rc<Self>,
+        host: &Host,
+        scheduler: &Scheduler,
+        passage: Passage,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
+        let driven = self.drain_ready::<Somebody>(host, scheduler, passage, body);
+        // Nurseries around this one may have begun to poll when nobody looked on.
+        THREAD.with(|thread| thread.turn.look_soon());
+        driven
+    }
+
+    /// Polls the body of a nursery that was just opened. `Ready` when all have ended.
+    #[inline(always)]
+    fn poll_body_first<L: Looks>(self: &Rc<Self>, host: &Host, body: &mut Body<'_>) -> Poll<()> {
+        let left = self.poll_body::<L>(host, Visit::First, body);
+        THREAD.with(|thread| thread.turn.end_poll());
+        self.end_if(left)
+    }
+
+    #[inline(always)]
+    fn drain_ready<L: Looks>(
+        self: &Rc<Self>,
+        host: &Host,
+        scheduler: &Scheduler,
+        passage: Passage,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
         loop {
             while let Some(unit) = self.roster.queue.pop(&scheduler.order) {
-                let left = self.poll_unit(host, unit, body);
+                let left = self.poll_unit::<L>(host, unit, body);
                 let ended = self.end_if(left);
                 let may_be_over = THREAD.with(|thread| thread.turn.end_poll());
                 if ended.is_ready() {
@@ -121,6 +195,9 @@ impl Core {
                     host.polled();
                     if scheduler.end_turn(&self.roster) == Onward::Up {
                         return Poll::Pending;
+                    }
+                    if L::is_joined(scheduler) {
+                        return self.drain_looked_on(host, scheduler, passage, body);
                     }
                 }
             }
@@ -142,18 +219,19 @@ impl Core {
         body: &mut Body<'_>,
     ) -> Poll<()> {
         let Some(unit) = scheduler.ahead.step(&self.roster) else { return Poll::Pending };
-        self.end_if(self.poll_unit(host, unit, body))
+        // Perhaps it is nobody, in this case.
+        self.end_if(self.poll_unit::<Somebody>(host, unit, body))
     }
 
     /// Polls a child, or the body. Once the body has ended, its unit is made ready when there is
     /// nothing left to wait for.
     #[inline(always)]
-    fn poll_unit(&self, host: &Host, unit: NonNull<Unit>, body: &mut Body<'_>) -> Left {
+    fn poll_unit<L: Looks>(&self, host: &Host, unit: NonNull<Unit>, body: &mut Body<'_>) -> Left {
         if !ptr::eq(unit.as_ptr(), self.roster.body()) {
-            self.poll_child(host, unit);
+            self.poll_child::<L>(host, unit);
             Left::Something
         } else if self.body_running.get() {
-            self.poll_body(host, Visit::Later, body)
+            self.poll_body::<L>(host, Visit::Later, body)
         } else {
             self.left()
         }
@@ -161,7 +239,9 @@ impl Core {
 
     /// Polls a child. `host` restores what was being polled before.
     #[inline]
-    fn poll_child(&self, host: &Host, unit: NonNull<Unit>) {
+    fn poll_child<L: Looks>(&self, host: &Host, unit: NonNull<Unit>) {
+        // SAFETY: an attached child is alive; invariant 4.
+        let seen = L::before_poll(unsafe { unit.as_ref() }, || occasion(unsafe { unit.as_ref() }));
         // SAFETY: a node is alive while it is attached, and by invariant 4 only this nursery takes
         // the child out, when the poll is over. If the child has not ended, it stays the current
         // unit until the next one is polled or `drain` looks elsewhere; nothing foreign runs before.
@@ -169,6 +249,9 @@ impl Core {
         host.hide_frame();
         // SAFETY: an attached child has not ended; invariants 3 and 4.
         let polled = unsafe { Child::poll(unit.cast(), &mut Context::from_waker(&waker)) };
+        let ended = if polled.is_ready() { Ended::Yes } else { Ended::No };
+        // SAFETY: it is still attached.
+        L::after_poll(seen, unsafe { unit.as_ref() }, ended);
         if self.is_moving.get() {
             host.polled();
             host.show_frame();
@@ -195,18 +278,25 @@ impl Core {
     ///
     /// In the first poll of the nursery, the body is polled right away and shares the host's
     /// budget: a loop that opens nurseries must let others run too.
-    fn poll_body(&self, host: &Host, visit: Visit, body: &mut Body<'_>) -> Left {
+    fn poll_body<L: Looks>(&self, host: &Host, visit: Visit, body: &mut Body<'_>) -> Left {
+        // SAFETY: the guard keeps it alive, and is not dropped while the nursery is being polled.
+        let unit = unsafe { &*self.roster.body() };
+        let seen = L::before_poll(unit, || match visit {
+            Visit::First if !system::is_of_run(self) => Occasion::Opened,
+            Visit::First => Occasion::Woken,
+            Visit::Later => occasion(unit),
+        });
         let budget = match visit {
             Visit::First => BudgetOf::Host,
             Visit::Later => BudgetOf::Unit,
         };
-        // SAFETY: the guard keeps it alive, and is not dropped while the nursery is being polled.
-        let waker = waker::waker(unsafe { host.poll(self.roster.body(), budget) });
+        // SAFETY: as above.
+        let waker = waker::waker(unsafe { host.poll(unit, budget) });
         host.show_frame();
         let outcome = body(&mut Context::from_waker(&waker));
+        L::after_poll(seen, unit, Ended::No); // the body of the run tells by itself
         if outcome.is_pending() {
-            // SAFETY: as above.
-            host.waits(unsafe { &*self.roster.body() });
+            host.waits(unit);
         }
         // Leaving a nursery costs as much as an operation that could finish at once.
         let yields = outcome.is_ready() && self.live.get() == 0 && budget::spend() == Share::UsedUp;
@@ -237,6 +327,15 @@ impl Core {
         match left {
             Left::Nothing if self.close_left_behind() == Rest::Nothing => Poll::Ready(()),
             _ => Poll::Pending,
+        }
+    }
+
+    /// To be called when the unit that was being polled has panicked.
+    #[cold]
+    pub(super) fn tell_of_panic(&self, unit: &Unit) {
+        if onlookers::is_looked_on() {
+            let ended = if ptr::eq(unit, self.roster.body()) { Ended::No } else { Ended::Yes };
+            Somebody::after_poll(false, unit, ended);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::nursery::core::drive::Left;
 use crate::schedule::current::{self, Host};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::rounds::Visit;
+use crate::schedule::seen::onlookers;
 use crate::schedule::units::unit::Unit;
 
 /// Why a child has no value.
@@ -65,7 +66,11 @@ impl Core {
         match outcome {
             Ok(Poll::Ready(Ok(()))) => self.end_with_value(unit),
             Ok(Poll::Ready(Err(error))) => self.end_with_error(unit, error),
-            Ok(Poll::Pending) => self.end_without_value(self.release(unit), Why::Dropped),
+            Ok(Poll::Pending) => {
+                // SAFETY: it is attached here.
+                onlookers::ended(unsafe { unit.as_ref() });
+                self.end_without_value(self.release(unit), Why::Dropped);
+            }
             Err(payload) => {
                 let child = self.release(unit);
                 self.panicked(payload, child.spawned());
@@ -125,6 +130,10 @@ impl Core {
     #[cold]
     pub(super) fn end_in_panic(&self, host: &Host, visit: Visit, payload: Payload) -> Left {
         let unit = current::polled_unit();
+        // SAFETY: it is alive while it is being polled (invariant 2 of `schedule::current`).
+        if let Some(unit) = unsafe { unit.as_ref() } {
+            self.tell_of_panic(unit);
+        }
         if ptr::eq(unit, self.roster.body()) {
             if visit == Visit::First {
                 host.share_budget();

@@ -13,6 +13,7 @@ use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
 use crate::schedule::remote::away;
 use crate::schedule::rounds::{Scheduler, Visit};
+use crate::schedule::seen::onlookers;
 use crate::schedule::units::roster::Roster;
 use crate::scope::tree::Entered;
 
@@ -101,6 +102,30 @@ impl Guard {
         unsafe { self.core.drive(self.entered(), scheduler, cx, visit, body) }
     }
 
+    /// Tells that the body of this nursery, which is the run's, is about to be polled for the first
+    /// time.
+    pub(crate) fn tell_begun(&self) {
+        // SAFETY: the guard keeps it alive.
+        if let Some(body) = unsafe { self.core.roster.body().as_ref() } {
+            onlookers::begun(body);
+        }
+    }
+
+    /// Tells that the body of this nursery, which is the run's, has ended, when the returned value
+    /// is dropped.
+    pub(crate) fn tell_when_ended(&self) -> impl Drop {
+        struct Tell<'a>(&'a Guard);
+        impl Drop for Tell<'_> {
+            fn drop(&mut self) {
+                // SAFETY: the guard keeps it alive.
+                if let Some(body) = unsafe { self.0.core.roster.body().as_ref() } {
+                    onlookers::ended(body);
+                }
+            }
+        }
+        Tell(self)
+    }
+
     /// Leaves the nursery's scope. To be called when everything in it has ended.
     pub(crate) fn leave<T>(mut self, outcome: Result<T>) -> Result<Option<T>> {
         let mut entered = self.entered.take().expect("a nursery is left once");
@@ -151,6 +176,8 @@ fn drop_children(core: &Rc<Core>) {
         core.discard(payload, &Spawned::At(core.place)); // a dropped nursery cannot pass it on
     }
     while let Some(unit) = NonNull::new(core.roster.first().cast_mut()) {
+        // SAFETY: it is attached.
+        onlookers::ended(unsafe { unit.as_ref() });
         let child = core.release(unit);
         let why = why.get_or_insert_with(|| {
             let reason = Reason::Requested(Some("its nursery was dropped".into()));

@@ -6,6 +6,7 @@
 //! | `guard` | the owner of a nursery's children, and what else keeps a nursery open |
 //! | `drive` | polling the body and the children |
 //! | `ended` | what becomes of a child, or the body, that has ended |
+//! | `task_of` | which task a unit belongs to |
 //! | `left_behind` | what a nursery closes before it ends: generators that were left behind, and services |
 //!
 //! # Invariants
@@ -29,6 +30,7 @@ mod ended;
 mod failures;
 mod guard;
 mod left_behind;
+mod task_of;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -198,7 +200,7 @@ impl Core {
         let (owned, handle) = unsafe { child::new(&self.roster, future, place, label) };
         let unit = self.adopt(owned);
         // SAFETY: it is attached.
-        if let Some(foreign) = unsafe { wake::make_ready(unit) } {
+        if let Some(foreign) = unsafe { wake::make_new_ready(unit) } {
             foreign.wake();
         }
         handle

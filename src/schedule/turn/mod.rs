@@ -256,17 +256,28 @@ impl Turn {
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         let work = self.work.get();
-        if self.how.get() == How::Timed && self.lasts(self.turn_began.get(), TURN_TIME) {
-            self.work.set(work.min(0));
-            return true;
+        if self.how.get() == How::Timed {
+            if self.lasts(self.turn_began.get(), TURN_TIME) {
+                self.work.set(work.min(0));
+                return true;
+            }
+        } else if self.how.get() != How::Counted {
+            // Somebody has asked for another reason: the world is looked at only between rounds.
+            self.check.set(i32::MIN);
+            return false;
         }
         self.check.set(work.wrapping_sub_unsigned(self.stride.get()));
         work <= 0
     }
 
+    /// Has it found out after the present poll whether the turn is over.
+    pub(crate) fn look_soon(&self) {
+        self.check.set(i32::MAX);
+    }
+
     /// Ends the turn. This is noticed after the present poll.
     pub(crate) fn end_now(&self) {
         self.work.set(0);
-        self.check.set(i32::MAX);
+        self.look_soon();
     }
 }

@@ -206,6 +206,11 @@ impl Unit {
         woken
     }
 
+    /// Whether it was woken since its latest poll by something other than a nursery that it polls.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.has(Flag::WOKEN)
+    }
+
     /// The unit's number. `run` has to be the unit's own.
     #[inline]
     pub(crate) fn id(&self, run: RunId) -> UnitId {

@@ -3,11 +3,13 @@
 //! [`Scope::refresh`]. `Scope::walk` and `Scope::make_ready` are in `mod`.
 
 use std::panic::Location;
+use std::ptr;
 
 use super::{Scope, Stage};
 use crate::error::{Cancelled, Reason};
 use crate::schedule::current::THREAD;
 use crate::schedule::foreign::{Foreign, wake_all};
+use crate::schedule::seen::onlookers::{self, Ends, Happening};
 
 /// How far a cancellation goes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -73,8 +75,21 @@ impl Scope {
         if self.own.replace(level) == Level::None && self.is_entered() {
             THREAD.with(|thread| thread.counts.cancelled.set(thread.counts.cancelled.get() + 1));
         }
+        if onlookers::is_looked_on() {
+            self.tell_of_cancellation(level, &why);
+        }
         drop(self.rare().why.replace(Some(why)));
         self.refresh();
+    }
+
+    #[cold]
+    fn tell_of_cancellation(&self, level: Level, why: &Cancelled) {
+        let gracefully = level == Level::Graceful && self.is_entered();
+        onlookers::happened(Happening::Cancelled {
+            scope: ptr::from_ref(self).cast(),
+            why: why.reason(),
+            ends: if gracefully { Ends::Gracefully } else { Ends::AtOnce },
+        });
     }
 
     /// Works out the effective level of this scope and of those below that depend on it, and makes

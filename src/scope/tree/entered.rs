@@ -9,6 +9,7 @@ use crate::schedule::current::{self, THREAD};
 use crate::schedule::foreign::wake_all;
 use crate::schedule::ids::RunId;
 use crate::schedule::remote::away;
+use crate::schedule::seen::onlookers::{self, Happening};
 use crate::scope::aside::Aside;
 use crate::scope::cancel_handle;
 use crate::scope::frame::hold_in_current;
@@ -185,6 +186,7 @@ impl Entered {
             THREAD.with(|thread| {
                 thread.counts.cancelled.set(thread.counts.cancelled.get().saturating_sub(1))
             });
+            onlookers::happened(Happening::Left { scope: ptr::from_ref(&*self.scope).cast() });
         }
     }
 

@@ -37,6 +37,7 @@ use crate::error::panic::FirstPanic;
 use crate::platform::part::part;
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
+use crate::schedule::seen::onlookers::{self, Happening};
 use crate::schedule::wake::KeptWaker;
 use crate::world::reactor::chunks::{Chunks, ReadinessRef};
 use crate::world::reactor::news::Queue;
@@ -94,11 +95,14 @@ impl Reactor {
         // would be taken for one of the latter. The kernel keeps no events for a source that is
         // gone.
         let mut woken = self.woken.take();
+        let mut events = 0;
         let waited = self.queue.borrow_mut().wait(timeout, |key, news| {
+            events += 1;
             if let Some(readiness) = self.chunks.borrow().find(key) {
                 readiness.tell(news, &mut woken); // this runs no foreign code
             }
         });
+        onlookers::happened(Happening::Events(events));
         let mut panic = FirstPanic::new();
         panic.catch_each(&mut woken.drain(..), KeptWaker::wake);
         self.woken.replace(woken);

@@ -17,7 +17,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(super) const fn new() -> Counts {
+    pub(in crate::schedule) const fn new() -> Counts {
         Counts {
             handed: Cell::new(0),
             cancelled: Cell::new(0),
@@ -27,7 +27,7 @@ impl Counts {
     }
 
     /// Exchanges them for those of another run.
-    pub(super) fn swap(&self, other: &Counts) {
+    pub(in crate::schedule) fn swap(&self, other: &Counts) {
         swap_cells!(self, other: handed, cancelled, starts, scopes);
     }
 }
