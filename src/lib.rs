@@ -59,7 +59,8 @@
 //! | decide what becomes of generators left half-way | [`set_asyncgen_hooks`], [`AsyncgenHooks`], [`Unfinished`] |
 //! | set up and clean up | [`context_manager()`], [`with`] |
 //! | yield inside scopes | [`safe_channel()`], [`prevent_yields`], [`YieldInCancelScope`] |
-//! | see what a program is doing | [`inspect::dump`](inspect::dump()), [`Token::dump`], [the page][of-page] |
+//! | see what a program is doing | [`inspect::dump`](inspect::dump()), [`Token::dump`], [`inspect::metrics`](inspect::metrics()), [the page][of-page] |
+//! | be called at what happens | [`inspect::Instrument`], [`Builder::instrument`] |
 //! | test | [`testing::explore`](testing::explore()), [`testing::VirtualClock`], [`Builder::seed`], [`Builder::detect_deadlock`], [`Builder::fail_when_stuck`], [`testing::statistics`](testing::statistics()) |
 //!
 //! The [`guide`] explains how these fit together:

@@ -144,8 +144,12 @@ pub const FUNCTIONS: &[Function] = &[
     operation("hyper::serve_tower", &[]),
     other("hyper::upgrade", &[body(1, Task)]),
     operation("idle", &[body(0, Inside("a section that is idle"))]),
+    other("inspect::add_instrument", &[]),
     other("inspect::dump", &[]),
+    other("inspect::enable", &[]),
+    other("inspect::metrics", &[]),
     operation("inspect::serve", &[]),
+    other("inspect::to_prometheus", &[]),
     other("interval", &[]),
     other("interval_at", &[]),
     operation(

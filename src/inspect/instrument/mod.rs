@@ -39,8 +39,8 @@ use crate::schedule::seen::onlookers::{self, Onlooker};
 ///
 /// The *steps* of a task are what it does between two waits, as in Trio. They are not nested: the
 /// step of a task in a nursery is not part of one of the task that has opened the nursery. A task
-/// that only waits for its nursery has none. A step that is interrupted by others, because a
-/// combinator such as `join!` polls a nursery and something else, is told in parts.
+/// that only waits for its nursery has none. If a combinator such as `join!` polls a nursery and
+/// then something else, the step is over when one in the nursery begins.
 ///
 /// # Panics
 ///

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use crate::error::Spawned;
 use crate::error::panic::{self, quietly, report};
 use crate::inspect::instrument::{Instrument, TaskInfo};
 use crate::nursery::core::Core;
@@ -43,15 +44,15 @@ struct State {
 
 struct Poll {
     unit: UnitId,
-    /// What becomes of the present step when the poll is over.
-    after: After,
+    /// What becomes of a step that is going on when the poll is over.
+    step: Step,
 }
 
-enum After {
-    /// It goes on.
-    Same,
-    /// It ends, and the one goes on that was interrupted, if there was one.
-    Resumes(Option<TaskInfo>),
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It was going on before.
+    GoesOn,
+    Ends,
 }
 
 enum Event {
@@ -180,16 +181,21 @@ impl Told {
         let id = unit.id(current::current_run());
         let task = if occasion == Occasion::Woken { task_of(unit) } else { None };
         let state = &mut *self.state.borrow_mut();
-        let after = match task {
-            Some(task) if state.step.as_ref() != Some(&task) => {
-                let interrupted = state.step.replace(task.clone());
-                state.queue.extend(interrupted.clone().map(Event::AfterStep));
-                state.queue.push_back(Event::BeforeStep(task));
-                After::Resumes(interrupted)
+        let step = task.map_or(Step::GoesOn, |task| state.begin_step(task));
+        state.polls.push(Poll { unit: id, step });
+    }
+
+    /// The innermost unit that is being polled goes on by itself.
+    fn go_on(&self) {
+        let state = &mut *self.state.borrow_mut();
+        if state.step.is_none()
+            && let Some(mut poll) = state.polls.pop()
+        {
+            if let Some(task) = Core::task_with(poll.unit) {
+                poll.step = state.begin_step(TaskInfo::of(task));
             }
-            _ => After::Same,
-        };
-        state.polls.push(Poll { unit: id, after });
+            state.polls.push(poll);
+        }
     }
 
     fn end_poll(&self, unit: &Unit) {
@@ -197,11 +203,22 @@ impl Told {
         let state = &mut *self.state.borrow_mut();
         // Those that began before the instrument was added are not on the list.
         let Some(poll) = state.polls.pop_if(|poll| poll.unit == id) else { return };
-        if let After::Resumes(interrupted) = poll.after {
+        if poll.step == Step::Ends {
             state.queue.extend(state.step.take().map(Event::AfterStep));
-            state.queue.extend(interrupted.clone().map(Event::BeforeStep));
-            state.step = interrupted;
         }
+    }
+}
+
+impl State {
+    /// Begins a step of a task, unless that is going on. Another one ends.
+    fn begin_step(&mut self, task: TaskInfo) -> Step {
+        if self.step.as_ref() == Some(&task) {
+            return Step::GoesOn;
+        }
+        let interrupted = self.step.replace(task.clone());
+        self.queue.extend(interrupted.map(Event::AfterStep));
+        self.queue.push_back(Event::BeforeStep(task));
+        Step::Ends
     }
 }
 
@@ -224,6 +241,13 @@ impl Onlooker for Told {
     fn after_poll(&self, unit: &Unit) {
         if self.is_active() {
             self.end_poll(unit);
+            self.tell();
+        }
+    }
+
+    fn goes_on(&self) {
+        if self.is_active() {
+            self.go_on();
             self.tell();
         }
     }
@@ -259,6 +283,11 @@ impl std::fmt::Debug for Told {
 
 /// The task that a unit belongs to.
 fn task_of(unit: &Unit) -> Option<TaskInfo> {
-    let (id, spawned) = Core::task_of(unit)?;
-    Some(TaskInfo { id: id.in_run(), spawned })
+    Core::task_of(unit).map(TaskInfo::of)
+}
+
+impl TaskInfo {
+    fn of((id, spawned): (UnitId, Spawned)) -> TaskInfo {
+        TaskInfo { id: id.in_run(), spawned }
+    }
 }

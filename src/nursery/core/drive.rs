@@ -162,6 +162,9 @@ impl Core {
         body: &mut Body<'_>,
     ) -> Poll<()> {
         let driven = self.drain_ready::<Somebody>(host, scheduler, passage, body);
+        if driven.is_ready() {
+            onlookers::gone_on();
+        }
         // Nurseries around this one may have begun to poll when nobody looked on.
         THREAD.with(|thread| thread.turn.look_soon());
         driven

@@ -12,6 +12,12 @@ use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
 
 impl Core {
+    /// The task that the unit with this number belongs to, if the present run still has it.
+    pub(crate) fn task_with(unit: UnitId) -> Option<(UnitId, Spawned)> {
+        // SAFETY: units that the table finds are alive (invariant 1 of `schedule::units::unit`).
+        Core::task_of(unsafe { &*table::lookup(unit)? })
+    }
+
     /// The task that an attached unit of the present run belongs to: its number, where it was
     /// spawned, and its name. A child is a task. A nursery's body belongs to the task that last
     /// polled the nursery, and at last to the main future, whose number is that of the run's own body.

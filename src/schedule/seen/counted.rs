@@ -18,8 +18,8 @@ numbers! {
     pub struct Counted {
         /// For how long these have been counted. In a sum, the time of all runs together.
         pub elapsed: Duration as Sum,
-        /// For how long the run was not asleep. Divided by `elapsed`, this is how busy its thread
-        /// was. For a run that is a guest, this includes the time of its host's other tasks.
+        /// For how long the run was not asleep. Divided by the time elapsed, this is how busy its
+        /// thread was. For a run that is a guest, this includes the time of its host's other tasks.
         pub busy: Duration as Sum,
         /// For how long the run was asleep, because nothing in it could go on.
         pub parked: Duration as Sum,
@@ -49,7 +49,7 @@ numbers! {
         pub scheduled: Duration as Sum,
         /// For how long a task that was ready had to wait for its turn, at most.
         pub longest_scheduled: Duration as Longest,
-        /// How often a task had waited for something when it was woken.
+        /// How often a task had waited when it was woken, for its nursery perhaps.
         pub idles: u64 as Count,
         /// For how long tasks had waited when they were woken, all together.
         pub idle: Duration as Sum,

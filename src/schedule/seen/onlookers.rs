@@ -71,6 +71,10 @@ pub(crate) trait Onlooker {
         let _ = unit;
     }
 
+    /// The unit that is being polled goes on by itself, because a nursery that it polls has ended.
+    /// Foreign code may run.
+    fn goes_on(&self) {}
+
     /// A child has ended, or the run's body: in the poll that is about to be
     /// [over](Self::after_poll), or because it is about to be dropped. It is still attached to its
     /// nursery. No foreign code may run.
@@ -239,6 +243,11 @@ pub(crate) fn ended(unit: &Unit) {
     if is_looked_on() {
         tell(&|onlooker| onlooker.ended(unit));
     }
+}
+
+/// Tells that the unit around a nursery goes on, because the nursery has ended. Foreign code may run.
+pub(crate) fn gone_on() {
+    tell(&|onlooker| onlooker.goes_on());
 }
 
 /// Tells that the run is about to sleep. Foreign code may run.

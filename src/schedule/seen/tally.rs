@@ -224,6 +224,16 @@ impl Onlooker for Tally {
         }
     }
 
+    fn goes_on(&self) {
+        let state = &mut *self.0.borrow_mut();
+        state.pass_time(now());
+        if let Some(poll) = state.polls.last_mut()
+            && poll.occasion == Occasion::Nurseries
+        {
+            (poll.occasion, poll.took) = (Occasion::Woken, 0);
+        }
+    }
+
     fn ended(&self, _: &Unit) {
         self.0.borrow_mut().counted.ended += 1;
     }
