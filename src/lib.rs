@@ -111,6 +111,7 @@
 //! | `tokio` | | [libraries that need tokio's runtime][of-tokio]; runs [inside tokio's programs](guide::inside_tokio) |
 //! | `tower` | | [services of the crate `tower`, such as axum's routers][of-tower], in place of a handler; includes `hyper` |
 //! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, TLS, [pipes](pipe), files and standard streams |
+//! | `console` | | what a program does, in [`tokio-console`](guide::what_is_it_doing#tokio-console) |
 //! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
 //!
 //! # Limits
@@ -173,6 +174,7 @@
     not(all(
         unix,
         not(loom),
+        feature = "console",
         feature = "fs",
         feature = "hyper",
         feature = "inspect",

@@ -179,6 +179,48 @@
 //! The remedy is to give each visitor a nursery of its own, and to make `keep_alive` a
 //! [service](crate::Nursery::service) there: it is cancelled when the visitor leaves.
 //!
+//! # tokio-console
+//!
+//! With the feature `console`, a run is shown in [`tokio-console`], a program for the terminal: each
+//! task with its name and its place, how often it was polled and woken, for how long it was busy,
+//! ready and idle, live and for a while after its end. It is the program that tokio's users have, and
+//! needs no tokio in yours.
+//!
+//! ```toml
+//! seedbed = { version = "0.1", features = ["console"] }
+//! console-subscriber = "0.5"
+//! ```
+//!
+//! ```ignore
+//! fn main() -> seedbed::Result<()> {
+//!     console_subscriber::init(); // a thread of its own answers on port 6669
+//!     seedbed::run(async { /* … */ })
+//! }
+//! ```
+//!
+//! `console-subscriber` wants a flag that says that there is a runtime which talks to it:
+//!
+//! ```sh
+//! RUSTFLAGS='--cfg console_without_tokio_unstable' cargo run
+//! cargo install tokio-console && tokio-console   # in another terminal
+//! ```
+//!
+//! The example `http_server` of this repository has it built in if it is compiled with that flag.
+//!
+//! * **The time of a task is its own**, not that of its children, which it polls. A task that only
+//!   waits for a nursery is idle, and what the console calls a poll is a stretch of its own code. The
+//!   body of a nursery is part of the task that has opened it.
+//! * **Names** are those of [`Nursery::named`](crate::Nursery::named); the main future is called
+//!   "main". The field `nursery` says where the nursery of a task was opened, and a task has the
+//!   number that it has in a dump's JSON.
+//! * **Functions of [`to_thread`](crate::to_thread())** are of the kind "blocking".
+//! * **Resources** are not shown. A [dump](crate::inspect) says what each task waits for.
+//! * **Your own spans** stay as they are: one that is set around a nursery holds for all that runs in
+//!   it. Each time a task goes on inside of it, it is left and entered once more.
+//! * **It costs** a few microseconds a poll while somebody listens, as in any runtime, and nothing
+//!   otherwise. Who listens may be installed before the run or in it, for all threads.
+//!
+//! [`tokio-console`]: https://docs.rs/tokio-console
 #![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: crate::inspect::Server")]
 #![cfg_attr(
     not(all(unix, not(loom), feature = "inspect")),

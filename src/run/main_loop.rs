@@ -42,6 +42,8 @@ impl Run {
         interrupted: &dyn Fn(),
     ) -> Result<T> {
         let system = Guard::new(self.system.core().clone(), Runs::Body)?;
+        #[cfg(feature = "console")]
+        self.console.look();
         system.tell_begun();
         let mut outcome = None;
         let mut panic = FirstPanic::new();
@@ -265,6 +267,8 @@ impl Run {
         if at == At::Look {
             *wait = Wait::default();
             self.history.note(&self.clock);
+            #[cfg(feature = "console")]
+            self.console.look();
             self.scheduler.check_rounds()?;
             self.scheduler.have_loop();
             if let Some(payload) = self.panicked.take() {

@@ -111,6 +111,8 @@ pub(crate) struct Run {
     scheduler: Scheduler,
     history: History,
     onlookers: Onlookers,
+    #[cfg(feature = "console")]
+    console: crate::snapshot::console::Told,
     detect_deadlock: bool,
     lookout: RefCell<Lookout>,
     /// Records of deliveries to operations for which the thread had no place.
@@ -188,6 +190,8 @@ impl Run {
             scheduler: Scheduler::new(choices.order(), choices.budget, &Outlook, looks_from),
             history: History::new(),
             onlookers: Onlookers::default(),
+            #[cfg(feature = "console")]
+            console: crate::snapshot::console::Told::default(),
             detect_deadlock: choices.detect_deadlock,
             lookout: RefCell::new(Lookout::new(immediate)),
             handed: Records::default(),

@@ -133,6 +133,7 @@ fn make_ready_and_wake(unit: Option<*const Unit>) {
     if let Some(unit) = unit {
         // SAFETY: invariant 1: the table knows it, or it is being polled.
         let foreign = unsafe { make_ready(unit) };
+        onlookers::after_wake();
         if let Some(foreign) = foreign {
             foreign.wake();
         }

@@ -13,9 +13,12 @@
 //! | `changes` | what has changed from one dump to the next, as JSON |
 //! | `remote` | asking a run from another thread: a dump |
 //! | `on_signal` | a dump when a signal comes |
+//! | `console` | what `tokio-console` is told of a task, and when it begins to listen |
 
 mod alike;
 pub(crate) mod changes;
+#[cfg(feature = "console")]
+pub(crate) mod console;
 pub(crate) mod dump;
 pub(crate) mod json;
 #[cfg(all(unix, not(loom), feature = "signal"))]

@@ -43,8 +43,13 @@ impl Surroundings for Span {
         span(name).in_scope(f)
     }
 
+    /// The span of the task itself, which `tokio-console` is told of with the feature `console`, is
+    /// the current one only where no other is.
     fn here() -> &'static str {
-        tracing::Span::current().metadata().map_or("nothing", |metadata| metadata.name())
+        match tracing::Span::current().metadata() {
+            Some(metadata) if metadata.name() != "runtime.spawn" => metadata.name(),
+            _ => "nothing",
+        }
     }
 }
 

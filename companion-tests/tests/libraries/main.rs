@@ -13,6 +13,7 @@
 //! | `grpc` | tonic, client and server |
 //! | `quic` | quinn, client and server |
 //! | `websocket` | tokio-tungstenite, with a server over this crate's streams |
+//! | `console` | what `tokio-console` is told, by console-subscriber |
 //! | `elsewhere` | all of them from other threads, and on two cores |
 #![cfg(target_os = "linux")]
 
@@ -20,6 +21,7 @@
 #[allow(dead_code, reason = "these tests need a part of it")]
 mod alone;
 mod certificate;
+mod console;
 mod cut;
 mod elsewhere;
 mod grpc;

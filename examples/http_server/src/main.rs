@@ -18,6 +18,12 @@
 //! `--tls` makes a certificate for `localhost` when it is first used, and keeps it with its key in
 //! the file `localhost.pem`. Each core has a page of its own: that of core 1 is on the next port.
 //!
+//! `tokio-console` shows what it does, if it is compiled so:
+//!
+//! ```text
+//! RUSTFLAGS='--cfg console_without_tokio_unstable' cargo run --release -p http_server
+//! ```
+//!
 //! Ctrl-C or SIGTERM stops it, on all cores, once every request that has arrived is answered.
 
 use std::cell::Cell;
@@ -49,7 +55,10 @@ struct App {
 }
 
 fn main() -> Result<()> {
+    #[cfg(not(console_without_tokio_unstable))]
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    #[cfg(console_without_tokio_unstable)]
+    console_subscriber::init();
     let Options { port, cores, tls, inspect } = options()?;
     let tls = match tls {
         true => Some(certificate::server(Path::new("localhost.pem"))?),

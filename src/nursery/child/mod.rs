@@ -62,6 +62,8 @@ struct VTable {
     fail: unsafe fn(NonNull<Child>, Option<Cancelled>),
     take: unsafe fn(NonNull<Child>, *mut ()),
     free: unsafe fn(NonNull<Child>),
+    /// The size of the future.
+    size: usize,
     /// Whether there is anything to drop once the child has ended with a value.
     needs_drop: bool,
     /// Where the child was spawned, and its name. `None` for a child without a name.
@@ -91,6 +93,7 @@ impl<F: Future<Output = Result<T>>, T, L: Label> Node<F, T, L> {
         fail: Self::fail,
         take: Self::take,
         free: Self::free,
+        size: size_of::<F>(),
         needs_drop: needs_drop::<T>() || needs_drop::<L>(),
         spawned: Self::SPAWNED,
         in_scope: Some(&Self::IN_SCOPE),
@@ -101,6 +104,7 @@ impl<F: Future<Output = Result<T>>, T, L: Label> Node<F, T, L> {
         fail: Self::fail_in_scope,
         take: Self::take_in_scope,
         free: Self::free_in_scope,
+        size: size_of::<F>(),
         needs_drop: true, // the scope
         spawned: Self::SPAWNED,
         in_scope: None,
@@ -237,6 +241,11 @@ impl Child {
             None => Spawned::At(this.place),
             Some(spawned) => unsafe { spawned(child) },
         }
+    }
+
+    /// The size of a child's future.
+    pub(crate) fn size(&self) -> usize {
+        self.vtable.get().size
     }
 
     /// Polls the future of a child.

@@ -162,12 +162,17 @@ impl Core {
         body: &mut Body<'_>,
     ) -> Poll<()> {
         let driven = self.drain_ready::<Somebody>(host, scheduler, passage, body);
-        if driven.is_ready() {
-            onlookers::gone_on();
-        }
         // Nurseries around this one may have begun to poll when nobody looked on.
         THREAD.with(|thread| thread.turn.look_soon());
-        driven
+        self.tell_returned(driven)
+    }
+
+    /// Tells that the nursery returns to whatever polls it. Foreign code may run.
+    fn tell_returned(&self, driven: Poll<()>) -> Poll<()> {
+        if driven.is_ready() {
+            self.open.set(false); // it takes no children any more
+        }
+        onlookers::after_nursery(driven)
     }
 
     /// Polls the body of a nursery that was just opened. `Ready` when all have ended.
@@ -223,7 +228,7 @@ impl Core {
     ) -> Poll<()> {
         let Some(unit) = scheduler.ahead.step(&self.roster) else { return Poll::Pending };
         // Perhaps it is nobody, in this case.
-        self.end_if(self.poll_unit::<Somebody>(host, unit, body))
+        self.tell_returned(self.end_if(self.poll_unit::<Somebody>(host, unit, body)))
     }
 
     /// Polls a child, or the body. Once the body has ended, its unit is made ready when there is

@@ -8,8 +8,11 @@
 //! | `tally` | counting what happens |
 //! | `counted` | what is counted |
 //! | `numbers` | numbers with names and units |
+//! | `console` | what `tokio-console` is told |
 
 pub(super) mod attention;
+#[cfg(feature = "console")]
+pub(crate) mod console;
 pub(crate) mod counted;
 pub(crate) mod counts;
 pub(crate) mod numbers;

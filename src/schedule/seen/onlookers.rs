@@ -31,6 +31,7 @@
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::Reason;
@@ -71,16 +72,28 @@ pub(crate) trait Onlooker {
         let _ = unit;
     }
 
-    /// The unit that is being polled goes on by itself, because a nursery that it polls has ended.
-    /// Foreign code may run.
-    fn goes_on(&self) {}
-
     /// A child has ended, or the run's body: in the poll that is about to be
     /// [over](Self::after_poll), or because it is about to be dropped. It is still attached to its
     /// nursery. No foreign code may run.
     fn ended(&self, unit: &Unit) {
         let _ = unit;
     }
+
+    /// A nursery that was polled returns to the unit that polls it. By default only one that has ended
+    /// counts, because then the unit [goes on](Self::goes_on). Foreign code may run.
+    fn after_nursery(&self, driven: Poll<()>) {
+        if driven.is_ready() {
+            self.goes_on();
+        }
+    }
+
+    /// The unit that is being polled goes on by itself, because a nursery that it polls has ended.
+    /// Foreign code may run.
+    fn goes_on(&self) {}
+
+    /// Something was [woken](Self::woken), and foreign code may run. This is told only with the
+    /// feature `console`, which wants the time of a wake.
+    fn after_wake(&self) {}
 
     /// The run is about to sleep, for so long at most. Foreign code may run. If something is ready
     /// afterwards, the run does not sleep.
@@ -245,9 +258,18 @@ pub(crate) fn ended(unit: &Unit) {
     }
 }
 
-/// Tells that the unit around a nursery goes on, because the nursery has ended. Foreign code may run.
-pub(crate) fn gone_on() {
-    tell(&|onlooker| onlooker.goes_on());
+/// Tells that a nursery returns to whatever polls it. Foreign code may run.
+pub(crate) fn after_nursery(driven: Poll<()>) -> Poll<()> {
+    tell(&|onlooker| onlooker.after_nursery(driven));
+    driven
+}
+
+/// Tells that foreign code may run after a wake.
+#[inline(always)]
+pub(crate) fn after_wake() {
+    if cfg!(feature = "console") && is_looked_on() {
+        tell(&|onlooker| onlooker.after_wake());
+    }
 }
 
 /// Tells that the run is about to sleep. Foreign code may run.

@@ -97,6 +97,7 @@ impl Scope {
     fn refresh(&self) {
         let mut foreign = Vec::new();
         self.refresh_into(&mut foreign);
+        onlookers::after_wake();
         wake_all(foreign);
     }
 

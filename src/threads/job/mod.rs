@@ -306,6 +306,8 @@ impl Jobs {
             },
             token,
         });
+        #[cfg(feature = "console")]
+        let work = crate::schedule::seen::console::job(work, place);
         let work = match &self.surroundings {
             Some(surroundings) => surrounded(surroundings.clone(), work),
             None => work,
