@@ -13,8 +13,9 @@ type Place = &'static Location<'static>;
 /// A task, or a part of one, that does not go on although it could.
 ///
 /// This is an error of [`run`](crate::run) only if the program
-/// [asked for it](crate::Builder::fail_when_stuck); otherwise it is reported through `tracing`. The
-/// guide [says more](crate::guide::scheduling#a-stuck-task-says-so).
+/// [asked for it](crate::Builder::fail_when_stuck); otherwise it is reported through `tracing`, with
+/// the part of a [dump](crate::inspect) that it is about in the field `dump`. The guide [says
+/// more](crate::guide::scheduling#a-stuck-task-says-so).
 ///
 /// ```
 /// fn parked(error: &seedbed::Error) -> bool {
@@ -27,6 +28,7 @@ pub struct Stuck {
     what: What,
     place: Place,
     tasks: Vec<Spawned>,
+    dump: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,41 +64,50 @@ impl fmt::Display for Exclusive {
 }
 
 impl Stuck {
+    fn new(what: What, place: Place, tasks: Vec<Spawned>) -> Stuck {
+        Stuck { what, place, tasks, dump: Arc::from("") }
+    }
+
+    /// The same with the text of a dump of the run.
+    pub(crate) fn with_dump(self, dump: String) -> Stuck {
+        Stuck { dump: dump.into(), ..self }
+    }
+
     /// A nursery that has work ready. `tasks` are its ready children.
     pub(crate) fn nursery(place: Place, tasks: Vec<Spawned>) -> Stuck {
-        Stuck { what: What::Nursery, place, tasks }
+        Stuck::new(What::Nursery, place, tasks)
     }
 
     /// A scope in which an operation has been given what it waits for.
     pub(crate) fn scope(place: Place) -> Stuck {
-        Stuck { what: What::Scope, place, tasks: Vec::new() }
+        Stuck::new(What::Scope, place, Vec::new())
     }
 
     /// A scope that is still open although it is cancelled. If it is a nursery's, `tasks` are
     /// its children.
     pub(crate) fn cancelled_scope(place: Place, tasks: Vec<Spawned>, why: Cancelled) -> Stuck {
-        Stuck { what: What::Cancelled(why), place, tasks }
+        Stuck::new(What::Cancelled(why), place, tasks)
     }
 
     /// A scope that is shielded from a cancellation, and stays open.
     pub(crate) fn clean_up(place: Place, why: Cancelled) -> Stuck {
-        Stuck { what: What::CleanUp(why), place, tasks: Vec::new() }
+        Stuck::new(What::CleanUp(why), place, Vec::new())
     }
 
     /// A nursery that is open only because of a `start`.
     pub(crate) fn start(place: Place) -> Stuck {
-        Stuck { what: What::Start, place, tasks: Vec::new() }
+        Stuck::new(What::Start, place, Vec::new())
     }
 
     /// A function on another thread that waits for the run, in which nothing goes on.
     pub(crate) fn job(asks: Asks) -> Stuck {
-        Stuck { what: What::Job(asks), place: asks.job, tasks: Vec::new() }
+        Stuck::new(What::Job(asks), asks.job, Vec::new())
     }
 
     /// An operation that was given something, and keeps it from all others. `place` is where it was
     /// called.
     pub(crate) fn operation(place: Place, given: Exclusive) -> Stuck {
-        Stuck { what: What::Operation(given), place, tasks: Vec::new() }
+        Stuck::new(What::Operation(given), place, Vec::new())
     }
 
     /// Where the nursery or the scope was opened, or where `to_thread` or the operation was called.
@@ -121,6 +132,26 @@ impl Stuck {
             What::Cancelled(why) | What::CleanUp(why) => Some(why),
             What::Nursery | What::Scope | What::Start | What::Job(_) | What::Operation(_) => None,
         }
+    }
+
+    /// What each task of the run was doing: the text of a [dump](crate::inspect).
+    ///
+    /// ```
+    /// use seedbed::{Builder, Stuck, cancel_scope};
+    ///
+    /// let error = Builder::new().fail_when_stuck(true).run(async {
+    ///     cancel_scope(async |scope| {
+    ///         scope.cancel();
+    ///         std::future::pending::<()>().await;
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// });
+    /// let stuck: &Stuck = error.as_ref().unwrap_err().find().unwrap();
+    /// assert!(stuck.dump().contains("in a future of another crate"));
+    /// ```
+    pub fn dump(&self) -> &str {
+        &self.dump
     }
 
     /// Whether a reader would take the two for the same report.

@@ -113,7 +113,9 @@
 //! Such a state is reported once, when it has lasted a second (ten seconds for clean-up); on a
 //! virtual clock, it is reported at once. With
 //! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck), which is meant for tests, it is
-//! the error [`Stuck`](crate::Stuck).
+//! the error [`Stuck`](crate::Stuck). Either has what a [dump](crate::inspect) says: the warning, in its
+//! field `dump`, of the nursery or scope in question, and the error, in
+//! [`Stuck::dump`](crate::Stuck::dump), of the whole run.
 //!
 //! A single operation may also be parked, as when a `select!` in a loop keeps the same
 //! [`recv`](crate::Receiver::recv). That is ordinary. But if the operation is given something that
@@ -126,6 +128,20 @@
 //! Not everything is found. An operation is not reported when it was given something that others
 //! can have too, such as an [`Event`](crate::Event); nor is a parked scope in which nothing but a
 //! timer is ready; nor are nurseries and scopes while the thread never runs out of work.
+//!
+//! # A blocked thread says so
+//!
+//! A task that blocks the thread, or computes for long without an `await`, holds up everything else in
+//! its run. In a build with debug assertions, a task that has done so for a second is warned of while
+//! it still does, by its name and the place where it was spawned, and once more with the length when
+//! it goes on. [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) sets another limit,
+//! also for release builds:
+//!
+//! ```text
+//! WARN blocked: the task "thumbnails" spawned at src/main.rs:41:15 has held the thread of the run at
+//! src/main.rs:12:14 for 1 s so far, and nothing else in the run goes on meanwhile; give what blocks
+//! to `to_thread`, and have what computes `yield_now` now and then
+//! ```
 //!
 //! # Blocking work
 //!
@@ -161,9 +177,10 @@
 //! The threads are shared by all runs of the process, and end after ten idle seconds. A forked
 //! process starts with none of them; fork outside `run`.
 //!
-//! A function that hangs keeps its run from ending. When a run has waited five seconds for a
-//! function whose scope is cancelled, or for one that delays the end of the run, a warning says
-//! where it was called.
+//! A function that hangs keeps its run from ending. When a run has waited for five seconds, or for as
+//! long as [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) says, for a function
+//! whose scope is cancelled, or for one that delays the end of the run, a warning says where it was
+//! called, and which scope it holds up.
 //!
 //! # Other threads
 //!

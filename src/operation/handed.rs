@@ -3,14 +3,14 @@
 //!
 //! A waiting operation is given a permit or a message, and fetches it when it is next polled, which
 //! is nearly always soon. But if the operation is parked inside something that its task no longer
-//! polls, it never fetches the thing, and keeps it from everybody else. [`run::withheld_messages`] looks
-//! for such operations.
+//! polls, it never fetches the thing, and keeps it from everybody else. [`run::stuck`] looks for such
+//! operations.
 //!
 //! A delivery is recorded for each message to a waiting task, so this has to be cheap. Each thread
 //! has 64 places for the records, and a bit for each that says whether it is taken. Only when all
 //! are taken are further records kept by the run.
 //!
-//! [`run::withheld_messages`]: crate::run
+//! [`run::stuck`]: crate::run
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;

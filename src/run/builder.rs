@@ -17,6 +17,7 @@ use crate::platform::Arc;
 use crate::platform::clock::Clock;
 use crate::platform::on_large_stack;
 use crate::platform::virtual_clock::VirtualClock;
+use crate::run::blocked::Limit;
 use crate::run::companion::{Accompany, Beside};
 #[cfg(all(debug_assertions, unix, not(loom)))]
 use crate::run::guest;
@@ -87,6 +88,7 @@ pub struct Builder {
     pub(super) ctrl_c: bool,
     pub(super) detect_deadlock: bool,
     pub(super) fail_when_stuck: bool,
+    pub(super) blocked: Limit,
     pub(super) companion: Option<Rc<dyn Accompany>>,
     pub(super) attends: Vec<Attend>,
     #[cfg(all(unix, not(loom), feature = "net"))]
@@ -107,6 +109,7 @@ impl Builder {
             ctrl_c: true,
             detect_deadlock: false,
             fail_when_stuck: false,
+            blocked: Limit::ByDefault,
             companion: None,
             attends: Vec::new(),
             #[cfg(all(unix, not(loom), feature = "net"))]
@@ -124,6 +127,7 @@ impl Builder {
             .ctrl_c(false)
             .detect_deadlock(true)
             .fail_when_stuck(true)
+            .warn_when_blocked(None)
     }
 
     /// Has somebody look on in the run, from before it begins.

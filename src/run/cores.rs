@@ -113,6 +113,7 @@ impl Builder {
             ctrl_c,
             detect_deadlock,
             fail_when_stuck,
+            blocked,
             companion,
             attends,
             #[cfg(all(unix, not(loom), feature = "net"))]
@@ -148,6 +149,7 @@ impl Builder {
                 budget,
                 ctrl_c,
                 fail_when_stuck,
+                blocked,
                 #[cfg(all(unix, not(loom), feature = "net"))]
                 resolver: resolver.clone(),
                 #[cfg(all(unix, not(loom), feature = "signal"))]

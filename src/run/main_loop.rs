@@ -16,7 +16,8 @@ use crate::generator::finalize::{abandon_all, finalize_all};
 use crate::nursery::core::{Body, Core, Guard, Runs};
 use crate::platform::clock::{self, Nanos};
 use crate::run::Run;
-use crate::run::stuck::Idle;
+use crate::run::blocked::Watched;
+use crate::run::stuck::{Idle, text_of_dump};
 use crate::schedule::current::THREAD;
 use crate::schedule::order::Others;
 use crate::schedule::remote::inbox::Asleep;
@@ -28,7 +29,6 @@ use crate::scope::{
     self,
     tree::{Level, Scope},
 };
-use crate::snapshot::dump::dump;
 
 impl Run {
     /// Polls the main future to its end, and then everything it leaves behind.
@@ -344,7 +344,10 @@ impl Run {
         if self.guest.is_some() {
             return Ok(Some(Step::Park { asleep, time, next }));
         }
-        let slept = self.reactor.poll(time);
+        let slept = {
+            let _sleeps = self.watched.as_ref().map(Watched::sleeps);
+            self.reactor.poll(time)
+        };
         drop(asleep);
         onlookers::slept();
         slept?;
@@ -391,8 +394,7 @@ impl Run {
         };
         if self.detect_deadlock && nothing_comes {
             let asks = self.jobs.asking().pop().map(|(_, asks)| asks);
-            let dump = dump().map_or_else(|error| error.to_string(), |dump| dump.to_string());
-            return Err(Deadlock::new(asks, dump).into());
+            return Err(Deadlock::new(asks, text_of_dump()).into());
         }
         let passed_over = self.look_for_withheld();
         let looks = stuck.into_iter().chain(passed_over).chain(self.look_for_overdue()).min();

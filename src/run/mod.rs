@@ -11,12 +11,12 @@
 //! | `flood` | what a run does in a flood of wakes from other threads |
 //! | `cores` | a run on each of several cores |
 //! | `companion` | what accompanies a run |
-//! | `stuck` | finding stuck code |
-//! | `withheld_messages` | finding tasks that were given something and do not take it |
-//! | `overdue_jobs` | reporting which functions on other threads a run waits for |
+//! | `stuck/` | finding what does not go on although it could |
+//! | `blocked/` | finding what holds the thread |
 //! | `outside` | things that may still come to a run in which nothing can go on |
 //! | `within_tokio` | telling a program that calls `run` in a task of tokio's |
 
+mod blocked;
 mod builder;
 pub(crate) mod companion;
 #[cfg(not(loom))]
@@ -26,10 +26,8 @@ mod guest;
 mod look;
 mod main_loop;
 mod outside;
-mod overdue_jobs;
 mod parts;
 mod stuck;
-mod withheld_messages;
 #[cfg(all(not(loom), feature = "tokio"))]
 mod within_tokio;
 
@@ -55,11 +53,13 @@ use crate::nursery::system::System;
 use crate::operation::handed::Records;
 use crate::platform::Arc;
 use crate::platform::clock::{Clock, Nanos};
+use crate::run::blocked::Watched;
 use crate::run::flood::Flood;
 use crate::run::guest::park::Hosted;
 use crate::run::look::Outlook;
 use crate::run::stuck::Lookout;
-use crate::run::withheld_messages::Withheld;
+use crate::run::stuck::overdue_jobs::OVERDUE;
+use crate::run::stuck::withheld_messages::Withheld;
 use crate::schedule::current::Progress;
 use crate::schedule::remote::away;
 use crate::schedule::remote::inbox::{Alarm, Batch};
@@ -119,6 +119,10 @@ pub(crate) struct Run {
     handed: Records,
     withheld: Withheld,
     fail_when_stuck: bool,
+    /// What the watchdog sees of the run, if it watches it.
+    watched: Option<Watched>,
+    /// How long the run waits for a job that ought to end before it reports this.
+    overdue: Nanos,
     /// The nursery in which everything runs.
     system: System,
     /// The generators that were iterated and have not ended.
@@ -180,6 +184,7 @@ impl Run {
             without_checkpoint: WithoutCheckpoint::default(),
             interrupt: RefCell::new(None),
             interrupted: Cell::new(false),
+            watched: choices.watched(&clock, place),
             clock,
             timers: TimersOfRun::new(number),
             reactor,
@@ -197,6 +202,7 @@ impl Run {
             handed: Records::default(),
             withheld: Withheld::default(),
             fail_when_stuck: choices.fail_when_stuck,
+            overdue: choices.blocked.set().unwrap_or(OVERDUE),
             system: System::new(place),
             generators: Generators::default(),
             jobs: Jobs::new(surroundings),
@@ -209,6 +215,9 @@ impl Run {
             guest,
             _pool: pool::open(),
         });
+        if run.watched.is_some() {
+            run.scheduler.ahead.begin_to_show();
+        }
         let resident = Rc::downgrade(&run);
         away::move_in(number, resident);
         Ok(run)

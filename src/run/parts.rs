@@ -14,12 +14,14 @@ use crate::nursery::system::SYSTEM;
 use crate::operation::handed;
 use crate::platform::clock::CLOCK;
 use crate::run::Run;
+use crate::run::blocked::Watched;
 use crate::run::look::RUN;
 use crate::schedule::current::{self, Progress};
 use crate::schedule::remote::away::Resident;
 use crate::schedule::remote::registry::TENANT;
 use crate::schedule::rounds::SCHEDULER;
 use crate::schedule::seen::onlookers::ONLOOKERS;
+use crate::schedule::seen::shown::SHOWN;
 use crate::schedule::turn::history::HISTORY;
 use crate::scope::cancel_handle::HANDLED;
 use crate::scope::timers::TIMERS;
@@ -41,6 +43,7 @@ impl Run {
         let _hooks = self.guest.as_ref().map(|guest| guest.swap_hooks());
         let _entered = current::enter(&self.table);
         let _parts = self.lend_parts();
+        let _awake = self.watched.as_ref().map(Watched::wakes);
         f()
     }
 
@@ -68,6 +71,7 @@ impl Run {
             LOOKUPS.lend(&self.lookups),
             #[cfg(all(unix, not(loom), feature = "fs"))]
             FILES.lend(&self.files),
+            SHOWN.lend_or_hide(self.watched.as_ref().map(Watched::shown)),
             handed::keep(self.records_handed().then_some(&self.handed)),
         )
     }

@@ -54,6 +54,9 @@ const ON_THE_WAY: u8 = 1 << 1;
 /// and is here because a nursery looks at nothing else.
 const LOOKED_ON: u8 = 1 << 2;
 
+/// The run [shows](crate::schedule::seen::shown) what it polls. As above.
+const SHOWS: u8 = 1 << 3;
+
 /// Whether anything goes ahead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Way {
@@ -93,6 +96,11 @@ impl Ahead {
     #[inline(always)]
     pub(crate) fn is_looked_on(&self) -> bool {
         self.has(LOOKED_ON)
+    }
+
+    /// From now on the run shows what it polls.
+    pub(crate) fn begin_to_show(&self) {
+        self.begin(SHOWS);
     }
 
     // The list.

@@ -141,7 +141,8 @@ pub(super) fn report_cut_short(connections: usize, server: &Location<'_>) {
         tracing::warn!(
             connections,
             %server,
-            "a server has ended before some of its connections, which were cancelled"
+            "a server has ended before some of its connections, which were cancelled; a dump that is \
+             taken while it shuts down, by `Builder::dump_on` or `Token::dump`, says what they wait for"
         );
     }
 }

@@ -8,6 +8,7 @@
 //! | `take` | taking it: reading what a run consists of |
 //! | `scopes` | the scopes of a run, by what they are in |
 //! | `text` | a dump as text, in which what is alike is folded |
+//! | `part` | a part of a dump |
 //! | `alike` | which parts of a dump are alike |
 //! | `json` | a dump as JSON |
 //! | `changes` | what has changed from one dump to the next, as JSON |
@@ -23,6 +24,7 @@ pub(crate) mod dump;
 pub(crate) mod json;
 #[cfg(all(unix, not(loom), feature = "signal"))]
 pub(crate) mod on_signal;
+mod part;
 pub(crate) mod remote;
 mod scopes;
 mod take;

@@ -29,7 +29,7 @@ impl fmt::Display for Dump {
             f.write_str(", which is ending")?;
         }
         writeln!(f, ": {} task{}{counts}", self.tasks(), s(self.tasks()))?;
-        Writing { dump: self, alike: Alike::of(&self.items) }.write(f)?;
+        self.write_items(f)?;
         self.write_generators(f)?;
         self.write_jobs(f)?;
         for missing in &self.missing {
@@ -57,6 +57,11 @@ impl fmt::Display for Counts {
 }
 
 impl Dump {
+    /// Writes the tasks, nurseries and scopes.
+    pub(super) fn write_items(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Writing { dump: self, alike: Alike::of(&self.items) }.write(f)
+    }
+
     fn counts(&self) -> Counts {
         let mut counts = Counts { running: 0, ready: 0 };
         for item in &self.items {

@@ -52,8 +52,9 @@ part! {
 ///
 /// If the future is dropped while the function runs, `run` waits for the function before it
 /// returns. Its value is then dropped, and its panic is reported through `tracing`. A function is
-/// also reported, since it may hang, when it has been waited for for five seconds although its
-/// scope was cancelled or the run is ending.
+/// also reported, since it may hang, when it has been waited for for five seconds, or for as long as
+/// [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) says, although its scope was
+/// cancelled or the run is ending.
 ///
 /// Inside the function, [`Token::current`](crate::Token::current) is the token of the run that it
 /// works for. Threads are used again, so others find whatever it leaves in thread-locals. The

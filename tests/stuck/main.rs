@@ -3,5 +3,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dumps;
 mod futurelock;
 mod stuck_tasks;

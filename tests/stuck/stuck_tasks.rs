@@ -1,7 +1,7 @@
 //! What is parked although there is work for it, and cancelled scopes that stay open, are reported.
 //!
 //! On the virtual clock this happens at the first moment at which nothing can run. That it takes a
-//! second on the system's clock is tested where it is decided, in `src/run/stuck.rs`, without
+//! second on the system's clock is tested where it is decided, in `src/run/stuck/mod.rs`, without
 //! waiting for one.
 
 use std::cell::{Cell, RefCell};

@@ -248,6 +248,20 @@ impl Child {
         self.vtable.get().size
     }
 
+    /// Where the child was spawned, if it has no name.
+    ///
+    /// # Safety
+    ///
+    /// The child is alive.
+    #[inline(always)]
+    pub(crate) unsafe fn place_if_nameless(
+        child: NonNull<Child>,
+    ) -> Option<&'static Location<'static>> {
+        // SAFETY: the caller's promise.
+        let this = unsafe { child.as_ref() };
+        this.vtable.get().spawned.is_none().then_some(this.place)
+    }
+
     /// Polls the future of a child.
     ///
     /// # Safety

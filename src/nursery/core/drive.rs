@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::nursery::child::Child;
 use crate::nursery::core::Core;
 use crate::nursery::core::left_behind::Rest;
+use crate::nursery::core::watched::Watched;
 use crate::nursery::system;
 use crate::schedule::budget::{self, Share};
 use crate::schedule::current::{BudgetOf, Host, THREAD};
@@ -133,8 +134,8 @@ impl Core {
         }
     }
 
-    /// Does the same as [`drain_ready`](Self::drain_ready) if a unit goes ahead, the round is cut, or
-    /// somebody looks on.
+    /// Does the same as [`drain_ready`](Self::drain_ready) if a unit goes ahead, the round is cut,
+    /// somebody looks on, or the run is watched.
     #[cold]
     fn drain_unusually(
         self: &Rc<Self>,
@@ -147,9 +148,22 @@ impl Core {
             self.drain_ahead(host, scheduler, body)
         } else if scheduler.ahead.is_cutting() {
             Poll::Pending
-        } else {
+        } else if scheduler.ahead.is_looked_on() {
             self.drain_looked_on(host, scheduler, passage, body)
+        } else {
+            self.drain_watched(host, scheduler, passage, body)
         }
+    }
+
+    #[inline(never)]
+    fn drain_watched(
+        self: &Rc<Self>,
+        host: &Host,
+        scheduler: &Scheduler,
+        passage: Passage,
+        body: &mut Body<'_>,
+    ) -> Poll<()> {
+        self.drain_ready::<Watched>(host, scheduler, passage, body)
     }
 
     #[cold]
@@ -161,7 +175,7 @@ impl Core {
         passage: Passage,
         body: &mut Body<'_>,
     ) -> Poll<()> {
-        let driven = self.drain_ready::<Somebody>(host, scheduler, passage, body);
+        let driven = self.drain_ready::<(Somebody, Watched)>(host, scheduler, passage, body);
         // Nurseries around this one may have begun to poll when nobody looked on.
         THREAD.with(|thread| thread.turn.look_soon());
         self.tell_returned(driven)
@@ -228,7 +242,7 @@ impl Core {
     ) -> Poll<()> {
         let Some(unit) = scheduler.ahead.step(&self.roster) else { return Poll::Pending };
         // Perhaps it is nobody, in this case.
-        self.tell_returned(self.end_if(self.poll_unit::<Somebody>(host, unit, body)))
+        self.tell_returned(self.end_if(self.poll_unit::<(Somebody, Watched)>(host, unit, body)))
     }
 
     /// Polls a child, or the body. Once the body has ended, its unit is made ready when there is

@@ -7,6 +7,7 @@
 //! | `drive` | polling the body and the children |
 //! | `ended` | what becomes of a child, or the body, that has ended |
 //! | `task_of` | which task a unit belongs to |
+//! | `watched` | polling them so that what is being polled is shown |
 //! | `left_behind` | what a nursery closes before it ends: generators that were left behind, and services |
 //!
 //! # Invariants
@@ -31,6 +32,7 @@ mod failures;
 mod guard;
 mod left_behind;
 mod task_of;
+mod watched;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::generator::finalize::{AsyncgenHooks, get_asyncgen_hooks, set_asyncgen_hooks};
 use crate::platform::clock::{Nanos, instant_of};
 use crate::run::Run;
+use crate::run::blocked::Watched;
 use crate::run::guest::host::Host;
 
 /// What only a run has that is a guest.
@@ -57,7 +58,10 @@ impl Run {
         next: Option<Nanos>,
     ) -> io::Result<()> {
         match &self.guest {
-            None => self.reactor.poll(time),
+            None => {
+                let _sleeps = self.watched.as_ref().map(Watched::sleeps);
+                self.reactor.poll(time)
+            }
             Some(guest) => {
                 let on_clock = next.filter(|_| !self.clock.is_virtual());
                 let moment = match on_clock.and_then(|next| instant_of(&self.clock, next)) {

@@ -1,5 +1,5 @@
 //! Counters that a run keeps up to date, so that nobody searches when there is nothing to find:
-//! `run::stuck`, `run::overdue_jobs` and `testing::statistics` look here first.
+//! `run::stuck` and `testing::statistics` look here first.
 
 use std::cell::Cell;
 

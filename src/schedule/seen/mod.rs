@@ -9,6 +9,7 @@
 //! | `counted` | what is counted |
 //! | `numbers` | numbers with names and units |
 //! | `console` | what `tokio-console` is told |
+//! | `shown` | what a run shows to the watchdog, if it is watched |
 
 pub(super) mod attention;
 #[cfg(feature = "console")]
@@ -17,6 +18,7 @@ pub(crate) mod counted;
 pub(crate) mod counts;
 pub(crate) mod numbers;
 pub(crate) mod onlookers;
+pub(crate) mod shown;
 mod tally;
 
 #[cfg(all(test, not(loom)))]

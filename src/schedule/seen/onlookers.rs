@@ -394,6 +394,28 @@ impl Looks for Somebody {
     }
 }
 
+/// Both do. The first is outside of the other.
+impl<A: Looks, B: Looks> Looks for (A, B) {
+    type Poll = (A::Poll, B::Poll);
+
+    #[inline]
+    fn before_poll(unit: &Unit, occasion: impl FnOnce() -> Occasion) -> Self::Poll {
+        let occasion = occasion();
+        (A::before_poll(unit, || occasion), B::before_poll(unit, || occasion))
+    }
+
+    #[inline]
+    fn after_poll((a, b): Self::Poll, unit: &Unit, ended: Ended) {
+        B::after_poll(b, unit, ended);
+        A::after_poll(a, unit, ended);
+    }
+
+    #[inline]
+    fn is_joined(scheduler: &Scheduler) -> bool {
+        A::is_joined(scheduler) && B::is_joined(scheduler)
+    }
+}
+
 fn swap_has_woken_itself(value: bool) -> bool {
     ONLOOKERS.with(|onlookers| {
         onlookers.is_some_and(|onlookers| onlookers.has_woken_itself.replace(value))

@@ -1,5 +1,7 @@
 //! Reading the time: how often it is read, and how long something lasts.
 
+use std::time::Duration;
+
 use super::operations::{ASKS, plain};
 use super::{How, TURN_TIME, Turn};
 use crate::platform::clock::{CLOCK, Clock};
@@ -48,6 +50,17 @@ impl Turn {
     /// The time of the latest reading.
     pub(crate) fn time(&self) -> u64 {
         self.read.get()
+    }
+
+    /// How long ago the poll of the present unit began; `None` if time is not read, or its unit is not
+    /// known yet.
+    pub(crate) fn poll_has_lasted(&self) -> Option<Duration> {
+        if !self.is_timed() || self.by_counter.get() && !self.is_speed_known.get() {
+            return None;
+        }
+        let passed = self.now().saturating_sub(self.poll_began.get());
+        let milliseconds = passed as f64 / self.millisecond.get() as f64;
+        Duration::try_from_secs_f64(milliseconds / 1000.0).ok()
     }
 
     /// Whether this time had come at the latest reading.

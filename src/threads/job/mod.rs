@@ -11,10 +11,12 @@
 //! | file | concept |
 //! |---|---|
 //! | `seen` | what there is to see of the jobs |
+//! | `overdue` | jobs that are waited for although nobody wants them any more |
 //!
 //! An outcome belongs to one thread at any time, so no lock guards it. If it is dropped because
 //! nobody wants it any more, its panic is reported.
 
+mod overdue;
 mod seen;
 
 use std::any::Any;
@@ -25,6 +27,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use overdue::Unwanted;
+pub(crate) use overdue::{Course, HoldsUp, Overdue};
 pub(crate) use seen::Seen;
 use slab::Slab;
 
@@ -164,13 +168,6 @@ part! {
     pub(crate) const JOBS: Jobs;
 }
 
-/// Whether a run goes on, or only waits for what is left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Course {
-    GoesOn,
-    Ends,
-}
-
 /// The jobs of a run that threads are working on.
 pub(crate) struct Jobs {
     /// Of type [`Entry`].
@@ -220,40 +217,6 @@ impl Jobs {
         self.is_any_awaited()
             && (self.asking.get() == 0
                 || self.under_way.borrow().iter().any(|(_, job)| goes_on(job)))
-    }
-
-    /// Finds the jobs that are unwanted, because the run is ending or the scope they were started
-    /// in is cancelled, and that the run has waited for ever since, for as long as `after`. Returns
-    /// where they were started, each only once, and when the next may become overdue.
-    pub(crate) fn overdue(
-        &self,
-        now: Nanos,
-        after: Nanos,
-        run: Course,
-    ) -> (Vec<&'static Location<'static>>, Option<Nanos>) {
-        let (mut overdue, mut next) = (Vec::new(), None);
-        for (_, job) in self.under_way.borrow().iter() {
-            let status = job.status();
-            let is_wanted = run == Course::GoesOn
-                && status.scope.as_ref().is_none_or(|scope| !scope.is_cancelled())
-                || status.stage.get() != Stage::Awaited;
-            if is_wanted {
-                continue;
-            }
-            let at = match status.unwanted.get() {
-                Unwanted::No => now.saturating_add(after),
-                Unwanted::OverdueAt(at) => at,
-                Unwanted::Told => continue,
-            };
-            if now < at {
-                status.unwanted.set(Unwanted::OverdueAt(at));
-                next = next.into_iter().chain([at]).min();
-            } else {
-                status.unwanted.set(Unwanted::Told);
-                overdue.push(status.place);
-            }
-        }
-        (overdue, next)
     }
 
     /// The jobs that wait for this run.
@@ -391,15 +354,6 @@ struct Status {
     unwanted: Cell<Unwanted>,
     /// Where the job called into this run, if it waits for the answer.
     asks: Cell<Option<&'static Location<'static>>>,
-}
-
-/// Whether a job is waited for although nobody wants it any more.
-#[derive(Clone, Copy)]
-enum Unwanted {
-    No,
-    /// It is reported at this time.
-    OverdueAt(Nanos),
-    Told,
 }
 
 /// As long as this lives, a job waits for its run. It stays on the run's thread.

@@ -12,18 +12,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::Location;
 use std::time::Duration;
 
+use tracing::field::display;
+
 use crate::error::Stuck;
 use crate::operation::handed::{self, HandedOver};
 use crate::platform::clock::Nanos;
 use crate::run::Run;
-use crate::run::stuck::{self, PATIENCE};
+use crate::run::stuck::{self, PATIENCE, part_of_dump};
 use crate::schedule::ids::UnitId;
 
 /// The time from one look to the next.
 const PERIOD: Nanos = PATIENCE / 2;
 
 #[derive(Default)]
-pub(super) struct Withheld {
+pub(in crate::run) struct Withheld {
     /// The earliest time of the next look.
     not_before: Cell<Nanos>,
     /// The operations that were found to be passed over, and when that was first seen.
@@ -46,7 +48,7 @@ impl Run {
     /// Whether it is time to look for operations that were passed over. This cannot be done while a
     /// nursery is being polled, because the unit in question may be on the stack.
     #[inline]
-    pub(super) fn withheld_is_due(&self) -> bool {
+    pub(in crate::run) fn withheld_is_due(&self) -> bool {
         handed::is_any() && self.clock.now_or_later() >= self.withheld.not_before.get()
     }
 
@@ -67,7 +69,7 @@ impl Run {
     /// If it is time, looks for operations that were passed over, and reports them. Returns the
     /// time of the next look.
     #[inline]
-    pub(super) fn look_for_withheld(&self) -> Option<Nanos> {
+    pub(in crate::run) fn look_for_withheld(&self) -> Option<Nanos> {
         if handed::is_any() { self.look_at_handed() } else { None }
     }
 
@@ -100,7 +102,8 @@ impl Run {
                 told.borrow_mut().insert(place);
                 let (stuck, lasted) =
                     (Stuck::operation(handed.place, handed.what), Duration::from_nanos(lasted));
-                tracing::warn!(operation = %place, count, ?lasted, "{stuck}");
+                let dump = part_of_dump(place).map(display);
+                tracing::warn!(operation = %place, count, ?lasted, dump, "{stuck}");
             }
         }
         let told = told.borrow();

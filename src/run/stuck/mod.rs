@@ -1,6 +1,12 @@
 //! Finding stuck code: a nursery that has work ready and is not polled, a cancelled scope that
 //! stays open, clean-up that does not end.
 //!
+//! | file | concept |
+//! |---|---|
+//! | `mod` | finding it when nothing is left to run |
+//! | `withheld_messages` | finding tasks that were given something and do not take it |
+//! | `overdue_jobs` | reporting which functions on other threads a run waits for |
+//!
 //! When nothing is left to run, three counters say whether anything could be stuck. Nearly always
 //! they are 0. Otherwise the units and the scopes are searched.
 //!
@@ -9,9 +15,15 @@
 //! it had nothing to run while a counter was not 0. On a virtual clock no time passes while nothing
 //! runs, so whatever is found is stuck.
 
+pub(super) mod overdue_jobs;
+pub(super) mod withheld_messages;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::Location;
 use std::ptr;
 use std::time::Duration;
+
+use tracing::field::display;
 
 use crate::error::panic::report;
 use crate::error::{Result, Stuck};
@@ -23,6 +35,7 @@ use crate::schedule::ids::UnitId;
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
 use crate::scope::tree::Scope;
+use crate::snapshot::dump::dump;
 
 /// How long something has to be stuck, on the system's clock, before that is reported.
 pub(super) const PATIENCE: Nanos = 1_000_000_000;
@@ -214,15 +227,30 @@ impl Run {
         let failure = if self.fail_when_stuck { reports.next() } else { None };
         let reported = reports.len() > 0;
         for Report { stuck, count, lasted } in reports {
-            report!(warn, opened_at = %stuck.place(), count, ?lasted, "{stuck}");
+            let dump = part_of_dump(stuck.place());
+            let dump = dump.map(display);
+            report!(warn, opened_at = %stuck.place(), count, ?lasted, dump, "{stuck}");
         }
         match (failure, next) {
-            (Some(failure), _) => Err(failure.stuck.into()),
+            (Some(failure), _) => Err(failure.stuck.with_dump(text_of_dump()).into()),
             (None, _) if reported => Ok(Idle::Reported),
             (None, Next::Sleep(until)) => Ok(Idle::Until(until)),
             (None, Next::Look) => Ok(Idle::Until(None)),
         }
     }
+}
+
+/// The text of a dump of the present run.
+pub(super) fn text_of_dump() -> String {
+    dump().map_or_else(|error| error.to_string(), |dump| dump.to_string())
+}
+
+/// What a dump of the present run says of what is at this place, if somebody may want to know.
+fn part_of_dump(place: &'static Location<'static>) -> Option<String> {
+    if !tracing::enabled!(tracing::Level::WARN) {
+        return None;
+    }
+    Some(dump().ok()?.into_part(place)?.to_string())
 }
 
 /// Whether a unit that was given something in this tick has been passed over: it has been polled
@@ -317,8 +345,6 @@ fn look_at(scope: &Scope) -> Option<Found> {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::Location;
-
     use super::*;
 
     const SECOND: Nanos = PATIENCE;
