@@ -94,6 +94,11 @@ impl Cancelled {
         Cancelled(Arc::new(Why { scope_place, cancelled_by, reason, failed: None, stopped: None }))
     }
 
+    /// Whether both are of the same cancellation, not only of the same scope.
+    pub(crate) fn is_same(&self, other: &Cancelled) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The cancellation of a nursery whose body, or a task in it, has failed.
     pub(crate) fn by_failure(
         nursery: &'static Location<'static>,

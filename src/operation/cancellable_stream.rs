@@ -9,10 +9,9 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
 
-use crate::error::{Error, Result};
+use crate::error::{Cancelled, Error, Result};
 use crate::operation::paid::Paid;
-use crate::scope;
-use crate::scope::current::in_scope;
+use crate::scope::current::{in_scope, with_scope};
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::watch::Watch;
 
@@ -25,7 +24,8 @@ pin_project! {
         writing: Direction,
         // The stream is polled in here, where nothing is ever cancelled.
         calm: ScopeRef,
-        told: Told,
+        // The cancellation that the last item was, if it was one.
+        told: Option<Cancelled>,
     }
 }
 
@@ -72,13 +72,6 @@ impl Direction {
     }
 }
 
-/// Whether the stream has returned a cancellation last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    OfCancellation,
-}
-
 /// Makes a stream or a sink that knows nothing of cancel scopes respond to them, and survive it:
 /// when its scope is cancelled, `next` and `feed` fail with [`Cancelled`](crate::Cancelled), and
 /// outside that scope they go on where they were.
@@ -118,8 +111,8 @@ enum Told {
 /// The items of the stream have to be `Result`s; errors are converted into
 /// [`Error`](crate::Error). Each item is a [checkpoint](crate::checkpoint()), also if it could be
 /// had at once. If that is cancelled, the next item is an `Err` with the `Cancelled`, and nothing
-/// has been taken from the stream. As long as the scope is cancelled, there is nothing more after
-/// that: code that skips errors comes to an end. Then the stream goes on.
+/// has been taken from the stream. As long as this same cancellation is around, there is nothing
+/// more after that: code that skips errors comes to an end. Then the stream goes on.
 ///
 /// # As a sink
 ///
@@ -137,7 +130,7 @@ pub fn cancellable_stream<S>(stream: S) -> CancellableStream<S> {
     let calm = ScopeRef::new(Location::caller());
     calm.set_shield(true);
     let (reading, writing) = (Direction::new(), Direction::new());
-    CancellableStream { stream, reading, writing, calm, told: Told::Nothing }
+    CancellableStream { stream, reading, writing, calm, told: None }
 }
 
 impl<S> CancellableStream<S> {
@@ -171,6 +164,11 @@ impl<S> CancellableStream<S> {
     }
 }
 
+/// Why an operation fails here, if it does.
+fn cause() -> Option<Cancelled> {
+    with_scope(|scope| scope.filter(|scope| scope.is_cancelled())?.cause())
+}
+
 impl<S, T, E> Stream for CancellableStream<S>
 where
     S: Stream<Item = Result<T, E>>,
@@ -180,17 +178,19 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let this = self.project();
-        if *this.told == Told::OfCancellation && scope::is_cancelled() {
+        if let Some(told) = this.told.take()
+            && cause().is_some_and(|cause| cause.is_same(&told))
+        {
+            *this.told = Some(told);
             return Poll::Ready(None);
         }
-        *this.told = Told::Nothing;
         let place = this.calm.place();
         let outcome = ready!(this.reading.operate(cx, this.calm, |cx| {
             let polled = this.stream.poll_next(cx);
             polled.map(|item| item.transpose().map_err(|error| error.into().at(place)))
         }));
         if outcome.as_ref().is_err_and(Error::is_cancelled) {
-            *this.told = Told::OfCancellation;
+            *this.told = cause();
         }
         Poll::Ready(outcome.transpose())
     }

@@ -11,8 +11,8 @@ use futures::future::join;
 use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use seedbed::{
-    CancelScope, Reason, cancel_scope, cancellable_stream, channel, move_on_after, nursery, sleep,
-    sleep_forever, yield_now,
+    CancelScope, CancellableStream, Reason, cancel_scope, cancellable_stream, channel,
+    move_on_after, nursery, sleep, sleep_forever, yield_now,
 };
 
 use crate::reason;
@@ -155,6 +155,39 @@ fn c11_code_that_skips_errors_comes_to_an_end_in_a_cancelled_scope() {
         .await?;
         machine.gets(Ok(2));
         assert_eq!(stream.next().await.transpose()?, Some(2));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn c11_each_scope_that_is_cancelled_is_told_so_and_the_stream_has_not_ended() {
+    run(async {
+        let machine = Machine::default();
+        let mut stream = cancellable_stream(machine.clone());
+        let limited = async |stream: &mut CancellableStream<Machine>| {
+            move_on_after(secs(0), async { Ok(stream.next().await.transpose()?.is_some()) }).await
+        };
+        for _ in 0..2 {
+            assert_eq!(
+                limited(&mut stream).await?,
+                None,
+                "it was cut short, and is not at its end"
+            );
+        }
+        cancel_scope(async |outer| {
+            outer.cancel();
+            assert!(is_cancelled(&stream.next().await.unwrap().map(drop)));
+            for _ in 0..2 {
+                // The same cancellation reaches a scope within.
+                let inner = cancel_scope(async |_| Ok(stream.next().await.is_none())).await?;
+                assert_eq!(inner, Some(true));
+            }
+            Ok(())
+        })
+        .await?;
+        machine.gets(Ok(7));
+        assert_eq!(stream.next().await.transpose()?, Some(7));
         Ok(())
     })
     .unwrap();
