@@ -88,7 +88,7 @@
 //! processor time.* Ctrl-\\ has the dump written:
 //!
 //! ```text
-//! the run at examples/hangs/src/main.rs:35:25, 8.0 s after it began: 4 tasks
+//! the run at examples/hangs/src/main.rs:37:25, 8.0 s after it began: 4 tasks
 //!   main future: in the nursery below
 //!     nursery opened at examples/hangs/src/futurelock.rs:25:5, whose body has ended
 //!       3 tasks spawned at examples/hangs/src/futurelock.rs:29:53 ("customer 1", "customer 2", "customer 3"): all in `Mutex::lock` at examples/hangs/src/futurelock.rs:60:23, for 7.7 s to 7.9 s
@@ -119,7 +119,7 @@
 //! seconds later:
 //!
 //! ```text
-//! the run at examples/hangs/src/main.rs:35:25, 6.4 s after it began: 2 tasks
+//! the run at examples/hangs/src/main.rs:37:25, 6.4 s after it began: 2 tasks
 //!   main future: in the nursery below
 //!     nursery opened at examples/hangs/src/ignored.rs:25:5, whose body has ended: cancelled by examples/hangs/src/ignored.rs:30:19: SIGINT
 //!       task "commands" spawned at examples/hangs/src/ignored.rs:27:29: in a future of another crate, last polled 4.8 s ago
@@ -147,17 +147,25 @@
 //! # A blocked thread
 //!
 //! *All clients wait, no timer fires, and Ctrl-C does nothing. The process takes no processor time, or
-//! all of it.* No dump comes:
+//! all of it.* The log says which task is to blame, while it still blocks:
+//!
+//! ```text
+//! blocked: the task "log" spawned at examples/hangs/src/blocked.rs:12:24 has held the thread of the run at examples/hangs/src/main.rs:37:25 for 1 s so far, and nothing else in the run goes on meanwhile; give what blocks to `to_thread`, and have what computes `yield_now` now and then
+//! ```
+//!
+//! It does so in debug builds, and in others if one asks for it, as this program does
+//! ([`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked)). No dump comes, since a run
+//! takes its own, between two tasks:
 //!
 //! ```text
 //! no dump: the call at src/snapshot/on_signal.rs:60:28 was not answered: the thread of the run is held up by a task that computes or blocks, and nothing else runs there meanwhile
 //! ```
 //!
-//! A run takes its own dump, between two tasks, and a task does not end its turn. The page is served by
-//! another thread, and says so as well; it still shows what every task did last. A debugger knows
-//! where the thread is: what `gdb -p PID -batch -ex bt` prints begins in the system's `write`, and the
-//! first of the program's own functions in it is `hangs::blocked::write`, which prints something.
-//! Whoever should read that has stopped doing so.
+//! The page is served by another thread, and says so as well; it still shows what every task did last.
+//! Line 12 spawns `write`. If that is long, a debugger knows where in it the thread is: what
+//! `gdb -p PID -batch -ex bt` prints begins in the system's `write`, and the first of the program's own
+//! functions in it is `hangs::blocked::write`, which prints something. Whoever should read that has
+//! stopped doing so.
 //!
 //! The remedy is [`to_thread`](crate::to_thread()), with a queue in front of it, or for standard
 //! output in particular [`stdio`][of-stdio], which waits without blocking.

@@ -15,6 +15,8 @@ mod futurelock;
 mod ignored;
 mod leak;
 
+use std::time::Duration;
+
 use seedbed::net::TcpListener;
 use seedbed::signal::Signal;
 use seedbed::{Builder, Error, Result, inspect, nursery};
@@ -30,7 +32,7 @@ enum Hang {
 fn main() -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let (hang, page) = options()?;
-    let builder = Builder::new().dump_on(Signal::QUIT);
+    let builder = Builder::new().dump_on(Signal::QUIT).warn_when_blocked(Duration::from_secs(1));
     match page {
         None => builder.run(run(hang)),
         Some(port) => builder.run(nursery(async |n| {

@@ -1,4 +1,4 @@
-//! L1: from a hang to its cause, with what the guide says that one sees. Each program runs as a
+//! L1, L2: from a hang to its cause, with what the guide says that one sees. Each program runs as a
 //! process, and hangs.
 //!
 //! | file | what |
@@ -81,18 +81,16 @@ fn l01_a_task_that_ignores_its_cancellation_is_seen_in_the_cancelled_scope() {
 }
 
 #[test]
-fn l01_a_blocked_thread_is_seen_by_the_lack_of_a_dump() {
+fn l02_a_blocked_thread_is_seen_while_it_is_blocked() {
     with("blocked", async |program| {
         program.output.until("order 1:").await?;
-        // Nobody reads the rest. When the pipe is full, there are no dumps any more.
-        let refused = loop {
-            program.send(Signal::QUIT)?;
-            let line = program.errors.next_of(&["the run at ", "no dump: "]).await?;
-            if line.starts_with("no dump: ") {
-                break line;
-            }
-        };
-        as_in_the_guide("A blocked thread", &[&refused]);
+        // Nobody reads the rest.
+        let warning = message(&program.errors.until("blocked: ").await?);
+        let spawned = place("blocked.rs", "spawn(write(lines))");
+        assert!(warning.contains(&format!("the task \"log\" spawned at {spawned}")), "{warning}");
+        program.send(Signal::QUIT)?;
+        let refused = program.errors.until("no dump: ").await?;
+        as_in_the_guide("A blocked thread", &[&warning, &refused]);
         Ok(())
     });
 }
