@@ -213,7 +213,18 @@
 //! cargo install tokio-console && tokio-console   # in another terminal
 //! ```
 //!
-//! The example `http_server` of this repository has it built in if it is compiled with that flag.
+//! The example `http_server` of this repository has it built in if it is compiled with that flag. After
+//! a few requests, some columns left out, this is what one sees of it:
+//!
+//! ```text
+//! ID      State Name Total▿ Busy   Sched  Idle   Polls Kind     Location
+//! 1       ⏸     main 12m24s    2ms    6ms 12m24s 17    block_on examples/http_server/src/main.rs:73:16
+//! 264676  ⏸          12m24s   36µs    0ns 12m24s 1     task     src/serve/server.rs:276:23
+//! 1836709 ⏸              9s    7ms  904µs     9s 22    task     src/serve/server.rs:282:28
+//! 1048948 ⏸              9s    2ms    2ms     9s 18    task     src/serve/hyper/request/job.rs:189:27
+//! 1310856 ⏹            97ms    8ms  183µs   88ms 4     task     src/serve/server.rs:282:28
+//! 1065328 ⏹            83ms   54µs  149µs   83ms 2     task     examples/http_server/src/main.rs:206:53
+//! ```
 //!
 //! * **The time of a task is its own**, not that of its children, which it polls. A task that only
 //!   waits for a nursery is idle, and what the console calls a poll is a stretch of its own code. The
@@ -225,6 +236,8 @@
 //! * **Resources** are not shown. A [dump](crate::inspect) says what each task waits for.
 //! * **Your own spans** stay as they are: one that is set around a nursery holds for all that runs in
 //!   it. Each time a task goes on inside of it, it is left and entered once more.
+//! * **"A large amount of stack space"** is what the console says of a future of 1 kB and more. Here it
+//!   is in memory of the run's. With `tokio-console --allow large-future` it does not.
 //! * **It costs** a few microseconds a poll while somebody listens, as in any runtime, and nothing
 //!   otherwise. Who listens may be installed before the run or in it, for all threads.
 //!
