@@ -135,6 +135,10 @@ fn l05_dumps_are_there_for_programs_that_only_read() {
             let (head, json) = get(address, "/dump.json").await?;
             assert!(head.contains("content-type: application/json"), "{head}");
             assert_eq!(serde_json::from_str::<Value>(&json)?["schema"], 1);
+            let (head, text) = get(address, "/metrics").await?;
+            assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+            assert!(text.contains("seedbed_tasks 1"), "{text}");
+            assert!(!text.contains("seedbed_polls_total"), "nobody has asked for it: {text}");
             let (head, _) = get(address, "/nothing").await?;
             assert!(head.starts_with("HTTP/1.0 404"), "{head}");
             n.scope().cancel();
@@ -148,6 +152,8 @@ fn l05_dumps_are_there_for_programs_that_only_read() {
 fn l05_an_open_page_is_told_of_everything_and_then_of_changes() {
     with_page(std::convert::identity, async |address| {
         let mut page = Page::open(address).await?;
+        let (event, numbers) = page.event().await?.unwrap();
+        assert_eq!((&*event, numbers["counted"].is_null()), ("metrics", true), "{numbers}");
         let first = page.change(|_| true).await?;
         let main = first["nodes"][0].clone();
         assert_eq!((&main["kind"], &main["role"]), (&"task".into(), &"main".into()), "{first}");

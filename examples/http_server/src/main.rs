@@ -94,6 +94,7 @@ fn main() -> Result<()> {
         let answer = async |request| answer(&app, request).await;
         nursery(async |n| {
             if let Some(port) = inspect {
+                inspect::enable()?; // the page has charts of what is counted
                 // A service: it shows the shutdown to its end.
                 n.service(inspect::serve(page(port, core).await?));
             }

@@ -26,6 +26,7 @@ fn l05_ten_thousand_tasks() {
         nursery(async |n| {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = format!("http://{}", listener.local_addr()?);
+            inspect::enable()?;
             n.service(inspect::serve(listener));
             n.spawn(program(&stop));
             let browser = &mut DevTools::connect(&Chromium::start(n).await?.devtools).await?;
@@ -45,6 +46,7 @@ fn l05_ten_thousand_tasks() {
 async fn look(browser: &mut DevTools, page: &Page) -> Result<()> {
     shows_the_tree(browser, page).await?;
     finds_one(browser, page).await?;
+    is_fluent(browser, page).await?;
     works_by_keyboard(browser, page).await?;
     names_stay_text(browser, page).await?;
     is_light_and_dark(browser, page).await
@@ -111,9 +113,13 @@ async fn shows_the_tree(browser: &mut DevTools, page: &Page) -> Result<()> {
     browser.until(page, &most).await?;
     let rows = browser.evaluate(page, "document.querySelectorAll('.row').length").await?;
     assert!(rows.as_u64().is_some_and(|rows| rows < 100), "{rows}");
+    let charts = "document.getElementById('charts').textContent";
+    browser.until(page, &format!("{charts}.includes('polls a second')")).await?;
     // What is wrong is said.
     let alarms = "document.getElementById('alarms').textContent";
-    browser.until(page, &format!("/cancelled .* ago, and still open/.test({alarms})")).await
+    browser
+        .until(page, &format!("/, in “deaf”: cancelled .* ago, and still open/.test({alarms})"))
+        .await
 }
 
 async fn search(browser: &mut DevTools, page: &Page, text: &str) -> Result<()> {
@@ -140,6 +146,24 @@ async fn finds_one(browser: &mut DevTools, page: &Page) -> Result<()> {
     let inside = browser.evaluate(page, inside).await?;
     assert!(inside.as_str().is_some_and(|inside| inside.contains("main future")), "{inside}");
     photograph(browser, page, "history").await
+}
+
+/// Says how fluent the page is, for whoever wants to know.
+async fn is_fluent(browser: &mut DevTools, page: &Page) -> Result<()> {
+    if std::env::var_os("PAGE_PICTURES").is_some() {
+        let frames = "new Promise((done) => {
+            const times = [];
+            const frame = (time) => {
+                times.push(time);
+                if (time - times[0] < 5000) return requestAnimationFrame(frame);
+                const gaps = times.slice(1).map((time, at) => time - times[at]).sort((a, b) => b - a);
+                done(`${times.length} frames in 5 s, the longest took ${gaps.slice(0, 5)} ms`);
+            };
+            requestAnimationFrame(frame);
+        })";
+        eprintln!("{}", browser.evaluate(page, frames).await?);
+    }
+    Ok(())
 }
 
 async fn works_by_keyboard(browser: &mut DevTools, page: &Page) -> Result<()> {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `program` | `program`, `process` and `run`: what is looked at. Whatever was told before is void |
 //! | (none) | [changes](crate::snapshot::changes::Changes) |
+//! | `metrics` | the [numbers](crate::inspect::Metrics) at the time of the dump that follows; times in seconds |
 //! | `held` | the run has not answered `for` so many seconds |
 //! | `over` | the run or its server has ended |
 //!
@@ -14,10 +15,13 @@
 //! changes.
 
 use crate::error::Result;
+use crate::inspect::metrics::Metrics;
 use crate::inspect::page::looking::{Looking, Shown};
+use crate::schedule::seen::numbers::{Number, Value};
 use crate::scope::idle;
 use crate::serve::hyper::Sender;
 use crate::snapshot::changes::Changes;
+use crate::snapshot::json::Json;
 
 /// Tells a page what happens, until it is closed or there is nothing more to tell.
 ///
@@ -38,9 +42,10 @@ pub(super) async fn tell(looking: &Looking, program: &str, page: Sender) -> Resu
         let now = if stopped { Shown::Over } else { Shown::clone(&shown.borrow_and_update()) };
         match now {
             Shown::Nothing => {}
-            Shown::Dump(dump) => {
-                page.send("data: ").await?;
-                for piece in changes.until(&dump) {
+            Shown::Taken(taken) => {
+                let numbers = numbers(&taken.metrics);
+                page.send(format!("event: metrics\ndata: {numbers}\n\ndata: ")).await?;
+                for piece in changes.until(&taken.dump) {
                     page.send(piece).await?;
                 }
                 page.send("\n\n").await?;
@@ -50,6 +55,28 @@ pub(super) async fn tell(looking: &Looking, program: &str, page: Sender) -> Resu
                 page.send(format!("event: held\ndata: {{\"for\":{time:.1}}}\n\n")).await?;
             }
             Shown::Over => return page.send("event: over\ndata: {}\n\n").await,
+        }
+    }
+}
+
+/// The metrics, as JSON.
+fn numbers(metrics: &Metrics) -> String {
+    let mut json = Json { text: String::new(), first: true };
+    json.object(|json| {
+        write(json, metrics.numbers());
+        if let Some(counted) = &metrics.counted {
+            json.key("counted");
+            json.object(|json| write(json, counted.numbers()));
+        }
+    });
+    json.text
+}
+
+fn write(json: &mut Json, numbers: impl IntoIterator<Item = Number>) {
+    for number in numbers {
+        match number.value {
+            Value::Whole(value) => json.raw(number.name, value),
+            Value::Time(time) => json.raw(number.name, time.as_secs_f64()),
         }
     }
 }

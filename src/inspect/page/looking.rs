@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::Result;
+use crate::inspect::metrics::{Metrics, metrics};
 use crate::operation::sync::{Notify, watch};
 use crate::operation::time::sleep;
 use crate::scope::move_on_after;
 use crate::snapshot::dump::{Dump, dump};
 use crate::threads::{ThreadReceiver, Token, thread_channel};
 
-/// How much of the run's time is left to the run for each part that a dump takes.
-const SHARE: u32 = 100;
+/// How much of the run's time is left to the run for each part that a dump takes. What a dump does to
+/// the caches costs the run about as much again.
+const SHARE: u32 = 200;
 
 /// After how long it is said, again and again, that the run does not answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,11 +33,17 @@ pub(super) struct Looking {
 #[derive(Clone)]
 pub(super) enum Shown {
     Nothing,
-    Dump(Rc<Dump>),
+    Taken(Rc<Taken>),
     /// It has not answered for so long.
     Held(Duration),
     /// It has ended.
     Over,
+}
+
+/// What was taken of a run at one moment.
+pub(super) struct Taken {
+    pub(super) dump: Dump,
+    pub(super) metrics: Metrics,
 }
 
 impl Looking {
@@ -74,22 +82,22 @@ impl Looking {
     pub(super) async fn look(&self) -> Result<()> {
         loop {
             self.wanted.notified().await?;
-            let Some((dump, cost)) = self.take().await? else {
+            let Some((taken, cost)) = self.take().await? else {
                 drop(self.shown.send_replace(Shown::Over));
                 continue;
             };
-            drop(self.shown.send_replace(Shown::Dump(Rc::new(dump))));
+            drop(self.shown.send_replace(Shown::Taken(Rc::new(taken))));
             sleep(self.interval.max(cost * SHARE)).await?;
         }
     }
 
-    /// A dump, and how long it kept the run; `None` if the run has ended.
-    async fn take(&self) -> Result<Option<(Dump, Duration)>> {
+    /// What is taken now, and how long that kept the run; `None` if the run has ended.
+    async fn take(&self) -> Result<Option<(Taken, Duration)>> {
         let asked = Instant::now();
         let answered = self.ask(|| {
             let began = time_at_work();
-            let dump = dump().ok()?;
-            Some((dump, time_at_work().saturating_sub(began)))
+            let taken = Taken { dump: dump().ok()?, metrics: metrics().ok()? };
+            Some((taken, time_at_work().saturating_sub(began)))
         });
         loop {
             match move_on_after(PATIENCE, answered.recv()).await? {
@@ -128,7 +136,7 @@ mod tests {
                     assert!(!shown.has_changed());
                     looking.wanted.notify_one();
                     assert_eq!(shown.changed().await?, Some(()));
-                    assert!(matches!(*shown.borrow_and_update(), Shown::Dump(_)));
+                    assert!(matches!(*shown.borrow_and_update(), Shown::Taken(_)));
                 }
                 sleep(HOUR).await?;
                 assert!(!shown.has_changed());

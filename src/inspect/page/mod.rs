@@ -77,6 +77,7 @@ pub fn serve(listener: impl Into<Listening>) -> impl Future<Output = Result<()>>
 /// | `/` | the page: the tree of tasks and scopes, live, with search, and what needs attention |
 /// | `/dump.txt` | a [dump](crate::inspect) as text, for `curl`; with `?each`, each task by itself |
 /// | `/dump.json` | a dump [as JSON](super::Dump::to_json) |
+/// | `/metrics` | the [metrics](super::metrics()), for Prometheus; what is counted only if [`enable`](super::enable) was called, of which the page has charts then |
 /// | `/events` | what an open page is told |
 ///
 /// # What it costs the run

@@ -12,6 +12,8 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use crate::error::Result;
+use crate::inspect::metrics::metrics;
+use crate::inspect::metrics::prometheus::PROMETHEUS;
 use crate::inspect::page::access::{Access, Refused};
 use crate::inspect::page::beside::Stopped;
 use crate::inspect::page::events::tell;
@@ -110,13 +112,20 @@ impl Site {
                 self.dump(TEXT, write).await
             }
             "/dump.json" => self.dump(JSON, Dump::to_json).await,
+            "/metrics" => Ok(match self.ask(|| metrics().ok()).await? {
+                Ok(metrics) => answer(StatusCode::OK, PROMETHEUS, metrics.to_prometheus()),
+                Err(unanswered) => unanswered,
+            }),
             "/events" => self.events().await,
-            _ => Ok(text(StatusCode::NOT_FOUND, "there are: / /dump.txt /dump.json /events\n")),
+            _ => Ok(text(
+                StatusCode::NOT_FOUND,
+                "there are: / /dump.txt /dump.json /metrics /events\n",
+            )),
         }
     }
 
     async fn dump(&self, kind: &str, write: impl Fn(&Dump) -> String) -> Result<Answer<'_>> {
-        Ok(match self.look().await? {
+        Ok(match self.ask(|| dump().ok()).await? {
             Ok(dump) => answer(StatusCode::OK, kind, write(&dump)),
             Err(unanswered) => unanswered,
         })
@@ -134,11 +143,14 @@ impl Site {
         Ok(answer(StatusCode::OK, "text/event-stream", body))
     }
 
-    /// A dump that is taken now, or else the answer that there is none.
-    async fn look(&self) -> Result<Result<Dump, Answer<'_>>> {
-        let answered = self.looking.ask(|| dump().ok());
+    /// What the run answers now, or else what to say if it does not.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<Result<T, Answer<'_>>> {
+        let answered = self.looking.ask(question);
         Ok(match move_on_after(PATIENCE, answered.recv()).await? {
-            Some(Some(dump)) => Ok(dump),
+            Some(Some(answer)) => Ok(answer),
             Some(None) => Err(text(StatusCode::GONE, "the run has ended\n")),
             None => {
                 let held = format!(
