@@ -16,7 +16,7 @@
 //! | `outside` | things that may still come to a run in which nothing can go on |
 //! | `within_tokio` | telling a program that calls `run` in a task of tokio's |
 
-mod blocked;
+pub(crate) mod blocked;
 mod builder;
 pub(crate) mod companion;
 #[cfg(not(loom))]

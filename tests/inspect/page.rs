@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use seedbed::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use seedbed::{
-    Error, Event, Result, Service, cancel_scope, fail_after, inspect, nursery, run, sleep_forever,
+    Builder, Error, Event, Result, Service, cancel_scope, fail_after, inspect, nursery, run,
+    sleep_forever,
 };
 use serde_json::Value;
 
@@ -20,17 +21,19 @@ fn with_page(
     settings: impl FnOnce(inspect::Server) -> inspect::Server,
     body: impl AsyncFnOnce(&str) -> Result<()>,
 ) {
-    run(fail_after(LIMIT, async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?.to_string();
-        nursery(async |n| {
-            let server = inspect::Server::new(listener).at_most_every(Duration::ZERO);
-            n.service(settings(server).serve());
-            body(&address).await
-        })
-        .await
-    }))
-    .unwrap();
+    Builder::new()
+        .warn_when_blocked(LIMIT)
+        .run(fail_after(LIMIT, async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?.to_string();
+            nursery(async |n| {
+                let server = inspect::Server::new(listener).at_most_every(Duration::ZERO);
+                n.service(settings(server).serve());
+                body(&address).await
+            })
+            .await
+        }))
+        .unwrap();
 }
 
 /// A request whose answer ends with the connection.
@@ -362,7 +365,7 @@ fn l05_it_answers_while_a_task_holds_up_the_run() {
             let mut stream = std::net::TcpStream::connect(&address).unwrap();
             stream.write_all(request(path, &["host: localhost"]).as_bytes()).unwrap();
             let mut byte = [0];
-            while !read.contains("{\"for\":") && stream.read(&mut byte).unwrap() > 0 {
+            while !read.contains("\"by\":\"") && stream.read(&mut byte).unwrap() > 0 {
                 read.push(char::from(byte[0]));
             }
         }
@@ -372,11 +375,16 @@ fn l05_it_answers_while_a_task_holds_up_the_run() {
     with_page(std::convert::identity, async |here| {
         get(here, "/dump.txt").await?; // it is served
         address.send(here.to_owned()).unwrap();
-        released.recv().map_err(Error::from) // blocks
+        nursery(async |n| {
+            n.named("hog").spawn(async { released.recv().map_err(Error::from) }); // blocks
+            Ok(())
+        })
+        .await
     });
     let read = reader.join().unwrap();
     assert!(read.starts_with("HTTP/1.0 503"), "{read}");
-    assert!(read.contains("the run has not answered for 1 s"), "{read}");
+    let hog = "the run has not answered for 1 s: the task \"hog\" spawned at tests/inspect/page.rs";
+    assert!(read.contains(hog), "{read}");
     assert!(read.contains("event: held\ndata: {\"for\":"), "{read}");
 }
 

@@ -7,12 +7,14 @@
 //! | `program` | `program`, `process` and `run`: what is looked at. Whatever was told before is void |
 //! | (none) | [changes](crate::snapshot::changes::Changes) |
 //! | `metrics` | the [numbers](crate::inspect::Metrics) at the time of the dump that follows; times in seconds |
-//! | `held` | the run has not answered `for` so many seconds |
+//! | `held` | the run has not answered `for` so many seconds; what holds `by` |
 //! | `over` | the run or its server has ended |
 //!
 //! Nothing is stored for a page. Each is told of a dump when it has taken all it was told before,
 //! and each is compared with what this page knows; so one that is slow gets fewer, and larger,
 //! changes.
+
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::inspect::metrics::Metrics;
@@ -51,12 +53,22 @@ pub(super) async fn tell(looking: &Looking, program: &str, page: Sender) -> Resu
                 page.send("\n\n").await?;
             }
             Shown::Held(time) => {
-                let time = time.as_secs_f64();
-                page.send(format!("event: held\ndata: {{\"for\":{time:.1}}}\n\n")).await?;
+                let held = held(time, &looking.holder());
+                page.send(format!("event: held\ndata: {held}\n\n")).await?;
             }
             Shown::Over => return page.send("event: over\ndata: {}\n\n").await,
         }
     }
+}
+
+/// How long the run has not answered, and what holds it up, as JSON.
+fn held(time: Duration, holder: &str) -> String {
+    let mut json = Json { text: String::new(), first: true };
+    json.object(|json| {
+        json.raw("for", time.as_secs_f64());
+        json.string("by", holder);
+    });
+    json.text
 }
 
 /// The metrics, as JSON.

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::inspect::metrics::{Metrics, metrics};
 use crate::operation::sync::{Notify, watch};
 use crate::operation::time::sleep;
+use crate::run::blocked::asked::Held;
 use crate::scope::move_on_after;
 use crate::snapshot::dump::{Dump, dump};
 use crate::threads::{ThreadReceiver, Token, thread_channel};
@@ -23,6 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// The run that is looked at, and what was last seen of it.
 pub(super) struct Looking {
     token: Token,
+    held: Held,
     interval: Duration,
     /// Told when somebody wants a newer dump.
     pub(super) wanted: Notify,
@@ -47,14 +49,19 @@ pub(super) struct Taken {
 }
 
 impl Looking {
-    pub(super) fn new(token: Token, interval: Duration) -> Looking {
+    pub(super) fn new(token: Token, held: Held, interval: Duration) -> Looking {
         let (shown, _) = watch::channel(Shown::Nothing);
-        Looking { token, interval, wanted: Notify::new(), shown }
+        Looking { token, held, interval, wanted: Notify::new(), shown }
     }
 
     /// The token of the run that is looked at.
     pub(super) fn token(&self) -> Token {
         self.token
+    }
+
+    /// What to say of a run that does not answer: what holds up its thread, as far as is known.
+    pub(super) fn holder(&self) -> String {
+        self.held.holder().map_or_else(|| "a task".into(), |holder| holder.to_string())
     }
 
     /// What is seen from now on.
@@ -127,7 +134,7 @@ mod tests {
     #[test]
     fn nothing_is_taken_unless_somebody_wants_it() {
         let look = async {
-            let looking = &Looking::new(Token::current()?, Duration::from_secs(1));
+            let looking = &Looking::new(Token::current()?, Held::here(), Duration::from_secs(1));
             nursery(async |n| {
                 n.service(looking.look());
                 let mut shown = looking.subscribe();

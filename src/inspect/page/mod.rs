@@ -35,7 +35,9 @@ pub use listening::Listening;
 use crate::error::{NotRunning, Result};
 use crate::inspect::page::access::Access;
 use crate::inspect::page::beside::beside;
+use crate::inspect::page::looking::Looking;
 use crate::inspect::page::site::serve_site;
+use crate::run::blocked::asked::Held;
 use crate::threads::Token;
 
 /// The default of [`Server::at_most_every`].
@@ -85,7 +87,8 @@ pub fn serve(listener: impl Into<Listening>) -> impl Future<Output = Result<()>>
 /// The server has a thread of its own, and asks the run for a dump only while somebody looks:
 /// [at most so often](Self::at_most_every), and so that taking them keeps the run for less than a
 /// hundredth of its time. Everything else happens on the server's thread. So the page still answers
-/// when a task holds up the run, and says so. A client that is slow gets dumps less often, and
+/// when a task holds up the run, and says so: which one, if the run
+/// [warns](crate::Builder::warn_when_blocked) of such tasks. A client that is slow gets dumps less often, and
 /// nothing is stored for it.
 ///
 /// # Who can see it
@@ -174,9 +177,14 @@ impl Server {
     pub async fn serve(self) -> Result<()> {
         let Server { listening, access, interval, place } = self;
         let token = Token::here().ok_or(NotRunning)?;
+        let held = Held::here();
         access.check_reach(&listening, place)?;
         let listener = listening.open();
-        beside(move |stopped| serve_site(listener, access, token, interval, stopped)).await
+        beside(move |stopped| {
+            let looking = Looking::new(token, held, interval);
+            serve_site(listener, access, looking, stopped)
+        })
+        .await
     }
 }
 

@@ -51,7 +51,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Serves the page of the run with this token, in a run of its own, until it is told to stop.
+/// Serves the page of the run that is looked at, in a run of its own, until it is told to stop.
 ///
 /// # Errors
 ///
@@ -59,12 +59,10 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) fn serve_site(
     listener: Opened,
     access: Access,
-    token: Token,
-    interval: Duration,
+    looking: Looking,
     stopped: Stopped,
 ) -> Result<()> {
     Builder::new().ctrl_c(false).run(async {
-        let looking = Looking::new(token, interval);
         let site = Site { access, looking, pages: Rc::default() };
         match listener {
             Opened::Tcp(listener) => site.serve(TcpListener::from_std(listener)?, &stopped).await,
@@ -154,8 +152,9 @@ impl Site {
             Some(None) => Err(text(StatusCode::GONE, "the run has ended\n")),
             None => {
                 let held = format!(
-                    "the run has not answered for {} s: a task holds up its thread\n",
-                    PATIENCE.as_secs()
+                    "the run has not answered for {} s: {} holds up its thread\n",
+                    PATIENCE.as_secs(),
+                    self.looking.holder()
                 );
                 Err(text(StatusCode::SERVICE_UNAVAILABLE, held))
             }

@@ -10,11 +10,13 @@
 //! | `watched` | a run that is watched: when it has the thread, and when it sleeps |
 //! | `sight` | deciding whether it has been the same for too long |
 //! | `watchdog` | the thread |
+//! | `asked` | what holds a run, for those who ask |
 //! | `told` | what is said: while the thread is held, and when it goes on |
 //!
 //! A run that sleeps shows nothing. While nothing that is shown could become too old, the watchdog
 //! sleeps until somebody rouses it.
 
+pub(crate) mod asked;
 mod sight;
 mod told;
 mod watchdog;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::platform::{Condvar, Mutex, OfProcess, process, shared_static, spawn_thread};
 use crate::run::blocked::sight::{Sight, Verdict};
 use crate::run::blocked::told::still_held;
-use crate::schedule::seen::shown::Shown;
+use crate::schedule::seen::shown::{Holder, Shown};
 #[cfg(not(loom))]
 use crate::threads::affinity;
 
@@ -80,6 +80,13 @@ impl Watch {
 /// The same for any run of this process.
 pub(super) fn rouse() {
     WATCHDOG.get().rouse();
+}
+
+/// What holds the thread of the run that shows it at this address.
+pub(super) fn holder(address: usize) -> Option<Holder> {
+    let kept = WATCHDOG.get().kept.lock();
+    let mut runs = kept.runs.iter().map(|(shown, _)| shown);
+    runs.find(|shown| Arc::as_ptr(shown).addr() == address)?.holder()
 }
 
 impl Drop for Watch {

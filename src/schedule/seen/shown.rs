@@ -217,7 +217,7 @@ impl Shown {
 
     // Called by both.
 
-    fn holder(&self) -> Option<Holder> {
+    pub(crate) fn holder(&self) -> Option<Holder> {
         let what = self.what.load(Acquire);
         let tag = what.addr() & TAGS;
         // SAFETY: invariant 1.
