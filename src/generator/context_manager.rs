@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use crate::error::panic::{Payload, catch_panic, in_destructor, quietly, report};
 use crate::error::{BodyPanicked, ContextManagerMisused, Error, NoValue, Result, Yields};
+use crate::generator::entered::{Listed, Stage};
 use crate::generator::link::{Body, Link, Resume, Step, Yielder};
 use crate::generator::state::Kind;
 use crate::schedule::current;
@@ -111,7 +112,7 @@ where
     let place = Location::caller();
     async move {
         Aside::new().await?;
-        let mut open = Open::new(manager);
+        let mut open = Open::new(manager, place);
         let resource = poll_fn(|cx| open.poll_set_up(cx)).await?;
         let entered = Entered { place, made_at: open.place };
         let outcome = {
@@ -132,7 +133,7 @@ where
             Err(Left::Early(_)) => return Err(open.misused(Yields::WithoutWaiting)),
         };
         open.link.resume(resume);
-        let left = catch_panic(poll_fn(|cx| open.poll(cx))).await;
+        let left = catch_panic(poll_fn(|cx| open.poll_clean_up(cx))).await;
         std::mem::forget(entered); // and its scope was left
         let made_at = open.place;
         let left = open.end(left);
@@ -157,6 +158,8 @@ struct Open<'a, R> {
     body: Body<'a>,
     link: Rc<Link<R, ()>>,
     place: &'static Location<'static>,
+    entered_at: &'static Location<'static>,
+    listed: Listed,
 }
 
 /// The scopes that a context manager has open at its yield.
@@ -175,10 +178,10 @@ enum Children {
 
 impl<'a, R> Open<'a, R> {
     #[inline]
-    fn new(manager: ContextManager<'a, R>) -> Self {
+    fn new(manager: ContextManager<'a, R>, entered_at: &'static Location<'static>) -> Self {
         let ContextManager { link, body, place } = manager;
         link.state.begin();
-        Open { body, link, place }
+        Open { body, link, place, entered_at, listed: Listed::NOT_YET }
     }
 
     fn misused(&self, yields: Yields) -> Error {
@@ -189,11 +192,21 @@ impl<'a, R> Open<'a, R> {
         self.link.poll(self.body.as_mut(), cx)
     }
 
+    /// Shows how far it has come, if something waits.
+    #[inline]
+    fn show<T>(&mut self, stage: Stage, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() {
+            self.listed.waits(stage, [self.place, self.entered_at]);
+        }
+        polled
+    }
+
     /// Polls the manager up to its yield.
     #[inline]
     fn poll_set_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
         // When it has yielded, the body of the `with` will be polled for the first time.
-        current::beside_others(|| self.poll(cx)).map(|step| match step {
+        let polled = current::beside_others(|| self.poll(cx));
+        self.show(Stage::SetsUp, polled).map(|step| match step {
             Step::Yielded(resource) => Ok(resource),
             Step::Ended(Ok(())) => Err(self.misused(Yields::Never)),
             Step::Ended(Err(error)) => Err(error),
@@ -235,7 +248,13 @@ impl<'a, R> Open<'a, R> {
             }
             None => poll(),
         };
-        polled.map(|outcome| outcome.map_err(Left::Panicked))
+        self.show(Stage::AroundBody, polled).map(|outcome| outcome.map_err(Left::Panicked))
+    }
+
+    /// Polls the manager to its end.
+    fn poll_clean_up(&mut self, cx: &mut Context<'_>) -> Poll<Step<R>> {
+        let polled = self.poll(cx);
+        self.show(Stage::CleansUp, polled)
     }
 
     /// Polls whatever the manager has open beside the body. The manager must stay at its yield. It

@@ -11,6 +11,7 @@
 //! | `iterate` | generators that are part of the future which iterates them |
 //! | `sync_generator` | generators that are iterators |
 //! | `context_manager` | bodies that set up, yield once, and clean up |
+//! | `entered` | the context managers that were entered, for those who look |
 //! | `safe_channel` | a producer that may yield inside scopes |
 //! | `flow` | operators, and what closes what they wrap |
 //!
@@ -38,6 +39,7 @@ mod aclosing;
 mod calls;
 mod cell;
 mod context_manager;
+pub(crate) mod entered;
 pub(crate) mod finalize;
 pub mod flow;
 mod iterate;

@@ -7,7 +7,7 @@
 //! the run at src/main.rs:12:5, 3 min 12 s after it began: 993 tasks, 1 running
 //!   main future: running: polls the nursery below
 //!     nursery opened at src/server.rs:30:9
-//!       body: in `I/O` at src/server.rs:41:32, for 4 ms
+//!       body: in `accept` at src/server.rs:41:32 on socket 5 at 10.0.0.1:80, for 4 ms
 //!       990 tasks spawned at src/server.rs:44:15: all in `Receiver::recv` at src/hub.rs:71:24, for 2 ms to 3 min 1 s
 //!       task "reload" spawned at src/server.rs:36:19: in `Mutex::lock` at src/config.rs:18:27, for 2 min 58 s
 //!         scope opened at src/config.rs:15:5: deadline in 1.4 s
@@ -123,12 +123,14 @@
 //!   main future: in the nursery below
 //!     nursery opened at examples/hangs/src/ignored.rs:25:5, whose body has ended: cancelled by examples/hangs/src/ignored.rs:30:19: SIGINT
 //!       task "commands" spawned at examples/hangs/src/ignored.rs:27:29: in a future of another crate, last polled 4.8 s ago
+//! socket 5 of a pair: nothing waits for it
 //! ```
 //!
 //! Look for what is cancelled, and see what is left in it. The nursery says by which line it was
 //! cancelled, and why. One task is left. It was polled when that happened, as all in the scope are, and
 //! goes on waiting for something that knows nothing of scopes. Line 27 spawns `obey`, which has a single
-//! `await`, on a channel of the crate `futures`. The log has all of that in one line:
+//! `await`, on a channel of the crate `futures`. (The socket is what signals come through.) The log has
+//! all of that in one line:
 //!
 //! ```text
 //! stuck: the scope opened at examples/hangs/src/ignored.rs:25:5 is still open, though cancelled by examples/hangs/src/ignored.rs:30:19: SIGINT; what it awaits in the task spawned at examples/hangs/src/ignored.rs:27:29 ("commands") does not respond to that: wrap a future of another crate in `seedbed::cancellable`, or in `seedbed::tokio::call` if it needs tokio, and do not keep a future of this one unpolled
@@ -176,7 +178,7 @@
 //! one line of a dump stands for nearly all of them:
 //!
 //! ```text
-//!       381 tasks spawned at examples/hangs/src/leak.rs:36:7: all in `sleep` at examples/hangs/src/leak.rs:46:9, for 10 ms to 4.0 s
+//!       381 tasks spawned at examples/hangs/src/leak.rs:36:7: all in `sleep` at examples/hangs/src/leak.rs:46:9, for 10 ms to 4.0 s, 11.0 s to 14.9 s to go
 //! ```
 //!
 //! A second dump, a minute later, has more of them: they come, and none goes. Line 36 spawns one for

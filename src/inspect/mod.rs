@@ -46,11 +46,29 @@
 //! | running: polls the nursery below | what runs is further down |
 //! | ready, for 3 ms | it could go on, and has not had its turn since |
 //! | in `Event::wait` at server.rs:7:9, for 3 s | it waits in this operation, called there, and was last polled 3 s ago |
+//! | in `sleep` at job.rs:5:3, for 3 s, 57 s to go | the same, and this is when it ends |
+//! | in `read` at server.rs:9:9 on socket 7 to 10.0.0.9:51234, for 3 s | the same; the socket has that descriptor and that peer |
+//! | awaiting the task "reload" spawned at config.rs:30:9, for 3 s | it waits for the value of that task |
 //! | in the nursery below | it waits for the tasks and the body of the nursery |
 //! | in a future of another crate, last polled 12 s ago | it waits for something that this crate does not know |
 //!
 //! A task that awaits several things at once, with a `join!` or a `select!`, shows the one of them
-//! that it polled last. What is parked in a future that nobody polls is shown where it last was.
+//! that it polled last. If there are timers and sockets among the others, it says so: "also woken by
+//! a timer in 2.0 s". What is parked in a future that nobody polls is shown where it last was.
+//!
+//! # What stands below the tasks
+//!
+//! | the text | what there is |
+//! |---|---|
+//! | socket 7 at 10.0.0.1:80 to 10.0.0.9:51234: `read` by task "session" | a socket for which something has waited, its address and its peer's, and what waits for it now |
+//! | generator numbers made at a.rs:7:9: at its yield at a.rs:9:11 | a generator that was iterated and has not ended. One whose body runs says for which task. (The generators of [`iterate`](crate::iterate) are part of the task that runs them) |
+//! | context manager made at a.rs:7:9, entered at b.rs:5:1 in the main future: around the body | one that was entered, in which something has waited. Its scopes stand in the tree |
+//! | `to_thread` at a.rs:7:9: on another thread, for 3 s | a function on another thread |
+//!
+//! The numbers of descriptors, and with them addresses, are known on Linux and Android, where the
+//! kernel is asked when the dump is taken (`/proc/self/fdinfo`). Elsewhere only the operations are. A
+//! socket for which nothing has ever had to wait is in no list. Pipes, signals and processes are shown
+//! as descriptors.
 //!
 //! Times are exact to a few milliseconds, and to a few hundredths of how long ago something was.
 //!

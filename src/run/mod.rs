@@ -47,6 +47,7 @@ pub use cores::run_on_cores;
 pub use guest::{Guest, Host};
 
 use crate::error::panic::Payload;
+use crate::generator::entered::EnteredManagers;
 use crate::generator::finalize::Generators;
 use crate::nursery::child::own_scope::OwnScope;
 use crate::nursery::system::System;
@@ -127,6 +128,8 @@ pub(crate) struct Run {
     system: System,
     /// The generators that were iterated and have not ended.
     generators: Generators,
+    /// The context managers that were entered.
+    entered: EnteredManagers,
     /// The jobs that other threads do for the run.
     jobs: Jobs,
     default_limiter: DefaultLimiter,
@@ -205,6 +208,7 @@ impl Run {
             overdue: choices.blocked.set().unwrap_or(OVERDUE),
             system: System::new(place),
             generators: Generators::default(),
+            entered: EnteredManagers::default(),
             jobs: Jobs::new(surroundings),
             default_limiter: DefaultLimiter::default(),
             #[cfg(all(unix, not(loom), feature = "net"))]

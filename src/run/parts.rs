@@ -7,6 +7,7 @@
 //! panicked. Another run may be made the present one meanwhile, even one that is already further
 //! up the stack.
 
+use crate::generator::entered::ENTERED;
 use crate::generator::finalize::GENERATORS;
 use crate::nursery::child::JOINERS;
 use crate::nursery::child::own_scope::OWN_SCOPES;
@@ -65,6 +66,7 @@ impl Run {
             WITHOUT_CHECKPOINT.lend(&self.without_checkpoint),
             SYSTEM.lend(&self.system),
             GENERATORS.lend(&self.generators),
+            ENTERED.lend(&self.entered),
             JOBS.lend(&self.jobs),
             DEFAULT_LIMITER.lend(&self.default_limiter),
             #[cfg(all(unix, not(loom), feature = "net"))]

@@ -22,6 +22,7 @@ use std::panic::Location;
 use std::ptr;
 use std::rc::Rc;
 
+use crate::schedule::ids::UnitId;
 use crate::scope::current::with_frame;
 
 /// A frame, with its one word.
@@ -32,6 +33,20 @@ pub(crate) struct Frame {
     holds: OnceCell<Rc<Holds>>,
     /// The operation that last began to wait.
     awaiting: Cell<Option<&'static str>>,
+}
+
+/// What there is to see of a generator, whose body has a frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) name: Cow<'static, str>,
+    /// Where it was made.
+    pub(crate) place: &'static Location<'static>,
+    /// The yield that it is suspended at. Its body runs if there is none.
+    pub(crate) suspended_at: Option<&'static Location<'static>>,
+    /// The operation that its running body reached last.
+    pub(crate) awaiting: Option<&'static str>,
+    /// The unit that polls its running body, if that is known.
+    pub(crate) driver: Option<UnitId>,
 }
 
 /// One hold, in the word of a frame.

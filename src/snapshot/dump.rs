@@ -1,16 +1,20 @@
 //! A dump, as a list of what there is, each thing followed by what is in it.
 
+use std::ops::Range;
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::error::{Cancelled, NotRunning, Result, Spawned};
-use crate::generator::finalize;
+use crate::generator::entered;
 use crate::platform::clock::Nanos;
 use crate::schedule::turn::history::LastPoll;
 use crate::schedule::units::parked;
+use crate::scope::frame;
 use crate::scope::tree::{Level, Patience};
 use crate::snapshot::take::take;
+use crate::snapshot::wakes::Wakes;
 use crate::threads::job;
+use crate::world;
 
 pub(super) type Place = &'static Location<'static>;
 
@@ -29,7 +33,11 @@ pub struct Dump {
     pub(super) now: Nanos,
     pub(super) is_ending: bool,
     pub(super) items: Vec<Item>,
-    pub(super) generators: Vec<finalize::Seen>,
+    /// What will wake the tasks: each has a part of this list.
+    pub(super) wakes: Vec<Wakes>,
+    pub(super) sources: Vec<world::seen::Seen>,
+    pub(super) generators: Vec<frame::Seen>,
+    pub(super) managers: Vec<entered::Seen>,
     pub(super) jobs: Vec<job::Seen>,
     /// What could not be looked at, because it was being changed.
     pub(super) missing: Vec<&'static str>,
@@ -60,6 +68,8 @@ pub(super) struct Task {
     /// Where the task was spawned; for a body, where its nursery was opened.
     pub(super) spawned: Spawned,
     pub(super) state: State,
+    /// What is known to wake it, as a part of the dump's list.
+    pub(super) wakes: Range<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -146,6 +156,11 @@ impl Dump {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.now)
+    }
+
+    /// What is known to wake a task.
+    pub(super) fn wakes(&self, task: &Task) -> &[Wakes] {
+        &self.wakes[task.wakes.start as usize..task.wakes.end as usize]
     }
 
     /// How long a unit that was last polled then has been waiting.

@@ -3,12 +3,16 @@
 use std::fmt::{Display, Write};
 
 use crate::error::Reason;
-use crate::generator::{GeneratorState, finalize};
+use crate::generator::entered::{self, Stage};
 use crate::platform::clock::Nanos;
+use crate::schedule::ids::UnitId;
 use crate::schedule::turn::history::LastPoll;
+use crate::scope::frame;
 use crate::scope::tree::{Level, Patience};
 use crate::snapshot::dump::{Body, Dump, Place, Role, Scope, State, Task, What};
+use crate::snapshot::wakes::Wakes;
 use crate::threads::job;
+use crate::world::seen::{Address, Ends, Opened, Seen as Source};
 
 impl Dump {
     /// Writes the dump as JSON, on one line.
@@ -24,7 +28,9 @@ impl Dump {
     /// | `time` | how long the run had been going on |
     /// | `ending` | `true` when the main future has ended |
     /// | `tree` | what is in the run: an array of nodes |
-    /// | `generators` | an array: `name`, `made_at`, `state` (`suspended` or `running`), `suspended_at`, `awaiting` |
+    /// | `sockets` | those and other descriptors for which something has waited, an array: see below |
+    /// | `generators` | an array: `name`, `made_at`, `state` (`suspended` or `running`), `suspended_at`, `awaiting`, `task` (the `id` of the one that runs it) |
+    /// | `context_managers` | those that were entered, an array: `made_at`, `entered_at`, `stage` (`sets_up`, `around_body` or `cleans_up`), `task` |
     /// | `jobs` | functions on other threads, an array: `called_at`, `for`, `asks_at` if it waits for this run, `abandoned` |
     /// | `missing` | what could not be looked at, an array of strings |
     ///
@@ -40,6 +46,8 @@ impl Dump {
     /// | `operation`, `at` | task, body, if it `waits` | the operation and the place of its call |
     /// | `for` | task, body | how long it has been ready, or was last polled ago |
     /// | `at_least` | task, body | `true` if it may have been longer |
+    /// | `timer_in` | task, body, unless it is ready or running | when a timer will wake it, if there is one; for `sleep`, how long it has left |
+    /// | `awaits` | task, body, in the operation `Task` | an array: the `id` of each task that it waits for |
     /// | `opened_at` | scope, nursery, apart | the place |
     /// | `body_ended` | nursery | `true` when only the tasks are left |
     /// | `deadline_in` | scope, nursery | how long it has left; negative when that has passed |
@@ -47,6 +55,13 @@ impl Dump {
     /// | `patience` | scope, nursery | `finishes` or `serves`: what it does in a graceful cancellation |
     /// | `level` | scope, nursery | how far it is cancelled, by itself or from outside: `spared`, `graceful`, `full` |
     /// | `cancelled` | scope, nursery | if it was cancelled itself: `reason` (`deadline`, `child_failed`, `requested`, `grace_over`, `shutdown`, `interrupted`), `by` and `text` |
+    ///
+    /// | member of a socket | value |
+    /// |---|---|
+    /// | `descriptor` | its number, on Linux and Android |
+    /// | `local`, `peer` | its addresses, `"10.0.0.1:80"`, a path, `@` and an abstract name, or empty, and `listens` is `true` if it listens; only if it is a socket and the number is known |
+    /// | `accepted` | `true` if the peer has opened the connection |
+    /// | `waits` | an array: the `operation` that waits for the socket, and the `id` of its `task`, unless another library has polled it |
     ///
     /// ```
     /// use seedbed::inspect;
@@ -69,7 +84,9 @@ impl Dump {
             json.flag("ending", self.is_ending);
             json.key("tree");
             self.write_tree(json);
+            json.array("sockets", &self.sources, write_source);
             json.array("generators", &self.generators, Dump::write_generator);
+            json.array("context_managers", &self.managers, write_manager);
             json.array("jobs", &self.jobs, |json, job| {
                 json.time("for", self.now.saturating_sub(job.began));
                 Dump::write_job(json, job);
@@ -79,17 +96,18 @@ impl Dump {
         json.text
     }
 
-    pub(super) fn write_generator(json: &mut Json, generator: &finalize::Seen) {
+    pub(super) fn write_generator(json: &mut Json, generator: &frame::Seen) {
         json.string("name", &generator.name);
         json.string("made_at", generator.place);
-        match generator.state {
-            GeneratorState::Running => json.string("state", "running"),
-            _ => json.string("state", "suspended"),
+        match generator.suspended_at {
+            Some(_) => json.string("state", "suspended"),
+            None => json.string("state", "running"),
         }
         json.place("suspended_at", generator.suspended_at);
         if let Some(awaiting) = generator.awaiting {
             json.string("awaiting", awaiting);
         }
+        json.task(generator.driver);
     }
 
     pub(super) fn write_job(json: &mut Json, job: &job::Seen) {
@@ -100,20 +118,17 @@ impl Dump {
 
     pub(super) fn write_missing(&self, json: &mut Json) {
         json.key("missing");
-        json.text.push('[');
-        json.first = true;
+        json.open_array();
         for missing in &self.missing {
             json.comma();
             json.quote(missing);
         }
-        json.text.push(']');
-        json.first = false;
+        json.close_array();
     }
 
     /// There is no recursion, because nurseries may be nested deeply.
     fn write_tree(&self, json: &mut Json) {
-        json.text.push('[');
-        json.first = true;
+        json.open_array();
         let mut open = 0;
         for (at, item) in self.items.iter().enumerate() {
             json.comma();
@@ -124,8 +139,7 @@ impl Dump {
             let next = self.items.get(at + 1).map_or(0, |next| next.depth);
             if next > depth {
                 json.key("children");
-                json.text.push('[');
-                json.first = true;
+                json.open_array();
                 open += 1;
                 continue;
             }
@@ -137,8 +151,7 @@ impl Dump {
             json.first = false;
         }
         debug_assert_eq!(open, 0, "each node is closed");
-        json.text.push(']');
-        json.first = false;
+        json.close_array();
     }
 
     pub(super) fn write_node(&self, json: &mut Json, what: &What) {
@@ -177,6 +190,9 @@ impl Dump {
             json.string("spawned_at", task.spawned.place());
         }
         self.write_state(json, &task.state);
+        if !matches!(task.state, State::Running | State::PollsNursery | State::Ready(_)) {
+            self.write_wakes(json, task);
+        }
     }
 
     pub(super) fn write_state(&self, json: &mut Json, state: &State) {
@@ -195,6 +211,25 @@ impl Dump {
         self.write_since(json, state);
     }
 
+    fn write_wakes(&self, json: &mut Json, task: &Task) {
+        // Timers come first, the earliest before the others; sockets say themselves what waits.
+        let wakes = self.wakes(task);
+        if let Some(&Wakes::Timer(at)) = wakes.first() {
+            json.time_until("timer_in", at, self.now);
+        }
+        if let Some(Wakes::Child(_)) = wakes.last() {
+            json.key("awaits");
+            json.open_array();
+            for wakes in wakes {
+                if let Wakes::Child(id) = wakes {
+                    json.comma();
+                    json.text.push_str(&id.to_string());
+                }
+            }
+            json.close_array();
+        }
+    }
+
     /// How long it has been ready, or was last polled ago.
     pub(super) fn write_since(&self, json: &mut Json, state: &State) {
         match *state {
@@ -210,10 +245,7 @@ impl Dump {
     fn write_scope(&self, json: &mut Json, scope: &Scope) {
         json.string("opened_at", scope.place);
         if let Some(deadline) = scope.deadline {
-            match deadline.checked_sub(self.now) {
-                Some(left) => json.time("deadline_in", left),
-                None => json.raw("deadline_in", format_args!("-{}", Seconds(self.now - deadline))),
-            }
+            json.time_until("deadline_in", deadline, self.now);
         }
         json.flag("shield", scope.shield);
         match scope.patience {
@@ -251,6 +283,42 @@ impl Dump {
     }
 }
 
+fn write_manager(json: &mut Json, manager: &entered::Seen) {
+    json.string("made_at", manager.made_at);
+    json.string("entered_at", manager.entered_at);
+    let stage = match manager.stage {
+        Stage::SetsUp => "sets_up",
+        Stage::AroundBody => "around_body",
+        Stage::CleansUp => "cleans_up",
+    };
+    json.string("stage", stage);
+    json.task(Some(manager.unit));
+}
+
+fn write_source(json: &mut Json, source: &Source) {
+    if let Some(number) = source.descriptor {
+        json.raw("descriptor", number);
+    }
+    match &source.ends {
+        Ends::Unknown => {}
+        Ends::Listening(local) => {
+            json.address("local", local);
+            json.flag("listens", true);
+        }
+        Ends::Socket(local, peer) => {
+            json.address("local", local);
+            if let Some(peer) = peer {
+                json.address("peer", peer);
+            }
+        }
+    }
+    json.flag("accepted", source.opened == Opened::ByPeer);
+    json.array("waits", &source.waits, |json, waits| {
+        json.string("operation", waits.what.name());
+        json.task(waits.unit);
+    });
+}
+
 /// JSON that is being written.
 pub(crate) struct Json {
     pub(crate) text: String,
@@ -281,12 +349,20 @@ impl Json {
 
     pub(crate) fn array<T>(&mut self, key: &str, of: &[T], write: impl Fn(&mut Json, &T)) {
         self.key(key);
-        self.text.push('[');
-        self.first = true;
+        self.open_array();
         for each in of {
             self.comma();
             self.object(|json| write(json, each));
         }
+        self.close_array();
+    }
+
+    fn open_array(&mut self) {
+        self.text.push('[');
+        self.first = true;
+    }
+
+    fn close_array(&mut self) {
         self.text.push(']');
         self.first = false;
     }
@@ -310,6 +386,27 @@ impl Json {
 
     pub(crate) fn time(&mut self, key: &str, time: Nanos) {
         self.raw(key, Seconds(time));
+    }
+
+    /// How long it is until then.
+    fn time_until(&mut self, key: &str, then: Nanos, now: Nanos) {
+        match then.checked_sub(now) {
+            Some(left) => self.time(key, left),
+            None => self.raw(key, format_args!("-{}", Seconds(now - then))),
+        }
+    }
+
+    fn address(&mut self, key: &str, address: &Address) {
+        match address {
+            Address::Internet(address) => self.string(key, address),
+            Address::Unix(name) => self.string(key, name),
+        }
+    }
+
+    fn task(&mut self, unit: Option<UnitId>) {
+        if let Some(unit) = unit {
+            self.raw("task", unit.in_run());
+        }
     }
 
     /// A member that is there only if it is true.

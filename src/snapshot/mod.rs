@@ -2,21 +2,20 @@
 //!
 //! It reads through the parts that each room below lends, and does not know the run.
 //!
-//! | file | concept |
+//! | file or folder | concept |
 //! |---|---|
 //! | `dump` | a dump, as a list |
 //! | `take` | taking it: reading what a run consists of |
 //! | `scopes` | the scopes of a run, by what they are in |
-//! | `text` | a dump as text, in which what is alike is folded |
+//! | `wakes` | what will wake each unit |
+//! | `text/` | a dump as text, in which what is alike is folded |
 //! | `part` | a part of a dump |
-//! | `alike` | which parts of a dump are alike |
 //! | `json` | a dump as JSON |
 //! | `changes` | what has changed from one dump to the next, as JSON |
 //! | `remote` | asking a run from another thread: a dump |
 //! | `on_signal` | a dump when a signal comes |
 //! | `console` | what `tokio-console` is told of a task, and when it begins to listen |
 
-mod alike;
 pub(crate) mod changes;
 #[cfg(feature = "console")]
 pub(crate) mod console;
@@ -29,3 +28,4 @@ pub(crate) mod remote;
 mod scopes;
 mod take;
 mod text;
+mod wakes;

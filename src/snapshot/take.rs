@@ -9,6 +9,7 @@
 use std::ptr::{self, NonNull};
 
 use crate::error::Spawned;
+use crate::generator::entered::{ENTERED, EnteredManagers};
 use crate::generator::finalize::{GENERATORS, Generators};
 use crate::nursery::child::Child;
 use crate::nursery::core::Core;
@@ -18,10 +19,13 @@ use crate::schedule::current;
 use crate::schedule::turn::history::{HISTORY, History};
 use crate::schedule::units::table;
 use crate::schedule::units::unit::Unit;
+use crate::scope::frame;
 use crate::scope::tree::{Level, Patience, Scope};
 use crate::snapshot::dump::{Body, Dump, Item, Place, Role, Scope as ScopeSeen, State, Task, What};
 use crate::snapshot::scopes::{Hosts, Scopes};
+use crate::snapshot::wakes::{Wakes, WakesOfUnits};
 use crate::threads::job::{JOBS, Jobs};
+use crate::world::seen;
 
 /// Takes a dump of the run on this thread, if there is one.
 pub(super) fn take() -> Option<Dump> {
@@ -38,35 +42,54 @@ pub(super) fn take() -> Option<Dump> {
 
 fn take_of(system: &System, clock: &Clock, history: &History) -> Dump {
     let now = clock.now_or_later();
+    let mut missing = Missing(Vec::new());
+    let sources = missing.or_default("sockets", seen::seen());
+    let mut wakes_of_units = WakesOfUnits::default();
+    wakes_of_units.add_sources(&sources);
+    wakes_of_units.add_children();
+    missing.or_default("timers", wakes_of_units.add_timers());
+    let generators = GENERATORS.with(|all| all.map_or(Some(Vec::new()), Generators::seen));
+    let managers = ENTERED.with(|all| all.map_or(Some(Vec::new()), EnteredManagers::seen));
+    let jobs = JOBS.with(|all| all.map_or(Some(Vec::new()), Jobs::seen));
     let mut taking = Taking {
         system,
         history,
         now,
         polled: current::polled_unit(),
         scopes: Scopes::default(),
+        wakes_of_units,
         items: Vec::new(),
+        wakes: Vec::new(),
+        generators: missing.or_default("generators", generators),
+        missing,
         work: Vec::new(),
         seen: Vec::new(),
     };
     taking.take_tree();
-    let mut missing = Vec::new();
-    let mut generators = GENERATORS.with(|all| all.map_or(Some(Vec::new()), Generators::seen));
-    let mut jobs = JOBS.with(|all| all.map_or(Some(Vec::new()), Jobs::seen));
     Dump {
         place: system.place(),
         run: current::current_run().tenancy(),
         now,
         is_ending: system.is_ending(),
         items: taking.items,
-        generators: generators.take().unwrap_or_else(|| {
-            missing.push("generators");
-            Vec::new()
-        }),
-        jobs: jobs.take().unwrap_or_else(|| {
-            missing.push("jobs");
-            Vec::new()
-        }),
-        missing,
+        wakes: taking.wakes,
+        sources,
+        generators: taking.generators,
+        managers: taking.missing.or_default("context managers", managers),
+        jobs: taking.missing.or_default("jobs", jobs),
+        missing: taking.missing.0,
+    }
+}
+
+/// What could not be looked at.
+struct Missing(Vec<&'static str>);
+
+impl Missing {
+    fn or_default<T: Default>(&mut self, what: &'static str, seen: Option<T>) -> T {
+        if seen.is_none() && !self.0.contains(&what) {
+            self.0.push(what);
+        }
+        seen.unwrap_or_default()
     }
 }
 
@@ -78,7 +101,11 @@ struct Taking<'a> {
     /// The unit that is being polled, or null.
     polled: *const Unit,
     scopes: Scopes,
+    wakes_of_units: WakesOfUnits,
     items: Vec<Item>,
+    wakes: Vec<Wakes>,
+    generators: Vec<frame::Seen>,
+    missing: Missing,
     /// What is to be added, the next one last. There is no recursion, because nurseries may be
     /// nested deeply.
     work: Vec<(u32, Work)>,
@@ -160,7 +187,16 @@ impl Taking<'_> {
             Role::Child | Role::System => unsafe { Child::spawned(pointer.cast()) },
         };
         let id = unit.id(current::current_run());
-        let task = Task { role, id: id.in_run(), spawned, state: self.state_of(unit) };
+        let first = self.wakes.len();
+        self.wakes.extend(self.wakes_of_units.of(unit));
+        self.wakes[first..].sort_unstable();
+        let task = Task {
+            role,
+            id: id.in_run(),
+            spawned,
+            state: self.state_of(unit),
+            wakes: first as u32..self.wakes.len() as u32,
+        };
         self.items.push(Item { depth, what: What::Task(task) });
         self.see(unit);
         let first = self.work.len();
@@ -215,6 +251,8 @@ impl Taking<'_> {
             return self.add_inner(depth, index);
         };
         let body = if core.body_is_running() { Body::Runs } else { Body::HasEnded };
+        let generators = core.see_generators(&mut self.generators);
+        self.missing.or_default("generators", generators);
         let core = ptr::from_ref(core);
         self.items.push(Item { depth, what: What::Nursery(seen, body) });
         self.add_inner(depth + 1, index);

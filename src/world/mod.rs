@@ -10,6 +10,7 @@
 //! | `signal/` | signals of the operating system |
 //! | `fs/` | files and directories |
 //! | `process/` | child processes |
+//! | `seen` | what there is to see of the sources of a run |
 //! | `stdio/` | standard input and output |
 //! | `tls/` | TLS over any stream |
 //! | `by_reference` | the I/O traits of `futures`, for those whose `&` has them |
@@ -31,6 +32,7 @@ pub mod process;
 pub(crate) mod reactor;
 #[cfg(loom)]
 pub(crate) use crate::platform::reactor;
+pub(crate) mod seen;
 pub mod signal;
 #[cfg(all(unix, not(loom), feature = "stdio"))]
 pub mod stdio;

@@ -10,6 +10,8 @@ mod on_signal;
 mod other_threads;
 #[cfg(all(unix, feature = "inspect"))]
 mod page;
+#[cfg(all(target_os = "linux", feature = "net"))]
+mod sockets;
 mod tree;
 mod waits;
 

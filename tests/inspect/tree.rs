@@ -53,7 +53,7 @@ fn l01_tasks_nurseries_and_scopes_are_where_they_were_opened() {
             "        scope opened at <fail_after>: deadline in 8.5 s",
             "          nursery opened at <nursery>",
             "            body: in `Event::wait` at <wait>, for 500 ms",
-            "            task spawned at <spawn>: in `sleep` at <sleep>, for 500 ms",
+            "            task spawned at <spawn>: in `sleep` at <sleep>, for 500 ms, 500 ms to go",
         ],
         "{dump}"
     );
@@ -95,7 +95,7 @@ fn l01_what_looks_alike_is_folded() {
         [
             "body: running",
             &format!(
-                "5 tasks spawned at <spawn> ({names}): all in `sleep` at <sleep>, for 100 ms; each with"
+                "5 tasks spawned at <spawn> ({names}): all in `sleep` at <sleep>, for 100 ms, 900 ms to go; each with"
             ),
         ][1..],
         "{folded}"
@@ -180,7 +180,7 @@ fn l01_generators_are_shown_with_where_they_are() {
         suspended.anext().await?;
         let mut dump = String::new();
         nursery(async |n| {
-            n.spawn(async {
+            n.named("driver").spawn(async {
                 let running = generator(async |_: Yielder<i32>| sleep(SECOND).await);
                 running.set_qualname("running");
                 aclosing(running, async |running| running.anext().await.map(drop)).await
@@ -197,10 +197,75 @@ fn l01_generators_are_shown_with_where_they_are() {
         lines_with(&dump, "generator "),
         [
             "generator suspended made at <generator>: at its yield at <yield_>",
-            "generator running made at <generator>: in its body, in `sleep`",
+            "generator running made at <generator>: in its body, in `sleep`, for task \"driver\" spawned at <spawn>",
         ],
         "{dump}"
     );
+}
+
+#[test]
+fn l01_generators_of_a_nursery_are_shown_too() {
+    let dump = run(async {
+        let mut dump = String::new();
+        let numbers = [1, 2];
+        nursery(async |n| {
+            let mut suspended = n.generator(async |y: Yielder<i32>| {
+                for number in &numbers {
+                    y.yield_(*number).await?;
+                }
+                Ok(())
+            });
+            suspended.set_qualname("suspended");
+            suspended.anext().await?;
+            let mut ended = n.generator(async |_: Yielder<i32>| Ok(()));
+            ended.anext().await?;
+            let _new = n.generator(async |_: Yielder<i32>| Ok(()));
+            dump = text();
+            Ok(())
+        })
+        .await?;
+        Ok(dump)
+    });
+    assert_eq!(
+        lines_with(&dump, "generator "),
+        ["generator suspended made at <generator>: at its yield at <yield_>"],
+        "{dump}"
+    );
+}
+
+#[test]
+fn l01_context_managers_say_how_far_they_are() {
+    let dumps = run(async {
+        let mut dumps = Vec::new();
+        nursery(async |n| {
+            n.named("it").spawn(async {
+                let manager = context_manager(async |y: Yielder<()>| {
+                    sleep(SECOND).await?;
+                    y.yield_(()).await?;
+                    sleep(SECOND).await
+                });
+                with(manager, async |()| sleep(SECOND).await).await
+            });
+            n.spawn(async {
+                with(
+                    context_manager(async |y: Yielder<()>| y.yield_(()).await.map(drop)),
+                    async |()| Ok(()),
+                )
+                .await
+            });
+            sleep(SECOND / 2).await?;
+            for _ in 0..4 {
+                dumps.extend(lines_with(&text(), "context manager "));
+                sleep(SECOND).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(dumps)
+    });
+    let line = "context manager made at <context_manager>, entered at <with> in task \"it\" spawned at <spawn>";
+    let stages = ["sets up", "around the body", "cleans up"];
+    assert_eq!(dumps, stages.map(|stage| format!("{line}: {stage}")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -29,6 +29,15 @@ async fn foreign() {
         }
         FOREIGN.set(Some(cx.waker().clone()));
         Poll::Pending
+    })
+    .await;
+}
+
+/// Polls it once.
+async fn begin_to_wait(mut future: Pin<&mut impl Future>) {
+    poll_fn(|cx| {
+        assert!(future.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
     })
     .await;
 }
@@ -94,6 +103,36 @@ fn l01_a_task_that_awaits_another_says_which() {
 }
 
 #[test]
+fn l01_a_task_that_is_awaited_is_named() {
+    let (dump, json) = run(async {
+        let mut dumps = (String::new(), serde_json::Value::Null);
+        nursery(async |n| {
+            let slow = n.named("slow").spawn(sleep_forever());
+            let mut given_up = n.named("given up").spawn(sleep_forever());
+            n.named("it").spawn(async move {
+                begin_to_wait(pin!(&mut given_up)).await;
+                slow.await
+            });
+            sleep(SECOND).await?;
+            dumps = (text(), serde_json::from_str(&inspect::dump()?.to_json()).unwrap());
+            n.scope().cancel();
+            Ok(())
+        })
+        .await?;
+        Ok(dumps)
+    });
+    assert_eq!(
+        lines_with(&dump, "\"it\""),
+        [
+            "task \"it\" spawned at <spawn>: awaiting the task \"slow\" spawned at <spawn>, for 1.0 s"
+        ]
+    );
+    let tasks = &json["tree"][0]["children"][0]["children"];
+    assert_eq!(tasks[3]["name"], "it");
+    assert_eq!(tasks[3]["awaits"], serde_json::json!([tasks[1]["id"]]));
+}
+
+#[test]
 fn l01_a_foreign_future_shows_as_such() {
     let line = line_of(async {
         sleep(SECOND / 2).await?;
@@ -138,6 +177,58 @@ fn l01_cancellable_says_where_it_is_or_what_is_in_it() {
     assert_eq!(line, "in `cancellable` at <cancellable>, for 1.0 s");
     let line = line_of(async { cancellable(sleep_forever()).await? });
     assert_eq!(line, "in `sleep` at <sleep_forever>, for 1.0 s");
+}
+
+#[test]
+fn l01_a_sleep_says_when_it_ends() {
+    assert_eq!(line_of(sleep(5 * SECOND)), "in `sleep` at <sleep>, for 1.0 s, 4.0 s to go");
+    let many = run(async {
+        let mut dump = String::new();
+        nursery(async |n| {
+            for nth in 2..10 {
+                n.spawn(sleep(nth * SECOND));
+            }
+            sleep(SECOND).await?;
+            dump = text();
+            n.scope().cancel();
+            Ok(())
+        })
+        .await?;
+        Ok(dump)
+    });
+    assert_eq!(
+        lines_with(&many, "8 tasks"),
+        ["8 tasks spawned at <spawn>: all in `sleep` at <sleep>, for 1.0 s, 1.0 s to 8.0 s to go"],
+        "{many}"
+    );
+}
+
+/// A timer is known, whatever was polled after it.
+#[test]
+fn l01_a_timer_beside_something_else() {
+    let line = line_of(async {
+        let event = Event::new();
+        join(sleep(5 * SECOND), event.wait()).await.0
+    });
+    assert_eq!(line, "in `Event::wait` at <wait>, for 1.0 s; also woken by a timer in 4.0 s");
+    let line = line_of(async {
+        let mut sleep = pin!(sleep(5 * SECOND));
+        begin_to_wait(sleep.as_mut()).await;
+        foreign().await;
+        Ok(())
+    });
+    assert_eq!(line, "in `sleep` at <sleep>, for 1.0 s, 4.0 s to go");
+    let line = line_of(async {
+        let mut sleep = pin!(sleep(5 * SECOND));
+        begin_to_wait(sleep.as_mut()).await;
+        yield_now().await?;
+        foreign().await;
+        Ok(())
+    });
+    assert_eq!(
+        line,
+        "in a future of another crate, last polled 1.0 s ago; woken by a timer in 4.0 s"
+    );
 }
 
 /// Of several the last one is shown.

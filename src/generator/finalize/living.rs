@@ -1,21 +1,20 @@
 //! The generators that were iterated and have not ended, and how a run closes them in the end.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
-use std::panic::Location;
 use std::rc::Weak;
 
 use slab::Slab;
 
 use crate::error::Reason;
 use crate::error::panic::{FirstPanic, catch_panic};
+use crate::generator::Deregistered;
 use crate::generator::finalize::{Closable, Unfinished, close_quietly, give_up};
-use crate::generator::{Deregistered, GeneratorState};
 use crate::nursery::system::System;
 use crate::platform::part::part;
 use crate::schedule::current;
 use crate::schedule::ids::RunId;
 use crate::schedule::remote::away;
+use crate::scope::frame::Seen;
 
 /// The generators of a run that were iterated and have not ended.
 #[derive(Default)]
@@ -31,21 +30,8 @@ impl Generators {
     pub(crate) fn seen(&self) -> Option<Vec<Seen>> {
         let all = self.0.try_borrow().ok()?;
         // None of them is dropped here, as all have another owner.
-        Some(all.iter().filter_map(|(_, weak)| Some(weak.upgrade()?.seen())).collect())
+        Some(all.iter().filter_map(|(_, weak)| weak.upgrade()?.seen()).collect())
     }
-}
-
-/// What there is to see of a generator.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) name: Cow<'static, str>,
-    /// Where it was made.
-    pub(crate) place: &'static Location<'static>,
-    pub(crate) state: GeneratorState,
-    /// The yield that it is suspended at.
-    pub(crate) suspended_at: Option<&'static Location<'static>>,
-    /// The operation that its running body reached last.
-    pub(crate) awaiting: Option<&'static str>,
 }
 
 part! {

@@ -26,7 +26,7 @@ use std::task::{Context, Poll};
 use dropped::OfThread;
 pub use hooks::{AsyncgenHooks, FinalizerHook, FirstIter, get_asyncgen_hooks, set_asyncgen_hooks};
 pub(super) use living::Registration;
-pub(crate) use living::{GENERATORS, Generators, Seen, abandon_all, finalize_all};
+pub(crate) use living::{GENERATORS, Generators, abandon_all, finalize_all};
 use of_nursery::OfNursery;
 pub use unfinished::Unfinished;
 pub(super) use unfinished::last_chance;
@@ -35,7 +35,7 @@ use crate::error::panic::{FirstPanic, report};
 use crate::error::{Reason, Result};
 use crate::generator::calls::Closing;
 use crate::generator::state::Phase;
-use crate::generator::{Deregistered, GeneratorState, Inner};
+use crate::generator::{Deregistered, Inner};
 use crate::nursery::core::LeftBehind;
 use crate::nursery::system;
 use crate::schedule::ids::RunId;
@@ -49,7 +49,6 @@ pub(super) trait Closable: LeftBehind {
     fn poll_close(&self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<Result<()>>;
     fn qualname(&self) -> Cow<'static, str>;
     fn suspended_at(&self) -> Option<&'static Location<'static>>;
-    fn seen(&self) -> Seen;
     /// Whether the body is running, or in flight.
     fn is_running(&self) -> bool;
     /// Makes sure that from now on only its finalizer polls it.
@@ -81,21 +80,6 @@ impl<T, S> Closable for Inner<'_, T, S> {
 
     fn suspended_at(&self) -> Option<&'static Location<'static>> {
         self.link.suspended_at()
-    }
-
-    fn seen(&self) -> Seen {
-        let state = self.link.state.phase().into();
-        let awaiting = match state {
-            GeneratorState::Running => self.link.state.frame().awaiting(),
-            _ => None,
-        };
-        Seen {
-            name: Inner::qualname(self),
-            place: self.place,
-            state,
-            suspended_at: self.link.suspended_at(),
-            awaiting,
-        }
     }
 
     fn is_running(&self) -> bool {

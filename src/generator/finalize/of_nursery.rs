@@ -11,10 +11,12 @@ use crate::error::panic::report;
 use crate::generator::finalize::{
     Closable, DROPPED, Finalizer, Unfinished, close_quietly, give_up,
 };
+use crate::generator::link::Link;
 use crate::generator::state::Phase;
 use crate::generator::{Generator, Inner, Yielder};
 use crate::nursery::Nursery;
 use crate::nursery::core::{Core, LeftBehind};
+use crate::scope::frame::Seen;
 
 impl<'scope> Nursery<'scope, '_> {
     /// Makes an asynchronous generator whose body may borrow, as a child may.
@@ -85,6 +87,18 @@ impl<T, S> LeftBehind for Inner<'_, T, S> {
 
     fn is_finished(&self) -> bool {
         self.link.state.phase() == Phase::Ended
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        let suspended_at = self.link.suspended_at();
+        let running = suspended_at.is_none().then_some(&self.link);
+        Some(Seen {
+            name: self.qualname(),
+            place: self.place,
+            suspended_at,
+            awaiting: running.and_then(|link| link.state.frame().awaiting()),
+            driver: running.and_then(Link::driver),
+        })
     }
 
     fn close<'a>(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>

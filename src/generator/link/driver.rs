@@ -13,6 +13,7 @@ use crate::generator::link::Link;
 use crate::generator::state::{
     Delivered, Destination, End, Exit, GoesOn, InBatch, News, Stop, Yielded,
 };
+use crate::schedule::ids::UnitId;
 use crate::schedule::{wake, waker};
 use crate::scope::aside::Aside;
 use crate::scope::current::{current_scope, in_frame, with_scope};
@@ -290,6 +291,15 @@ impl<T, S> Link<T, S> {
             None => self.waits_with.set(Some(cx.waker().clone())),
         }
         Poll::Pending
+    }
+
+    /// The unit that drives the body, if the body waits and the unit has polled it with its own
+    /// waker.
+    pub(crate) fn driver(&self) -> Option<UnitId> {
+        let with = self.waits_with.take();
+        let is_own = with.is_none();
+        self.waits_with.set(with);
+        (is_own && self.state.waits()).then(|| self.waits_as.get())
     }
 
     /// Wakes whoever drives the body, which is in flight.

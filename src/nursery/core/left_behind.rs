@@ -5,6 +5,7 @@
 //! 1. What an entry of the list borrows stays alive for as long as the nursery's own future is
 //!    polled or dropped: whoever calls `remember` promises that. The entry is used only by
 //!    `close_left_behind`, which that future calls, and in the child that this spawns.
+//! 2. `see_generators` reads of an entry only what the entry owns, whoever calls it.
 
 use std::future::Future;
 use std::panic::Location;
@@ -13,6 +14,7 @@ use std::rc::{Rc, Weak};
 
 use crate::error::Result;
 use crate::nursery::core::Core;
+use crate::scope::frame::Seen;
 
 /// Something that may be left behind in a nursery, which then closes it: a generator that borrows,
 /// or a service.
@@ -21,6 +23,11 @@ pub(crate) trait LeftBehind {
     fn place(&self) -> &'static Location<'static>;
     /// Whether it has already ended.
     fn is_finished(&self) -> bool;
+    /// What there is to see of it, if it is a generator. This runs no foreign code, and uses nothing
+    /// that is borrowed.
+    fn seen(&self) -> Option<Seen> {
+        None
+    }
     /// When it is closed.
     fn turn(&self) -> Turn {
         Turn::First
@@ -62,6 +69,16 @@ impl Core {
             list.retain(|entry| entry.strong_count() > 0);
         }
         list.push(left_behind);
+    }
+
+    /// Adds what there is to see of the generators that were made here and have not ended. `None`
+    /// if they cannot be looked at.
+    pub(crate) fn see_generators(&self, seen: &mut Vec<Seen>) -> Option<()> {
+        let list = self.left_behind.try_borrow().ok()?;
+        // None of them is dropped here, as all have another owner.
+        let alive = list.iter().filter_map(Weak::upgrade);
+        seen.extend(alive.filter(|entry| !entry.is_finished()).filter_map(|entry| entry.seen()));
+        Some(())
     }
 
     /// Spawns a child for each entry that is left when everything else has ended: a generator that

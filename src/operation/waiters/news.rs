@@ -7,6 +7,7 @@ use crate::error::panic::FirstPanic;
 use crate::operation::waiters::places::{NONE, Slot, State};
 use crate::operation::waiters::waiting::Waiting;
 use crate::operation::waiters::{Given, Waiters};
+use crate::schedule::ids::UnitId;
 use crate::schedule::wake::KeptWaker;
 
 impl<T: Given> Waiters<T> {
@@ -19,6 +20,18 @@ impl<T: Given> Waiters<T> {
     pub(crate) fn serve_those(&self, woken: &mut Vec<KeptWaker>, is_for: impl Fn(&T) -> bool) {
         let is_for = |slot: &Slot<T>| is_for(&slot.value) && !slot.waiting.is_cancelled();
         self.take_out(is_for, |waiting| woken.push(waiting.hand()));
+    }
+
+    /// Shows what each of the waiters has brought, and which unit waits, if it has a waker of its
+    /// own. Shows nothing if the queue is just being changed.
+    pub(crate) fn see(&self, mut see: impl FnMut(&T, Option<UnitId>)) {
+        let Ok(mut places) = self.places.try_borrow_mut() else { return };
+        let mut place = places.head();
+        while place != NONE {
+            let slot = places.slot(place);
+            see(&slot.value, slot.waiting.unit());
+            place = places.after(place);
+        }
     }
 
     /// Forgets all the waiters that are left, without waking them. Dropping the returned value runs

@@ -174,6 +174,7 @@ fn thin(notes: &mut Vec<Note>, now: Nanos) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::units::unit::Unit;
 
     const MILLISECOND: Nanos = 1_000_000;
 
@@ -189,6 +190,44 @@ mod tests {
             .map(|round| history.time_of(round, 2000 * MILLISECOND) / MILLISECOND)
             .to_vec();
         assert_eq!(times, [5, 5, 5, 5, 900, 2000]);
+    }
+
+    /// Rounds go by as in hours, until their numbers have recurred three times.
+    #[test]
+    fn a_unit_that_is_idle_for_longer_than_numbers_last() {
+        const STEP: u32 = 1 << 29;
+        let idle = |unit: &Unit| unit.parked().kind().is_some();
+        let waits = crate::nursery(async |n| {
+            n.spawn(crate::sleep_forever());
+            crate::yield_now().await?;
+            let unit = table::find(idle)[0];
+            let mut seen = Vec::new();
+            for hour in 1..=24 {
+                let now = hour * 3_600_000 * MILLISECOND;
+                let last = HISTORY.with(|history| {
+                    let history = history.expect("a run");
+                    let tick = THREAD.with(|thread| {
+                        let tick = thread.rounds.tick.get().wrapping_add(STEP);
+                        thread.rounds.tick.set(tick);
+                        tick
+                    });
+                    history.note_at(now, tick);
+                    // SAFETY: the nursery has it.
+                    history.last_poll(unsafe { &*unit }.tick(), now)
+                });
+                seen.push(last);
+            }
+            n.scope().cancel();
+            Ok(seen)
+        });
+        let seen = crate::run(waits).unwrap();
+        let is_exact =
+            |last: &LastPoll| matches!(last, LastPoll::At(time) if *time < 3_600_000 * MILLISECOND);
+        let exact = seen.iter().take_while(|last| is_exact(last)).count();
+        assert!(exact >= 3, "{seen:?}");
+        for last in &seen[exact..] {
+            assert!(matches!(last, LastPoll::Before(_)), "{seen:?}");
+        }
     }
 
     #[test]

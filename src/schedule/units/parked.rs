@@ -27,7 +27,6 @@ const NAMES: &[&str] = &[
     "Condition::wait",
     "Event::wait",
     "File",
-    "I/O",
     "Mutex::lock",
     "Notify::notified",
     "OnceCell::get_or_init",
@@ -37,29 +36,46 @@ const NAMES: &[&str] = &[
     "Semaphore::acquire",
     "Sender::reserve",
     "Sender::send",
+    "Signals::recv",
     "TLS",
     "Task",
     "ThreadReceiver::recv",
     "ThreadSender::send",
+    "accept",
     "broadcast::Receiver::recv",
     "broadcast::Sender::closed",
     "broadcast::Sender::send",
     "cancellable",
+    "connect",
     "flow::from_stream",
     "oneshot::Receiver::recv",
     "oneshot::Sender::closed",
+    "peek",
+    "read",
+    "read_with",
+    "readable",
+    "recv",
+    "recv_from",
+    "recv_with_descriptors",
+    "send",
+    "send_to",
+    "send_with_descriptors",
     "sleep",
+    "the end of a process",
     "the end of a service",
     "the end of its tasks",
     "to_thread",
     "watch::Receiver::changed",
     "watch::Sender::closed",
+    "writable",
+    "write",
+    "write_with",
 ];
 
 const PLACE_BITS: u32 = 48;
 
 /// The number of a name; 0 is none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct What(u16);
 
 impl What {

@@ -116,6 +116,14 @@ impl Timers {
         self.wheel.is_empty()
     }
 
+    /// The units that timers wake, and when, in no order.
+    pub(crate) fn of_units(&self) -> impl Iterator<Item = (UnitId, Nanos)> {
+        self.wheel.iter().filter_map(|(deadline, stored)| match stored {
+            Stored::Unit(unit) => Some((unit.0, deadline)),
+            Stored::Foreign(_) | Stored::Expire(_) => None,
+        })
+    }
+
     /// See [`Wheel::next_deadline`].
     pub(crate) fn next_deadline(&self) -> Option<Nanos> {
         self.wheel.next_deadline()

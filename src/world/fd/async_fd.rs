@@ -12,8 +12,9 @@ use rustix::pipe::PIPE_BUF;
 
 use crate::error::Result;
 use crate::world::fd::pollable;
-use crate::world::reactor::readiness::{Reads, Side, Writes};
+use crate::world::reactor::readiness::Side;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb::{self, Verb};
 use crate::world::reactor::would_block;
 
 /// Waits for a descriptor: a pipe, a terminal, an eventfd, a timerfd, inotify, a socket of another
@@ -115,7 +116,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// watch such a descriptor, or if it is registered already.
     #[track_caller]
     pub fn readable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Reads, |io| would_block::check(io, Side::Read))
+        self.io.operate(verb::Readable, |io| would_block::check(io, Side::Read))
     }
 
     /// Waits until a write would not block: until there is room, or an error.
@@ -127,7 +128,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// The same as for [`readable`](Self::readable).
     #[track_caller]
     pub fn writable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Writes, |io| would_block::check(io, Side::Write))
+        self.io.operate(verb::Writable, |io| would_block::check(io, Side::Write))
     }
 
     /// Calls `read`, again each time the descriptor becomes readable, until it does not fail with
@@ -148,9 +149,9 @@ impl<T: AsFd> AsyncFd<T> {
     #[track_caller]
     pub fn read_with<R>(
         &self,
-        mut read: impl FnMut(&T) -> io::Result<R>,
+        read: impl FnMut(&T) -> io::Result<R>,
     ) -> impl Future<Output = Result<R>> {
-        self.io.operate(Reads, move |_| self.try_with(Side::Read, &mut read))
+        self.with(verb::ReadWith, read)
     }
 
     /// Like [`read_with`](Self::read_with), for when the descriptor becomes writable.
@@ -161,9 +162,18 @@ impl<T: AsFd> AsyncFd<T> {
     #[track_caller]
     pub fn write_with<R>(
         &self,
-        mut write: impl FnMut(&T) -> io::Result<R>,
+        write: impl FnMut(&T) -> io::Result<R>,
     ) -> impl Future<Output = Result<R>> {
-        self.io.operate(Writes, move |_| self.try_with(Side::Write, &mut write))
+        self.with(verb::WriteWith, write)
+    }
+
+    #[track_caller]
+    fn with<V: Verb, R>(
+        &self,
+        verb: V,
+        mut attempt: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = Result<R>> {
+        self.io.operate(verb, move |_| self.try_with(V::SIDE, &mut attempt))
     }
 
     /// Reads whatever is available, at most `buffer.len()` bytes, and waits while there is nothing.
@@ -177,7 +187,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// call.
     #[track_caller]
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.read_with(move |io| Ok(rustix::io::read(io, &mut *buffer)?))
+        self.with(verb::Read, move |io| Ok(rustix::io::read(io, &mut *buffer)?))
     }
 
     /// Writes as much of `bytes` as the system takes, and waits while it takes none. Returns the
@@ -191,7 +201,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// system call.
     #[track_caller]
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
-        self.write_with(move |io| {
+        self.with(verb::Write, move |io| {
             let most = match self.mode.get() {
                 Mode::Blocks => bytes.len().min(PIPE_BUF),
                 Mode::Fails => bytes.len(),

@@ -19,8 +19,8 @@ use crate::error::Result;
 use crate::scope::is_ending;
 use crate::scope::move_on_after;
 use crate::world::net::stream::transfer::{receive_uninit, shutdown};
-use crate::world::reactor::readiness::Reads;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 
 /// How long to wait for the peer of a connection that is to be closed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ pub(crate) async fn linger(io: &Registration<impl AsFd>, limit: Duration) -> Res
     // This fails only for a socket that cannot be connected.
     let _ = shutdown(io.source(), Shutdown::Write);
     let ended = async {
-        while io.operate(Reads, discard).await? > 0 {}
+        while io.operate(verb::Read, discard).await? > 0 {}
         Ok(())
     };
     move_on_after(limit, ended).await.map(drop)
@@ -141,7 +141,7 @@ impl Parting {
     ///
     /// [`Cancelled`](crate::Cancelled).
     pub(crate) fn discard(&self) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Reads, discard)
+        self.io.operate(verb::Read, discard)
     }
 }
 

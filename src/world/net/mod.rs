@@ -162,6 +162,8 @@ mod address;
 pub(crate) mod closing;
 mod datagram;
 mod doing;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod ends;
 mod happy_eyeballs;
 pub(crate) mod names;
 pub(crate) mod resolver;

@@ -13,8 +13,9 @@ use rustix::buffer::spare_capacity;
 use crate::error::{Error, Result};
 use crate::world::by_reference::reads_by_reference;
 use crate::world::pipe::{into_blocking, prepare};
-use crate::world::reactor::readiness::{Reads, Side};
+use crate::world::reactor::readiness::Side;
 use crate::world::reactor::registration::{Operation, Registration};
+use crate::world::reactor::verb;
 use crate::world::reactor::would_block;
 
 /// The end of a [pipe](crate::pipe) that reads.
@@ -46,7 +47,7 @@ impl Receiver {
     /// call.
     #[track_caller]
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Reads, |io| receive(io, buffer))
+        self.io.operate(verb::Read, |io| receive(io, buffer))
     }
 
     /// Reads to the end, and returns how many bytes were added to `buffer`.
@@ -64,7 +65,7 @@ impl Receiver {
         /// There is at least so much room for each read. It grows with what was read.
         const ROOM: usize = 4096;
         let before = buffer.len();
-        let mut operation = Operation::new(&self.io, Reads);
+        let mut operation = Operation::new(&self.io, verb::Read);
         poll_fn(move |cx| {
             loop {
                 let read = |io: &Registration<OwnedFd>| {
@@ -87,7 +88,7 @@ impl Receiver {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn readable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Reads, |io| would_block::check(io, Side::Read))
+        self.io.operate(verb::Readable, |io| would_block::check(io, Side::Read))
     }
 
     /// Returns the descriptor in blocking mode, for a program that expects that.

@@ -12,8 +12,9 @@ use futures_io::AsyncWrite;
 use crate::error::{Error, Result};
 use crate::world::by_reference::writes_by_reference;
 use crate::world::pipe::{into_blocking, prepare};
-use crate::world::reactor::readiness::{Side, Writes};
+use crate::world::reactor::readiness::Side;
 use crate::world::reactor::registration::{Operation, Registration};
+use crate::world::reactor::verb;
 use crate::world::reactor::would_block;
 
 /// The end of a [pipe](crate::pipe) that writes. Dropping the last one ends the pipe: its reader
@@ -48,7 +49,7 @@ impl Sender {
     /// end open any more.
     #[track_caller]
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Writes, |io| Ok(rustix::io::write(io, bytes)?))
+        self.io.operate(verb::Write, |io| Ok(rustix::io::write(io, bytes)?))
     }
 
     /// Writes all of `bytes`.
@@ -64,7 +65,7 @@ impl Sender {
     /// The same as for [`write`](Self::write).
     #[track_caller]
     pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
-        let mut operation = Operation::new(&self.io, Writes);
+        let mut operation = Operation::new(&self.io, verb::Write);
         poll_fn(move |cx| {
             if bytes.is_empty() {
                 return operation.poll_checkpoint(cx);
@@ -88,7 +89,7 @@ impl Sender {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn writable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Writes, |io| would_block::check(io, Side::Write))
+        self.io.operate(verb::Writable, |io| would_block::check(io, Side::Write))
     }
 
     /// Returns the descriptor in blocking mode, for a program that expects that.

@@ -20,8 +20,8 @@ use crate::platform::spawn_thread;
 use crate::threads::job;
 use crate::world::process::exit::{Exit, Presence, presence};
 use crate::world::process::failure::Unknown;
-use crate::world::reactor::readiness::Reads;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 
 /// Whom signals reach.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,7 +114,7 @@ impl Process {
     ///
     /// [`Cancelled`](crate::Cancelled); that of a system call.
     pub(super) fn exited(&self) -> impl Future<Output = Result<()>> {
-        self.exit.operate(Reads, |exit| exit.source().has_come())
+        self.exit.operate(verb::WaitForProcess, |exit| exit.source().has_come())
     }
 
     /// Its number, as the standard library has it.

@@ -170,7 +170,15 @@ impl Chunks {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Readiness> {
-        self.all.iter().flatten().flat_map(|chunk| &chunk.places)
+        self.all().map(|(_, readiness)| readiness)
+    }
+
+    /// All places, with the keys of those that are in use.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Key, &Readiness)> {
+        self.all.iter().flatten().flat_map(|chunk| {
+            let places = (0..).zip(&chunk.places);
+            places.map(|(nth, readiness)| (chunk.key(nth), readiness))
+        })
     }
 
     fn take<B>(&mut self, beside: B) -> ReadinessRef<B> {

@@ -11,6 +11,8 @@
 //! | `readiness` | what is known about a source, and the operations that wait for news of it |
 //! | `registration` | a source of news, and the operations on it |
 //! | `refused` | errors of registering that say what is the matter |
+//! | `seen` | showing the sources that are registered |
+//! | `verb` | what an operation on a source does: its name and its direction |
 //! | `would_block` | asking whether an operation would block, without trying it |
 
 pub(crate) mod chunks;
@@ -21,6 +23,8 @@ pub(crate) mod readiness;
 mod refused;
 #[cfg(unix)]
 pub(crate) mod registration;
+mod seen;
+pub(crate) mod verb;
 #[cfg(unix)]
 pub(crate) mod would_block;
 

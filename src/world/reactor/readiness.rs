@@ -12,6 +12,8 @@ use crate::schedule::ids::RunId;
 use crate::schedule::wake::KeptWaker;
 use crate::scope::watch::Watch;
 use crate::world::reactor::news::News;
+use crate::world::reactor::verb::Wanted;
+use crate::world::seen::Waits;
 
 /// What is known about a source, and the operations that wait for news of it. There is one for each
 /// connection, so it is small.
@@ -28,7 +30,7 @@ pub(crate) struct Readiness {
     /// For such operations that wait with a waker which is not their unit's own. For all others the
     /// tree of scopes finds the unit.
     watches: Cell<Option<Box<[Watch; 2]>>>,
-    waiters: Waiters<Side>,
+    waiters: Waiters<Wanted>,
 }
 
 /// A source's number in a reactor.
@@ -87,26 +89,9 @@ pub(crate) enum Side {
     Write,
 }
 
-/// A direction as a type, so that an operation need not store it.
-pub(crate) trait OneSide {
-    const SIDE: Side;
-}
-
-pub(crate) struct Reads;
-
-impl OneSide for Reads {
-    const SIDE: Side = Side::Read;
-}
-
-pub(crate) struct Writes;
-
-impl OneSide for Writes {
-    const SIDE: Side = Side::Write;
-}
-
 /// Many may wait for the same news.
-impl Given for Side {
-    const NOTHING: Side = Side::Read;
+impl Given for Wanted {
+    const NOTHING: Wanted = Wanted::by_foreign_trait(Side::Read);
     type Taker = Anybody;
 }
 
@@ -220,7 +205,7 @@ impl Readiness {
             self.write.set_ready(Ready::until_blocked_if(news.write_closed || news.error));
         }
         // Operations that were cancelled earlier have already been woken for that.
-        self.waiters.serve_those(woken, |side| match side {
+        self.waiters.serve_those(woken, |wanted| match wanted.side {
             Side::Read => read,
             Side::Write => write,
         });
@@ -241,15 +226,22 @@ impl Readiness {
         !self.waiters.is_empty()
     }
 
+    /// The operations that wait for news.
+    pub(super) fn waits(&self) -> Vec<Waits> {
+        let mut waits = Vec::new();
+        self.waiters.see(|wanted, unit| waits.push(Waits { what: wanted.what, unit }));
+        waits
+    }
+
     /// Joins the queue.
     #[inline]
     pub(super) fn join(
         &self,
-        mut side: Side,
+        mut wanted: Wanted,
         cx: &Context<'_>,
         kept: &mut Kept,
     ) -> Registered<Ticket> {
-        self.waiters.bring(&mut side, cx, kept)
+        self.waiters.bring(&mut wanted, cx, kept)
     }
 
     /// Finds out what has become of a waiting operation. If there was news, it tries again.
@@ -267,7 +259,7 @@ impl Readiness {
 
     /// Waits without a place in the queue, for `poll` functions of foreign traits.
     pub(crate) fn leave_waker(&self, side: Side, waker: &Waker) {
-        self.waiters.leave_waker(side, waker);
+        self.waiters.leave_waker(Wanted::by_foreign_trait(side), waker);
     }
 
     /// To be called when the source could not be registered: the kernel will not report when an

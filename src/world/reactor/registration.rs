@@ -22,13 +22,14 @@ use crate::operation::waiters::{Kept, Ticket};
 use crate::schedule::budget::{self, Share};
 use crate::schedule::ids::RunId;
 use crate::schedule::remote::away;
-use crate::schedule::units::parked::{self, What};
+use crate::schedule::units::parked;
 use crate::schedule::{current, waker};
 use crate::scope;
 use crate::world::reactor::REACTOR;
 use crate::world::reactor::chunks::ReadinessRef;
-use crate::world::reactor::readiness::{Direction, Kind, OneSide, Readiness, Side};
+use crate::world::reactor::readiness::{Direction, Kind, Readiness, Side};
 use crate::world::reactor::refused::refused;
+use crate::world::reactor::verb::{Verb, Wanted};
 
 /// A source, which must be in non-blocking mode, and its place in a reactor.
 pub(crate) struct Registration<S: AsFd> {
@@ -159,12 +160,12 @@ impl<S: AsFd> Registration<S> {
     /// `#[track_caller]`.
     #[inline]
     #[track_caller]
-    pub(crate) fn operate<D, R, F>(&self, side: D, attempt: F) -> Operate<'_, S, D, F>
+    pub(crate) fn operate<V, R, F>(&self, verb: V, attempt: F) -> Operate<'_, S, V, F>
     where
-        D: OneSide,
+        V: Verb,
         F: FnMut(&Self) -> io::Result<R>,
     {
-        Operate { operation: Operation::new(self, side), attempt }
+        Operate { operation: Operation::new(self, verb), attempt }
     }
 
     /// Tries an operation if there is a chance that it does not block; `None` if it would block.
@@ -260,18 +261,18 @@ impl<S: AsFd + fmt::Debug> fmt::Debug for Registration<S> {
 /// Written out by hand, because it is part of every task that waits for its peer, and an `async`
 /// block would be three times as large.
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Operate<'a, S: AsFd, D, F> {
-    operation: Operation<'a, S, D>,
+pub(crate) struct Operate<'a, S: AsFd, V, F> {
+    operation: Operation<'a, S, V>,
     attempt: F,
 }
 
 // Nothing in it is pinned.
-impl<S: AsFd, D, F> Unpin for Operate<'_, S, D, F> {}
+impl<S: AsFd, V, F> Unpin for Operate<'_, S, V, F> {}
 
-impl<S, D, R, F> Future for Operate<'_, S, D, F>
+impl<S, V, R, F> Future for Operate<'_, S, V, F>
 where
     S: AsFd,
-    D: OneSide,
+    V: Verb,
     F: FnMut(&Registration<S>) -> io::Result<R>,
 {
     type Output = Result<R>;
@@ -283,22 +284,22 @@ where
     }
 }
 
-/// An operation on a source, in the direction `D`, or several in succession.
-pub(crate) struct Operation<'a, S: AsFd, D> {
+/// An operation on a source, or several in succession, which do `V`.
+pub(crate) struct Operation<'a, S: AsFd, V> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
     steps: Steps<Ticket, ()>,
-    side: PhantomData<D>,
+    verb: PhantomData<V>,
 }
 
-impl<'a, S: AsFd, D: OneSide> Operation<'a, S, D> {
+impl<'a, S: AsFd, V: Verb> Operation<'a, S, V> {
     /// An operation that is called where this is called, through functions that are
     /// `#[track_caller]`.
     #[inline]
     #[track_caller]
-    pub(crate) fn new(registration: &'a Registration<S>, _side: D) -> Self {
+    pub(crate) fn new(registration: &'a Registration<S>, _verb: V) -> Self {
         let place = Location::caller();
-        Operation { registration, place, steps: Steps::new(), side: PhantomData }
+        Operation { registration, place, steps: Steps::new(), verb: PhantomData }
     }
 
     /// The error for a failure of this operation, raised where it was called.
@@ -314,9 +315,9 @@ impl<'a, S: AsFd, D: OneSide> Operation<'a, S, D> {
         cx: &mut Context<'_>,
         attempt: impl FnMut(&Registration<S>) -> io::Result<R>,
     ) -> Poll<Result<R>> {
-        let Operation { registration, place, ref mut steps, side } = *self;
+        let Operation { registration, place, ref mut steps, verb } = *self;
         registration.renew();
-        let mut work = Attempts { registration, place, side, attempt, value: None };
+        let mut work = Attempts { registration, place, verb, attempt, value: None };
         let done = ready!(steps.poll(&mut work, cx));
         *steps = Steps::new();
         match done {
@@ -327,11 +328,11 @@ impl<'a, S: AsFd, D: OneSide> Operation<'a, S, D> {
 
     /// Performs, in place of this operation, one that does nothing.
     pub(crate) fn poll_checkpoint(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.steps.poll(&mut Nothing(self.place), cx)
+        self.steps.poll(&mut Nothing(self.place, self.verb), cx)
     }
 }
 
-impl<S: AsFd, D> Drop for Operation<'_, S, D> {
+impl<S: AsFd, V> Drop for Operation<'_, S, V> {
     #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.steps.waits() {
@@ -342,21 +343,21 @@ impl<S: AsFd, D> Drop for Operation<'_, S, D> {
 }
 
 /// The attempts that make up an operation.
-struct Attempts<'a, S: AsFd, D, F, R> {
+struct Attempts<'a, S: AsFd, V, F, R> {
     registration: &'a Registration<S>,
     place: &'static Location<'static>,
-    side: PhantomData<D>,
+    verb: PhantomData<V>,
     attempt: F,
     value: Option<R>,
 }
 
-impl<S, D, F, R> skeleton::Operation for Attempts<'_, S, D, F, R>
+impl<S, V, F, R> skeleton::Operation for Attempts<'_, S, V, F, R>
 where
     S: AsFd,
-    D: OneSide,
+    V: Verb,
     F: FnMut(&Registration<S>) -> io::Result<R>,
 {
-    const NAME: &'static str = "I/O";
+    const NAME: &'static str = V::NAME;
     const COUNTS_WHEN_CANCELLED: u8 = 1;
 
     type Got = ();
@@ -368,11 +369,11 @@ where
 
     #[inline(always)]
     fn attempt(&mut self, when: When, _: &mut Context<'_>) -> Tried<()> {
-        let is_ready = || self.registration.readiness.direction(D::SIDE).is_ready();
+        let is_ready = || self.registration.readiness.direction(V::SIDE).is_ready();
         if when == When::First && is_ready() && !pass() {
             return Tried::AfterCheckpoint;
         }
-        match self.registration.attempt(D::SIDE, &mut self.attempt) {
+        match self.registration.attempt(V::SIDE, &mut self.attempt) {
             Some(Ok(value)) => {
                 self.value = Some(value);
                 Tried::Counted(())
@@ -387,7 +388,7 @@ where
 
     #[inline(always)]
     fn register(&mut self, cx: &Context<'_>, kept: &mut Kept) -> Registered<Ticket> {
-        self.registration.readiness.join(D::SIDE, cx, kept)
+        self.registration.readiness.join(V::WANTED, cx, kept)
     }
 
     #[inline(always)]
@@ -401,10 +402,10 @@ where
 }
 
 /// An operation with nothing to do.
-struct Nothing(&'static Location<'static>);
+struct Nothing<V>(&'static Location<'static>, PhantomData<V>);
 
-impl skeleton::Operation for Nothing {
-    const NAME: &'static str = "I/O";
+impl<V: Verb> skeleton::Operation for Nothing<V> {
+    const NAME: &'static str = V::NAME;
     const COUNTS_WHEN_CANCELLED: u8 = 1;
 
     type Got = ();
@@ -450,7 +451,7 @@ fn wait(readiness: &Readiness, side: Side, cx: &Context<'_>) {
         readiness.watch(side, cx);
     }
     readiness.leave_waker(side, cx.waker());
-    parked::leave_without_place(const { What::of("I/O") });
+    parked::leave_without_place(Wanted::by_foreign_trait(side).what);
 }
 
 /// Called when such an operation has ended.

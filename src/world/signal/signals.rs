@@ -11,8 +11,9 @@ use signal_hook::consts::{self, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP};
 use signal_hook::low_level::signal_name;
 
 use crate::error::Result;
-use crate::world::reactor::readiness::{Kind, Reads};
+use crate::world::reactor::readiness::Kind;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 use crate::world::signal::listening::{Listener, Listening, was_heard};
 
 /// A signal. The constants have the names of the system's manual, without the `SIG`.
@@ -180,7 +181,7 @@ impl Signals {
     /// [`Cancelled`](crate::Cancelled), and no signal has been received.
     #[track_caller]
     pub fn recv(&self) -> impl Future<Output = Result<Signal>> {
-        self.pipe.operate(Reads, |pipe| {
+        self.pipe.operate(verb::RecvSignal, |pipe| {
             let mut pipe = pipe.source();
             loop {
                 if let Some(signal) = self.take() {

@@ -10,8 +10,9 @@ use rustix::net::RecvFlags;
 
 use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
-use crate::world::reactor::readiness::{Reads, Side};
+use crate::world::reactor::readiness::Side;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 use crate::world::stdio::reader_thread::ReaderThread;
 use crate::world::stdio::way::{Use, Way};
 
@@ -91,7 +92,7 @@ impl Input {
     #[track_caller]
     pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
         let Input { source, ahead } = self;
-        source.operate(Reads, move |source| read(source, ahead, buffer))
+        source.operate(verb::Read, move |source| read(source, ahead, buffer))
     }
 
     /// Reads a line, and returns it without its end, which is `\n` or `\r\n`; `None` if there is
@@ -121,7 +122,8 @@ impl Input {
                 }
                 searched = self.ahead.len();
                 let mut buffer = [0; AT_ONCE];
-                let read = self.source.operate(Reads, |source| source.source().read(&mut buffer));
+                let read =
+                    self.source.operate(verb::Read, |source| source.source().read(&mut buffer));
                 match read.await? {
                     0 if self.ahead.is_empty() => return Ok(None),
                     0 => return Ok(Some(text(std::mem::take(&mut self.ahead))?)),

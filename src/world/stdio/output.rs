@@ -11,8 +11,9 @@ use rustix::net::SendFlags;
 
 use crate::error::{Result, placed};
 use crate::operation::checkpoint::checkpoint;
-use crate::world::reactor::readiness::{Side, Writes};
+use crate::world::reactor::readiness::Side;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 use crate::world::stdio::way::{Use, Way};
 use crate::world::stdio::writer_thread::WriterThread;
 
@@ -94,8 +95,10 @@ impl Output {
         let place = Location::caller();
         placed(async move {
             match &mut self.0 {
-                Sink::Own(file) => file.operate(Writes, |file| write(file, bytes)).await,
-                Sink::Socket(socket) => socket.operate(Writes, |socket| send(socket, bytes)).await,
+                Sink::Own(file) => file.operate(verb::Write, |file| write(file, bytes)).await,
+                Sink::Socket(socket) => {
+                    socket.operate(verb::Write, |socket| send(socket, bytes)).await
+                }
                 Sink::Thread(thread) => thread.write(bytes, place).await,
             }
         })

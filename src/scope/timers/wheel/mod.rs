@@ -224,6 +224,11 @@ impl<T> Wheel<T> {
             .is_some_and(|entry| entry.generation == key.generation && key.generation != RETIRED)
     }
 
+    /// The timers, in no order, with their deadlines.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.entries.iter().filter_map(|entry| Some((entry.deadline, entry.payload.as_ref()?)))
+    }
+
     /// The payload of a timer, unless it has fired or been removed.
     pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
         let entry = self.entries.get(key.index as usize)?;

@@ -25,8 +25,9 @@ pub use truncated::Truncated;
 
 use crate::error::{Error, Result};
 use crate::world::net::datagram::transfer::{Takes, receive, send};
-use crate::world::reactor::readiness::{Reads, Side, Writes};
+use crate::world::reactor::readiness::Side;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 use crate::world::reactor::would_block;
 
 /// A socket that sends and receives datagrams: a [`UdpSocket`](super::UdpSocket) or a
@@ -92,7 +93,7 @@ impl<S: Datagrams> DatagramSocket<S> {
         takes: Takes,
         sender: fn(Option<SocketAddrAny>) -> io::Result<A>,
     ) -> impl Future<Output = Result<(usize, A)>> {
-        self.io.operate(Reads, move |io| {
+        self.io.operate(verb::RecvFrom, move |io| {
             let (length, from) = receive(io, buffer, takes)?.whole()?;
             Ok((length, sender(from)?))
         })
@@ -134,7 +135,7 @@ impl<S: Datagrams> DatagramSocket<S> {
     /// system call.
     #[track_caller]
     pub fn send(&self, datagram: &[u8]) -> impl Future<Output = Result<()>> {
-        self.io.operate(Writes, |io| send(io, datagram))
+        self.io.operate(verb::Send, |io| send(io, datagram))
     }
 
     /// Waits for a datagram, and returns its length. It may be 0, which does not mean an end.
@@ -151,7 +152,7 @@ impl<S: Datagrams> DatagramSocket<S> {
     /// system call.
     #[track_caller]
     pub fn recv(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Reads, |io| Ok(receive(io, buffer, Takes::It)?.whole()?.0))
+        self.io.operate(verb::Recv, |io| Ok(receive(io, buffer, Takes::It)?.whole()?.0))
     }
 
     /// Like [`recv`](Self::recv), but leaves the datagram in the queue, also if it does not fit.
@@ -161,7 +162,7 @@ impl<S: Datagrams> DatagramSocket<S> {
     /// The same as for [`recv`](Self::recv).
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Reads, |io| Ok(receive(io, buffer, Takes::Nothing)?.whole()?.0))
+        self.io.operate(verb::Peek, |io| Ok(receive(io, buffer, Takes::Nothing)?.whole()?.0))
     }
 
     /// Waits until there is a datagram, or an error. With this a task can wait without keeping a
@@ -174,7 +175,7 @@ impl<S: Datagrams> DatagramSocket<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn readable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Reads, |io| would_block::check(io, Side::Read))
+        self.io.operate(verb::Readable, |io| would_block::check(io, Side::Read))
     }
 
     /// Waits until there is room for a datagram, or an error.
@@ -186,7 +187,7 @@ impl<S: Datagrams> DatagramSocket<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn writable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Writes, |io| would_block::check(io, Side::Write))
+        self.io.operate(verb::Writable, |io| would_block::check(io, Side::Write))
     }
 
     /// Takes the error that the system has in store for the next operation, if there is one

@@ -29,8 +29,9 @@ use crate::operation::checkpoint::checkpoint;
 use crate::world::net::closing;
 use crate::world::net::stream::transfer::receive_uninit;
 use crate::world::net::stream::transfer::{at_once, receive, send, send_vectored};
-use crate::world::reactor::readiness::{Kind, Reads, Side, Writes};
+use crate::world::reactor::readiness::{Kind, Side};
 use crate::world::reactor::registration::{Operation, Registration};
+use crate::world::reactor::verb;
 use crate::world::reactor::would_block;
 
 /// A stream of bytes to a peer, and one back: a [`TcpStream`](super::TcpStream) or a
@@ -134,7 +135,7 @@ impl<S: Socket> SocketStream<S> {
     /// system call.
     #[track_caller]
     pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Reads, |io| learn(io, Side::Read, buffer.len(), receive(io, buffer)))
+        self.io.operate(verb::Read, |io| learn(io, Side::Read, buffer.len(), receive(io, buffer)))
     }
 
     /// Like [`read`](Self::read), into several buffers, one after the other. The system takes a
@@ -150,7 +151,7 @@ impl<S: Socket> SocketStream<S> {
     ) -> impl Future<Output = Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &mut buffers[..pieces];
-        self.io.operate(Reads, move |io| {
+        self.io.operate(verb::Read, move |io| {
             learn(io, Side::Read, length, io.source().io().read_vectored(buffers))
         })
     }
@@ -169,7 +170,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the end comes first.
     #[track_caller]
     pub fn read_exact(&self, mut buffer: &mut [u8]) -> impl Future<Output = Result<()>> {
-        let mut operation = Operation::new(&self.io, Reads);
+        let mut operation = Operation::new(&self.io, verb::Read);
         poll_fn(move |cx| {
             if buffer.is_empty() {
                 return operation.poll_checkpoint(cx);
@@ -207,7 +208,7 @@ impl<S: Socket> SocketStream<S> {
         /// How many bytes may be read before the task's budget is checked again.
         const CHUNK: u64 = 64 * 1024;
         let before = buffer.len();
-        let mut operation = Operation::new(&self.io, Reads);
+        let mut operation = Operation::new(&self.io, verb::Read);
         poll_fn(move |cx| {
             loop {
                 let read = |io: &Registration<S>| io.source().io().take(CHUNK).read_to_end(buffer);
@@ -229,7 +230,7 @@ impl<S: Socket> SocketStream<S> {
     /// system call.
     #[track_caller]
     pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize>> {
-        self.io.operate(Writes, |io| learn(io, Side::Write, bytes.len(), send(io, bytes)))
+        self.io.operate(verb::Write, |io| learn(io, Side::Write, bytes.len(), send(io, bytes)))
     }
 
     /// Like [`write`](Self::write), from several buffers, one after the other. The system takes a
@@ -242,7 +243,7 @@ impl<S: Socket> SocketStream<S> {
     pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> impl Future<Output = Result<usize>> {
         let (pieces, length) = at_once(buffers);
         let buffers = &buffers[..pieces];
-        self.io.operate(Writes, move |io| {
+        self.io.operate(verb::Write, move |io| {
             learn(io, Side::Write, length, send_vectored(io, buffers, length))
         })
     }
@@ -261,7 +262,7 @@ impl<S: Socket> SocketStream<S> {
     /// The same as for [`write`](Self::write).
     #[track_caller]
     pub fn write_all(&self, mut bytes: &[u8]) -> impl Future<Output = Result<()>> {
-        let mut operation = Operation::new(&self.io, Writes);
+        let mut operation = Operation::new(&self.io, verb::Write);
         poll_fn(move |cx| {
             if bytes.is_empty() {
                 return operation.poll_checkpoint(cx);
@@ -384,7 +385,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn readable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Reads, |io| would_block::check(io, Side::Read))
+        self.io.operate(verb::Readable, |io| would_block::check(io, Side::Read))
     }
 
     /// Waits until a write would not wait: until the system takes bytes, or there is an error.
@@ -396,7 +397,7 @@ impl<S: Socket> SocketStream<S> {
     /// [`Cancelled`](crate::Cancelled).
     #[track_caller]
     pub fn writable(&self) -> impl Future<Output = Result<()>> {
-        self.io.operate(Writes, |io| would_block::check(io, Side::Write))
+        self.io.operate(verb::Writable, |io| would_block::check(io, Side::Write))
     }
 
     /// The kernel's reports about the other end, even while no operation is waiting.

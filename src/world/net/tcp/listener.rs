@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::schedule::budget;
 use crate::world::net::accept::{accept, accept_now};
 use crate::world::net::tcp::TcpStream;
-use crate::world::reactor::readiness::{Kind, Reads};
+use crate::world::reactor::readiness::Kind;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 
 /// Listens for TCP connections.
 ///
@@ -76,7 +77,7 @@ impl TcpListener {
     /// connection stays in the queue, and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr)>> {
-        self.io.operate(Reads, |io| {
+        self.io.operate(verb::Accept, |io| {
             let (stream, address) = accept(|| io.source().accept())?;
             Ok((TcpStream::accepted(stream.into()), address))
         })

@@ -15,7 +15,7 @@ use crate::world::net::address::{self, Address};
 use crate::world::net::doing::doing;
 use crate::world::net::tcp::connect_failed::no_port_free;
 use crate::world::net::tcp::{TcpListener, TcpStream};
-use crate::world::reactor::readiness::Writes;
+use crate::world::reactor::verb;
 
 /// A TCP socket that does not connect or listen yet, so that options can be set beforehand.
 ///
@@ -161,7 +161,7 @@ impl TcpSocket {
             _ => {}
         }
         let stream = TcpStream::new(self.socket.into());
-        stream.registration().operate(Writes, |io| is_connected(io.source())).await?;
+        stream.registration().operate(verb::Connect, |io| is_connected(io.source())).await?;
         refuse_itself(&stream, address)?;
         Ok(stream)
     }

@@ -8,7 +8,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::error::Result;
 use crate::world::net::stream::SocketStream;
-use crate::world::reactor::readiness::Reads;
+use crate::world::reactor::verb;
 
 /// A TCP connection.
 ///
@@ -42,7 +42,7 @@ impl SocketStream<net::TcpStream> {
     /// The same as for [`read`](Self::read).
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>> {
-        self.registration().operate(Reads, |io| io.source().peek(buffer))
+        self.registration().operate(verb::Peek, |io| io.source().peek(buffer))
     }
 
     /// The address of this end.

@@ -21,7 +21,7 @@ use crate::world::net::datagram::DatagramSocket;
 use crate::world::net::datagram::transfer::{Takes, send_to};
 use crate::world::net::doing::doing;
 use crate::world::net::names;
-use crate::world::reactor::readiness::Writes;
+use crate::world::reactor::verb;
 
 /// A UDP socket. It can be [connected](Self::connect) to a peer, or exchange datagrams with
 /// [anybody](Self::send_to).
@@ -117,7 +117,8 @@ impl DatagramSocket<net::UdpSocket> {
                     return Err(error);
                 }
             };
-            let sending = self.registration().operate(Writes, |io| send_to(io, datagram, &address));
+            let sending =
+                self.registration().operate(verb::SendTo, |io| send_to(io, datagram, &address));
             sending.await.map_err(doing("sending to", address))
         })
     }

@@ -14,8 +14,9 @@ use crate::schedule::budget;
 use crate::world::net::accept::{BACKLOG, accept, accept_now};
 use crate::world::net::doing::doing;
 use crate::world::net::unix::{UnixStream, address};
-use crate::world::reactor::readiness::{Kind, Reads};
+use crate::world::reactor::readiness::Kind;
 use crate::world::reactor::registration::Registration;
+use crate::world::reactor::verb;
 
 /// Listens for connections from processes on the same machine.
 ///
@@ -104,7 +105,7 @@ impl UnixListener {
     /// and a later call may get it.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = Result<(UnixStream, SocketAddr)>> {
-        self.io.operate(Reads, |io| {
+        self.io.operate(verb::Accept, |io| {
             let (stream, address) = accept(|| io.source().accept())?;
             Ok((UnixStream::accepted(stream.into()), address))
         })

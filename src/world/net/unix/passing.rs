@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::world::net::datagram::transfer::sending_failed;
 use crate::world::net::datagram::{DatagramSocket, Truncated};
 use crate::world::net::stream::SocketStream;
-use crate::world::reactor::readiness::{Reads, Writes};
+use crate::world::reactor::verb;
 
 /// How many descriptors Linux passes with one message.
 const MOST: usize = 253;
@@ -87,7 +87,7 @@ impl SocketStream<net::UnixStream> {
         bytes: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> impl Future<Output = Result<usize>> {
-        self.registration().operate(Writes, move |io| {
+        self.registration().operate(verb::SendWithDescriptors, move |io| {
             if bytes.is_empty() {
                 return refuse("descriptors travel with a byte, and there is none");
             }
@@ -111,7 +111,8 @@ impl SocketStream<net::UnixStream> {
         &self,
         buffer: &mut [u8],
     ) -> impl Future<Output = Result<WithDescriptors>> {
-        self.registration().operate(Reads, |io| Ok(take(io, buffer, RecvFlags::empty())?.0))
+        self.registration()
+            .operate(verb::RecvWithDescriptors, |io| Ok(take(io, buffer, RecvFlags::empty())?.0))
     }
 }
 
@@ -132,7 +133,7 @@ impl DatagramSocket<net::UnixDatagram> {
         datagram: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> impl Future<Output = Result<()>> {
-        self.registration().operate(Writes, move |io| {
+        self.registration().operate(verb::SendWithDescriptors, move |io| {
             pass(io, datagram, descriptors)
                 .map(drop)
                 .map_err(|error| sending_failed(error, datagram))
@@ -154,7 +155,7 @@ impl DatagramSocket<net::UnixDatagram> {
         &self,
         buffer: &mut [u8],
     ) -> impl Future<Output = Result<WithDescriptors>> {
-        self.registration().operate(Reads, |io| {
+        self.registration().operate(verb::RecvWithDescriptors, |io| {
             let kept = buffer.len();
             let (received, length) = take(io, buffer, RecvFlags::TRUNC)?;
             match length > kept {

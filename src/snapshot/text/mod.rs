@@ -1,15 +1,32 @@
 //! A dump as text. Of tasks that look alike, one is written and the others are counted.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `alike` | which parts of a dump are alike |
+//! | `lists` | what stands below the tree: sockets, generators, context managers, jobs |
+//! | `tasks` | the tasks of a dump, by their numbers |
+
+mod alike;
+mod lists;
+mod tasks;
 
 use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::Spawned;
-use crate::generator::GeneratorState;
 use crate::platform::clock::Nanos;
 use crate::schedule::turn::history::LastPoll;
+use crate::schedule::units::parked::What as Waits;
 use crate::scope::tree::{Level, Patience};
-use crate::snapshot::alike::Alike;
 use crate::snapshot::dump::{Body, Dump, Item, Role, Scope, State, Task, What};
+use crate::snapshot::text::alike::Alike;
+use crate::snapshot::text::lists::{Lists, Short};
+use crate::snapshot::text::tasks::Tasks;
+use crate::snapshot::wakes::Wakes;
+use crate::world::seen::Seen as Source;
+
+const SLEEP: Waits = Waits::of("sleep");
+const TASK: Waits = Waits::of("Task");
 
 /// How many tasks have to look alike to be folded together.
 const MANY: usize = 3;
@@ -30,8 +47,7 @@ impl fmt::Display for Dump {
         }
         writeln!(f, ": {} task{}{counts}", self.tasks(), s(self.tasks()))?;
         self.write_items(f)?;
-        self.write_generators(f)?;
-        self.write_jobs(f)?;
+        Lists { dump: self, tasks: &Tasks::of(self) }.write(f)?;
         for missing in &self.missing {
             writeln!(f, "{missing}: not known, because they are just being changed")?;
         }
@@ -58,8 +74,9 @@ impl fmt::Display for Counts {
 
 impl Dump {
     /// Writes the tasks, nurseries and scopes.
-    pub(super) fn write_items(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Writing { dump: self, alike: Alike::of(&self.items) }.write(f)
+    pub(in crate::snapshot) fn write_items(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks = &Tasks::of(self);
+        Writing { dump: self, tasks, alike: Alike::of(self) }.write(f)
     }
 
     fn counts(&self) -> Counts {
@@ -72,85 +89,11 @@ impl Dump {
         }
         counts
     }
-
-    fn write_generators(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.generators.iter().map(|generator| {
-            let name = &generator.name;
-            let mut line = format!("generator {name} made at {}", generator.place);
-            match (generator.state, generator.suspended_at, generator.awaiting) {
-                (_, Some(place), _) => line += &format!(": at its yield at {place}"),
-                (GeneratorState::Running, _, Some(operation)) => {
-                    line += &format!(": in its body, in `{operation}`");
-                }
-                (GeneratorState::Running, ..) => line += ": in its body",
-                _ => {}
-            }
-            line
-        });
-        write_counted(f, lines)
-    }
-
-    fn write_jobs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut jobs: Vec<_> = self.jobs.iter().collect();
-        jobs.sort_by_key(|job| job.began);
-        let line = |job: &crate::threads::job::Seen| {
-            let mut line = format!("`to_thread` at {}: on another thread", job.place);
-            if let Some(place) = job.asks {
-                line += &format!(", where it waits for this run, at {place}");
-            }
-            if job.is_abandoned {
-                line += ", abandoned";
-            }
-            line
-        };
-        // The longest comes first, so its time is that of the line.
-        let mut seen: Vec<(String, usize, Nanos)> = Vec::new();
-        let mut known: HashMap<String, usize> = HashMap::new();
-        for job in jobs {
-            let line = line(job);
-            match known.get(&line) {
-                Some(&at) => seen[at].1 += 1,
-                None => {
-                    known.insert(line.clone(), seen.len());
-                    seen.push((line, 1, self.now.saturating_sub(job.began)));
-                }
-            }
-        }
-        for (line, count, time) in seen {
-            let time = Span(time);
-            match count {
-                1 => writeln!(f, "{line}, for {time}")?,
-                _ => writeln!(f, "{count} × {line}, for up to {time}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Writes each line once, with its number.
-fn write_counted(f: &mut fmt::Formatter<'_>, lines: impl Iterator<Item = String>) -> fmt::Result {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    let mut order = Vec::new();
-    for line in lines {
-        match counts.get_mut(&line) {
-            Some(count) => *count += 1,
-            None => {
-                counts.insert(line.clone(), 1);
-                order.push(line);
-            }
-        }
-    }
-    for line in order {
-        match counts[&line] {
-            1 => writeln!(f, "{line}")?,
-            count => writeln!(f, "{count} × {line}")?,
-        }
-    }
-    Ok(())
 }
 
 struct Writing<'a> {
     dump: &'a Dump,
+    tasks: &'a Tasks<'a>,
     alike: Alike,
 }
 
@@ -222,10 +165,14 @@ impl Writing<'_> {
                     named: 0,
                     least: since,
                     most: since,
+                    left: self.left(task).map(|left| (left, left)),
                     is_written: false,
                 });
                 fold.count += 1;
                 (fold.least, fold.most) = (fold.least.min(since), fold.most.max(since));
+                if let (Some((least, most)), Some(left)) = (&mut fold.left, self.left(task)) {
+                    (*least, *most) = ((*least).min(left), (*most).max(left));
+                }
                 if task.spawned.name().is_some() {
                     fold.named += 1;
                     if fold.names.len() < NAMES {
@@ -248,6 +195,16 @@ impl Writing<'_> {
         }
     }
 
+    /// How long a task that only waits for a time still has to wait.
+    fn left(&self, task: &Task) -> Option<Nanos> {
+        match (&task.state, self.dump.wakes(task)) {
+            (State::Waits(what, ..), &[Wakes::Timer(deadline)]) if *what == SLEEP => {
+                Some(deadline.saturating_sub(self.dump.now))
+            }
+            _ => None,
+        }
+    }
+
     fn write_fold(&self, f: &mut fmt::Formatter<'_>, at: usize, fold: &Fold) -> fmt::Result {
         let item = &self.dump.items[at];
         let What::Task(task) = &item.what else { return Ok(()) };
@@ -267,11 +224,13 @@ impl Writing<'_> {
             more => write!(f, " and {more} more)")?,
         }
         f.write_str(": all ")?;
-        self.write_state(f, &task.state, Times::LeftOut)?;
+        self.write_state(f, task, Times::LeftOut)?;
         match task.state {
             State::Running | State::PollsNursery | State::InNursery => {}
-            _ if fold.least == fold.most => write!(f, ", for {}", Span(fold.most))?,
-            _ => write!(f, ", for {} to {}", Span(fold.least), Span(fold.most))?,
+            _ => write!(f, ", for {}", Spans(fold.least, fold.most))?,
+        }
+        if let Some((least, most)) = fold.left {
+            write!(f, ", {} to go", Spans(least, most))?;
         }
         match self.alike.ends[at] == at + 1 {
             true => f.write_str("\n"),
@@ -290,7 +249,10 @@ impl Writing<'_> {
                     Role::System => f.write_str("task of the run itself")?,
                 }
                 f.write_str(": ")?;
-                self.write_state(f, &task.state, times)?;
+                self.write_state(f, task, times)?;
+                if times == Times::Written {
+                    self.write_wakes(f, task)?;
+                }
             }
             What::Scope(scope) => {
                 write!(f, "scope opened at {}", scope.place)?;
@@ -310,20 +272,31 @@ impl Writing<'_> {
         f.write_str("\n")
     }
 
-    fn write_state(&self, f: &mut fmt::Formatter<'_>, state: &State, times: Times) -> fmt::Result {
-        match *state {
+    fn write_state(&self, f: &mut fmt::Formatter<'_>, task: &Task, times: Times) -> fmt::Result {
+        match task.state {
             State::Running => return f.write_str("running"),
             State::PollsNursery => return f.write_str("running: polls the nursery below"),
             State::InNursery => return f.write_str("in the nursery below"),
             State::Ready(_) => f.write_str("ready")?,
             State::Waits(kind, place, _) => {
                 match kind.name() {
-                    "Task" => f.write_str("awaiting the task spawned")?,
+                    "Task" => {
+                        f.write_str("awaiting the task ")?;
+                        if times == Times::Written {
+                            self.write_name_of_awaited(f, task)?;
+                        }
+                        f.write_str("spawned")?;
+                    }
                     name if name.starts_with("the ") => write!(f, "awaiting {name}")?,
                     name => write!(f, "in `{name}`")?,
                 }
                 if let Some(place) = place {
                     write!(f, " at {place}")?;
+                }
+                if times == Times::Written
+                    && let Some(source) = self.source_of(task, kind)
+                {
+                    write!(f, " on {}", Short(source))?;
                 }
             }
             State::Elsewhere(last) if times == Times::Written => {
@@ -336,11 +309,73 @@ impl Writing<'_> {
         if times == Times::LeftOut {
             return Ok(());
         }
-        let least = match *state {
+        let least = match task.state {
             State::Waits(_, _, last) => at_least(last),
             _ => "",
         };
-        write!(f, ", for {least}{}", Span(self.since(state)))
+        write!(f, ", for {least}{}", Span(self.since(&task.state)))?;
+        match self.left(task) {
+            Some(left) => write!(f, ", {} to go", Span(left)),
+            None => Ok(()),
+        }
+    }
+
+    /// The source that the operation of a task waits for.
+    fn source_of(&self, task: &Task, what: Waits) -> Option<&Source> {
+        let is_its = |wakes: &&Wakes| matches!(wakes, Wakes::Source(_, of) if *of == what);
+        match self.dump.wakes(task).iter().find(is_its)? {
+            Wakes::Source(at, _) => {
+                let source = self.dump.sources.get(*at as usize)?;
+                source.descriptor.is_some().then_some(source)
+            }
+            _ => None,
+        }
+    }
+
+    fn write_name_of_awaited(&self, f: &mut fmt::Formatter<'_>, task: &Task) -> fmt::Result {
+        let [Wakes::Child(id)] = self.dump.wakes(task) else { return Ok(()) };
+        let awaited = self.tasks.get(*id);
+        match awaited.and_then(|awaited| awaited.spawned.name()) {
+            Some(name) => write!(f, "{name:?} "),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what else will wake a task, besides what its state says.
+    fn write_wakes(&self, f: &mut fmt::Formatter<'_>, task: &Task) -> fmt::Result {
+        let mut said = match task.state {
+            State::Waits(what, ..) => Some(what),
+            State::Elsewhere(_) | State::InNursery => None,
+            State::Running | State::PollsNursery | State::Ready(_) => return Ok(()),
+        };
+        let mut also = if said.is_some() { "; also woken by " } else { "; woken by " };
+        for wakes in self.dump.wakes(task) {
+            let of = match wakes {
+                Wakes::Timer(_) => SLEEP,
+                Wakes::Source(_, what) => *what,
+                Wakes::Child(_) => TASK,
+            };
+            if said == Some(of) {
+                said = None;
+                continue;
+            }
+            f.write_str(std::mem::replace(&mut also, ", by "))?;
+            match wakes {
+                Wakes::Timer(at) => {
+                    write!(f, "a timer in {}", Span(at.saturating_sub(self.dump.now)))?;
+                }
+                Wakes::Source(at, what) => {
+                    write!(f, "`{}`", what.name())?;
+                    if let Some(source) = self.dump.sources.get(*at as usize)
+                        && source.descriptor.is_some()
+                    {
+                        write!(f, " on {}", Short(source))?;
+                    }
+                }
+                Wakes::Child(_) => f.write_str("another task spawned there")?,
+            }
+        }
+        Ok(())
     }
 
     fn write_scope(&self, f: &mut fmt::Formatter<'_>, scope: &Scope, times: Times) -> fmt::Result {
@@ -393,6 +428,8 @@ struct Fold {
     named: usize,
     least: Nanos,
     most: Nanos,
+    /// How long those still have to wait that only wait for a time.
+    left: Option<(Nanos, Nanos)>,
     is_written: bool,
 }
 
@@ -404,8 +441,20 @@ fn s(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
+/// One length of time, or from one to another.
+struct Spans(Nanos, Nanos);
+
+impl fmt::Display for Spans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 == self.1 {
+            true => Span(self.0).fmt(f),
+            false => write!(f, "{} to {}", Span(self.0), Span(self.1)),
+        }
+    }
+}
+
 /// A length of time, to two or three figures.
-pub(super) struct Span(pub(super) Nanos);
+pub(in crate::snapshot) struct Span(pub(super) Nanos);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::snapshot::dump::{Item, Place, Scope, State, What};
+use crate::snapshot::dump::{Dump, Item, Place, Scope, State, What};
+use crate::snapshot::wakes::Wakes;
 
 /// For each item of a dump: where what is in it ends in the list, and a number that is the same for
 /// all that look like it, with what is in them.
@@ -12,14 +13,15 @@ pub(super) struct Alike {
 }
 
 impl Alike {
-    pub(super) fn of(items: &[Item]) -> Alike {
+    pub(super) fn of(dump: &Dump) -> Alike {
+        let items = &dump.items;
         let mut ends = vec![0; items.len()];
         let mut looks = vec![0; items.len()];
         // The items after the present one that are not inside another of these, the nearest last.
         let mut after: Vec<usize> = Vec::new();
         for (at, item) in items.iter().enumerate().rev() {
             let mut hasher = DefaultHasher::new();
-            hash(item, &mut hasher);
+            hash(dump, item, &mut hasher);
             while let Some(&inner) = after.last()
                 && items[inner].depth > item.depth
             {
@@ -34,7 +36,7 @@ impl Alike {
     }
 }
 
-fn hash(item: &Item, hasher: &mut DefaultHasher) {
+fn hash(dump: &Dump, item: &Item, hasher: &mut DefaultHasher) {
     match &item.what {
         What::Task(task) => {
             (0, task.role, address(task.spawned.place())).hash(hasher);
@@ -47,6 +49,13 @@ fn hash(item: &Item, hasher: &mut DefaultHasher) {
                 }
                 State::InNursery => 4.hash(hasher),
                 State::Elsewhere(_) => 5.hash(hasher),
+            }
+            for wakes in dump.wakes(task) {
+                match wakes {
+                    Wakes::Timer(_) => 0.hash(hasher),
+                    Wakes::Source(_, what) => (1, what).hash(hasher),
+                    Wakes::Child(_) => 2.hash(hasher),
+                }
             }
         }
         What::Scope(scope) => {
