@@ -73,7 +73,7 @@
 //! | [`guide::generators`] | bodies that yield, why they must not do so inside a scope, the three ways out, closing |
 //! | [`guide::flows`] | operators on streams, futurelock, closing what was opened |
 //! | [`guide::scheduling`] | checkpoints, the budget, fairness, stuck tasks, other threads |
-//! | [`guide::what_is_it_doing`] | looking inside a program that is running: dumps |
+//! | [`guide::what_is_it_doing`] | looking inside a program that is running: dumps, a page in the browser, metrics, `tokio-console` |
 //! | [`guide::testing`] | every schedule, the clock that jumps, seeds, deadlocks |
 //! | [`guide::any_crate`] | libraries that need tokio's runtime |
 //! | [`guide::https`] | asking a server over HTTPS, in fifty lines |
@@ -95,8 +95,8 @@
 //!
 //! # Features
 //!
-//! Tasks, scopes, generators, channels, time, threads and tests need none. The default ones are
-//! those that the program above and the guide need.
+//! Tasks, scopes, generators, channels, time, threads, tests, dumps and metrics need none. The default
+//! ones are those that the program above and the guide need.
 //!
 //! | feature | default | adds |
 //! |---|---|---|
@@ -111,7 +111,7 @@
 //! | `tokio` | | [libraries that need tokio's runtime][of-tokio]; runs [inside tokio's programs](guide::inside_tokio) |
 //! | `tower` | | [services of the crate `tower`, such as axum's routers][of-tower], in place of a handler; includes `hyper` |
 //! | `tokio-io` | | tokio's `AsyncRead` and `AsyncWrite` for [streams](net::SocketStream), their halves, TLS, [pipes](pipe), files and standard streams |
-//! | `console` | | what a program does, in [`tokio-console`](guide::what_is_it_doing#tokio-console) |
+//! | `console` | | the tasks of a run and their times, in [`tokio-console`](guide::what_is_it_doing#tokio-console) |
 //! | `anyhow` | | conversions between [`Error`] and `anyhow::Error` |
 //!
 //! # Limits

@@ -111,14 +111,14 @@
 //! | `thread_keep_alive`; names of the threads that block | fixed |
 //! | `event_interval`, `global_queue_interval`, `disable_lifo_slot` | [`Builder::budget`](crate::Builder::budget); the rest is [promised](crate::guide::scheduling#the-budget) |
 //! | `unhandled_panic` | a panic always continues in the parent |
-//! | `on_task_spawn`, `on_before_task_poll`, `on_thread_park` and the like | none yet |
+//! | `on_task_spawn`, `on_before_task_poll`, `on_thread_park` and the like | [`inspect::Instrument`](crate::inspect::Instrument) |
 //! | `Handle::current`, `try_current`, `Runtime::enter` | for libraries that need them a [companion](crate::guide::any_crate); otherwise not needed: a nursery says where a task goes; [`Token::current`](crate::Token::current) for other threads |
 //! | `Handle::spawn` and `Handle::block_on` on another thread | [`Token`](crate::Token): `run_sync_soon`, `run_sync`, `run` |
 //! | `Runtime::shutdown_timeout` | a run ends when all in it has; [`cancel_gracefully`](crate::CancelScope::cancel_gracefully) bounds how long that takes |
 //! | `Runtime::shutdown_background` | none: nothing goes on in the background |
 //! | `runtime::Id`, `RuntimeFlavor`, `worker_index` | none |
-//! | `Handle::metrics` | [`testing::statistics`](crate::testing::statistics()) counts what there is; no histograms |
-//! | `Handle::dump`, `tokio-console`, to find the task that hangs | [a stuck task says so](crate::guide::scheduling#a-stuck-task-says-so); dumps: none yet |
+//! | `Handle::metrics`, `tokio-metrics` | [`inspect::metrics`](crate::inspect::metrics()): what there is, and, from [`enable`](crate::inspect::enable) on, what is counted in the whole run; no histograms, and no numbers for single tasks |
+//! | `Handle::dump`, `tokio-console`, to find the task that hangs | [dumps, a page in the browser, and `tokio-console`](crate::guide::what_is_it_doing); [a stuck task says so](crate::guide::scheduling#a-stuck-task-says-so) by itself |
 //! | `loom` for tasks, `shuttle`, the seeds of `turmoil` | [`explore`](crate::testing::explore()) |
 //! | `loom` for threads | [the same](crate::guide::testing#other-threads-loom), with runs inside its models |
 //!

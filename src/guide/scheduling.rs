@@ -132,9 +132,9 @@
 //! # A blocked thread says so
 //!
 //! A task that blocks the thread, or computes for long without an `await`, holds up everything else in
-//! its run. In a build with debug assertions, a task that has done so for a second is warned of while
-//! it still does, by its name and the place where it was spawned, and once more with the length when
-//! it goes on. [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) sets another limit,
+//! its run. In a build with debug assertions, a warning names a task that has done so for a second,
+//! and the place where it was spawned, while it still does; another one says how long it took when it
+//! goes on. [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) sets another limit,
 //! also for release builds:
 //!
 //! ```text

@@ -12,6 +12,7 @@
 //!       task "reload" spawned at src/server.rs:36:19: in `Mutex::lock` at src/config.rs:18:27, for 2 min 58 s
 //!         scope opened at src/config.rs:15:5: deadline in 1.4 s
 //!       task "hub" spawned at src/server.rs:37:16: running
+//! socket 5 at 10.0.0.1:80, which listens: `accept` by the body of the nursery opened at src/server.rs:30:9
 //! ```
 //!
 //! # Taking one
@@ -22,10 +23,11 @@
 //! | on another thread | [`Token::dump`](crate::Token::dump) |
 //! | in a panic hook | `inspect::dump()`, which never panics itself |
 //! | from a shell | `kill -QUIT`, or Ctrl-\\, if the run was begun with [`Builder::dump_on`](crate::Builder::dump_on) |
-//! | in a test that hangs | [`Deadlock::dump`](crate::Deadlock::dump) |
+//! | in a test that hangs | [`Deadlock::dump`](crate::Deadlock::dump), [`Stuck::dump`](crate::Stuck::dump) |
+//! | over HTTP | `/dump.txt` beside [the page][of-page] |
 //!
-//! `{}` writes it as above, `{:#}` each task by itself, and [`to_json`](crate::inspect::Dump::to_json)
-//! is for programs.
+//! `{}` writes it as above, `{:#}` writes each task by itself, and
+//! [`to_json`](crate::inspect::Dump::to_json) is for programs.
 //!
 //! ```
 //! use seedbed::{Token, nursery, sleep};
@@ -53,8 +55,9 @@
 //!
 //! # Reading it
 //!
-//! A line stands for a task, for the body of a nursery, or for a scope; what is further in is inside
-//! of it. [The table](crate::inspect#what-it-says-of-a-task) has what it says of a task.
+//! A line stands for a task, for the body of a nursery, or for a scope. What is indented below it is
+//! inside of it. Sockets, generators, context managers and functions on other threads come last.
+//! [The table](crate::inspect#what-a-dump-says-of-a-task) has what it says of a task.
 //!
 //! * **Begin with what has waited for too long.** A task that has waited in `Mutex::lock` for
 //!   minutes waits for whoever has the lock; look for the place where that is taken.
@@ -79,7 +82,8 @@
 //! cargo run -p hangs -- futurelock --inspect 6680  # then http://localhost:6680
 //! ```
 //!
-//! The second way serves [the page][of-page], which shows the same as dumps do, live.
+//! The second way serves [the page][of-page], which shows the tasks, nurseries and scopes of a dump,
+//! live.
 //! `examples/hangs/README.md` has pictures of it, one for each of the four.
 //!
 //! # A futurelock
@@ -189,12 +193,55 @@
 //! The remedy is to give each visitor a nursery of its own, and to make `keep_alive` a
 //! [service](crate::Nursery::service) there: it is cancelled when the visitor leaves.
 //!
+//! # How is it doing?
+//!
+//! A dump is for what is wrong just now. For what goes on over hours there are [`Metrics`]: numbers,
+//! which cost nothing until they are read, or, if they have to be counted, until
+//! [`enable`](crate::inspect::enable) is called.
+//!
+//! ```
+//! use seedbed::{inspect, nursery, sleep};
+//! use std::time::Duration;
+//!
+//! seedbed::run(async {
+//!     inspect::enable()?; // from here on polls, wakes and the like are counted
+//!     nursery(async |n| {
+//!         n.spawn(sleep(Duration::from_millis(1)));
+//!         Ok(())
+//!     })
+//!     .await?;
+//!     let metrics = inspect::metrics()?;
+//!     println!("{}", metrics.to_prometheus()); // what a handler for `/metrics` returns
+//!     assert_eq!(metrics.counted.unwrap().spawned, 1);
+//!     Ok(())
+//! })?;
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
+//! | what one sees | what it means |
+//! |---|---|
+//! | `tasks` grows, and so does `spawned` less `ended` | a leak: the next dump says where they were spawned |
+//! | `busy` grows by nearly as much as `elapsed` | the thread is the bottleneck: more cores, or less work |
+//! | `slow_polls`, `longest_poll` | tasks that compute or block for 5 ms and more |
+//! | `longest_scheduled` is long, `longest_poll` is not | too many tasks are ready at the same time |
+//! | `futile_parks` grows as `parks` does | something wakes the run for nothing |
+//! | `jobs_abandoned`, `graces_exceeded` | what was cancelled and did not end in time |
+//!
+//! What users of `tokio-metrics` know as a mean is a quotient here: `polling` by `polls`, `scheduled`
+//! by `wakes`, `idle` by `idles`. Two readings are compared to learn of the time between them.
+//! [`Token::metrics`](crate::Token::metrics) reads those of another core.
+//!
+//! An [`Instrument`](crate::inspect::Instrument) is called at each spawn, step, end and sleep, for
+//! numbers that are not among these.
+//!
+//! [`Metrics`]: crate::inspect::Metrics
+//!
 //! # tokio-console
 //!
 //! With the feature `console`, a run is shown in [`tokio-console`], a program for the terminal: each
 //! task with its name and its place, how often it was polled and woken, for how long it was busy,
-//! ready and idle, live and for a while after its end. It is the program that tokio's users have, and
-//! needs no tokio in yours.
+//! ready and idle, live and for a while after its end. It is the one that tokio's users know. Your
+//! program need not use tokio: `console-subscriber` brings it along, for a thread of its own.
 //!
 //! ```toml
 //! seedbed = { version = "0.1", features = ["console"] }
@@ -208,7 +255,7 @@
 //! }
 //! ```
 //!
-//! `console-subscriber` wants a flag that says that there is a runtime which talks to it:
+//! `console-subscriber` wants a flag that tells it not to expect tokio's own instrumentation:
 //!
 //! ```sh
 //! RUSTFLAGS='--cfg console_without_tokio_unstable' cargo run
@@ -241,7 +288,8 @@
 //! * **"A large amount of stack space"** is what the console says of a future of 1 kB and more. Here it
 //!   is in memory of the run's. With `tokio-console --allow large-future` it does not.
 //! * **It costs** a few microseconds a poll while somebody listens, as in any runtime, and nothing
-//!   otherwise. Who listens may be installed before the run or in it, for all threads.
+//!   otherwise. Somebody listens if a subscriber of `tracing` enables spans at the level `TRACE`. It
+//!   may be installed before the run or while it goes on, for all threads.
 //!
 //! [`tokio-console`]: https://docs.rs/tokio-console
 #![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: crate::inspect::Server")]

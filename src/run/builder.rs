@@ -270,13 +270,15 @@ impl Builder {
     }
 
     /// Has a [dump](crate::inspect) of the run written to standard error whenever this signal comes:
-    /// by convention [`Signal::QUIT`](crate::signal::Signal::QUIT), which `Ctrl-\` sends. It needs the
-    /// feature `signal`.
+    /// by convention [`Signal::QUIT`](crate::signal::Signal::QUIT), which `Ctrl-\` sends. This needs
+    /// the feature `signal`.
     ///
     /// A thread of its own waits for the signal and asks the run. If the run's thread is held up and
-    /// does not answer within a second, it writes that. With
+    /// does not answer within a second, the thread writes that instead. With
     /// [`run_on_cores`](Self::run_on_cores), every run writes a dump. While the run goes on, the
     /// signal has no other effect; a run that has to be killed still can be, by any other signal.
+    /// A run has one such signal: if this or [`dump_to`](Self::dump_to) is called again, the last call
+    /// counts.
     ///
     /// If the signal cannot be listened to, [`run`](Self::run) fails, as
     /// [`Signals::new`](crate::signal::Signals::new) does.
@@ -297,7 +299,20 @@ impl Builder {
         self
     }
 
-    /// Does the same as [`dump_on`](Self::dump_on), and appends the dumps to a file.
+    /// Does the same as [`dump_on`](Self::dump_on), but appends the dumps to a file instead of writing
+    /// them to standard error. The file is opened for each dump, and created if it is not there. If it
+    /// cannot be written, the dump goes to standard error after all, with the reason.
+    ///
+    /// ```
+    /// use seedbed::{Builder, signal::Signal, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let file = std::env::temp_dir().join("my-program.dump"); // `kill -USR1`, and look there
+    /// Builder::new().dump_to(Signal::USR1, file).run(async {
+    ///     sleep(Duration::from_millis(1)).await
+    /// })?;
+    /// # Ok::<(), seedbed::Error>(())
+    /// ```
     #[cfg(all(unix, not(loom), feature = "signal"))]
     #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
     pub fn dump_to(mut self, signal: Signal, file: impl Into<PathBuf>) -> Self {

@@ -119,10 +119,10 @@ pub(super) enum Body {
 
 /// Takes a [`Dump`] of the run on this thread.
 ///
-/// This may be called anywhere: in a task, in a destructor, in a panic hook. It never panics. If
-/// something is just being changed and cannot be looked at, the dump says so. It is not a
-/// checkpoint. It takes time in proportion to the size of the run, well under a microsecond for
-/// each task.
+/// This may be called anywhere on the run's thread: in a task, in a destructor, in a panic hook. It
+/// never panics. If something cannot be looked at, because it is in the middle of being changed, the
+/// dump says so. It is not a checkpoint, and works in a cancelled scope. It takes time in proportion
+/// to the size of the run, well under a microsecond for each task.
 ///
 /// # Errors
 ///

@@ -28,7 +28,7 @@ impl Dump {
     /// | `time` | how long the run had been going on |
     /// | `ending` | `true` when the main future has ended |
     /// | `tree` | what is in the run: an array of nodes |
-    /// | `sockets` | those and other descriptors for which something has waited, an array: see below |
+    /// | `sockets` | sockets and other descriptors for which something has waited, an array: see below |
     /// | `generators` | an array: `name`, `made_at`, `state` (`suspended` or `running`), `suspended_at`, `awaiting`, `task` (the `id` of the one that runs it) |
     /// | `context_managers` | those that were entered, an array: `made_at`, `entered_at`, `stage` (`sets_up`, `around_body` or `cleans_up`), `task` |
     /// | `jobs` | functions on other threads, an array: `called_at`, `for`, `asks_at` if it waits for this run, `abandoned` |
@@ -42,9 +42,9 @@ impl Dump {
     /// | `role` | task | `main`, `child`, or `system` for a task of the run itself |
     /// | `name` | task | its name, if it has one |
     /// | `spawned_at` | task | the place |
-    /// | `state` | task, body | `running`, `polls`, `ready`, `waits`, `nursery`, `elsewhere`: in the order of [the table](crate::inspect#what-it-says-of-a-task) |
+    /// | `state` | task, body | `running`, `polls`, `ready`, `waits`, `nursery`, `elsewhere`: in the order of [the table](crate::inspect#what-a-dump-says-of-a-task) |
     /// | `operation`, `at` | task, body, if it `waits` | the operation and the place of its call |
-    /// | `for` | task, body | how long it has been ready, or was last polled ago |
+    /// | `for` | task, body | how long it has been ready, or how long ago it was last polled |
     /// | `at_least` | task, body | `true` if it may have been longer |
     /// | `timer_in` | task, body, unless it is ready or running | when a timer will wake it, if there is one; for `sleep`, how long it has left |
     /// | `awaits` | task, body, in the operation `Task` | an array: the `id` of each task that it waits for |
@@ -59,7 +59,8 @@ impl Dump {
     /// | member of a socket | value |
     /// |---|---|
     /// | `descriptor` | its number, on Linux and Android |
-    /// | `local`, `peer` | its addresses, `"10.0.0.1:80"`, a path, `@` and an abstract name, or empty, and `listens` is `true` if it listens; only if it is a socket and the number is known |
+    /// | `local`, `peer` | its addresses: `"10.0.0.1:80"`, a path, `@` and an abstract name, or empty; only if it is a socket and the number is known |
+    /// | `listens` | `true` if it is a socket that listens |
     /// | `accepted` | `true` if the peer has opened the connection |
     /// | `waits` | an array: the `operation` that waits for the socket, and the `id` of its `task`, unless another library has polled it |
     ///
@@ -230,7 +231,7 @@ impl Dump {
         }
     }
 
-    /// How long it has been ready, or was last polled ago.
+    /// How long it has been ready, or how long ago it was last polled.
     pub(super) fn write_since(&self, json: &mut Json, state: &State) {
         match *state {
             State::Running | State::PollsNursery | State::InNursery => {}

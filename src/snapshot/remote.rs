@@ -47,9 +47,11 @@ impl<T> Drop for Answering<T> {
 impl Token {
     /// Takes a [dump](crate::inspect) of the run, from any thread.
     ///
-    /// The run does so between two tasks. If it is asleep, it is woken for it. If its thread is
-    /// held up, by a task that computes or blocks, the answer does not come, and after a second this
-    /// says so. On the run's own thread this is [`inspect::dump`](crate::inspect::dump()).
+    /// This blocks the calling thread until the run has answered, which it does between two tasks. A
+    /// run that is asleep is woken for it. If its thread is held up, by a task that computes or blocks,
+    /// the answer does not come, and after a second that is an error. On the run's own thread this is
+    /// [`inspect::dump`](crate::inspect::dump()). A task of another run calls it in
+    /// [`to_thread`](crate::to_thread()).
     ///
     /// # Errors
     ///

@@ -16,9 +16,10 @@
 //! ```
 //!
 //! `--tls` makes a certificate for `localhost` when it is first used, and keeps it with its key in
-//! the file `localhost.pem`. Each core has a page of its own: that of core 1 is on the next port.
+//! the file `localhost.pem`. With `--inspect` each core has a page of its own: that of core 1 is on
+//! the next port.
 //!
-//! `tokio-console` shows what it does, if it is compiled so:
+//! `tokio-console` shows what it does, if it is compiled with a flag. It writes no log then:
 //!
 //! ```text
 //! RUSTFLAGS='--cfg console_without_tokio_unstable' cargo run --release -p http_server

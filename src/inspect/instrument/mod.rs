@@ -1,4 +1,4 @@
-//! Functions of a program that are called at what happens in a run.
+//! Functions of a program that are called when something happens in a run.
 //!
 //! | file | concept |
 //! |---|---|
@@ -18,22 +18,22 @@ use crate::schedule::current;
 use crate::schedule::ids::RunId;
 use crate::schedule::seen::onlookers::{self, Onlooker};
 
-/// Something that is called at what happens in a run: for a trace, a profile, or numbers that
-/// [`metrics`](crate::inspect::metrics) does not have. This is Trio's `Instrument`.
+/// Something whose functions are called when something happens in a run: for a trace, a profile, or
+/// numbers that [`metrics`](crate::inspect::metrics()) does not have. This is Trio's `Instrument`.
 ///
-/// Each function does nothing unless it is written. [`Builder::instrument`] adds an instrument to a
-/// run before it begins, and [`add_instrument`] to one that goes on.
+/// Each function does nothing by default. [`Builder::instrument`] adds an instrument to a run before
+/// it begins, and [`add_instrument`] to one that goes on.
 ///
 /// # When it is called
 ///
-/// In the order in which things happen, on the run's thread, between any two steps of its tasks. The
-/// functions that tell of a spawn, a wake or an end are called when the present step is over, and
-/// not in the middle of it. Nothing is being polled meanwhile: no scope, no task and no
+/// On the run's thread, in the order in which things happen, and always between two steps of its
+/// tasks. The functions that tell of a spawn, a wake or an end are called when the present step is
+/// over, and not in the middle of it. (Trio calls them on the spot.) Nothing is being polled meanwhile: no scope, no task and no
 /// [`Local`](crate::Local) is current.
 ///
 /// An instrument may do whatever a task may do without waiting: set events, spawn through a handle,
-/// cancel scopes. What that causes is told when the present call has returned. If it makes something
-/// ready in [`before_io_wait`](Self::before_io_wait), the run does not sleep.
+/// cancel scopes. What that causes it is told of when the present call has returned. If it makes
+/// something ready in [`before_io_wait`](Self::before_io_wait), the run does not sleep.
 ///
 /// # Steps
 ///
@@ -99,15 +99,19 @@ pub trait Instrument {
     /// A task has gone on until it waits again, or has ended.
     fn after_task_step(&self, task: &TaskInfo) {}
 
-    /// A task has ended, in whichever way. If it ended by itself, its last step is over next.
+    /// A task has ended, in whichever way. If it ended by itself, [`after_task_step`] for its last step
+    /// comes next, as in Trio.
+    ///
+    /// [`after_task_step`]: Self::after_task_step
     fn task_exited(&self, task: &TaskInfo) {}
 
     /// The run is about to sleep, because nothing in it can go on: for this long at most, or until
-    /// something comes from outside. A virtual clock jumps by as much instead. A run that is not
-    /// going to wait at all is not told, unlike in Trio.
+    /// something comes from outside; `None` is without a limit. A virtual clock jumps by as much
+    /// instead. Unlike in Trio, this is not called if the run only looks for events, without waiting.
     fn before_io_wait(&self, timeout: Option<Duration>) {}
 
-    /// The run has slept, for `timeout` at most.
+    /// The run has slept, for `timeout` at most: what [`before_io_wait`](Self::before_io_wait) was
+    /// told, and not how long it was.
     fn after_io_wait(&self, timeout: Option<Duration>) {}
 }
 
@@ -179,7 +183,7 @@ impl TaskInfo {
 }
 
 /// Adds an [`Instrument`] to the run on this thread. It is told of everything from now on, beginning
-/// with the next step of a task.
+/// with the next step of a task. This is Trio's `add_instrument`, and not a checkpoint.
 ///
 /// # Errors
 ///
@@ -231,7 +235,8 @@ pub struct AddedInstrument {
 }
 
 impl AddedInstrument {
-    /// Removes the instrument: it is not told of anything any more. Does nothing if it has gone.
+    /// Removes the instrument: it is not told of anything any more. This may be done by the instrument
+    /// itself, and does nothing if it has been removed already.
     pub fn remove(&self) {
         let Some(told) = self.told.upgrade() else { return };
         told.cease();
@@ -241,8 +246,8 @@ impl AddedInstrument {
         }
     }
 
-    /// Whether it still is told what happens: false when it was removed, when it has panicked, and
-    /// when its run is over.
+    /// Whether the instrument is still told what happens: not if it was removed, if it has panicked,
+    /// or if its run is over.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.told.upgrade().is_some_and(|told| told.is_active())
@@ -250,8 +255,9 @@ impl AddedInstrument {
 }
 
 impl Builder {
-    /// Adds an [`Instrument`](crate::inspect::Instrument), which is told what happens in the run. If
-    /// the builder is used again, all its runs share the instrument.
+    /// Adds an [`Instrument`](crate::inspect::Instrument), which is told what happens in the run. It
+    /// may be called several times, for several instruments. If the builder is used again, all its
+    /// runs share them. There is an [example](crate::inspect::Instrument).
     ///
     /// With [`run_on_cores`](Self::run_on_cores) this is an error: an instrument stays on its
     /// thread. Each core can [add one](crate::inspect::add_instrument) of its own.

@@ -28,9 +28,10 @@ numbers! {
     /// What there is at present is always known. What has to be [counted](Counted) is counted from
     /// [`enable`] on, and absent before.
     ///
-    /// [`to_prometheus`](Self::to_prometheus) writes them as text. The sum of those of several runs
-    /// adds up what there is and what was counted, and has the longest of times that are not sums. If
-    /// one of the runs has not been counting, the sum has nothing that is counted.
+    /// [`to_prometheus`](Self::to_prometheus) writes them as text. Those of several runs can be summed
+    /// up: what there is and what was counted is added, and of `elapsed` and the times whose name
+    /// begins with `longest` the sum has the longest. If one of the runs has not been counting, the
+    /// sum has nothing that is counted.
     ///
     /// ```
     /// use seedbed::inspect::Metrics;
@@ -125,15 +126,30 @@ pub fn metrics() -> Result<Metrics> {
     Ok(gather().ok_or(NotRunning)?)
 }
 
-/// Begins to count, in the run on this thread, what [`Counted`] has. Before that it costs nothing.
+/// Begins to count, in the run on this thread, what [`Counted`] has. Before that, counting costs
+/// nothing.
 ///
-/// From then on each poll costs a few hundred instructions more, a wake about a hundred, and a task
-/// 24 bytes. It goes on until the run is over. If it is called again, nothing changes. With
-/// [`run_on_cores`](crate::run_on_cores()), each core calls it for itself.
+/// From then on each poll costs a few hundred instructions more, each wake about a hundred, and each
+/// task 24 bytes. Counting goes on until the run is over. If this is called again, nothing changes.
+/// With [`run_on_cores`](crate::run_on_cores()), each core calls it for itself. It is not a checkpoint.
 ///
 /// # Errors
 ///
 /// [`NotRunning`](crate::NotRunning) if there is no run on this thread.
+///
+/// ```
+/// use seedbed::{inspect, move_on_after, sleep_forever};
+/// use std::time::Duration;
+///
+/// seedbed::run(async {
+///     inspect::enable()?;
+///     move_on_after(Duration::from_millis(1), sleep_forever()).await?;
+///     let counted = inspect::metrics()?.counted.unwrap();
+///     assert_eq!(counted.cancellations.deadline, 1);
+///     Ok(())
+/// })?;
+/// # Ok::<(), seedbed::Error>(())
+/// ```
 pub fn enable() -> Result<()> {
     if !current::is_running() {
         return Err(NotRunning.into());
@@ -145,9 +161,9 @@ pub fn enable() -> Result<()> {
 impl Token {
     /// Reads the [metrics](crate::inspect::metrics()) of the run, from any thread.
     ///
-    /// The run does so between two tasks, and is woken for it if it is asleep. If its thread is held
-    /// up for a second, this says so. On the run's own thread this is
-    /// [`inspect::metrics`](crate::inspect::metrics()).
+    /// This blocks the calling thread until the run has answered, which it does between two tasks. A
+    /// run that is asleep is woken for it. If its thread is held up for a second, that is an error. On
+    /// the run's own thread this is [`inspect::metrics`](crate::inspect::metrics()).
     ///
     /// # Errors
     ///
@@ -174,8 +190,11 @@ impl Metrics {
     /// Writes them as text in [Prometheus' format][format], which a server returns to whoever
     /// scrapes it, with the type [`PROMETHEUS`](crate::inspect::PROMETHEUS).
     ///
-    /// The names begin with `seedbed_`, then comes that of the field. Times are in seconds. What has
-    /// not been counted is left out.
+    /// A name is `seedbed_`, that of the field, `_seconds` if it is a time, and `_total` if it only
+    /// grows: [`polling`](Counted::polling) is `seedbed_polling_seconds_total`. There are two
+    /// exceptions. [`Counted::elapsed`] is `seedbed_counted_seconds_total`, and [`Cancellations`] are
+    /// `seedbed_cancellations_total` with a label `reason`. Times are in seconds. What has not been
+    /// counted is left out.
     ///
     /// [format]: https://prometheus.io/docs/instrumenting/exposition_formats/
     ///

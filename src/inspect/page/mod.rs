@@ -43,12 +43,12 @@ use crate::threads::Token;
 /// The default of [`Server::at_most_every`].
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Serves a page that shows what this run is doing, until it is cancelled. Short for
-/// `Server::new(listener).serve()`: see [`Server`]. This needs the feature `inspect`.
+/// Serves a page that shows what this run is doing, until it is cancelled. This is short for
+/// `Server::new(listener).serve()`: see [`Server`]. It needs the feature `inspect`.
 ///
 /// # Errors
 ///
-/// As [`Server::serve`].
+/// The same as for [`Server::serve`].
 ///
 /// ```no_run
 /// use seedbed::{inspect, net::TcpListener, nursery, sleep};
@@ -71,38 +71,45 @@ pub fn serve(listener: impl Into<Listening>) -> impl Future<Output = Result<()>>
     Server::new(listener).serve()
 }
 
-/// A server of a page that shows what a run is doing, and its settings. This needs the feature
+/// A server of a page that shows what a run is doing, and its settings. It needs the feature
 /// `inspect`.
+///
+/// It shows the run in which [`serve`](Self::serve) is awaited. With
+/// [`run_on_cores`](crate::run_on_cores()), each core serves a page of its own.
 ///
 /// | path | what it is |
 /// |---|---|
 /// | `/` | the page: the tree of tasks and scopes, live, with search, and what needs attention |
 /// | `/dump.txt` | a [dump](crate::inspect) as text, for `curl`; with `?each`, each task by itself |
 /// | `/dump.json` | a dump [as JSON](super::Dump::to_json) |
-/// | `/metrics` | the [metrics](super::metrics()), for Prometheus; what is counted only if [`enable`](super::enable) was called, of which the page has charts then |
-/// | `/events` | what an open page is told |
+/// | `/metrics` | the [metrics](super::metrics()), for Prometheus. If [`enable`](super::enable) was called, what is counted is among them, and the page has charts of it |
+/// | `/events` | what an open page is told, as server-sent events; not stable |
+///
+/// Up to 16 pages can be open at a time.
 ///
 /// # What it costs the run
 ///
-/// The server has a thread of its own, and asks the run for a dump only while somebody looks:
-/// [at most so often](Self::at_most_every), and so that taking them keeps the run for less than a
-/// hundredth of its time. Everything else happens on the server's thread. So the page still answers
-/// when a task holds up the run, and says so: which one, if the run
-/// [warns](crate::Builder::warn_when_blocked) of such tasks. A client that is slow gets dumps less often, and
-/// nothing is stored for it.
+/// The server has a thread of its own. It asks the run for a dump only while a page is open,
+/// [four times a second at most](Self::at_most_every), and so seldom that this takes less than a
+/// hundredth of the run's time. Each request for one of the other paths takes a dump, or reads the
+/// metrics, once. Everything else happens on the server's thread. So the page still answers when a
+/// task holds up the run, and says which one does if the run
+/// [warns](crate::Builder::warn_when_blocked) of such tasks. A page that is slow to take what it is
+/// sent gets dumps less often, and nothing is stored for it.
 ///
 /// # Who can see it
 ///
-/// The page shows where in the program's source everything is, and the names of the tasks. It
-/// answers to every user of the machine, by default to nobody else: [`serve`](Self::serve) refuses a
-/// listener that can be reached from elsewhere, unless there is a [`token`](Self::token). It is
-/// better to leave it at that, and to come through `ssh -L 6680:localhost:6680 machine`; or to
-/// listen at a [path](crate::net::UnixListener), which has permissions, and to come through
-/// `ssh -L 6680:/run/program/inspect.sock machine`.
+/// The page shows where in the program's source everything is, the names of the tasks, and in dumps
+/// the addresses of peers. By default it answers every user of this machine and nobody else:
+/// [`serve`](Self::serve) refuses a listener that can be reached from elsewhere, unless there is a
+/// [`token`](Self::token). It is better to leave it at that, and to come through
+/// `ssh -L 6680:localhost:6680 machine`; or to listen at a [path](crate::net::UnixListener), which has
+/// permissions, and to come through `ssh -L 6680:/run/program/inspect.sock machine`.
 ///
-/// Nothing can be changed through it. A browser shows it to no other page, and it loads nothing
-/// from anywhere. It answers only if the browser's address line has an IP address in it, `localhost`, or a name that
-/// is [allowed](Self::allow_host), so that no other site can pass itself off as this one.
+/// Nothing can be changed through the page. A browser lets no other site embed or read it, and it
+/// loads nothing from anywhere else. It answers only if the address that was asked for has an IP
+/// address, `localhost`, or a name that is [allowed](Self::allow_host), so that no other site can
+/// pass itself off as this one.
 ///
 /// ```no_run
 /// use seedbed::{inspect, net::UnixListener, nursery};
@@ -127,7 +134,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that can be opened through this listener, without a token.
+    /// Creates a server whose page can be opened through this listener, without a token.
     #[track_caller]
     pub fn new(listener: impl Into<Listening>) -> Server {
         Server {
@@ -138,11 +145,11 @@ impl Server {
         }
     }
 
-    /// Demands this token of everybody, which makes it possible to listen at an address that can be
-    /// reached from other machines. Nothing is encrypted: whoever can listen in can read the token.
+    /// Demands this token of everybody, so that the listener may be one that other machines can reach.
+    /// Nothing is encrypted: whoever can listen in can read the token.
     ///
-    /// A browser asks for it: as the password, with any name. For others it is either that
-    /// (`curl -u :TOKEN`) or a bearer token.
+    /// A browser asks its user for it: it is the password, with any name. Other clients send it in the
+    /// same way (`curl -u :TOKEN`) or as a bearer token.
     pub fn token(mut self, token: impl Into<String>) -> Server {
         self.access.token = Some(token.into());
         self
@@ -154,8 +161,8 @@ impl Server {
         self
     }
 
-    /// Sets how much time there is at least between two dumps; by default, a quarter of a second.
-    /// There is more if they take long.
+    /// Sets how much time there is at least between two dumps for open pages; by default, a quarter of
+    /// a second. There is more if a dump takes long.
     pub fn at_most_every(mut self, interval: Duration) -> Server {
         self.interval = interval;
         self
@@ -164,9 +171,9 @@ impl Server {
     /// Serves the page, until this is cancelled. It is meant to be a
     /// [service](crate::Nursery::service), so that a graceful stop can be watched to its end.
     ///
-    /// It is a [checkpoint](crate::checkpoint()). When it is cancelled, pages are told, and it
-    /// returns once the server's thread has ended, within a quarter of a second. If it is dropped
-    /// instead, that thread is waited for in the destructor.
+    /// It is a [checkpoint](crate::checkpoint()). When it is cancelled, open pages are told, and it
+    /// returns once the server's thread has ended, within about a quarter of a second. If it is dropped
+    /// instead, the destructor waits for that thread, and blocks the run's thread meanwhile.
     ///
     /// # Errors
     ///

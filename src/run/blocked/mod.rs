@@ -65,22 +65,22 @@ impl Limit {
 }
 
 impl Builder {
-    /// Sets after how long a task that holds the thread is warned of; `None` is never. By default it
-    /// is a second in a build with debug assertions, unless the run is on a virtual clock, and never
-    /// in other builds.
+    /// Sets after how long the run warns of a task that holds its thread; with `None` it never does.
+    /// The default is a second in a build with debug assertions, unless the run is on a virtual clock,
+    /// and never in other builds.
     ///
     /// While a task runs, nothing else in its run does. A task that waits for something in a way
     /// that blocks the thread, or computes for long without letting others run, holds up
-    /// everything: timers, sockets, cancellations and Ctrl-C. When one has done so for as long as
-    /// this, a warning with its name and the place where it was spawned goes to `tracing`, *while it
-    /// still does*, so that a loop which never comes to an `await` is found too. When it lets others
-    /// run at last, another warning says how long it took. Children are told from the task whose
+    /// everything: timers, sockets, cancellations and Ctrl-C. When one has done so for this long, a
+    /// warning with its name and the place where it was spawned goes to `tracing` *while it still
+    /// does*, so that a loop which never comes to an `await` is found too. When it lets others run at
+    /// last, another warning says how long it took. Children are told from the task whose
     /// nursery they are in; whatever is polled as a part of a task, such as the body of its nursery
     /// or a generator, counts as the task.
     ///
     /// Functions in [`to_thread`](crate::to_thread()) hold up nobody. But one that a run or a
-    /// cancelled scope has to wait for at its end is warned of as well, after five seconds or after
-    /// this if it is set.
+    /// cancelled scope has to wait for at its end is warned of as well: after this time if one is set,
+    /// and otherwise, or with `None`, after five seconds.
     ///
     /// One thread of the process watches all runs that are to be watched. It sleeps while they do,
     /// and otherwise looks four times within the limit, so a warning comes up to a quarter of the

@@ -12,7 +12,7 @@ numbers! {
     /// What has been counted of a run since [`enable`](crate::inspect::enable). Times are those of
     /// the run's clock; a virtual one stands still while tasks run.
     ///
-    /// What a task does is divided into *polls*: each time it goes on until it waits again. A poll
+    /// What a task does is divided into *polls*: in each it goes on until it waits again. A poll
     /// of a task is not one of the tasks in its nurseries, whose time is their own, and a task that is
     /// polled only for their sake is not counted.
     pub struct Counted {
@@ -41,15 +41,15 @@ numbers! {
         pub polling_slowly: Duration as Sum,
         /// How long the longest poll took.
         pub longest_poll: Duration as Longest,
-        /// How often a task that waited became ready.
+        /// How often a task became ready: a new one, or one that was woken or has yielded.
         pub wakes: u64 as Count,
-        /// How often one was woken by another thread.
+        /// How often a task was woken by another thread.
         pub remote_wakes: u64 as Count,
         /// For how long tasks were ready and had not had their turn, all together.
         pub scheduled: Duration as Sum,
-        /// For how long a task that was ready had to wait for its turn, at most.
+        /// The longest time for which a task was ready and had not had its turn.
         pub longest_scheduled: Duration as Longest,
-        /// How often a task had waited when it was woken, for its nursery perhaps.
+        /// How often a task that had waited was woken, perhaps by the end of its nursery.
         pub idles: u64 as Count,
         /// For how long tasks had waited when they were woken, all together.
         pub idle: Duration as Sum,
