@@ -95,8 +95,8 @@
 //!
 //! # Features
 //!
-//! Tasks, scopes, generators, channels, time, threads, tests, dumps and metrics need none. The default
-//! ones are those that the program above and the guide need.
+//! Tasks, scopes, generators, channels, time, threads, tests, dumps and metrics need none. The
+//! default ones are those that the program above and the guide need.
 //!
 //! | feature | default | adds |
 //! |---|---|---|

@@ -301,10 +301,10 @@
 //!
 //! # axum, and other services of tower
 //!
-//! With the feature `tower`, an axum router is served [in one call][of-tower], with the limits and the
-//! graceful stop of a server of this crate. axum needs no runtime for that: it is used without its
-//! default features. Its handlers have to be `Send`; a future that awaits this crate becomes so by
-//! [`local`][of-tower-local], and so does the router's state:
+//! With the feature `tower`, an axum router is served [in one call][of-tower], with the limits and
+//! the graceful stop of a server of this crate. axum needs no runtime for that: it is used without
+//! its default features. Its handlers have to be `Send`; a future that awaits this crate becomes so
+//! by [`local`][of-tower-local], and so does the router's state:
 //!
 //! ```text
 //! // axum = { version = "0.8", default-features = false, features = ["json"] }
@@ -316,9 +316,9 @@
 //! ```
 //!
 //! When the client has gone, `pay` sees a [`Cancelled`](crate::Cancelled) at its `await` and rolls
-//! back, and so it does when a layer drops it half-way. What is not in `local` is dropped, as there.
-//! `examples/axum_app` is a whole application. tonic's services are served in the same way, as the
-//! tower service `Routes::new(service).prepare()`.
+//! back, and so it does when a layer drops it half-way. What is not in `local` is dropped, as
+//! there. `examples/axum_app` is a whole application. tonic's services are served in the same way,
+//! as the tower service `Routes::new(service).prepare()`.
 //!
 //! | axum on tokio | here |
 //! |---|---|
@@ -344,9 +344,9 @@
 //! * **Cancellations are errors too.** `let _ = sleep(…).await` and `.ok()` swallow a
 //!   [`Cancelled`](crate::Cancelled). The next checkpoint raises it again, so nothing breaks, but
 //!   the code in between runs when it should not.
-//! * **Libraries for tokio** that need only a waker run here: channels, `futures`, parsers. Those that
-//!   need tokio's runtime run beside a companion, with the feature `tokio`:
-//!   [any crate](crate::guide::any_crate) says how. hyper needs none with the feature `hyper`, whose
+//! * **Libraries for tokio** that need only a waker run here: channels, `futures`, parsers. Those
+//!   that need tokio's runtime run beside a companion, with the feature `tokio`: [any
+//!   crate](crate::guide::any_crate) says how. hyper needs none with the feature `hyper`, whose
 //!   `hyper::serve` is a server for HTTP/1 and HTTP/2 in one call.
 //! * **`Send`.** The future given to [`run`](crate::run()) need not be `Send`, and nurseries are
 //!   not. [`Error`](crate::Error) and wakers are.

@@ -95,8 +95,8 @@
 //! ```
 //!
 //! The remedy is to give the work that must go on a task of its own, as the operators of
-//! [flows](crate::guide::flows) do, with a [channel](crate::channel) for its results; or to drop the
-//! loser of a `select!` before the next `await`.
+//! [flows](crate::guide::flows) do, with a [channel](crate::channel) for its results; or to drop
+//! the loser of a `select!` before the next `await`.
 //!
 //! When there is nothing left to run, the scheduler looks for the following, and reports each
 //! through `tracing` as a warning that says where it was opened:
@@ -113,8 +113,8 @@
 //! Such a state is reported once, when it has lasted a second (ten seconds for clean-up); on a
 //! virtual clock, it is reported at once. With
 //! [`Builder::fail_when_stuck`](crate::Builder::fail_when_stuck), which is meant for tests, it is
-//! the error [`Stuck`](crate::Stuck). Either has what a [dump](crate::inspect) says: the warning, in its
-//! field `dump`, of the nursery or scope in question, and the error, in
+//! the error [`Stuck`](crate::Stuck). Either has what a [dump](crate::inspect) says: the warning,
+//! in its field `dump`, of the nursery or scope in question, and the error, in
 //! [`Stuck::dump`](crate::Stuck::dump), of the whole run.
 //!
 //! A single operation may also be parked, as when a `select!` in a loop keeps the same
@@ -131,11 +131,11 @@
 //!
 //! # A blocked thread says so
 //!
-//! A task that blocks the thread, or computes for long without an `await`, holds up everything else in
-//! its run. In a build with debug assertions, a warning names a task that has done so for a second,
-//! and the place where it was spawned, while it still does; another one says how long it took when it
-//! goes on. [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) sets another limit,
-//! also for release builds:
+//! A task that blocks the thread, or computes for long without an `await`, holds up everything else
+//! in its run. In a build with debug assertions, a warning names a task that has done so for a
+//! second, and the place where it was spawned, while it still does; another one says how long it
+//! took when it goes on. [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) sets
+//! another limit, also for release builds:
 //!
 //! ```text
 //! WARN blocked: the task "thumbnails" spawned at src/main.rs:41:15 has held the thread of the run at
@@ -177,10 +177,10 @@
 //! The threads are shared by all runs of the process, and end after ten idle seconds. A forked
 //! process starts with none of them; fork outside `run`.
 //!
-//! A function that hangs keeps its run from ending. When a run has waited for five seconds, or for as
-//! long as [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) says, for a function
-//! whose scope is cancelled, or for one that delays the end of the run, a warning says where it was
-//! called, and which scope it holds up.
+//! A function that hangs keeps its run from ending. When a run has waited for five seconds, or for
+//! as long as [`Builder::warn_when_blocked`](crate::Builder::warn_when_blocked) says, for a
+//! function whose scope is cancelled, or for one that delays the end of the run, a warning says
+//! where it was called, and which scope it holds up.
 //!
 //! # Other threads
 //!

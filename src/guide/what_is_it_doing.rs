@@ -55,14 +55,14 @@
 //!
 //! # Reading it
 //!
-//! A line stands for a task, for the body of a nursery, or for a scope. What is indented below it is
-//! inside of it. Sockets, generators, context managers and functions on other threads come last.
+//! A line stands for a task, for the body of a nursery, or for a scope. What is indented below it
+//! is inside of it. Sockets, generators, context managers and functions on other threads come last.
 //! [The table](crate::inspect#what-a-dump-says-of-a-task) has what it says of a task.
 //!
 //! * **Begin with what has waited for too long.** A task that has waited in `Mutex::lock` for
 //!   minutes waits for whoever has the lock; look for the place where that is taken.
-//! * **"in a future of another crate"** is all that can be known of what is not this crate's. If its
-//!   scope is cancelled and it goes on waiting, it does not respond to cancellation: see
+//! * **"in a future of another crate"** is all that can be known of what is not this crate's. If
+//!   its scope is cancelled and it goes on waiting, it does not respond to cancellation: see
 //!   [`cancellable`](crate::cancellable()).
 //! * **"ready, for 3 s"** is a task that does not get its turn: its nursery is not polled, or
 //!   something else holds the thread.
@@ -82,9 +82,8 @@
 //! cargo run -p hangs -- futurelock --inspect 6680  # then http://localhost:6680
 //! ```
 //!
-//! The second way serves [the page][of-page], which shows the tasks, nurseries and scopes of a dump,
-//! live.
-//! `examples/hangs/README.md` has pictures of it, one for each of the four.
+//! The second way serves [the page][of-page], which shows the tasks, nurseries and scopes of a
+//! dump, live. `examples/hangs/README.md` has pictures of it, one for each of the four.
 //!
 //! # A futurelock
 //!
@@ -98,13 +97,13 @@
 //!       3 tasks spawned at examples/hangs/src/futurelock.rs:29:53 ("customer 1", "customer 2", "customer 3"): all in `Mutex::lock` at examples/hangs/src/futurelock.rs:60:23, for 7.7 s to 7.9 s
 //! ```
 //!
-//! Everybody waits for the lock, and nobody is left who could have it: that would be a task that runs,
-//! or waits for something else. So it was given to a future that is no longer polled. Such a future
-//! belongs to one of the tasks that wait, since no other task could poll it. Line 60 is in `quote`,
-//! which has another future in hand there that locks the prices: `_fresh`.
+//! Everybody waits for the lock, and nobody is left who could have it: that would be a task that
+//! runs, or waits for something else. So it was given to a future that is no longer polled. Such a
+//! future belongs to one of the tasks that wait, since no other task could poll it. Line 60 is in
+//! `quote`, which has another future in hand there that locks the prices: `_fresh`.
 //!
-//! A second after that had begun, the log said so, with the line in `refresh` where the lock was asked
-//! for:
+//! A second after that had begun, the log said so, with the line in `refresh` where the lock was
+//! asked for:
 //!
 //! ```text
 //! stuck: nobody polls the operation at examples/hangs/src/futurelock.rs:66:29, which was given a lock that nobody else can have until it goes on; it is parked in a `select!`, a buffered stream or a variable while the task around it waits for something else: run it in a task of its own, or drop it first
@@ -114,13 +113,13 @@
 //! waited for the mutex.
 //!
 //! The remedy is [`move_on_after`](crate::move_on_after) in place of the `select`: when time is up,
-//! `refresh` is cancelled, and is no longer in line for the lock. If it is to go on, it needs a task of
-//! its own. [Flows](crate::guide::flows#futurelock) has the same with `buffered`.
+//! `refresh` is cancelled, and is no longer in line for the lock. If it is to go on, it needs a
+//! task of its own. [Flows](crate::guide::flows#futurelock) has the same with `buffered`.
 //!
 //! # A task that ignores its cancellation
 //!
-//! *A program is told to end, and says that it does, but the process stays.* Ctrl-C, and Ctrl-\\ some
-//! seconds later:
+//! *A program is told to end, and says that it does, but the process stays.* Ctrl-C, and Ctrl-\\
+//! some seconds later:
 //!
 //! ```text
 //! the run at examples/hangs/src/main.rs:37:25, 6.4 s after it began: 2 tasks
@@ -131,10 +130,10 @@
 //! ```
 //!
 //! Look for what is cancelled, and see what is left in it. The nursery says by which line it was
-//! cancelled, and why. One task is left. It was polled when that happened, as all in the scope are, and
-//! goes on waiting for something that knows nothing of scopes. Line 27 spawns `obey`, which has a single
-//! `await`, on a channel of the crate `futures`. (The socket is what signals come through.) The log has
-//! all of that in one line:
+//! cancelled, and why. One task is left. It was polled when that happened, as all in the scope are,
+//! and goes on waiting for something that knows nothing of scopes. Line 27 spawns `obey`, which has
+//! a single `await`, on a channel of the crate `futures`. (The socket is what signals come
+//! through.) The log has all of that in one line:
 //!
 //! ```text
 //! stuck: the scope opened at examples/hangs/src/ignored.rs:25:5 is still open, though cancelled by examples/hangs/src/ignored.rs:30:19: SIGINT; what it awaits in the task spawned at examples/hangs/src/ignored.rs:27:29 ("commands") does not respond to that: wrap a future of another crate in `seedbed::cancellable`, or in `seedbed::tokio::call` if it needs tokio, and do not keep a future of this one unpolled
@@ -142,18 +141,19 @@
 //!
 //! On the page the nursery is red; choose it, and the details have the same.
 //!
-//! The remedy is [`cancellable`](crate::cancellable()) around `commands.next()`, or a channel of this
-//! crate: a [`thread_channel`](crate::thread_channel) has one end on a thread. For streams in general
-//! there is [`cancellable_stream`](crate::cancellable_stream).
+//! The remedy is [`cancellable`](crate::cancellable()) around `commands.next()`, or a channel of
+//! this crate: a [`thread_channel`](crate::thread_channel) has one end on a thread. For streams in
+//! general there is [`cancellable_stream`](crate::cancellable_stream).
 //!
-//! There are two more ways to ignore a cancellation. A task in a scope that is *shielded* does so on
-//! purpose: see in which operation it waits, and give the shield a deadline. A task that is `running`
-//! or `ready` whenever one looks throws its `Cancelled` away and tries again: look at its loop.
+//! There are two more ways to ignore a cancellation. A task in a scope that is *shielded* does so
+//! on purpose: see in which operation it waits, and give the shield a deadline. A task that is
+//! `running` or `ready` whenever one looks throws its `Cancelled` away and tries again: look at its
+//! loop.
 //!
 //! # A blocked thread
 //!
-//! *All clients wait, no timer fires, and Ctrl-C does nothing. The process takes no processor time, or
-//! all of it.* The log says which task is to blame, while it still blocks:
+//! *All clients wait, no timer fires, and Ctrl-C does nothing. The process takes no processor time,
+//! or all of it.* The log says which task is to blame, while it still blocks:
 //!
 //! ```text
 //! blocked: the task "log" spawned at examples/hangs/src/blocked.rs:12:24 has held the thread of the run at examples/hangs/src/main.rs:37:25 for 1 s so far, and nothing else in the run goes on meanwhile; give what blocks to `to_thread`, and have what computes `yield_now` now and then
@@ -167,36 +167,37 @@
 //! no dump: the call at src/snapshot/on_signal.rs:60:28 was not answered: the thread of the run is held up by a task that computes or blocks, and nothing else runs there meanwhile
 //! ```
 //!
-//! The page is served by another thread, and says so as well; it still shows what every task did last.
-//! Line 12 spawns `write`. If that is long, a debugger knows where in it the thread is: what
-//! `gdb -p PID -batch -ex bt` prints begins in the system's `write`, and the first of the program's own
-//! functions in it is `hangs::blocked::write`, which prints something. Whoever should read that has
-//! stopped doing so.
+//! The page is served by another thread, and says so as well; it still shows what every task did
+//! last. Line 12 spawns `write`. If that is long, a debugger knows where in it the thread is: what
+//! `gdb -p PID -batch -ex bt` prints begins in the system's `write`, and the first of the program's
+//! own functions in it is `hangs::blocked::write`, which prints something. Whoever should read that
+//! has stopped doing so.
 //!
 //! The remedy is [`to_thread`](crate::to_thread()), with a queue in front of it, or for standard
 //! output in particular [`stdio`][of-stdio], which waits without blocking.
 //!
 //! # A leak of tasks
 //!
-//! *Nothing hangs, but memory grows, until something does.* Only the number of tasks is remarkable, and
-//! one line of a dump stands for nearly all of them:
+//! *Nothing hangs, but memory grows, until something does.* Only the number of tasks is remarkable,
+//! and one line of a dump stands for nearly all of them:
 //!
 //! ```text
 //!       381 tasks spawned at examples/hangs/src/leak.rs:36:7: all in `sleep` at examples/hangs/src/leak.rs:46:9, for 10 ms to 4.0 s, 11.0 s to 14.9 s to go
 //! ```
 //!
-//! A second dump, a minute later, has more of them: they come, and none goes. Line 36 spawns one for
-//! each visitor, into the nursery of all visitors. A task ends with its nursery, not with the task that
-//! has spawned it. On the page, the table of places has that line first, with how many tasks came
-//! since the page was opened, and after ten seconds of growth a line above the tree says so.
+//! A second dump, a minute later, has more of them: they come, and none goes. Line 36 spawns one
+//! for each visitor, into the nursery of all visitors. A task ends with its nursery, not with the
+//! task that has spawned it. On the page, the table of places has that line first, with how many
+//! tasks came since the page was opened, and after ten seconds of growth a line above the tree says
+//! so.
 //!
 //! The remedy is to give each visitor a nursery of its own, and to make `keep_alive` a
 //! [service](crate::Nursery::service) there: it is cancelled when the visitor leaves.
 //!
 //! # How is it doing?
 //!
-//! A dump is for what is wrong just now. For what goes on over hours there are [`Metrics`]: numbers,
-//! which cost nothing until they are read, or, if they have to be counted, until
+//! A dump is for what is wrong just now. For what goes on over hours there are [`Metrics`]:
+//! numbers, which cost nothing until they are read, or, if they have to be counted, until
 //! [`enable`](crate::inspect::enable) is called.
 //!
 //! ```
@@ -227,9 +228,9 @@
 //! | `futile_parks` grows as `parks` does | something wakes the run for nothing |
 //! | `jobs_abandoned`, `graces_exceeded` | what was cancelled and did not end in time |
 //!
-//! What users of `tokio-metrics` know as a mean is a quotient here: `polling` by `polls`, `scheduled`
-//! by `wakes`, `idle` by `idles`. Two readings are compared to learn of the time between them.
-//! [`Token::metrics`](crate::Token::metrics) reads those of another core.
+//! What users of `tokio-metrics` know as a mean is a quotient here: `polling` by `polls`,
+//! `scheduled` by `wakes`, `idle` by `idles`. Two readings are compared to learn of the time
+//! between them. [`Token::metrics`](crate::Token::metrics) reads those of another core.
 //!
 //! An [`Instrument`](crate::inspect::Instrument) is called at each spawn, step, end and sleep, for
 //! numbers that are not among these.
@@ -238,10 +239,10 @@
 //!
 //! # tokio-console
 //!
-//! With the feature `console`, a run is shown in [`tokio-console`], a program for the terminal: each
-//! task with its name and its place, how often it was polled and woken, for how long it was busy,
-//! ready and idle, live and for a while after its end. It is the one that tokio's users know. Your
-//! program need not use tokio: `console-subscriber` brings it along, for a thread of its own.
+//! With the feature `console`, a run is shown in [`tokio-console`], a program for the terminal:
+//! each task with its name and its place, how often it was polled and woken, for how long it was
+//! busy, ready and idle, live and for a while after its end. It is the one that tokio's users know.
+//! Your program need not use tokio: `console-subscriber` brings it along, for a thread of its own.
 //!
 //! ```toml
 //! seedbed = { version = "0.1", features = ["console"] }
@@ -262,8 +263,8 @@
 //! cargo install tokio-console && tokio-console   # in another terminal
 //! ```
 //!
-//! The example `http_server` of this repository has it built in if it is compiled with that flag. After
-//! a few requests, some columns left out, this is what one sees of it:
+//! The example `http_server` of this repository has it built in if it is compiled with that flag.
+//! After a few requests, some columns left out, this is what one sees of it:
 //!
 //! ```text
 //! ID      State Name Total▿ Busy   Sched  Idle   Polls Kind     Location
@@ -276,20 +277,20 @@
 //! ```
 //!
 //! * **The time of a task is its own**, not that of its children, which it polls. A task that only
-//!   waits for a nursery is idle, and what the console calls a poll is a stretch of its own code. The
-//!   body of a nursery is part of the task that has opened it.
+//!   waits for a nursery is idle, and what the console calls a poll is a stretch of its own code.
+//!   The body of a nursery is part of the task that has opened it.
 //! * **Names** are those of [`Nursery::named`](crate::Nursery::named); the main future is called
 //!   "main". The field `nursery` says where the nursery of a task was opened, and a task has the
 //!   number that it has in a dump's JSON.
 //! * **Functions of [`to_thread`](crate::to_thread())** are of the kind "blocking".
 //! * **Resources** are not shown. A [dump](crate::inspect) says what each task waits for.
-//! * **Your own spans** stay as they are: one that is set around a nursery holds for all that runs in
-//!   it. Each time a task goes on inside of it, it is left and entered once more.
-//! * **"A large amount of stack space"** is what the console says of a future of 1 kB and more. Here it
-//!   is in memory of the run's. With `tokio-console --allow large-future` it does not.
+//! * **Your own spans** stay as they are: one that is set around a nursery holds for all that runs
+//!   in it. Each time a task goes on inside of it, it is left and entered once more.
+//! * **"A large amount of stack space"** is what the console says of a future of 1 kB and more.
+//!   Here it is in memory of the run's. With `tokio-console --allow large-future` it does not.
 //! * **It costs** a few microseconds a poll while somebody listens, as in any runtime, and nothing
-//!   otherwise. Somebody listens if a subscriber of `tracing` enables spans at the level `TRACE`. It
-//!   may be installed before the run or while it goes on, for all threads.
+//!   otherwise. Somebody listens if a subscriber of `tracing` enables spans at the level `TRACE`.
+//!   It may be installed before the run or while it goes on, for all threads.
 //!
 //! [`tokio-console`]: https://docs.rs/tokio-console
 #![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: crate::inspect::Server")]

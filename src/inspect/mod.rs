@@ -2,9 +2,10 @@
 //!
 //! A [`Dump`] is a picture of a whole run: its tasks and nurseries, its scopes with their deadlines
 //! and cancellations, and for each task what it waits for, where, and since when. It is written as
-//! text, to be read in a terminal, or as JSON. [`dump`] takes one inside the run, [`Token::dump`] from
-//! any other thread, and [`Builder::dump_on`] when a signal comes. A [page in the browser][of-page]
-//! shows the tree live. The [guide](crate::guide::what_is_it_doing) has cases to practise on.
+//! text, to be read in a terminal, or as JSON. [`dump`] takes one inside the run, [`Token::dump`]
+//! from any other thread, and [`Builder::dump_on`] when a signal comes. A [page in the
+//! browser][of-page] shows the tree live. The [guide](crate::guide::what_is_it_doing) has cases to
+//! practise on.
 //!
 //! Taking a dump reads what is there and changes nothing: no future is polled, and the schedule
 //! stays the same. Nothing has to be turned on for it, and until it is asked for it costs next to
@@ -36,8 +37,8 @@
 //! ```
 //!
 //! [`metrics`] are numbers that say how a run is doing, for a program to show, or for
-//! [Prometheus](Metrics::to_prometheus) to scrape. The functions of an [`Instrument`] are called when
-//! something happens in the run, as with Trio's.
+//! [Prometheus](Metrics::to_prometheus) to scrape. The functions of an [`Instrument`] are called
+//! when something happens in the run, as with Trio's.
 //!
 //! # What a dump says of a task
 //!
@@ -53,9 +54,9 @@
 //! | in the nursery below | it waits for the body and the tasks of that nursery |
 //! | in a future of another crate, last polled 12 s ago | it waits for something of which this crate knows nothing |
 //!
-//! A task that awaits several things at once, with a `join!` or a `select!`, is shown in the one that
-//! it polled last. If there are timers and sockets among the others, it says so: "also woken by
-//! a timer in 2.0 s". A task in a future that nobody polls any more is shown where it last was.
+//! A task that awaits several things at once, with a `join!` or a `select!`, is shown in the one
+//! that it polled last. If there are timers and sockets among the others, it says so: "also woken
+//! by a timer in 2.0 s". A task in a future that nobody polls any more is shown where it last was.
 //!
 //! # What stands below the tasks
 //!
@@ -68,16 +69,16 @@
 //!
 //! The numbers of descriptors, and with them addresses, are known on Linux and Android, where the
 //! kernel is asked when the dump is taken (`/proc/self/fdinfo`). Elsewhere only the operations are
-//! known. A socket for which nothing has ever had to wait is not listed. Pipes, signals and processes
-//! are shown as descriptors.
+//! known. A socket for which nothing has ever had to wait is not listed. Pipes, signals and
+//! processes are shown as descriptors.
 //!
 //! Times are exact to a few milliseconds or, if something was long ago, to a few hundredths of that
 //! time.
 //!
 //! # Foreign code
 //!
-//! None runs while a dump is taken or metrics are read: no `Display`, no destructor, no waker. A dump
-//! becomes text only when it is written.
+//! None runs while a dump is taken or metrics are read: no `Display`, no destructor, no waker. A
+//! dump becomes text only when it is written.
 //!
 #![cfg_attr(all(unix, not(loom), feature = "inspect"), doc = "[of-page]: Server")]
 #![cfg_attr(

@@ -47,8 +47,8 @@ use crate::world::signal::Signal;
 /// On the process's main thread, Ctrl-C cancels the main future, and `run` returns
 /// [`Interrupted`](crate::Interrupted) when that has cleaned up. A second Ctrl-C ends the process
 /// at once, unless another library has a handler for it. Such handlers are also called, both during
-/// the run and after it. [`Builder::ctrl_c`] turns all this off. It needs the feature `signal`, which
-/// is on by default: without it, the first Ctrl-C ends the process.
+/// the run and after it. [`Builder::ctrl_c`] turns all this off. It needs the feature `signal`,
+/// which is on by default: without it, the first Ctrl-C ends the process.
 ///
 /// # Errors
 ///
@@ -269,16 +269,16 @@ impl Builder {
         self
     }
 
-    /// Has a [dump](crate::inspect) of the run written to standard error whenever this signal comes:
-    /// by convention [`Signal::QUIT`](crate::signal::Signal::QUIT), which `Ctrl-\` sends. This needs
-    /// the feature `signal`.
+    /// Has a [dump](crate::inspect) of the run written to standard error whenever this signal
+    /// comes: by convention [`Signal::QUIT`](crate::signal::Signal::QUIT), which `Ctrl-\` sends.
+    /// This needs the feature `signal`.
     ///
-    /// A thread of its own waits for the signal and asks the run. If the run's thread is held up and
-    /// does not answer within a second, the thread writes that instead. With
+    /// A thread of its own waits for the signal and asks the run. If the run's thread is held up
+    /// and does not answer within a second, the thread writes that instead. With
     /// [`run_on_cores`](Self::run_on_cores), every run writes a dump. While the run goes on, the
-    /// signal has no other effect; a run that has to be killed still can be, by any other signal.
-    /// A run has one such signal: if this or [`dump_to`](Self::dump_to) is called again, the last call
-    /// counts.
+    /// signal has no other effect; a run that has to be killed still can be, by any other signal. A
+    /// run has one such signal: if this or [`dump_to`](Self::dump_to) is called again, the last
+    /// call counts.
     ///
     /// If the signal cannot be listened to, [`run`](Self::run) fails, as
     /// [`Signals::new`](crate::signal::Signals::new) does.
@@ -299,9 +299,9 @@ impl Builder {
         self
     }
 
-    /// Does the same as [`dump_on`](Self::dump_on), but appends the dumps to a file instead of writing
-    /// them to standard error. The file is opened for each dump, and created if it is not there. If it
-    /// cannot be written, the dump goes to standard error after all, with the reason.
+    /// Does the same as [`dump_on`](Self::dump_on), but appends the dumps to a file instead of
+    /// writing them to standard error. The file is opened for each dump, and created if it is not
+    /// there. If it cannot be written, the dump goes to standard error after all, with the reason.
     ///
     /// ```
     /// use seedbed::{Builder, signal::Signal, sleep};

@@ -244,8 +244,8 @@ impl Pieces<'_> {
     }
 }
 
-/// The generators, the jobs, and what is missing. Times are those since which something is the case,
-/// because these stay the same.
+/// The generators, the jobs, and what is missing. Times are those since which something is the
+/// case, because these stay the same.
 fn rest(dump: &Dump) -> String {
     let mut json = Json { text: String::new(), first: true };
     json.object(|json| {

@@ -21,8 +21,8 @@ pub(super) type Place = &'static Location<'static>;
 /// A picture of a run at one moment. See [the module](crate::inspect).
 ///
 /// `{}` writes it as text, in which tasks that look alike are folded together; with `{:#}` each has
-/// a line of its own. [`to_json`](Self::to_json) is for programs. It holds on to nothing of the run,
-/// and may be sent to other threads.
+/// a line of its own. [`to_json`](Self::to_json) is for programs. It holds on to nothing of the
+/// run, and may be sent to other threads.
 #[derive(Clone, Debug)]
 pub struct Dump {
     /// Where `run` was called.
@@ -120,9 +120,9 @@ pub(super) enum Body {
 /// Takes a [`Dump`] of the run on this thread.
 ///
 /// This may be called anywhere on the run's thread: in a task, in a destructor, in a panic hook. It
-/// never panics. If something cannot be looked at, because it is in the middle of being changed, the
-/// dump says so. It is not a checkpoint, and works in a cancelled scope. It takes time in proportion
-/// to the size of the run, well under a microsecond for each task.
+/// never panics. If something cannot be looked at, because it is in the middle of being changed,
+/// the dump says so. It is not a checkpoint, and works in a cancelled scope. It takes time in
+/// proportion to the size of the run, well under a microsecond for each task.
 ///
 /// # Errors
 ///

@@ -47,16 +47,16 @@ impl<T> Drop for Answering<T> {
 impl Token {
     /// Takes a [dump](crate::inspect) of the run, from any thread.
     ///
-    /// This blocks the calling thread until the run has answered, which it does between two tasks. A
-    /// run that is asleep is woken for it. If its thread is held up, by a task that computes or blocks,
-    /// the answer does not come, and after a second that is an error. On the run's own thread this is
-    /// [`inspect::dump`](crate::inspect::dump()). A task of another run calls it in
+    /// This blocks the calling thread until the run has answered, which it does between two tasks.
+    /// A run that is asleep is woken for it. If its thread is held up, by a task that computes or
+    /// blocks, the answer does not come, and after a second that is an error. On the run's own
+    /// thread this is [`inspect::dump`](crate::inspect::dump()). A task of another run calls it in
     /// [`to_thread`](crate::to_thread()).
     ///
     /// # Errors
     ///
-    /// [`CallRefused`](crate::CallRefused) if the run has ended, if its thread did not answer, or if
-    /// this thread has a run of its own, which must not be kept waiting.
+    /// [`CallRefused`](crate::CallRefused) if the run has ended, if its thread did not answer, or
+    /// if this thread has a run of its own, which must not be kept waiting.
     ///
     /// ```
     /// use seedbed::{Token, sleep_forever, nursery};
@@ -82,13 +82,13 @@ impl Token {
     }
 }
 
-/// Asks a run, on behalf of the caller at `place`. `answer` is called on the run's thread, and runs no
-/// foreign code.
+/// Asks a run, on behalf of the caller at `place`. `answer` is called on the run's thread, and runs
+/// no foreign code.
 ///
 /// # Errors
 ///
-/// [`CallRefused`](crate::CallRefused) if there is no answer, or not in time; [`NotRunning`] on this
-/// thread.
+/// [`CallRefused`](crate::CallRefused) if there is no answer, or not in time; [`NotRunning`] on
+/// this thread.
 pub(crate) fn ask<T: Send + 'static>(
     token: Token,
     place: &'static Location<'static>,

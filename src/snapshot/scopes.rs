@@ -14,8 +14,8 @@ use crate::scope::tree::Scope;
 /// The index of no scope.
 const NONE: u32 = u32::MAX;
 
-/// Scopes of a run, in lists: of those that one is directly inside, and those in which a unit's poll
-/// begins.
+/// Scopes of a run, in lists: of those that one is directly inside, and those in which a unit's
+/// poll begins.
 #[derive(Default)]
 pub(super) struct Scopes {
     all: Vec<Known>,

@@ -75,8 +75,8 @@ impl WakesOfUnits {
             let Some(joiner) = table::node(child.joiner.get()) else { continue };
             let Some(node) = NonNull::new(pointer.cast_mut()) else { continue };
             let (joiner, spawned) = unsafe { (&*joiner, Child::spawned(node.cast())) };
-            // A unit that has given up waiting for a child is still its joiner. So it has to be said
-            // to wait for one that was spawned there.
+            // A unit that has given up waiting for a child is still its joiner. So it has to be
+            // said to wait for one that was spawned there.
             let is_attached = !joiner.roster().is_null();
             let parked = if is_attached { joiner.parked() } else { Parked::NOTHING };
             let awaits = parked.kind().is_some_and(|kind| kind == TASK);

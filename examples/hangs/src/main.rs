@@ -1,5 +1,5 @@
-//! Four programs that hang, as real ones do, to practise on. The guide's chapter *What is it doing?*
-//! goes from what one sees of each to the line that is to blame.
+//! Four programs that hang, as real ones do, to practise on. The guide's chapter *What is it
+//! doing?* goes from what one sees of each to the line that is to blame.
 //!
 //! ```text
 //! cargo run -p hangs -- futurelock          # then Ctrl-\, for a dump

@@ -21,15 +21,15 @@ use crate::schedule::seen::onlookers::{self, Onlooker};
 /// Something whose functions are called when something happens in a run: for a trace, a profile, or
 /// numbers that [`metrics`](crate::inspect::metrics()) does not have. This is Trio's `Instrument`.
 ///
-/// Each function does nothing by default. [`Builder::instrument`] adds an instrument to a run before
-/// it begins, and [`add_instrument`] to one that goes on.
+/// Each function does nothing by default. [`Builder::instrument`] adds an instrument to a run
+/// before it begins, and [`add_instrument`] to one that goes on.
 ///
 /// # When it is called
 ///
 /// On the run's thread, in the order in which things happen, and always between two steps of its
 /// tasks. The functions that tell of a spawn, a wake or an end are called when the present step is
-/// over, and not in the middle of it. (Trio calls them on the spot.) Nothing is being polled meanwhile: no scope, no task and no
-/// [`Local`](crate::Local) is current.
+/// over, and not in the middle of it. (Trio calls them on the spot.) Nothing is being polled
+/// meanwhile: no scope, no task and no [`Local`](crate::Local) is current.
 ///
 /// An instrument may do whatever a task may do without waiting: set events, spawn through a handle,
 /// cancel scopes. What that causes it is told of when the present call has returned. If it makes
@@ -44,8 +44,8 @@ use crate::schedule::seen::onlookers::{self, Onlooker};
 ///
 /// # Panics
 ///
-/// An instrument that panics is removed, with a warning through `tracing`, and the run goes on. This
-/// is what Trio does.
+/// An instrument that panics is removed, with a warning through `tracing`, and the run goes on.
+/// This is what Trio does.
 ///
 /// ```
 /// use seedbed::inspect::{Instrument, TaskInfo};
@@ -99,15 +99,16 @@ pub trait Instrument {
     /// A task has gone on until it waits again, or has ended.
     fn after_task_step(&self, task: &TaskInfo) {}
 
-    /// A task has ended, in whichever way. If it ended by itself, [`after_task_step`] for its last step
-    /// comes next, as in Trio.
+    /// A task has ended, in whichever way. If it ended by itself, [`after_task_step`] for its last
+    /// step comes next, as in Trio.
     ///
     /// [`after_task_step`]: Self::after_task_step
     fn task_exited(&self, task: &TaskInfo) {}
 
     /// The run is about to sleep, because nothing in it can go on: for this long at most, or until
     /// something comes from outside; `None` is without a limit. A virtual clock jumps by as much
-    /// instead. Unlike in Trio, this is not called if the run only looks for events, without waiting.
+    /// instead. Unlike in Trio, this is not called if the run only looks for events, without
+    /// waiting.
     fn before_io_wait(&self, timeout: Option<Duration>) {}
 
     /// The run has slept, for `timeout` at most: what [`before_io_wait`](Self::before_io_wait) was
@@ -162,8 +163,8 @@ pub struct TaskInfo {
 }
 
 impl TaskInfo {
-    /// The task's number, which a [`Dump`](crate::inspect::Dump) gives it too. When a task has ended,
-    /// a later one may be given the same.
+    /// The task's number, which a [`Dump`](crate::inspect::Dump) gives it too. When a task has
+    /// ended, a later one may be given the same.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
@@ -182,8 +183,8 @@ impl TaskInfo {
     }
 }
 
-/// Adds an [`Instrument`] to the run on this thread. It is told of everything from now on, beginning
-/// with the next step of a task. This is Trio's `add_instrument`, and not a checkpoint.
+/// Adds an [`Instrument`] to the run on this thread. It is told of everything from now on,
+/// beginning with the next step of a task. This is Trio's `add_instrument`, and not a checkpoint.
 ///
 /// # Errors
 ///
@@ -235,8 +236,8 @@ pub struct AddedInstrument {
 }
 
 impl AddedInstrument {
-    /// Removes the instrument: it is not told of anything any more. This may be done by the instrument
-    /// itself, and does nothing if it has been removed already.
+    /// Removes the instrument: it is not told of anything any more. This may be done by the
+    /// instrument itself, and does nothing if it has been removed already.
     pub fn remove(&self) {
         let Some(told) = self.told.upgrade() else { return };
         told.cease();
@@ -246,8 +247,8 @@ impl AddedInstrument {
         }
     }
 
-    /// Whether the instrument is still told what happens: not if it was removed, if it has panicked,
-    /// or if its run is over.
+    /// Whether the instrument is still told what happens: not if it was removed, if it has
+    /// panicked, or if its run is over.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.told.upgrade().is_some_and(|told| told.is_active())
@@ -255,9 +256,9 @@ impl AddedInstrument {
 }
 
 impl Builder {
-    /// Adds an [`Instrument`](crate::inspect::Instrument), which is told what happens in the run. It
-    /// may be called several times, for several instruments. If the builder is used again, all its
-    /// runs share them. There is an [example](crate::inspect::Instrument).
+    /// Adds an [`Instrument`](crate::inspect::Instrument), which is told what happens in the run.
+    /// It may be called several times, for several instruments. If the builder is used again, all
+    /// its runs share them. There is an [example](crate::inspect::Instrument).
     ///
     /// With [`run_on_cores`](Self::run_on_cores) this is an error: an instrument stays on its
     /// thread. Each core can [add one](crate::inspect::add_instrument) of its own.

@@ -28,10 +28,10 @@ numbers! {
     /// What there is at present is always known. What has to be [counted](Counted) is counted from
     /// [`enable`] on, and absent before.
     ///
-    /// [`to_prometheus`](Self::to_prometheus) writes them as text. Those of several runs can be summed
-    /// up: what there is and what was counted is added, and of `elapsed` and the times whose name
-    /// begins with `longest` the sum has the longest. If one of the runs has not been counting, the
-    /// sum has nothing that is counted.
+    /// [`to_prometheus`](Self::to_prometheus) writes them as text. Those of several runs can be
+    /// summed up: what there is and what was counted is added, and of `elapsed` and the times whose
+    /// name begins with `longest` the sum has the longest. If one of the runs has not been
+    /// counting, the sum has nothing that is counted.
     ///
     /// ```
     /// use seedbed::inspect::Metrics;
@@ -65,13 +65,13 @@ numbers! {
         pub elapsed: Duration as Longest,
         /// Tasks that have not ended, the main future included.
         pub tasks: usize as Present,
-        /// Tasks that are ready and have not had their turn yet, and those that have to be polled to
-        /// get to them.
+        /// Tasks that are ready and have not had their turn yet, and those that have to be polled
+        /// to get to them.
         pub ready: usize as Present,
         /// Nurseries that are open.
         pub nurseries: usize as Present,
-        /// Cancel scopes that are open. Two of them, and one for each nursery, are not the program's
-        /// own.
+        /// Cancel scopes that are open. Two of them, and one for each nursery, are not the
+        /// program's own.
         pub scopes: usize as Present,
         /// Cancel scopes that are open although they themselves were cancelled.
         pub scopes_cancelled: usize as Present,
@@ -129,9 +129,10 @@ pub fn metrics() -> Result<Metrics> {
 /// Begins to count, in the run on this thread, what [`Counted`] has. Before that, counting costs
 /// nothing.
 ///
-/// From then on each poll costs a few hundred instructions more, each wake about a hundred, and each
-/// task 24 bytes. Counting goes on until the run is over. If this is called again, nothing changes.
-/// With [`run_on_cores`](crate::run_on_cores()), each core calls it for itself. It is not a checkpoint.
+/// From then on each poll costs a few hundred instructions more, each wake about a hundred, and
+/// each task 24 bytes. Counting goes on until the run is over. If this is called again, nothing
+/// changes. With [`run_on_cores`](crate::run_on_cores()), each core calls it for itself. It is not
+/// a checkpoint.
 ///
 /// # Errors
 ///
@@ -161,9 +162,9 @@ pub fn enable() -> Result<()> {
 impl Token {
     /// Reads the [metrics](crate::inspect::metrics()) of the run, from any thread.
     ///
-    /// This blocks the calling thread until the run has answered, which it does between two tasks. A
-    /// run that is asleep is woken for it. If its thread is held up for a second, that is an error. On
-    /// the run's own thread this is [`inspect::metrics`](crate::inspect::metrics()).
+    /// This blocks the calling thread until the run has answered, which it does between two tasks.
+    /// A run that is asleep is woken for it. If its thread is held up for a second, that is an
+    /// error. On the run's own thread this is [`inspect::metrics`](crate::inspect::metrics()).
     ///
     /// # Errors
     ///
@@ -192,9 +193,9 @@ impl Metrics {
     ///
     /// A name is `seedbed_`, that of the field, `_seconds` if it is a time, and `_total` if it only
     /// grows: [`polling`](Counted::polling) is `seedbed_polling_seconds_total`. There are two
-    /// exceptions. [`Counted::elapsed`] is `seedbed_counted_seconds_total`, and [`Cancellations`] are
-    /// `seedbed_cancellations_total` with a label `reason`. Times are in seconds. What has not been
-    /// counted is left out.
+    /// exceptions. [`Counted::elapsed`] is `seedbed_counted_seconds_total`, and [`Cancellations`]
+    /// are `seedbed_cancellations_total` with a label `reason`. Times are in seconds. What has not
+    /// been counted is left out.
     ///
     /// [format]: https://prometheus.io/docs/instrumenting/exposition_formats/
     ///

@@ -13,9 +13,9 @@ use crate::schedule::seen::numbers::{Kind, Number, Value};
 /// The media type of what [`Metrics::to_prometheus`] writes, for the header `Content-Type`.
 pub const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Writes the metrics of several runs, as [`Metrics::to_prometheus`] writes those of one. Each sample
-/// has a label `run`, whose value is the text that is given with the metrics: the number of a core,
-/// say.
+/// Writes the metrics of several runs, as [`Metrics::to_prometheus`] writes those of one. Each
+/// sample has a label `run`, whose value is the text that is given with the metrics: the number of
+/// a core, say.
 ///
 /// ```
 /// use seedbed::inspect;

@@ -14,8 +14,8 @@ use crate::scope::move_on_after;
 use crate::snapshot::dump::{Dump, dump};
 use crate::threads::{ThreadReceiver, Token, thread_channel};
 
-/// How much of the run's time is left to the run for each part that a dump takes. What a dump does to
-/// the caches costs the run about as much again.
+/// How much of the run's time is left to the run for each part that a dump takes. What a dump does
+/// to the caches costs the run about as much again.
 const SHARE: u32 = 200;
 
 /// After how long it is said, again and again, that the run does not answer.

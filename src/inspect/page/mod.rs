@@ -103,8 +103,8 @@ pub fn serve(listener: impl Into<Listening>) -> impl Future<Output = Result<()>>
 /// the addresses of peers. By default it answers every user of this machine and nobody else:
 /// [`serve`](Self::serve) refuses a listener that can be reached from elsewhere, unless there is a
 /// [`token`](Self::token). It is better to leave it at that, and to come through
-/// `ssh -L 6680:localhost:6680 machine`; or to listen at a [path](crate::net::UnixListener), which has
-/// permissions, and to come through `ssh -L 6680:/run/program/inspect.sock machine`.
+/// `ssh -L 6680:localhost:6680 machine`; or to listen at a [path](crate::net::UnixListener), which
+/// has permissions, and to come through `ssh -L 6680:/run/program/inspect.sock machine`.
 ///
 /// Nothing can be changed through the page. A browser lets no other site embed or read it, and it
 /// loads nothing from anywhere else. It answers only if the address that was asked for has an IP
@@ -145,11 +145,11 @@ impl Server {
         }
     }
 
-    /// Demands this token of everybody, so that the listener may be one that other machines can reach.
-    /// Nothing is encrypted: whoever can listen in can read the token.
+    /// Demands this token of everybody, so that the listener may be one that other machines can
+    /// reach. Nothing is encrypted: whoever can listen in can read the token.
     ///
-    /// A browser asks its user for it: it is the password, with any name. Other clients send it in the
-    /// same way (`curl -u :TOKEN`) or as a bearer token.
+    /// A browser asks its user for it: it is the password, with any name. Other clients send it in
+    /// the same way (`curl -u :TOKEN`) or as a bearer token.
     pub fn token(mut self, token: impl Into<String>) -> Server {
         self.access.token = Some(token.into());
         self
@@ -161,8 +161,8 @@ impl Server {
         self
     }
 
-    /// Sets how much time there is at least between two dumps for open pages; by default, a quarter of
-    /// a second. There is more if a dump takes long.
+    /// Sets how much time there is at least between two dumps for open pages; by default, a quarter
+    /// of a second. There is more if a dump takes long.
     pub fn at_most_every(mut self, interval: Duration) -> Server {
         self.interval = interval;
         self
@@ -172,8 +172,9 @@ impl Server {
     /// [service](crate::Nursery::service), so that a graceful stop can be watched to its end.
     ///
     /// It is a [checkpoint](crate::checkpoint()). When it is cancelled, open pages are told, and it
-    /// returns once the server's thread has ended, within about a quarter of a second. If it is dropped
-    /// instead, the destructor waits for that thread, and blocks the run's thread meanwhile.
+    /// returns once the server's thread has ended, within about a quarter of a second. If it is
+    /// dropped instead, the destructor waits for that thread, and blocks the run's thread
+    /// meanwhile.
     ///
     /// # Errors
     ///

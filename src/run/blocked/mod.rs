@@ -2,8 +2,9 @@
 //!
 //! A task that blocks, or computes without an `await`, holds up everything else in its run, and the
 //! run itself cannot say so: its thread is the one that is held. So one thread of the process
-//! watches all runs. It never looks at a task. Each run [shows](crate::schedule) what it is polling in
-//! two words that both threads have (`schedule::seen::shown`), and the watchdog [judges](sight) by them alone.
+//! watches all runs. It never looks at a task. Each run [shows](crate::schedule) what it is polling
+//! in two words that both threads have (`schedule::seen::shown`), and the watchdog [judges](sight)
+//! by them alone.
 //!
 //! | file | concept |
 //! |---|---|
@@ -31,8 +32,8 @@ pub(super) use watched::Watched;
 use crate::platform::clock::{Clock, Nanos, nanos};
 use crate::run::Builder;
 
-/// How long a task may hold the thread if the program has not said, in a build with debug assertions
-/// and on the system's clock.
+/// How long a task may hold the thread if the program has not said, in a build with debug
+/// assertions and on the system's clock.
 const IN_DEBUG_BUILDS: Duration = Duration::from_secs(1);
 
 /// When a run warns of what holds its thread.
@@ -65,31 +66,32 @@ impl Limit {
 }
 
 impl Builder {
-    /// Sets after how long the run warns of a task that holds its thread; with `None` it never does.
-    /// The default is a second in a build with debug assertions, unless the run is on a virtual clock,
-    /// and never in other builds.
+    /// Sets after how long the run warns of a task that holds its thread; with `None` it never
+    /// does. The default is a second in a build with debug assertions, unless the run is on a
+    /// virtual clock, and never in other builds.
     ///
     /// While a task runs, nothing else in its run does. A task that waits for something in a way
     /// that blocks the thread, or computes for long without letting others run, holds up
     /// everything: timers, sockets, cancellations and Ctrl-C. When one has done so for this long, a
     /// warning with its name and the place where it was spawned goes to `tracing` *while it still
-    /// does*, so that a loop which never comes to an `await` is found too. When it lets others run at
-    /// last, another warning says how long it took. Children are told from the task whose
+    /// does*, so that a loop which never comes to an `await` is found too. When it lets others run
+    /// at last, another warning says how long it took. Children are told from the task whose
     /// nursery they are in; whatever is polled as a part of a task, such as the body of its nursery
     /// or a generator, counts as the task.
     ///
     /// Functions in [`to_thread`](crate::to_thread()) hold up nobody. But one that a run or a
-    /// cancelled scope has to wait for at its end is warned of as well: after this time if one is set,
-    /// and otherwise, or with `None`, after five seconds.
+    /// cancelled scope has to wait for at its end is warned of as well: after this time if one is
+    /// set, and otherwise, or with `None`, after five seconds.
     ///
     /// One thread of the process watches all runs that are to be watched. It sleeps while they do,
     /// and otherwise looks four times within the limit, so a warning comes up to a quarter of the
     /// limit late. A run that is watched writes a few words for each poll; one that is not pays
     /// nothing. The schedule stays the same. A [guest](Self::guest_on) is watched while its host
-    /// polls it. The limit is in real time, also on a [`VirtualClock`](crate::testing::VirtualClock),
-    /// since it is the real thread that is held; time for which the whole process was stopped does
-    /// not count. The first warning comes from the watching thread, and goes to the subscriber that
-    /// was the default on the run's thread when the run began.
+    /// polls it. The limit is in real time, also on a
+    /// [`VirtualClock`](crate::testing::VirtualClock), since it is the real thread that is held;
+    /// time for which the whole process was stopped does not count. The first warning comes from
+    /// the watching thread, and goes to the subscriber that was the default on the run's thread
+    /// when the run began.
     ///
     /// ```
     /// use seedbed::{Builder, to_thread};

@@ -1,5 +1,5 @@
-//! What is said of a task that holds the thread: by the watchdog while it does, and by the run's own
-//! thread when it goes on.
+//! What is said of a task that holds the thread: by the watchdog while it does, and by the run's
+//! own thread when it goes on.
 
 use std::fmt;
 use std::panic::Location;
@@ -54,8 +54,8 @@ pub(super) fn went_on(shown: &Shown, held: Option<(Holder, Duration)>) {
     );
 }
 
-/// How long it was, of which the watchdog has seen so much. The poll is known to have begun earlier;
-/// if it was much earlier, other units have been polled in it meanwhile.
+/// How long it was, of which the watchdog has seen so much. The poll is known to have begun
+/// earlier; if it was much earlier, other units have been polled in it meanwhile.
 fn exactly(seen: Duration, limit: Duration) -> Duration {
     let poll = THREAD.with(|thread| thread.turn.poll_has_lasted());
     poll.filter(|&poll| poll > seen && poll - seen <= limit).unwrap_or(seen)

@@ -1,12 +1,12 @@
 //! The thread that watches the runs of this process. It is started by the first run that is to be
 //! watched, and never ends; a process that ends does not wait for it.
 //!
-//! While no run has the thread for itself, and while whatever holds one has been told of already, it
-//! waits to be roused. A run that wakes up looks whether it has to, which is the only thing it does
-//! for this beside showing what it polls.
+//! While no run has the thread for itself, and while whatever holds one has been told of already,
+//! it waits to be roused. A run that wakes up looks whether it has to, which is the only thing it
+//! does for this beside showing what it polls.
 //!
-//! A forked process has a watchdog of its own. The parent's is never touched there, because its lock
-//! may be taken for ever.
+//! A forked process has a watchdog of its own. The parent's is never touched there, because its
+//! lock may be taken for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};

@@ -1,5 +1,5 @@
-//! Whether somebody [looks on](crate::schedule::seen::onlookers), where units become ready and where
-//! nurseries begin to poll.
+//! Whether somebody [looks on](crate::schedule::seen::onlookers), where units become ready and
+//! where nurseries begin to poll.
 
 /// By whom a run is looked on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

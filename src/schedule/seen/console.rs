@@ -4,21 +4,21 @@
 //! `runtime.spawn` for each task, entered for each of its polls, and events with the target
 //! `runtime::waker`. A subscriber that knows them, `console-subscriber`, does the rest.
 //!
-//! 1. **A task** is a child of a nursery, or the main future. A nursery's body is a unit of its own,
-//!    but part of the task that has opened the nursery.
+//! 1. **A task** is a child of a nursery, or the main future. A nursery's body is a unit of its
+//!    own, but part of the task that has opened the nursery.
 //! 2. **One task at most is entered**, the one whose own code runs. Nurseries poll their children
 //!    from inside, so otherwise the time of a task would contain that of all tasks below it. A task
 //!    is left when a child of its own is polled. It is not entered at all while it is polled only
 //!    for the sake of its nurseries. It is entered again when a nursery of its own has ended, and
-//!    when it has something else to do as well. So what the console counts as a poll is a stretch of
-//!    the task's own code.
+//!    when it has something else to do as well. So what the console counts as a poll is a stretch
+//!    of the task's own code.
 //! 3. **Spans of others stay as they are.** A task is entered below the span that is the current
 //!    one. So a span that is set around a nursery is current in all that runs there, as it is
 //!    without the console.
 //! 4. **A wake is told where foreign code may run**, which a subscriber is. Where it may not, the
 //!    wake is noted, and told when a poll begins or ends.
-//! 5. Wakers are numbers, and nobody counts their clones. The console is told of one, from the first
-//!    poll to the end.
+//! 5. Wakers are numbers, and nobody counts their clones. The console is told of one, from the
+//!    first poll to the end.
 //!
 //! # Invariants
 //!

@@ -12,8 +12,8 @@ numbers! {
     /// What has been counted of a run since [`enable`](crate::inspect::enable). Times are those of
     /// the run's clock; a virtual one stands still while tasks run.
     ///
-    /// What a task does is divided into *polls*: in each it goes on until it waits again. A poll
-    /// of a task is not one of the tasks in its nurseries, whose time is their own, and a task that is
+    /// What a task does is divided into *polls*: in each it goes on until it waits again. A poll of
+    /// a task is not one of the tasks in its nurseries, whose time is their own, and a task that is
     /// polled only for their sake is not counted.
     pub struct Counted {
         /// For how long these have been counted. In a sum, the time of all runs together.

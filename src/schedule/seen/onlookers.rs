@@ -4,18 +4,18 @@
 //! # How to look on
 //!
 //! Implement [`Onlooker`], of which every function does nothing by default, and [`add`] it to the
-//! present run, before its main future is polled or at any time later. Polls that have begun by then
-//! may end without having been announced.
+//! present run, before its main future is polled or at any time later. Polls that have begun by
+//! then may end without having been announced.
 //!
 //! * A unit that is polled polls the nurseries in it, so **polls are nested**: between
-//!   [`before_poll`](Onlooker::before_poll) and [`after_poll`](Onlooker::after_poll) of one there are
-//!   those of others. The time of these is not its own.
+//!   [`before_poll`](Onlooker::before_poll) and [`after_poll`](Onlooker::after_poll) of one there
+//!   are those of others. The time of these is not its own.
 //! * The units are a nursery's body and its children: `nursery::core::Core::is_child` tells them
 //!   apart. The body belongs to the task that has opened the nursery. [`Occasion`] says whether a
 //!   unit is polled for its own sake.
 //! * **Foreign code** (a program's functions, subscribers of `tracing`) may run only where the
-//!   function says so. Elsewhere the caller is in the middle of something. Keep what there is to tell,
-//!   and tell it next time: nothing is polled before.
+//!   function says so. Elsewhere the caller is in the middle of something. Keep what there is to
+//!   tell, and tell it next time: nothing is polled before.
 //! * None of the functions may unwind.
 //!
 //! # What it costs when nobody looks on
@@ -79,8 +79,8 @@ pub(crate) trait Onlooker {
         let _ = unit;
     }
 
-    /// A nursery that was polled returns to the unit that polls it. By default only one that has ended
-    /// counts, because then the unit [goes on](Self::goes_on). Foreign code may run.
+    /// A nursery that was polled returns to the unit that polls it. By default only one that has
+    /// ended counts, because then the unit [goes on](Self::goes_on). Foreign code may run.
     fn after_nursery(&self, driven: Poll<()>) {
         if driven.is_ready() {
             self.goes_on();
@@ -113,8 +113,8 @@ pub(crate) trait Onlooker {
 pub(crate) enum Occasion {
     /// It was woken, or is new.
     Woken,
-    /// It is a nursery's body, and the nursery has just been opened: this is part of the poll of the
-    /// unit around it.
+    /// It is a nursery's body, and the nursery has just been opened: this is part of the poll of
+    /// the unit around it.
     Opened,
     /// Only nurseries that it polls have something ready.
     Nurseries,

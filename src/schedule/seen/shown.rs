@@ -8,10 +8,11 @@
 //!
 //! # Invariants
 //!
-//! 1. `what` is null, or the address of a `Location<'static>` with its provenance, and in its lowest
-//!    bits one of the tags.
-//! 2. The run's thread changes `step` before `what`, and the watchdog reads them the other way round.
-//!    So if it finds a number that it has seen before, it has not found anything newer than that.
+//! 1. `what` is null, or the address of a `Location<'static>` with its provenance, and in its
+//!    lowest bits one of the tags.
+//! 2. The run's thread changes `step` before `what`, and the watchdog reads them the other way
+//!    round. So if it finds a number that it has seen before, it has not found anything newer than
+//!    that.
 
 use std::panic::Location;
 use std::ptr;
