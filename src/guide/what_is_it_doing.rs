@@ -268,12 +268,12 @@
 //!
 //! ```text
 //! ID      State Name Total▿ Busy   Sched  Idle   Polls Kind     Location
-//! 1       ⏸     main 12m24s    2ms    6ms 12m24s 17    block_on examples/http_server/src/main.rs:73:16
+//! 1       ⏸     main 12m24s    2ms    6ms 12m24s 17    block_on examples/http_server/src/main.rs:74:16
 //! 264676  ⏸          12m24s   36µs    0ns 12m24s 1     task     src/serve/server.rs:276:23
 //! 1836709 ⏸              9s    7ms  904µs     9s 22    task     src/serve/server.rs:282:28
 //! 1048948 ⏸              9s    2ms    2ms     9s 18    task     src/serve/hyper/request/job.rs:189:27
 //! 1310856 ⏹            97ms    8ms  183µs   88ms 4     task     src/serve/server.rs:282:28
-//! 1065328 ⏹            83ms   54µs  149µs   83ms 2     task     examples/http_server/src/main.rs:206:53
+//! 1065328 ⏹            83ms   54µs  149µs   83ms 2     task     examples/http_server/src/main.rs:208:53
 //! ```
 //!
 //! * **The time of a task is its own**, not that of its children, which it polls. A task that only
