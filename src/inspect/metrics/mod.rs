@@ -63,15 +63,15 @@ numbers! {
     pub struct Metrics {
         /// For how long the run has been going on.
         pub elapsed: Duration as Longest,
-        /// Tasks that have not ended, the main future included.
+        /// Tasks that have not ended, including the main future and the tasks of the run itself.
         pub tasks: usize as Present,
         /// Tasks that are ready and have not had their turn yet, and those that have to be polled
         /// to get to them.
         pub ready: usize as Present,
         /// Nurseries that are open.
         pub nurseries: usize as Present,
-        /// Cancel scopes that are open. Two of them, and one for each nursery, are not the
-        /// program's own.
+        /// Cancel scopes that are open, including one for each nursery, and two that belong to the
+        /// run itself.
         pub scopes: usize as Present,
         /// Cancel scopes that are open although they themselves were cancelled.
         pub scopes_cancelled: usize as Present,
@@ -79,9 +79,9 @@ numbers! {
         pub shields: usize as Present,
         /// Timers that are set: sleeps, and deadlines of open scopes.
         pub timers: usize as Present,
-        /// Sockets, pipes and other descriptors that the run watches.
+        /// Sockets, pipes and other descriptors that the run watches for events.
         pub sources: usize as Present,
-        /// Generators that were iterated and have not ended.
+        /// Generators that were iterated and have not ended, except those of nurseries.
         pub generators: usize as Present,
         /// Functions given to other threads that have not returned, and that are waited for.
         pub jobs: usize as Present,
