@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::nursery::nursery;
+use crate::nursery;
 use crate::scope::tree::pool::ScopeRef;
 use crate::scope::{CancelScope, finishing, is_cancelled};
 use crate::serve::accept;
@@ -271,15 +271,17 @@ impl<'a, L: Listener> Server<'a, L> {
         // care of that itself.
         let outcome = shutdown.scope.enter(async |_| {
             let mut outcome = Ok(());
-            finishing(nursery(async |n| {
+            finishing(nursery::open(place, async |n| {
                 if let Some(signal) = signal {
-                    n.spawn(shutdown.begin_on(signal));
+                    n.spawn_at(place, shutdown.begin_on(signal));
                 }
-                let part = |connection| drop(n.spawn(part(connection, Open::new(serving))));
+                let part = |connection| {
+                    drop(n.spawn_at(place, part(connection, Open::new(serving))));
+                };
                 let shared = Rc::new(Shared { serving, part });
                 let serve = |(stream, peer): (L::Stream, L::Address)| {
                     let call = move |peer| handler(stream, peer);
-                    drop(n.spawn(Connection::new(call, peer, shared.clone())));
+                    drop(n.spawn_at(place, Connection::new(call, peer, shared.clone())));
                 };
                 let accepting = accept::forever(&listener, connections, &serve);
                 let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
@@ -289,7 +291,7 @@ impl<'a, L: Listener> Server<'a, L> {
                     #[cfg(feature = "signal")]
                     {
                         let signal = shutdown.end_grace_on_signal();
-                        n.spawn(draining.enter(async move |_| signal.await));
+                        n.spawn_at(place, draining.enter(async move |_| signal.await));
                     }
                 }
                 accept::last(listener, connections, &serve).await;

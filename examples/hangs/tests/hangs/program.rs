@@ -35,13 +35,12 @@ impl Program {
 
     /// Has a dump written, and returns it.
     pub async fn dump(&mut self) -> Result<String> {
-        self.send(Signal::QUIT)?;
-        let mut dump = self.errors.until("the run at ").await?;
+        let mut dump = self.first_line().await?;
         // Where it ends is seen where the next one begins.
         self.send(Signal::QUIT)?;
         loop {
             let line = self.errors.next().await?;
-            if line.starts_with("the run at ") {
+            if line.starts_with(BEGINS) || line.starts_with(REFUSED) {
                 return Ok(dump);
             }
             if !line.contains(" WARN ") {
@@ -49,7 +48,23 @@ impl Program {
             }
         }
     }
+
+    /// Has a dump written, again and again while the machine is too busy for the program to answer
+    /// in time, and returns its first line.
+    async fn first_line(&mut self) -> Result<String> {
+        loop {
+            self.send(Signal::QUIT)?;
+            let line = self.errors.next_of(&[BEGINS, REFUSED]).await?;
+            if line.starts_with(BEGINS) {
+                return Ok(line);
+            }
+        }
+    }
 }
+
+/// How a dump begins, and what is written in its place.
+const BEGINS: &str = "the run at ";
+const REFUSED: &str = "no dump: ";
 
 pub struct Lines(BufReader<Receiver>);
 

@@ -12,7 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 
 use crate::error::{Error, Result};
-use crate::nursery::{Nursery, nursery};
+use crate::nursery::{self, Nursery};
 use crate::scope::finishing;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::body::IntoBody;
@@ -208,7 +208,7 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         let mark = mark.as_ref().map(|mark| mark as &dyn Fn(&mut Extensions));
         let mut stream = stream;
         // The handlers finish their work, as those of every server do.
-        finishing(nursery(async |n| {
+        finishing(nursery::open(place, async |n| {
             let opening = open(&mut stream, limits, &peer, place).await?;
             let Some(Opening { version, read, begun }) = opening else { return Ok(()) };
             let pace = Pace::begun_at(begun, limits);

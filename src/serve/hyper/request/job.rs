@@ -186,7 +186,7 @@ impl<'scope, 'env> Tasks<'scope, 'env> {
             frames.set_scope(scope.clone());
         }
         let job = Job::new(work, scope, self.state.begin(Work::Task), self.failures);
-        drop(self.nursery.spawn(Make { job, frames }));
+        drop(self.nursery.spawn_at(self.state.place(), Make { job, frames }));
     }
 }
 

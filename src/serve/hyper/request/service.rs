@@ -61,10 +61,11 @@ where
         let under_way = self.state.begin(Work::Task);
         let tasks =
             Tasks { nursery: self.nursery, failures: self.failures, state: self.state.clone() };
-        let task = self.nursery.spawn(Handle {
+        let handle = Handle {
             job: Job::new(handling, scope.clone(), under_way, self.failures),
             tasks: tasks.clone(),
-        });
+        };
+        let task = self.nursery.spawn_at(self.state.place(), handle);
         Answering { task, scope: Some(scope), wants, tasks }
     }
 }
