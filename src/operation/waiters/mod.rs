@@ -255,7 +255,7 @@ impl<T: Given> Waiters<T> {
     }
 
     /// Takes the first waiter that was not cancelled out of the queue. It must be served.
-    #[inline]
+    #[inline(always)] // as `next_if`
     pub(crate) fn next(&self) -> Option<Next<'_, T>> {
         self.next_if(|_| true)
     }
