@@ -11,7 +11,7 @@ use crate::schedule::turn::history::LastPoll;
 use crate::schedule::units::parked;
 use crate::scope::frame;
 use crate::scope::tree::{Level, Patience};
-use crate::snapshot::take::take;
+use crate::snapshot::take::{Besides, take, take_with};
 use crate::snapshot::wakes::Wakes;
 use crate::threads::job;
 use crate::world;
@@ -141,6 +141,12 @@ pub(super) enum Body {
 /// ```
 pub fn dump() -> Result<Dump> {
     Ok(take().ok_or(NotRunning)?)
+}
+
+/// Takes a dump as [`dump`] does, without sockets: to ask the system for those takes longer than
+/// everything else.
+pub(crate) fn dump_without_sockets() -> Result<Dump> {
+    Ok(take_with(Besides::Nothing).ok_or(NotRunning)?)
 }
 
 impl Dump {

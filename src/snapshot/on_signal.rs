@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
-use crate::threads::Token;
+use crate::threads::{Token, affinity};
 use crate::world::signal::Signal;
 use crate::world::signal::outside::{Heard, Stop, listen};
 
@@ -36,6 +36,7 @@ impl OnSignal {
         let (mut outside, stop) = listen(signal)?;
         let token = Token::here();
         let wait = move || {
+            affinity::restore();
             while outside.wait() == Heard::Signal {
                 if let Some(token) = token {
                     write_dump(token, &to);

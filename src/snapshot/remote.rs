@@ -29,6 +29,11 @@ enum State<T> {
 struct Answering<T>(Arc<Answer<T>>);
 
 impl<T> Answering<T> {
+    /// Whether whoever asked still waits.
+    fn is_awaited(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     fn give(&self, state: State<T>) {
         let mut answer = self.0.state.lock();
         if let State::Awaited = &*answer {
@@ -104,7 +109,10 @@ pub(crate) fn ask<T: Send + 'static>(
     let given = Arc::new(Answer { state: Mutex::new(State::Awaited), given: Condvar::new() });
     let answering = Answering(given.clone());
     let asked = token.call(Box::new(move || {
-        answering.give(answer().map_or(State::Dropped, |answer| State::Given(Box::new(answer))));
+        if answering.is_awaited() {
+            let state = answer().map_or(State::Dropped, |answer| State::Given(Box::new(answer)));
+            answering.give(state);
+        }
     }));
     // Dropping a call that came back answers too.
     drop(asked);

@@ -27,23 +27,39 @@ use crate::snapshot::wakes::{Wakes, WakesOfUnits};
 use crate::threads::job::{JOBS, Jobs};
 use crate::world::seen;
 
+/// What is to be looked at besides tasks and scopes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Besides {
+    /// Sockets as well, of which the system is asked.
+    Sockets,
+    Nothing,
+}
+
 /// Takes a dump of the run on this thread, if there is one.
 pub(super) fn take() -> Option<Dump> {
+    take_with(Besides::Sockets)
+}
+
+/// The same, as far as is wanted.
+pub(super) fn take_with(besides: Besides) -> Option<Dump> {
     SYSTEM.with(|system| {
         CLOCK.with(|clock| {
             HISTORY.with(|history| {
                 let (system, clock, history) = (system?, clock?, history?);
                 // Before the run begins, and when it has ended, there are no units.
-                current::is_running().then(|| take_of(system, clock, history))
+                current::is_running().then(|| take_of(system, clock, history, besides))
             })
         })
     })
 }
 
-fn take_of(system: &System, clock: &Clock, history: &History) -> Dump {
+fn take_of(system: &System, clock: &Clock, history: &History, besides: Besides) -> Dump {
     let now = clock.now_or_later();
     let mut missing = Missing(Vec::new());
-    let sources = missing.or_default("sockets", seen::seen());
+    let sources = match besides {
+        Besides::Sockets => missing.or_default("sockets", seen::seen()),
+        Besides::Nothing => Vec::new(),
+    };
     let mut wakes_of_units = WakesOfUnits::default();
     wakes_of_units.add_sources(&sources);
     wakes_of_units.add_children();

@@ -1,9 +1,9 @@
 //! The cores that the process may use.
 //!
 //! A new thread inherits the affinity of the thread that starts it. If that thread is pinned to a
-//! core, as is common in a program with a run for each core, the pool's threads would be pinned
-//! too, although they later work for other runs. So the pool's threads get the affinity that the
-//! process began with: that of its main thread when the first `run` began. Whatever was set before
+//! core, as is common in a program with a run for each core, the threads of the crate would be
+//! pinned too, although those of the pool later work for other runs, and those that watch a run
+//! should not take its time. So they get the affinity that the process began with: that of its main thread when the first `run` began. Whatever was set before
 //! that, with `taskset` or by the program, holds for them too.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

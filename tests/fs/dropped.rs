@@ -92,6 +92,8 @@ fn w04_several_steps_stop_when_they_are_dropped() {
         let mut reading = Box::pin(fs::read(&fifo));
         assert!(poll_once(&mut reading).await.is_none());
         let mut other = Fifo::write_to(&fifo).await?; // it has opened it
+        // Without a reader of our own the write would fail, if that is closed before.
+        let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&fifo)?;
         drop(reading);
         other.0.write_all(b"x")?;
         // A reader that had not stopped would go on reading, since this is open, and the run hang.

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::Result;
 use crate::scope::CancelScope;
+use crate::threads::affinity;
 use crate::threads::{ThreadReceiver, ThreadSender, thread_channel};
 
 /// What tells the thread to stop: the channel ends.
@@ -31,6 +32,7 @@ where
     let (stop, stopped) = thread_channel(0);
     let (end, ended) = thread_channel(1);
     let thread = thread::Builder::new().name("seedbed-inspect".into()).spawn(move || {
+        affinity::restore(); // a run that has its core to itself keeps it
         let outcome = catch_unwind(AssertUnwindSafe(|| work(stopped)));
         let _ = end.try_send(outcome); // if nobody waits for it, it has been told to stop
     })?;

@@ -11,7 +11,7 @@ use crate::operation::sync::{Notify, watch};
 use crate::operation::time::sleep;
 use crate::run::blocked::asked::Held;
 use crate::scope::move_on_after;
-use crate::snapshot::dump::{Dump, dump};
+use crate::snapshot::dump::{Dump, dump_without_sockets};
 use crate::threads::{ThreadReceiver, Token, thread_channel};
 
 /// How much of the run's time is left to the run for each part that a dump takes. What a dump does
@@ -77,6 +77,9 @@ impl Looking {
     ) -> ThreadReceiver<T> {
         let (answer, answered) = thread_channel(1);
         let asked = self.token.call(Box::new(move || {
+            if answer.is_closed() {
+                return; // it was too late, and the run has better things to do
+            }
             if let Some(given) = question() {
                 let _ = answer.try_send(given); // there is room
             }
@@ -103,7 +106,7 @@ impl Looking {
         let asked = Instant::now();
         let answered = self.ask(|| {
             let began = time_at_work();
-            let taken = Taken { dump: dump().ok()?, metrics: metrics().ok()? };
+            let taken = Taken { dump: dump_without_sockets().ok()?, metrics: metrics().ok()? };
             Some((taken, time_at_work().saturating_sub(began)))
         });
         loop {

@@ -64,7 +64,7 @@ impl Watch {
                 affinity::restore();
                 watchdog.watch();
             };
-            kept.has_thread = spawn_thread("seedbed watchdog", watch).is_ok();
+            kept.has_thread = spawn_thread("seedbed watch", watch).is_ok();
         }
         drop(kept);
         watchdog.roused.notify_one(); // its limit may be shorter than those of the others
