@@ -355,11 +355,14 @@ impl Run {
     }
 
     /// Tells those who look on that the run is about to sleep, or its clock to jump. They may make
-    /// something ready: then it does not.
+    /// something ready, or set an earlier deadline: then it does not.
     #[cold]
     fn announce_sleep(&self, longest: Option<Duration>) -> Something {
+        let next = || self.timers.timers.borrow().next_deadline();
+        let before = next();
         onlookers::about_to_sleep(longest);
-        if self.system.core().is_idle() {
+        let is_as_before = next().is_none_or(|next| before.is_some_and(|before| before <= next));
+        if is_as_before && self.system.core().is_idle() {
             return Something::IsAwaited;
         }
         onlookers::slept();

@@ -41,7 +41,7 @@ impl Told {
         let Some(body) = body.and_then(|body| unsafe { body.as_ref() }) else { return };
         // SAFETY: invariant 1.
         let id = |unit: *const Unit| unsafe { &*unit }.id(current::current_run());
-        let others = table::find(Core::is_child).into_iter().map(id).collect();
+        let others = || table::find(Core::is_child).into_iter().map(id).collect();
         if let Some(console) = Console::<Units>::begin(body, others) {
             self.0.set(true);
             onlookers::add(console);

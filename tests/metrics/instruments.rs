@@ -181,6 +181,63 @@ fn l04_an_instrument_that_panics_is_removed_with_a_warning() {
     assert!(record.field("panic").contains("out of paper"));
 }
 
+/// A panic in its destructor is nobody's: neither that of the task that has just been polled, whose
+/// value is there, nor that of the one whose turn it is.
+#[test]
+fn l04_an_instrument_that_panics_when_it_is_removed_takes_no_task_with_it() {
+    struct Panics(&'static str);
+    impl Instrument for Panics {
+        fn before_task_step(&self, task: &TaskInfo) {
+            assert_ne!((self.0, task.name()), ("before", Some("second")), "in the function");
+        }
+        fn after_task_step(&self, task: &TaskInfo) {
+            assert_ne!((self.0, task.name()), ("after", Some("first")), "in the function");
+        }
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("in the destructor");
+        }
+    }
+    for when in ["before", "after"] {
+        let got = run(async {
+            add_instrument(Panics(when))?;
+            nursery(async |n| {
+                let first = n.named("first").spawn(async { Ok(vec![7_u64; 3]) });
+                let second = n.named("second").spawn(async { Ok(Box::new(8_u64)) });
+                Ok((first.await?, second.await?))
+            })
+            .await
+        });
+        assert_eq!(got, (vec![7; 3], Box::new(8)));
+    }
+}
+
+/// A deadline that is set just before the run would sleep is kept.
+#[test]
+fn l04_an_instrument_may_set_a_deadline_before_a_wait() {
+    struct Sets(CancelScope, Cell<bool>);
+    impl Instrument for Sets {
+        fn before_io_wait(&self, _: Option<Duration>) {
+            if !self.1.replace(true) {
+                self.0.set_timeout(Duration::from_millis(100));
+            }
+        }
+    }
+    for virtual_clock in [true, false] {
+        let waits = async {
+            let scope = CancelScope::new();
+            add_instrument(Sets(scope.clone(), Cell::new(false)))?;
+            scope.enter(async |_| sleep(Duration::from_secs(3600)).await).await
+        };
+        let outcome = match virtual_clock {
+            true => run(waits),
+            false => seedbed::run(waits).unwrap(),
+        };
+        assert_eq!(outcome, None, "it was cut short");
+    }
+}
+
 /// What is made ready just before the run would sleep keeps it awake.
 #[test]
 fn l04_an_instrument_may_make_something_ready_before_a_wait() {

@@ -155,13 +155,14 @@ impl<F: Future<Output = Result<T>>, T, L: Label> Node<F, T, L> {
     }
 
     unsafe fn fail(child: NonNull<Child>, why: Option<Cancelled>) {
-        // SAFETY (both): invariants 1 and 3. The stage is empty when it is written to.
+        // SAFETY (both): invariants 1 and 3. The stage is empty when it is written to: there is no
+        // value, and the future has been dropped.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
             if child.as_ref().unit.has(Flag::FUTURE) {
                 Self::drop_future(child);
             }
         }));
-        if let Some(why) = why {
+        if let Some(why) = why.filter(|_| !unsafe { child.as_ref() }.unit.has(Flag::VALUE)) {
             unsafe {
                 (*Self::stage(child)).failed = ManuallyDrop::new(why);
                 child.as_ref().unit.set(Flag::FAILED);

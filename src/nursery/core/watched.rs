@@ -71,6 +71,9 @@ fn show(shown: &Shown, unit: &Unit) -> Before {
 #[cold]
 #[inline(never)]
 fn show_named(shown: &Shown, before: What, child: NonNull<Child>) -> Before {
+    if shown.is_told() {
+        shown.show(before); // foreign code, which is told the name that is the last at present
+    }
     // SAFETY: as above.
     let task = unsafe { Child::spawned(child) };
     let what = What::named(task.place());

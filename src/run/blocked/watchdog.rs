@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, fence};
 use std::time::{Duration, Instant};
 
+use crate::error::panic::quietly;
 use crate::platform::{Condvar, Mutex, OfProcess, process, shared_static, spawn_thread};
 use crate::run::blocked::sight::{Sight, Verdict};
 use crate::run::blocked::told::still_held;
@@ -134,6 +135,7 @@ impl Watchdog {
                     if let Some(holder) = shown.begin_to_tell(step, since) {
                         still_held(&shown, &holder, held); // foreign code
                     }
+                    quietly(|| drop(shown)); // with the run's subscriber, if the run has ended
                 }
                 kept = self.kept.lock();
                 continue;

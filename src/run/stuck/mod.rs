@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tracing::field::display;
 
-use crate::error::panic::report;
+use crate::error::panic::{quietly, report};
 use crate::error::{Result, Stuck};
 use crate::nursery::core::{Core, Which};
 use crate::platform::clock::Nanos;
@@ -247,7 +247,9 @@ pub(super) fn text_of_dump() -> String {
 
 /// What a dump of the present run says of what is at this place, if somebody may want to know.
 fn part_of_dump(place: &'static Location<'static>) -> Option<String> {
-    if !tracing::enabled!(tracing::Level::WARN) {
+    let mut is_wanted = false;
+    quietly(|| is_wanted = tracing::enabled!(tracing::Level::WARN));
+    if !is_wanted {
         return None;
     }
     Some(dump().ok()?.into_part(place)?.to_string())

@@ -211,7 +211,7 @@ enum By {
 impl<D: Describe> Console<D> {
     /// One that begins with the main future, whose unit this is, and with others that are there.
     /// `None` if nobody listens.
-    pub(crate) fn begin(body: &Unit, others: Vec<UnitId>) -> Option<Rc<Self>> {
+    pub(crate) fn begin(body: &Unit, others: impl FnOnce() -> Vec<UnitId>) -> Option<Rc<Self>> {
         let console = Console {
             main: id_of(body),
             current: RefCell::default(),
@@ -219,13 +219,14 @@ impl<D: Describe> Console<D> {
             has_to_do: Cell::default(),
             polls: RefCell::default(),
             tasks: RefCell::default(),
-            new: RefCell::new(others),
+            new: RefCell::default(),
             gone: RefCell::default(),
             wakes: RefCell::default(),
             is_telling: Cell::default(),
             describe: PhantomData,
         };
         console.task(console.main, body)?;
+        console.new.replace(others());
         console.catch_up();
         Some(Rc::new(console))
     }

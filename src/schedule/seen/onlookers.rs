@@ -35,6 +35,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::Reason;
+use crate::error::panic::quietly;
 use crate::platform::part::part;
 use crate::schedule::current::THREAD;
 use crate::schedule::rounds::{SCHEDULER, Scheduler};
@@ -232,6 +233,7 @@ pub(crate) fn tell(tell: &dyn Fn(&dyn Onlooker)) {
             // They may change while they are being told.
             let all = onlookers.all.borrow().clone();
             all.iter().for_each(|onlooker| tell(&**onlooker));
+            quietly(|| drop(all)); // foreign code, if one was removed meanwhile
         }
     });
 }

@@ -83,7 +83,11 @@ impl Tally {
     pub(super) fn counted(&self) -> Counted {
         let state = self.0.borrow();
         let mut counted = state.counted.clone();
-        counted.elapsed = duration(state.began, now());
+        let now = now();
+        if let Some(since) = state.asleep_since {
+            counted.parked += duration(since, now);
+        }
+        counted.elapsed = duration(state.began, now);
         counted.busy = counted.elapsed.saturating_sub(counted.parked);
         counted
     }
