@@ -269,16 +269,18 @@
 //! ```text
 //! ID      State Name Total▿ Busy   Sched  Idle   Polls Kind     Location
 //! 1       ⏸     main 12m24s    2ms    6ms 12m24s 17    block_on examples/http_server/src/main.rs:74:16
-//! 264676  ⏸          12m24s   36µs    0ns 12m24s 1     task     src/serve/server.rs:276:23
-//! 1836709 ⏸              9s    7ms  904µs     9s 22    task     src/serve/server.rs:282:28
-//! 1048948 ⏸              9s    2ms    2ms     9s 18    task     src/serve/hyper/request/job.rs:189:27
-//! 1310856 ⏹            97ms    8ms  183µs   88ms 4     task     src/serve/server.rs:282:28
+//! 264676  ⏸          12m24s   36µs    0ns 12m24s 1     task     examples/http_server/src/main.rs:94:22
+//! 1836709 ⏸              9s    7ms  904µs     9s 22    task     examples/http_server/src/main.rs:94:22
+//! 1048948 ⏸              9s    2ms    2ms     9s 18    task     examples/http_server/src/main.rs:94:22
+//! 1310856 ⏹            97ms    8ms  183µs   88ms 4     task     examples/http_server/src/main.rs:94:22
 //! 1065328 ⏹            83ms   54µs  149µs   83ms 2     task     examples/http_server/src/main.rs:208:53
 //! ```
 //!
 //! * **The time of a task is its own**, not that of its children, which it polls. A task that only
 //!   waits for a nursery is idle, and what the console calls a poll is a stretch of its own code.
 //!   The body of a nursery is part of the task that has opened it.
+//! * **What a server spawns** has the place at which the server was made: here, what ends it when a
+//!   signal comes, two connections, and what makes the body of an answer.
 //! * **Names** are those of [`Nursery::named`](crate::Nursery::named); the main future is called
 //!   "main". The field `nursery` says where the nursery of a task was opened, and a task has the
 //!   number that it has in a dump's JSON.

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::nursery;
+use crate::scope::graceful::finishing::finishing_at;
 use crate::scope::tree::pool::ScopeRef;
-use crate::scope::{CancelScope, finishing, is_cancelled};
+use crate::scope::{CancelScope, is_cancelled};
 use crate::serve::accept;
 use crate::serve::connection::{Care, Connection, OnError, Serving, Shared};
 use crate::serve::connections::{Connections, Open, most_by_default};
@@ -78,7 +79,7 @@ where
 ///
 /// 1. It serves the clients that are waiting in the listener's queue: as far as they can tell,
 ///    their connections have been accepted. Then it closes the listener.
-/// 2. Handlers go on, [finishing](finishing()) their work. Whatever is [`idle`](crate::idle) in
+/// 2. Handlers go on, [finishing](crate::finishing()) their work. Whatever is [`idle`](crate::idle) in
 ///    them is cancelled, such as the wait for the next request on a connection that is kept open.
 /// 3. When the grace is over, what is left is cancelled. This happens earlier if the user insists:
 ///    if the program has listened to `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT` through
@@ -271,35 +272,38 @@ impl<'a, L: Listener> Server<'a, L> {
         // care of that itself.
         let outcome = shutdown.scope.enter(async |_| {
             let mut outcome = Ok(());
-            finishing(nursery::open(place, async |n| {
-                if let Some(signal) = signal {
-                    n.spawn_at(place, shutdown.begin_on(signal));
-                }
-                let part = |connection| {
-                    drop(n.spawn_at(place, part(connection, Open::new(serving))));
-                };
-                let shared = Rc::new(Shared { serving, part });
-                let serve = |(stream, peer): (L::Stream, L::Address)| {
-                    let call = move |peer| handler(stream, peer);
-                    drop(n.spawn_at(place, Connection::new(call, peer, shared.clone())));
-                };
-                let accepting = accept::forever(&listener, connections, &serve);
-                let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
-                outcome = shutdown.begin_after(error);
-                if !is_cancelled() {
-                    connections.drain();
-                    #[cfg(feature = "signal")]
-                    {
-                        let signal = shutdown.end_grace_on_signal();
-                        n.spawn_at(place, draining.enter(async move |_| signal.await));
+            finishing_at(
+                place,
+                nursery::open(place, async |n| {
+                    if let Some(signal) = signal {
+                        n.spawn_at(place, shutdown.begin_on(signal));
                     }
-                }
-                accept::last(listener, connections, &serve).await;
-                // If this is cancelled meanwhile, so are the connections.
-                let _ = connections.all_close().await;
-                draining.cancel();
-                Ok(())
-            }))
+                    let part = |connection| {
+                        drop(n.spawn_at(place, part(connection, Open::new(serving))));
+                    };
+                    let shared = Rc::new(Shared { serving, part });
+                    let serve = |(stream, peer): (L::Stream, L::Address)| {
+                        let call = move |peer| handler(stream, peer);
+                        drop(n.spawn_at(place, Connection::new(call, peer, shared.clone())));
+                    };
+                    let accepting = accept::forever(&listener, connections, &serve);
+                    let Err(error) = until_ending(accepting, Duration::ZERO, place).await;
+                    outcome = shutdown.begin_after(error);
+                    if !is_cancelled() {
+                        connections.drain();
+                        #[cfg(feature = "signal")]
+                        {
+                            let signal = shutdown.end_grace_on_signal();
+                            n.spawn_at(place, draining.enter(async move |_| signal.await));
+                        }
+                    }
+                    accept::last(listener, connections, &serve).await;
+                    // If this is cancelled meanwhile, so are the connections.
+                    let _ = connections.all_close().await;
+                    draining.cancel();
+                    Ok(())
+                }),
+            )
             .await?;
             outcome
         });

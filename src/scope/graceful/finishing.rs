@@ -22,7 +22,15 @@ use crate::scope::tree::pool::ScopeRef;
 /// See [`CancelScope::cancel_gracefully`](crate::CancelScope::cancel_gracefully) for an example.
 #[track_caller]
 pub fn finishing<T>(future: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
-    let scope = ScopeRef::new(Location::caller());
+    finishing_at(Location::caller(), future)
+}
+
+/// The same as [`finishing`], with a scope that was opened at this place.
+pub(crate) fn finishing_at<T>(
+    place: &'static Location<'static>,
+    future: impl Future<Output = Result<T>>,
+) -> impl Future<Output = Result<T>> {
+    let scope = ScopeRef::new(place);
     scope.set_patience(Patience::Finishes);
     async move {
         let value = enter(scope, "a section that finishes its work", future).await?;

@@ -9,7 +9,7 @@
 //!
 //! How far each level of a cancellation goes is in `tree/cancellation.rs`.
 
-mod finishing;
+pub(crate) mod finishing;
 pub(crate) mod idle;
 
 pub use finishing::finishing;

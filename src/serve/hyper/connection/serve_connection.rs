@@ -13,7 +13,7 @@ use hyper::{Request, Response};
 
 use crate::error::{Error, Result};
 use crate::nursery::{self, Nursery};
-use crate::scope::finishing;
+use crate::scope::graceful::finishing::finishing_at;
 use crate::scope::tree::pool::ScopeRef;
 use crate::serve::hyper::answer::body::IntoBody;
 use crate::serve::hyper::connection::drive::Drive;
@@ -208,23 +208,26 @@ impl<'a, S, P: fmt::Debug> Connection<'a, S, P> {
         let mark = mark.as_ref().map(|mark| mark as &dyn Fn(&mut Extensions));
         let mut stream = stream;
         // The handlers finish their work, as those of every server do.
-        finishing(nursery::open(place, async |n| {
-            let opening = open(&mut stream, limits, &peer, place).await?;
-            let Some(Opening { version, read, begun }) = opening else { return Ok(()) };
-            let pace = Pace::begun_at(begun, limits);
-            let state = State::new(Kind::Served, place);
-            let stream = Shared::new(stream);
-            let io = Io::of(stream.clone(), read, state.clone());
-            state.client.set_ahead(|| Ahead::new(stream.clone()));
-            let serving = Serving { nursery: n, limits, failures, mark, state, pace };
-            let outcome = match version {
-                Version::Http1 => serving.http1(io, handler).await,
-                Version::Http2 => serving.http2(io, handler).await,
-            };
-            // If this is cancelled the stream has been closed, and whatever waits next will fail.
-            let _ = closing::end(stream).await;
-            outcome
-        }))
+        finishing_at(
+            place,
+            nursery::open(place, async |n| {
+                let opening = open(&mut stream, limits, &peer, place).await?;
+                let Some(Opening { version, read, begun }) = opening else { return Ok(()) };
+                let pace = Pace::begun_at(begun, limits);
+                let state = State::new(Kind::Served, place);
+                let stream = Shared::new(stream);
+                let io = Io::of(stream.clone(), read, state.clone());
+                state.client.set_ahead(|| Ahead::new(stream.clone()));
+                let serving = Serving { nursery: n, limits, failures, mark, state, pace };
+                let outcome = match version {
+                    Version::Http1 => serving.http1(io, handler).await,
+                    Version::Http2 => serving.http2(io, handler).await,
+                };
+                // If this is cancelled the stream has been closed, and whatever waits next will fail.
+                let _ = closing::end(stream).await;
+                outcome
+            }),
+        )
         .await
     }
 }
