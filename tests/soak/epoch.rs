@@ -169,6 +169,11 @@ fn epoch(seed: u64, first: bool, totals: &mut Totals) {
         if let Some(clock) = &clock {
             builder = builder.clock(clock);
         }
+        // The thread that watches for it is made once and kept. Half of the runs are not watched,
+        // where that is not the default.
+        if first || seed.is_multiple_of(2) {
+            builder = builder.warn_when_blocked(Duration::from_secs(600));
+        }
         if random.one_in(2) {
             builder = builder.seed(random.next());
         }
