@@ -7,7 +7,7 @@ use std::cell::Cell;
 use futures::StreamExt;
 use seedbed::{
     Generator, Result, Yielder, checkpoint, context_manager, generator, iterate, nursery,
-    sync_generator, with,
+    sync_generator, with, yield_now,
 };
 
 thread_local! {
@@ -117,7 +117,7 @@ fn g09_nor_where_it_waits_inside_or_goes_through_others() {
         assert_eq!(count, 0);
         let manager = context_manager(async |y: Yielder<()>| y.yield_(()).await.map(drop));
         let count = with(manager, async |()| {
-            g.anext().await?; // with the first wait in it, the manager is listed for dumps
+            yield_now().await?; // with the first wait in it, the manager is listed for dumps
             let body = async {
                 for _ in 0..1000 {
                     g.anext().await?;
