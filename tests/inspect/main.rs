@@ -15,8 +15,10 @@ mod sockets;
 mod tree;
 mod waits;
 
+use std::time::Duration;
+
 use seedbed::testing::VirtualClock;
-use seedbed::{Builder, Result, inspect};
+use seedbed::{Builder, Nursery, Result, inspect, nursery, sleep};
 
 /// Runs on a virtual clock, and fails instead of hanging.
 fn run<T>(main: impl Future<Output = Result<T>>) -> T {
@@ -32,6 +34,22 @@ fn text() -> String {
 /// Each task by itself.
 fn text_of_each() -> String {
     simplify(&format!("{:#}", inspect::dump().unwrap()))
+}
+
+/// The dump when what this spawns into a nursery has waited for a second.
+fn seen_waiting<'env>(spawn: impl for<'scope> FnOnce(&'scope Nursery<'scope, 'env>)) -> String {
+    run(async {
+        let mut dump = String::new();
+        nursery(async |n| {
+            spawn(n);
+            sleep(Duration::from_secs(1)).await?;
+            dump = text();
+            n.scope().cancel();
+            Ok(())
+        })
+        .await?;
+        Ok(dump)
+    })
 }
 
 fn simplify(dump: &str) -> String {

@@ -7,7 +7,7 @@ use seedbed::{
     generator, inspect, nursery, sleep, sleep_forever, to_thread, with, yield_now,
 };
 
-use super::{lines_with, run, text, text_of_each};
+use super::{lines_with, run, seen_waiting, text, text_of_each};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -149,20 +149,11 @@ fn l01_a_cancelled_scope_says_by_whom_and_why() {
 
 #[test]
 fn l01_a_nursery_whose_body_has_ended() {
-    let dump = run(async {
-        let mut dump = String::new();
-        nursery(async |n| {
-            n.spawn(nursery(async |inner| {
-                inner.spawn(sleep_forever());
-                Ok(())
-            }));
-            sleep(SECOND).await?;
-            dump = text();
-            n.scope().cancel();
+    let dump = seen_waiting(|n| {
+        n.spawn(nursery(async |inner| {
+            inner.spawn(sleep_forever());
             Ok(())
-        })
-        .await?;
-        Ok(dump)
+        }));
     });
     assert_eq!(
         lines_with(&dump, "whose body has ended"),

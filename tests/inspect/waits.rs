@@ -12,7 +12,7 @@ use futures::future::{join, select};
 use seedbed::sync::Mutex;
 use seedbed::{Event, cancellable, channel, inspect, nursery, sleep, sleep_forever, yield_now};
 
-use super::{lines_with, run, text};
+use super::{lines_with, run, seen_waiting, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -83,18 +83,9 @@ fn l01_the_operation_its_place_and_since_when() {
 
 #[test]
 fn l01_a_task_that_awaits_another_says_which() {
-    let dump = run(async {
-        let mut dump = String::new();
-        nursery(async |n| {
-            let slow = n.spawn(sleep_forever());
-            n.named("it").spawn(slow);
-            sleep(SECOND).await?;
-            dump = text();
-            n.scope().cancel();
-            Ok(())
-        })
-        .await?;
-        Ok(dump)
+    let dump = seen_waiting(|n| {
+        let slow = n.spawn(sleep_forever());
+        n.named("it").spawn(slow);
     });
     assert_eq!(
         lines_with(&dump, "\"it\""),
@@ -182,19 +173,10 @@ fn l01_cancellable_says_where_it_is_or_what_is_in_it() {
 #[test]
 fn l01_a_sleep_says_when_it_ends() {
     assert_eq!(line_of(sleep(5 * SECOND)), "in `sleep` at <sleep>, for 1.0 s, 4.0 s to go");
-    let many = run(async {
-        let mut dump = String::new();
-        nursery(async |n| {
-            for nth in 2..10 {
-                n.spawn(sleep(nth * SECOND));
-            }
-            sleep(SECOND).await?;
-            dump = text();
-            n.scope().cancel();
-            Ok(())
-        })
-        .await?;
-        Ok(dump)
+    let many = seen_waiting(|n| {
+        for nth in 2..10 {
+            n.spawn(sleep(nth * SECOND));
+        }
     });
     assert_eq!(
         lines_with(&many, "8 tasks"),
@@ -244,23 +226,14 @@ fn l01_several_at_once_show_the_last() {
 
 #[test]
 fn l01_a_nursery_beside_an_operation() {
-    let dump = run(async {
-        let mut dump = String::new();
-        nursery(async |n| {
-            n.named("it").spawn(async {
-                let beside = nursery(async |inner| {
-                    inner.spawn(sleep_forever());
-                    Ok(())
-                });
-                join(sleep_forever(), beside).await.0
+    let dump = seen_waiting(|n| {
+        n.named("it").spawn(async {
+            let beside = nursery(async |inner| {
+                inner.spawn(sleep_forever());
+                Ok(())
             });
-            sleep(SECOND).await?;
-            dump = text();
-            n.scope().cancel();
-            Ok(())
-        })
-        .await?;
-        Ok(dump)
+            join(sleep_forever(), beside).await.0
+        });
     });
     assert_eq!(
         lines_with(&dump, "\"it\""),

@@ -33,4 +33,4 @@ pub use running::{
     builder, cancelled, catching, is_cancelled, panics, poll_once, run, run_on, secs, shape,
     shielded,
 };
-pub use warnings::{Record, recording, said};
+pub use warnings::{Record, Recorder, recording, said};

@@ -26,9 +26,10 @@ impl Record {
     }
 }
 
-struct Recorder(Arc<Mutex<Vec<Record>>>);
+/// A subscriber that passes on what the crate warns of.
+pub struct Recorder<F>(pub F);
 
-impl Subscriber for Recorder {
+impl<F: Fn(Record) + 'static> Subscriber for Recorder<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("seedbed") && *metadata.level() <= Level::WARN
     }
@@ -50,8 +51,7 @@ impl Subscriber for Recorder {
         }
         let mut fields = Fields(BTreeMap::new());
         event.record(&mut fields);
-        let record = Record { level: *event.metadata().level(), fields: fields.0 };
-        self.0.lock().unwrap().push(record);
+        (self.0)(Record { level: *event.metadata().level(), fields: fields.0 });
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -63,7 +63,9 @@ impl Subscriber for Recorder {
 pub fn recording<T>(f: impl FnOnce() -> T) -> (T, Vec<Record>) {
     listener::always();
     let records = Arc::new(Mutex::new(Vec::new()));
-    let value = tracing::subscriber::with_default(Recorder(records.clone()), f);
+    let recorder = records.clone();
+    let recorder = Recorder(move |record| recorder.lock().unwrap().push(record));
+    let value = tracing::subscriber::with_default(recorder, f);
     let records = records.lock().unwrap().clone();
     (value, records)
 }

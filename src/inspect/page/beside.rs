@@ -6,8 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::Result;
 use crate::scope::CancelScope;
-use crate::threads::affinity;
-use crate::threads::{ThreadReceiver, ThreadSender, thread_channel};
+use crate::threads::{ThreadReceiver, ThreadSender, affinity, thread_channel};
 
 /// What tells the thread to stop: the channel ends.
 pub(super) type Stopped = ThreadReceiver<Infallible>;

@@ -94,22 +94,27 @@ fn x01_tonic_is_cancelled_anywhere() {
             .await?;
             assert_eq!(call(connect_and_ask()).await?, SUM);
             before.until(NOTHING, async || Ok(connections(port))).await?;
-            let channel = endpoint(port).connect_lazy();
             let kept = Left { tasks: 4, connections: 1, descriptors: 2 };
-            everywhere(
-                "a call",
-                async || ask(&channel).await,
-                async |_| {
-                    assert_eq!(call(ask(&channel)).await?, SUM);
-                    before.until(kept, async || Ok(connections(port))).await
-                },
-            )
-            .await?;
-            drop(channel);
-            before.until(NOTHING, async || Ok(connections(port))).await
+            cut_calls(&before, port, kept).await
         })
         .await
     });
+}
+
+/// Cuts a call after every number of polls, over one channel, of which this is kept meanwhile.
+async fn cut_calls(before: &Before, port: u16, kept: Left) -> Result<()> {
+    let channel = endpoint(port).connect_lazy();
+    everywhere(
+        "a call",
+        async || ask(&channel).await,
+        async |_| {
+            assert_eq!(call(ask(&channel)).await?, SUM);
+            before.until(kept, async || Ok(connections(port))).await
+        },
+    )
+    .await?;
+    drop(channel);
+    before.until(NOTHING, async || Ok(connections(port))).await
 }
 
 /// The services are a tower service, so they need no server of tonic's. All three tasks are the client's.
@@ -122,19 +127,8 @@ fn x01_services_of_tonic_are_served_by_this_crate() {
             let services = Routes::new(Counter { permits: unlimited() });
             n.service(serve_tower(listener, services.prepare()));
             let before = Before::now();
-            let channel = endpoint(port).connect_lazy();
             let kept = Left { tasks: 3, connections: 1, descriptors: 2 };
-            everywhere(
-                "a call",
-                async || ask(&channel).await,
-                async |_| {
-                    assert_eq!(call(ask(&channel)).await?, SUM);
-                    before.until(kept, async || Ok(connections(port))).await
-                },
-            )
-            .await?;
-            drop(channel);
-            before.until(NOTHING, async || Ok(connections(port))).await
+            cut_calls(&before, port, kept).await
         })
         .await
     });
